@@ -1,0 +1,67 @@
+# The commands of this project. `make` alone lists them; README.md says which two to type first.
+SHELL := /bin/bash -eu -o pipefail
+.DEFAULT_GOAL := help
+
+LISTEN    ?= 127.0.0.1:7070
+STATE_DIR ?= .state
+FUZZTIME  ?= 10s
+# Packages that functional tests drive as a user would: Debian's own clients, and the interpreters of the runtimes.
+APT       := python3 python3-openstackclient python3-qinlingclient
+GOFLAGS   += -trimpath
+export GOFLAGS
+export CGO_ENABLED ?= 1
+
+.PHONY: help
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "make %-12s %s\n", $$1, $$2}'
+
+.PHONY: build
+build: ## every binary into bin/
+	CGO_ENABLED=0 go build -ldflags='-s -w' -o bin/ ./cmd/...
+
+.PHONY: demo
+demo: build ## builds, starts the service, runs a Python and a Node.js function, shows what came of it, stops
+	go run ./examples/demo -service bin/faas-standalone
+
+.PHONY: run
+run: build ## the service in the foreground on $(LISTEN), its state in $(STATE_DIR)
+	bin/faas-standalone --listen $(LISTEN) --state-dir $(STATE_DIR)
+
+.PHONY: test
+test: packages lint unit functional fuzz ## everything, on a fresh machine too: installs what it needs
+
+.PHONY: unit
+unit: build ## the tests of the packages, with the race detector
+	go test -race -timeout 10m ./internal/... ./pkg/... ./runtimes/... ./cmd/... ./bench/... ./examples/...
+
+.PHONY: functional
+functional: build packages ## the service as a whole, driven from outside
+	go test -count=1 -timeout 20m ./test/functional/...
+
+.PHONY: lint
+lint: ## golangci-lint, with the arrows between packages guarded
+	go tool -modfile=tools/go.mod golangci-lint run ./...
+	go vet ./...
+	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { echo 'gofmt these:'; gofmt -l $$(git ls-files '*.go'); exit 1; }
+
+.PHONY: cover
+cover: build ## how much of the code the unit tests run
+	go test -timeout 10m -coverprofile=coverage.out -coverpkg=./internal/...,./pkg/... ./internal/... ./pkg/...
+	go tool cover -func=coverage.out | tail -n 1
+
+.PHONY: fuzz
+fuzz: ## each fuzz test for $(FUZZTIME)
+	tools/fuzz $(FUZZTIME)
+
+.PHONY: bench
+bench: build ## latency and throughput through the API, beside the floors of this machine; results in bench/results/
+	go run ./bench -service bin/faas-standalone -out bench/results
+
+.PHONY: packages
+packages: # what the functional tests need from Debian, when it is missing
+	@dpkg-query -W -f='$${Status}\n' $(APT) 2>/dev/null | grep -c '^install ok installed$$' | grep -qx $(words $(APT)) || \
+		{ apt-get update -qq; DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(APT) >/dev/null; }
+
+.PHONY: clean
+clean: ## what make build made
+	rm -rf bin coverage.out

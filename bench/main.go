@@ -1,0 +1,175 @@
+// Command bench measures faas-standalone through its REST API, records committed, and in the same run what the machine and the
+// parts allow: the floors. It prints a table and writes the numbers as JSON.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"time"
+
+	"github.com/openstack-faas/faas/internal/apiclient"
+)
+
+func main() {
+	var o options
+	flag.StringVar(&o.service, "service", "bin/faas-standalone", "the faas-standalone binary")
+	flag.StringVar(&o.out, "out", "bench/results", "the folder for the results")
+	flag.DurationVar(&o.each, "each", 4*time.Second, "how long each rate is measured")
+	flag.IntVar(&o.cold, "cold", 60, "fresh functions whose first call is measured")
+	flag.IntVar(&o.async, "async", 1000, "asynchronous executions to drain")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	err := run(ctx, o)
+	stop()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+type options struct {
+	service, out string
+	each         time.Duration
+	cold, async  int
+}
+
+// report is what one run found. Times are milliseconds, sizes MiB.
+type report struct {
+	At      time.Time `json:"at"`
+	CPUs    int       `json:"cpus"`
+	CPU     string    `json:"cpu"`
+	Kernel  string    `json:"kernel"`
+	Go      string    `json:"go"`
+	Figures []figure  `json:"figures"`
+}
+
+// figure is one line of the table.
+type figure struct {
+	What   string  `json:"what"`
+	Value  float64 `json:"value"`
+	Unit   string  `json:"unit"`
+	Target string  `json:"target,omitempty"`
+}
+
+func (r *report) add(what string, value float64, unit, target string) {
+	r.Figures = append(r.Figures, figure{what, value, unit, target})
+	fmt.Printf("%-52s %10.2f %-8s %s\n", what, value, unit, target)
+}
+
+func run(ctx context.Context, o options) error {
+	ctx, cancel := context.WithTimeout(ctx, 15*time.Minute)
+	defer cancel()
+	if err := awaitIdle(ctx); err != nil {
+		return err
+	}
+	dir, err := os.MkdirTemp("", "faas-bench-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	r := &report{At: time.Now().UTC(), CPUs: runtime.NumCPU(), CPU: cpuModel(), Kernel: kernel(), Go: runtime.Version()}
+	fmt.Printf("%s, %d cpus, Linux %s, %s\n\n", r.CPU, r.CPUs, r.Kernel, r.Go)
+	if err := floors(ctx, r, dir); err != nil {
+		return fmt.Errorf("floors: %w", err)
+	}
+	log, err := os.Create(filepath.Join(dir, "service.log"))
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+	s, err := apiclient.StartService(ctx, o.service, filepath.Join(dir, "state"), log)
+	if err != nil {
+		return err
+	}
+	if err := service(ctx, r, s, o); err != nil {
+		_ = s.Stop()
+		_, _ = log.Seek(0, io.SeekStart)
+		tail, _ := io.ReadAll(log)
+		return fmt.Errorf("%w\n%s", err, tail[max(0, len(tail)-4000):])
+	}
+	if err := s.Stop(); err != nil {
+		return err
+	}
+	return r.write(o.out)
+}
+
+func (r *report) write(dir string) error {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	b, err := json.MarshalIndent(r, "", "  ")
+	if err != nil {
+		return err
+	}
+	path := filepath.Join(dir, r.At.Format("2006-01-02T150405Z")+".json")
+	if err := os.WriteFile(path, append(b, '\n'), 0o644); err != nil {
+		return err
+	}
+	fmt.Println("\nwritten to", path)
+	return nil
+}
+
+// awaitIdle waits till the machine does next to nothing else, so that the numbers are the service's own.
+func awaitIdle(ctx context.Context) error {
+	for range 60 {
+		before, total := idleTicks()
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(500 * time.Millisecond):
+		}
+		after, totalAfter := idleTicks()
+		if float64(after-before) > 0.9*float64(totalAfter-total) {
+			return nil
+		}
+	}
+	fmt.Println("the machine is not idle: the numbers will be worse than they could be")
+	return nil
+}
+
+// idleTicks reads the first line of /proc/stat: user nice system idle …
+func idleTicks() (idle, total int64) {
+	b, err := os.ReadFile("/proc/stat")
+	if err != nil {
+		return 0, 0
+	}
+	line, _, _ := strings.Cut(string(b), "\n")
+	for i, f := range strings.Fields(line)[1:] {
+		var n int64
+		_, _ = fmt.Sscan(f, &n)
+		total += n
+		if i == 3 {
+			idle = n
+		}
+	}
+	return idle, total
+}
+
+func cpuModel() string {
+	b, err := os.ReadFile("/proc/cpuinfo")
+	if err != nil {
+		return "unknown"
+	}
+	for line := range strings.Lines(string(b)) {
+		if name, value, ok := strings.Cut(line, ":"); ok && strings.TrimSpace(name) == "model name" {
+			return strings.TrimSpace(value)
+		}
+	}
+	return "unknown"
+}
+
+func kernel() string {
+	b, err := os.ReadFile("/proc/sys/kernel/osrelease")
+	if err != nil {
+		return "unknown"
+	}
+	return strings.TrimSpace(string(b))
+}

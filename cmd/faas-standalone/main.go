@@ -1,0 +1,78 @@
+// Command faas-standalone is API and engine in one process on embedded parts: SQLite, a broker in memory, packages as files and
+// workers as processes of this machine. It is for trying the service, and for running and debugging functions locally.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+
+	"github.com/openstack-faas/faas/internal/config"
+	"github.com/openstack-faas/faas/internal/logging"
+)
+
+func main() {
+	conf, err := configure(os.Args[1:])
+	if errors.Is(err, flag.ErrHelp) {
+		return
+	}
+	if err == nil {
+		err = serve(conf)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "faas-standalone:", err)
+		os.Exit(1)
+	}
+}
+
+// configure reads the command line, the environment and the configuration file.
+func configure(args []string) (*config.Standalone, error) {
+	flags := flag.NewFlagSet("faas-standalone", flag.ContinueOnError)
+	file := flags.String("config-file", "", "the configuration file; faas-manage config sample prints one")
+	listen := flags.String("listen", "", "HOST:PORT to serve the API on, over [api] host and port")
+	state := flags.String("state-dir", "", "the folder of all that is kept, over [DEFAULT] state_path")
+	if err := flags.Parse(args); err != nil {
+		return nil, err
+	}
+	if flags.NArg() > 0 {
+		return nil, fmt.Errorf("unexpected argument %q: every option has a name", flags.Arg(0))
+	}
+	overrides := map[string]string{}
+	if *listen != "" {
+		var err error
+		if overrides, err = config.ListenOverrides(*listen); err != nil {
+			return nil, err
+		}
+	}
+	if *state != "" {
+		dir, err := filepath.Abs(*state)
+		if err != nil {
+			return nil, fmt.Errorf("--state-dir: %w", err)
+		}
+		overrides["DEFAULT.state_path"] = dir
+	}
+	var conf config.Standalone
+	return &conf, config.Load(&conf, config.Sources{File: *file, Environ: os.Environ(), Overrides: overrides})
+}
+
+// serve runs the service until it is told to end. A second signal ends it at once.
+func serve(conf *config.Standalone) error {
+	log, closer, err := logging.New(logging.Options{Debug: conf.Default.Debug, JSON: conf.Default.UseJSON, File: conf.Default.LogFile})
+	if err != nil {
+		return err
+	}
+	defer closer.Close()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	context.AfterFunc(ctx, stop) // from here on a signal has its usual effect again
+	if err := run(ctx, conf, log); err != nil {
+		log.Error("the service failed", "error", err)
+		return err
+	}
+	return nil
+}

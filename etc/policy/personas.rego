@@ -1,0 +1,47 @@
+# Who somebody is, as the rules speak of it. Keystone's default roles imply one another (admin, manager, member, reader); the
+# rules do not depend on Keystone having expanded them.
+package faas.personas
+
+# An administrator of the cloud, whatever the project.
+admin if "admin" in input.identity.roles
+
+# Another service of the cloud, speaking for itself.
+service if "service" in input.identity.roles
+
+# The three personas within a project: the object, or the place where it will be, must be of the caller's own.
+manager if {
+	own_project
+	some role in ["manager", "admin"]
+	role in input.identity.roles
+}
+
+member if {
+	own_project
+	some role in ["member", "manager", "admin"]
+	role in input.identity.roles
+}
+
+reader if {
+	own_project
+	some role in ["reader", "member", "manager", "admin"]
+	role in input.identity.roles
+}
+
+own_project if {
+	input.identity.project_id != ""
+	input.target.project_id == input.identity.project_id
+}
+
+# The names that an override in YAML or JSON may give, and whether the caller is one.
+holds contains "admin" if admin
+
+holds contains "service" if service
+
+holds contains "manager" if manager
+
+holds contains "member" if member
+
+holds contains "reader" if reader
+
+# An exact role, in a project or not: role:auditor.
+holds contains sprintf("role:%s", [role]) if some role in input.identity.roles

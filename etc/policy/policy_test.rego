@@ -1,0 +1,70 @@
+package faas.policy_test
+
+import data.faas.decision
+
+ask(roles, project, rule) := allowed if {
+	allowed := decision.allow with input as {
+		"rule": rule,
+		"identity": {"user_id": "u", "project_id": "mine", "domain_id": "", "roles": roles, "system": false},
+		"target": {"project_id": project},
+	}
+		with data.faas.replaced as {}
+}
+
+administration := {"runtime:create", "runtime:update", "runtime:delete", "runtime_pool:get_all", "runtime:get_all:all_projects", "function:get_all:all_projects", "execution:get_all:all_projects"}
+
+changes := {"function:create", "function:update", "function:delete", "execution:create", "execution:delete"}
+
+looks := {"runtime:get", "runtime:get_all", "function:get", "function:get_all", "execution:get", "execution:get_all", "execution:get_log"}
+
+test_admin_does_everything_at_home if {
+	every rule in (administration | changes) | looks { ask(["admin"], "mine", rule) }
+}
+
+test_member_works_and_looks if {
+	every rule in changes | looks { ask(["member"], "mine", rule) }
+	every rule in administration { not ask(["member"], "mine", rule) }
+}
+
+test_manager_can_what_a_member_can if {
+	every rule in changes | looks { ask(["manager"], "mine", rule) }
+	every rule in administration { not ask(["manager"], "mine", rule) }
+}
+
+test_reader_only_looks if {
+	every rule in looks { ask(["reader"], "mine", rule) }
+	every rule in administration | changes { not ask(["reader"], "mine", rule) }
+}
+
+test_other_projects_are_closed if {
+	every role in ["member", "manager", "reader"] {
+		every rule in (administration | changes) | looks { not ask([role], "theirs", rule) }
+	}
+}
+
+test_admin_sees_other_projects_and_changes_nothing_there if {
+	every rule in administration | looks { ask(["admin"], "theirs", rule) }
+	every rule in changes { not ask(["admin"], "theirs", rule) }
+}
+
+test_no_role_no_right if {
+	every rule in (administration | changes) | looks { not ask([], "mine", rule) }
+}
+
+test_service_alone_has_no_right if {
+	every rule in (administration | changes) | looks { not ask(["service"], "mine", rule) }
+}
+
+test_no_project_is_nobodys_own if {
+	not ask(["member"], "", "function:get")
+	not decision.allow with input as {"rule": "function:get", "identity": {"project_id": "", "roles": ["member"]}, "target": {"project_id": ""}}
+		with data.faas.replaced as {}
+}
+
+test_unknown_rule_is_refused if not ask(["admin"], "mine", "function:frobnicate")
+
+test_a_replaced_rule_is_decided_by_its_list_alone if {
+	asked := {"rule": "function:create", "identity": {"project_id": "mine", "roles": ["member", "auditor"]}, "target": {"project_id": "mine"}}
+	not decision.allow with input as asked with data.faas.replaced as {"function:create": "list"} with data.faas.listed as {"function:create": ["manager"]}
+	decision.allow with input as asked with data.faas.replaced as {"function:create": "list"} with data.faas.listed as {"function:create": ["manager", "role:auditor"]}
+}

@@ -1,0 +1,232 @@
+// Package agent is what runs beside a language runtime in every worker: it accepts one specialisation in its life, runs calls in
+// the runtime's slots, holds them to their limits of time and size and captures what they print. Workers are asked over HTTP, the
+// runtime is spoken to as docs/runtime-protocol.md says. Nothing of what the runtime sends is trusted: it may be user code.
+package agent
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/openstack-faas/faas/internal/cgroup"
+)
+
+// Agent is one worker's agent. There is one in a process, for it takes the process's children for its own.
+type Agent struct {
+	config Config
+	log    *slog.Logger
+	now    func() time.Time
+	group  *cgroup.Group // nil where there is none
+
+	worker *worker
+	root   *root
+	memory memoryWatch
+	wait   sync.WaitGroup // of every goroutine but those of the server
+}
+
+// New makes an agent; Run is its life.
+func New(c Config, log *slog.Logger, now func() time.Time) *Agent {
+	a := &Agent{config: c, log: log, now: now, worker: newWorker(c.Slots, now)}
+	if c.Cgroup != nil {
+		a.group = cgroup.Open(*c.Cgroup)
+	}
+	a.memory.group = a.group
+	a.root = newRoot(c.RunDir, c.Limits, &a.wait)
+	return a
+}
+
+// Run starts the runtime, announces the worker and serves until one of these: ctx ends, then calls under way are waited for;
+// abandoned is closed, then they are not; the runtime ends, then Run returns an error. When it returns, nothing of what the agent
+// started runs any more.
+func (a *Agent) Run(ctx context.Context, abandoned <-chan struct{}, announce io.Writer) error {
+	if err := shield(); err != nil {
+		return err
+	}
+	control, err := listen(a.config.Listen)
+	if err != nil {
+		return err
+	}
+	server := &http.Server{
+		Handler: a, ReadHeaderTimeout: 10 * time.Second, MaxHeaderBytes: 16 << 10,
+		ErrorLog: slog.NewLogLogger(a.log.Handler(), slog.LevelDebug), DisableGeneralOptionsHandler: true,
+	}
+	a.wait.Go(func() { _ = server.Serve(control) })
+	failed := a.serve(ctx, server, abandoned, func(version string) error {
+		return json.NewEncoder(announce).Encode(Announcement{State: a.worker.status().State, Address: address(control), Version: version})
+	})
+	if failed != nil {
+		_ = json.NewEncoder(announce).Encode(Announcement{State: AnnouncedFailed, Message: failed.Error()})
+	}
+	return failed
+}
+
+// serve is Run from the moment when the server runs until everything has stopped.
+func (a *Agent) serve(ctx context.Context, server *http.Server, abandoned <-chan struct{}, ready func(version string) error) error {
+	socket := filepath.Join(a.config.RunDir, "runtime.sock")
+	runtimes, err := listen("unix:" + socket)
+	if err == nil {
+		err = os.Chmod(socket, 0o666) // the directory decides who gets here
+	}
+	if err != nil {
+		_ = server.Close()
+		a.wait.Wait()
+		return err
+	}
+	a.wait.Go(func() { a.accept(runtimes) })
+	stopReaping, err := a.launch(socket)
+	if err == nil {
+		err = a.warmUp(ctx, abandoned)
+	}
+	if err == nil {
+		err = ready(a.root.hello.Version)
+	}
+	if err == nil {
+		err = a.untilEnd(ctx, server, abandoned)
+	}
+	return errors.Join(err, a.stop(server, runtimes, stopReaping))
+}
+
+// accept takes the runtime's connections until the listener is closed.
+func (a *Agent) accept(runtimes net.Listener) {
+	for {
+		conn, err := runtimes.Accept()
+		if errors.Is(err, net.ErrClosed) {
+			return
+		}
+		if err == nil {
+			a.wait.Go(func() { a.root.serve(conn) })
+		}
+	}
+}
+
+// launch starts the root process and what waits for the ends of processes, which stop ends.
+func (a *Agent) launch(socket string) (stop func(), err error) {
+	children := make(chan os.Signal, 1)
+	signal.Notify(children, syscall.SIGCHLD)
+	done := make(chan struct{})
+	pid, err := startRoot(a.config, a.group, socket)
+	a.wait.Go(func() {
+		for {
+			if ended, status := reap(pid); ended {
+				a.root.fail(fmt.Errorf("the runtime's root process ended: %s", describe(status)))
+			}
+			select {
+			case <-children:
+			case <-done:
+				return
+			}
+		}
+	})
+	return func() { signal.Stop(children); close(done) }, err
+}
+
+// warmUp waits for the runtime and for its first slot, which idles until the worker is a function's.
+func (a *Agent) warmUp(ctx context.Context, abandoned <-chan struct{}) error {
+	late := time.NewTimer(a.config.Waits.Start)
+	defer late.Stop()
+	await := func(what <-chan struct{}) error {
+		select {
+		case <-what:
+			return nil
+		case <-a.root.lost:
+			return a.root.why
+		case <-late.C:
+			return fmt.Errorf("the runtime was not warm within %s", a.config.Waits.Start)
+		case <-ctx.Done():
+			return errors.New("ended before the runtime was warm")
+		case <-abandoned:
+			return errors.New("abandoned before the runtime was warm")
+		}
+	}
+	if err := await(a.root.greeted); err != nil {
+		return err
+	}
+	first, err := a.root.start(0)
+	if err != nil {
+		return err
+	}
+	if err := await(first.connected); err != nil {
+		first.close()
+		return err
+	}
+	a.worker.becomeWarm(first)
+	return nil
+}
+
+// untilEnd waits for a reason to stop, and for the calls under way if the reason leaves time for that.
+func (a *Agent) untilEnd(ctx context.Context, server *http.Server, abandoned <-chan struct{}) error {
+	select {
+	case <-a.root.lost:
+		return a.root.why
+	case <-abandoned:
+		return nil
+	case <-ctx.Done():
+	}
+	a.worker.refuse()
+	patience, cancel := context.WithTimeout(context.WithoutCancel(ctx), a.config.Waits.Drain)
+	defer cancel()
+	a.wait.Go(func() {
+		select {
+		case <-abandoned:
+		case <-a.root.lost:
+		case <-patience.Done():
+		}
+		cancel()
+	})
+	if err := server.Shutdown(patience); err != nil {
+		a.log.Warn("calls were still running at the end", "error", err)
+	}
+	return nil
+}
+
+// answerPatience bounds how long the calls that the end of everything has ended may take to be answered.
+const answerPatience = 2 * time.Second
+
+// stop ends the runtime, answers the calls whose end that was, and waits for all goroutines.
+func (a *Agent) stop(server *http.Server, runtimes net.Listener, stopReaping func()) error {
+	a.worker.refuse()
+	a.root.fail(errors.New("the worker is ending"))
+	err := killEverything(a.group)
+	patience, cancel := context.WithTimeout(context.Background(), answerPatience)
+	defer cancel()
+	_ = server.Shutdown(patience)
+	_ = server.Close()
+	runtimes.Close()
+	for s := a.worker.another(); s != nil; s = a.worker.another() {
+		s.close()
+	}
+	stopReaping()
+	a.wait.Wait()
+	return err
+}
+
+// listen opens "unix:/path" or "tcp:host:port".
+func listen(where string) (net.Listener, error) {
+	network, address, _ := strings.Cut(where, ":")
+	l, err := net.Listen(network, address)
+	if err != nil {
+		return nil, fmt.Errorf("listen: %w", err)
+	}
+	return l, nil
+}
+
+func address(l net.Listener) string { return l.Addr().Network() + ":" + l.Addr().String() }
+
+func describe(status syscall.WaitStatus) string {
+	if status.Signaled() {
+		return "signal " + status.Signal().String()
+	}
+	return fmt.Sprintf("status %d", status.ExitStatus())
+}

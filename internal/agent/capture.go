@@ -1,0 +1,100 @@
+package agent
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// capture takes what a slot and its child processes print out of the slot's pipe: as it comes, so that nobody who prints waits
+// for long, and all that is there when a call ends.
+type capture struct {
+	path string
+	file *os.File
+	raw  syscall.RawConn
+
+	mu     sync.Mutex
+	kept   clip
+	buffer []byte
+}
+
+// openCapture makes the pipe. Both ends are opened here, so that it never ends and opening it never waits.
+func openCapture(path string, limit int64) (*capture, error) {
+	if err := unix.Mkfifo(path, 0o600); err != nil {
+		return nil, fmt.Errorf("make log pipe: %w", err)
+	}
+	// Others may write and not read: the runtime's user needs no more, and the directory decides who gets here.
+	if err := os.Chmod(path, 0o622); err != nil {
+		return nil, fmt.Errorf("make log pipe: %w", err)
+	}
+	file, err := os.OpenFile(path, os.O_RDWR|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, fmt.Errorf("open log pipe: %w", err)
+	}
+	raw, err := file.SyscallConn()
+	if err != nil {
+		file.Close()
+		return nil, fmt.Errorf("open log pipe: %w", err)
+	}
+	return &capture{path: path, file: file, raw: raw, kept: clip{limit: int(limit)}, buffer: make([]byte, 8<<10)}, nil
+}
+
+// unlink removes the pipe's name, once the slot has opened it.
+func (c *capture) unlink() { _ = os.Remove(c.path) }
+
+// run reads until the capture is closed.
+func (c *capture) run() {
+	_ = c.raw.Read(func(fd uintptr) bool {
+		for {
+			c.mu.Lock()
+			n, err := unix.Read(int(fd), c.buffer)
+			if n > 0 {
+				c.kept.write(c.buffer[:n])
+			}
+			c.mu.Unlock()
+			if n <= 0 && !errors.Is(err, syscall.EINTR) {
+				return false // nothing there: wait for more, or for close
+			}
+		}
+	})
+}
+
+// take gives what was printed up to now, and begins anew.
+func (c *capture) take() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.drain()
+	return c.kept.take()
+}
+
+// skip forgets what was printed since take: it belongs to no call.
+func (c *capture) skip() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.drain()
+	c.kept.reset()
+}
+
+// drain reads what is in the pipe now and no more, for a child process may go on printing for ever.
+func (c *capture) drain() {
+	_ = c.raw.Control(func(fd uintptr) {
+		left, err := unix.IoctlGetInt(int(fd), unix.TIOCINQ)
+		for err == nil && left > 0 {
+			var n int
+			n, err = unix.Read(int(fd), c.buffer[:min(left, len(c.buffer))])
+			if n > 0 {
+				c.kept.write(c.buffer[:n])
+				left -= n
+			}
+		}
+	})
+}
+
+func (c *capture) close() {
+	c.unlink()
+	c.file.Close()
+}

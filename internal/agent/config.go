@@ -1,0 +1,117 @@
+package agent
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/openstack-faas/faas/internal/cgroup"
+	"github.com/openstack-faas/faas/internal/faas"
+)
+
+// Config is what an agent is told, as one JSON object and a line feed on its standard input: not by arguments or environment,
+// which other processes can read. Its starter keeps that pipe open for as long as it wants the worker.
+type Config struct {
+	WorkerID string             `json:"worker_id"`
+	Token    string             `json:"token"`  // what every request must bear
+	Listen   string             `json:"listen"` // "unix:/path" or "tcp:host:port", for requests
+	Slots    int                `json:"slots"`  // calls at a time; 0: faas.DefaultConcurrency
+	Limits   faas.ProcessLimits `json:"limits"` // a zero field: its default
+	Runtime  Process            `json:"runtime"`
+	RunDir   string             `json:"run_dir"`  // this user's; the runtime's socket and log pipes are made in it. The runtime's user must get through
+	CodeDir  string             `json:"code_dir"` // this user's, empty; the package is unpacked into it. The runtime's user must be able to read it
+	HomeDir  string             `json:"home_dir"` // the runtime's user's, writable: HOME and TMPDIR
+	Cgroup   *cgroup.Location   `json:"cgroup,omitempty"`
+	Waits    Waits              `json:"waits"`
+}
+
+// Process says how the runtime's root process is started.
+type Process struct {
+	Command []string `json:"command"`       // argument vector; the first is an absolute path
+	Env     []string `json:"env,omitempty"` // NAME=value, beside PATH, LANG, HOME, TMPDIR and FAAS_SOCKET, which the agent sets
+	UID     int      `json:"uid,omitempty"` // 0: the agent's own user
+	GID     int      `json:"gid,omitempty"` // 0: the same number as UID
+	OwnUser bool     `json:"own_user"`      // nobody else has this user, so processes can be counted by it
+}
+
+// Waits bounds what the agent waits for, in nanoseconds; a zero field: its default.
+type Waits struct {
+	Start time.Duration `json:"start"` // until the runtime is warm; 20 s
+	Kill  time.Duration `json:"kill"`  // until the runtime's root confirms that a slot has ended; 2 s
+	Drain time.Duration `json:"drain"` // for the calls under way after SIGTERM; 30 s
+}
+
+// Announcement is the one line of JSON that the agent writes to its standard output, when the worker can be claimed or never will be.
+type Announcement struct {
+	State   string `json:"state"`             // faas.WorkerGeneric, or "failed"
+	Address string `json:"address,omitempty"` // where it listens, with the true port
+	Version string `json:"version,omitempty"` // of the language, as the runtime tells it
+	Message string `json:"message,omitempty"` // why it failed
+}
+
+// AnnouncedFailed is the state of an announcement that no worker comes of.
+const AnnouncedFailed = "failed"
+
+const maxConfig = 1 << 20 // bytes
+
+// ReadConfig reads the configuration's line and nothing that follows it, fills what is missing and checks the rest.
+func ReadConfig(r io.Reader) (Config, error) {
+	var c Config
+	if err := json.NewDecoder(io.LimitReader(r, maxConfig)).Decode(&c); err != nil {
+		return c, fmt.Errorf("read configuration: %w", err)
+	}
+	c.fill()
+	return c, c.validate()
+}
+
+func (c *Config) fill() {
+	limits := faas.DefaultProcessLimits()
+	setDefault(&c.Slots, faas.DefaultConcurrency)
+	setDefault(&c.Limits.OpenFiles, limits.OpenFiles)
+	setDefault(&c.Limits.Processes, limits.Processes)
+	setDefault(&c.Limits.FileSize, limits.FileSize)
+	setDefault(&c.Limits.Result, limits.Result)
+	setDefault(&c.Limits.Log, limits.Log)
+	setDefault(&c.Runtime.GID, c.Runtime.UID)
+	setDefault(&c.Waits.Start, 20*time.Second)
+	setDefault(&c.Waits.Kill, 2*time.Second)
+	setDefault(&c.Waits.Drain, 30*time.Second)
+}
+
+func setDefault[T comparable](field *T, value T) {
+	var zero T
+	if *field == zero {
+		*field = value
+	}
+}
+
+// minToken is the least length of a token, in bytes: one that can be guessed is none.
+const minToken = 16
+
+func (c *Config) validate() error {
+	network, address, _ := strings.Cut(c.Listen, ":")
+	switch {
+	case c.WorkerID == "":
+		return errors.New("worker_id is missing")
+	case len(c.Token) < minToken:
+		return fmt.Errorf("token is shorter than %d bytes", minToken)
+	case network != "unix" && network != "tcp" || address == "":
+		return fmt.Errorf("listen %q is neither unix:/path nor tcp:host:port", c.Listen)
+	case c.Slots < 1 || c.Slots > 1000:
+		return fmt.Errorf("slots %d is not within 1 to 1000", c.Slots)
+	case len(c.Runtime.Command) == 0 || !filepath.IsAbs(c.Runtime.Command[0]):
+		return errors.New("runtime.command does not begin with an absolute path")
+	case c.Runtime.UID < 0 || c.Runtime.GID < 0:
+		return errors.New("runtime.uid or runtime.gid is negative")
+	}
+	for name, dir := range map[string]string{"run_dir": c.RunDir, "code_dir": c.CodeDir, "home_dir": c.HomeDir} {
+		if !filepath.IsAbs(dir) {
+			return fmt.Errorf("%s %q is not absolute", name, dir)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,306 @@
+package agent_test
+
+import (
+	"archive/zip"
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/openstack-faas/faas/internal/agent"
+	"github.com/openstack-faas/faas/internal/cgroup"
+	"github.com/openstack-faas/faas/internal/faas"
+	"github.com/openstack-faas/faas/runtimes"
+)
+
+const (
+	testToken = "0123456789abcdef0123456789abcdef"
+	testUID   = 210000 // nobody's
+)
+
+var testKey = faas.Key{FunctionID: "f", Version: 0, Revision: 1}
+
+// running is an agent with its runtime, and what asks it.
+type running struct {
+	t       testing.TB
+	config  agent.Config
+	command *exec.Cmd
+	stdin   io.WriteCloser
+	group   *cgroup.Group
+	client  http.Client
+	said    agent.Announcement
+	ended   chan struct{} // closed when it was waited for
+}
+
+// begin starts an agent for the runtime and returns when it is generic.
+func begin(t testing.TB, name string, change func(*agent.Config)) *running {
+	t.Helper()
+	r := launch(t, name, change)
+	if r.said.State != faas.WorkerGeneric {
+		t.Fatalf("announced %+v", r.said)
+	}
+	return r
+}
+
+// launch starts an agent and returns when it has announced itself.
+func launch(t testing.TB, name string, change func(*agent.Config)) *running {
+	t.Helper()
+	r := &running{t: t, config: configure(t, name), ended: make(chan struct{})}
+	if change != nil {
+		change(&r.config)
+	}
+	r.command = agentCommand(t)
+	r.command.Stderr = os.Stderr
+	var err error
+	if r.stdin, err = r.command.StdinPipe(); err != nil {
+		t.Fatal(err)
+	}
+	stdout, err := r.command.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := r.command.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(r.stop)
+	if err := json.NewEncoder(r.stdin).Encode(r.config); err != nil {
+		t.Fatal(err)
+	}
+	line, err := bufio.NewReader(stdout).ReadBytes('\n')
+	if err != nil {
+		t.Fatalf("no announcement: %v", err)
+	}
+	if err := json.Unmarshal(line, &r.said); err != nil {
+		t.Fatal(err)
+	}
+	r.client.Transport = &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		network, address, _ := strings.Cut(r.said.Address, ":")
+		return (&net.Dialer{}).DialContext(ctx, network, address)
+	}}
+	go func() {
+		_ = r.command.Wait()
+		close(r.ended)
+	}()
+	return r
+}
+
+// agentCommand is this binary as an agent, or the real one where a measurement names it.
+func agentCommand(t testing.TB) *exec.Cmd {
+	t.Helper()
+	if real := os.Getenv("FAAS_TEST_AGENT"); real != "" {
+		return exec.Command(real)
+	}
+	command := exec.Command(os.Args[0])
+	command.Env = append(os.Environ(), beAgent+"=1")
+	return command
+}
+
+// configure makes the places of a worker; as root its runtime gets a user of its own.
+func configure(t testing.TB, name string) agent.Config {
+	t.Helper()
+	language, ok := runtimes.ForImage(name)
+	if !ok {
+		t.Fatalf("no runtime %s", name)
+	}
+	interpreter := ""
+	for _, candidate := range language.Interpreters {
+		if path, err := exec.LookPath(candidate); err == nil {
+			interpreter = path
+			break
+		}
+	}
+	if interpreter == "" {
+		t.Skipf("no interpreter for %s here", name)
+	}
+	dir, err := os.MkdirTemp("", "agent") // short: the path of a socket may have 107 bytes
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	c := agent.Config{
+		WorkerID: "worker", Token: testToken, Listen: "unix:" + filepath.Join(dir, "agent"), Slots: 3,
+		RunDir: filepath.Join(dir, "run"), CodeDir: filepath.Join(dir, "code"), HomeDir: filepath.Join(dir, "home"),
+	}
+	if err := runtimes.Extract(filepath.Join(dir, "shims")); err != nil {
+		t.Fatal(err)
+	}
+	c.Runtime.Command = language.Command(interpreter, filepath.Join(dir, "shims"))
+	for _, d := range []string{dir, c.RunDir, c.CodeDir, c.HomeDir} {
+		_ = os.Mkdir(d, 0o755)
+		if err := os.Chmod(d, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if os.Getuid() == 0 {
+		c.Runtime.UID, c.Runtime.OwnUser = testUID, true
+		if err := os.Chown(c.HomeDir, testUID, testUID); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return c
+}
+
+// withGroup puts the worker into a control group of so much memory; the test is skipped where the host grants none.
+func withGroup(t testing.TB, memory int64) func(*agent.Config) {
+	t.Helper()
+	host := cgroup.Probe()
+	if !host.Has("memory") {
+		t.Skip("no memory controller: ", host.Missing["memory"])
+	}
+	group, err := host.Create(fmt.Sprintf("faas-agent-test-%d-%d", os.Getpid(), time.Now().UnixNano()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = group.Kill()
+		if err := group.Remove(); err != nil {
+			t.Error(err)
+		}
+	})
+	if err := group.SetMemory(memory); err != nil {
+		t.Fatal(err)
+	}
+	return func(c *agent.Config) {
+		at := group.Location()
+		c.Cgroup = &at
+	}
+}
+
+// stop abandons the agent and sees that it leaves in order.
+func (r *running) stop() {
+	r.client.CloseIdleConnections()
+	r.stdin.Close()
+	r.awaitEnd()
+	if code := r.command.ProcessState.ExitCode(); code == 99 {
+		r.t.Error("the agent leaked goroutines")
+	}
+}
+
+func (r *running) awaitEnd() {
+	r.t.Helper()
+	select {
+	case <-r.ended:
+	case <-time.After(20 * time.Second):
+		_ = r.command.Process.Signal(syscall.SIGQUIT)
+		r.t.Error("the agent does not end")
+	}
+}
+
+// ask makes one request and gives the answer.
+func (r *running) ask(method, path, token string, body io.Reader) (int, []byte) {
+	r.t.Helper()
+	request, err := http.NewRequest(method, "http://worker"+path, body)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	request.Header.Set("Authorization", "Bearer "+token)
+	answer, err := r.client.Do(request)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	b, err := io.ReadAll(answer.Body)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return answer.StatusCode, b
+}
+
+// files is a package: names to contents.
+type files map[string]string
+
+func (f files) zip(t testing.TB) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	z := zip.NewWriter(&b)
+	for name, content := range f {
+		w, err := z.Create(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.Write([]byte(content)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := z.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+// specialisation is the body of a request to specialise.
+func specialisation(t testing.TB, pack []byte, entry string) []byte {
+	t.Helper()
+	sum := sha256.Sum256(pack)
+	head, err := json.Marshal(faas.Specialisation{Key: testKey, Entry: entry, SHA256: hex.EncodeToString(sum[:]), MemorySize: 32 << 20})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return append(append(head, '\n'), pack...)
+}
+
+func (r *running) specialise(entry string, f files) *running {
+	r.t.Helper()
+	status, body := r.ask("POST", "/v1/specialise", testToken, bytes.NewReader(specialisation(r.t, f.zip(r.t), entry)))
+	if status != http.StatusOK {
+		r.t.Fatalf("specialise: %d %s", status, body)
+	}
+	return r
+}
+
+// try makes a call; refused is set when the agent refuses.
+func (r *running) try(input string, timeout time.Duration) (out faas.Outcome, refused string) {
+	r.t.Helper()
+	c := faas.Call{ExecutionID: "e", Key: testKey, Timeout: timeout}
+	if input != "" {
+		c.Input = json.RawMessage(input)
+	}
+	body, err := json.Marshal(c)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	status, answer := r.ask("POST", "/v1/call", testToken, bytes.NewReader(body))
+	var refusal struct{ Refused string }
+	if status == http.StatusOK {
+		err = json.Unmarshal(answer, &out)
+	} else {
+		err = json.Unmarshal(answer, &refusal)
+	}
+	if err != nil {
+		r.t.Fatalf("%d %s: %v", status, answer, err)
+	}
+	return out, refusal.Refused
+}
+
+func (r *running) call(input string) faas.Outcome {
+	r.t.Helper()
+	out, refused := r.try(input, 10*time.Second)
+	if refused != "" {
+		r.t.Fatal("refused: ", refused)
+	}
+	return out
+}
+
+// status asks the agent how it is.
+func (r *running) status() faas.WorkerStatus {
+	r.t.Helper()
+	code, body := r.ask("GET", "/v1/status", testToken, nil)
+	var s faas.WorkerStatus
+	if err := json.Unmarshal(body, &s); err != nil || code != http.StatusOK {
+		r.t.Fatalf("status: %d %s", code, body)
+	}
+	return s
+}

@@ -1,0 +1,149 @@
+package agent
+
+import (
+	"crypto/subtle"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/openstack-faas/faas/internal/faas"
+)
+
+// maxCall bounds a call's request, in bytes; the API bounds inputs more tightly.
+const maxCall = 64 << 20
+
+// ServeHTTP answers the requests of API, engine and orchestrator.
+func (a *Agent) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	w.Header()["Date"] = nil // nobody reads it
+	if !a.authorised(r) {
+		refuse(w, http.StatusForbidden, faas.RefusedToken, "")
+		return
+	}
+	switch r.Method + " " + r.URL.Path {
+	case "POST /v1/call":
+		a.serveCall(w, r)
+	case "POST /v1/specialise":
+		a.serveSpecialise(w, r)
+	case "POST /v1/drain":
+		a.serveDrain(w, r)
+	case "GET /v1/status":
+		answer(w, a.worker.status())
+	default:
+		refuse(w, http.StatusNotFound, "unknown", "there is no "+r.Method+" "+r.URL.Path)
+	}
+}
+
+// authorised compares in a time that does not depend on where the texts differ.
+func (a *Agent) authorised(r *http.Request) bool {
+	given := r.Header.Get("Authorization")
+	return subtle.ConstantTimeCompare([]byte(given), []byte("Bearer "+a.config.Token)) == 1
+}
+
+func (a *Agent) serveCall(w http.ResponseWriter, r *http.Request) {
+	body, err := readBody(w, r)
+	var c faas.Call
+	if err == nil {
+		err = json.Unmarshal(body, &c)
+	}
+	if err == nil && c.Timeout <= 0 {
+		err = errors.New("timeout is missing or not positive")
+	}
+	if err != nil {
+		refuse(w, http.StatusBadRequest, "invalid", err.Error())
+		return
+	}
+	out, refused := a.call(c) // it goes on to its end even if the caller goes away: what began is to be recorded
+	if refused != "" {
+		refuse(w, http.StatusConflict, refused, "")
+		return
+	}
+	write(w, http.StatusOK, appendOutcome(nil, out))
+}
+
+// readBody reads a request whose length is nearly always declared, in one piece.
+func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+	if r.ContentLength < 0 || r.ContentLength > maxCall {
+		return io.ReadAll(http.MaxBytesReader(w, r.Body, maxCall))
+	}
+	body := make([]byte, r.ContentLength)
+	_, err := io.ReadFull(r.Body, body)
+	return body, err
+}
+
+func (a *Agent) serveSpecialise(w http.ResponseWriter, r *http.Request) {
+	refused, err := a.specialise(r.Body)
+	var bad *packageError
+	switch {
+	case refused != "":
+		refuse(w, http.StatusConflict, refused, "")
+	case errors.As(err, &bad):
+		refuse(w, http.StatusUnprocessableEntity, faas.RefusedPackage, bad.why)
+	case err != nil:
+		a.log.Error("specialise", "error", err)
+		refuse(w, http.StatusInternalServerError, "internal", err.Error())
+	default:
+		answer(w, a.worker.status())
+	}
+}
+
+func (a *Agent) serveDrain(w http.ResponseWriter, r *http.Request) {
+	var idle time.Duration
+	if given := r.URL.Query().Get("idle_for"); given != "" {
+		var err error
+		if idle, err = time.ParseDuration(given); err != nil || idle < 0 {
+			refuse(w, http.StatusBadRequest, "invalid", "idle_for is no duration")
+			return
+		}
+	}
+	if !a.worker.drain(idle) {
+		refuse(w, http.StatusConflict, faas.RefusedBusy, "")
+		return
+	}
+	answer(w, a.worker.status())
+}
+
+func answer(w http.ResponseWriter, value any) {
+	b, err := json.Marshal(value)
+	if err != nil {
+		refuse(w, http.StatusInternalServerError, "internal", err.Error())
+		return
+	}
+	write(w, http.StatusOK, b)
+}
+
+// refuse tells why nothing was done; refused is one of faas.Refused…, or a word for a request that no service of ours makes.
+func refuse(w http.ResponseWriter, status int, refused, message string) {
+	b, _ := json.Marshal(struct {
+		Refused string `json:"refused"`
+		Message string `json:"message,omitempty"`
+	}{refused, message})
+	write(w, status, b)
+}
+
+func write(w http.ResponseWriter, status int, body []byte) {
+	h := w.Header()
+	h["Content-Type"] = []string{"application/json"}
+	h["Content-Length"] = []string{strconv.Itoa(len(body))}
+	w.WriteHeader(status)
+	_, _ = w.Write(body)
+}
+
+// appendOutcome is faas.Outcome's encoding without the second look at an output that was found to be JSON already.
+func appendOutcome(b []byte, out faas.Outcome) []byte {
+	log := text(out.Log)
+	if b == nil {
+		b = make([]byte, 0, len(out.Output)+len(log)+96)
+	}
+	b = append(b, `{"status":"`...)
+	b = append(b, out.Status...)
+	b = append(b, `","output":`...)
+	b = append(b, out.Output...)
+	b = append(b, `,"duration":`...)
+	b = strconv.AppendInt(b, int64(out.Duration), 10)
+	b = append(b, `,"log":`...)
+	b = append(b, log...)
+	return append(b, '}')
+}

@@ -1,0 +1,125 @@
+package agent
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"runtime"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/openstack-faas/faas/internal/cgroup"
+)
+
+// tasksPerProcess is how many threads a process of a warm runtime has at most before the function's code starts any: Node.js has
+// eleven. They do not count against what the function is allowed.
+const tasksPerProcess = 16
+
+// shield keeps other processes of the same user from reading this one's memory, where the token is, and makes this one the
+// parent of every descendant whose parent ends, so that none can hide from killing and reaping.
+func shield() error {
+	if err := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0); err != nil {
+		return fmt.Errorf("shield memory: %w", err)
+	}
+	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
+		return fmt.Errorf("become subreaper: %w", err)
+	}
+	return nil
+}
+
+// startRoot starts the runtime's root process under its limits. It has been told nothing when startRoot returns, so nothing of a
+// function ran without them.
+func startRoot(c Config, group *cgroup.Group, socket string) (pid int, err error) {
+	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
+	if err != nil {
+		return 0, fmt.Errorf("open null device: %w", err)
+	}
+	defer null.Close()
+	attributes := &os.ProcAttr{
+		Dir: "/", Env: environment(c, socket),
+		Files: []*os.File{null, os.Stderr, os.Stderr},
+		Sys:   &syscall.SysProcAttr{Setsid: true},
+	}
+	if c.Runtime.UID != 0 {
+		attributes.Sys.Credential = &syscall.Credential{Uid: uint32(c.Runtime.UID), Gid: uint32(c.Runtime.GID)}
+	}
+	if err := lowerLimits(c); err != nil {
+		return 0, err
+	}
+	pid, err = startWithoutPrivileges(c.Runtime.Command, attributes)
+	if err != nil {
+		return 0, fmt.Errorf("start runtime: %w", err)
+	}
+	if group != nil {
+		err = group.Add(pid)
+	}
+	return pid, err
+}
+
+// startWithoutPrivileges starts a process that no set-user-id program can lift above its user. The flag is a thread's and
+// inherited, so it is set on the thread that forks, which keeps it: the agent needs no such program itself.
+func startWithoutPrivileges(command []string, attributes *os.ProcAttr) (pid int, err error) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
+		return 0, err
+	}
+	process, err := os.StartProcess(command[0], command, attributes)
+	if err != nil {
+		return 0, err
+	}
+	pid = process.Pid
+	return pid, process.Release() // the reaper waits for it
+}
+
+func environment(c Config, socket string) []string {
+	return append([]string{
+		"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C.UTF-8",
+		"HOME=" + c.HomeDir, "TMPDIR=" + c.HomeDir, "FAAS_SOCKET=" + socket,
+	}, c.Runtime.Env...)
+}
+
+// lowerLimits sets the limits that the runtime inherits, on this process: the one way that needs no privilege over a process of
+// another user. The agent itself stays far below them.
+func lowerLimits(c Config) error {
+	signal.Ignore(syscall.SIGXFSZ) // inherited too: writing beyond the largest file is an error of that write, and ends nobody
+	limits := map[int]uint64{
+		syscall.RLIMIT_NOFILE: uint64(c.Limits.OpenFiles),
+		syscall.RLIMIT_FSIZE:  uint64(c.Limits.FileSize),
+		syscall.RLIMIT_CORE:   0,
+	}
+	if c.Runtime.OwnUser { // the kernel counts by user: with another's processes in it the count would be wrong
+		limits[unix.RLIMIT_NPROC] = uint64(c.Limits.Processes + tasksPerProcess*(c.Slots+1))
+	}
+	for resource, n := range limits {
+		var now syscall.Rlimit
+		if err := syscall.Getrlimit(resource, &now); err != nil {
+			return fmt.Errorf("limit runtime: %w", err)
+		}
+		n = min(n, now.Max)
+		// Not by x/sys: syscall must know, for it gives children the number of open files that it found at the start.
+		if err := syscall.Setrlimit(resource, &syscall.Rlimit{Cur: n, Max: n}); err != nil {
+			return fmt.Errorf("limit runtime: %w", err)
+		}
+	}
+	return nil
+}
+
+// reap waits for every child that has ended, those that this process has inherited too, and reports whether the root was among them.
+func reap(rootPID int) (rootEnded bool, status syscall.WaitStatus) {
+	for {
+		var s syscall.WaitStatus
+		pid, err := syscall.Wait4(-1, &s, syscall.WNOHANG, nil)
+		if errors.Is(err, syscall.EINTR) {
+			continue
+		}
+		if err != nil || pid <= 0 {
+			return rootEnded, status
+		}
+		if pid == rootPID {
+			rootEnded, status = true, s
+		}
+	}
+}

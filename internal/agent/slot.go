@@ -1,0 +1,77 @@
+package agent
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// slot is one process of the runtime in which one call at a time runs. Between being taken from the idle ones and being put back
+// or dropped it belongs to one goroutine; connected, ended and what they guard belong to the root.
+type slot struct {
+	number int
+	nonce  string
+	log    *capture
+	loaded bool // it was told the function
+	called bool // it has run a call
+
+	connected chan struct{} // closed when the process has connected; conn, lines and pid are set before
+	conn      net.Conn
+	lines     *lineReader
+	pid       int
+
+	ended chan struct{} // closed when the root has told of its end; end is set before
+	end   ending
+}
+
+// ending is how a slot's process ended.
+type ending struct {
+	code    int
+	signal  syscall.Signal
+	message string // why it could not be started
+	lost    bool   // the runtime ended, and nobody can tell
+}
+
+// String says it in words for the function's owner.
+func (e ending) String() string {
+	switch {
+	case e.lost:
+		return "The worker's runtime ended during the call."
+	case e.message != "":
+		return "The worker could not start a process for the call: " + e.message
+	case e.signal != 0:
+		return fmt.Sprintf("The function's process was killed by signal %s.", unix.SignalName(e.signal))
+	default:
+		return fmt.Sprintf("The function's process exited with status %d.", e.code)
+	}
+}
+
+// quiet reports whether the slot is as a call left it: connected, and with nothing sent that nobody asked for.
+func (s *slot) quiet() bool {
+	select {
+	case <-s.ended:
+		return false
+	default:
+	}
+	raw, err := s.conn.(syscall.Conn).SyscallConn()
+	if err != nil || !s.lines.empty() {
+		return false
+	}
+	var peeked error
+	err = raw.Control(func(fd uintptr) {
+		var b [1]byte
+		_, _, peeked = unix.Recvfrom(int(fd), b[:], unix.MSG_PEEK|unix.MSG_DONTWAIT)
+	})
+	return err == nil && errors.Is(peeked, unix.EAGAIN)
+}
+
+// close lets go of what this process holds of the slot.
+func (s *slot) close() {
+	if s.conn != nil {
+		s.conn.Close()
+	}
+	s.log.close()
+}

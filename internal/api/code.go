@@ -1,0 +1,91 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"strings"
+
+	"github.com/openstack-faas/faas/internal/archive"
+	"github.com/openstack-faas/faas/internal/faas"
+)
+
+// askedCode is the field code: where the function's code comes from.
+type askedCode struct {
+	Source string     `json:"source"`
+	MD5    string     `json:"md5sum"`
+	Swift  *swiftView `json:"swift"`
+	Image  string     `json:"image"`
+}
+
+// code gives the field code, which clients send as an object or as the JSON text of one; nil when it is not set.
+func (o *object) code() *askedCode {
+	raw, ok := o.get("code")
+	if !ok {
+		return nil
+	}
+	var text string
+	if json.Unmarshal(raw, &text) == nil {
+		raw = json.RawMessage(text)
+	}
+	decoder := json.NewDecoder(strings.NewReader(string(raw)))
+	decoder.DisallowUnknownFields()
+	var code *askedCode
+	if err := decoder.Decode(&code); err != nil || code == nil || decoder.More() {
+		o.refuse(`code must be a JSON object such as {"source": "package", "md5sum": "…"}; %s is none.`, short(string(raw)))
+		return nil
+	}
+	if fault := code.fault(); fault != "" {
+		o.refuse("%s", fault)
+		return nil
+	}
+	return code
+}
+
+// fault says what is wrong with the code's shape; "" for nothing.
+func (c *askedCode) fault() string {
+	switch faas.CodeSource(c.Source) {
+	case faas.SourcePackage:
+		return ""
+	case faas.SourceSwift:
+		if c.Swift == nil || c.Swift.Container == "" || c.Swift.Object == "" {
+			return `code with the source swift needs {"swift": {"container": …, "object": …}}.`
+		}
+		return "Code from Swift is not supported by this deployment; upload a package."
+	case faas.SourceImage:
+		if !imageForm.MatchString(c.Image) {
+			return "code with the source image needs the reference of a container image in image."
+		}
+		return "Code from a container image is not supported by this deployment; upload a package."
+	case "":
+		return "code must name its source: package, swift or image."
+	}
+	return "code.source must be package, swift or image; it is " + short(c.Source) + "."
+}
+
+// keepPackage checks the package and keeps it in the code store. It gives what the function's record says of it. md5sum is what
+// the client says it is; "" for nothing.
+func (s *Server) keepPackage(ctx context.Context, pack *spool, md5sum string) (faas.Code, error) {
+	md5, sha256 := pack.sums()
+	if md5sum != "" && !strings.EqualFold(md5sum, md5) {
+		return faas.Code{}, faas.Errorf(faas.Invalid, "The package's md5 is %s; code.md5sum says %s.", md5, short(md5sum))
+	}
+	if err := s.checkPackage(ctx, pack); err != nil {
+		return faas.Code{}, err
+	}
+	if err := s.cfg.Code.Put(ctx, sha256, io.NewSectionReader(pack.content(), 0, pack.size)); err != nil {
+		return faas.Code{}, err
+	}
+	return faas.Code{Source: faas.SourcePackage, MD5: md5, SHA256: sha256, Size: pack.size}, nil
+}
+
+// checkPackage waits for one of the places where packages are checked.
+func (s *Server) checkPackage(ctx context.Context, pack *spool) error {
+	select {
+	case s.checking <- struct{}{}:
+		defer func() { <-s.checking }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	return archive.Check(pack.content(), pack.size)
+}

@@ -1,0 +1,142 @@
+package api
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/getkin/kin-openapi/openapi3filter"
+	"github.com/getkin/kin-openapi/routers"
+	"github.com/getkin/kin-openapi/routers/gorillamux"
+
+	"github.com/openstack-faas/faas/internal/policy"
+)
+
+// description is the published description of the API, read once.
+var description = sync.OnceValues(func() (*openapi3.T, error) {
+	doc, err := openapi3.NewLoader().LoadFromFile("../../docs/api-ref/openapi.yaml")
+	if err != nil {
+		return nil, err
+	}
+	doc.Servers = nil // whatever address a test listens on
+	return doc, nil
+})
+
+var describedRoutes = sync.OnceValues(func() (routers.Router, error) {
+	doc, err := description()
+	if err != nil {
+		return nil, err
+	}
+	return gorillamux.NewRouter(doc)
+})
+
+// checkContract holds an answer against the description. Paths and methods that are not described may only be refused.
+func checkContract(t testing.TB, r *http.Request, got reply) {
+	t.Helper()
+	router, err := describedRoutes()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.status != http.StatusNoContent && got.header.Get("Content-Type") == "" {
+		t.Errorf("%s %s: the answer has no Content-Type", r.Method, r.URL)
+	}
+	asked := httptest.NewRequest(r.Method, r.URL.RequestURI(), nil)
+	asked.Header = r.Header
+	route, params, err := router.FindRoute(asked)
+	if err != nil {
+		if got.status < 400 || got.status >= 500 {
+			t.Errorf("%s %s answered %d and is not described: %v", r.Method, r.URL, got.status, err)
+		}
+		return
+	}
+	if got.status == http.StatusUnauthorized {
+		return // what Keystone's middleware may answer to anything
+	}
+	err = openapi3filter.ValidateResponse(t.Context(), &openapi3filter.ResponseValidationInput{
+		RequestValidationInput: &openapi3filter.RequestValidationInput{Request: asked, PathParams: params, Route: route},
+		Status:                 got.status, Header: got.header, Body: io.NopCloser(strings.NewReader(string(got.body))),
+		Options: &openapi3filter.Options{IncludeResponseStatus: true},
+	})
+	if err != nil {
+		t.Errorf("%s %s answered %d, which is not as described: %v\n%s", r.Method, r.URL, got.status, err, got.body)
+	}
+}
+
+func init() {
+	openapi3filter.RegisterBodyDecoder("application/zip", openapi3filter.FileBodyDecoder)
+	openapi3.DefineStringFormatValidator("uuid", openapi3.NewRegexpFormatValidator(openapi3.FormatOfStringForUUIDOfRFC4122))
+}
+
+func TestDescriptionIsValid(t *testing.T) {
+	doc, err := description()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := doc.Validate(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
+// The description has the routes that there are, and no others.
+func TestRoutesAreDescribed(t *testing.T) {
+	doc, err := description()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var described, routed []string
+	for path, item := range doc.Paths.Map() {
+		for method := range item.Operations() {
+			described = append(described, method+" "+path)
+		}
+	}
+	for _, rt := range newBareServer().routes() {
+		routed = append(routed, rt.method+" "+rt.path)
+	}
+	slices.Sort(described)
+	slices.Sort(routed)
+	if !slices.Equal(described, routed) {
+		t.Errorf("described\n%s\nrouted\n%s", strings.Join(described, "\n"), strings.Join(routed, "\n"))
+	}
+}
+
+// Each route that is not open asks a rule that exists, and its description names it.
+func TestRoutesHaveRules(t *testing.T) {
+	enforcer, err := policy.New(t.Context(), policy.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	doc, err := description()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, rt := range newBareServer().routes() {
+		open := rt.rule == ""
+		if open != slices.Contains([]string{"/", "/v1", "/healthcheck", "/metrics"}, rt.path) {
+			t.Errorf("%s %s has the rule %q", rt.method, rt.path, rt.rule)
+		}
+		if open {
+			continue
+		}
+		if !enforcer.Known(rt.rule) {
+			t.Errorf("there is no rule %s", rt.rule)
+		}
+		operation := doc.Paths.Value(rt.path).GetOperation(rt.method)
+		if !strings.Contains(operation.Description, fmt.Sprintf("`%s`", rt.rule)) {
+			t.Errorf("%s %s: the description does not name %s", rt.method, rt.path, rt.rule)
+		}
+	}
+	for _, rule := range []string{"runtime:get_all:all_projects", "function:get_all:all_projects", "execution:get_all:all_projects"} {
+		if !enforcer.Known(rule) {
+			t.Errorf("there is no rule %s", rule)
+		}
+	}
+}
+
+// newBareServer has routes and nothing behind them.
+func newBareServer() *Server { return New(Config{}) }

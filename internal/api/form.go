@@ -1,0 +1,189 @@
+package api
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"mime"
+	"mime/multipart"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/openstack-faas/faas/internal/faas"
+)
+
+// form is what a request for a function brings: fields and, perhaps, a package.
+type form struct {
+	object
+	pack *spool // nil when there was none
+}
+
+// Bounds of a multipart form besides those of its package.
+const (
+	maxFieldSize = 64 << 10 // bytes of one field's value
+	maxFormExtra = 1 << 20  // bytes of a form that are not the package's
+)
+
+// packageField is the form's field for the file.
+const packageField = "package"
+
+// readForm takes a form in any of the shapes in which clients send functions: multipart with a package, urlencoded, JSON, or
+// nothing at all. The caller closes what it returns.
+func (s *Server) readForm(r *http.Request, known ...string) (*form, error) {
+	media, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if err != nil && r.Header.Get("Content-Type") != "" {
+		return nil, faas.Errorf(faas.UnsupportedMedia, "The Content-Type is malformed.").WithCause(err)
+	}
+	f := &form{object: object{fields: map[string]json.RawMessage{}}}
+	switch media {
+	case "multipart/form-data":
+		if r.ContentLength > faas.MaxPackageSize+maxFormExtra {
+			return nil, packageTooLarge()
+		}
+		err = f.readMultipart(r.Body, params["boundary"], s.cfg.SpoolDir)
+	case "application/x-www-form-urlencoded":
+		err = s.readURLEncoded(f, r)
+	case "application/json":
+		var o *object
+		if o, err = s.readObject(r, known...); err == nil {
+			f.object = *o
+		}
+	case "":
+		err = s.readNothing(r)
+	default:
+		err = faas.Errorf(faas.UnsupportedMedia, "The body must be multipart/form-data, application/x-www-form-urlencoded or application/json; it is %s.", short(media))
+	}
+	if err == nil {
+		err = f.only(known)
+	}
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	return f, nil
+}
+
+// Close forgets the package.
+func (f *form) Close() { f.pack.Close() }
+
+// readNothing accepts a request that sets nothing, which clients send without a type.
+func (s *Server) readNothing(r *http.Request) error {
+	body, err := s.readBody(r)
+	if err == nil && len(body) > 0 {
+		err = faas.Errorf(faas.UnsupportedMedia, "The body has no Content-Type.")
+	}
+	return err
+}
+
+func (s *Server) readURLEncoded(f *form, r *http.Request) error {
+	body, err := s.readBody(r)
+	if err != nil {
+		return err
+	}
+	values, err := url.ParseQuery(string(body))
+	if err != nil {
+		return faas.Errorf(faas.Invalid, "The form is malformed.").WithCause(err)
+	}
+	for name, texts := range values {
+		for _, text := range texts {
+			if err := f.set(name, text); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// readMultipart takes the parts as they arrive, in whatever order.
+func (f *form) readMultipart(body io.Reader, boundary, dir string) error {
+	if boundary == "" {
+		return faas.Errorf(faas.Invalid, "The Content-Type multipart/form-data has no boundary.")
+	}
+	parts := multipart.NewReader(body, boundary)
+	extra := int64(0)
+	for count := 0; ; count++ {
+		part, err := parts.NextPart()
+		if errors.Is(err, io.EOF) && count > 0 {
+			return nil
+		}
+		if errors.Is(err, io.EOF) {
+			return faas.Errorf(faas.Invalid, "The multipart form has no parts.")
+		}
+		if err != nil {
+			return faas.Errorf(faas.Invalid, "The multipart form is malformed or was cut off.").WithCause(err)
+		}
+		n, err := f.readPart(part, dir)
+		if err != nil {
+			return err
+		}
+		if extra += n; extra > maxFormExtra {
+			return faas.Errorf(faas.TooLarge, "The form's fields are larger than %d bytes together.", maxFormExtra)
+		}
+	}
+}
+
+// readPart takes one part and gives how many bytes it had that were not the package's.
+func (f *form) readPart(part *multipart.Part, dir string) (int64, error) {
+	name := part.FormName()
+	if name == packageField {
+		return 0, f.readPackage(part, dir)
+	}
+	if part.FileName() != "" {
+		return 0, faas.Errorf(faas.Invalid, "The form has a file in the field %q; only package is one.", short(name))
+	}
+	text, err := io.ReadAll(io.LimitReader(part, maxFieldSize+1))
+	if err != nil {
+		return 0, cutOff(err)
+	}
+	if len(text) > maxFieldSize {
+		return 0, faas.Errorf(faas.TooLarge, "The form's field %q is larger than %d bytes.", short(name), maxFieldSize)
+	}
+	return int64(len(name) + len(text)), f.set(name, string(text))
+}
+
+func (f *form) readPackage(part io.Reader, dir string) error {
+	if f.pack != nil {
+		return faas.Errorf(faas.Invalid, "The form has more than one package.")
+	}
+	f.pack = &spool{}
+	err := f.pack.fill(part, dir)
+	var known *faas.Error
+	if err != nil && !errors.As(err, &known) {
+		return cutOff(err)
+	}
+	return err
+}
+
+func cutOff(err error) error {
+	return faas.Errorf(faas.Invalid, "The multipart form was cut off.").WithCause(err)
+}
+
+// set keeps a field as the JSON that it would have been.
+func (f *form) set(name, text string) error {
+	if _, twice := f.fields[name]; twice {
+		return faas.Errorf(faas.Invalid, "The form has the field %q more than once.", short(name))
+	}
+	if !utf8.ValidString(text) || !utf8.ValidString(name) {
+		return faas.Errorf(faas.Invalid, "The form's field %q is not UTF-8.", short(strings.ToValidUTF8(name, "\uFFFD")))
+	}
+	raw, err := json.Marshal(text)
+	if err != nil {
+		return err
+	}
+	f.fields[name] = raw
+	return nil
+}
+
+// only refuses fields that are not among the known; a package is one of its own.
+func (f *form) only(known []string) error {
+	if f.pack != nil && !slices.Contains(known, packageField) {
+		return faas.Errorf(faas.Invalid, "A package is not possible here.")
+	}
+	if _, set := f.fields[packageField]; set {
+		return faas.Errorf(faas.Invalid, "package must be a file in a multipart/form-data body.")
+	}
+	return f.object.only(known)
+}

@@ -1,0 +1,91 @@
+package api
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/openstack-faas/faas/internal/faas"
+	"github.com/openstack-faas/faas/internal/store"
+)
+
+// updateFunction is PUT /v1/functions/{id}. Old clients send code as an object in one field, or its parts source and md5sum as
+// fields of their own; both mean the same.
+func (s *Server) updateFunction(r *http.Request, id faas.Identity) (any, error) {
+	functionID, err := pathID(r)
+	if err != nil {
+		return nil, err
+	}
+	f, err := s.readForm(r, "name", "description", "entry", "cpu", "memory_size", "timeout", "code", "source", "md5sum", packageField)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	change := f.change(s.cfg.Limits)
+	code := f.changedCode()
+	if err := f.fault(); err != nil {
+		return nil, err
+	}
+	before, err := s.cfg.Store.Function(r.Context(), faas.ProjectScope(id), functionID)
+	if err != nil {
+		return nil, err
+	}
+	if change.Code, err = s.changeCode(r.Context(), before, code, f.pack); err != nil {
+		return nil, err
+	}
+	after, err := s.cfg.Store.UpdateFunction(r.Context(), faas.ProjectScope(id), functionID, change)
+	if err != nil {
+		return nil, err
+	}
+	if after.Revision != before.Revision {
+		s.functionChanged(r, faas.FunctionChanged{FunctionID: functionID, Revision: after.Revision})
+	}
+	return viewFunction(after), nil
+}
+
+// change gives what the form sets, the code apart.
+func (f *form) change(l faas.Limits) store.FunctionChange {
+	return store.FunctionChange{
+		Name: f.text("name", maxLine), Description: f.text("description", maxLine), Entry: f.entry(),
+		CPU: f.cpu(l), MemorySize: f.memorySize(l), Timeout: f.timeout(l),
+	}
+}
+
+// changedCode gives what the form says of the code in either way; nil when it says nothing.
+func (f *form) changedCode() *askedCode {
+	code := f.code()
+	source, md5 := f.text("source", maxQuoted), f.text("md5sum", maxQuoted)
+	if source == nil && md5 == nil {
+		return code
+	}
+	if code != nil {
+		f.refuse("The form has code and also source or md5sum; one of them is enough.")
+		return nil
+	}
+	code = &askedCode{Source: valueOr(source, string(faas.SourcePackage)), MD5: valueOr(md5, "")}
+	if fault := code.fault(); fault != "" {
+		f.refuse("%s", fault)
+	}
+	return code
+}
+
+// changeCode keeps the new package, if there is one; nil means that the code stays.
+func (s *Server) changeCode(ctx context.Context, before faas.Function, code *askedCode, pack *spool) (*faas.Code, error) {
+	if code != nil && faas.CodeSource(code.Source) != before.Code.Source {
+		return nil, faas.Errorf(faas.Invalid, "The source of a function's code can not be changed: it is %s.", before.Code.Source)
+	}
+	if pack == nil {
+		if code != nil && code.MD5 != "" && code.MD5 != before.Code.MD5 {
+			return nil, faas.Errorf(faas.Invalid, "A new md5sum needs the package that it is of.")
+		}
+		return nil, nil
+	}
+	if before.Code.Source != faas.SourcePackage {
+		return nil, faas.Errorf(faas.Invalid, "The function's code is of the source %s; it takes no package.", before.Code.Source)
+	}
+	md5 := ""
+	if code != nil {
+		md5 = code.MD5
+	}
+	kept, err := s.keepPackage(ctx, pack, md5)
+	return &kept, err
+}

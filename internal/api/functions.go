@@ -1,0 +1,169 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"math"
+	"net/http"
+	"regexp"
+	"strconv"
+	"time"
+
+	"github.com/openstack-faas/faas/internal/faas"
+)
+
+// entryForm is module.function, where the module may be in packages: letters that file names and identifiers share.
+var entryForm = regexp.MustCompile(`^[\p{L}_$][\p{L}\p{N}_$-]*(\.[\p{L}_$][\p{L}\p{N}_$-]*)+$`)
+
+func (o *object) entry() *string {
+	entry := o.text("entry", faas.MaxEntryLength)
+	if entry != nil && !entryForm.MatchString(*entry) {
+		o.refuse("entry must be module.function, as in main.main; %q is not.", short(*entry))
+	}
+	return entry
+}
+
+// cpu gives millicores, nil when they are not set.
+func (o *object) cpu(l faas.Limits) *int {
+	n := o.number("cpu", " millicores", l.CPU.Min, l.CPU.Max)
+	if n == nil || *n > math.MaxInt32 {
+		return nil
+	}
+	cpu := int(*n)
+	return &cpu
+}
+
+func (o *object) memorySize(l faas.Limits) *int64 {
+	return o.number("memory_size", " bytes", l.Memory.Min, l.Memory.Max)
+}
+
+func (o *object) timeout(l faas.Limits) *time.Duration {
+	n := o.number("timeout", " seconds", l.Timeout.Min, l.Timeout.Max)
+	if n == nil {
+		return nil
+	}
+	timeout := time.Duration(*n) * time.Second
+	return &timeout
+}
+
+func valueOr[T any](v *T, initial T) T {
+	if v == nil {
+		return initial
+	}
+	return *v
+}
+
+func (s *Server) createFunction(r *http.Request, id faas.Identity) (any, error) {
+	f, err := s.readForm(r, "runtime_id", "code", "name", "description", "entry", "cpu", "memory_size", "timeout", packageField)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	code := f.code()
+	function := faas.Function{
+		ID: faas.NewID(), ProjectID: id.ProjectID, CreatedAt: s.now(), RuntimeID: f.id("runtime_id"),
+		Name: f.line("name"), Description: f.line("description"),
+		Entry:      valueOr(f.entry(), faas.DefaultEntry),
+		CPU:        valueOr(f.cpu(s.cfg.Limits), int(s.cfg.Limits.CPU.Default)),
+		MemorySize: valueOr(f.memorySize(s.cfg.Limits), s.cfg.Limits.Memory.Default),
+		Timeout:    valueOr(f.timeout(s.cfg.Limits), time.Duration(s.cfg.Limits.Timeout.Default)*time.Second),
+	}
+	if err := f.fault(); err != nil {
+		return nil, err
+	}
+	if err := s.requireForPackage(r.Context(), id, f, code, function.RuntimeID); err != nil {
+		return nil, err
+	}
+	if function.Code, err = s.keepPackage(r.Context(), f.pack, code.MD5); err != nil {
+		return nil, err
+	}
+	if function, err = s.cfg.Store.CreateFunction(r.Context(), function); err != nil {
+		return nil, err
+	}
+	return created{viewFunction(function)}, nil
+}
+
+// requireForPackage checks that there is all that a function of a package needs, before the package is kept. The record's own
+// transaction looks at the runtime again.
+func (s *Server) requireForPackage(ctx context.Context, id faas.Identity, f *form, code *askedCode, runtimeID string) error {
+	switch {
+	case code == nil:
+		return faas.Errorf(faas.Invalid, `code is required, as in {"source": "package"}.`)
+	case runtimeID == "":
+		return faas.Errorf(faas.Invalid, "runtime_id is required for a function of source package.")
+	case f.pack == nil:
+		return faas.Errorf(faas.Invalid, "package is required for a function of source package: the zip, as a file in a multipart/form-data body.")
+	}
+	runtime, err := s.cfg.Store.Runtime(ctx, faas.ProjectScope(id), runtimeID)
+	if faas.KindOf(err) == faas.NotFound {
+		return faas.Errorf(faas.Invalid, "Runtime %s can not be found.", runtimeID)
+	}
+	if err == nil && runtime.Status != faas.RuntimeAvailable {
+		return faas.Errorf(faas.Conflict, "Runtime %s is not available: its status is %s.", runtimeID, runtime.Status)
+	}
+	return err
+}
+
+func (s *Server) listFunctions(r *http.Request, id faas.Identity) (any, error) {
+	l, scope, err := s.readListing(r, id, "function:get_all:all_projects")
+	if err != nil {
+		return nil, err
+	}
+	rows, err := s.cfg.Store.Functions(r.Context(), scope, l.query)
+	if err != nil {
+		return nil, err
+	}
+	return page(s, r, "functions", l, rows, viewFunction, func(f faas.Function) string { return f.ID }), nil
+}
+
+// getFunction is GET /v1/functions/{id}: the record, or with ?download=true the package.
+func (s *Server) getFunction(r *http.Request, id faas.Identity) (any, error) {
+	functionID, err := pathID(r)
+	if err != nil {
+		return nil, err
+	}
+	download := false
+	if text := r.URL.Query().Get("download"); text != "" {
+		if download, err = strconv.ParseBool(text); err != nil {
+			return nil, faas.Errorf(faas.Invalid, "download must be true or false; it is %q.", short(text))
+		}
+	}
+	function, err := s.cfg.Store.Function(r.Context(), faas.ProjectScope(id), functionID)
+	if err != nil {
+		return nil, err
+	}
+	if !download {
+		return viewFunction(function), nil
+	}
+	if function.Code.Source != faas.SourcePackage {
+		return nil, faas.Errorf(faas.Invalid, "Function %s has no package to download: its source is %s.", functionID, function.Code.Source)
+	}
+	body, size, err := s.cfg.Code.Open(r.Context(), function.Code.SHA256)
+	if err != nil {
+		return nil, faas.Errorf(faas.Internal, "The package of function %s cannot be read.", functionID).WithCause(err)
+	}
+	return packageFile{name: functionID + ".zip", size: size, body: body}, nil
+}
+
+func (s *Server) deleteFunction(r *http.Request, id faas.Identity) (any, error) {
+	functionID, err := pathID(r)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := s.cfg.Store.DeleteFunction(r.Context(), faas.ProjectScope(id), functionID); err != nil {
+		return nil, err
+	}
+	s.functionChanged(r, faas.FunctionChanged{FunctionID: functionID})
+	return noContent{}, nil
+}
+
+// functionChanged tells everyone, so that workers of what the function was end. That is a kindness: those that nobody tells
+// are never called again and end by their idleness.
+func (s *Server) functionChanged(r *http.Request, change faas.FunctionChanged) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), tellPatience)
+	defer cancel()
+	body, _ := json.Marshal(change) // strings and numbers: cannot fail
+	if err := s.cfg.Broker.Broadcast(ctx, faas.TopicFunction, body); err != nil {
+		s.log.Warn("a function's change could not be broadcast", "request_id", infoOf(r).id, "function_id", change.FunctionID, "error", err)
+	}
+}

@@ -1,0 +1,87 @@
+package api
+
+import (
+	"bytes"
+	"encoding/json"
+
+	"github.com/openstack-faas/faas/internal/faas"
+)
+
+// maxDepth is how deep an input's arrays and objects may be nested: as deep as every language's parser goes.
+const maxDepth = 200
+
+// input gives the input as it is recorded and as workers get it: the JSON of an object, "" for none. Clients send a string: the
+// JSON of an object is that object, other JSON is one positional argument, and so is a word that is no JSON. An object that
+// is not wrapped into a string is taken too.
+func (o *object) input(most int64) string {
+	raw, ok := o.get("input")
+	if !ok {
+		return ""
+	}
+	text := string(raw)
+	if raw[0] == '"' && json.Unmarshal(raw, &text) != nil {
+		o.refuse("input must be a string or a JSON object.")
+		return ""
+	}
+	if raw[0] != '"' && raw[0] != '{' {
+		o.refuse("input must be a string or a JSON object; it is %s.", short(text))
+		return ""
+	}
+	if int64(len(text)) > most {
+		o.refuseLarge("input must be at most %d bytes; it has %d.", most, len(text))
+		return ""
+	}
+	if text == "" {
+		return ""
+	}
+	return o.normal(text)
+}
+
+// normal gives the JSON of an object for what a client wrote.
+func (o *object) normal(text string) string {
+	var compact bytes.Buffer
+	compact.Grow(len(text))
+	if json.Compact(&compact, []byte(text)) != nil {
+		word, _ := json.Marshal(text) // a string: cannot fail
+		return `{"` + faas.PlainInput + `":` + string(word) + `}`
+	}
+	if tooDeep(compact.Bytes()) {
+		o.refuse("input must not be nested deeper than %d.", maxDepth)
+		return ""
+	}
+	if compact.Bytes()[0] == '{' {
+		return compact.String()
+	}
+	return `{"` + faas.PlainInput + `":` + compact.String() + `}`
+}
+
+// tooDeep counts the brackets of valid JSON, those within strings apart.
+func tooDeep(text []byte) bool {
+	if len(text) <= maxDepth {
+		return false
+	}
+	depth, quoted := 0, false
+	for i := 0; i < len(text); i++ {
+		switch c := text[i]; {
+		case quoted && c == '\\':
+			i++
+		case c == '"':
+			quoted = !quoted
+		case quoted:
+		case c == '{' || c == '[':
+			if depth++; depth > maxDepth {
+				return true
+			}
+		case c == '}' || c == ']':
+			depth--
+		}
+	}
+	return false
+}
+
+// refuseLarge is refuse for what is too large.
+func (o *object) refuseLarge(format string, args ...any) {
+	if o.wrong == nil {
+		o.wrong = faas.Errorf(faas.TooLarge, format, args...)
+	}
+}

@@ -1,0 +1,59 @@
+package api
+
+import (
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/openstack-faas/faas/internal/faas"
+)
+
+// metrics are what Prometheus is told of requests.
+type metrics struct {
+	requests   *prometheus.CounterVec
+	latency    *prometheus.HistogramVec
+	executions *prometheus.CounterVec
+}
+
+func newMetrics(registry *prometheus.Registry) *metrics {
+	m := &metrics{
+		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "faas_api_requests_total", Help: "Requests answered, by route, method and status.",
+		}, []string{"route", "method", "status"}),
+		latency: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "faas_api_request_duration_seconds", Help: "Time from a request's head to the end of its answer.",
+			Buckets: []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 300},
+		}, []string{"route", "method"}),
+		executions: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "faas_api_executions_total", Help: "Synchronous executions that ended here by status, and asynchronous ones accepted.",
+		}, []string{"status"}),
+	}
+	registry.MustRegister(m.requests, m.latency, m.executions)
+	return m
+}
+
+// request counts one answered request. Methods are the caller's to choose: those that no route has share a label.
+func (m *metrics) request(method, route string, status int, took time.Duration) {
+	switch method {
+	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodDelete:
+	default:
+		method = "other"
+	}
+	m.requests.WithLabelValues(route, method, strconv.Itoa(status)).Inc()
+	m.latency.WithLabelValues(route, method).Observe(took.Seconds())
+}
+
+func (m *metrics) execution(status faas.ExecutionStatus) {
+	m.executions.WithLabelValues(string(status)).Inc()
+}
+
+// showMetrics is GET /metrics.
+func (s *Server) showMetrics(*http.Request, faas.Identity) (any, error) {
+	if !s.cfg.ShowMetrics {
+		return nil, faas.Errorf(faas.NotFound, "Metrics are not served here.")
+	}
+	return httpHandler{promhttp.HandlerFor(s.cfg.Registry, promhttp.HandlerOpts{})}, nil
+}

@@ -1,0 +1,149 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"github.com/openstack-faas/faas/internal/faas"
+)
+
+const requestIDHeader = "X-Openstack-Request-Id"
+
+// requestInfo is what is known of a request besides the request itself, for logs and metrics.
+type requestInfo struct {
+	id          string // ours: req-<uuid>
+	globalID    string // the caller's, from the service that it came through; "" for none
+	route       string // the path with its variables' names, never their values
+	identity    faas.Identity
+	executionID string
+	err         error
+}
+
+// recorded is the id that goes into records: the one that follows a request through the cloud, if there is one.
+func (i *requestInfo) recorded() string {
+	if i.globalID != "" {
+		return i.globalID
+	}
+	return i.id
+}
+
+type infoKey struct{}
+
+// infoOf gives what ServeHTTP has put there.
+func infoOf(r *http.Request) *requestInfo {
+	info, ok := r.Context().Value(infoKey{}).(*requestInfo)
+	if !ok {
+		return &requestInfo{} // a handler that was called without ServeHTTP
+	}
+	return info
+}
+
+// noRoute is what metrics say of paths that do not exist; the paths themselves are a stranger's to choose.
+const noRoute = "none"
+
+// ServeHTTP gives the request an id, answers it, and tells log and metrics.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	begin := s.now()
+	info := &requestInfo{id: "req-" + faas.NewID(), globalID: globalRequestID(r), route: noRoute}
+	r = r.WithContext(context.WithValue(r.Context(), infoKey{}, info))
+	answer := &answerWriter{ResponseWriter: w}
+	answer.Header()[requestIDHeader] = []string{info.id}
+	defer func() {
+		if p := recover(); p != nil {
+			s.panicked(answer, r, p)
+		}
+		s.finished(answer, r, info, s.now().Sub(begin))
+	}()
+	s.router.ServeHTTP(answer, r)
+}
+
+// globalRequestID takes up the id of a request that comes through another service, if it has the form that OpenStack gives it.
+func globalRequestID(r *http.Request) string {
+	id := r.Header.Get(requestIDHeader)
+	if uuid, ok := strings.CutPrefix(id, "req-"); ok && faas.IsID(uuid) {
+		return id
+	}
+	return ""
+}
+
+// panicked answers a request whose handler failed in a way that nobody foresaw.
+func (s *Server) panicked(w *answerWriter, r *http.Request, p any) {
+	if err, ok := p.(error); ok && errors.Is(err, http.ErrAbortHandler) {
+		panic(p) // net/http's own way to cut a connection
+	}
+	info := infoOf(r)
+	s.log.Error("a handler panicked", "request_id", info.id, "route", info.route, "panic", p, "stack", string(debug.Stack()))
+	if w.status == 0 {
+		s.writeError(w, r, errors.New("panic"))
+	}
+}
+
+// finished counts the request and writes the access log's line.
+func (s *Server) finished(w *answerWriter, r *http.Request, info *requestInfo, took time.Duration) {
+	if w.status == 0 {
+		w.status = http.StatusOK
+	}
+	s.metrics.request(r.Method, info.route, w.status, took)
+	level := slog.LevelInfo
+	switch {
+	case w.status == http.StatusInternalServerError:
+		level = slog.LevelError
+	case info.route == "/healthcheck" || info.route == "/metrics":
+		level = slog.LevelDebug // asked every few seconds by machines
+	}
+	if s.log.Enabled(r.Context(), level) {
+		s.log.LogAttrs(r.Context(), level, "request", info.attrs(w, r, took)...)
+	}
+}
+
+// attrs are the fields of the access log's line; those that are empty are left out.
+func (i *requestInfo) attrs(w *answerWriter, r *http.Request, took time.Duration) []slog.Attr {
+	attrs := make([]slog.Attr, 0, 12)
+	attrs = append(attrs, slog.String("request_id", i.id), slog.String("method", r.Method), slog.String("path", r.URL.Path),
+		slog.Int("status", w.status), slog.Int64("bytes", w.bytes), slog.Duration("duration", took), slog.String("remote", r.RemoteAddr))
+	for _, a := range [...]struct{ key, value string }{
+		{"global_request_id", i.globalID}, {"project_id", i.identity.ProjectID}, {"user_id", i.identity.UserID},
+		{"execution_id", i.executionID},
+	} {
+		if a.value != "" {
+			attrs = append(attrs, slog.String(a.key, a.value))
+		}
+	}
+	if i.err != nil {
+		attrs = append(attrs, slog.String("error", i.err.Error()))
+	}
+	return attrs
+}
+
+// answerWriter remembers what was answered.
+type answerWriter struct {
+	http.ResponseWriter
+	status int
+	bytes  int64
+}
+
+// WriteHeader remembers the status.
+func (w *answerWriter) WriteHeader(status int) {
+	if w.status == 0 {
+		w.status = status
+	}
+	w.ResponseWriter.WriteHeader(status)
+}
+
+// Write counts the bytes.
+func (w *answerWriter) Write(b []byte) (int, error) {
+	if w.status == 0 {
+		w.status = http.StatusOK
+	}
+	n, err := w.ResponseWriter.Write(b)
+	w.bytes += int64(n)
+	return n, err
+}
+
+// Unwrap is for http.ResponseController.
+func (w *answerWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }

@@ -1,0 +1,75 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"time"
+
+	"github.com/openstack-faas/faas/internal/faas"
+	"github.com/openstack-faas/faas/internal/store"
+)
+
+const (
+	// leaseGrace is how much longer than its waiting and its timeout together a synchronous execution may run before its lease
+	// says that the process running it was lost: the worker needs a moment to end it, this process another to record it.
+	leaseGrace = 30 * time.Second
+	// recordPatience is how long the record of an ending may take, whether or not the caller is still there.
+	recordPatience = 15 * time.Second
+)
+
+// run runs a synchronous execution and gives its record as it ended. The record begins when the call has a slot of a worker:
+// until then an error leaves nothing behind. From then on whatever happens to the call is recorded, and is an error only
+// when the caller can do something about it.
+func (s *Server) run(ctx context.Context, function faas.Function, x faas.Execution) (faas.Execution, error) {
+	begun := false
+	begin := func(ctx context.Context) error {
+		x.Status, x.Owner, x.StartedAt = faas.ExecutionRunning, s.cfg.Name, s.now()
+		x.LeaseUntil = x.StartedAt.Add(s.cfg.CallWait + function.Timeout + leaseGrace)
+		begun = true
+		return s.cfg.Store.Start(ctx, x)
+	}
+	target := function.Target()
+	outcome, failed := s.cfg.Call(ctx, target, faas.Call{
+		ExecutionID: x.ID, Key: target.Key, Input: json.RawMessage(x.Input), Timeout: function.Timeout,
+	}, begin)
+	if failed != nil && !begun {
+		return x, failed
+	}
+	if failed != nil {
+		outcome = faas.Outcome{
+			Status: faas.ExecutionError, Duration: s.now().Sub(x.StartedAt), Output: faas.TextOutput(messageOf(failed)),
+		}
+	}
+	x, err := s.finish(ctx, x, outcome)
+	if err != nil {
+		return x, err
+	}
+	if kind := faas.KindOf(failed); kind == faas.Busy || kind == faas.Unavailable {
+		return x, failed // nothing ran: the caller may try again
+	}
+	return x, nil
+}
+
+// finish records how the execution ended, and gives it so, without reading it back.
+func (s *Server) finish(ctx context.Context, x faas.Execution, outcome faas.Outcome) (faas.Execution, error) {
+	x.Status, x.Result, x.EndedAt = outcome.Status, faas.ResultText(outcome.Duration, outcome.Output), s.now()
+	x.UpdatedAt = x.EndedAt
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordPatience)
+	defer cancel()
+	err := s.cfg.Store.Finish(ctx, x.ID, store.Ending{Status: x.Status, Result: x.Result, Log: outcome.Log, EndedAt: x.EndedAt})
+	if err != nil {
+		return x, faas.Errorf(faas.Unavailable, "The outcome of execution %s could not be recorded; the function may have run.", x.ID).WithCause(err)
+	}
+	s.metrics.execution(x.Status)
+	return x, nil
+}
+
+// messageOf gives what the record may tell of an error.
+func messageOf(err error) string {
+	var known *faas.Error
+	if errors.As(err, &known) {
+		return known.Message
+	}
+	return "The service failed to run the function."
+}

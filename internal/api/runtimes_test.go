@@ -1,0 +1,67 @@
+package api
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/openstack-faas/faas/internal/faas"
+)
+
+func TestRuntimeLifecycle(t *testing.T) {
+	s := newService(t)
+	id := s.newRuntime()
+	var got runtimeView
+	s.do("GET", "/v1/runtimes/"+id, "", 200).decode(t, &got)
+	if got.Image != "python3" || *got.Name != "python3" || got.Description != nil || !got.IsPublic || !got.Trusted || got.Status != "available" || got.ProjectID != project {
+		t.Errorf("got %+v", got)
+	}
+	s.do("PUT", "/v1/runtimes/"+strings.ToUpper(id), `{"name": "python", "description": "d", "image": null}`, 200).decode(t, &got)
+	if *got.Name != "python" || *got.Description != "d" || got.Image != "python3" || got.Status != "available" || got.UpdatedAt == nil {
+		t.Errorf("got %+v", got)
+	}
+	s.do("PUT", "/v1/runtimes/"+id, `{"image": "python3:new"}`, 200).decode(t, &got)
+	if got.Image != "python3:new" || got.Status != "upgrading" {
+		t.Errorf("got %+v", got)
+	}
+	var pool poolView
+	s.do("GET", "/v1/runtimes/"+id+"/pool", "", 200).decode(t, &pool)
+	if pool.Name != id || pool.Capacity.Total != 3 || pool.Capacity.Available != 2 {
+		t.Errorf("got %+v", pool)
+	}
+	gone := s.do("DELETE", "/v1/runtimes/"+id, "", 204)
+	if len(gone.body) > 0 {
+		t.Errorf("204 with %s", gone.body)
+	}
+	s.do("GET", "/v1/runtimes/"+id, "", 404)
+}
+
+func TestRuntimeThatIsNotReadyKeepsItsImage(t *testing.T) {
+	s := newService(t)
+	r, err := s.store.CreateRuntime(t.Context(), faas.Runtime{ProjectID: project, Image: "python3", Status: faas.RuntimeCreating})
+	s.must(err)
+	got := s.send(request{method: "PUT", path: "/v1/runtimes/" + r.ID, body: `{"image": "nodejs"}`})
+	if got.status != 409 || !strings.Contains(got.fault(), "is creating") {
+		t.Errorf("%d %s", got.status, got.body)
+	}
+}
+
+func TestRuntimeInUseStays(t *testing.T) {
+	s := newService(t)
+	id := s.newRuntime()
+	s.newFunction(id, "f")
+	got := s.do("DELETE", "/v1/runtimes/"+id, "", 409)
+	if !strings.Contains(got.fault(), "in use") {
+		t.Errorf("%s", got.body)
+	}
+}
+
+func TestRuntimeWhenTheEngineCannotBeTold(t *testing.T) {
+	s := newService(t)
+	s.must(s.broker.Close())
+	var got runtimeView
+	s.do("POST", "/v1/runtimes", `{"image": "python3"}`, 201).decode(t, &got)
+	if got.Status != "error" || !strings.Contains(*got.StatusReason, "could not be told") {
+		t.Errorf("got %+v", got)
+	}
+	s.do("GET", "/v1/runtimes/"+got.ID+"/pool", "", 503)
+}

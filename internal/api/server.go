@@ -1,0 +1,96 @@
+// Package api is the HTTP face of the service: Qinling's v1 API and what OpenStack expects around one. Handlers return values
+// and errors; adapter.go alone turns them into answers. routes.go shows the whole of it on one screen.
+package api
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/gorilla/mux"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/openstack-faas/faas/internal/broker"
+	"github.com/openstack-faas/faas/internal/codestore"
+	"github.com/openstack-faas/faas/internal/dispatch"
+	"github.com/openstack-faas/faas/internal/faas"
+	"github.com/openstack-faas/faas/internal/policy"
+	"github.com/openstack-faas/faas/internal/store"
+)
+
+// Call runs one call on a worker; dispatch.Dispatcher's method of this name is it.
+type Call func(ctx context.Context, target faas.Target, call faas.Call, begin dispatch.Begin) (faas.Outcome, error)
+
+// Config is what a Server needs. Every field is required but those that say what stands in for them.
+type Config struct {
+	Name     string // of this process among its peers, in the leases of the executions that it runs
+	Auth     Authenticator
+	Policy   *policy.Enforcer
+	Store    *store.Store
+	Code     codestore.Store
+	Broker   broker.Broker
+	Call     Call
+	Limits   faas.Limits   // what a function may ask for
+	CallWait time.Duration // how long Call waits for a worker at most
+
+	MaxLimit       int    // items in an answer to a list; 1000 when 0
+	MaxBody        int64  // bytes of a request's body, packages apart; 2 MiB when 0
+	MaxInput       int64  // bytes of an execution's input; 1 MiB when 0
+	PublicEndpoint string // base of the links in answers; "" takes what the request was sent to
+	SpoolDir       string // for packages too large for memory; "" is the system's temporary folder
+	DisableByFile  string // while this file exists, /healthcheck answers 503; "" for none
+
+	Registry    *prometheus.Registry // nil makes one
+	ShowMetrics bool                 // serve /metrics
+	Log         *slog.Logger         // nil: slog.Default()
+	Now         func() time.Time     // nil: time.Now
+}
+
+// Server answers requests. It is safe for concurrent use, keeps no state and owns no goroutine.
+type Server struct {
+	cfg      Config
+	log      *slog.Logger
+	now      func() time.Time
+	router   *mux.Router
+	metrics  *metrics
+	checking chan struct{} // a place for each package that is checked at a time
+}
+
+// maxChecking bounds how many packages are inflated at a time for checking: it takes a core for up to seconds.
+const maxChecking = 2
+
+// New makes a server.
+func New(cfg Config) *Server {
+	cfg = cfg.withDefaults()
+	s := &Server{
+		cfg: cfg, log: cfg.Log, now: cfg.Now, router: mux.NewRouter().SkipClean(true),
+		metrics: newMetrics(cfg.Registry), checking: make(chan struct{}, maxChecking),
+	}
+	s.mount()
+	return s
+}
+
+func (c Config) withDefaults() Config {
+	orElse(&c.MaxLimit, 1000)
+	orElse(&c.MaxBody, 2<<20)
+	orElse(&c.MaxInput, 1<<20)
+	orElse(&c.Log, slog.Default())
+	if c.Registry == nil {
+		c.Registry = prometheus.NewRegistry()
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	return c
+}
+
+// orElse sets what is zero.
+func orElse[T comparable](v *T, initial T) {
+	var zero T
+	if *v == zero {
+		*v = initial
+	}
+}
+
+var _ http.Handler = (*Server)(nil)

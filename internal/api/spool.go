@@ -1,0 +1,96 @@
+package api
+
+import (
+	"bytes"
+	"crypto/md5" //nolint:gosec // what clients of the v1 API check; the package's name is its SHA-256
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"hash"
+	"io"
+	"os"
+
+	"github.com/openstack-faas/faas/internal/faas"
+)
+
+// spoolInMemory is how many bytes of a package are held in memory; a larger one goes to a file.
+const spoolInMemory = 1 << 20
+
+// spool holds a package while it is checked: a stranger's bytes, of which nothing is known but that they are not too many. Its
+// file has no name, so that nothing stays behind when the process dies.
+type spool struct {
+	memory bytes.Buffer
+	file   *os.File
+	size   int64
+	md5    hash.Hash
+	sha256 hash.Hash
+}
+
+// fill takes all of r in, and stops as soon as it is more than a package may be.
+func (s *spool) fill(r io.Reader, dir string) error {
+	s.md5, s.sha256 = md5.New(), sha256.New() //nolint:gosec // as above
+	sum := io.MultiWriter(s.md5, s.sha256)
+	n, err := io.Copy(io.MultiWriter(&s.memory, sum), io.LimitReader(r, spoolInMemory))
+	if s.size = n; err != nil {
+		return err
+	}
+	if n < spoolInMemory {
+		return nil
+	}
+	if err := s.toFile(dir); err != nil {
+		return err
+	}
+	n, err = io.Copy(io.MultiWriter(s.file, sum), io.LimitReader(r, faas.MaxPackageSize-s.size+1))
+	if s.size += n; err != nil {
+		return err
+	}
+	if s.size > faas.MaxPackageSize {
+		return packageTooLarge()
+	}
+	return nil
+}
+
+func packageTooLarge() error {
+	return faas.Errorf(faas.TooLarge, "The package is larger than %d MB (%d bytes).", faas.MaxPackageSize>>20, faas.MaxPackageSize)
+}
+
+// toFile moves what is in memory to a file.
+func (s *spool) toFile(dir string) error {
+	file, err := os.CreateTemp(dir, "faas-package-")
+	if err != nil {
+		return spoolFailed(err)
+	}
+	s.file = file
+	if err := os.Remove(file.Name()); err != nil {
+		return spoolFailed(err)
+	}
+	if _, err := s.memory.WriteTo(file); err != nil {
+		return spoolFailed(err)
+	}
+	s.memory = bytes.Buffer{}
+	return nil
+}
+
+func spoolFailed(err error) error {
+	return faas.Errorf(faas.Unavailable, "There is no room for the package now.").WithCause(fmt.Errorf("spool a package: %w", err))
+}
+
+// content gives the bytes, for reading from anywhere.
+func (s *spool) content() io.ReaderAt {
+	if s.file != nil {
+		return s.file
+	}
+	return bytes.NewReader(s.memory.Bytes())
+}
+
+// sums gives the digests in hexadecimal.
+func (s *spool) sums() (md5sum, sha256sum string) {
+	return hex.EncodeToString(s.md5.Sum(nil)), hex.EncodeToString(s.sha256.Sum(nil))
+}
+
+// Close forgets the bytes. A nil spool has none.
+func (s *spool) Close() {
+	if s != nil && s.file != nil {
+		s.file.Close()
+	}
+}

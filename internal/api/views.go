@@ -1,0 +1,130 @@
+package api
+
+import (
+	"time"
+
+	"github.com/openstack-faas/faas/internal/faas"
+)
+
+// The views are what clients see. Every column is there, null where it is unset: clients ask again for one that is missing.
+
+type runtimeView struct {
+	ID           string  `json:"id"`
+	Name         *string `json:"name"`
+	Image        string  `json:"image"`
+	Status       string  `json:"status"`
+	StatusReason *string `json:"status_reason"` // ours: why the status is error
+	Description  *string `json:"description"`
+	IsPublic     bool    `json:"is_public"`
+	Trusted      bool    `json:"trusted"`
+	ProjectID    string  `json:"project_id"`
+	CreatedAt    *string `json:"created_at"`
+	UpdatedAt    *string `json:"updated_at"`
+}
+
+func viewRuntime(r faas.Runtime) runtimeView {
+	return runtimeView{
+		ID: r.ID, Name: orNull(r.Name), Image: r.Image, Status: string(r.Status), StatusReason: orNull(r.StatusReason),
+		Description: orNull(r.Description), IsPublic: r.IsPublic, Trusted: r.Trusted, ProjectID: r.ProjectID,
+		CreatedAt: timeText(r.CreatedAt), UpdatedAt: timeText(r.UpdatedAt),
+	}
+}
+
+type poolView struct {
+	Name     string       `json:"name"`
+	Capacity poolCapacity `json:"capacity"`
+}
+
+type poolCapacity struct {
+	Total     int `json:"total"`
+	Available int `json:"available"`
+}
+
+type functionView struct {
+	ID            string   `json:"id"`
+	Name          *string  `json:"name"`
+	Description   *string  `json:"description"`
+	Count         int      `json:"count"`
+	Code          codeView `json:"code"`
+	RuntimeID     *string  `json:"runtime_id"`
+	Entry         *string  `json:"entry"`
+	ProjectID     string   `json:"project_id"`
+	CreatedAt     *string  `json:"created_at"`
+	UpdatedAt     *string  `json:"updated_at"`
+	CPU           int      `json:"cpu"`
+	MemorySize    int64    `json:"memory_size"`
+	Timeout       int64    `json:"timeout"`
+	LatestVersion int      `json:"latest_version"`
+}
+
+type codeView struct {
+	Source string     `json:"source"`
+	MD5    string     `json:"md5sum,omitempty"`
+	Swift  *swiftView `json:"swift,omitempty"`
+	Image  string     `json:"image,omitempty"`
+}
+
+type swiftView struct {
+	Container string `json:"container"`
+	Object    string `json:"object"`
+}
+
+func viewFunction(f faas.Function) functionView {
+	return functionView{
+		ID: f.ID, Name: orNull(f.Name), Description: orNull(f.Description), Count: f.Count, Code: viewCode(f.Code),
+		RuntimeID: orNull(f.RuntimeID), Entry: orNull(f.Entry), ProjectID: f.ProjectID,
+		CreatedAt: timeText(f.CreatedAt), UpdatedAt: timeText(f.UpdatedAt),
+		CPU: f.CPU, MemorySize: f.MemorySize, Timeout: int64(f.Timeout / time.Second), LatestVersion: f.LatestVersion,
+	}
+}
+
+func viewCode(c faas.Code) codeView {
+	v := codeView{Source: string(c.Source), MD5: c.MD5, Image: c.Image}
+	if c.Source == faas.SourceSwift {
+		v.Swift = &swiftView{Container: c.Container, Object: c.Object}
+	}
+	return v
+}
+
+type executionView struct {
+	ID              string  `json:"id"`
+	FunctionAlias   *string `json:"function_alias"`
+	FunctionID      string  `json:"function_id"`
+	FunctionVersion int     `json:"function_version"`
+	Description     *string `json:"description"`
+	Input           *string `json:"input"`
+	Result          *string `json:"result"`
+	Status          string  `json:"status"`
+	Sync            bool    `json:"sync"`
+	ProjectID       string  `json:"project_id"`
+	CreatedAt       *string `json:"created_at"`
+	UpdatedAt       *string `json:"updated_at"`
+}
+
+func viewExecution(x faas.Execution) executionView {
+	status := x.Status
+	if status == faas.ExecutionQueued {
+		status = faas.ExecutionRunning // to clients an execution runs from its creation on
+	}
+	return executionView{
+		ID: x.ID, FunctionAlias: orNull(x.FunctionAlias), FunctionID: x.FunctionID, FunctionVersion: x.FunctionVersion,
+		Description: orNull(x.Description), Input: orNull(x.Input), Result: orNull(x.Result), Status: string(status), Sync: x.Sync,
+		ProjectID: x.ProjectID, CreatedAt: timeText(x.CreatedAt), UpdatedAt: timeText(x.UpdatedAt),
+	}
+}
+
+func orNull(text string) *string {
+	if text == "" {
+		return nil
+	}
+	return &text
+}
+
+// timeText writes a time as Qinling did: UTC, microseconds, no zone.
+func timeText(t time.Time) *string {
+	if t.IsZero() {
+		return nil
+	}
+	text := t.UTC().Format("2006-01-02 15:04:05.000000")
+	return &text
+}

@@ -1,0 +1,43 @@
+// Package broker carries messages between faas-api and faas-engine: requests with answers, durable work, and news to all.
+// A message is a wake-up call and never the only copy of a fact: the rows of the database are the truth.
+package broker
+
+import (
+	"context"
+	"encoding/json"
+)
+
+// Broker is what RabbitMQ and the in-process broker both are. Every method is safe for concurrent use. After Close each
+// answers ErrClosed.
+type Broker interface {
+	// Call sends a request to one of those that serve the method and decodes its answer into reply, unless that is nil. The context's deadline
+	// travels with the request. An error that the server answered comes back as a *faas.Error of the same kind and message;
+	// when nobody serves the method, or the deadline passes first, the kind is faas.Unavailable.
+	Call(ctx context.Context, method string, request, reply any) error
+
+	// Serve answers requests for the method until ctx ends, at most parallel of them at a time. It returns once requests
+	// can be received; stop waits for those under way.
+	Serve(ctx context.Context, method string, parallel int, handle RequestHandler) (stop func(), err error)
+
+	// Enqueue puts a message into a durable queue and returns when the broker has taken responsibility for it.
+	Enqueue(ctx context.Context, queue string, body []byte) error
+
+	// Consume hands each message of the queue to one consumer, at most parallel at a time here, until ctx ends. A message
+	// whose handler returned nil is gone; otherwise it is delivered again, after a pause, to whoever consumes. stop waits
+	// for the handlers under way.
+	Consume(ctx context.Context, queue string, parallel int, handle MessageHandler) (stop func(), err error)
+
+	// Broadcast tells a topic to everyone subscribed now. News may be lost; nothing may depend on it.
+	Broadcast(ctx context.Context, topic string, body []byte) error
+
+	// Subscribe hears a topic until ctx ends.
+	Subscribe(ctx context.Context, topic string, hear func(body []byte)) (stop func(), err error)
+
+	Close() error
+}
+
+// RequestHandler answers one request; what it returns is marshalled as JSON.
+type RequestHandler func(ctx context.Context, request json.RawMessage) (reply any, err error)
+
+// MessageHandler settles one message of a queue.
+type MessageHandler func(ctx context.Context, body []byte) error

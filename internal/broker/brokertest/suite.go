@@ -1,0 +1,323 @@
+// Package brokertest is what every broker must do.
+package brokertest
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/openstack-faas/faas/internal/broker"
+	"github.com/openstack-faas/faas/internal/faas"
+)
+
+// patience is how long what must happen may take on a slow machine.
+const patience = 20 * time.Second
+
+// Run holds a broker against the interface's promises. open gives a new one with nothing in its queues.
+func Run(t *testing.T, open func(t *testing.T) broker.Broker) {
+	for name, test := range map[string]func(*testing.T, broker.Broker){
+		"call":                          call,
+		"call carries errors":           callErrors,
+		"call without a server":         callNobody,
+		"call past its deadline":        callLate,
+		"calls are bounded":             callBounded,
+		"queue keeps until consumed":    queueKeeps,
+		"queue redelivers what failed":  queueRedelivers,
+		"queue shares among consumers":  queueShares,
+		"consumers are bounded":         queueBounded,
+		"a stopped consumer is no more": queueStops,
+		"broadcast reaches all":         broadcast,
+		"closed":                        closed,
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := open(t)
+			t.Cleanup(func() { _ = b.Close() })
+			test(t, b)
+		})
+	}
+}
+
+func within(t *testing.T) context.Context {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+// receive waits for a value.
+func receive[T any](t *testing.T, c <-chan T) T {
+	t.Helper()
+	select {
+	case v := <-c:
+		return v
+	case <-time.After(patience):
+		t.Fatal("nothing came")
+		panic("unreachable")
+	}
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+type message struct{ N int }
+
+func serve(t *testing.T, b broker.Broker, method string, parallel int, handle broker.RequestHandler) {
+	t.Helper()
+	stop, err := b.Serve(t.Context(), method, parallel, handle)
+	must(t, err)
+	t.Cleanup(stop)
+}
+
+func call(t *testing.T, b broker.Broker) {
+	serve(t, b, "double", 4, func(ctx context.Context, request json.RawMessage) (any, error) {
+		if _, ok := ctx.Deadline(); !ok {
+			return nil, errors.New("the deadline did not travel")
+		}
+		var m message
+		err := json.Unmarshal(request, &m)
+		return message{2 * m.N}, err
+	})
+	var group sync.WaitGroup
+	for n := range 50 {
+		group.Go(func() {
+			var reply message
+			if err := b.Call(within(t), "double", message{n}, &reply); err != nil || reply.N != 2*n {
+				t.Errorf("got %d, %v", reply.N, err)
+			}
+		})
+	}
+	group.Wait()
+}
+
+func callErrors(t *testing.T, b broker.Broker) {
+	sent := map[string]error{
+		"busy":  &faas.Error{Kind: faas.Busy, Message: "no room", RetryAfter: 3 * time.Second, Cause: errors.New("secret")},
+		"other": fmt.Errorf("it broke"),
+	}
+	serve(t, b, "fail", 1, func(_ context.Context, request json.RawMessage) (any, error) {
+		var which string
+		if err := json.Unmarshal(request, &which); err != nil {
+			return nil, err
+		}
+		return nil, sent[which]
+	})
+	var e *faas.Error
+	err := b.Call(within(t), "fail", "busy", nil)
+	if !errors.As(err, &e) || e.Kind != faas.Busy || e.Message != "no room" || e.RetryAfter != 3*time.Second || e.Cause != nil {
+		t.Errorf("got %#v", err)
+	}
+	if err := b.Call(within(t), "fail", "other", nil); faas.KindOf(err) != faas.Internal {
+		t.Errorf("got %v", err)
+	}
+}
+
+func callNobody(t *testing.T, b broker.Broker) {
+	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	defer cancel()
+	if err := b.Call(ctx, "nobody", message{}, nil); faas.KindOf(err) != faas.Unavailable {
+		t.Errorf("got %v", err)
+	}
+}
+
+func callLate(t *testing.T, b broker.Broker) {
+	release := make(chan struct{})
+	defer close(release)
+	serve(t, b, "slow", 1, func(context.Context, json.RawMessage) (any, error) {
+		<-release
+		return nil, nil
+	})
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	if err := b.Call(ctx, "slow", message{}, nil); faas.KindOf(err) != faas.Unavailable {
+		t.Errorf("got %v", err)
+	}
+}
+
+// gauge counts how many are in at a time.
+type gauge struct{ now, most atomic.Int32 }
+
+func (g *gauge) in() func() {
+	n := g.now.Add(1)
+	for {
+		most := g.most.Load()
+		if n <= most || g.most.CompareAndSwap(most, n) {
+			return func() { g.now.Add(-1) }
+		}
+	}
+}
+
+func callBounded(t *testing.T, b broker.Broker) {
+	var g gauge
+	both := make(chan struct{}, 2)
+	serve(t, b, "bounded", 2, func(context.Context, json.RawMessage) (any, error) {
+		defer g.in()()
+		both <- struct{}{} // the third would block here for ever if it came in beside two
+		<-both
+		return nil, nil
+	})
+	var group sync.WaitGroup
+	for range 20 {
+		group.Go(func() {
+			if err := b.Call(within(t), "bounded", message{}, nil); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	group.Wait()
+	if g.most.Load() > 2 {
+		t.Errorf("%d ran at a time, want two at most", g.most.Load())
+	}
+}
+
+func consume(t *testing.T, b broker.Broker, queue string, parallel int, handle broker.MessageHandler) (stop func()) {
+	t.Helper()
+	stop, err := b.Consume(t.Context(), queue, parallel, handle)
+	must(t, err)
+	return sync.OnceFunc(stop)
+}
+
+func queueKeeps(t *testing.T, b broker.Broker) {
+	for n := range 100 {
+		must(t, b.Enqueue(within(t), "kept", fmt.Appendf(nil, "%d", n)))
+	}
+	got := make(chan string, 100)
+	defer consume(t, b, "kept", 1, func(_ context.Context, body []byte) error {
+		got <- string(body)
+		return nil
+	})()
+	for n := range 100 {
+		if body := receive(t, got); body != fmt.Sprint(n) {
+			t.Fatalf("message %d is %q", n, body)
+		}
+	}
+}
+
+func queueRedelivers(t *testing.T, b broker.Broker) {
+	var times atomic.Int32
+	done := make(chan struct{})
+	defer consume(t, b, "failing", 1, func(context.Context, []byte) error {
+		if times.Add(1) < 3 {
+			return errors.New("not yet")
+		}
+		close(done)
+		return nil
+	})()
+	must(t, b.Enqueue(within(t), "failing", []byte("x")))
+	receive(t, done)
+	if times.Load() != 3 {
+		t.Errorf("delivered %d times", times.Load())
+	}
+}
+
+func queueShares(t *testing.T, b broker.Broker) {
+	got := make(chan string, 200)
+	for range 3 {
+		defer consume(t, b, "shared", 2, func(_ context.Context, body []byte) error {
+			got <- string(body)
+			return nil
+		})()
+	}
+	for n := range 200 {
+		must(t, b.Enqueue(within(t), "shared", fmt.Appendf(nil, "%d", n)))
+	}
+	seen := map[string]int{}
+	for range 200 {
+		seen[receive(t, got)]++
+	}
+	if len(seen) != 200 {
+		t.Errorf("%d different messages came, want 200", len(seen))
+	}
+}
+
+func queueBounded(t *testing.T, b broker.Broker) {
+	var g gauge
+	got := make(chan struct{}, 50)
+	defer consume(t, b, "narrow", 3, func(context.Context, []byte) error {
+		defer g.in()()
+		got <- struct{}{}
+		return nil
+	})()
+	for range 50 {
+		must(t, b.Enqueue(within(t), "narrow", []byte("x")))
+	}
+	for range 50 {
+		receive(t, got)
+	}
+	if g.most.Load() > 3 {
+		t.Errorf("%d handlers ran at a time, want three at most", g.most.Load())
+	}
+}
+
+// queueStops is a consumer that ends while a message is in its hands: it waits for the handler, takes no more, and what it
+// did not settle goes to the next.
+func queueStops(t *testing.T, b broker.Broker) {
+	begun := make(chan struct{})
+	stop := consume(t, b, "stopped", 1, func(ctx context.Context, _ []byte) error {
+		close(begun)
+		<-ctx.Done()
+		return ctx.Err()
+	})
+	must(t, b.Enqueue(within(t), "stopped", []byte("x")))
+	receive(t, begun)
+	stop()
+	got := make(chan struct{})
+	defer consume(t, b, "stopped", 1, func(context.Context, []byte) error {
+		close(got)
+		return nil
+	})()
+	receive(t, got)
+}
+
+func broadcast(t *testing.T, b broker.Broker) {
+	heard := make(chan string, 10)
+	for n := range 3 {
+		stop, err := b.Subscribe(t.Context(), "news", func(body []byte) { heard <- fmt.Sprintf("%d %s", n, body) })
+		must(t, err)
+		defer stop()
+	}
+	must(t, b.Broadcast(within(t), "news", []byte("x")))
+	must(t, b.Broadcast(within(t), "other", []byte("y")))
+	seen := map[string]bool{}
+	for range 3 {
+		seen[receive(t, heard)] = true
+	}
+	if !seen["0 x"] || !seen["1 x"] || !seen["2 x"] {
+		t.Errorf("heard %v", seen)
+	}
+}
+
+func closed(t *testing.T, b broker.Broker) {
+	ended := make(chan struct{})
+	_, err := b.Consume(t.Context(), "q", 1, func(ctx context.Context, _ []byte) error {
+		<-ctx.Done()
+		close(ended)
+		return ctx.Err()
+	})
+	must(t, err)
+	must(t, b.Enqueue(within(t), "q", nil))
+	must(t, b.Close())
+	select {
+	case <-ended: // Close waited for the handler, if it had begun
+	default:
+	}
+	_, serveErr := b.Serve(t.Context(), "m", 1, nil)
+	_, consumeErr := b.Consume(t.Context(), "q", 1, nil)
+	_, subscribeErr := b.Subscribe(t.Context(), "t", nil)
+	for what, err := range map[string]error{
+		"call": b.Call(within(t), "m", nil, nil), "enqueue": b.Enqueue(within(t), "q", nil), "broadcast": b.Broadcast(within(t), "t", nil),
+		"serve": serveErr, "consume": consumeErr, "subscribe": subscribeErr,
+	} {
+		if !errors.Is(err, broker.ErrClosed) {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+}

@@ -1,0 +1,192 @@
+package broker
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/openstack-faas/faas/internal/faas"
+)
+
+// ErrClosed is what a broker answers after Close.
+var ErrClosed = errors.New("the broker is closed")
+
+// redeliverAfter is the pause before a message whose handler failed comes again.
+const redeliverAfter = time.Second
+
+// InProcess is a broker within one process. Its messages are as durable as the process: the rows that they are about are looked
+// up again when the next one starts.
+type InProcess struct {
+	pause time.Duration
+
+	mu       sync.Mutex
+	closed   bool
+	services map[string][]*service
+	queues   map[string]*queue
+	topics   map[string]map[*subscriber]struct{}
+	running  sync.WaitGroup // handlers and consumers
+	end      context.CancelFunc
+	ctx      context.Context
+}
+
+var _ Broker = (*InProcess)(nil)
+
+// NewInProcess makes a broker.
+func NewInProcess() *InProcess {
+	ctx, end := context.WithCancel(context.Background())
+	return &InProcess{
+		pause: redeliverAfter, ctx: ctx, end: end,
+		services: map[string][]*service{}, queues: map[string]*queue{}, topics: map[string]map[*subscriber]struct{}{},
+	}
+}
+
+// Close implements Broker. It ends the handlers' contexts and waits for them.
+func (b *InProcess) Close() error {
+	b.mu.Lock()
+	b.closed = true
+	b.mu.Unlock()
+	b.end()
+	b.running.Wait()
+	return nil
+}
+
+// enter counts a goroutine in, unless the broker is closed.
+func (b *InProcess) enter() error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.closed {
+		return ErrClosed
+	}
+	b.running.Add(1)
+	return nil
+}
+
+// until gives a context that ends with the caller's and with the broker.
+func (b *InProcess) until(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(ctx)
+	stop := context.AfterFunc(b.ctx, cancel)
+	return ctx, func() { stop(); cancel() }
+}
+
+// service is one of those that answer a method.
+type service struct {
+	ctx    context.Context
+	room   chan struct{} // a token for each request under way
+	handle RequestHandler
+	under  sync.WaitGroup
+}
+
+// Serve implements Broker.
+func (b *InProcess) Serve(ctx context.Context, method string, parallel int, handle RequestHandler) (func(), error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.closed {
+		return nil, ErrClosed
+	}
+	ctx, cancel := b.until(ctx)
+	s := &service{ctx: ctx, room: make(chan struct{}, parallel), handle: handle}
+	b.services[method] = append(b.services[method], s)
+	context.AfterFunc(ctx, func() { b.forget(method, s) })
+	return func() {
+		b.forget(method, s)
+		s.under.Wait()
+		cancel()
+	}, nil
+}
+
+func (b *InProcess) forget(method string, s *service) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	var left []*service
+	for _, other := range b.services[method] {
+		if other != s {
+			left = append(left, other)
+		}
+	}
+	b.services[method] = left
+}
+
+// choose gives one that answers the method, each in turn, and counts the request in.
+func (b *InProcess) choose(method string) (*service, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.closed {
+		return nil, ErrClosed
+	}
+	all := b.services[method]
+	if len(all) == 0 {
+		return nil, faas.Errorf(faas.Unavailable, "Nobody answers %s.", method)
+	}
+	s := all[0]
+	copy(all, all[1:])
+	all[len(all)-1] = s
+	s.under.Add(1)
+	b.running.Add(1)
+	return s, nil
+}
+
+// Call implements Broker. That nobody serves the method is told at once.
+func (b *InProcess) Call(ctx context.Context, method string, request, reply any) error {
+	body, err := json.Marshal(request)
+	if err != nil {
+		return fmt.Errorf("request for %s: %w", method, err)
+	}
+	s, err := b.choose(method)
+	if err != nil {
+		return err
+	}
+	answered := make(chan result, 1)
+	go func() {
+		defer b.running.Done()
+		defer s.under.Done()
+		answered <- s.answer(ctx, body)
+	}()
+	select {
+	case r := <-answered:
+		if r.err != nil || reply == nil {
+			return r.err
+		}
+		return json.Unmarshal(r.body, reply)
+	case <-ctx.Done():
+		return faas.Errorf(faas.Unavailable, "%s was not answered in time.", method).WithCause(ctx.Err())
+	}
+}
+
+type result struct {
+	body []byte
+	err  error
+}
+
+// answer runs the handler once there is room, under the caller's deadline but not its cancellation, which no wire would carry.
+func (s *service) answer(caller context.Context, body []byte) result {
+	ctx := s.ctx
+	if deadline, ok := caller.Deadline(); ok {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithDeadline(ctx, deadline)
+		defer cancel()
+	}
+	select {
+	case s.room <- struct{}{}:
+		defer func() { <-s.room }()
+	case <-ctx.Done():
+		return result{err: faas.Errorf(faas.Unavailable, "The request waited too long.").WithCause(ctx.Err())}
+	}
+	reply, err := s.handle(ctx, body)
+	if err != nil {
+		return result{err: carried(err)}
+	}
+	b, err := json.Marshal(reply)
+	return result{b, err}
+}
+
+// carried is an error as it looks on the other side of a wire: kind, message and when to try again, but no cause.
+func carried(err error) error {
+	var f *faas.Error
+	if !errors.As(err, &f) {
+		return faas.Errorf(faas.Internal, "The engine failed: %v", err)
+	}
+	return &faas.Error{Kind: f.Kind, Message: f.Message, RetryAfter: f.RetryAfter}
+}

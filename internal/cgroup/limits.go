@@ -1,0 +1,119 @@
+package cgroup
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+)
+
+// period is the time, in microseconds, over which the cpu's share is measured out. The kernel's own default of 100 ms makes
+// a function of 100 millicores stand still for up to 90 ms once it has used its 10; with 20 ms it stands still for 18 at most.
+// Shorter still would bring its quota of 2 ms near to the kernel's least, 1 ms, and cost switches.
+const period = 20_000
+
+// minQuota is the least that the kernel takes, in microseconds.
+const minQuota = 1000
+
+// SetMemory bounds the memory of the group's processes together, in bytes; swap is not given beyond that. Less than is in
+// use now is an error when the kernel cannot take enough back.
+func (g *Group) SetMemory(bytes int64) error {
+	if !g.HasMemory() {
+		return nil
+	}
+	text := strconv.FormatInt(bytes, 10)
+	if g.at.Version == 2 {
+		if err := write(g.at.Memory, "memory.max", text); err != nil {
+			return err
+		}
+		return optional(write(g.at.Memory, "memory.swap.max", "0"))
+	}
+	// Memory with swap may never be less than memory, so which of the two goes first depends on whether the bound grows.
+	if err := write(g.at.Memory, "memory.limit_in_bytes", text); errors.Is(err, syscall.EINVAL) {
+		if err := write(g.at.Memory, "memory.memsw.limit_in_bytes", text); err != nil {
+			return err
+		}
+		return write(g.at.Memory, "memory.limit_in_bytes", text)
+	} else if err != nil {
+		return err
+	}
+	return optional(write(g.at.Memory, "memory.memsw.limit_in_bytes", text))
+}
+
+// SetCPU bounds the cpu time of the group's processes together, in thousandths of one core.
+func (g *Group) SetCPU(millicores int) error {
+	if !g.HasCPU() {
+		return nil
+	}
+	quota := max(minQuota, millicores*period/1000)
+	if g.at.Version == 2 {
+		return write(g.at.CPU, "cpu.max", fmt.Sprintf("%d %d", quota, period))
+	}
+	if err := write(g.at.CPU, "cpu.cfs_period_us", strconv.Itoa(period)); err != nil {
+		return err
+	}
+	return write(g.at.CPU, "cpu.cfs_quota_us", strconv.Itoa(quota))
+}
+
+// SetPids bounds the number of the group's processes and threads together.
+func (g *Group) SetPids(n int) error {
+	if !g.HasPids() {
+		return nil
+	}
+	return write(g.at.Pids, "pids.max", strconv.Itoa(n))
+}
+
+// MemoryUsage gives the bytes that the group is charged with now, page cache included; 0 without the controller.
+func (g *Group) MemoryUsage() (int64, error) {
+	if !g.HasMemory() {
+		return 0, nil
+	}
+	name := "memory.current"
+	if g.at.Version == 1 {
+		name = "memory.usage_in_bytes"
+	}
+	b, err := os.ReadFile(filepath.Join(g.at.Memory, name))
+	if err != nil {
+		return 0, fmt.Errorf("read memory use: %w", err)
+	}
+	return strconv.ParseInt(strings.TrimSpace(string(b)), 10, 64)
+}
+
+// OOMKills gives how many processes of the group the kernel has killed for want of memory; 0 without the controller.
+func (g *Group) OOMKills() (int, error) {
+	if !g.HasMemory() {
+		return 0, nil
+	}
+	name := "memory.events"
+	if g.at.Version == 1 {
+		name = "memory.oom_control"
+	}
+	b, err := os.ReadFile(filepath.Join(g.at.Memory, name))
+	if err != nil {
+		return 0, fmt.Errorf("read kills for memory: %w", err)
+	}
+	for line := range strings.Lines(string(b)) {
+		if count, ok := strings.CutPrefix(line, "oom_kill "); ok {
+			return strconv.Atoi(strings.TrimSpace(count))
+		}
+	}
+	return 0, nil // kernels before 4.13 do not count
+}
+
+func write(dir, name, text string) error {
+	if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0); err != nil {
+		return fmt.Errorf("set cgroup limit: %w", err)
+	}
+	return nil
+}
+
+// optional passes over the error of a file that kernels without swap do not have.
+func optional(err error) error {
+	if errors.Is(err, os.ErrNotExist) || errors.Is(err, os.ErrPermission) {
+		return nil
+	}
+	return err
+}

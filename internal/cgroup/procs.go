@@ -1,0 +1,96 @@
+package cgroup
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// Add moves a process into the group. Its children to come will be in it too; those that it has already stay where they are.
+func (g *Group) Add(pid int) error {
+	for _, dir := range g.at.dirs() {
+		if err := os.WriteFile(filepath.Join(dir, "cgroup.procs"), []byte(strconv.Itoa(pid)), 0); err != nil {
+			return fmt.Errorf("move process into cgroup: %w", err)
+		}
+	}
+	return nil
+}
+
+// Procs gives the ids of the group's processes; none when the group is gone or has no controller.
+func (g *Group) Procs() ([]int, error) {
+	dirs := g.at.dirs()
+	if len(dirs) == 0 {
+		return nil, nil
+	}
+	b, err := os.ReadFile(filepath.Join(dirs[len(dirs)-1], "cgroup.procs"))
+	if errors.Is(err, os.ErrNotExist) || errors.Is(err, syscall.ENODEV) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read cgroup's processes: %w", err)
+	}
+	var pids []int
+	for _, field := range strings.Fields(string(b)) {
+		pid, err := strconv.Atoi(field)
+		if err != nil {
+			return nil, fmt.Errorf("read cgroup's processes: %w", err)
+		}
+		pids = append(pids, pid)
+	}
+	return pids, nil
+}
+
+// killPatience bounds how long processes may take to die: more than a moment only while the kernel writes out a core or a page.
+const killPatience = 5 * time.Second
+
+// Kill ends every process of the group and returns when none is left. The caller need not be their parent.
+func (g *Group) Kill() error {
+	for _, dir := range g.at.dirs() {
+		_ = os.WriteFile(filepath.Join(dir, "cgroup.kill"), []byte("1"), 0) // version 2, from Linux 5.14 on
+	}
+	if g.HasPids() {
+		_ = g.SetPids(0) // nothing forks itself away while it is being killed
+	}
+	for end := time.Now().Add(killPatience); ; time.Sleep(time.Millisecond) {
+		pids, err := g.Procs()
+		if err != nil || len(pids) == 0 {
+			return err
+		}
+		for _, pid := range pids {
+			_ = syscall.Kill(pid, syscall.SIGKILL)
+		}
+		if time.Now().After(end) {
+			return fmt.Errorf("cgroup has %d processes that do not die", len(pids))
+		}
+	}
+}
+
+// Remove deletes the group, which must have no process left; the kernel is given a moment to forget those that ended. The
+// groups that it lies in stay. Its not being there is no error.
+func (g *Group) Remove() error {
+	var failed error
+	for _, dir := range g.at.dirs() {
+		failed = errors.Join(failed, removeDir(dir))
+	}
+	return failed
+}
+
+func removeDir(dir string) error {
+	for end := time.Now().Add(killPatience); ; time.Sleep(time.Millisecond) {
+		err := syscall.Rmdir(dir)
+		switch {
+		case err == nil || errors.Is(err, syscall.ENOENT):
+			return nil
+		case !errors.Is(err, syscall.EBUSY) || time.Now().After(end):
+			return fmt.Errorf("remove cgroup %s: %w", dir, err)
+		}
+		if pids, _ := (&Group{Location{Memory: dir}}).Procs(); len(pids) > 0 {
+			return fmt.Errorf("remove cgroup %s: it has processes", dir)
+		}
+	}
+}

@@ -1,0 +1,98 @@
+package config
+
+import (
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"github.com/openstack-faas/faas/internal/faas"
+)
+
+// Standalone configures faas-standalone: API and engine in one process.
+type Standalone struct {
+	Default  Default        `section:"DEFAULT"`
+	API      API            `section:"api"`
+	Database Database       `section:"database"`
+	Storage  Storage        `section:"storage"`
+	Engine   Engine         `section:"engine"`
+	Limits   ResourceLimits `section:"resource_limits"`
+	Worker   Worker         `section:"worker"`
+	Policy   Policy         `section:"oslo_policy"`
+	Health   HealthCheck    `section:"healthcheck"`
+	Metrics  Metrics        `section:"metrics"`
+}
+
+// Manage configures faas-manage, which reads the services' own file.
+type Manage struct {
+	Default  Default  `section:"DEFAULT"`
+	Database Database `section:"database"`
+}
+
+// every lists one struct of each binary: the sections that a file may have are those of all of them together.
+func every() []any { return []any{&Standalone{}, &Manage{}} }
+
+// String shows the configuration as a file would, without its secrets.
+func (c *Standalone) String() string { return render(c) }
+
+// String shows the configuration as a file would, without its secrets.
+func (c *Manage) String() string { return render(c) }
+
+// Process gives the name of this process among its peers.
+func (d Default) Process() string {
+	if d.Host != "" {
+		return d.Host
+	}
+	name, err := os.Hostname()
+	if err != nil {
+		return "localhost" // a host without a name has no peers either
+	}
+	return name
+}
+
+// Listen gives the address to listen on as net.Listen takes it.
+func (a API) Listen() string { return net.JoinHostPort(a.Host, strconv.Itoa(a.Port)) }
+
+// ListenOverrides turns the value of a --listen flag, HOST:PORT, into options for Sources.Overrides.
+func ListenOverrides(listen string) (map[string]string, error) {
+	host, port, err := net.SplitHostPort(listen)
+	if err != nil {
+		return nil, &Error{Section: "api", Option: "host", Value: listen, Reason: "--listen must be HOST:PORT, as in 127.0.0.1:7070"}
+	}
+	if host == "" {
+		host = "0.0.0.0"
+	}
+	return map[string]string{"api.host": host, "api.port": port}, nil
+}
+
+// Agent gives the path of the faas-agent binary.
+func (w Worker) Agent() (string, error) {
+	if w.AgentPath != "" {
+		return w.AgentPath, nil
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return "", &Error{Section: "worker", Option: "agent_path", Reason: "name the faas-agent binary: the service's own path is not known"}
+	}
+	return filepath.Join(filepath.Dir(self), "faas-agent"), nil
+}
+
+// Process gives the bounds of a worker's processes.
+func (w Worker) Process() faas.ProcessLimits {
+	return faas.ProcessLimits{OpenFiles: w.OpenFiles, Processes: w.Processes, FileSize: w.FileSize, Result: w.ResultSize, Log: w.LogSize}
+}
+
+// Ranges gives what a function may ask for.
+func (l ResourceLimits) Ranges() faas.Limits {
+	return faas.Limits{
+		CPU:     faas.Range{Min: l.MinCPU, Default: l.DefaultCPU, Max: l.MaxCPU},
+		Memory:  faas.Range{Min: l.MinMemory, Default: l.DefaultMemory, Max: l.MaxMemory},
+		Timeout: faas.Range{Min: l.MinTimeout, Default: l.DefaultTimeout, Max: l.MaxTimeout},
+	}
+}
+
+// MaxTimeoutDuration is the longest that any call may take.
+func (l ResourceLimits) MaxTimeoutDuration() time.Duration {
+	return time.Duration(l.MaxTimeout) * time.Second
+}

@@ -1,0 +1,127 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"gopkg.in/ini.v1"
+)
+
+// Sources is where the values of options come from, each over the one before.
+type Sources struct {
+	File      string            // path of an ini file; "" for none
+	Environ   []string          // as os.Environ gives it
+	Overrides map[string]string // by "section.option": what the command line says
+}
+
+// Load fills c, a pointer to one of this package's structs, and checks it. Errors about values are *Error; several are
+// joined, so that an operator sees all of them at once.
+func Load(c any, from Sources) error {
+	values := map[string]string{}
+	if err := readFile(from.File, values); err != nil {
+		return err
+	}
+	readEnviron(from.Environ, values)
+	if err := checkNames(from.Overrides); err != nil {
+		return err
+	}
+	for path, value := range from.Overrides {
+		values[path] = value
+	}
+	if err := fill(c, values); err != nil {
+		return err
+	}
+	if s, ok := c.(*Standalone); ok {
+		return s.check()
+	}
+	return nil
+}
+
+// readFile takes the options of an ini file as oslo.config writes them: comments are lines of their own.
+func readFile(file string, values map[string]string) error {
+	if file == "" {
+		return nil
+	}
+	f, err := ini.LoadSources(ini.LoadOptions{IgnoreInlineComment: true, IgnoreContinuation: true, KeyValueDelimiters: "="}, file)
+	if err != nil {
+		return fmt.Errorf("read configuration %s: %w", file, err)
+	}
+	found := map[string]string{}
+	for _, section := range f.Sections() {
+		if err := knownSection(section.Name()); err != nil {
+			return fmt.Errorf("%s: %w", file, err)
+		}
+		for _, key := range section.Keys() {
+			found[section.Name()+"."+key.Name()] = key.Value()
+		}
+	}
+	if err := checkNames(found); err != nil {
+		return fmt.Errorf("%s: %w", file, err)
+	}
+	for path, value := range found {
+		values[path] = value
+	}
+	return nil
+}
+
+func readEnviron(environ []string, values map[string]string) {
+	byName := map[string]option{}
+	for _, o := range schema() {
+		byName[o.env()] = o
+	}
+	for _, pair := range environ {
+		name, value, _ := strings.Cut(pair, "=")
+		if o, ok := byName[name]; ok {
+			values[o.path()] = value
+		}
+	}
+}
+
+// fill sets every option of c to its value or default.
+func fill(c any, values map[string]string) error {
+	all := options(c)
+	state := values["DEFAULT.state_path"]
+	if state == "" {
+		state = all[slices.IndexFunc(all, func(o option) bool { return o.path() == "DEFAULT.state_path" })].initial
+	}
+	var wrong []error
+	for _, o := range all {
+		text, given := values[o.path()]
+		if !given {
+			text = o.initial
+		}
+		if err := o.set(strings.ReplaceAll(text, "$state_path", state)); err != nil {
+			wrong = append(wrong, err)
+		}
+	}
+	return errors.Join(wrong...)
+}
+
+// check looks at what one option means for another.
+func (c *Standalone) check() error {
+	l := c.Limits
+	var wrong []error
+	for _, r := range []struct {
+		name               string
+		low, initial, high int64
+	}{
+		{"cpu", l.MinCPU, l.DefaultCPU, l.MaxCPU},
+		{"memory", l.MinMemory, l.DefaultMemory, l.MaxMemory},
+		{"timeout", l.MinTimeout, l.DefaultTimeout, l.MaxTimeout},
+	} {
+		if r.low > r.high {
+			wrong = append(wrong, &Error{Section: "resource_limits", Option: "min_" + r.name, Value: fmt.Sprint(r.low),
+				Reason: fmt.Sprintf("must not be more than max_%s, which is %d", r.name, r.high)})
+		} else if r.initial < r.low || r.initial > r.high {
+			wrong = append(wrong, &Error{Section: "resource_limits", Option: "default_" + r.name, Value: fmt.Sprint(r.initial),
+				Reason: fmt.Sprintf("must be from min_%s to max_%s: %d to %d", r.name, r.name, r.low, r.high)})
+		}
+	}
+	if c.Worker.LastUID < c.Worker.FirstUID {
+		wrong = append(wrong, &Error{Section: "worker", Option: "last_uid", Value: fmt.Sprint(c.Worker.LastUID),
+			Reason: fmt.Sprintf("must not be less than first_uid, which is %d", c.Worker.FirstUID)})
+	}
+	return errors.Join(wrong...)
+}

@@ -1,0 +1,148 @@
+package config
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+func write(t *testing.T, text string) string {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "faas.conf")
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
+func TestDefaultsAreRight(t *testing.T) {
+	var c Standalone
+	if err := Load(&c, Sources{}); err != nil {
+		t.Fatal(err)
+	}
+	if got := c.API.Listen(); got != "127.0.0.1:7070" {
+		t.Errorf("listen %q", got)
+	}
+	if got := c.Database.Connection; got != "sqlite:////var/lib/faas/faas.sqlite" {
+		t.Errorf("connection %q", got)
+	}
+	if c.Engine.WorkerIdleTime != 5*time.Minute || c.Engine.Concurrency != 3 {
+		t.Errorf("engine %+v", c.Engine)
+	}
+	if r := c.Limits.Ranges(); r.CPU.Max != 2000 || r.Memory.Default != 32<<20 || r.Timeout.Default != 5 {
+		t.Errorf("limits %+v", r)
+	}
+	if !slices.Equal(c.Worker.Runtimes, []string{"python3", "nodejs"}) {
+		t.Errorf("runtimes %q", c.Worker.Runtimes)
+	}
+}
+
+func TestLayersLieOverEachOther(t *testing.T) {
+	file := write(t, `
+[DEFAULT]
+debug = yes
+state_path = /srv/faas
+# a comment with = in it
+[api]
+port = 7001
+max_limit = 10
+host = 10.0.0.1
+[oslo_policy]
+policy_dirs = /etc/one, /etc/two,
+`)
+	overrides, err := ListenOverrides("[::1]:7003")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var c Standalone
+	err = Load(&c, Sources{File: file, Environ: []string{"FAAS_API_PORT=7002", "FAAS_API_MAX_LIMIT=20", "FAAS_SOCKET=/x"}, Overrides: overrides})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !c.Default.Debug || c.API.Listen() != "[::1]:7003" || c.API.MaxLimit != 20 {
+		t.Errorf("got %s", c.String())
+	}
+	if c.Storage.Dir != "/srv/faas/packages" || !slices.Equal(c.Policy.Dirs, []string{"/etc/one", "/etc/two"}) {
+		t.Errorf("got %s", c.String())
+	}
+}
+
+func TestManageReadsTheServicesFile(t *testing.T) {
+	var c Manage
+	if err := Load(&c, Sources{File: write(t, "[api]\nport = 7001\n[database]\nconnection = sqlite:////tmp/x\n")}); err != nil {
+		t.Fatal(err)
+	}
+	if c.Database.Connection != "sqlite:////tmp/x" {
+		t.Errorf("connection %q", c.Database.Connection)
+	}
+}
+
+func TestWrongValuesAreNamed(t *testing.T) {
+	for _, c := range []struct{ name, text, want string }{
+		{"unknown section", "[apis]\nport = 1", "[apis]: there is no such section; did you mean api?"},
+		{"unknown option", "[api]\nports = 1", "[api] ports: there is no such option; did you mean port?"},
+		{"an unknown word", "[api]\nbananas = 1", "[api] bananas: there is no such option"},
+		{"no number", "[api]\nport = x", `[api] port = "x": must be a whole number`},
+		{"out of range", "[api]\nport = 70000", `[api] port = "70000": must be a whole number from 0 to 65535`},
+		{"a duration with a unit", "[engine]\nlease = 30s", `[engine] lease = "30s": must be a whole number of seconds`},
+		{"no bool", "[DEFAULT]\ndebug = perhaps", `[DEFAULT] debug = "perhaps": must be true or false`},
+		{"no choice", "[storage]\nprovider = swift", `[storage] provider = "swift": must be one of: local`},
+		{"a secret is not repeated", "[database]\nconnection = mysql://faas:pw@db/faas", "[database] connection: must begin with sqlite:///"},
+		{"empty", "[storage]\nfile_system_dir =", "[storage] file_system_dir: must not be empty"},
+		{"min above max", "[resource_limits]\nmin_cpu = 3000", `[resource_limits] min_cpu = "3000": must not be more than max_cpu, which is 2000`},
+		{"default outside", "[resource_limits]\ndefault_timeout = 400", `[resource_limits] default_timeout = "400": must be from min_timeout to max_timeout: 1 to 300`},
+		{"uids", "[worker]\nlast_uid = 1000", `[worker] last_uid = "1000": must not be less than first_uid, which is 200000`},
+		{"no ini", "[api\nport = 1", "read configuration"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var got Standalone
+			err := Load(&got, Sources{File: write(t, c.text)})
+			if err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("got %v, want %s", err, c.want)
+			}
+			if err != nil && strings.Contains(err.Error(), "pw") {
+				t.Errorf("a password is in %v", err)
+			}
+		})
+	}
+}
+
+func TestAllWrongValuesAreNamedAtOnce(t *testing.T) {
+	var c Standalone
+	err := Load(&c, Sources{File: write(t, "[api]\nport = x\n[engine]\nlease = 0")})
+	if err == nil || !strings.Contains(err.Error(), "port") || !strings.Contains(err.Error(), "lease") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestOverridesAreChecked(t *testing.T) {
+	var c Standalone
+	if err := Load(&c, Sources{Overrides: map[string]string{"api.prot": "1"}}); err == nil || !strings.Contains(err.Error(), "did you mean port") {
+		t.Errorf("got %v", err)
+	}
+	if _, err := ListenOverrides("7070"); err == nil {
+		t.Error("an address without a port passed")
+	}
+}
+
+func TestAMissingFileIsAnError(t *testing.T) {
+	var c Standalone
+	if err := Load(&c, Sources{File: "/nonexistent/faas.conf"}); err == nil || !strings.Contains(err.Error(), "/nonexistent/faas.conf") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestStringHidesSecrets(t *testing.T) {
+	var c Standalone
+	if err := Load(&c, Sources{}); err != nil {
+		t.Fatal(err)
+	}
+	c.Default.TransportURL = "rabbit://faas:hunter2@mq:5672/%2ffaas"
+	text := c.String()
+	if strings.Contains(text, "hunter2") || !strings.Contains(text, "rabbit://faas:***@mq:5672/%2ffaas") {
+		t.Errorf("got %s", text)
+	}
+}

@@ -1,0 +1,98 @@
+package config
+
+import "time"
+
+// Default is the section that every OpenStack service has.
+type Default struct {
+	Debug           bool          `opt:"debug" default:"false" help:"Log at level debug rather than info."`
+	UseJSON         bool          `opt:"use_json" default:"false" help:"Log one JSON object a line rather than text."`
+	LogFile         string        `opt:"log_file" default:"" help:"The file to log to. Empty: standard error."`
+	AuthStrategy    string        `opt:"auth_strategy" default:"noauth" choices:"noauth" help:"How callers prove who they are. noauth asks for nothing: whoever reaches the API is an administrator of one project. Use it on an address that only you can reach."`
+	TransportURL    string        `opt:"transport_url" default:"in-process://" prefixes:"in-process://" secret:"url" help:"The message broker. in-process:// is for API and engine in one process."`
+	StatePath       string        `opt:"state_path" default:"/var/lib/faas" required:"true" help:"The folder of everything that the service keeps. Other options may refer to it as $state_path."`
+	Host            string        `opt:"host" default:"" help:"The name of this process among its peers, unique to it. Empty: the machine's host name."`
+	ShutdownTimeout time.Duration `opt:"graceful_shutdown_timeout" default:"60" range:"0:3600" help:"How long requests and calls under way may take when the service is told to end."`
+}
+
+// API is what faas-api listens on and what it accepts.
+type API struct {
+	Host           string        `opt:"host" default:"127.0.0.1" required:"true" help:"The address to listen on."`
+	Port           int           `opt:"port" default:"7070" range:"0:65535" help:"The port to listen on. 0 lets the system choose one."`
+	PublicEndpoint string        `opt:"public_endpoint" default:"" prefixes:",http://,https://" help:"The URL that clients reach the API by, for the links in answers. Empty: what the request was sent to."`
+	MaxLimit       int           `opt:"max_limit" default:"1000" range:"1:100000" help:"Items in one answer to a list, at most and where the client names no limit."`
+	MaxBody        int64         `opt:"max_body" default:"2097152" range:"1024:1073741824" help:"Bytes of a request's body, packages apart."`
+	MaxInput       int64         `opt:"max_input" default:"1048576" range:"1024:1073741824" help:"Bytes of the input of an execution."`
+	CallWait       time.Duration `opt:"call_wait" default:"30" range:"1:600" help:"How long a synchronous call waits for a worker before it is answered with 429."`
+	MaxWaiting     int           `opt:"max_waiting_per_project" default:"1000" range:"1:1000000" help:"Calls of one project that may wait for a worker at a time. One more is answered with 429 at once."`
+	NoauthProject  string        `opt:"noauth_project_id" default:"default" required:"true" help:"The project that everything belongs to with auth_strategy = noauth."`
+}
+
+// Database is where the records are.
+type Database struct {
+	Connection string `opt:"connection" default:"sqlite:///$state_path/faas.sqlite" required:"true" prefixes:"sqlite:///" secret:"url" help:"The database: sqlite:///relative/path or sqlite:////absolute/path."`
+}
+
+// Storage is where function packages are.
+type Storage struct {
+	Provider string `opt:"provider" default:"local" choices:"local" help:"What keeps function packages. local: files in a folder."`
+	Dir      string `opt:"file_system_dir" default:"$state_path/packages" required:"true" help:"The folder of the packages with provider = local."`
+}
+
+// Engine is how pools and workers are kept and asynchronous executions run.
+type Engine struct {
+	Concurrency           int           `opt:"function_concurrency" default:"3" range:"1:64" help:"Calls that one worker runs at a time."`
+	MaxWorkersPerFunction int           `opt:"max_workers_per_function" default:"10" range:"1:10000" help:"Workers that one function may have."`
+	MaxWorkers            int           `opt:"max_workers" default:"100" range:"1:100000" help:"Workers of all functions together."`
+	WorkerIdleTime        time.Duration `opt:"worker_idle_time" default:"300" range:"1:31536000" help:"How long a function's worker stays after its last call."`
+	PoolSize              int           `opt:"pool_size" default:"3" range:"0:1000" help:"Generic workers that are kept ready for each runtime."`
+	Lease                 time.Duration `opt:"lease" default:"30" range:"2:3600" help:"How long a claimed execution stays claimed without a sign of life from the process that runs it."`
+	AsyncParallel         int           `opt:"async_parallel" default:"32" range:"1:10000" help:"Asynchronous executions that one engine runs at a time."`
+	ReapInterval          time.Duration `opt:"reap_interval" default:"5" range:"1:3600" help:"How often lost messages, expired leases and idle workers are looked for."`
+	ExecutionRetention    time.Duration `opt:"execution_retention" default:"2592000" range:"0:3153600000" help:"How long the record of an ended execution is kept. 0: for ever."`
+	PackageGrace          time.Duration `opt:"package_grace" default:"3600" range:"60:31536000" help:"How long a package that no function refers to is kept."`
+}
+
+// ResourceLimits bounds what a function may ask for.
+type ResourceLimits struct {
+	DefaultCPU     int64 `opt:"default_cpu" default:"100" range:"1:1000000" help:"Millicores of a function that names none."`
+	MinCPU         int64 `opt:"min_cpu" default:"100" range:"1:1000000" help:"Least millicores of a function."`
+	MaxCPU         int64 `opt:"max_cpu" default:"2000" range:"1:1000000" help:"Most millicores of a function."`
+	DefaultMemory  int64 `opt:"default_memory" default:"33554432" range:"1048576:1099511627776" help:"Bytes of memory of a function that names none."`
+	MinMemory      int64 `opt:"min_memory" default:"33554432" range:"1048576:1099511627776" help:"Least bytes of memory of a function."`
+	MaxMemory      int64 `opt:"max_memory" default:"2147483648" range:"1048576:1099511627776" help:"Most bytes of memory of a function."`
+	DefaultTimeout int64 `opt:"default_timeout" default:"5" range:"1:86400" help:"Seconds that a call may take if its function names none."`
+	MinTimeout     int64 `opt:"min_timeout" default:"1" range:"1:86400" help:"Least seconds of a function's timeout."`
+	MaxTimeout     int64 `opt:"max_timeout" default:"300" range:"1:86400" help:"Most seconds of a function's timeout."`
+}
+
+// Worker is how workers run as processes of this machine, and what bounds them besides cpu and memory.
+type Worker struct {
+	AgentPath      string   `opt:"agent_path" default:"" help:"The faas-agent binary. Empty: beside the service's own."`
+	Python         string   `opt:"python3" default:"" help:"The interpreter of the runtime python3. Empty: the first fit one of the usual places."`
+	Node           string   `opt:"nodejs" default:"" help:"The interpreter of the runtime nodejs. Empty: the first fit one of the usual places."`
+	Runtimes       []string `opt:"builtin_runtimes" default:"python3,nodejs" help:"Built-in runtimes that are made available to every project at the first start, separated by commas."`
+	Dir            string   `opt:"run_dir" default:"" help:"The folder of the workers' sockets, code and temporary files. Empty: one that the service makes."`
+	OpenFiles      int      `opt:"open_files" default:"1024" range:"64:1048576" help:"Open files of each process of a function."`
+	Processes      int      `opt:"processes" default:"128" range:"1:32768" help:"Processes and threads of a worker beyond the runtime's own."`
+	FileSize       int64    `opt:"file_size" default:"536870912" range:"1048576:1099511627776" help:"Bytes of each file that a function writes."`
+	ResultSize     int64    `opt:"result_size" default:"4194304" range:"1024:67108864" help:"Bytes of the result of a call as JSON."`
+	LogSize        int64    `opt:"log_size" default:"262144" range:"1024:16777216" help:"Bytes of the log of a call that are kept; what is over is cut from its middle."`
+	FirstUID       int      `opt:"first_uid" default:"200000" range:"1000:4294000000" help:"First of the user ids that workers run under, one each, when the service runs as root."`
+	LastUID        int      `opt:"last_uid" default:"265535" range:"1000:4294000000" help:"Last of these user ids."`
+	ParallelStarts int      `opt:"parallel_starts" default:"2" range:"1:256" help:"Workers of one machine that start at a time."`
+}
+
+// Policy is where the operator's own rules are.
+type Policy struct {
+	Dirs []string `opt:"policy_dirs" default:"/etc/faas/policy.d" help:"Folders with rules in .rego, .yaml or .json that replace default rules, separated by commas. One that does not exist is passed over."`
+}
+
+// HealthCheck is what /healthcheck looks at.
+type HealthCheck struct {
+	DisableByFile string `opt:"disable_by_file_path" default:"" help:"While this file exists, /healthcheck answers 503, so that a load balancer lets go of this process."`
+}
+
+// Metrics is what Prometheus is told.
+type Metrics struct {
+	Enabled bool `opt:"enabled" default:"true" help:"Serve /metrics on the address of the API, to anyone who can reach it."`
+}

@@ -1,0 +1,81 @@
+package dispatch
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"net"
+	"net/http"
+	"path/filepath"
+	"sync/atomic"
+	"testing"
+
+	"github.com/openstack-faas/faas/internal/faas"
+)
+
+const testToken = "a worker's token"
+
+// agent is a small real agent: an HTTP server on a Unix socket that answers calls as a test says.
+type agent struct {
+	worker faas.Worker
+	calls  atomic.Int32
+	answer func(w http.ResponseWriter, call faas.Call)
+	server *http.Server
+}
+
+func newAgent(t *testing.T, key faas.Key, answer func(w http.ResponseWriter, call faas.Call)) *agent {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "a.sock")
+	l, err := net.Listen("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := &agent{answer: answer, worker: faas.Worker{ID: faas.NewID(), Address: "unix:" + path, Slots: 3, Ready: true, Key: key}}
+	serving, served := make(chan struct{}), make(chan struct{})
+	a.server = &http.Server{Handler: http.HandlerFunc(a.serve), BaseContext: func(net.Listener) context.Context {
+		close(serving)
+		return context.Background()
+	}}
+	go func() {
+		defer close(served)
+		_ = a.server.Serve(l)
+	}()
+	<-serving // or a test that closes it at once would leave its socket listening a moment longer
+	t.Cleanup(func() {
+		a.server.Close()
+		<-served
+	})
+	return a
+}
+
+func (a *agent) serve(w http.ResponseWriter, r *http.Request) {
+	if r.Header.Get("Authorization") != "Bearer "+testToken {
+		refuse(w, faas.RefusedToken)
+		return
+	}
+	b, _ := io.ReadAll(r.Body)
+	var call faas.Call
+	if err := json.Unmarshal(b, &call); err != nil {
+		w.WriteHeader(http.StatusBadRequest)
+		return
+	}
+	a.calls.Add(1)
+	a.answer(w, call)
+}
+
+func succeed(w http.ResponseWriter, call faas.Call) {
+	_ = json.NewEncoder(w).Encode(faas.Outcome{Status: faas.ExecutionSuccess, Output: call.Input})
+}
+
+func refuse(w http.ResponseWriter, why string) {
+	w.WriteHeader(http.StatusConflict)
+	_ = json.NewEncoder(w).Encode(map[string]string{"refused": why})
+}
+
+// cut breaks the connection in the middle of a call.
+func cut(w http.ResponseWriter, _ faas.Call) {
+	c, _, err := w.(http.Hijacker).Hijack()
+	if err == nil {
+		c.Close()
+	}
+}

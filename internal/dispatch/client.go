@@ -1,0 +1,115 @@
+package dispatch
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/openstack-faas/faas/internal/faas"
+)
+
+// Client speaks to the agents of workers: docs/ARCHITECTURE.md lists the requests. It is safe for concurrent use.
+type Client struct {
+	token func(workerID string) string
+	conns pool
+}
+
+// NewClient makes a client that proves itself to each worker with the token that the function gives for it.
+func NewClient(token func(workerID string) string) *Client {
+	return &Client{token: token}
+}
+
+// Close closes the connections that are not in use.
+func (c *Client) Close() { c.conns.close() }
+
+// Forget closes the idle connections to a worker that is gone.
+func (c *Client) Forget(w faas.Worker) { c.conns.forget(w.Address) }
+
+// RefusedError is an agent's refusal: nothing of what was asked has begun, so it may be asked of another.
+type RefusedError struct {
+	Refused string `json:"refused"` // one of faas.Refused…
+	Message string `json:"message"`
+}
+
+// Error tells the refusal and the agent's words for it.
+func (e *RefusedError) Error() string {
+	return "the worker refused: " + e.Refused + " " + e.Message
+}
+
+// answerGrace is how much longer than a call's own timeout its answer is waited for: the agent stops a call at its
+// timeout and needs a moment to kill it and to collect its log.
+const answerGrace = 10 * time.Second
+
+// Call runs a call and returns its outcome. Refusals are *RefusedError; *UnreachableError says that the call was never
+// sent; every other error means that the call may have started.
+func (c *Client) Call(ctx context.Context, w faas.Worker, call faas.Call) (faas.Outcome, error) {
+	body, err := json.Marshal(call)
+	if err != nil {
+		return faas.Outcome{}, fmt.Errorf("encode call: %w", err)
+	}
+	var out faas.Outcome
+	err = c.do(ctx, w, request{method: "POST", path: "/v1/call", head: body, patience: call.Timeout + answerGrace}, &out)
+	return out, err
+}
+
+// Specialise makes a generic worker a function's own. The package's bytes are those that s names.
+func (c *Client) Specialise(ctx context.Context, w faas.Worker, s faas.Specialisation, zip []byte) error {
+	head, err := json.Marshal(s)
+	if err != nil {
+		return fmt.Errorf("encode specialisation: %w", err)
+	}
+	var status faas.WorkerStatus
+	return c.do(ctx, w, request{method: "POST", path: "/v1/specialise", head: append(head, '\n'), body: zip, patience: time.Minute}, &status)
+}
+
+// Status asks a worker how it is.
+func (c *Client) Status(ctx context.Context, w faas.Worker) (faas.WorkerStatus, error) {
+	var status faas.WorkerStatus
+	err := c.do(ctx, w, request{method: "GET", path: "/v1/status", patience: 5 * time.Second}, &status)
+	return status, err
+}
+
+// Drain lets a worker take no more calls if none runs and the last ended at least idle ago; else it refuses, busy.
+func (c *Client) Drain(ctx context.Context, w faas.Worker, idle time.Duration) error {
+	path := "/v1/drain?idle_for=" + strconv.FormatInt(idle.Milliseconds(), 10) + "ms"
+	return c.do(ctx, w, request{method: "POST", path: path, patience: 5 * time.Second}, nil)
+}
+
+// do sends one request on a connection of the worker's own and decodes the answer into reply.
+func (c *Client) do(ctx context.Context, w faas.Worker, req request, reply any) error {
+	conn, err := c.conns.get(ctx, w.Address)
+	if err != nil {
+		return &UnreachableError{Worker: w.ID, Cause: err}
+	}
+	answer, err := conn.roundTrip(req, c.token(w.ID))
+	if err != nil {
+		conn.Close()
+		return fmt.Errorf("worker %s: %w", w.ID, err)
+	}
+	if answer.last {
+		conn.Close()
+	} else {
+		c.conns.put(conn)
+	}
+	return decode(answer.status, answer.body, reply)
+}
+
+func decode(status int, body []byte, reply any) error {
+	if status == http.StatusOK {
+		if reply == nil {
+			return nil
+		}
+		if err := json.Unmarshal(body, reply); err != nil {
+			return fmt.Errorf("decode answer: %w", err)
+		}
+		return nil
+	}
+	var refused RefusedError
+	if err := json.Unmarshal(body, &refused); err != nil || refused.Refused == "" {
+		return fmt.Errorf("the worker answered with status %d", status)
+	}
+	return &refused
+}

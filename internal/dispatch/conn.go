@@ -1,0 +1,170 @@
+package dispatch
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+)
+
+// The connection to an agent is our own, thin one rather than http.Transport's, for two reasons: it knows for sure whether a
+// request was sent at all, on which the promise rests that no call runs twice; and a call costs no goroutine switches.
+
+// UnreachableError says that a worker could not be asked at all: nothing was sent.
+type UnreachableError struct {
+	Worker string
+	Cause  error
+}
+
+// Error names the worker.
+func (e *UnreachableError) Error() string {
+	return "worker " + e.Worker + " is out of reach: " + e.Cause.Error()
+}
+
+// Unwrap gives what the network said.
+func (e *UnreachableError) Unwrap() error { return e.Cause }
+
+// request is one HTTP request; its body is head and body together.
+type request struct {
+	method, path string
+	head, body   []byte
+	patience     time.Duration // how long the answer may take
+}
+
+// conn is one connection to one agent, used by one request at a time.
+type conn struct {
+	net.Conn
+	address string
+	reader  *bufio.Reader
+	out     []byte // reused from request to request
+}
+
+// answered is an agent's answer to one request.
+type answered struct {
+	status int
+	body   []byte
+	last   bool // the agent closes the connection
+}
+
+// roundTrip sends the request and reads the answer. Any error may mean that the request was received.
+func (c *conn) roundTrip(req request, token string) (answered, error) {
+	if err := c.SetDeadline(time.Now().Add(req.patience)); err != nil {
+		return answered{}, fmt.Errorf("set deadline: %w", err)
+	}
+	if err := c.send(req, token); err != nil {
+		return answered{}, fmt.Errorf("send request: %w", err)
+	}
+	resp, err := http.ReadResponse(c.reader, nil)
+	if err != nil {
+		return answered{}, fmt.Errorf("await answer: %w", err)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return answered{}, fmt.Errorf("read answer: %w", err)
+	}
+	return answered{status: resp.StatusCode, body: body, last: resp.Close}, nil
+}
+
+func (c *conn) send(req request, token string) error {
+	c.out = fmt.Appendf(c.out[:0], "%s %s HTTP/1.1\r\nHost: worker\r\nAuthorization: Bearer %s\r\nContent-Length: %d\r\n\r\n",
+		req.method, req.path, token, len(req.head)+len(req.body))
+	c.out = append(c.out, req.head...)
+	_, err := c.Write(c.out)
+	if err == nil && len(req.body) > 0 {
+		_, err = c.Write(req.body)
+	}
+	return err
+}
+
+// pool keeps idle connections by address. Its zero value is ready to use.
+type pool struct {
+	mu     sync.Mutex
+	idle   map[string][]*conn
+	closed bool
+}
+
+// maxIdlePerWorker bounds what one worker's connections may hold open; a worker has a few slots.
+const maxIdlePerWorker = 16
+
+// dialTimeout bounds how long an unanswered connection attempt keeps a caller from trying another worker.
+const dialTimeout = 2 * time.Second
+
+// get gives an idle connection that its agent has not closed, or a new one.
+func (p *pool) get(ctx context.Context, address string) (*conn, error) {
+	for {
+		c := p.pop(address)
+		if c == nil {
+			return dial(ctx, address)
+		}
+		if c.alive() {
+			return c, nil
+		}
+		c.Close()
+	}
+}
+
+func (p *pool) pop(address string) *conn {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	stack := p.idle[address]
+	if len(stack) == 0 {
+		return nil
+	}
+	c := stack[len(stack)-1]
+	p.idle[address] = stack[:len(stack)-1]
+	return c
+}
+
+func (p *pool) put(c *conn) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed || len(p.idle[c.address]) >= maxIdlePerWorker {
+		c.Close()
+		return
+	}
+	if p.idle == nil {
+		p.idle = map[string][]*conn{}
+	}
+	p.idle[c.address] = append(p.idle[c.address], c)
+}
+
+func (p *pool) forget(address string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, c := range p.idle[address] {
+		c.Close()
+	}
+	delete(p.idle, address)
+}
+
+func (p *pool) close() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.closed = true
+	for address, stack := range p.idle {
+		for _, c := range stack {
+			c.Close()
+		}
+		delete(p.idle, address)
+	}
+}
+
+// dial connects to "unix:/path" or "tcp:host:port".
+func dial(ctx context.Context, address string) (*conn, error) {
+	network, where, ok := strings.Cut(address, ":")
+	if !ok {
+		return nil, fmt.Errorf("address %q is neither unix:/path nor tcp:host:port", address)
+	}
+	d := net.Dialer{Timeout: dialTimeout}
+	c, err := d.DialContext(ctx, network, where)
+	if err != nil {
+		return nil, err
+	}
+	return &conn{Conn: c, address: address, reader: bufio.NewReader(c)}, nil
+}

@@ -1,0 +1,175 @@
+package dispatch
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/openstack-faas/faas/internal/faas"
+)
+
+// Acquire finds one more worker for a target: one that runs already and is not among the known, or a generic one that it
+// specialises. An error of kind faas.Busy or faas.Unavailable may pass, so it is asked again; any other will not.
+type Acquire func(ctx context.Context, target faas.Target, known []string) (faas.Worker, error)
+
+// Config is what a Dispatcher needs. Every field but Log is required.
+type Config struct {
+	Client     *Client
+	Acquire    Acquire
+	Wait       time.Duration // how long a call waits for a slot at most, if its context does not end before
+	PerProject int           // calls of one project that may wait at a time; one more is refused at once
+	Log        *slog.Logger  // nil: slog.Default()
+}
+
+// Dispatcher sends calls to workers. It is safe for concurrent use.
+type Dispatcher struct {
+	cfg    Config
+	ctx    context.Context // of the acquisitions, which outlive the calls that asked for them
+	cancel context.CancelFunc
+	done   sync.WaitGroup
+
+	mu      sync.Mutex
+	groups  map[faas.Key]*group
+	waiting map[string]int // calls that wait, by project
+}
+
+// New makes a dispatcher; Close ends it.
+func New(cfg Config) *Dispatcher {
+	if cfg.Log == nil {
+		cfg.Log = slog.Default()
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	return &Dispatcher{cfg: cfg, ctx: ctx, cancel: cancel, groups: map[faas.Key]*group{}, waiting: map[string]int{}}
+}
+
+// Close ends the search for workers and waits for it. Calls that wait are refused as unavailable; calls under way go on.
+func (d *Dispatcher) Close() {
+	d.mu.Lock()
+	d.cancel() // under the lock, so that no search begins once this one is waited for
+	d.mu.Unlock()
+	d.done.Wait()
+	d.cfg.Client.Close()
+}
+
+// Begin is called once, when a slot is had and just before the call is first sent: it records that the call has begun. When
+// it fails the call is not sent and Call returns its error.
+type Begin func(ctx context.Context) error
+
+// Call runs a call on a worker of the target and returns its outcome. It waits for a slot within the context and the
+// configured time; then the error's kind is faas.Busy. Once the call was sent, the context's end no longer stops it. When a
+// worker was lost with the call, the kind is faas.Internal and the message says that the function may have run.
+func (d *Dispatcher) Call(ctx context.Context, target faas.Target, call faas.Call, begin Begin) (faas.Outcome, error) {
+	wait, cancel := context.WithTimeout(ctx, d.cfg.Wait)
+	defer cancel()
+	begun := false
+	for {
+		slot, err := d.take(wait, target)
+		if err != nil {
+			return faas.Outcome{}, err
+		}
+		if !begun {
+			if err := begin(ctx); err != nil {
+				slot.release()
+				return faas.Outcome{}, err
+			}
+			begun = true
+		}
+		outcome, again, err := d.try(context.WithoutCancel(ctx), slot, call)
+		if !again {
+			return outcome, err
+		}
+	}
+}
+
+// try sends the call to the slot's worker; again means that nothing of it began there and another slot is to be taken.
+func (d *Dispatcher) try(ctx context.Context, s *slot, call faas.Call) (outcome faas.Outcome, again bool, err error) {
+	outcome, err = d.cfg.Client.Call(ctx, s.worker.Worker, call)
+	var refused *RefusedError
+	var unreachable *UnreachableError
+	switch {
+	case err == nil:
+		s.release()
+		return outcome, false, nil
+	case errors.As(err, &refused) && refused.Refused == faas.RefusedBusy:
+		s.busyElsewhere()
+		return outcome, true, nil
+	case errors.As(err, &refused):
+		s.lose()
+		return outcome, true, nil
+	case errors.As(err, &unreachable):
+		d.cfg.Log.Info("a worker is out of reach", "worker", s.worker.ID, "function_id", s.worker.Key.FunctionID, "error", err)
+		s.lose()
+		return outcome, true, nil
+	}
+	s.lose()
+	return outcome, false, faas.Errorf(faas.Internal, "The worker was lost while the function ran; the function may have run.").WithCause(err)
+}
+
+// take gives a slot of a worker of the target, waiting for one if it must.
+func (d *Dispatcher) take(ctx context.Context, target faas.Target) (*slot, error) {
+	d.mu.Lock()
+	g := d.groups[target.Key]
+	if g == nil {
+		g = newGroup(d, target)
+		d.groups[target.Key] = g
+	}
+	if s := g.free(); s != nil {
+		d.mu.Unlock()
+		return s, nil
+	}
+	if d.waiting[target.ProjectID] >= d.cfg.PerProject {
+		d.mu.Unlock()
+		return nil, busy("The project has too many calls waiting for a worker (%d at most).", d.cfg.PerProject)
+	}
+	w := g.queue()
+	d.waiting[target.ProjectID]++
+	d.mu.Unlock()
+
+	s, err := w.wait(ctx, d)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.waiting[target.ProjectID]--; d.waiting[target.ProjectID] == 0 {
+		delete(d.waiting, target.ProjectID)
+	}
+	g.tidy()
+	return s, err
+}
+
+// Forget drops a worker that is gone.
+func (d *Dispatcher) Forget(workerID string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, g := range d.groups {
+		for _, w := range g.workers {
+			if w.ID == workerID {
+				g.drop(w)
+				return
+			}
+		}
+	}
+}
+
+// ForgetFunction drops the workers of a function's older revisions, or all of them when revision is 0: it was deleted.
+func (d *Dispatcher) ForgetFunction(functionID string, revision int64) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for key, g := range d.groups {
+		if key.FunctionID != functionID || key.Version != 0 || key.Revision == revision && revision != 0 {
+			continue
+		}
+		for len(g.workers) > 0 {
+			g.drop(g.workers[0])
+		}
+	}
+}
+
+// retryAfter is what a refused caller is told to wait: slots come free in milliseconds to seconds.
+const retryAfter = time.Second
+
+func busy(format string, args ...any) error {
+	e := faas.Errorf(faas.Busy, format, args...)
+	e.RetryAfter = retryAfter
+	return e
+}

@@ -1,0 +1,198 @@
+package dispatch
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/openstack-faas/faas/internal/faas"
+)
+
+// group is the known workers of one key and the calls that wait for them, first come first served. The dispatcher's lock
+// guards it.
+type group struct {
+	d       *Dispatcher
+	target  faas.Target
+	workers []*worker
+	waiters []*waiter
+	growth  growth
+}
+
+// worker is a known worker and how many of its slots this dispatcher uses.
+type worker struct {
+	faas.Worker
+	used  int
+	shut  bool // refused as busy a moment ago: others use it too
+	gone  bool
+	group *group
+}
+
+// slot is the right to run one call on a worker.
+type slot struct{ worker *worker }
+
+// waiter is a call that waits for a slot. Its channel has room for the one answer it gets.
+type waiter struct {
+	group *group
+	since time.Time
+	got   chan answer
+}
+
+type answer struct {
+	slot *slot
+	err  error
+}
+
+func newGroup(d *Dispatcher, target faas.Target) *group { return &group{d: d, target: target} }
+
+// free takes a slot of the least busy worker, nil when there is none or when others were here first.
+func (g *group) free() *slot {
+	if len(g.waiters) > 0 {
+		return nil
+	}
+	return g.takeSlot()
+}
+
+func (g *group) takeSlot() *slot {
+	var best *worker
+	for _, w := range g.workers {
+		if w.used < w.Slots && !w.shut && (best == nil || w.used < best.used) {
+			best = w
+		}
+	}
+	if best == nil {
+		return nil
+	}
+	best.used++
+	return &slot{worker: best}
+}
+
+// queue adds a waiter at the end and sees to it that the group grows if it waits for long.
+func (g *group) queue() *waiter {
+	w := &waiter{group: g, since: time.Now(), got: make(chan answer, 1)}
+	g.waiters = append(g.waiters, w)
+	g.grow()
+	return w
+}
+
+// serve hands free slots to those who wait, in their order.
+func (g *group) serve() {
+	for len(g.waiters) > 0 {
+		s := g.takeSlot()
+		if s == nil {
+			return
+		}
+		g.waiters[0].got <- answer{slot: s}
+		g.waiters = slices.Delete(g.waiters, 0, 1)
+	}
+}
+
+// fail ends every wait with the error: no worker will come.
+func (g *group) fail(err error) {
+	for _, w := range g.waiters {
+		w.got <- answer{err: err}
+	}
+	g.waiters = nil
+}
+
+func (g *group) add(w faas.Worker) {
+	if slices.ContainsFunc(g.workers, func(k *worker) bool { return k.ID == w.ID }) {
+		return
+	}
+	g.workers = append(g.workers, &worker{Worker: w, group: g})
+	g.serve()
+}
+
+// drop forgets a worker; its calls under way end by themselves.
+func (g *group) drop(w *worker) {
+	w.gone = true
+	g.workers = slices.DeleteFunc(g.workers, func(k *worker) bool { return k == w })
+	g.d.cfg.Client.Forget(w.Worker)
+	g.grow()
+	g.tidy()
+}
+
+// tidy lets go of a group that holds nothing.
+func (g *group) tidy() {
+	if len(g.workers) == 0 && len(g.waiters) == 0 && g.growth.running == 0 && g.d.groups[g.target.Key] == g {
+		delete(g.d.groups, g.target.Key)
+	}
+}
+
+// known gives the ids of the group's workers.
+func (g *group) known() []string {
+	ids := make([]string, len(g.workers))
+	for i, w := range g.workers {
+		ids[i] = w.ID
+	}
+	return ids
+}
+
+// wait waits for the slot until the context ends.
+func (w *waiter) wait(ctx context.Context, d *Dispatcher) (*slot, error) {
+	select {
+	case a := <-w.got:
+		return a.slot, a.err
+	case <-ctx.Done():
+	case <-d.ctx.Done():
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	w.group.waiters = slices.DeleteFunc(w.group.waiters, func(k *waiter) bool { return k == w })
+	select {
+	case a := <-w.got: // it came while we gave up: take it, or the slot would be lost
+		return a.slot, a.err
+	default:
+	}
+	if d.ctx.Err() != nil {
+		return nil, faas.Errorf(faas.Unavailable, "The service is stopping.")
+	}
+	if len(w.group.workers) == 0 && faas.KindOf(w.group.growth.last) == faas.Unavailable {
+		return nil, w.group.growth.last
+	}
+	return nil, busy("No worker of the function came free in time.")
+}
+
+// release gives the slot back.
+func (s *slot) release() {
+	d := s.worker.group.d
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	s.free()
+	s.worker.group.serve()
+}
+
+func (s *slot) free() {
+	s.worker.used--
+	if s.worker.gone {
+		s.worker.group.d.cfg.Client.Forget(s.worker.Worker)
+	}
+}
+
+// lose gives the slot back and drops its worker.
+func (s *slot) lose() {
+	d := s.worker.group.d
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	s.free()
+	if !s.worker.gone {
+		s.worker.group.drop(s.worker)
+	}
+}
+
+// shutFor is how long a worker that answered busy is left alone: others fill its slots, and calls are short.
+const shutFor = 20 * time.Millisecond
+
+// busyElsewhere gives the slot back and leaves its worker alone for a moment.
+func (s *slot) busyElsewhere() {
+	d := s.worker.group.d
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	s.free()
+	s.worker.shut = true
+	time.AfterFunc(shutFor, func() {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		s.worker.shut = false
+		s.worker.group.serve()
+	})
+}

@@ -1,0 +1,134 @@
+package dispatch
+
+import (
+	"context"
+	"time"
+
+	"github.com/openstack-faas/faas/internal/faas"
+)
+
+// growth is a group's search for more workers.
+type growth struct {
+	running int   // acquisitions under way
+	timed   bool  // a look at the queue is due
+	last    error // why the latest acquisition found none; nil when it did
+}
+
+// growAfter is how long a call waits for a slot of the workers there are before another worker is asked for: about what
+// specialising one takes, so that a burst of short calls does not take workers that come too late to serve it.
+const growAfter = 10 * time.Millisecond
+
+// maxAcquiring bounds how many workers one function's callers ask for at a time.
+const maxAcquiring = 8
+
+// backoff bounds for asking again when there was no room.
+const (
+	firstPause = 20 * time.Millisecond
+	lastPause  = time.Second
+)
+
+// wanted is how many acquisitions should be under way when so many calls wait for long enough.
+func wanted(waiting, slots int) int {
+	return min((waiting+slots-1)/slots, maxAcquiring)
+}
+
+// grow asks for workers if calls wait: at once when the group has none, else after growAfter.
+func (g *group) grow() {
+	if len(g.waiters) == 0 || g.d.ctx.Err() != nil {
+		return
+	}
+	if len(g.workers) == 0 {
+		g.acquire(wanted(len(g.waiters), g.slots()))
+		return
+	}
+	if g.growth.timed {
+		return
+	}
+	g.growth.timed = true
+	time.AfterFunc(growAfter, func() {
+		g.d.mu.Lock()
+		defer g.d.mu.Unlock()
+		g.growth.timed = false
+		g.growForOld()
+	})
+}
+
+// growForOld asks for workers for the calls that have waited growAfter, and looks again while any wait.
+func (g *group) growForOld() {
+	old := 0
+	for _, w := range g.waiters {
+		if time.Since(w.since) < growAfter {
+			break
+		}
+		old++
+	}
+	if g.d.ctx.Err() == nil {
+		g.acquire(wanted(old, g.slots()))
+	}
+	g.grow()
+}
+
+// slots is how many calls one worker takes, as far as is known.
+func (g *group) slots() int {
+	if len(g.workers) > 0 {
+		return g.workers[0].Slots
+	}
+	return faas.DefaultConcurrency
+}
+
+// acquire brings the number of acquisitions under way up to n.
+func (g *group) acquire(n int) {
+	for g.growth.running < n {
+		g.growth.running++
+		g.d.done.Add(1)
+		go g.acquireOne(firstPause)
+	}
+}
+
+// acquireOne asks for one worker, again and again while calls wait and the answer is that there is no room yet.
+func (g *group) acquireOne(pause time.Duration) {
+	defer g.d.done.Done()
+	for {
+		g.d.mu.Lock()
+		known := g.known()
+		g.d.mu.Unlock()
+		ctx, cancel := context.WithTimeout(g.d.ctx, g.d.cfg.Wait)
+		w, err := g.d.cfg.Acquire(ctx, g.target, known)
+		cancel()
+		if g.settle(w, err) {
+			return
+		}
+		select {
+		case <-time.After(pause):
+		case <-g.d.ctx.Done():
+		}
+		pause = min(pause*2, lastPause)
+	}
+}
+
+// settle takes an acquisition's result in; it returns true when the acquisition is over.
+func (g *group) settle(w faas.Worker, err error) bool {
+	g.d.mu.Lock()
+	defer g.d.mu.Unlock()
+	g.growth.last = err
+	if err != nil && len(g.waiters) > 0 && g.d.ctx.Err() == nil {
+		if passing(err) {
+			return false
+		}
+		g.d.cfg.Log.Warn("no worker can be had", "function_id", g.target.Key.FunctionID, "error", err)
+		if len(g.workers) == 0 {
+			g.fail(err)
+		}
+	}
+	g.growth.running--
+	if err == nil {
+		g.add(w)
+	}
+	g.tidy()
+	return true
+}
+
+func passing(err error) bool {
+	k := faas.KindOf(err)
+	return k == faas.Busy || k == faas.Unavailable
+}

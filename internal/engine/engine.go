@@ -1,0 +1,156 @@
+// Package engine owns what needs owning: the runtimes' pools, turning a generic worker into a function's, running asynchronous
+// executions, ending idle workers, repair and retention. Each of these is one loop in one file; Engine starts and stops them.
+package engine
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/openstack-faas/faas/internal/broker"
+	"github.com/openstack-faas/faas/internal/codestore"
+	"github.com/openstack-faas/faas/internal/dispatch"
+	"github.com/openstack-faas/faas/internal/faas"
+	"github.com/openstack-faas/faas/internal/orchestrator"
+	"github.com/openstack-faas/faas/internal/store"
+)
+
+// Config is what an Engine needs. Every field is required but Now and Log.
+type Config struct {
+	Name         string // of this engine among others, in leases and logs: unique for each start of a process
+	Store        *store.Store
+	Broker       broker.Broker
+	Code         codestore.Store
+	Orchestrator orchestrator.Orchestrator
+	Limits       Limits
+	Now          func() time.Time // nil: time.Now
+	Log          *slog.Logger     // nil: slog.Default()
+}
+
+// Limits are the engine's bounds and times, from [engine].
+type Limits struct {
+	PoolSize      int           // generic workers that each runtime keeps ready
+	PerFunction   int           // workers of one function at most
+	Workers       int           // workers of all functions together at most
+	Idle          time.Duration // a worker without a call for this long ends
+	Lease         time.Duration // how long an execution is this engine's without renewal
+	Reap          time.Duration // pause between two looks for lost messages and expired leases
+	AsyncParallel int           // asynchronous executions that this engine has in hand at a time
+	Wait          time.Duration // how long one attempt at an asynchronous execution waits for a slot
+	Retention     time.Duration // ended executions are purged after this long; 0 keeps them
+	PackageGrace  time.Duration // a package that no function refers to is collected after this long
+	PackageCache  int64         // bytes of packages that are held in memory for cold starts
+}
+
+// Engine runs the loops. Make it with New, run it with Run.
+type Engine struct {
+	cfg      Config
+	log      *slog.Logger
+	now      func() time.Time
+	client   *dispatch.Client
+	dispatch *dispatch.Dispatcher
+	packages *packageCache
+	claims   claims
+	leases   leases
+	ready    chan struct{} // closed when Run serves
+	once     sync.Once
+}
+
+// New makes an engine that does nothing until Run.
+func New(cfg Config) *Engine {
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.Default()
+	}
+	e := &Engine{cfg: cfg, log: cfg.Log, now: cfg.Now, ready: make(chan struct{})}
+	e.client = dispatch.NewClient(cfg.Orchestrator.Token)
+	e.packages = newPackageCache(cfg.Code, cfg.Limits.PackageCache)
+	e.claims.init()
+	e.leases.init()
+	e.dispatch = dispatch.New(dispatch.Config{
+		Client: e.client, Acquire: e.acquire, Wait: cfg.Limits.Wait, PerProject: cfg.Limits.AsyncParallel, Log: cfg.Log,
+	})
+	return e
+}
+
+const (
+	acquireParallel  = 64
+	runtimesParallel = 4
+)
+
+// Ready is closed when the engine answers requests and its loops run.
+func (e *Engine) Ready() <-chan struct{} { return e.ready }
+
+// Run works until ctx ends, then stops taking work, lets what runs end and returns.
+func (e *Engine) Run(ctx context.Context) error {
+	var loops sync.WaitGroup
+	defer loops.Wait()
+	work, cancel := context.WithCancel(ctx)
+	defer cancel()
+	stops, err := e.serve(work)
+	defer func() {
+		for _, stop := range stops {
+			stop()
+		}
+		e.dispatch.Close()
+		e.claims.wait()
+	}()
+	if err != nil {
+		return err
+	}
+	for _, loop := range []func(context.Context){e.watchWorkers, e.renewLeases, e.reap, e.endIdle, e.retain} {
+		loops.Go(func() { loop(work) })
+	}
+	e.bringUpPools(work)
+	e.once.Do(func() { close(e.ready) })
+	<-ctx.Done()
+	return nil
+}
+
+// serve makes the engine reachable through the broker; the stops it returns are to be called even when it fails.
+func (e *Engine) serve(ctx context.Context) (stops []func(), err error) {
+	b := e.cfg.Broker
+	keep := func(what string, stop func(), err error) error {
+		if err != nil {
+			return fmt.Errorf("%s: %w", what, err)
+		}
+		stops = append(stops, stop)
+		return nil
+	}
+	stop, err := b.Serve(ctx, faas.MethodAcquire, acquireParallel, e.serveAcquire)
+	if err := keep(faas.MethodAcquire, stop, err); err != nil {
+		return stops, err
+	}
+	stop, err = b.Serve(ctx, faas.MethodPool, acquireParallel, e.servePool)
+	if err := keep(faas.MethodPool, stop, err); err != nil {
+		return stops, err
+	}
+	stop, err = b.Subscribe(ctx, faas.TopicFunction, func(body []byte) { e.functionChanged(ctx, body) })
+	if err := keep(faas.TopicFunction, stop, err); err != nil {
+		return stops, err
+	}
+	stop, err = b.Consume(ctx, faas.QueueRuntimes, runtimesParallel, e.reconcileRuntime)
+	if err := keep(faas.QueueRuntimes, stop, err); err != nil {
+		return stops, err
+	}
+	stop, err = b.Consume(ctx, faas.QueueExecutions, e.cfg.Limits.AsyncParallel, e.runExecution)
+	return stops, keep(faas.QueueExecutions, stop, err)
+}
+
+// every calls do again and again with the pause between until ctx ends.
+func every(ctx context.Context, pause time.Duration, do func(context.Context)) {
+	tick := time.NewTicker(pause)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			do(ctx)
+		}
+	}
+}

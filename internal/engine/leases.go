@@ -1,0 +1,109 @@
+package engine
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/openstack-faas/faas/internal/faas"
+	"github.com/openstack-faas/faas/internal/store"
+)
+
+// leases are the executions that this engine runs now.
+type leases struct {
+	mu  sync.Mutex
+	ids map[string]struct{}
+}
+
+func (l *leases) init() { l.ids = map[string]struct{}{} }
+
+func (l *leases) hold(id string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.ids[id] = struct{}{}
+}
+
+func (l *leases) drop(id string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.ids, id)
+}
+
+func (l *leases) held(id string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	_, held := l.ids[id]
+	return held
+}
+
+func (l *leases) all() []string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Collect(maps.Keys(l.ids))
+}
+
+// renewalsPerLease is how often a lease is renewed within its length: two renewals may fail before it is lost.
+const renewalsPerLease = 3
+
+// renewLeases keeps the executions that run here ours.
+func (e *Engine) renewLeases(ctx context.Context) {
+	every(ctx, e.cfg.Limits.Lease/renewalsPerLease, func(ctx context.Context) {
+		ids := e.leases.all()
+		if len(ids) == 0 {
+			return
+		}
+		lost, err := e.cfg.Store.RenewLeases(ctx, e.cfg.Name, ids, e.now().Add(e.cfg.Limits.Lease))
+		if err != nil {
+			e.log.Warn("leases could not be renewed", "executions", len(ids), "error", err)
+		}
+		for _, id := range lost {
+			e.leases.drop(id) // it ended a moment ago, or was settled: Finish will find out which
+		}
+	})
+}
+
+// How many rows one look repairs.
+const (
+	settleBatch = 500
+	wakeBatch   = 500
+)
+
+// reap repairs what a lost message or a dead process left behind.
+func (e *Engine) reap(ctx context.Context) {
+	e.wakeUp(ctx, e.now().Add(store.WakeAfter)) // this engine's start may have been preceded by its broker's: wake all
+	every(ctx, e.cfg.Limits.Reap, func(ctx context.Context) {
+		e.settleExpired(ctx)
+		e.wakeUp(ctx, e.now())
+	})
+}
+
+// settleExpired ends the running executions whose lease is over.
+func (e *Engine) settleExpired(ctx context.Context) {
+	settled, err := e.cfg.Store.SettleExpired(ctx, e.now(), settleBatch)
+	if err != nil {
+		e.log.Warn("expired leases could not be settled", "error", err)
+	}
+	for _, x := range settled {
+		e.log.Warn("settled an execution whose process was lost", "execution_id", x.ID, "function_id", x.FunctionID, "owner", x.Owner)
+	}
+}
+
+// wakeUp publishes the queued executions again whose message is taken for lost by the time given.
+func (e *Engine) wakeUp(ctx context.Context, due time.Time) {
+	for {
+		ids, err := e.cfg.Store.TakeStale(ctx, due, wakeBatch)
+		if err != nil {
+			e.log.Warn("queued executions could not be looked up", "error", err)
+		}
+		for _, id := range ids {
+			if err := e.cfg.Broker.Enqueue(ctx, faas.QueueExecutions, []byte(id)); err != nil {
+				e.log.Warn("a queued execution could not be published again", "execution_id", id, "error", err)
+			}
+		}
+		if len(ids) < wakeBatch {
+			return
+		}
+	}
+}

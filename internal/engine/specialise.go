@@ -1,0 +1,65 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/openstack-faas/faas/internal/dispatch"
+	"github.com/openstack-faas/faas/internal/faas"
+)
+
+// specialise makes a reserved generic worker the target's own. found is false when another was first or the worker is
+// gone; an error is about the function's code.
+func (e *Engine) specialise(ctx context.Context, w faas.Worker, target faas.Target) (_ faas.Worker, found bool, err error) {
+	zip, err := e.packages.get(ctx, target.SHA256)
+	if err != nil {
+		e.claims.release(w.ID)
+		return faas.Worker{}, false, err
+	}
+	begun := e.now()
+	spec := faas.Specialisation{Key: target.Key, Entry: target.Entry, SHA256: target.SHA256, MemorySize: target.MemorySize}
+	err = e.client.Specialise(context.WithoutCancel(ctx), w, spec, zip)
+	var refused *dispatch.RefusedError
+	switch {
+	case err == nil:
+		e.log.Info("specialised a worker", "worker", w.ID, "function_id", target.Key.FunctionID, "took", e.now().Sub(begun))
+		w.Key, w.ProjectID = target.Key, target.ProjectID
+		e.claims.settle(func(ctx context.Context) { e.claimed(ctx, w, target) })
+		return w, true, nil
+	case errors.As(err, &refused) && refused.Refused == faas.RefusedPackage:
+		e.discard(ctx, w)
+		return faas.Worker{}, false, faas.Errorf(faas.Invalid, "The function's package cannot be unpacked: %s", refused.Message)
+	case errors.As(err, &refused) && (refused.Refused == faas.RefusedClaimed || refused.Refused == faas.RefusedStarting):
+		e.claims.release(w.ID)
+		return faas.Worker{}, false, nil
+	default:
+		e.log.Warn("a generic worker could not be specialised", "worker", w.ID, "error", err)
+		e.discard(ctx, w)
+		return faas.Worker{}, false, nil
+	}
+}
+
+// claimed tells the orchestrator whose the worker is now; the pool refills and the worker gets the function's own limits. A
+// worker whose limits cannot be set must not go on running somebody's code.
+func (e *Engine) claimed(ctx context.Context, w faas.Worker, target faas.Target) {
+	if err := e.cfg.Orchestrator.Claimed(ctx, w.ID, target); err != nil {
+		e.log.Error("a claimed worker's limits could not be set; it ends", "worker", w.ID, "error", err)
+		e.discard(ctx, w)
+		return
+	}
+	e.claims.release(w.ID)
+}
+
+// discard ends a worker that is of no use.
+func (e *Engine) discard(ctx context.Context, w faas.Worker) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), removeTimeout)
+	defer cancel()
+	if err := e.cfg.Orchestrator.Remove(ctx, w.ID); err != nil {
+		e.log.Error("a worker could not be removed", "worker", w.ID, "error", err)
+	}
+	e.claims.release(w.ID)
+}
+
+// removeTimeout bounds how long ending one worker may take.
+const removeTimeout = 30 * time.Second

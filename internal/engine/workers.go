@@ -1,0 +1,110 @@
+package engine
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/openstack-faas/faas/internal/dispatch"
+	"github.com/openstack-faas/faas/internal/faas"
+	"github.com/openstack-faas/faas/internal/orchestrator"
+)
+
+// watchWorkers tells everyone of workers that ended.
+func (e *Engine) watchWorkers(ctx context.Context) {
+	for ev := range e.cfg.Orchestrator.Events(ctx) {
+		if ev.Kind != orchestrator.Gone {
+			continue
+		}
+		e.log.Info("a worker ended", "worker", ev.Worker.ID, "function_id", ev.Worker.Key.FunctionID, "reason", ev.Reason)
+		e.dispatch.Forget(ev.Worker.ID)
+		body, err := json.Marshal(faas.WorkersGone{IDs: []string{ev.Worker.ID}})
+		if err == nil {
+			err = e.cfg.Broker.Broadcast(ctx, faas.TopicWorkersGone, body)
+		}
+		if err != nil && ctx.Err() == nil {
+			e.log.Warn("the end of a worker could not be broadcast", "worker", ev.Worker.ID, "error", err)
+		}
+	}
+}
+
+const (
+	idleLooks    = 4                // how often within the idle time idleness is looked at
+	minIdlePause = time.Second      // but no oftener than this
+	maxIdlePause = 30 * time.Second // nor more seldom
+	idleParallel = 8
+)
+
+// endIdle ends workers that had no call for the idle time. The agent itself decides, so that no call slips in between.
+func (e *Engine) endIdle(ctx context.Context) {
+	pause := min(max(e.cfg.Limits.Idle/idleLooks, minIdlePause), maxIdlePause)
+	every(ctx, pause, func(ctx context.Context) { e.endIdleOnce(ctx) })
+}
+
+func (e *Engine) endIdleOnce(ctx context.Context) {
+	var g errgroup.Group
+	g.SetLimit(idleParallel)
+	for _, w := range e.cfg.Orchestrator.Workers() {
+		if w.Generic() || !w.Ready {
+			continue
+		}
+		g.Go(func() error {
+			e.endIfIdle(ctx, w, e.cfg.Limits.Idle)
+			return nil
+		})
+	}
+	_ = g.Wait() // no task returns an error: each logs its own
+}
+
+// endIfIdle ends the worker if it has been idle so long; it returns false while it runs calls. One that does not answer is
+// left alone: whether it lives is the orchestrator's to find out, and it may be running calls behind a cut network.
+func (e *Engine) endIfIdle(ctx context.Context, w faas.Worker, idle time.Duration) bool {
+	err := e.client.Drain(ctx, w, idle)
+	var refused *dispatch.RefusedError
+	if errors.As(err, &refused) && refused.Refused == faas.RefusedBusy {
+		return false
+	}
+	if err != nil {
+		e.log.Info("a worker does not answer whether it is idle", "worker", w.ID, "error", err)
+		return false
+	}
+	e.discard(ctx, w)
+	return true
+}
+
+const (
+	staleLook = 500 * time.Millisecond
+	staleTime = 6 * time.Minute // longer than any call
+)
+
+// functionChanged ends the workers of a function's older revisions as their calls end.
+func (e *Engine) functionChanged(ctx context.Context, body []byte) {
+	var change faas.FunctionChanged
+	if err := json.Unmarshal(body, &change); err != nil {
+		e.log.Error("news of a function is malformed", "error", err)
+		return
+	}
+	e.dispatch.ForgetFunction(change.FunctionID, change.Revision)
+	for _, w := range e.cfg.Orchestrator.Workers() {
+		if w.Key.FunctionID != change.FunctionID || w.Key.Version != 0 || w.Key.Revision == change.Revision {
+			continue
+		}
+		e.claims.tasks.Go(func() { e.endStale(ctx, w) })
+	}
+}
+
+func (e *Engine) endStale(ctx context.Context, w faas.Worker) {
+	ctx, cancel := context.WithTimeout(ctx, staleTime)
+	defer cancel()
+	if e.endIfIdle(ctx, w, 0) {
+		return
+	}
+	every(ctx, staleLook, func(ctx context.Context) {
+		if e.endIfIdle(ctx, w, 0) {
+			cancel()
+		}
+	})
+}

@@ -1,0 +1,70 @@
+package faas
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Kind classifies an Error. The API maps each kind to one HTTP status, in one table.
+type Kind string
+
+// The kinds, and the status that each becomes.
+const (
+	Invalid          Kind = "invalid"            // 400: the input is wrong, the message says how
+	Unauthenticated  Kind = "unauthenticated"    // 401
+	Forbidden        Kind = "forbidden"          // 403: policy refused
+	OverQuota        Kind = "over_quota"         // 403: the message names resource, limit and use
+	NotFound         Kind = "not_found"          // 404: or another project's
+	MethodNotAllowed Kind = "method_not_allowed" // 405
+	Conflict         Kind = "conflict"           // 409: the state of the thing forbids it
+	TooLarge         Kind = "too_large"          // 413
+	UnsupportedMedia Kind = "unsupported_media"  // 415
+	Busy             Kind = "busy"               // 429: no room within the deadline; RetryAfter is set
+	Internal         Kind = "internal"           // 500: the cause is in the log only
+	Unavailable      Kind = "unavailable"        // 503: a part we need is down
+)
+
+// Error is the one error type that callers of the API may see. Message is for them: it says what was wrong and
+// what would be right, and holds nothing secret. Cause is for the log.
+type Error struct {
+	Kind       Kind
+	Message    string
+	RetryAfter time.Duration // for Busy and Unavailable: when to try again; 0 when not known
+	Cause      error
+}
+
+// Error gives the message and, when there is one, the cause.
+func (e *Error) Error() string {
+	if e.Cause != nil {
+		return e.Message + ": " + e.Cause.Error()
+	}
+	return e.Message
+}
+
+// Unwrap gives the cause.
+func (e *Error) Unwrap() error { return e.Cause }
+
+// Errorf makes an Error of the kind with a formatted message for the caller.
+func Errorf(kind Kind, format string, args ...any) *Error {
+	return &Error{Kind: kind, Message: fmt.Sprintf(format, args...)}
+}
+
+// WithCause returns a copy that carries the cause for the log.
+func (e *Error) WithCause(err error) *Error {
+	c := *e
+	c.Cause = err
+	return &c
+}
+
+// KindOf gives the kind of the first Error in err's chain, Internal for any other error, and "" for nil.
+func KindOf(err error) Kind {
+	if err == nil {
+		return ""
+	}
+	var e *Error
+	if errors.As(err, &e) {
+		return e.Kind
+	}
+	return Internal
+}

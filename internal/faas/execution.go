@@ -1,0 +1,77 @@
+package faas
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// ExecutionStatus is where an execution is in its life.
+type ExecutionStatus string
+
+// The states of an execution. Clients never see ExecutionQueued: to them an execution runs from its creation on, as in Qinling.
+const (
+	ExecutionQueued  ExecutionStatus = "queued"  // accepted, asynchronous, nobody has claimed it
+	ExecutionRunning ExecutionStatus = "running" // claimed under a lease
+	ExecutionSuccess ExecutionStatus = "success" // the function returned
+	ExecutionFailed  ExecutionStatus = "failed"  // the function raised, ran too long, or used too much
+	ExecutionError   ExecutionStatus = "error"   // the service could not run it, or does not know how it ended
+)
+
+// Ended reports whether the status is final.
+func (s ExecutionStatus) Ended() bool {
+	return s == ExecutionSuccess || s == ExecutionFailed || s == ExecutionError
+}
+
+// Execution is the record of one call.
+type Execution struct {
+	ID              string
+	ProjectID       string
+	UserID          string
+	RequestID       string // of the API request that asked for it
+	FunctionID      string
+	FunctionVersion int
+	FunctionAlias   string
+	Description     string
+	Sync            bool
+	Status          ExecutionStatus
+	Input           string // JSON text of an object, or "" for none; a plain word is {"__function_input": word}
+	Result          string // JSON text {"duration": seconds, "output": …}; "" until it ended
+	Log             string // what the function and its child processes printed; not filled by lists
+	Owner           string // the process that runs it; "" before it was claimed
+	LeaseUntil      time.Time
+	Attempts        int // how often a run was begun; more than one says that it may have run more than once
+	CreatedAt       time.Time
+	StartedAt       time.Time
+	EndedAt         time.Time
+	UpdatedAt       time.Time
+}
+
+// PlainInput is the key under which an input that is no JSON object is recorded, as Qinling's clients know it.
+const PlainInput = "__function_input"
+
+// Texts that clients of Qinling look for in the output of a failed execution.
+const (
+	OutputTimeout   = "Function execution timeout."
+	OutputResources = "Function execution failed because of too much resource consumption"
+)
+
+// result is the JSON that clients read: python-qinlingclient and the dashboard know these two names.
+type result struct {
+	Duration float64         `json:"duration"` // seconds
+	Output   json.RawMessage `json:"output"`
+}
+
+// ResultText gives the text of an execution's Result. An output that is no JSON is recorded as null.
+func ResultText(duration time.Duration, output json.RawMessage) string {
+	b, err := json.Marshal(result{Duration: float64(duration.Microseconds()) / 1e6, Output: output})
+	if err != nil {
+		b, _ = json.Marshal(result{Duration: duration.Seconds()}) // a float and nil: cannot fail
+	}
+	return string(b)
+}
+
+// TextOutput gives a message as an output: a JSON string.
+func TextOutput(message string) json.RawMessage {
+	b, _ := json.Marshal(message) // a string cannot fail
+	return b
+}

@@ -1,0 +1,52 @@
+package faas
+
+import "time"
+
+// CodeSource says where a function's code comes from.
+type CodeSource string
+
+// The sources.
+const (
+	SourcePackage CodeSource = "package" // a zip that the client uploaded
+	SourceSwift   CodeSource = "swift"   // an object in the project's Swift
+	SourceImage   CodeSource = "image"   // a container image
+)
+
+// Code is a function's code. Which fields are set follows from Source.
+type Code struct {
+	Source    CodeSource
+	MD5       string // hex, of the package's bytes: what clients show and check
+	SHA256    string // hex, of the package's bytes: its name in the code store
+	Size      int64  // bytes
+	Container string // Swift
+	Object    string // Swift
+	Image     string // container image reference
+}
+
+// Function is what a project's developer made: code, an entry and limits. This is version 0, the live one.
+type Function struct {
+	ID            string
+	ProjectID     string
+	Name          string
+	Description   string
+	RuntimeID     string // "" for an image function
+	Entry         string // module.function
+	Code          Code
+	CPU           int           // millicores
+	MemorySize    int64         // bytes, beyond the warm runtime's own footprint
+	Timeout       time.Duration // whole seconds
+	Count         int           // executions asked for so far, shown to clients; best effort
+	LatestVersion int           // the newest frozen version; 0 when there is none
+	Revision      int64         // grows by one with every change that a worker must not outlive: code, entry, cpu, memory
+	CreatedAt     time.Time
+	UpdatedAt     time.Time // zero until the first update
+}
+
+// Target gives what a worker must hold to run the live version of the function.
+func (f Function) Target() Target {
+	return Target{
+		Key:       Key{FunctionID: f.ID, Version: 0, Revision: f.Revision},
+		ProjectID: f.ProjectID, RuntimeID: f.RuntimeID, SHA256: f.Code.SHA256, Entry: f.Entry,
+		CPU: f.CPU, MemorySize: f.MemorySize,
+	}
+}

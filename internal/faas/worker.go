@@ -1,0 +1,96 @@
+package faas
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+)
+
+// Key names what a worker runs: one revision of one version of one function. A worker serves one key in its life.
+type Key struct {
+	FunctionID string `json:"function_id"`
+	Version    int    `json:"version"`
+	Revision   int64  `json:"revision"`
+}
+
+// String gives the key in the form that workers are asked with: function/version/revision.
+func (k Key) String() string { return fmt.Sprintf("%s/%d/%d", k.FunctionID, k.Version, k.Revision) }
+
+// Target is a key and all that specialising a worker for it takes.
+type Target struct {
+	Key        Key    `json:"key"`
+	ProjectID  string `json:"project_id"`
+	RuntimeID  string `json:"runtime_id"`
+	SHA256     string `json:"sha256"` // the package's name in the code store
+	Entry      string `json:"entry"`
+	CPU        int    `json:"cpu"`         // millicores
+	MemorySize int64  `json:"memory_size"` // bytes
+}
+
+// Worker is a place where calls run: generic until it is specialised, a function's own ever after.
+type Worker struct {
+	ID        string    `json:"id"`
+	RuntimeID string    `json:"runtime_id"`
+	Address   string    `json:"address"` // "unix:/path" or "tcp:host:port", of its agent
+	Slots     int       `json:"slots"`   // calls that it runs at a time
+	Ready     bool      `json:"ready"`
+	Key       Key       `json:"key"` // zero while it is generic
+	ProjectID string    `json:"project_id"`
+	StartedAt time.Time `json:"started_at"`
+}
+
+// Generic reports whether the worker belongs to no function yet.
+func (w Worker) Generic() bool { return w.Key == Key{} }
+
+// Specialisation is the first line of a request to specialise a worker; the package's bytes follow it.
+type Specialisation struct {
+	Key        Key    `json:"key"`
+	Entry      string `json:"entry"`
+	SHA256     string `json:"sha256"`      // of the bytes that follow, which the agent verifies
+	MemorySize int64  `json:"memory_size"` // bytes, for the limits that the agent itself sets per process
+}
+
+// Call is one call as a worker is asked to run it.
+type Call struct {
+	ExecutionID string          `json:"execution_id"`
+	Key         Key             `json:"key"`             // the worker refuses a call for another key
+	Input       json.RawMessage `json:"input,omitempty"` // a JSON object, or {"__function_input": value}, or absent
+	Timeout     time.Duration   `json:"timeout"`         // nanoseconds; the agent enforces it
+	Context     json.RawMessage `json:"context,omitempty"`
+}
+
+// Outcome is how a call ended in its worker.
+type Outcome struct {
+	Status   ExecutionStatus `json:"status"` // success or failed
+	Output   json.RawMessage `json:"output"` // what the function returned, or the message of its failure as a JSON string
+	Duration time.Duration   `json:"duration"`
+	Log      string          `json:"log"` // bounded; a mark shows where it was cut
+}
+
+// WorkerStatus is what an agent tells of itself.
+type WorkerStatus struct {
+	State   string        `json:"state"` // one of the Worker… states
+	Key     Key           `json:"key"`
+	Slots   int           `json:"slots"`
+	Busy    int           `json:"busy"` // slots that run a call now
+	IdleFor time.Duration `json:"idle_for"`
+}
+
+// The states of a worker as its agent tells them.
+const (
+	WorkerStarting    = "starting"    // the runtime is not warm yet
+	WorkerGeneric     = "generic"     // warm, nobody's
+	WorkerSpecialised = "specialised" // a function's own, takes calls
+	WorkerDraining    = "draining"    // takes no more calls
+)
+
+// Refusal codes of an agent: each is answered before anything of the call has begun, so it is safe to send it elsewhere.
+const (
+	RefusedBusy     = "busy"      // every slot runs a call
+	RefusedNotMine  = "not_mine"  // the worker serves another key, or none
+	RefusedDraining = "draining"  // the worker takes no more calls
+	RefusedClaimed  = "claimed"   // a specialisation came second
+	RefusedStarting = "starting"  // a specialisation came before the runtime was warm
+	RefusedPackage  = "package"   // the package's bytes are not what was announced, or cannot be unpacked
+	RefusedToken    = "forbidden" // the token is not this worker's
+)

@@ -1,0 +1,122 @@
+package local
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os/exec"
+	"syscall"
+
+	"github.com/openstack-faas/faas/internal/agent"
+	"github.com/openstack-faas/faas/internal/cgroup"
+)
+
+// workerCredential is what a worker's processes run as; nil for the service's own user.
+func (o *Orchestrator) workerCredential(uid int) *syscall.Credential {
+	if o.users == nil {
+		return nil
+	}
+	return &syscall.Credential{Uid: uint32(uid), Gid: uint32(uid)} // no further groups
+}
+
+// launch prepares all that the worker needs and starts its agent. Beside an error it gives the process if there is one.
+func (o *Orchestrator) launch(w *worker) (*process, error) {
+	var err error
+	if o.users != nil {
+		if w.uid, err = o.users.take(); err != nil {
+			return nil, err
+		}
+	}
+	if err := w.place.make(w.uid); err != nil {
+		return nil, err
+	}
+	if w.group, err = o.limits.group(w.ID); err != nil {
+		return nil, fmt.Errorf("control group: %w", err)
+	}
+	p, err := startAgent(o.cfg.Agent)
+	if err != nil {
+		return nil, fmt.Errorf("start %s: %w", o.cfg.Agent, err)
+	}
+	// The record comes before the configuration: an agent without one ends when its pipe breaks and has started nothing.
+	if err := o.record(w, p); err != nil {
+		return p, fmt.Errorf("record the worker: %w", err)
+	}
+	if err := json.NewEncoder(p.stdin).Encode(o.agentConfig(w)); err != nil {
+		return p, fmt.Errorf("configure its agent: %w%s", err, p.said())
+	}
+	return p, nil
+}
+
+// startAgent starts the binary with nothing of this process: no environment, no terminal's signals, no open files.
+func startAgent(path string) (*process, error) {
+	p := &process{cmd: exec.Command(path), announced: newAnnouncement(), exited: make(chan struct{})}
+	p.cmd.Env = []string{}
+	p.cmd.Dir = "/"
+	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	p.cmd.Stdout, p.cmd.Stderr = p.announced, &p.stderr
+	p.cmd.WaitDelay = agentGrace // should something beneath the agent hold its outputs open
+	var err error
+	if p.stdin, err = p.cmd.StdinPipe(); err != nil {
+		return nil, err
+	}
+	if err := p.cmd.Start(); err != nil {
+		return nil, err
+	}
+	go func() { // ends with the process, for which live waits
+		p.err = p.cmd.Wait()
+		close(p.exited)
+	}()
+	return p, nil
+}
+
+func (o *Orchestrator) record(w *worker, p *process) error {
+	pid := p.cmd.Process.Pid
+	started, err := startTime(pid)
+	if err != nil {
+		return err
+	}
+	return o.state.keep(record{ID: w.ID, PID: pid, Started: started, UID: w.uid})
+}
+
+func (o *Orchestrator) agentConfig(w *worker) agent.Config {
+	var at *cgroup.Location
+	if w.group != nil {
+		location := w.group.Location()
+		at = &location
+	}
+	return agent.Config{
+		WorkerID: w.ID, Token: o.Token(w.ID), Listen: w.Address,
+		Slots: o.cfg.Slots, Limits: o.cfg.Processes, Cgroup: at,
+		Runtime: agent.Process{Command: w.language.argv, UID: w.uid, GID: w.uid, OwnUser: o.users != nil},
+		RunDir:  w.place.run(), CodeDir: w.place.code(), HomeDir: w.place.home(),
+		Waits: agent.Waits{Start: o.cfg.StartTimeout},
+	}
+}
+
+// clear removes what the worker's end has left. What cannot be removed keeps its record, for the next start to try again, and
+// its user id, so that no other worker meets a process of the same user.
+func (o *Orchestrator) clear(w *worker) {
+	if err := o.endProcesses(w); err != nil {
+		o.log.Error("a worker's processes do not end", "worker_id", w.ID, "error", err)
+		return
+	}
+	if err := removeTree(w.place.dir); err != nil {
+		o.log.Error("a worker's folder cannot be removed", "worker_id", w.ID, "error", err)
+		return
+	}
+	o.state.drop(w.ID)
+	if w.uid > 0 {
+		o.users.giveBack(w.uid)
+	}
+}
+
+// endProcesses ends what the agent has left behind, which is something only if it crashed.
+func (o *Orchestrator) endProcesses(w *worker) error {
+	if w.group != nil {
+		return errors.Join(w.group.Kill(), w.group.Remove())
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), sweepPatience)
+	defer cancel()
+	return killLeft(ctx, w.uid, w.ID)
+}

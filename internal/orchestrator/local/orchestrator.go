@@ -1,0 +1,229 @@
+// Package local has workers as processes of this machine: one faas-agent for each, which starts the language runtime beneath
+// it. It is what faas-standalone runs on. Where the service runs as root every worker has a user of its own and, where the
+// host grants them, control groups; otherwise workers share the service's user and are kept apart less: Describe tells.
+//
+// A worker does not outlive the service. Its agent holds one end of a pipe that breaks with this process, and what a
+// machine's sudden end still leaves behind is swept at the next start.
+package local
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"sync"
+
+	"github.com/openstack-faas/faas/internal/faas"
+	"github.com/openstack-faas/faas/internal/orchestrator"
+)
+
+// Orchestrator implements orchestrator.Orchestrator with processes. It is safe for concurrent use.
+type Orchestrator struct {
+	cfg       Config
+	log       *slog.Logger
+	secret    []byte
+	state     *stateDir
+	run       string    // the folder of the workers' folders
+	users     *userPool // nil: workers run as the service's own user
+	limits    *limits
+	languages *languages
+	agents    *agentClient
+	starting  chan struct{} // holds one token for each worker that starts now
+	events    fanout
+
+	stop context.CancelFunc
+	ctx  context.Context // of the pools' loops
+	wait sync.WaitGroup  // for pools' loops, workers and retirements
+
+	mu      sync.Mutex
+	closed  bool
+	workers map[string]*worker
+	pools   map[string]*pool
+}
+
+var _ orchestrator.Orchestrator = (*Orchestrator)(nil)
+
+// New takes the state directory for this process, ends what an earlier one left behind there and is then ready for pools.
+// It fails when another process holds the directory, or when workers could not be kept apart as configured.
+func New(ctx context.Context, cfg Config) (*Orchestrator, error) {
+	cfg, err := cfg.withDefaults()
+	if err != nil {
+		return nil, fmt.Errorf("local orchestrator: %w", err)
+	}
+	state, err := openState(cfg.Dir)
+	if err != nil {
+		return nil, fmt.Errorf("local orchestrator: %w", err)
+	}
+	o, err := build(ctx, cfg, state)
+	if err != nil {
+		return nil, fmt.Errorf("local orchestrator: %w", errors.Join(err, state.close()))
+	}
+	for _, line := range o.Describe() {
+		o.log.Info("limits of workers here: " + line)
+	}
+	return o, nil
+}
+
+func build(ctx context.Context, cfg Config, state *stateDir) (*Orchestrator, error) {
+	o := &Orchestrator{
+		cfg: cfg, log: cfg.Log, secret: cfg.Secret, state: state,
+		starting: make(chan struct{}, cfg.StartsAtOnce),
+		workers:  map[string]*worker{}, pools: map[string]*pool{},
+	}
+	place := sha256.Sum256([]byte(cfg.Dir))
+	instance := hex.EncodeToString(place[:4])
+	if os.Geteuid() == 0 {
+		o.users = newUserPool(cfg.Users, uint32(place[4])<<16|uint32(place[5])<<8|uint32(place[6]))
+	}
+	o.limits = newLimits("faas-"+instance, cfg)
+	if err := o.sweep(ctx); err != nil {
+		return nil, err
+	}
+	var err error
+	if len(o.secret) == 0 {
+		if o.secret, err = loadSecret(cfg.Dir); err != nil {
+			return nil, err
+		}
+	}
+	if o.run, err = state.makeRunDir(cfg.RunDir, o.users != nil); err != nil {
+		return nil, err
+	}
+	if o.languages, err = newLanguages(o.run, cfg.Interpreters, o.workerCredential(cfg.Users.First)); err != nil {
+		return nil, errors.Join(err, removeTree(o.run))
+	}
+	o.agents = newAgentClient(o.Token)
+	o.ctx, o.stop = context.WithCancel(context.Background())
+	return o, nil
+}
+
+// SetPool creates or changes a runtime's pool. An image that is no built-in runtime, or whose interpreter cannot be run
+// here, changes nothing: a pool that stood before stands as it was.
+func (o *Orchestrator) SetPool(ctx context.Context, spec orchestrator.Pool) error {
+	if spec.Size < 0 {
+		return faas.Errorf(faas.Invalid, "A pool cannot have a size of %d.", spec.Size)
+	}
+	language, err := o.languages.find(ctx, spec.Image)
+	if err != nil {
+		return err
+	}
+	p, err := o.pool(spec.RuntimeID)
+	if err != nil {
+		return err
+	}
+	p.set(spec, language)
+	return p.awaitReady(ctx)
+}
+
+// pool gives the runtime's pool, with its loop begun.
+func (o *Orchestrator) pool(runtimeID string) (*pool, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.closed {
+		return nil, errClosed()
+	}
+	p := o.pools[runtimeID]
+	if p == nil {
+		p = newPool(o, runtimeID)
+		o.pools[runtimeID] = p
+		o.wait.Go(func() { p.loop() })
+	}
+	return p, nil
+}
+
+func errClosed() error { return faas.Errorf(faas.Unavailable, "The service is stopping.") }
+
+// DeletePool ends the runtime's pool and its generic workers, and returns when those are gone.
+func (o *Orchestrator) DeletePool(ctx context.Context, runtimeID string) error {
+	o.mu.Lock()
+	p := o.pools[runtimeID]
+	delete(o.pools, runtimeID)
+	o.mu.Unlock()
+	if p == nil {
+		return nil
+	}
+	return p.end(ctx)
+}
+
+// Workers gives every worker known now.
+func (o *Orchestrator) Workers() []faas.Worker {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	all := make([]faas.Worker, 0, len(o.workers))
+	for _, w := range o.workers {
+		all = append(all, w.Worker)
+	}
+	return all
+}
+
+// Events delivers what changes with workers from now until ctx or the orchestrator ends.
+func (o *Orchestrator) Events(ctx context.Context) <-chan orchestrator.Event {
+	return o.events.subscribe(ctx)
+}
+
+// Claimed takes the worker out of its pool, which refills, and sets the function's own limits. An error of kind
+// faas.NotFound says that the worker is gone; after any other the worker is claimed but runs under its pool's limits.
+func (o *Orchestrator) Claimed(ctx context.Context, workerID string, target faas.Target) error {
+	w, err := o.claim(workerID, target)
+	if err != nil {
+		return err
+	}
+	if err := o.limits.own(ctx, w.group, w.warm, target); err != nil {
+		return fmt.Errorf("limits of worker %s: %w", workerID, err)
+	}
+	return nil
+}
+
+func (o *Orchestrator) claim(workerID string, target faas.Target) (*worker, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	w := o.workers[workerID]
+	switch {
+	case w == nil:
+		return nil, faas.Errorf(faas.NotFound, "There is no worker %s.", workerID)
+	case !w.Generic() && w.Key != target.Key:
+		return nil, faas.Errorf(faas.Conflict, "Worker %s serves %s.", workerID, w.Key)
+	case w.phase == phaseStarting:
+		return nil, faas.Errorf(faas.Conflict, "Worker %s is not ready yet.", workerID)
+	}
+	w.Key, w.ProjectID, w.Ready = target.Key, target.ProjectID, true
+	w.phase = phaseClaimed
+	if p := w.pool; p != nil {
+		w.pool = nil
+		p.failures = 0
+		p.poke()
+	}
+	return w, nil
+}
+
+// Remove ends the worker at once and returns when its processes, its folder and its control group are gone, or ctx is.
+func (o *Orchestrator) Remove(ctx context.Context, workerID string) error {
+	o.mu.Lock()
+	w := o.workers[workerID]
+	o.mu.Unlock()
+	if w == nil {
+		return nil
+	}
+	w.end("removed")
+	return w.awaitGone(ctx)
+}
+
+// Close ends every worker, waits until they are gone and lets go of the state directory.
+func (o *Orchestrator) Close() error {
+	o.mu.Lock()
+	if o.closed {
+		o.mu.Unlock()
+		return nil
+	}
+	o.closed = true
+	for _, w := range o.workers {
+		w.end("the service stops")
+	}
+	o.mu.Unlock()
+	o.stop()
+	o.wait.Wait()
+	o.events.close()
+	return errors.Join(o.limits.close(), removeTree(o.run), o.state.close())
+}

@@ -1,0 +1,231 @@
+package local
+
+import (
+	"context"
+	"time"
+
+	"github.com/openstack-faas/faas/internal/faas"
+	"github.com/openstack-faas/faas/internal/orchestrator"
+)
+
+// pool keeps one runtime's generic workers. Its loop is the only one that starts and retires them; others change what
+// the loop looks at, under the orchestrator's lock, and poke it.
+type pool struct {
+	o         *Orchestrator
+	runtimeID string
+	stop      context.CancelFunc
+	ctx       context.Context
+	done      chan struct{} // closed when the loop has ended
+	wake      chan struct{}
+
+	// Guarded by the orchestrator's lock.
+	size     int
+	language *language
+	failures int           // starts in a row that came to nothing
+	lastErr  error         // of the last of them
+	failed   bool          // since the loop looked last
+	changed  chan struct{} // closed, and replaced, with every change that a waiter may wait for
+}
+
+const (
+	firstBackoff = 100 * time.Millisecond
+	maxBackoff   = 30 * time.Second
+	// givenUpAfter is how many starts must fail in a row before SetPool says that the pool cannot have a worker.
+	givenUpAfter = 3
+	// provenAfter is how long a worker must live for its end not to count as a failed start.
+	provenAfter = 10 * time.Second
+)
+
+func newPool(o *Orchestrator, runtimeID string) *pool {
+	p := &pool{
+		o: o, runtimeID: runtimeID,
+		done: make(chan struct{}), wake: make(chan struct{}, 1), changed: make(chan struct{}),
+	}
+	p.ctx, p.stop = context.WithCancel(o.ctx)
+	return p
+}
+
+// poke lets the loop look again.
+func (p *pool) poke() {
+	select {
+	case p.wake <- struct{}{}:
+	default: // it will look anyway
+	}
+}
+
+// announce lets everyone look again who waits for the pool; the lock is held.
+func (p *pool) announce() {
+	close(p.changed)
+	p.changed = make(chan struct{})
+	p.poke()
+}
+
+// set changes what the pool shall be and forgives failures: whoever sets it may have mended what was wrong.
+func (p *pool) set(spec orchestrator.Pool, language *language) {
+	p.o.mu.Lock()
+	defer p.o.mu.Unlock()
+	p.size, p.language = spec.Size, language
+	p.failures, p.lastErr, p.failed = 0, nil, false
+	p.announce()
+}
+
+// awaitReady returns when the pool is as it was set: with a ready worker, if it shall have any, and none of another language.
+func (p *pool) awaitReady(ctx context.Context) error {
+	for {
+		settled, changed, err := p.settled()
+		if settled || err != nil {
+			return err
+		}
+		select {
+		case <-changed:
+		case <-p.done:
+			return faas.Errorf(faas.Conflict, "The pool was deleted meanwhile.")
+		case <-ctx.Done():
+			return faas.Errorf(faas.Unavailable, "No worker was ready in time.").WithCause(ctx.Err())
+		}
+	}
+}
+
+func (p *pool) settled() (settled bool, changed <-chan struct{}, err error) {
+	p.o.mu.Lock()
+	defer p.o.mu.Unlock()
+	ready, others := 0, 0
+	for _, w := range p.o.workers {
+		switch {
+		case w.pool != p:
+		case w.language != p.language:
+			others++
+		case w.phase == phaseReady:
+			ready++
+		}
+	}
+	if ready == 0 && p.failures >= givenUpAfter {
+		err = faas.Errorf(faas.Unavailable, "No worker could be started: %v", p.lastErr)
+	}
+	return others == 0 && (ready > 0 || p.size == 0), p.changed, err
+}
+
+// end stops the loop and retires every generic worker.
+func (p *pool) end(ctx context.Context) error {
+	p.stop()
+	<-p.done
+	p.o.mu.Lock()
+	p.size = 0
+	surplus := p.surplus("its pool was deleted")
+	var leaving []*worker // those too that were on their way out before
+	for _, w := range p.o.workers {
+		if w.pool == p {
+			leaving = append(leaving, w)
+		}
+	}
+	p.o.mu.Unlock()
+	for _, w := range surplus {
+		p.o.retire(w)
+	}
+	for _, w := range leaving {
+		select {
+		case <-w.gone:
+		case <-w.kept:
+		case <-ctx.Done():
+			return faas.Errorf(faas.Unavailable, "The pool's workers did not end in time.").WithCause(ctx.Err())
+		}
+	}
+	return nil
+}
+
+// loop keeps the pool at its size until it is stopped. After a failure it starts nothing until a pause has passed.
+func (p *pool) loop() {
+	defer close(p.done)
+	var pause <-chan time.Time
+	for {
+		if backoff := p.takeFailure(); backoff > 0 {
+			pause = time.After(backoff)
+		}
+		p.retireSurplus()
+		if pause == nil {
+			p.fill()
+		}
+		select {
+		case <-p.wake:
+		case <-pause:
+			pause = nil
+		case <-p.ctx.Done():
+			return
+		}
+	}
+}
+
+// takeFailure gives how long to pause if a start has failed since it was asked last.
+func (p *pool) takeFailure() time.Duration {
+	p.o.mu.Lock()
+	defer p.o.mu.Unlock()
+	if !p.failed {
+		return 0
+	}
+	p.failed = false
+	return min(firstBackoff<<min(p.failures-1, 20), maxBackoff)
+}
+
+// fill starts what is missing; while starts fail, only one, to see whether they still do.
+func (p *pool) fill() {
+	p.o.mu.Lock()
+	defer p.o.mu.Unlock()
+	missing := p.size
+	for _, w := range p.o.workers {
+		if w.pool == p && w.language == p.language && w.retiring == "" {
+			missing--
+		}
+	}
+	if p.failures > 0 {
+		missing = min(missing, 1)
+	}
+	for range missing {
+		if p.o.closed {
+			return
+		}
+		p.o.begin(p)
+	}
+}
+
+func (p *pool) retireSurplus() {
+	p.o.mu.Lock()
+	surplus := p.surplus("its pool became smaller")
+	p.o.mu.Unlock()
+	for _, w := range surplus {
+		p.o.retire(w)
+	}
+}
+
+// surplus gives the workers that the pool has no place for, marked as retiring: those of another language and, beyond the
+// pool's size, those first that have not started. The lock is held.
+func (p *pool) surplus(reason string) []*worker {
+	var out, starting, ready []*worker
+	for _, w := range p.o.workers {
+		switch {
+		case w.pool != p || w.retiring != "":
+		case w.language != p.language:
+			w.retiring = "its runtime's image was changed"
+			out = append(out, w)
+		case w.phase == phaseStarting:
+			starting = append(starting, w)
+		default:
+			ready = append(ready, w)
+		}
+	}
+	kept := append(ready, starting...)
+	for _, w := range kept[min(p.size, len(kept)):] {
+		w.retiring = reason
+		out = append(out, w)
+	}
+	for _, w := range out {
+		w.Ready = false // so that nobody tries to claim it
+	}
+	return out
+}
+
+// failure counts a start that came to nothing; the lock is held.
+func (p *pool) failure(w *worker, err error) {
+	p.failures = max(p.failures, w.failuresBefore+1)
+	p.lastErr, p.failed = err, true
+	p.announce()
+}

@@ -1,0 +1,135 @@
+package local
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os/exec"
+	"sync"
+	"time"
+
+	"github.com/openstack-faas/faas/internal/agent"
+	"github.com/openstack-faas/faas/internal/cgroup"
+)
+
+// process is a running agent. Its standard input is the pipe by whose end the agent learns that nobody wants the worker any more.
+type process struct {
+	cmd       *exec.Cmd
+	stdin     io.WriteCloser
+	announced *announcement
+	stderr    tail
+	exited    chan struct{} // closed when it was waited for
+	err       error         // of waiting; read after exited
+}
+
+// stop ends the agent and everything beneath it and returns when it was waited for. Closing the pipe lets the agent kill
+// and reap what it started; killing the group at the same time does not leave a hostile function the time that takes.
+func (p *process) stop(group *cgroup.Group) {
+	if p == nil {
+		return
+	}
+	_ = p.stdin.Close()
+	if group != nil {
+		_ = group.Kill() // what it leaves is seen, and killed again, before the group is removed
+	}
+	grace := time.NewTimer(agentGrace)
+	defer grace.Stop()
+	select {
+	case <-p.exited:
+	case <-grace.C:
+		_ = p.cmd.Process.Kill()
+		<-p.exited
+	}
+}
+
+// failure says how an agent ended that nobody had asked to; exited is closed, so all that it said has been heard.
+func (p *process) failure() error {
+	if p.announced.err != nil {
+		return p.announced.err
+	}
+	how := "status 0"
+	if p.err != nil {
+		how = p.err.Error()
+	}
+	return fmt.Errorf("its agent ended: %s%s", how, p.said())
+}
+
+// said gives the agent's last words, with a lead, or "".
+func (p *process) said() string {
+	if words := p.stderr.lastLine(); words != "" {
+		return "; it said: " + words
+	}
+	return ""
+}
+
+// maxAnnouncement bounds the line that an agent says when it is warm, in bytes.
+const maxAnnouncement = 64 << 10
+
+// announcement is a writer that takes an agent's standard output: one line of JSON.
+type announcement struct {
+	line []byte
+	err  error         // read after done
+	done chan struct{} // closed when the line is complete
+}
+
+func newAnnouncement() *announcement { return &announcement{done: make(chan struct{})} }
+
+// Write takes a piece of the line; what follows it is dropped.
+func (a *announcement) Write(text []byte) (int, error) {
+	select {
+	case <-a.done:
+		return len(text), nil
+	default:
+	}
+	a.line = append(a.line, text...)
+	if end := bytes.IndexByte(a.line, '\n'); end >= 0 {
+		a.err = readAnnouncement(a.line[:end])
+	} else if len(a.line) > maxAnnouncement {
+		a.err = errors.New("its agent said something endless")
+	} else {
+		return len(text), nil
+	}
+	close(a.done)
+	return len(text), nil
+}
+
+// readAnnouncement gives why the worker failed, if it did.
+func readAnnouncement(line []byte) error {
+	var said agent.Announcement
+	if err := json.Unmarshal(line, &said); err != nil {
+		return fmt.Errorf("its agent said something else than that it is warm: %w", err)
+	}
+	if said.State == agent.AnnouncedFailed {
+		return fmt.Errorf("its agent said: %s", said.Message)
+	}
+	return nil
+}
+
+// tailSize is how much of an agent's standard error is kept, in bytes.
+const tailSize = 4 << 10
+
+// tail is a writer that keeps the end of what is written to it.
+type tail struct {
+	mu   sync.Mutex
+	kept []byte
+}
+
+// Write keeps the end of text.
+func (t *tail) Write(text []byte) (int, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.kept = append(t.kept, text...)
+	if excess := len(t.kept) - tailSize; excess > 0 {
+		t.kept = append(t.kept[:0], t.kept[excess:]...)
+	}
+	return len(text), nil
+}
+
+func (t *tail) lastLine() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	text := bytes.TrimSpace(t.kept)
+	return string(text[bytes.LastIndexByte(text, '\n')+1:])
+}

@@ -1,0 +1,213 @@
+package local
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/openstack-faas/faas/internal/cgroup"
+	"github.com/openstack-faas/faas/internal/faas"
+	"github.com/openstack-faas/faas/internal/orchestrator"
+)
+
+// phase is where a worker is in its life. It only ever grows.
+type phase int
+
+const (
+	phaseStarting phase = iota
+	phaseReady
+	phaseClaimed
+)
+
+// worker is one agent process with all that belongs to it. One goroutine, live, owns it from begin to gone.
+type worker struct {
+	faas.Worker           // guarded by the orchestrator's lock
+	phase       phase     // guarded
+	pool        *pool     // guarded; nil once it was claimed
+	language    *language // never changes
+	retiring    string    // guarded; why the pool wants to be rid of it, "" when it does not
+
+	failuresBefore int // of its pool, when it began
+	place          place
+	uid            int           // of its processes; 0: the service's own user
+	group          *cgroup.Group // nil where the host grants none
+	warm           footprint     // set before it is ready
+
+	ending chan struct{} // closed when it shall end
+	once   sync.Once
+	reason string        // set before ending is closed
+	kept   chan struct{} // closed when retiring it found that it is claimed
+	gone   chan struct{} // closed when nothing of it is left
+}
+
+// begin makes a worker of the pool and starts its life; the lock is held.
+func (o *Orchestrator) begin(p *pool) {
+	w := &worker{
+		Worker: faas.Worker{ID: faas.NewID(), RuntimeID: p.runtimeID, Slots: o.cfg.Slots, StartedAt: o.cfg.Now()},
+		pool:   p, language: p.language, failuresBefore: p.failures,
+		ending: make(chan struct{}), kept: make(chan struct{}), gone: make(chan struct{}),
+	}
+	w.place = placeOf(o.run, w.ID)
+	w.Address = "unix:" + w.place.socket()
+	o.workers[w.ID] = w
+	o.wait.Go(func() { o.live(w) })
+}
+
+// end asks for the worker's end; the first reason counts.
+func (w *worker) end(reason string) {
+	w.once.Do(func() {
+		w.reason = reason
+		close(w.ending)
+	})
+}
+
+func (w *worker) awaitGone(ctx context.Context) error {
+	select {
+	case <-w.gone:
+		return nil
+	case <-ctx.Done():
+		return faas.Errorf(faas.Unavailable, "Worker %s did not end in time.", w.ID).WithCause(ctx.Err())
+	}
+}
+
+var errEnding = errors.New("it was ended")
+
+// live is the worker's whole life: it starts the agent, announces the worker when it is warm, waits for its end, tells of it and
+// then clears away what is left.
+func (o *Orchestrator) live(w *worker) {
+	process, err := o.start(w)
+	if err == nil {
+		o.announceReady(w)
+		select {
+		case <-w.ending:
+		case <-process.exited:
+			err = process.failure()
+		}
+	}
+	o.forget(w, err)
+	process.stop(w.group)
+	o.clear(w)
+	close(w.gone)
+	o.mu.Lock()
+	if w.pool != nil {
+		w.pool.announce() // for those who wait for an old worker to be gone
+	}
+	o.mu.Unlock()
+}
+
+// start takes one of the places for starting workers and gives the agent's process once the worker is warm. A process that it
+// returns beside an error is still to be stopped.
+func (o *Orchestrator) start(w *worker) (*process, error) {
+	select {
+	case o.starting <- struct{}{}:
+		defer func() { <-o.starting }()
+	case <-w.ending:
+		return nil, errEnding
+	}
+	process, err := o.launch(w)
+	if err != nil {
+		return process, err
+	}
+	deadline := time.NewTimer(o.cfg.StartTimeout)
+	defer deadline.Stop()
+	select {
+	case <-process.announced.done:
+		if err := process.announced.err; err != nil {
+			return process, err
+		}
+	case <-process.exited:
+		return process, process.failure()
+	case <-w.ending:
+		return process, errEnding
+	case <-deadline.C:
+		return process, fmt.Errorf("the runtime was not warm within %s%s", o.cfg.StartTimeout, process.said())
+	}
+	w.warm = o.limits.measure(w.group)
+	return process, nil
+}
+
+func (o *Orchestrator) announceReady(w *worker) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	w.phase = phaseReady
+	w.Ready = w.retiring == ""
+	if w.pool != nil {
+		w.pool.failures = 0
+		w.pool.announce()
+	}
+	if w.Ready {
+		o.events.send(orchestrator.Event{Kind: orchestrator.Ready, Worker: w.Worker})
+	}
+}
+
+// forget takes the worker out of what others see and tells why it ended: err, when it did so by itself.
+func (o *Orchestrator) forget(w *worker, err error) {
+	asked := false
+	select {
+	case <-w.ending:
+		asked = true
+	default:
+	}
+	reason := w.endReason(asked, err)
+	if !asked {
+		o.log.Warn("a worker ended by itself", "worker_id", w.ID, "runtime_id", w.RuntimeID, "reason", reason)
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	delete(o.workers, w.ID)
+	w.Ready = false
+	if p := w.pool; p != nil {
+		if !asked && o.cfg.Now().Sub(w.StartedAt) < provenAfter {
+			p.failure(w, err)
+		}
+		p.announce()
+	}
+	o.events.send(orchestrator.Event{Kind: orchestrator.Gone, Worker: w.Worker, Reason: reason})
+}
+
+func (w *worker) endReason(asked bool, err error) string {
+	switch {
+	case asked:
+		return w.reason
+	case err != nil:
+		return err.Error()
+	default:
+		return "its agent ended"
+	}
+}
+
+// retire ends a worker that was marked as retiring, unless it is being claimed just now: the agent decides. One that it has
+// drained takes no call any more; one that refuses to is a function's, whatever has been heard of that here so far.
+func (o *Orchestrator) retire(w *worker) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.closed {
+		return
+	}
+	reason := w.retiring
+	if w.phase == phaseStarting {
+		w.end(reason)
+		return
+	}
+	o.wait.Go(func() {
+		if o.agents.drain(o.ctx, w.ID, w.place.socket()) {
+			w.end(reason)
+			return
+		}
+		o.keep(w)
+	})
+}
+
+// keep lets a worker that could not be drained leave its pool alive.
+func (o *Orchestrator) keep(w *worker) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	p := w.pool
+	w.pool, w.retiring, w.Ready = nil, "", true
+	close(w.kept)
+	if p != nil {
+		p.announce()
+	}
+}

@@ -1,0 +1,62 @@
+// Package orchestrator is how the engine has workers: it keeps each runtime's pool filled with generic ones, tells which workers
+// there are, sets a claimed worker's own limits and ends it. Kubernetes does this for real; local/ does it with processes.
+package orchestrator
+
+import (
+	"context"
+
+	"github.com/openstack-faas/faas/internal/faas"
+)
+
+// Pool is what a runtime's pool shall be.
+type Pool struct {
+	RuntimeID string
+	Image     string
+	Trusted   bool
+	Size      int // generic workers, ready or starting, that the orchestrator keeps there by itself
+}
+
+// Orchestrator is safe for concurrent use.
+type Orchestrator interface {
+	// SetPool creates the pool or changes it to what is given, and returns when it has at least one ready worker or cannot
+	// have one: then the error's message says why in words for the runtime's owner. A size of zero is a pool without workers.
+	// After a change of image the pool's old generic workers are replaced; claimed ones stay.
+	SetPool(ctx context.Context, pool Pool) error
+	// DeletePool ends the pool and its generic workers; claimed ones stay. There being no such pool is no error.
+	DeletePool(ctx context.Context, runtimeID string) error
+
+	// Workers gives every worker known now, from memory.
+	Workers() []faas.Worker
+	// Events delivers what changes with workers, from now until ctx ends, then the channel is closed. A slow reader
+	// loses the oldest events: look at Workers for what is true.
+	Events(ctx context.Context) <-chan Event
+
+	// Claimed tells that the worker was specialised for the target: it leaves its pool, which refills, and gets the target's
+	// own cpu and memory. It is called after the specialisation and off the path of the call.
+	Claimed(ctx context.Context, workerID string, target faas.Target) error
+	// Remove ends the worker at once. There being no such worker is no error.
+	Remove(ctx context.Context, workerID string) error
+
+	// Token gives the secret that the worker's agent demands.
+	Token(workerID string) string
+	// Describe tells, a line each, which limits hold here and which do not.
+	Describe() []string
+	// Close ends every worker that would not outlive this process and waits for it.
+	Close() error
+}
+
+// Event is one change of one worker.
+type Event struct {
+	Kind   EventKind
+	Worker faas.Worker
+	Reason string // for Gone: why, in a few words
+}
+
+// EventKind tells what happened to a worker.
+type EventKind string
+
+// The kinds of event.
+const (
+	Ready EventKind = "ready" // a generic worker can be claimed
+	Gone  EventKind = "gone"  // it ended: removed, crashed or replaced
+)

@@ -1,0 +1,66 @@
+package orchestratortest
+
+import (
+	"context"
+	"testing"
+
+	"github.com/openstack-faas/faas/internal/faas"
+	"github.com/openstack-faas/faas/internal/orchestrator"
+)
+
+func testEventsEnd(h *harness) {
+	ctx, cancel := context.WithCancel(h.ctx)
+	events := h.Orchestrator.Events(ctx)
+	h.setPool(h.Python, 1)
+	if e := <-events; e.Kind != orchestrator.Ready || !e.Worker.Ready {
+		h.Errorf("the first event is %+v", e)
+	}
+	cancel()
+	for range events { // ends when the channel is closed
+	}
+}
+
+func testClose(h *harness) {
+	h.setPool(h.Python, 2)
+	f := h.claim(echo, nil)
+	if err := h.Orchestrator.Close(); err != nil {
+		h.Fatal(err)
+	}
+	if workers := h.Orchestrator.Workers(); len(workers) > 0 {
+		h.Errorf("after the end there are %+v", workers)
+	}
+	if _, err := h.agents.Status(h.ctx, f.worker); err == nil {
+		h.Error("an agent outlived its orchestrator")
+	}
+	for range h.events { // ends when the channel is closed
+	}
+	err := h.Orchestrator.SetPool(h.ctx, orchestrator.Pool{RuntimeID: runtimeID, Image: h.Python, Size: 1})
+	if faas.KindOf(err) != faas.Unavailable {
+		h.Errorf("a pool after the end: %v", err)
+	}
+}
+
+func testAgentCrashes(h *harness)   { h.crash(h.KillAgent) }
+func testRuntimeCrashes(h *harness) { h.crash(h.KillRuntime) }
+
+// crash ends a part of a generic worker: it must be told of, with a reason, and replaced.
+func (h *harness) crash(kill func(*testing.T, string)) {
+	h.setPool(h.Python, 2)
+	w := h.awaitPool(2)[0]
+	kill(h.T, w.ID)
+	if reason := h.awaitGone(w.ID); reason == "" {
+		h.Error("no reason is told")
+	}
+	h.awaitPool(2)
+}
+
+func testClaimedCrashes(h *harness) {
+	h.setPool(h.Python, 1)
+	f := h.claim(echo, nil)
+	h.KillAgent(h.T, f.worker.ID)
+	h.awaitGone(f.worker.ID)
+	if err := h.Orchestrator.Claimed(h.ctx, f.worker.ID, f.target); faas.KindOf(err) != faas.NotFound {
+		h.Errorf("a claim of a worker that crashed: %v", err)
+	}
+	h.awaitPool(1)
+}

@@ -1,0 +1,197 @@
+package orchestratortest
+
+import (
+	"archive/zip"
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"testing"
+	"time"
+
+	"github.com/openstack-faas/faas/internal/dispatch"
+	"github.com/openstack-faas/faas/internal/faas"
+	"github.com/openstack-faas/faas/internal/orchestrator"
+)
+
+// patience bounds every wait of the suite: far more than a worker's start takes, on a busy machine too.
+const patience = 30 * time.Second
+
+const runtimeID = "5f6c2b1e-8f0b-4b6e-9d55-6a0f6a9a0001"
+
+// harness does what engine and dispatcher do, and what they wait for.
+type harness struct {
+	*testing.T
+	Subject
+	ctx    context.Context
+	events <-chan orchestrator.Event
+	agents *dispatch.Client
+}
+
+func newHarness(t *testing.T, s Subject) *harness {
+	ctx, cancel := context.WithTimeout(context.Background(), 2*patience)
+	h := &harness{T: t, Subject: s, ctx: ctx, agents: dispatch.NewClient(s.Orchestrator.Token)}
+	h.events = s.Orchestrator.Events(ctx)
+	t.Cleanup(func() {
+		h.agents.Close()
+		cancel()
+	})
+	return h
+}
+
+func (h *harness) setPool(image string, size int) {
+	h.Helper()
+	err := h.Orchestrator.SetPool(h.ctx, orchestrator.Pool{RuntimeID: runtimeID, Image: image, Size: size})
+	if err != nil {
+		h.Fatalf("set pool: %v", err)
+	}
+}
+
+// await waits, from one event to the next, until the workers are as wanted, and gives them.
+func (h *harness) await(what string, wanted func([]faas.Worker) bool) []faas.Worker {
+	h.Helper()
+	deadline := time.NewTimer(patience)
+	defer deadline.Stop()
+	for {
+		workers := h.Orchestrator.Workers()
+		if wanted(workers) {
+			return workers
+		}
+		select {
+		case _, open := <-h.events:
+			if !open {
+				h.Fatalf("no more events while waiting for %s", what)
+			}
+		case <-deadline.C:
+			h.Fatalf("waited in vain for %s; there are %+v", what, workers)
+		}
+	}
+}
+
+// awaitGone waits for the event of the worker's end and gives its reason.
+func (h *harness) awaitGone(workerID string) string {
+	h.Helper()
+	deadline := time.NewTimer(patience)
+	defer deadline.Stop()
+	for {
+		select {
+		case e := <-h.events:
+			if e.Kind == orchestrator.Gone && e.Worker.ID == workerID {
+				return e.Reason
+			}
+		case <-deadline.C:
+			h.Fatalf("worker %s did not go", workerID)
+		}
+	}
+}
+
+func generics(workers []faas.Worker) (ready, all []faas.Worker) {
+	for _, w := range workers {
+		if !w.Generic() {
+			continue
+		}
+		all = append(all, w)
+		if w.Ready {
+			ready = append(ready, w)
+		}
+	}
+	return ready, all
+}
+
+// awaitPool waits until the pool has exactly so many generic workers, all ready.
+func (h *harness) awaitPool(size int) []faas.Worker {
+	h.Helper()
+	var pool []faas.Worker
+	h.await("the pool to be full", func(workers []faas.Worker) bool {
+		ready, all := generics(workers)
+		pool = ready
+		return len(ready) == size && len(all) == size
+	})
+	return pool
+}
+
+// function is a claimed worker and what it serves.
+type function struct {
+	h      *harness
+	worker faas.Worker
+	target faas.Target
+}
+
+// claim makes a generic worker of the pool the source's own, as the engine does.
+func (h *harness) claim(source string, change func(*faas.Target)) function {
+	h.Helper()
+	var free []faas.Worker
+	h.await("a worker that can be claimed", func(workers []faas.Worker) bool {
+		free, _ = generics(workers)
+		return len(free) > 0
+	})
+	target := faas.Target{
+		Key:       faas.Key{FunctionID: faas.NewID(), Revision: 1},
+		ProjectID: "project", RuntimeID: runtimeID, Entry: faas.DefaultEntry,
+		CPU: 2000, MemorySize: 64 << 20,
+	}
+	if change != nil {
+		change(&target)
+	}
+	if err := h.specialise(free[0], target, source); err != nil {
+		h.Fatalf("specialise: %v", err)
+	}
+	if err := h.Orchestrator.Claimed(h.ctx, free[0].ID, target); err != nil {
+		h.Fatalf("claimed: %v", err)
+	}
+	return function{h: h, worker: free[0], target: target}
+}
+
+func (h *harness) specialise(w faas.Worker, target faas.Target, source string) error {
+	pack := h.pack(source)
+	sum := sha256.Sum256(pack)
+	return h.agents.Specialise(h.ctx, w, faas.Specialisation{
+		Key: target.Key, Entry: target.Entry, SHA256: hex.EncodeToString(sum[:]), MemorySize: target.MemorySize,
+	}, pack)
+}
+
+func (h *harness) pack(source string) []byte {
+	h.Helper()
+	var buf bytes.Buffer
+	z := zip.NewWriter(&buf)
+	f, err := z.Create("main.py")
+	if err == nil {
+		_, err = f.Write([]byte(source))
+	}
+	if err == nil {
+		err = z.Close()
+	}
+	if err != nil {
+		h.Fatal(err)
+	}
+	return buf.Bytes()
+}
+
+// call runs the function with the input as its arguments.
+func (f function) call(input map[string]any) faas.Outcome {
+	f.h.Helper()
+	text, err := json.Marshal(input)
+	if err != nil {
+		f.h.Fatal(err)
+	}
+	outcome, err := f.h.agents.Call(f.h.ctx, f.worker, faas.Call{
+		ExecutionID: faas.NewID(), Key: f.target.Key, Input: text, Timeout: 20 * time.Second,
+	})
+	if err != nil {
+		f.h.Fatalf("call: %v", err)
+	}
+	return outcome
+}
+
+// result runs the function, which must succeed, and decodes what it returns.
+func (f function) result(input map[string]any, result any) {
+	f.h.Helper()
+	outcome := f.call(input)
+	if outcome.Status != faas.ExecutionSuccess {
+		f.h.Fatalf("the function failed: %s\n%s", outcome.Output, outcome.Log)
+	}
+	if err := json.Unmarshal(outcome.Output, result); err != nil {
+		f.h.Fatalf("output %s: %v", outcome.Output, err)
+	}
+}

@@ -1,0 +1,68 @@
+// Package orchestratortest holds an orchestrator to its interface: what engine and dispatcher count on, and what a function
+// must not be able to do. Every implementation runs the same tests, with real workers and over the agents' real protocol.
+package orchestratortest
+
+import (
+	"testing"
+
+	"github.com/openstack-faas/faas/internal/orchestrator"
+)
+
+// Subject is an orchestrator under test. The suite closes it.
+type Subject struct {
+	Orchestrator orchestrator.Orchestrator
+	Python       string // the image of a Python runtime
+	Other        string // the image of another runtime that can be had here
+	Missing      string // an image that there is not
+
+	// KillAgent and KillRuntime end a part of the worker as a crash would, from outside.
+	KillAgent   func(t *testing.T, workerID string)
+	KillRuntime func(t *testing.T, workerID string)
+
+	// What this host enforces; tests of what it does not are skipped.
+	Memory, CPU, Processes bool
+	OwnUsers               bool // a worker's processes can touch no other's
+}
+
+// Run runs the suite; open makes a fresh subject for each test.
+func Run(t *testing.T, open func(t *testing.T) Subject) {
+	for _, test := range []struct {
+		name string
+		run  func(h *harness)
+	}{
+		{"pool is filled", testPoolIsFilled},
+		{"pool of none", testPoolOfNone},
+		{"missing image", testMissingImage},
+		{"pool changes its size", testPoolChangesItsSize},
+		{"change of image", testChangeOfImage},
+		{"delete pool", testDeletePool},
+		{"claim", testClaim},
+		{"claims that are wrong", testWrongClaims},
+		{"two specialise one worker", testTwoSpecialise},
+		{"tokens", testTokens},
+		{"remove", testRemove},
+		{"events end", testEventsEnd},
+		{"close ends workers", testClose},
+		{"agent crashes", testAgentCrashes},
+		{"runtime crashes", testRuntimeCrashes},
+		{"claimed worker crashes", testClaimedCrashes},
+		{"limit of memory", testMemory},
+		{"limit of cpu", testCPU},
+		{"limit of processes", testProcesses},
+		{"limits of files", testFiles},
+		{"hostile: rights", testRights},
+		{"hostile: agent", testAgentIsOutOfReach},
+		{"hostile: neighbour", testNeighbourIsOutOfReach},
+		{"hostile: token", testTokenIsNowhere},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			subject := open(t)
+			t.Cleanup(func() {
+				if err := subject.Orchestrator.Close(); err != nil {
+					t.Errorf("close: %v", err)
+				}
+			})
+			test.run(newHarness(t, subject))
+		})
+	}
+}

@@ -1,0 +1,54 @@
+package policy
+
+import (
+	"encoding/binary"
+	"sync"
+
+	"github.com/openstack-faas/faas/internal/faas"
+)
+
+// maxDecisions bounds the cache: some hundred bytes each. A full cache is emptied; the few callers that are active
+// have it filled again in milliseconds.
+const maxDecisions = 8192
+
+// cache remembers decisions. It belongs to one state of the rules and goes with it. Its zero value is ready to use.
+type cache struct {
+	mu   sync.RWMutex
+	made map[string]bool
+}
+
+func (c *cache) get(key []byte) (allowed, known bool) {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	allowed, known = c.made[string(key)] // the compiler makes no copy of the key here
+	return allowed, known
+}
+
+func (c *cache) put(key []byte, allowed bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.made == nil || len(c.made) >= maxDecisions {
+		c.made = map[string]bool{}
+	}
+	c.made[string(key)] = allowed
+}
+
+// appendKey writes everything that a rule can see, each part with its length, so that no two inputs share a key.
+func appendKey(key []byte, id faas.Identity, rule string, target Target) []byte {
+	key = appendPart(key, rule)
+	key = appendPart(key, target.ProjectID)
+	key = appendPart(key, id.ProjectID)
+	key = appendPart(key, id.UserID)
+	key = appendPart(key, id.DomainID)
+	if id.System {
+		key = append(key, 1)
+	}
+	for _, role := range id.Roles {
+		key = appendPart(key, role)
+	}
+	return key
+}
+
+func appendPart(key []byte, part string) []byte {
+	return append(binary.AppendUvarint(key, uint64(len(part))), part...)
+}

@@ -1,0 +1,102 @@
+// Package policy decides who may do what, by rules in Rego that Open Policy Agent evaluates. The defaults are compiled in;
+// an operator's files replace single rules. A decision is a function of rule, identity and target and of nothing else: the
+// rules cannot reach the network, the clock or chance. That is why decisions can be remembered.
+package policy
+
+import (
+	"context"
+	"fmt"
+	"sync/atomic"
+
+	"github.com/open-policy-agent/opa/v1/rego"
+
+	"github.com/openstack-faas/faas/internal/faas"
+)
+
+// Options configure an Enforcer.
+type Options struct {
+	Dirs []string // folders with an operator's rules, later ones win; one that does not exist is passed over
+}
+
+// Target is what a rule is asked about.
+type Target struct {
+	ProjectID string // whose it is, or where it will be
+}
+
+// Enforcer decides. It is safe for concurrent use.
+type Enforcer struct {
+	dirs  []string
+	rules atomic.Pointer[ruleSet]
+}
+
+// ruleSet is one state of the rules with the decisions made by it.
+type ruleSet struct {
+	query     rego.PreparedEvalQuery
+	names     map[string]bool
+	decisions cache
+}
+
+// New compiles the default rules and the operator's. The error of a broken file names file and line.
+func New(ctx context.Context, o Options) (*Enforcer, error) {
+	e := &Enforcer{dirs: o.Dirs}
+	return e, e.Reload(ctx)
+}
+
+// Reload reads the operator's files again. When one is broken, the rules stay as they are.
+func (e *Enforcer) Reload(ctx context.Context) error {
+	rules, err := compile(ctx, e.dirs)
+	if err != nil {
+		return fmt.Errorf("policy: %w", err)
+	}
+	e.rules.Store(rules)
+	return nil
+}
+
+// Known reports whether there is a rule of this name.
+func (e *Enforcer) Known(rule string) bool { return e.rules.Load().names[rule] }
+
+// Allow returns nil when the rule lets the identity act on the target, else an error of kind faas.Forbidden. A rule that
+// does not exist refuses.
+func (e *Enforcer) Allow(ctx context.Context, id faas.Identity, rule string, target Target) error {
+	rules := e.rules.Load()
+	if !rules.names[rule] {
+		return refusal(rule) // before the cache, which only real rules may fill
+	}
+	var space [256]byte
+	key := appendKey(space[:0], id, rule, target)
+	allowed, known := rules.decisions.get(key)
+	if !known {
+		var err error
+		if allowed, err = rules.decide(ctx, id, rule, target); err != nil {
+			return faas.Errorf(faas.Internal, "The policy cannot be evaluated.").WithCause(err)
+		}
+		rules.decisions.put(key, allowed)
+	}
+	if !allowed {
+		return refusal(rule)
+	}
+	return nil
+}
+
+// refusal carries the words that clients look for.
+func refusal(rule string) error {
+	return faas.Errorf(faas.Forbidden, "Operation not allowed: policy rule %s.", rule)
+}
+
+func (r *ruleSet) decide(ctx context.Context, id faas.Identity, rule string, target Target) (bool, error) {
+	roles := make([]any, len(id.Roles))
+	for i, role := range id.Roles {
+		roles[i] = role
+	}
+	results, err := r.query.Eval(ctx, rego.EvalInput(map[string]any{
+		"rule": rule,
+		"identity": map[string]any{
+			"user_id": id.UserID, "project_id": id.ProjectID, "domain_id": id.DomainID, "roles": roles, "system": id.System,
+		},
+		"target": map[string]any{"project_id": target.ProjectID},
+	}))
+	if err != nil {
+		return false, err
+	}
+	return results.Allowed(), nil
+}

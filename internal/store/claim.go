@@ -1,0 +1,69 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	"github.com/openstack-faas/faas/internal/faas"
+)
+
+// WakeAfter is how long a queued execution's message is trusted: one that nobody has claimed by then is published again.
+const WakeAfter = time.Minute
+
+// Enqueue records an asynchronous execution as queued and returns when that is committed. An empty CreatedAt is filled in.
+func (s *Store) Enqueue(ctx context.Context, e faas.Execution) error {
+	e.Status = faas.ExecutionQueued
+	e.Owner, e.LeaseUntil, e.StartedAt, e.EndedAt = "", s.now().Add(WakeAfter), time.Time{}, time.Time{}
+	if e.CreatedAt.IsZero() {
+		e.CreatedAt = s.now()
+	}
+	return s.recorder.do(ctx, func(t *tx) error { return t.insert(&e) })
+}
+
+// Claim makes a queued execution the owner's to run, under a lease until leaseUntil, and gives it as claimed. Of several who try, one
+// gets true. False says that it is not queued any more or is gone: whoever was to run it has done so, or does.
+func (s *Store) Claim(ctx context.Context, id, owner string, leaseUntil time.Time) (faas.Execution, bool, error) {
+	var e faas.Execution
+	var won bool
+	err := s.recorder.do(ctx, func(t *tx) error {
+		now := micros(s.now())
+		n, err := t.exec(`UPDATE executions SET status = 'running', owner = ?, lease_until = ?, attempts = attempts + 1, started_at = ?,
+			updated_at = ? WHERE id = ? AND status = 'queued'`, owner, micros(leaseUntil), now, now, id)
+		if won = err == nil && n == 1; !won {
+			return err
+		}
+		e, err = t.execution(id)
+		return err
+	})
+	if err != nil || !won {
+		return faas.Execution{}, false, err
+	}
+	return e, true, nil
+}
+
+// TakeStale gives the ids of queued executions whose message is taken for lost by the time due, oldest first, limit at most, and trusts
+// the messages that its caller is about to publish for another WakeAfter.
+func (s *Store) TakeStale(ctx context.Context, due time.Time, limit int) ([]string, error) {
+	var ids []string
+	err := s.recorder.do(ctx, func(t *tx) error {
+		rows, err := t.query(`SELECT id FROM executions WHERE ended_at = 0 AND status = 'queued' AND lease_until < ?
+			ORDER BY created_at LIMIT ?`, micros(due), limit)
+		if err != nil {
+			return err
+		}
+		ids, err = scanAll(rows, func(row scanner) (id string, err error) { return id, row.Scan(&id) })
+		if err != nil {
+			return err
+		}
+		for _, id := range ids {
+			if _, err := t.exec(`UPDATE executions SET lease_until = ? WHERE id = ? AND status = 'queued'`, micros(s.now().Add(WakeAfter)), id); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return ids, nil
+}

@@ -1,0 +1,71 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/openstack-faas/faas/internal/faas"
+)
+
+// Ending is how an execution ended.
+type Ending struct {
+	Status  faas.ExecutionStatus // success, failed or error
+	Result  string               // JSON text {"duration": seconds, "output": …}
+	Log     string
+	EndedAt time.Time // the store's clock when zero
+}
+
+// Start records that an execution runs, under the lease that e carries, and does not wait for the record to be committed: a crash may
+// lose it, together with the call that nobody was answered. The record may also be held back a moment for its ending. Start
+// blocks while the recorder is far behind, until ctx ends. Status becomes running; an empty StartedAt, CreatedAt or Attempts is filled in.
+func (s *Store) Start(ctx context.Context, e faas.Execution) error {
+	if e.ID == "" || e.LeaseUntil.IsZero() {
+		return errors.New("an execution starts with an id and a lease")
+	}
+	e.Status = faas.ExecutionRunning
+	e.Attempts = max(e.Attempts, 1)
+	if e.StartedAt.IsZero() {
+		e.StartedAt = s.now()
+	}
+	if e.CreatedAt.IsZero() {
+		e.CreatedAt = e.StartedAt
+	}
+	return s.recorder.submit(ctx, &write{start: &e})
+}
+
+// Finish records how a running execution ended and returns when that is committed. A row that is gone is a faas.NotFound; one that
+// is not running, because it ended already or its lease was settled, is a faas.Conflict and stays as it is.
+func (s *Store) Finish(ctx context.Context, id string, ending Ending) error {
+	if !ending.Status.Ended() {
+		return fmt.Errorf("execution %s cannot end as %q", id, ending.Status)
+	}
+	if ending.EndedAt.IsZero() {
+		ending.EndedAt = s.now()
+	}
+	ending.Log = strings.ToValidUTF8(ending.Log, "\uFFFD") // a function may print any bytes; not every database keeps them
+	return s.recorder.wait(ctx, &write{id: id, ending: &ending})
+}
+
+// applied gives the execution as it is after its ending.
+func (e Ending) applied(x faas.Execution) faas.Execution {
+	x.Status, x.Result, x.Log = e.Status, e.Result, e.Log
+	x.EndedAt, x.UpdatedAt, x.LeaseUntil = e.EndedAt, e.EndedAt, time.Time{}
+	return x
+}
+
+func (t *tx) finish(id string, e Ending) error {
+	at := micros(e.EndedAt)
+	n, err := t.exec(`UPDATE executions SET status = ?, result = ?, log_text = ?, ended_at = ?, updated_at = ?, lease_until = 0
+		WHERE id = ? AND status = 'running'`, string(e.Status), e.Result, e.Log, at, at, id)
+	if err != nil || n > 0 {
+		return err
+	}
+	x, err := t.execution(id)
+	if err != nil {
+		return err
+	}
+	return faas.Errorf(faas.Conflict, "Execution %s is not running: its status is %s.", id, x.Status)
+}

@@ -1,0 +1,102 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/openstack-faas/faas/internal/faas"
+)
+
+// OutputLost is the output of an execution whose lease ran out.
+const OutputLost = "The process that ran this execution was lost; the function may have run, wholly or in part."
+
+// RenewLeases prolongs the leases that the owner holds on the executions and gives the ids of those that it holds no longer: they ended,
+// were settled or are gone.
+func (s *Store) RenewLeases(ctx context.Context, owner string, ids []string, until time.Time) (lost []string, err error) {
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	err = s.recorder.doWithStarts(ctx, func(t *tx) error {
+		lost = nil
+		for _, id := range ids {
+			n, err := t.exec(`UPDATE executions SET lease_until = ? WHERE id = ? AND owner = ? AND status = 'running'`,
+				micros(until), id, owner)
+			if err != nil {
+				return err
+			}
+			if n == 0 {
+				lost = append(lost, id)
+			}
+		}
+		return nil
+	})
+	return lost, err
+}
+
+// SettleExpired ends running executions whose lease ran out before now, limit at most, with the status error and OutputLost, and gives
+// them as settled. Their duration is the time from their start to the end of their lease.
+func (s *Store) SettleExpired(ctx context.Context, now time.Time, limit int) ([]faas.Execution, error) {
+	var settled []faas.Execution
+	err := s.recorder.doWithStarts(ctx, func(t *tx) error {
+		expired, err := t.expired(now, limit)
+		if err != nil {
+			return err
+		}
+		settled = nil
+		for _, e := range expired {
+			ending := Ending{Status: faas.ExecutionError, Result: lostResult(e), EndedAt: moment(micros(now))}
+			if err := t.finish(e.ID, ending); err != nil {
+				return err
+			}
+			settled = append(settled, ending.applied(e))
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return settled, nil
+}
+
+func (t *tx) expired(now time.Time, limit int) ([]faas.Execution, error) {
+	rows, err := t.query(`SELECT `+executionColumns+` FROM executions
+		WHERE ended_at = 0 AND status = 'running' AND lease_until < ? ORDER BY created_at LIMIT ?`, micros(now), limit)
+	if err != nil {
+		return nil, err
+	}
+	return scanAll(rows, scanExecution)
+}
+
+func lostResult(e faas.Execution) string {
+	seconds := max(0, e.LeaseUntil.Sub(e.StartedAt).Seconds())
+	output, _ := json.Marshal(OutputLost) // a string always marshals
+	return fmt.Sprintf(`{"duration": %g, "output": %s}`, math.Round(seconds*1000)/1000, output)
+}
+
+// PurgeExecutions forgets executions that ended before the time, limit at most, and gives how many.
+func (s *Store) PurgeExecutions(ctx context.Context, before time.Time, limit int) (int, error) {
+	var purged int
+	err := s.recorder.do(ctx, func(t *tx) error {
+		// What ended before was created before: this bound lets the index on created_at find the rows.
+		rows, err := t.query(`SELECT id FROM executions WHERE created_at < ? AND ended_at > 0 AND ended_at < ?
+			ORDER BY created_at LIMIT ?`, micros(before), micros(before), limit)
+		if err != nil {
+			return err
+		}
+		ids, err := scanAll(rows, func(row scanner) (id string, err error) { return id, row.Scan(&id) })
+		for _, id := range ids {
+			if _, err := t.exec(`DELETE FROM executions WHERE id = ?`, id); err != nil {
+				return err
+			}
+		}
+		purged = len(ids)
+		return err
+	})
+	if err != nil {
+		return 0, err
+	}
+	return purged, nil
+}

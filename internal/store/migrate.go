@@ -1,0 +1,93 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/pressly/goose/v3"
+)
+
+//go:embed migrations/sqlite/*.sql
+var migrations embed.FS
+
+// Migrate makes the database at the url, or brings it up to date with this program.
+func Migrate(ctx context.Context, url string) error {
+	d, err := dialectOf(url)
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(d.path), 0o700); err != nil {
+		return fmt.Errorf("the database's folder: %w", err)
+	}
+	return d.withSchema(func(p *goose.Provider) error {
+		_, err := p.Up(ctx)
+		return err
+	})
+}
+
+// SchemaVersion gives the version of the database's schema and the one that this program needs.
+func SchemaVersion(ctx context.Context, url string) (has, needs int64, err error) {
+	d, err := dialectOf(url)
+	if err != nil {
+		return 0, 0, err
+	}
+	if err := d.exists(); err != nil {
+		return 0, 0, err
+	}
+	err = d.withSchema(func(p *goose.Provider) error {
+		has, needs, err = p.GetVersions(ctx)
+		return err
+	})
+	return has, needs, err
+}
+
+func (d dialect) withSchema(do func(*goose.Provider) error) error {
+	db, err := d.open(forWriting)
+	if err != nil {
+		return err
+	}
+	files, err := fs.Sub(migrations, "migrations/sqlite")
+	if err != nil {
+		return errors.Join(err, db.Close())
+	}
+	p, err := goose.NewProvider(goose.DialectSQLite3, db, files)
+	if err != nil {
+		return errors.Join(fmt.Errorf("migrations: %w", err), db.Close())
+	}
+	if err := do(p); err != nil {
+		return errors.Join(fmt.Errorf("migrations: %w", err), p.Close())
+	}
+	return p.Close() // closes the database, too
+}
+
+// refuseOtherSchema holds the database's version against the newest migration, and says what to do when they differ.
+func refuseOtherSchema(ctx context.Context, d dialect, db *sql.DB) error {
+	names, err := fs.Glob(migrations, "migrations/sqlite/*.sql")
+	if err != nil {
+		return err
+	}
+	var needs, has int64
+	for _, name := range names {
+		version, err := goose.NumericComponent(name)
+		if err != nil {
+			return err
+		}
+		needs = max(needs, version)
+	}
+	err = db.QueryRowContext(ctx, `SELECT COALESCE(MAX(version_id), 0) FROM goose_db_version WHERE is_applied = 1`).Scan(&has)
+	switch {
+	case err != nil:
+		return fmt.Errorf("the database %s has no schema of ours; make it with: faas-manage db sync: %w", d.path, err)
+	case has < needs:
+		return fmt.Errorf("the schema of %s is version %d and this program needs %d; run: faas-manage db sync", d.path, has, needs)
+	case has > needs:
+		return fmt.Errorf("the schema of %s is version %d, newer than this program's %d; run a newer program", d.path, has, needs)
+	}
+	return nil
+}

@@ -1,0 +1,156 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+
+	"github.com/openstack-faas/faas/internal/faas"
+)
+
+const runtimeColumns = `id, project_id, name, description, image, status, status_reason, is_public, trusted, created_at, updated_at`
+
+var runtimeTable = table{
+	name: "runtimes", noun: "runtime", columns: runtimeColumns,
+	fields: map[string]field{
+		"id": {column: "id"}, "project_id": {column: "project_id"}, "name": {column: "name"},
+		"description": {column: "description"}, "image": {column: "image"}, "status": {column: "status"},
+		"is_public": {column: "is_public", kind: boolean}, "trusted": {column: "trusted", kind: boolean},
+		"created_at": {column: "created_at", kind: instant}, "updated_at": {column: "updated_at", kind: instant},
+	},
+	public: "is_public = 1",
+}
+
+// RuntimeChange is what UpdateRuntime changes; nil leaves a field as it is.
+type RuntimeChange struct {
+	Name        *string
+	Description *string
+	Image       *string
+}
+
+// CreateRuntime records a runtime and gives it as recorded. An empty ID, Status or CreatedAt is filled in (status: creating). An id that
+// exists is a faas.Conflict.
+func (s *Store) CreateRuntime(ctx context.Context, r faas.Runtime) (faas.Runtime, error) {
+	if r.ID == "" {
+		r.ID = faas.NewID()
+	}
+	if r.Status == "" {
+		r.Status = faas.RuntimeCreating
+	}
+	if r.CreatedAt.IsZero() {
+		r.CreatedAt = s.now()
+	}
+	r.CreatedAt, r.UpdatedAt = moment(micros(r.CreatedAt)), moment(micros(r.UpdatedAt))
+	err := s.recorder.do(ctx, func(t *tx) error {
+		_, err := t.exec(`INSERT INTO runtimes (`+runtimeColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+			r.ID, r.ProjectID, r.Name, r.Description, r.Image, string(r.Status), r.StatusReason,
+			flag(r.IsPublic), flag(r.Trusted), micros(r.CreatedAt), micros(r.UpdatedAt))
+		return t.already("runtime", r.ID, err)
+	})
+	return r, err
+}
+
+// Runtime gives a runtime that the scope sees: its own project's, or a public one.
+func (s *Store) Runtime(ctx context.Context, scope faas.Scope, id string) (faas.Runtime, error) {
+	r, err := scanRuntime(s.get.one(ctx, s.get.runtime, id))
+	if err != nil {
+		return faas.Runtime{}, missing("runtime", id, err)
+	}
+	if !seesRuntime(scope, r) {
+		return faas.Runtime{}, notFound("runtime", id)
+	}
+	return r, nil
+}
+
+// Runtimes lists what the scope sees, public runtimes of other projects too.
+func (s *Store) Runtimes(ctx context.Context, scope faas.Scope, q faas.Query) ([]faas.Runtime, error) {
+	return list(ctx, s, &runtimeTable, scope, q, scanRuntime)
+}
+
+// UpdateRuntime changes a runtime of the scope's own project; a public one of another project is not found.
+func (s *Store) UpdateRuntime(ctx context.Context, scope faas.Scope, id string, change RuntimeChange) (faas.Runtime, error) {
+	var r faas.Runtime
+	err := s.recorder.do(ctx, func(t *tx) error {
+		var err error
+		if r, err = t.ownRuntime(scope, id); err != nil {
+			return err
+		}
+		set(&r.Name, change.Name)
+		set(&r.Description, change.Description)
+		set(&r.Image, change.Image)
+		r.UpdatedAt = s.timestamp()
+		_, err = t.exec(`UPDATE runtimes SET name = ?, description = ?, image = ?, updated_at = ? WHERE id = ?`,
+			r.Name, r.Description, r.Image, micros(r.UpdatedAt), id)
+		return err
+	})
+	if err != nil {
+		return faas.Runtime{}, err
+	}
+	return r, nil
+}
+
+// SetRuntimeStatus records what became of a runtime; reason is for faas.RuntimeError and "" otherwise. A runtime that is gone is a
+// faas.NotFound.
+func (s *Store) SetRuntimeStatus(ctx context.Context, id string, status faas.RuntimeStatus, reason string) error {
+	return s.recorder.do(ctx, func(t *tx) error {
+		n, err := t.exec(`UPDATE runtimes SET status = ?, status_reason = ?, updated_at = ? WHERE id = ?`,
+			string(status), reason, micros(s.now()), id)
+		if err == nil && n == 0 {
+			return notFound("runtime", id)
+		}
+		return err
+	})
+}
+
+// DeleteRuntime forgets a runtime of the scope's own project. While a function uses it, it is a faas.Conflict.
+func (s *Store) DeleteRuntime(ctx context.Context, scope faas.Scope, id string) error {
+	return s.recorder.do(ctx, func(t *tx) error {
+		if _, err := t.ownRuntime(scope, id); err != nil {
+			return err
+		}
+		var users int
+		if err := t.queryRow(`SELECT COUNT(*) FROM functions WHERE runtime_id = ?`, id).Scan(&users); err != nil {
+			return err
+		}
+		if users > 0 {
+			return faas.Errorf(faas.Conflict, "Runtime %s is in use by %d function(s); delete them first.", id, users)
+		}
+		_, err := t.exec(`DELETE FROM runtimes WHERE id = ?`, id)
+		return err
+	})
+}
+
+func (t *tx) runtime(id string) (faas.Runtime, error) {
+	r, err := scanRuntime(t.queryRow(`SELECT `+runtimeColumns+` FROM runtimes WHERE id = ?`, id))
+	return r, missing("runtime", id, err)
+}
+
+// ownRuntime gives a runtime that the scope may change.
+func (t *tx) ownRuntime(scope faas.Scope, id string) (faas.Runtime, error) {
+	r, err := t.runtime(id)
+	if err == nil && !scope.Sees(r.ProjectID) {
+		err = notFound("runtime", id)
+	}
+	return r, err
+}
+
+func seesRuntime(scope faas.Scope, r faas.Runtime) bool {
+	return scope.Sees(r.ProjectID) || r.IsPublic && scope.ProjectID() != ""
+}
+
+// scanner is a *sql.Row or *sql.Rows.
+type scanner interface{ Scan(dest ...any) error }
+
+var _ scanner = (*sql.Rows)(nil)
+
+func scanRuntime(row scanner) (r faas.Runtime, err error) {
+	err = row.Scan(&r.ID, &r.ProjectID, &r.Name, &r.Description, &r.Image, &r.Status, &r.StatusReason,
+		&r.IsPublic, &r.Trusted, timeColumn{&r.CreatedAt}, timeColumn{&r.UpdatedAt})
+	return r, err
+}
+
+// set changes the value when there is a new one.
+func set[T any](to, from *T) {
+	if from != nil {
+		*to = *from
+	}
+}

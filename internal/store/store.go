@@ -1,0 +1,117 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+)
+
+// Options are what Open can be told; the zero value is good.
+type Options struct {
+	// Now is the clock that created_at, updated_at and the like are read from; time.Now when nil.
+	Now func() time.Time
+	// Log hears of writes that failed while nobody waited for them; slog.Default() when nil.
+	Log *slog.Logger
+	// Readers is how many connections serve reads; 4 when 0.
+	Readers int
+	// StartDelay is how long the record of a start is held back for its ending, so that a short call costs one row written
+	// once; 20 ms when 0, not held back at all when negative.
+	StartDelay time.Duration
+}
+
+// Store is an open database. It is safe for concurrent use.
+type Store struct {
+	now      func() time.Time
+	dialect  dialect
+	readers  *sql.DB
+	writer   *sql.DB
+	recorder *recorder
+	get      lookups
+}
+
+// Open opens the database at the url: sqlite:////absolute/path or sqlite:///relative/path. It refuses a database whose schema is not
+// the one that this program was built for, and one that is not there: Migrate makes it and brings it up to date.
+func Open(ctx context.Context, url string, o Options) (*Store, error) {
+	d, err := dialectOf(url)
+	if err != nil {
+		return nil, err
+	}
+	if err := d.exists(); err != nil {
+		return nil, err
+	}
+	o = o.withDefaults()
+	s := &Store{now: o.Now, dialect: d}
+	if err := s.connect(ctx, o); err != nil {
+		return nil, errors.Join(err, s.closeConnections())
+	}
+	return s, nil
+}
+
+func (o Options) withDefaults() Options {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Log == nil {
+		o.Log = slog.Default()
+	}
+	if o.Readers <= 0 {
+		o.Readers = 4
+	}
+	if o.StartDelay == 0 {
+		o.StartDelay = 20 * time.Millisecond
+	}
+	return o
+}
+
+func (s *Store) connect(ctx context.Context, o Options) (err error) {
+	if s.readers, err = s.dialect.open(forReading); err != nil {
+		return err
+	}
+	s.readers.SetMaxOpenConns(o.Readers)
+	s.readers.SetMaxIdleConns(o.Readers)
+	if err := refuseOtherSchema(ctx, s.dialect, s.readers); err != nil {
+		return err
+	}
+	if err := s.get.prepare(ctx, s.readers); err != nil {
+		return err
+	}
+	if s.writer, err = s.dialect.open(forWriting); err != nil {
+		return err
+	}
+	s.writer.SetMaxOpenConns(1)
+	s.recorder, err = startRecorder(ctx, s.dialect, s.writer, o)
+	return err
+}
+
+// Ping reports whether the database answers.
+func (s *Store) Ping(ctx context.Context) error {
+	var one int
+	return unavailable(s.readers.QueryRowContext(ctx, "SELECT 1").Scan(&one))
+}
+
+// Close commits every write that was asked for, then closes the database. After it every method fails with faas.Unavailable.
+func (s *Store) Close() error {
+	if !s.recorder.close() {
+		return nil
+	}
+	return s.closeConnections()
+}
+
+func (s *Store) closeConnections() error {
+	var errs []error
+	for _, db := range []*sql.DB{s.writer, s.readers} {
+		if db != nil {
+			errs = append(errs, db.Close())
+		}
+	}
+	if err := errors.Join(errs...); err != nil {
+		return fmt.Errorf("close the database: %w", err)
+	}
+	return nil
+}
+
+// timestamp gives the clock's time as the database keeps it.
+func (s *Store) timestamp() time.Time { return moment(micros(s.now())) }

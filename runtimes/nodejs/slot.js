@@ -1,0 +1,72 @@
+'use strict';
+// A slot: a process that loads the function once and answers one call after another.
+
+const fs = require('node:fs');
+const { connect } = require('./wire.js');
+const { load } = require('./function.js');
+const { ofError, ofResult } = require('./outcome.js');
+const { writeThrough, offerToKernel } = require('./process.js');
+
+const SMALL_MEMORY = 128 << 20; // below this, memory is dearer than speed
+
+const path = process.env.FAAS_SOCKET;
+const { slot, nonce } = JSON.parse(process.env.FAAS_SLOT);
+delete process.env.FAAS_SOCKET;
+delete process.env.FAAS_SLOT;
+writeThrough();
+offerToKernel();
+
+let loading; // a promise of {call} or {failed}
+let limit = 0; // bytes of a result
+let current = 0; // the number of the call that runs, 0 between calls
+let calls = 0;
+
+const wire = connect(path, obey, () => process.exit(0));
+wire.send({ type: 'ready', slot, nonce, pid: process.pid });
+
+function obey(message) {
+  if (message.type === 'load') {
+    limit = message.result_limit;
+    if (message.memory && message.memory < SMALL_MEMORY) require('node:v8').setFlagsFromString('--optimize-for-size');
+    loading = load(message.code, message.entry).then((call) => ({ call }), (error) => ({ failed: ofError(error) }));
+  } else if (message.type === 'call') {
+    answer(message);
+  }
+}
+
+async function answer({ input, context }) {
+  const call = current = ++calls;
+  const { call: run, failed } = await loading;
+  if (failed) return reply(call, failed, true); // the next call finds a fresh process and loads again
+  let outcome;
+  try {
+    outcome = ofResult(await run(input, context));
+  } catch (error) {
+    outcome = ofError(error);
+  }
+  reply(call, outcome, false);
+}
+
+// reply tells how the call ended unless that has been told, by an exception that nobody caught.
+function reply(call, outcome, last) {
+  if (call !== current) return;
+  current = 0;
+  if (outcome.trace) log(outcome.trace);
+  wire.sendLine(outcome.line(limit, last || undefined), last ? () => process.exit(0) : undefined);
+}
+
+function log(text) {
+  try {
+    fs.writeSync(2, text);
+  } catch { /* the function has closed its standard error */ }
+}
+
+// After an exception that nobody caught nobody knows what state the function is in: the process ends, the next call gets another.
+function uncaught(error) {
+  if (current) return reply(current, ofError(error), true);
+  log(ofError(error).trace);
+  process.exit(1);
+}
+process.on('uncaughtException', uncaught);
+process.on('unhandledRejection', uncaught);
+process.on('SIGXFSZ', () => {}); // a file that grows over its bound is then an error of the write, not the end

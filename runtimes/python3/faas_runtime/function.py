@@ -1,0 +1,119 @@
+"""The function: how its entry is found and how it is called."""
+import os
+import sys
+
+from . import STARTUP_MODULES
+
+PLAIN_INPUT = "__function_input"  # the only key of an input that was no JSON object
+
+_VARKEYWORDS = 0x08
+_COROUTINE = 0x80
+
+
+class EntryError(Exception):
+    """The package has no such entry. The message says what it has."""
+
+
+class Function:
+    def __init__(self, code, entry):
+        sys.path.insert(0, code)
+        os.chdir(code)
+        self.function = find(code, entry)
+        self.takes_context = takes_context(self.function)
+        if getattr(getattr(self.function, "__code__", None), "co_flags", 0) & _COROUTINE:
+            import asyncio  # noqa: F401: now, not within the time of a call
+
+    def call(self, given, context):
+        """Runs the function to its end and gives what it returned."""
+        extra = {"context": context or {}} if self.takes_context else {}
+        if given is None:
+            result = self.function(**extra)
+        elif set(given) == {PLAIN_INPUT}:
+            result = self.function(given[PLAIN_INPUT], **self.without_first(extra))
+        else:
+            result = self.function(**{**given, **extra})
+        if hasattr(type(result), "__await__"):
+            import asyncio
+
+            result = asyncio.run(_await(result))
+        return result
+
+    def without_first(self, extra):
+        """Leaves the context out when the plain input already takes the parameter of that name."""
+        names = parameters(self.function)[0]
+        return {} if names[:1] == ["context"] else extra
+
+
+async def _await(awaitable):
+    return await awaitable
+
+
+def find(code, entry):
+    """Imports the module of the entry "package.module.function" and gives the function."""
+    module_name, _, name = entry.rpartition(".")
+    if not module_name:
+        raise EntryError("The entry %r is not of the form module.function." % entry)
+    forget_shadowed(code)
+    try:
+        __import__(module_name)
+    except ModuleNotFoundError as error:
+        if error.name and (module_name + ".").startswith(error.name + "."):
+            raise EntryError("The package has no module %r. %s" % (module_name, _has(modules(code)))) from None
+        raise
+    module = sys.modules[module_name]
+    function = getattr(module, name, None)
+    if function is None:
+        names = [n for n, value in vars(module).items() if callable(value) and not n.startswith("_")]
+        raise EntryError("The module %r has no function %r. %s" % (module_name, name, _has(names)))
+    if not callable(function):
+        raise EntryError("%r of the module %r is no function but of type %s." % (name, module_name, type(function).__name__))
+    return function
+
+
+def forget_shadowed(code):
+    """Lets the package's modules go before those of the same name that we imported, as if we had imported none."""
+    for name in os.listdir(code):
+        name = name.partition(".")[0]
+        if name not in STARTUP_MODULES:
+            sys.modules.pop(name, None)
+
+
+def _has(names):
+    return "It has: %s." % ", ".join(sorted(names)[:50]) if names else "It has none."
+
+
+def modules(code):
+    """Gives the names of the package's modules, as an entry would name them."""
+    found = []
+    for folder, folders, files in os.walk(code):
+        folders[:] = [f for f in folders if f.isidentifier() and f != "__pycache__"]
+        prefix = "" if folder == code else os.path.relpath(folder, code).replace(os.sep, ".") + "."
+        found += [prefix + f[:-3] for f in files if f.endswith(".py") and f != "__init__.py"]
+        if len(found) > 50:
+            break
+    return found
+
+
+def parameters(function):
+    """Gives the names of the parameters and the flags of what will be called, looking through decorators and partials."""
+    for _ in range(32):  # a decorator may by mistake wrap itself
+        inner = getattr(function, "__wrapped__", None) or getattr(function, "func", None)
+        if inner is None or not callable(inner):
+            break
+        function = inner
+    skip = 0
+    if not hasattr(function, "__code__"):
+        bound = getattr(function, "__func__", None)
+        function = bound or getattr(type(function), "__call__", None)
+        skip = 1
+    elif hasattr(function, "__self__"):
+        skip = 1
+    code = getattr(function, "__code__", None)
+    if code is None:
+        return [], 0
+    return list(code.co_varnames[skip:code.co_argcount + code.co_kwonlyargcount]), code.co_flags
+
+
+def takes_context(function):
+    names, flags = parameters(function)
+    return "context" in names or bool(flags & _VARKEYWORDS)
