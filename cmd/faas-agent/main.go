@@ -29,15 +29,15 @@ func main() {
 	debug.SetGCPercent(25)
 	runtime.GOMAXPROCS(min(2, runtime.GOMAXPROCS(0)))
 	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
-	defer stop()
-	if err := run(ctx, os.Stdin, os.Stdout, log); err != nil {
+	if err := run(os.Stdin, os.Stdout, log); err != nil {
 		log.Error("the worker has ended", "error", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, in io.Reader, out io.Writer, log *slog.Logger) error {
+func run(in io.Reader, out io.Writer, log *slog.Logger) error {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
+	defer stop()
 	c, err := agent.ReadConfig(in)
 	if err != nil {
 		return err

@@ -54,7 +54,7 @@ func (a *Agent) Run(ctx context.Context, abandoned <-chan struct{}, announce io.
 	if err := shield(); err != nil {
 		return err
 	}
-	control, err := listen(a.config.Listen)
+	control, err := listen(ctx, a.config.Listen)
 	if err != nil {
 		return err
 	}
@@ -75,7 +75,7 @@ func (a *Agent) Run(ctx context.Context, abandoned <-chan struct{}, announce io.
 // serve is Run from the moment when the server runs until everything has stopped.
 func (a *Agent) serve(ctx context.Context, server *http.Server, abandoned <-chan struct{}, ready func(version string) error) error {
 	socket := filepath.Join(a.config.RunDir, "runtime.sock")
-	runtimes, err := listen("unix:" + socket)
+	runtimes, err := listen(ctx, "unix:"+socket)
 	if err == nil {
 		err = os.Chmod(socket, 0o666) // the directory decides who gets here
 	}
@@ -136,10 +136,12 @@ func (a *Agent) launch(socket string) (stop func(), err error) {
 func (a *Agent) warmUp(ctx context.Context, abandoned <-chan struct{}) error {
 	late := time.NewTimer(a.config.Waits.Start)
 	defer late.Stop()
-	await := func(what <-chan struct{}) error {
+	await := func(what, never <-chan struct{}) error {
 		select {
 		case <-what:
 			return nil
+		case <-never:
+			return errors.New("the runtime's first slot ended at once")
 		case <-a.root.lost:
 			return a.root.why
 		case <-late.C:
@@ -150,14 +152,17 @@ func (a *Agent) warmUp(ctx context.Context, abandoned <-chan struct{}) error {
 			return errors.New("abandoned before the runtime was warm")
 		}
 	}
-	if err := await(a.root.greeted); err != nil {
+	if err := await(a.root.greeted, nil); err != nil {
 		return err
 	}
 	first, err := a.root.start(0)
 	if err != nil {
 		return err
 	}
-	if err := await(first.connected); err != nil {
+	if err := await(first.connected, first.ended); err != nil {
+		if words := first.log.take(); words != "" {
+			err = fmt.Errorf("%w: %s", err, strings.TrimSpace(words))
+		}
 		first.close()
 		return err
 	}
@@ -213,9 +218,9 @@ func (a *Agent) stop(server *http.Server, runtimes net.Listener, stopReaping fun
 }
 
 // listen opens "unix:/path" or "tcp:host:port".
-func listen(where string) (net.Listener, error) {
+func listen(ctx context.Context, where string) (net.Listener, error) {
 	network, address, _ := strings.Cut(where, ":")
-	l, err := net.Listen(network, address)
+	l, err := (&net.ListenConfig{}).Listen(ctx, network, address)
 	if err != nil {
 		return nil, fmt.Errorf("listen: %w", err)
 	}
@@ -225,8 +230,8 @@ func listen(where string) (net.Listener, error) {
 func address(l net.Listener) string { return l.Addr().Network() + ":" + l.Addr().String() }
 
 func describe(status syscall.WaitStatus) string {
-	if status.Signaled() {
-		return "signal " + status.Signal().String()
+	if status.Exited() {
+		return fmt.Sprintf("status %d", status.ExitStatus())
 	}
-	return fmt.Sprintf("status %d", status.ExitStatus())
+	return "signal " + status.Signal().String()
 }

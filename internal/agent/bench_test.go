@@ -42,6 +42,7 @@ func (w *wire) post(b testing.TB, path string, body []byte) []byte {
 	if err != nil {
 		b.Fatal(err)
 	}
+	defer answer.Body.Close()
 	content, err := io.ReadAll(answer.Body)
 	if err != nil || answer.StatusCode != http.StatusOK {
 		b.Fatalf("%d %s %v", answer.StatusCode, content, err)

@@ -2,6 +2,7 @@ package agent
 
 import (
 	"fmt"
+	"slices"
 	"unicode/utf8"
 )
 
@@ -40,7 +41,7 @@ func (c *clip) write(p []byte) {
 // take gives what was kept, with a mark where it was cut, and begins anew.
 func (c *clip) take() string {
 	cut := c.total - int64(len(c.head)+len(c.tail))
-	head, tail := c.head, append(c.tail[c.at:len(c.tail):len(c.tail)], c.tail[:c.at]...)
+	head, tail := c.head, slices.Concat(c.tail[c.at:], c.tail[:c.at])
 	mark := ""
 	if cut > 0 {
 		head, tail = wholeEnd(head), wholeStart(tail)
@@ -85,5 +86,8 @@ func wholeStart(b []byte) []byte {
 			return b[i:]
 		}
 	}
-	return b
+	if len(b) < utf8.UTFMax {
+		return nil
+	}
+	return b // it is no text
 }

@@ -39,7 +39,6 @@ type running struct {
 	config  agent.Config
 	command *exec.Cmd
 	stdin   io.WriteCloser
-	group   *cgroup.Group
 	client  http.Client
 	said    agent.Announcement
 	ended   chan struct{} // closed when it was waited for
@@ -104,7 +103,7 @@ func agentCommand(t testing.TB) *exec.Cmd {
 		return exec.Command(real)
 	}
 	command := exec.Command(os.Args[0])
-	command.Env = append(os.Environ(), beAgent+"=1")
+	command.Env = append(os.Environ(), beAgent+"=1", "GORACE=atexit_sleep_ms=20 halt_on_error=1")
 	return command
 }
 
@@ -303,4 +302,33 @@ func (r *running) status() faas.WorkerStatus {
 		r.t.Fatalf("status: %d %s", code, body)
 	}
 	return s
+}
+
+// awaitFile waits for a file that a function makes in its home.
+func (r *running) awaitFile(name string) {
+	r.t.Helper()
+	r.await("the file "+name, func() bool {
+		_, err := os.Stat(filepath.Join(r.config.HomeDir, name))
+		return err == nil
+	})
+}
+
+// await waits for a condition, as long as a loaded machine may need.
+func (r *running) await(what string, holds func() bool) {
+	r.t.Helper()
+	tick := time.NewTicker(2 * time.Millisecond)
+	defer tick.Stop()
+	for end := time.Now().Add(20 * time.Second); !holds(); <-tick.C {
+		if time.Now().After(end) {
+			r.t.Fatal("waited in vain for ", what)
+		}
+	}
+}
+
+// touch makes a file in the function's home.
+func (r *running) touch(name string) {
+	r.t.Helper()
+	if err := os.WriteFile(filepath.Join(r.config.HomeDir, name), nil, 0o644); err != nil {
+		r.t.Fatal(err)
+	}
 }

@@ -163,13 +163,6 @@ func (w *worker) refuse() {
 	w.draining = true
 }
 
-// quiet reports whether no call runs.
-func (w *worker) quiet() bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.busy == 0
-}
-
 // specialisation gives what the worker was made for; it must have been.
 func (w *worker) specialisation() faas.Specialisation {
 	w.mu.Lock()

@@ -69,10 +69,10 @@ func (t tree) add(name string) error {
 	clean, isDir := strings.CutSuffix(name, "/")
 	for i := strings.IndexByte(clean, '/'); i >= 0; i = next(clean, i) {
 		parent := clean[:i]
-		switch t.kind[parent] {
-		case file:
+		if t.kind[parent] == file {
 			return clash(name)
-		case 0:
+		}
+		if t.kind[parent] == 0 {
 			t.kind[parent] = impliedDir
 		}
 	}

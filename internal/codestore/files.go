@@ -90,17 +90,14 @@ func (f *Files) stage(ctx context.Context, digest string, r io.Reader) (string, 
 // move puts a staged file in its place. One that is there already is the same, and is replaced by it, which renews its age.
 func (f *Files) move(staged, path string) error {
 	dir := filepath.Dir(path)
-	if err := os.Mkdir(dir, 0o700); err == nil {
-		if err := syncDir(f.root); err != nil {
-			return err
-		}
-	} else if !errors.Is(err, fs.ErrExist) {
+	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
 	if err := os.Rename(staged, path); err != nil {
 		return err
 	}
-	return syncDir(dir)
+	// The root too, whoever made the folder: another Put may have made it just now and not have come to its own sync.
+	return errors.Join(syncDir(dir), syncDir(f.root))
 }
 
 // syncDir makes the names in a folder durable.

@@ -30,6 +30,9 @@ const (
 // busyTimeout is how long, in milliseconds, a connection waits for another process that writes: faas-manage, for one.
 const busyTimeout = 10_000
 
+// beginWriting takes the write lock at once: a transaction that began by reading could not get it later without starting anew.
+const beginWriting = "BEGIN IMMEDIATE"
+
 const sqlitePrefix = "sqlite:///"
 
 // dialectOf reads a URL as OpenStack's [database] connection has it.
@@ -54,6 +57,16 @@ func (d dialect) exists() error {
 	return err
 }
 
+// create makes an empty file that only its owner reads, for it holds every project's inputs, results and logs; the driver would let
+// everyone read it. The files beside it (-wal, -shm) take its mode.
+func (d dialect) create() error {
+	f, err := os.OpenFile(d.path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return fmt.Errorf("make the database: %w", err)
+	}
+	return f.Close()
+}
+
 // open gives connections to the file. WAL lets reads go on beside the writer; synchronous=FULL has each commit on the disk
 // before it returns.
 func (d dialect) open(m mode) (*sql.DB, error) {
@@ -75,6 +88,21 @@ func (d dialect) open(m mode) (*sql.DB, error) {
 func duplicate(err error) bool {
 	var e *sqlite.Error
 	return errors.As(err, &e) && (e.Code() == sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY || e.Code() == sqlite3.SQLITE_CONSTRAINT_UNIQUE)
+}
+
+// broken reports whether an error is of the database itself, such as a full disk, and not of one statement. It may have undone the
+// whole transaction.
+func broken(err error) bool {
+	var e *sqlite.Error
+	if !errors.As(err, &e) {
+		return false
+	}
+	switch e.Code() & 0xff { // without what the extended code adds
+	case sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_NOMEM, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED,
+		sqlite3.SQLITE_INTERRUPT, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB:
+		return true
+	}
+	return false
 }
 
 // unavailable wraps what a database says of itself; a faas.Error goes through as it is, nil too.

@@ -15,12 +15,12 @@ const OutputLost = "The process that ran this execution was lost; the function m
 
 // RenewLeases prolongs the leases that the owner holds on the executions and gives the ids of those that it holds no longer: they ended,
 // were settled or are gone.
-func (s *Store) RenewLeases(ctx context.Context, owner string, ids []string, until time.Time) (lost []string, err error) {
+func (s *Store) RenewLeases(ctx context.Context, owner string, ids []string, until time.Time) ([]string, error) {
 	if len(ids) == 0 {
 		return nil, nil
 	}
-	err = s.recorder.doWithStarts(ctx, func(t *tx) error {
-		lost = nil
+	var lost []string
+	err := s.recorder.doWithStarts(ctx, func(t *tx) error {
 		for _, id := range ids {
 			n, err := t.exec(`UPDATE executions SET lease_until = ? WHERE id = ? AND owner = ? AND status = 'running'`,
 				micros(until), id, owner)
@@ -33,7 +33,10 @@ func (s *Store) RenewLeases(ctx context.Context, owner string, ids []string, unt
 		}
 		return nil
 	})
-	return lost, err
+	if err != nil {
+		return nil, err
+	}
+	return lost, nil
 }
 
 // SettleExpired ends running executions whose lease ran out before now, limit at most, with the status error and OutputLost, and gives

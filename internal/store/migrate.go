@@ -25,6 +25,9 @@ func Migrate(ctx context.Context, url string) error {
 	if err := os.MkdirAll(filepath.Dir(d.path), 0o700); err != nil {
 		return fmt.Errorf("the database's folder: %w", err)
 	}
+	if err := d.create(); err != nil {
+		return err
+	}
 	return d.withSchema(func(p *goose.Provider) error {
 		_, err := p.Up(ctx)
 		return err

@@ -84,6 +84,8 @@ func list[T any](ctx context.Context, s *Store, t *table, scope faas.Scope, q fa
 func (t *table) inScope(st *statement, scope faas.Scope) {
 	switch {
 	case scope.All():
+	case scope.ProjectID() == "":
+		st.and("1 = 0") // nobody's scope sees nothing, public rows included
 	case t.public != "":
 		st.and("(project_id = ? OR "+t.public+")", scope.ProjectID())
 	default:
@@ -246,6 +248,12 @@ func (t *table) after(ctx context.Context, s *Store, st *statement, scope faas.S
 		alternatives = append(alternatives, "("+strings.Join(append(same, k.column+" "+sign+" ?"), " AND ")+")")
 		args = append(args, at[i])
 	}
+	// Said again without an OR, the first column's bound lets an index begin at the marker instead of at the first row.
+	bound := ">="
+	if keys[0].desc {
+		bound = "<="
+	}
+	st.and(columns[0]+" "+bound+" ?", at[0])
 	st.and("("+strings.Join(alternatives, " OR ")+")", args...)
 	return nil
 }

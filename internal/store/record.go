@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"log/slog"
 	"sync"
 	"time"
@@ -46,7 +47,7 @@ const maxBatch = 512
 // maxWaiting is how many operations may wait before callers are held up.
 const maxWaiting = 4096
 
-func startRecorder(ctx context.Context, _ dialect, db *sql.DB, o Options) (*recorder, error) {
+func startRecorder(ctx context.Context, db *sql.DB, o Options) (*recorder, error) {
 	conn, err := db.Conn(ctx)
 	if err != nil {
 		return nil, unavailable(err)
@@ -87,8 +88,8 @@ func (r *recorder) await(ctx context.Context, op *operation) error {
 	select {
 	case <-op.answer:
 		return unavailable(op.err)
-	case <-ctx.Done():
-		return ctx.Err() // it may be committed all the same
+	case <-ctx.Done(): // it may be committed all the same, so what it gives is still being written: callers return without it
+		return unavailable(ctx.Err())
 	}
 }
 
@@ -98,11 +99,14 @@ func (r *recorder) hand(ctx context.Context, op *operation) error {
 	if r.closed {
 		return faas.Errorf(faas.Unavailable, "The database is closed.")
 	}
+	if err := ctx.Err(); err != nil { // the select below may choose either: nothing is begun for a caller who has left
+		return unavailable(err)
+	}
 	select {
 	case r.in <- op:
 		return nil
 	case <-ctx.Done():
-		return ctx.Err()
+		return unavailable(ctx.Err())
 	}
 }
 
@@ -169,9 +173,12 @@ func (r *recorder) commit(batch []*operation, last bool) {
 		if err != nil {
 			op.err = err
 		}
-		if op.answer != nil {
+		switch {
+		case op.answer != nil:
 			close(op.answer)
-		} else if op.err != nil {
+		case op.err == nil:
+		case err != nil && !last && r.held.again(op, time.Now()):
+		default:
 			r.log.Error("the start of an execution could not be recorded", "execution_id", op.write.start.ID, "error", op.err)
 		}
 	}
@@ -181,22 +188,31 @@ func (r *recorder) commit(batch []*operation, last bool) {
 // kept with it and leaves the others alone.
 func (r *recorder) transact(work []*operation) error {
 	clear(r.tx.calls)
-	if _, err := r.tx.exec("BEGIN IMMEDIATE"); err != nil {
+	if _, err := r.tx.exec(beginWriting); err != nil {
 		return err
 	}
-	for _, op := range work {
-		op.err = r.run1(op)
+	err := r.runAll(work)
+	if err == nil {
+		err = r.tx.countCalls()
 	}
-	err := r.tx.countCalls()
 	if err == nil {
 		_, err = r.tx.exec("COMMIT")
 	}
 	if err != nil {
-		if _, undo := r.tx.exec("ROLLBACK"); undo != nil {
-			r.log.Error("a failed transaction could not be rolled back", "error", undo)
-		}
+		_, _ = r.tx.exec("ROLLBACK") // fails when the database has done so itself; were it neither, the next BEGIN would tell
 	}
 	return err
+}
+
+// runAll stops at the first error that is the database's own: the transaction may be gone with it, and what came after would be
+// committed by itself.
+func (r *recorder) runAll(work []*operation) error {
+	for _, op := range work {
+		if op.err = r.run1(op); broken(op.err) {
+			return op.err
+		}
+	}
+	return nil
 }
 
 // run1 runs one operation. A single statement that fails undoes itself; what may be several is undone to a savepoint.
@@ -213,7 +229,7 @@ func (r *recorder) run1(op *operation) error {
 	err := op.do(r.tx)
 	if err != nil {
 		if _, undo := r.tx.exec("ROLLBACK TO operation"); undo != nil {
-			return undo
+			return errors.Join(err, undo)
 		}
 	}
 	if _, release := r.tx.exec("RELEASE operation"); release != nil {

@@ -46,8 +46,7 @@ func (s *starts) take(batch []*operation, now time.Time, last bool) []*operation
 	for _, op := range batch {
 		switch {
 		case op.write != nil && op.write.start != nil:
-			s.byID[op.write.start.ID] = op
-			s.order = append(s.order, heldStart{op.write.start.ID, now})
+			s.hold(op, now)
 		case op.write != nil:
 			work = append(work, s.join(op))
 		case op.starts:
@@ -57,6 +56,23 @@ func (s *starts) take(batch []*operation, now time.Time, last bool) []*operation
 		}
 	}
 	return s.release(work, now, last)
+}
+
+func (s *starts) hold(op *operation, since time.Time) {
+	s.byID[op.write.start.ID] = op
+	s.order = append(s.order, heldStart{op.write.start.ID, since})
+}
+
+// againAfter is the pause before the database is tried again for the sake of starts alone.
+const againAfter = time.Second
+
+// again holds a start that the database could not take, so that the call's ending finds it; false when there are too many.
+func (s *starts) again(op *operation, now time.Time) bool {
+	if len(s.byID) >= maxWaiting {
+		return false
+	}
+	s.hold(op, now.Add(againAfter))
+	return true
 }
 
 // join makes the held start of an ending part of it: the row as it ended.

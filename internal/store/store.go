@@ -82,7 +82,7 @@ func (s *Store) connect(ctx context.Context, o Options) (err error) {
 		return err
 	}
 	s.writer.SetMaxOpenConns(1)
-	s.recorder, err = startRecorder(ctx, s.dialect, s.writer, o)
+	s.recorder, err = startRecorder(ctx, s.writer, o)
 	return err
 }
 

@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"database/sql"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
@@ -84,6 +85,41 @@ func TestOpenRefuses(t *testing.T) {
 	has, needs, err := store.SchemaVersion(t.Context(), old)
 	if err != nil || has != 0 || needs < 1 {
 		t.Errorf("version %d of %d, %v", has, needs, err)
+	}
+}
+
+func TestOnlyItsOwnerReadsTheDatabase(t *testing.T) {
+	url := newURL(t)
+	s := open(t, url, nil)
+	if err := s.Enqueue(t.Context(), faas.Execution{ID: faas.NewID()}); err != nil { // has the files beside it made, too
+		t.Fatal(err)
+	}
+	files, err := filepath.Glob(filepath.Join(filepath.Dir(strings.TrimPrefix(url, "sqlite:///")), "*"))
+	if err != nil || len(files) < 2 {
+		t.Fatalf("files: %v, %v", files, err)
+	}
+	for _, file := range files {
+		if info, err := os.Stat(file); err != nil || info.Mode().Perm() != 0o600 {
+			t.Errorf("%s: %v, %v", file, info.Mode(), err)
+		}
+	}
+}
+
+// BenchmarkFunction is the read that every call begins with, by a caller who may cancel.
+func BenchmarkFunction(b *testing.B) {
+	s := open(b, newURL(b), nil)
+	r, err := s.CreateRuntime(b.Context(), faas.Runtime{ProjectID: "p", Status: faas.RuntimeAvailable})
+	if err != nil {
+		b.Fatal(err)
+	}
+	f, err := s.CreateFunction(b.Context(), faas.Function{ProjectID: "p", RuntimeID: r.ID, Entry: "main.main"})
+	if err != nil {
+		b.Fatal(err)
+	}
+	for b.Loop() {
+		if _, err := s.Function(b.Context(), faas.OneProject("p"), f.ID); err != nil {
+			b.Fatal(err)
+		}
 	}
 }
 

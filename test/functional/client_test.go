@@ -150,7 +150,8 @@ func (o openstack) executions(function string) {
 
 // runtimes makes one that comes up, one that cannot, and removes both.
 func (o openstack) runtimes() {
-	if pool := o.must("runtime", "pool", "show", "python3"); !strings.Contains(pool, "available") {
+	python := o.runtimeID("python3")
+	if pool := o.must("runtime", "pool", "show", python); !strings.Contains(pool, "available") {
 		o.t.Errorf("runtime pool show prints %s", pool)
 	}
 	good := o.show("runtime", "create", "--name", "mine", "--description", "ours", "python3")
@@ -168,8 +169,20 @@ func (o openstack) runtimes() {
 		o.t.Errorf("runtime show shows %v", bad)
 	}
 	o.must("runtime", "delete", good["id"].(string), bad["id"].(string))
-	o.refused("in use", "runtime", "delete", "python3")
+	o.refused("in use", "runtime", "delete", python)
 	if list := o.must("runtime", "list", "-f", "value", "-c", "Name"); len(strings.Fields(list)) != 2 {
 		o.t.Errorf("runtime list prints %q", list)
 	}
+}
+
+// runtimeID finds a runtime in the list: the client's commands for runtimes take ids only.
+func (o openstack) runtimeID(name string) string {
+	o.t.Helper()
+	for line := range strings.Lines(o.must("runtime", "list", "-f", "value", "-c", "Id", "-c", "Name")) {
+		if f := strings.Fields(line); len(f) == 2 && f[1] == name {
+			return f[0]
+		}
+	}
+	o.t.Fatalf("runtime list has no %s", name)
+	return ""
 }

@@ -62,6 +62,9 @@ func (l *languages) find(ctx context.Context, image string) (*language, error) {
 		choice.candidates = []string{given}
 	}
 	interpreter, err := choice.find(ctx, l.as)
+	if ctx.Err() != nil {
+		return nil, faas.Errorf(faas.Unavailable, "No interpreter was found in time.").WithCause(ctx.Err())
+	}
 	if err != nil {
 		return nil, faas.Errorf(faas.Unavailable, "This host has no interpreter of version %d.%d or later for the runtime %s: %v.",
 			described.MinMajor, described.MinMinor, described.Name, err)

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os/exec"
 	"syscall"
 
@@ -42,15 +43,14 @@ func (o *Orchestrator) launch(w *worker) (*process, error) {
 	if err := o.record(w, p); err != nil {
 		return p, fmt.Errorf("record the worker: %w", err)
 	}
-	if err := json.NewEncoder(p.stdin).Encode(o.agentConfig(w)); err != nil {
-		return p, fmt.Errorf("configure its agent: %w%s", err, p.said())
-	}
+	_ = json.NewEncoder(p.stdin).Encode(o.agentConfig(w)) // an agent that does not listen is ending, and says why
 	return p, nil
 }
 
 // startAgent starts the binary with nothing of this process: no environment, no terminal's signals, no open files.
 func startAgent(path string) (*process, error) {
-	p := &process{cmd: exec.Command(path), announced: newAnnouncement(), exited: make(chan struct{})}
+	cmd := exec.Command(path) //nolint:noctx // live ends it, and not by a signal first
+	p := &process{cmd: cmd, announced: newAnnouncement(), exited: make(chan struct{})}
 	p.cmd.Env = []string{}
 	p.cmd.Dir = "/"
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
@@ -73,6 +73,9 @@ func startAgent(path string) (*process, error) {
 func (o *Orchestrator) record(w *worker, p *process) error {
 	pid := p.cmd.Process.Pid
 	started, err := startTime(pid)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil // it has ended already, and was waited for
+	}
 	if err != nil {
 		return err
 	}

@@ -32,7 +32,7 @@ func newLimits(name string, cfg Config) *limits {
 // group makes a worker's group under the pool's ceiling; nil where the host grants none.
 func (l *limits) group(workerID string) (*cgroup.Group, error) {
 	if l.host.Version == 0 {
-		return nil, nil //nolint:nilnil // no group is an answer here
+		return nil, nil // no group is an answer here
 	}
 	group, err := l.host.Create(l.name + "/" + workerID)
 	if err != nil {

@@ -2,6 +2,7 @@ package local
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/openstack-faas/faas/internal/faas"
@@ -212,7 +213,7 @@ func (p *pool) surplus(reason string) []*worker {
 			ready = append(ready, w)
 		}
 	}
-	kept := append(ready, starting...)
+	kept := slices.Concat(ready, starting)
 	for _, w := range kept[min(p.size, len(kept)):] {
 		w.retiring = reason
 		out = append(out, w)

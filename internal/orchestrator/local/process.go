@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os/exec"
+	"strings"
 	"sync"
 	"time"
 
@@ -62,6 +63,14 @@ func (p *process) said() string {
 		return "; it said: " + words
 	}
 	return ""
+}
+
+// words gives the end of what the agent and the runtime wrote to standard error.
+func (p *process) words() string {
+	if p == nil {
+		return ""
+	}
+	return p.stderr.text()
 }
 
 // maxAnnouncement bounds the line that an agent says when it is warm, in bytes.
@@ -127,9 +136,13 @@ func (t *tail) Write(text []byte) (int, error) {
 	return len(text), nil
 }
 
-func (t *tail) lastLine() string {
+func (t *tail) text() string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	text := bytes.TrimSpace(t.kept)
-	return string(text[bytes.LastIndexByte(text, '\n')+1:])
+	return string(bytes.TrimSpace(t.kept))
+}
+
+func (t *tail) lastLine() string {
+	text := t.text()
+	return text[strings.LastIndexByte(text, '\n')+1:]
 }

@@ -86,7 +86,7 @@ func (o *Orchestrator) live(w *worker) {
 			err = process.failure()
 		}
 	}
-	o.forget(w, err)
+	o.forget(w, process, err)
 	process.stop(w.group)
 	o.clear(w)
 	close(w.gone)
@@ -143,7 +143,7 @@ func (o *Orchestrator) announceReady(w *worker) {
 }
 
 // forget takes the worker out of what others see and tells why it ended: err, when it did so by itself.
-func (o *Orchestrator) forget(w *worker, err error) {
+func (o *Orchestrator) forget(w *worker, process *process, err error) {
 	asked := false
 	select {
 	case <-w.ending:
@@ -152,7 +152,7 @@ func (o *Orchestrator) forget(w *worker, err error) {
 	}
 	reason := w.endReason(asked, err)
 	if !asked {
-		o.log.Warn("a worker ended by itself", "worker_id", w.ID, "runtime_id", w.RuntimeID, "reason", reason)
+		o.log.Warn("a worker ended by itself", "worker_id", w.ID, "runtime_id", w.RuntimeID, "reason", reason, "stderr", process.words())
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()

@@ -48,15 +48,15 @@ func (h *harness) setPool(image string, size int) {
 	}
 }
 
-// await waits, from one event to the next, until the workers are as wanted, and gives them.
-func (h *harness) await(what string, wanted func([]faas.Worker) bool) []faas.Worker {
+// await waits, from one event to the next, until the workers are as wanted.
+func (h *harness) await(what string, wanted func([]faas.Worker) bool) {
 	h.Helper()
 	deadline := time.NewTimer(patience)
 	defer deadline.Stop()
 	for {
 		workers := h.Orchestrator.Workers()
 		if wanted(workers) {
-			return workers
+			return
 		}
 		select {
 		case _, open := <-h.events:

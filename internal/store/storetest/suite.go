@@ -146,6 +146,9 @@ func functions(t *testing.T, f *fixture) {
 	if err != nil || got != made || got.Revision != 1 {
 		t.Errorf("got %+v, %v; want %+v", got, err, made)
 	}
+	if in, err := f.PackagesReferenced(ctx); err != nil || len(in) != 1 || !in["sf"] {
+		t.Errorf("packages in use: %v, %v", in, err)
+	}
 	used, err := f.PackageReferenced(ctx, "sf")
 	if err != nil || !used {
 		t.Errorf("its package is in use: %v, %v", used, err)
@@ -224,6 +227,7 @@ func scopes(t *testing.T, f *fixture) {
 	if public, _ := f.Runtimes(ctx, theirs, faas.Query{}); len(public) != 0 {
 		t.Errorf("a private runtime is listed: %v", public)
 	}
+	nobody(t, f)
 	shared := f.runtime(t, "ours", true)
 	if _, err := f.Runtime(ctx, theirs, shared.ID); err != nil {
 		t.Errorf("a public runtime: %v", err)
@@ -233,6 +237,17 @@ func scopes(t *testing.T, f *fixture) {
 	if err != nil || len(everyone) != 1 || everyone[0].ID != fn.ID {
 		t.Errorf("all projects: %v, %v", everyone, err)
 	}
+}
+
+// nobody is the zero scope, which sees nothing: not even what is public, or what belongs to no project.
+func nobody(t *testing.T, f *fixture) {
+	r := f.runtime(t, "", true)
+	_, err := f.Runtime(t.Context(), faas.Scope{}, r.ID)
+	is(t, err, faas.NotFound)
+	if listed, err := f.Runtimes(t.Context(), faas.Scope{}, faas.Query{}); err != nil || len(listed) != 0 {
+		t.Errorf("nobody's scope lists %v, %v", listed, err)
+	}
+	must(t, f.DeleteRuntime(t.Context(), all, r.ID))
 }
 
 func second[T any](_ T, err error) error { return err }
@@ -529,7 +544,12 @@ func closed(t *testing.T, f *fixture) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if err := again.Enqueue(ctx, execution("ours", "f")); err != nil && !errors.Is(err, context.Canceled) {
-		t.Error(err)
+	left := execution("ours", "f")
+	err := again.Enqueue(ctx, left)
+	is(t, err, faas.Unavailable)
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("a caller who has left: %v", err)
 	}
+	_, err = again.Execution(t.Context(), ours, left.ID)
+	is(t, err, faas.NotFound)
 }

@@ -1,4 +1,5 @@
 """A slot: a process that loads the function once and answers one call after another."""
+import io
 import os
 import sys
 
@@ -27,8 +28,14 @@ def redirect(output):
         os.dup2(source, target)
     os.close(null)
     os.close(pipe)
-    for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(errors="backslashreplace", write_through=True)
+    sys.stdout = sys.__stdout__ = stream(1)
+    sys.stderr = sys.__stderr__ = stream(2)
+
+
+def stream(descriptor):
+    """Gives a text stream that writes at once, in order with what child processes write, and never fails on a character."""
+    raw = io.FileIO(descriptor, "w", closefd=False)
+    return io.TextIOWrapper(raw, encoding="utf-8", errors="backslashreplace", write_through=True)
 
 
 def offer_to_kernel():

@@ -1,0 +1,204 @@
+package engine
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/openstack-faas/faas/internal/faas"
+	"github.com/openstack-faas/faas/internal/store"
+)
+
+const echo = "def main(**kwargs):\n    kwargs.pop('context', None)\n    print('ran')\n    return kwargs\n"
+
+func TestRunsAnAsynchronousExecution(t *testing.T) {
+	r := newRig(t, nil)
+	r.run()
+	f := r.function(echo)
+	x := r.ended(r.enqueue(f, `{"n": 1}`))
+	if x.Status != faas.ExecutionSuccess || !strings.Contains(x.Result, `{"n":1}`) || x.Attempts != 1 || x.Owner != "engine-1" {
+		t.Errorf("got %+v", x)
+	}
+	if log, err := r.store.ExecutionLog(t.Context(), faas.AnyProject(), x.ID); err != nil || log != "ran\n" {
+		t.Errorf("log %q, %v", log, err)
+	}
+	r.await("the pool is full again", func() bool {
+		pool, err := r.engine.servePool(t.Context(), []byte(`{"runtime_id":"`+r.runtime+`"}`))
+		return err == nil && pool == faas.Pool{Total: 1, Available: 1}
+	})
+}
+
+// TestRunsWhatWasQueuedBefore is an engine that starts where another died: its rows are there, their messages are not.
+func TestRunsWhatWasQueuedBefore(t *testing.T) {
+	r := newRig(t, nil)
+	f := r.function(echo)
+	var ids []string
+	for n := range 20 {
+		ids = append(ids, r.record(f, fmt.Sprintf(`{"n": %d}`, n)))
+	}
+	r.run()
+	for _, id := range ids {
+		if x := r.ended(id); x.Status != faas.ExecutionSuccess || x.Attempts != 1 {
+			t.Errorf("got %+v", x)
+		}
+	}
+}
+
+func TestSettlesWhatADeadEngineRan(t *testing.T) {
+	r := newRig(t, nil)
+	id := r.record(r.function(echo), "")
+	if _, won, err := r.store.Claim(t.Context(), id, "a dead engine", time.Now().Add(200*time.Millisecond)); err != nil || !won {
+		t.Fatal(won, err)
+	}
+	r.run()
+	x := r.ended(id)
+	if x.Status != faas.ExecutionError || !strings.Contains(x.Result, "may have run") || x.Attempts != 1 {
+		t.Errorf("got %+v", x)
+	}
+}
+
+// TestKeepsItsLease is an execution that takes longer than its lease.
+func TestKeepsItsLease(t *testing.T) {
+	r := newRig(t, func(l *Limits) { l.Lease = 600 * time.Millisecond })
+	r.run()
+	x := r.ended(r.enqueue(r.function("import time\ndef main(**kwargs):\n    time.sleep(2)\n"), ""))
+	if x.Status != faas.ExecutionSuccess {
+		t.Errorf("got %+v", x)
+	}
+}
+
+func TestGrowsByConcurrency(t *testing.T) {
+	r := newRig(t, nil)
+	r.run()
+	f := r.function("import time\ndef main(**kwargs):\n    time.sleep(1)\n")
+	var ids []string
+	for range 6 {
+		ids = append(ids, r.enqueue(f, ""))
+	}
+	r.await("six calls have two workers", func() bool { return len(r.own(f)) == 2 })
+	for _, id := range ids {
+		if x := r.ended(id); x.Status != faas.ExecutionSuccess {
+			t.Errorf("got %+v", x)
+		}
+	}
+	if n := len(r.own(f)); n != 2 {
+		t.Errorf("%d workers for six calls, want two", n)
+	}
+}
+
+// TestBoundsHold has more calls than the function may have slots; each gets its turn.
+func TestBoundsHold(t *testing.T) {
+	r := newRig(t, func(l *Limits) { l.PerFunction = 1 })
+	r.run()
+	f := r.function("import time\ndef main(**kwargs):\n    time.sleep(0.05)\n")
+	var ids []string
+	for range 15 {
+		ids = append(ids, r.enqueue(f, ""))
+	}
+	for _, id := range ids {
+		if x := r.ended(id); x.Status != faas.ExecutionSuccess || len(r.own(f)) > 1 {
+			t.Errorf("got %+v on %d workers", x, len(r.own(f)))
+		}
+	}
+}
+
+func TestIdleWorkersEnd(t *testing.T) {
+	r := newRig(t, func(l *Limits) { l.Idle = 300 * time.Millisecond })
+	r.run()
+	f := r.function(echo)
+	r.ended(r.enqueue(f, ""))
+	r.await("the worker has ended", func() bool { return len(r.own(f)) == 0 })
+	if x := r.ended(r.enqueue(f, "")); x.Status != faas.ExecutionSuccess {
+		t.Errorf("after that: %+v", x)
+	}
+}
+
+// TestNewRevisionReplacesWorkers changes a function while its old code runs: that ends in peace, what comes after is new.
+func TestNewRevisionReplacesWorkers(t *testing.T) {
+	r := newRig(t, nil)
+	r.run()
+	old := r.function("import time\ndef main(**kwargs):\n    time.sleep(1)\n    return 'old'\n")
+	slow := r.enqueue(old, "")
+	r.await("it runs", func() bool { return len(r.own(old)) == 1 })
+	fresh := r.function("def main(**kwargs):\n    return 'new'\n")
+	changed, err := r.store.UpdateFunction(t.Context(), faas.AnyProject(), old.ID, store.FunctionChange{Code: &fresh.Code})
+	r.must(err)
+	r.must(r.broker.Broadcast(t.Context(), faas.TopicFunction, fmt.Appendf(nil, `{"function_id":%q,"revision":%d}`, changed.ID, changed.Revision)))
+	if x := r.ended(r.enqueue(changed, "")); !strings.Contains(x.Result, `"new"`) {
+		t.Errorf("got %+v", x)
+	}
+	if x := r.ended(slow); !strings.Contains(x.Result, `"old"`) {
+		t.Errorf("got %+v", x)
+	}
+	r.await("the old worker has ended", func() bool {
+		own := r.own(changed)
+		return len(own) == 1 && own[0].Key.Revision == changed.Revision
+	})
+}
+
+// TestLostWorker ends a worker in the middle of a call: the call has an end, and the next has a worker.
+func TestLostWorker(t *testing.T) {
+	r := newRig(t, nil)
+	r.run()
+	f := r.function("import time\ndef main(n=9, **kwargs):\n    time.sleep(n)\n")
+	id := r.enqueue(f, "")
+	r.await("it runs", func() bool {
+		x, err := r.store.Execution(t.Context(), faas.AnyProject(), id)
+		return err == nil && x.Status == faas.ExecutionRunning
+	})
+	r.must(r.workers.Remove(t.Context(), r.own(f)[0].ID))
+	// Its agent may have found time to tell that the runtime ended, or not; either way the record says what is known.
+	x := r.ended(id)
+	told := x.Status == faas.ExecutionFailed && strings.Contains(x.Result, "ended during the call")
+	untold := x.Status == faas.ExecutionError && strings.Contains(x.Result, "may have run")
+	if !told && !untold || x.Attempts != 1 {
+		t.Errorf("got %+v", x)
+	}
+	if x := r.ended(r.enqueue(f, `{"n": 0}`)); x.Status != faas.ExecutionSuccess {
+		t.Errorf("after that: %+v", x)
+	}
+}
+
+func TestWhatCannotRunSaysWhy(t *testing.T) {
+	r := newRig(t, nil)
+	r.run()
+	deleted := r.function(echo)
+	_, err := r.store.DeleteFunction(t.Context(), faas.AnyProject(), deleted.ID)
+	r.must(err)
+	missing := r.function(echo + "# another package\n")
+	r.must(r.code.Delete(t.Context(), missing.Code.SHA256))
+	for f, words := range map[*faas.Function]string{&deleted: "does not exist any more", &missing: "missing from the code store"} {
+		if x := r.ended(r.enqueue(*f, "")); x.Status != faas.ExecutionError || !strings.Contains(x.Result, words) {
+			t.Errorf("got %+v; it should say %q", x, words)
+		}
+	}
+}
+
+func TestRuntimeThatCannotBe(t *testing.T) {
+	r := newRig(t, nil)
+	bad, err := r.store.CreateRuntime(t.Context(), faas.Runtime{ProjectID: project, Image: "cobol"})
+	r.must(err)
+	r.run()
+	r.await("the runtime is in error", func() bool {
+		rt, err := r.store.Runtime(t.Context(), faas.AnyProject(), bad.ID)
+		return err == nil && rt.Status == faas.RuntimeError && strings.Contains(rt.StatusReason, "python3")
+	})
+	r.must(r.store.DeleteRuntime(t.Context(), faas.AnyProject(), bad.ID))
+	r.must(r.broker.Enqueue(t.Context(), faas.QueueRuntimes, []byte(`{"runtime_id":"`+bad.ID+`"}`)))
+}
+
+func TestCollectsPackages(t *testing.T) {
+	r := newRig(t, func(l *Limits) { l.PackageGrace = -time.Minute })
+	kept := r.function(echo)
+	dropped := r.function(echo + "# another package\n")
+	_, err := r.store.DeleteFunction(t.Context(), faas.AnyProject(), dropped.ID)
+	r.must(err)
+	r.engine.collectPackages(t.Context())
+	if _, _, err := r.code.Open(t.Context(), dropped.Code.SHA256); faas.KindOf(err) != faas.NotFound {
+		t.Errorf("what no function refers to is still there: %v", err)
+	}
+	body, _, err := r.code.Open(t.Context(), kept.Code.SHA256)
+	r.must(err)
+	r.must(body.Close())
+}

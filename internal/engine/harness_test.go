@@ -1,0 +1,195 @@
+package engine
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/openstack-faas/faas/internal/apiclient"
+	"github.com/openstack-faas/faas/internal/broker"
+	"github.com/openstack-faas/faas/internal/codestore"
+	"github.com/openstack-faas/faas/internal/faas"
+	"github.com/openstack-faas/faas/internal/orchestrator/local"
+	"github.com/openstack-faas/faas/internal/store"
+)
+
+// agentBinary is where TestMain has built the agent.
+var agentBinary string
+
+func TestMain(m *testing.M) {
+	dir, err := os.MkdirTemp("", "faas-engine-test-")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	agentBinary = filepath.Join(dir, "faas-agent")
+	build := exec.Command("go", "build", "-o", agentBinary, "github.com/openstack-faas/faas/cmd/faas-agent")
+	build.Stderr = os.Stderr
+	if err := build.Run(); err != nil {
+		fmt.Fprintln(os.Stderr, "the agent cannot be built:", err)
+		os.Exit(1)
+	}
+	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
+		_ = os.RemoveAll(dir)
+		os.Exit(code)
+	}))
+}
+
+const project = "p"
+
+// rig is an engine on real parts: SQLite, files, local workers, the broker within the process.
+type rig struct {
+	*testing.T
+	dir     string
+	store   *store.Store
+	code    *codestore.Files
+	broker  *broker.InProcess
+	workers *local.Orchestrator
+	engine  *Engine
+	runtime string
+	stop    func()
+}
+
+// newRig makes a rig whose engine does not run yet, with a Python runtime.
+func newRig(t *testing.T, limits func(*Limits)) *rig {
+	t.Helper()
+	log := slog.New(slog.DiscardHandler)
+	r := &rig{T: t, dir: t.TempDir(), broker: broker.NewInProcess()}
+	url := "sqlite:///" + filepath.Join(r.dir, "faas.sqlite")
+	var err error
+	r.must(store.Migrate(t.Context(), url))
+	r.store, err = store.Open(t.Context(), url, store.Options{Log: log})
+	r.must(err)
+	r.code, err = codestore.NewFiles(filepath.Join(r.dir, "packages"))
+	r.must(err)
+	r.workers, err = local.New(t.Context(), local.Config{Dir: filepath.Join(r.dir, "workers"), Agent: agentBinary, Log: log})
+	r.must(err)
+	l := Limits{
+		PoolSize: 1, PerFunction: 4, Workers: 10, Idle: time.Hour, Lease: 10 * time.Second, Reap: 100 * time.Millisecond,
+		AsyncParallel: 16, Wait: 20 * time.Second, PackageGrace: time.Hour, PackageCache: 1 << 20,
+	}
+	if limits != nil {
+		limits(&l)
+	}
+	r.engine = New(Config{Name: "engine-1", Store: r.store, Broker: r.broker, Code: r.code, Orchestrator: r.workers, Limits: l, Log: log})
+	rt, err := r.store.CreateRuntime(t.Context(), faas.Runtime{ProjectID: project, Name: "python3", Image: "python3"})
+	r.must(err)
+	r.runtime = rt.ID
+	r.stop = func() {}
+	t.Cleanup(func() {
+		r.stop()
+		for _, err := range []error{r.workers.Close(), r.broker.Close(), r.store.Close()} {
+			if err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	return r
+}
+
+func (r *rig) must(err error) {
+	r.Helper()
+	if err != nil {
+		r.Fatal(err)
+	}
+}
+
+// run starts the engine and waits for its pool.
+func (r *rig) run() {
+	r.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- r.engine.Run(ctx) }()
+	r.stop = func() {
+		cancel()
+		if err := <-ended; err != nil {
+			r.Error(err)
+		}
+		r.stop = func() {}
+	}
+	r.await("the runtime is available", func() bool {
+		rt, err := r.store.Runtime(r.Context(), faas.AnyProject(), r.runtime)
+		r.must(err)
+		return rt.Status == faas.RuntimeAvailable
+	})
+}
+
+// await waits until the condition holds.
+func (r *rig) await(what string, holds func() bool) {
+	r.Helper()
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	late := time.After(30 * time.Second)
+	for !holds() {
+		select {
+		case <-tick.C:
+		case <-late:
+			r.Fatalf("it does not come about that %s", what)
+		}
+	}
+}
+
+// function records a Python function of one module.
+func (r *rig) function(code string) faas.Function {
+	r.Helper()
+	zip, err := apiclient.Zip(map[string]string{"main.py": code})
+	r.must(err)
+	sum := sha256.Sum256(zip)
+	digest := hex.EncodeToString(sum[:])
+	r.must(r.code.Put(r.Context(), digest, bytes.NewReader(zip)))
+	r.must(r.store.SetRuntimeStatus(r.Context(), r.runtime, faas.RuntimeAvailable, "")) // it may be made before the engine runs
+	f, err := r.store.CreateFunction(r.Context(), faas.Function{
+		ProjectID: project, Name: "f", RuntimeID: r.runtime, Entry: faas.DefaultEntry, CPU: 1000, MemorySize: faas.DefaultMemorySize, Timeout: 20 * time.Second,
+		Code: faas.Code{Source: faas.SourcePackage, SHA256: digest, Size: int64(len(zip))},
+	})
+	r.must(err)
+	return f
+}
+
+// enqueue records an asynchronous execution, and publishes it.
+func (r *rig) enqueue(f faas.Function, input string) string {
+	r.Helper()
+	id := r.record(f, input)
+	r.must(r.broker.Enqueue(r.Context(), faas.QueueExecutions, []byte(id)))
+	return id
+}
+
+// record records one whose message is lost.
+func (r *rig) record(f faas.Function, input string) string {
+	r.Helper()
+	x := faas.Execution{ID: faas.NewID(), ProjectID: project, FunctionID: f.ID, Input: input}
+	r.must(r.store.Enqueue(r.Context(), x))
+	return x.ID
+}
+
+// ended waits for the end of an execution.
+func (r *rig) ended(id string) (x faas.Execution) {
+	r.Helper()
+	r.await("an execution ends", func() bool {
+		var err error
+		x, err = r.store.Execution(r.Context(), faas.AnyProject(), id)
+		r.must(err)
+		return x.Status.Ended()
+	})
+	return x
+}
+
+// own gives the workers of a function.
+func (r *rig) own(f faas.Function) (own []faas.Worker) {
+	for _, w := range r.workers.Workers() {
+		if w.Key.FunctionID == f.ID {
+			own = append(own, w)
+		}
+	}
+	return own
+}

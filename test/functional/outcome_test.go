@@ -1,0 +1,141 @@
+package functional
+
+import (
+	"context"
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/openstack-faas/faas/internal/apiclient"
+)
+
+// outcome is a function, how it is called, and what its caller must be told.
+type outcome struct {
+	name, code string
+	entry      string // "": main.main
+	input      any
+	status     string
+	output     string // a part of the output as JSON
+	log        string // a part of the log
+}
+
+var pythonOutcomes = []outcome{
+	{name: "an object", code: "def main(a, b=2):\n    return {'sum': a + b}", input: map[string]int{"a": 1}, status: "success", output: `{"sum":3}`},
+	{name: "a plain word", code: "def main(word):\n    return word * 2", input: "ab", status: "success", output: `"abab"`},
+	{name: "nothing", code: "def main():\n    pass", status: "success", output: "null"},
+	{name: "async def", code: "import asyncio\nasync def main():\n    await asyncio.sleep(0)\n    return [1, None, 'ü']", status: "success", output: `[1,null,"\u00fc"]`},
+	{name: "an exception", code: "def main():\n    raise ValueError('too bad')", status: "failed", output: `"too bad"`, log: "main.py\", line 2, in main"},
+	{name: "no JSON", code: "def main():\n    return {1, 2}", status: "failed", output: "JSON"},
+	{name: "NaN", code: "def main():\n    return float('nan')", status: "failed", output: "JSON"},
+	{name: "a syntax error", code: "def main(:\n", status: "failed", output: "syntax", log: "main.py"},
+	{name: "no such function", code: "def other():\n    pass", status: "failed", output: "other"},
+	{name: "no such module", code: "def main():\n    pass", entry: "absent.main", status: "failed", output: "main"},
+	{name: "an exit", code: "import os\ndef main():\n    os._exit(3)", status: "failed", output: "3"},
+	{name: "too long", code: "import time\ndef main():\n    print('begun')\n    time.sleep(60)", status: "failed", output: "Function execution timeout.", log: "begun"},
+	{name: "too much memory", code: "def main():\n    b = bytearray(400 << 20)\n    return len(b)", status: "failed", output: "too much resource consumption"},
+	{name: "order of the log", code: "import subprocess, sys\ndef main():\n    print('one')\n    subprocess.run(['/bin/sh', '-c', 'echo two; echo three >&2'])\n    sys.stderr.write('four\\n')", status: "success", log: "one\ntwo\nthree\nfour\n"},
+	{name: "a long log", code: "def main():\n    print('first')\n    for i in range(100000):\n        print('line', i)\n    print('last')", status: "success", log: "last"},
+	{name: "too many files", code: "def main():\n    return len([open('/dev/null') for i in range(2000)])", status: "failed", output: "Too many open files"},
+}
+
+var nodeOutcomes = []outcome{
+	{name: "an object", code: "exports.main = ({a, b = 2}) => ({sum: a + b})", input: map[string]int{"a": 1}, status: "success", output: `{"sum":3}`},
+	{name: "a plain word", code: "exports.main = (word) => word + word", input: "ab", status: "success", output: `"abab"`},
+	{name: "a promise", code: "exports.main = async () => { await null; return [1, null, 'ü'] }", status: "success", output: `[1,null,"ü"]`},
+	{name: "undefined", code: "exports.main = () => {}", status: "success", output: "null"},
+	{name: "an error", code: "exports.main = () => { throw new Error('too bad') }", status: "failed", output: `"too bad"`, log: "main.js:1"},
+	{name: "a rejection", code: "exports.main = () => Promise.reject(new Error('no'))", status: "failed", output: `"no"`, log: "main.js:1"},
+	{name: "no JSON", code: "exports.main = () => 10n", status: "failed", output: "JSON"},
+	{name: "a syntax error", code: "exports.main = (", status: "failed", output: "Unexpected", log: "main.js"},
+	{name: "no such function", code: "exports.other = () => 1", status: "failed", output: "other"},
+	{name: "an exit", code: "exports.main = () => process.exit(3)", status: "failed", output: "3"},
+	{name: "too long", code: "exports.main = () => { console.log('begun'); for (;;) {} }", status: "failed", output: "Function execution timeout.", log: "begun"},
+	{name: "order of the log", code: "exports.main = () => { console.log('one'); require('child_process').execSync('echo two; echo three >&2', {stdio: 'inherit'}); console.error('four') }", status: "success", log: "one\ntwo\nthree\nfour\n"},
+}
+
+// TestOutcomes runs functions that do what functions do, well and badly, and looks at what their callers are told.
+func TestOutcomes(t *testing.T) {
+	ctx := patience(t, 5*time.Minute)
+	var log logBuffer
+	s := start(ctx, t, t.TempDir(), "[engine]\nworker_idle_time = 2\n", &log)
+	defer s.Kill()
+	for _, language := range []struct {
+		runtime, file string
+		outcomes      []outcome
+	}{{"python3", "main.py", pythonOutcomes}, {"nodejs", "main.js", nodeOutcomes}} {
+		rt, err := s.Client.AwaitRuntime(ctx, language.runtime)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, o := range language.outcomes {
+			t.Run(language.runtime+" "+o.name, func(t *testing.T) { o.check(ctx, t, s.Client, rt.ID, language.file) })
+		}
+	}
+	if t.Failed() {
+		t.Log(log.String())
+	}
+}
+
+func (o outcome) check(ctx context.Context, t *testing.T, c *apiclient.Client, runtime, file string) {
+	zip, err := apiclient.Zip(map[string]string{file: o.code})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := c.CreateFunction(ctx, apiclient.NewFunction{Name: o.name, RuntimeID: runtime, Entry: o.entry, Package: zip, CPU: 1000, Timeout: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 { // the second on the worker that the first has left
+		x, err := c.Execute(ctx, f.ID, true, o.input)
+		if err != nil {
+			t.Fatal(err)
+		}
+		log, err := c.Log(ctx, x.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if x.Status != o.status || !strings.Contains(string(x.Output()), o.output) || !strings.Contains(log, o.log) {
+			t.Errorf("%s %s, log %q; want %s, %q, %q", x.Status, x.Result, clip(log), o.status, o.output, o.log)
+		}
+		var result struct{ Duration *float64 }
+		if err := json.Unmarshal([]byte(x.Result), &result); err != nil || result.Duration == nil || *result.Duration < 0 {
+			t.Errorf("the result %s has no duration", x.Result)
+		}
+	}
+	if err := c.Do(ctx, "DELETE", "/v1/functions/"+f.ID, nil, nil); err != nil {
+		t.Error(err)
+	}
+}
+
+func clip(s string) string { return s[:min(len(s), 500)] }
+
+// TestSlotsAreApart has one call run out of time while its neighbours on the same worker go on.
+func TestSlotsAreApart(t *testing.T) {
+	ctx := patience(t, time.Minute)
+	var log logBuffer
+	s := start(ctx, t, t.TempDir(), "[engine]\nmax_workers_per_function = 1\n", &log)
+	defer s.Kill()
+	f := python(ctx, t, s.Client, "import time\ndef main(n):\n    time.sleep(n)\n    return n\n")
+	ended := make(chan apiclient.Execution, 3)
+	for _, n := range []float64{60, 4, 4} { // the function's timeout is 5 s
+		go func() {
+			x, err := s.Client.Execute(ctx, f.ID, true, map[string]float64{"n": n})
+			if err != nil {
+				t.Error(err)
+			}
+			ended <- x
+		}()
+	}
+	count := map[string]int{}
+	for range 3 {
+		count[(<-ended).Status]++
+	}
+	if count["success"] != 2 || count["failed"] != 1 {
+		t.Errorf("got %v, want two to succeed beside one that fails", count)
+	}
+	x, err := s.Client.Execute(ctx, f.ID, true, map[string]float64{"n": 0})
+	if err != nil || x.Status != "success" {
+		t.Errorf("after that: %+v, %v\n%s", x, err, &log)
+	}
+}
