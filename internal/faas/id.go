@@ -2,14 +2,20 @@ package faas
 
 import (
 	"crypto/rand"
+	"encoding/binary"
 	"encoding/hex"
+	"time"
 )
 
-// NewID makes a random UUID (RFC 9562, version 4) in its canonical lower-case text.
+// NewID makes a UUID (RFC 9562, version 7) in its canonical lower-case text: 48 bits of milliseconds and 74 random ones. Ids that are
+// made one after the other stand side by side in the database's indexes, so that a commit touches few pages. An id is no secret.
 func NewID() string {
 	var b [16]byte
-	_, _ = rand.Read(b[:]) // never fails: crypto/rand aborts the process when the system has no randomness
-	b[6] = b[6]&0x0f | 0x40
+	_, _ = rand.Read(b[6:]) // never fails: crypto/rand aborts the process when the system has no randomness
+	var ms [8]byte
+	binary.BigEndian.PutUint64(ms[:], uint64(time.Now().UnixMilli()))
+	copy(b[:6], ms[2:])
+	b[6] = b[6]&0x0f | 0x70
 	b[8] = b[8]&0x3f | 0x80
 	var t [36]byte
 	hex.Encode(t[0:8], b[0:4])

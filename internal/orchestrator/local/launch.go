@@ -73,7 +73,7 @@ func startAgent(path string) (*process, error) {
 func (o *Orchestrator) record(w *worker, p *process) error {
 	pid := p.cmd.Process.Pid
 	started, err := startTime(pid)
-	if errors.Is(err, fs.ErrNotExist) {
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ESRCH) {
 		return nil // it has ended already, and was waited for
 	}
 	if err != nil {

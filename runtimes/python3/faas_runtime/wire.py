@@ -31,7 +31,10 @@ class Wire:
         """Waits for the next message; None when the agent has closed the connection."""
         chunks = [self._rest]
         while b"\n" not in chunks[-1]:
-            chunk = self.sock.recv(65536)
+            try:
+                chunk = self.sock.recv(65536)
+            except ConnectionResetError:
+                chunk = b""
             if not chunk:
                 return None
             chunks.append(chunk)
