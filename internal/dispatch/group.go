@@ -33,7 +33,6 @@ type slot struct{ worker *worker }
 // waiter is a call that waits for a slot. Its channel has room for the one answer it gets.
 type waiter struct {
 	group *group
-	since time.Time
 	got   chan answer
 }
 
@@ -68,7 +67,10 @@ func (g *group) takeSlot() *slot {
 
 // queue adds a waiter at the end and sees to it that the group grows if it waits for long.
 func (g *group) queue() *waiter {
-	w := &waiter{group: g, since: time.Now(), got: make(chan answer, 1)}
+	if len(g.waiters) == 0 {
+		g.growth.since = time.Now()
+	}
+	w := &waiter{group: g, got: make(chan answer, 1)}
 	g.waiters = append(g.waiters, w)
 	g.grow()
 	return w

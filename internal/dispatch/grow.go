@@ -9,13 +9,14 @@ import (
 
 // growth is a group's search for more workers.
 type growth struct {
-	running int   // acquisitions under way
-	timed   bool  // a look at the queue is due
-	last    error // why the latest acquisition found none; nil when it did
+	running int       // acquisitions under way
+	timed   bool      // a look at the queue is due
+	since   time.Time // when the queue was last empty
+	last    error     // why the latest acquisition found none; nil when it did
 }
 
-// growAfter is how long a call waits for a slot of the workers there are before another worker is asked for: about what
-// specialising one takes, so that a burst of short calls does not take workers that come too late to serve it.
+// growAfter is how long some call or other must have been waiting for a slot of the workers there are before more workers are asked
+// for: about what specialising one takes, so that a burst of short calls does not take workers that come too late to serve it.
 const growAfter = 10 * time.Millisecond
 
 // maxAcquiring bounds how many workers one function's callers ask for at a time.
@@ -49,21 +50,14 @@ func (g *group) grow() {
 		g.d.mu.Lock()
 		defer g.d.mu.Unlock()
 		g.growth.timed = false
-		g.growForOld()
+		g.look()
 	})
 }
 
-// growForOld asks for workers for the calls that have waited growAfter, and looks again while any wait.
-func (g *group) growForOld() {
-	old := 0
-	for _, w := range g.waiters {
-		if time.Since(w.since) < growAfter {
-			break
-		}
-		old++
-	}
-	if g.d.ctx.Err() == nil {
-		g.acquire(wanted(old, g.slots()))
+// look asks for workers for those who wait if somebody has waited all along since growAfter ago, and looks again while any wait.
+func (g *group) look() {
+	if len(g.waiters) > 0 && g.d.ctx.Err() == nil && time.Since(g.growth.since) >= growAfter {
+		g.acquire(wanted(len(g.waiters), g.slots()))
 	}
 	g.grow()
 }

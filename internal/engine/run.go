@@ -34,7 +34,7 @@ func (e *Engine) runExecution(ctx context.Context, body []byte) error {
 		return err
 	}
 	if !e.leases.held(id) { // it failed before it began
-		if _, err := e.claim(ctx, id); err != nil {
+		if err := e.claim(ctx, id); err != nil {
 			return ignoreNotOurs(err)
 		}
 	}
@@ -51,23 +51,21 @@ func (e *Engine) callFor(ctx context.Context, x faas.Execution) (faas.Outcome, e
 	target := f.Target()
 	call := faas.Call{ExecutionID: x.ID, Key: target.Key, Input: json.RawMessage(x.Input), Timeout: f.Timeout}
 	return e.dispatch.Call(ctx, target, call, func(ctx context.Context) error {
-		_, err := e.claim(ctx, x.ID)
-		return err
+		return e.claim(ctx, x.ID)
 	})
 }
 
 // claim makes a queued execution this engine's, under a lease that renewLeases renews until finish.
-func (e *Engine) claim(ctx context.Context, id string) (faas.Execution, error) {
+func (e *Engine) claim(ctx context.Context, id string) error {
 	e.leases.hold(id)
-	x, ok, err := e.cfg.Store.Claim(ctx, id, e.cfg.Name, e.now().Add(e.cfg.Limits.Lease))
+	_, ok, err := e.cfg.Store.Claim(ctx, id, e.cfg.Name, e.now().Add(e.cfg.Limits.Lease))
 	if err == nil && !ok {
 		err = errNotOurs
 	}
 	if err != nil {
 		e.leases.drop(id)
-		return faas.Execution{}, err
 	}
-	return x, nil
+	return err
 }
 
 // finish records the outcome. While the database is away it fails and the message comes again, when the row is running and

@@ -457,7 +457,7 @@ func lostMessages(t *testing.T, f *fixture) {
 	must(t, err)
 	rest, err := f.TakeStale(ctx, f.now(), 3)
 	must(t, err)
-	if got := append(first, rest...); !slices.Equal(got, want) {
+	if got := slices.Concat(first, rest); !slices.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)
 	}
 	again, err := f.TakeStale(ctx, f.now(), 10)
