@@ -87,11 +87,12 @@ func (e *Engine) Ready() <-chan struct{} { return e.ready }
 
 // Run works until ctx ends, then stops taking work, lets what runs end and returns.
 func (e *Engine) Run(ctx context.Context) error {
+	// The loops go on while executions under way end: their leases must not run out meanwhile.
+	looping, endLoops := context.WithCancel(context.WithoutCancel(ctx))
 	var loops sync.WaitGroup
 	defer loops.Wait()
-	work, cancel := context.WithCancel(ctx)
-	defer cancel()
-	stops, err := e.serve(work)
+	defer endLoops()
+	stops, err := e.serve(ctx)
 	defer func() {
 		for _, stop := range stops {
 			stop()
@@ -103,9 +104,9 @@ func (e *Engine) Run(ctx context.Context) error {
 		return err
 	}
 	for _, loop := range []func(context.Context){e.watchWorkers, e.renewLeases, e.reap, e.endIdle, e.retain} {
-		loops.Go(func() { loop(work) })
+		loops.Go(func() { loop(looping) })
 	}
-	e.bringUpPools(work)
+	e.bringUpPools(ctx)
 	e.once.Do(func() { close(e.ready) })
 	<-ctx.Done()
 	return nil

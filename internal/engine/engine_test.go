@@ -202,3 +202,24 @@ func TestCollectsPackages(t *testing.T) {
 	r.must(err)
 	r.must(body.Close())
 }
+
+// TestStopLetsExecutionsEnd stops an engine while an execution runs that takes longer than its lease.
+func TestStopLetsExecutionsEnd(t *testing.T) {
+	r := newRig(t, func(l *Limits) { l.Lease = 600 * time.Millisecond })
+	r.run()
+	f := r.function("import time\ndef main(**kwargs):\n    time.sleep(2)\n")
+	id := r.enqueue(f, "")
+	r.await("it runs", func() bool {
+		x, err := r.store.Execution(t.Context(), faas.AnyProject(), id)
+		return err == nil && x.Status == faas.ExecutionRunning
+	})
+	queued := r.record(f, "")
+	r.stop()
+	x, err := r.store.Execution(t.Context(), faas.AnyProject(), id)
+	if err != nil || x.Status != faas.ExecutionSuccess {
+		t.Errorf("got %+v, %v", x, err)
+	}
+	if x, err := r.store.Execution(t.Context(), faas.AnyProject(), queued); err != nil || x.Status.Ended() {
+		t.Errorf("what was not begun is kept for the next: %+v, %v", x, err)
+	}
+}
