@@ -40,12 +40,13 @@ const encrypted = 0x1
 
 // inspect opens the zip and judges everything that can be told without inflating.
 func inspect(r io.ReaderAt, size int64) ([]*zip.File, error) {
-	z, err := zip.NewReader(r, size)
+	source := &reader{ReaderAt: r}
+	z, err := zip.NewReader(source, size)
 	if err != nil && !errors.Is(err, zip.ErrInsecurePath) {
-		if errors.Is(err, zip.ErrFormat) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, zip.ErrAlgorithm) {
-			return nil, faas.Errorf(faas.Invalid, "The package is not a zip file.")
+		if source.failed != nil {
+			return nil, fmt.Errorf("read package: %w", source.failed)
 		}
-		return nil, fmt.Errorf("read package: %w", err)
+		return nil, faas.Errorf(faas.Invalid, "The package is not a zip file, or it is damaged.")
 	}
 	if len(z.File) > faas.MaxPackageEntries {
 		return nil, faas.Errorf(faas.Invalid, "The package has %d entries; at most %d are allowed.", len(z.File), faas.MaxPackageEntries)
@@ -64,6 +65,20 @@ func inspect(r io.ReaderAt, size int64) ([]*zip.File, error) {
 		}
 	}
 	return z.File, nil
+}
+
+// reader remembers the source's own failure: every other error about a zip is its author's, whatever the zip reader calls it.
+type reader struct {
+	io.ReaderAt
+	failed error
+}
+
+func (r *reader) ReadAt(p []byte, at int64) (int, error) {
+	n, err := r.ReaderAt.ReadAt(p, at)
+	if err != nil && !errors.Is(err, io.EOF) {
+		r.failed = err
+	}
+	return n, err
 }
 
 // checkEntry judges one entry by its header alone.
