@@ -44,9 +44,6 @@ func run(ctx context.Context, conf *config.Standalone, log *slog.Logger) (err er
 	if err != nil {
 		return err
 	}
-	for _, line := range p.workers.Describe() {
-		log.Info("limits on this host", "limit", line)
-	}
 	if err := offerRuntimes(ctx, p.store, conf, log); err != nil {
 		return err
 	}
