@@ -73,7 +73,7 @@ func TestOpenStackClient(t *testing.T) {
 	dir := t.TempDir()
 	var log logBuffer
 	s := start(ctx, t, dir, "[engine]\npool_size = 1\n", &log)
-	defer s.Kill()
+	defer stop(t, s)
 	if _, err := s.Client.AwaitRuntime(ctx, "python3"); err != nil {
 		t.Fatal(err)
 	}

@@ -72,3 +72,11 @@ func python(ctx context.Context, t *testing.T, c *apiclient.Client, code string)
 	}
 	return f
 }
+
+// stop ends a service as an operator would; that it ends well is part of every test.
+func stop(t *testing.T, s *apiclient.Service) {
+	t.Helper()
+	if err := s.Stop(); err != nil {
+		t.Errorf("the service did not end well: %v", err)
+	}
+}

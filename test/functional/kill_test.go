@@ -57,7 +57,7 @@ func TestKill(t *testing.T) {
 		done.Wait()
 	}
 	s = start(ctx, t, dir, conf, &log)
-	defer s.Kill()
+	defer stop(t, s)
 	l.settle(ctx, t, s.Client)
 	if t.Failed() {
 		t.Logf("the end of the service's log:\n%s", log.String()[max(0, len(log.String())-8000):])

@@ -59,7 +59,7 @@ func TestOutcomes(t *testing.T) {
 	ctx := patience(t, 5*time.Minute)
 	var log logBuffer
 	s := start(ctx, t, t.TempDir(), "[engine]\nworker_idle_time = 2\n", &log)
-	defer s.Kill()
+	defer stop(t, s)
 	for _, language := range []struct {
 		runtime, file string
 		outcomes      []outcome
@@ -115,7 +115,7 @@ func TestSlotsAreApart(t *testing.T) {
 	ctx := patience(t, time.Minute)
 	var log logBuffer
 	s := start(ctx, t, t.TempDir(), "[engine]\nmax_workers_per_function = 1\n", &log)
-	defer s.Kill()
+	defer stop(t, s)
 	f := python(ctx, t, s.Client, "import time\ndef main(n):\n    time.sleep(n)\n    return n\n")
 	ended := make(chan apiclient.Execution, 3)
 	for _, n := range []float64{60, 4, 4} { // the function's timeout is 5 s
