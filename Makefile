@@ -5,6 +5,7 @@ SHELL := /bin/bash -eu -o pipefail
 LISTEN    ?= 127.0.0.1:7070
 STATE_DIR ?= .state
 FUZZTIME  ?= 10s
+CLOUD     ?= base
 # Packages that functional tests drive as a user would: Debian's own clients, and the interpreters of the runtimes.
 APT       := python3 python3-openstackclient python3-qinlingclient
 GOFLAGS   += -trimpath
@@ -56,6 +57,14 @@ fuzz: ## each fuzz test for $(FUZZTIME)
 .PHONY: bench
 bench: build ## latency and throughput through the API, beside the floors of this machine; results in bench/results/
 	go run ./bench -service bin/faas-standalone -out bench/results
+
+.PHONY: cloud-up
+cloud-up: build ## MariaDB, RabbitMQ and Kubernetes on this machine, as root; .cloud/env says where (docs/admin/mini-cloud.md)
+	devstack/mini/up $(CLOUD)
+
+.PHONY: cloud-down
+cloud-down: ## ends what cloud-up started
+	devstack/mini/down
 
 .PHONY: packages
 packages: # what the functional tests need from Debian, when it is missing

@@ -1,0 +1,35 @@
+# The bridge of the pods, the kernel's switches for it, and the way out to the
+# world; all of it undone by `down`. Sourced by cluster.sh.
+
+sysctls=(net.ipv4.ip_forward net.bridge.bridge-nf-call-iptables)
+
+# make_network makes the bridge before the first pod does, because the node's
+# address is on it: an address that only this machine has.
+make_network() {
+    ip link show "$bridge" >/dev/null 2>&1 || ip link add "$bridge" type bridge
+    ip addr replace "$pod_gateway/${pod_cidr#*/}" dev "$bridge"
+    ip addr replace "$node_ip/32" dev "$bridge"
+    ip link set "$bridge" up
+    [[ -e $run/sysctls ]] || sysctl "${sysctls[@]}" >"$run/sysctls"
+    sysctl -qw "${sysctls[@]/%/=1}"
+    nft -f - <<RULES
+add table ip faas-mini
+delete table ip faas-mini
+table ip faas-mini {
+  chain outwards {
+    type nat hook postrouting priority srcnat; policy accept;
+    ip saddr $pod_cidr oifname != "$bridge" masquerade
+  }
+}
+RULES
+}
+
+remove_network() {
+    local table
+    for table in 'inet faas-netpol' 'ip faas-mini' 'ip kube-proxy' 'ip6 kube-proxy'; do
+        # shellcheck disable=SC2086 # family and name are two words
+        nft delete table $table 2>/dev/null || true
+    done
+    ip link delete "$bridge" 2>/dev/null || true
+    [[ ! -e $run/sysctls ]] || sysctl -qp "$run/sysctls"
+}

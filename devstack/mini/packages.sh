@@ -1,0 +1,47 @@
+# What the mini cloud takes from Debian, and how it is installed: without a
+# recommended package and without letting any of them start a service.
+# Sourced by `up`.
+
+packages=(
+    mariadb-server rabbitmq-server                      # database, message bus
+    etcd-server containerd runc containernetworking-plugins nftables  # beneath Kubernetes
+    curl openssl iproute2 procps util-linux             # these scripts
+    gcc libc6-dev python3 nodejs ca-certificates        # the images
+)
+
+# packages_missing prints the packages that are not installed.
+packages_missing() {
+    local package
+    for package in "${packages[@]}"; do
+        [[ $(dpkg-query -W -f='${Status}' "$package" 2>/dev/null) == 'install ok installed' ]] || echo "$package"
+    done
+}
+
+packages_install() {
+    local missing=()
+    mapfile -t missing < <(packages_missing)
+    ((${#missing[@]})) || return 0
+    say "installing ${missing[*]}"
+    (without_service_starts packages_fetch "${missing[@]}") >>"$logs/packages.log" 2>&1 ||
+        fail "Debian packages could not be installed: ${missing[*]}. Is there a network to a mirror? See $logs/packages.log"
+}
+
+packages_fetch() {
+    export DEBIAN_FRONTEND=noninteractive
+    apt-get install -y --no-install-recommends "$@" ||
+        { apt-get update && apt-get install -y --no-install-recommends "$@"; }
+}
+
+# without_service_starts runs a command while the machine's policy is that a
+# package may not start its service. Run it in a subshell: it sets a trap.
+without_service_starts() {
+    local policy=/usr/sbin/policy-rc.d kept=
+    if [[ -e $policy ]]; then
+        kept=$policy.before-mini-cloud
+        mv "$policy" "$kept"
+    fi
+    trap 'if [[ -n "'"$kept"'" ]]; then mv "'"$kept"'" '$policy'; else rm -f '$policy'; fi' EXIT
+    printf '#!/bin/sh\nexit 101\n' >$policy
+    chmod 755 $policy
+    "$@"
+}

@@ -1,0 +1,39 @@
+# Where the mini cloud keeps what, and which addresses and ports it uses.
+# Sourced by every script here, and by the parts of each other's.
+
+mini=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+repository=$(cd "$mini/../.." && pwd)
+
+run=/run/faas-mini              # sockets, process ids; gone after a reboot. Short: a socket's path has at most 107 bytes
+state=/var/lib/faas-mini        # databases, images, certificates, configuration, logs; kept by `down`
+pids=$run/pids
+logs=$state/log
+etc=$state/etc
+pki=$state/pki
+cache=${XDG_CACHE_HOME:-$HOME/.cache}/faas    # what took long to build, by version; outlives `down --purge`
+
+kubernetes_version=v1.34.4
+node=mini
+bridge=faas-pods                # one bridge for every pod; it carries the node's address too
+node_ip=10.250.0.1              # private to this machine: nothing of Kubernetes listens on an outside address
+pod_cidr=10.244.0.0/24
+pod_gateway=10.244.0.1
+service_cidr=10.96.0.0/16
+api_service_ip=10.96.0.1
+api=https://$node_ip:6443
+containerd_socket=$run/containerd.sock
+
+mariadb_port=3306
+rabbitmq_port=5672
+epmd_port=14369                 # an Erlang port mapper of our own: one that others share could not be stopped
+rabbitmq_dist_port=14370
+etcd_port=2379
+etcd_peer_port=2380
+
+# A python or a compiler of the user's own must not stand before Debian's, and
+# no proxy between processes of one machine. Go is where the user has it.
+go=$(command -v go || true)
+umask 022
+export PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8
+no_proxy=$node_ip,127.0.0.1,localhost
+export no_proxy NO_PROXY=$no_proxy
