@@ -6,8 +6,8 @@ LISTEN    ?= 127.0.0.1:7070
 STATE_DIR ?= .state
 FUZZTIME  ?= 10s
 CLOUD     ?= base
-# Packages that functional tests drive as a user would: Debian's own clients, and the interpreters of the runtimes.
-APT       := python3 python3-openstackclient python3-qinlingclient
+# Packages that tests use for real: Debian's own clients, the interpreters of the runtimes, the database.
+APT       := python3 python3-openstackclient python3-qinlingclient mariadb-server
 GOFLAGS   += -trimpath
 export GOFLAGS
 export CGO_ENABLED ?= 1
@@ -32,7 +32,7 @@ run: build ## the service in the foreground on $(LISTEN), its state in $(STATE_D
 test: packages lint unit functional fuzz ## everything, on a fresh machine too: installs what it needs
 
 .PHONY: unit
-unit: build ## the tests of the packages, with the race detector
+unit: build packages ## the tests of the packages, with the race detector
 	go test -race -timeout 10m $$(go list ./... | grep -v /test/)
 
 .PHONY: functional
@@ -67,9 +67,8 @@ cloud-down: ## ends what cloud-up started
 	devstack/mini/down
 
 .PHONY: packages
-packages: # what the functional tests need from Debian, when it is missing
-	@dpkg-query -W -f='$${Status}\n' $(APT) 2>/dev/null | grep -c '^install ok installed$$' | grep -qx $(words $(APT)) || \
-		{ apt-get update -qq; DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(APT) >/dev/null; }
+packages: # what the tests need from Debian, when it is missing
+	tools/packages $(APT)
 
 .PHONY: clean
 clean: ## what make build made

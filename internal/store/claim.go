@@ -17,7 +17,7 @@ func (s *Store) Enqueue(ctx context.Context, e faas.Execution) error {
 	if e.CreatedAt.IsZero() {
 		e.CreatedAt = s.now()
 	}
-	return s.recorder.do(ctx, func(t *tx) error { return t.insert(&e) })
+	return s.recorder.doSingle(ctx, func(t *tx) error { return t.insert(&e) })
 }
 
 // Claim makes a queued execution the owner's to run, under a lease until leaseUntil, and gives it as claimed. Of several who try, one
@@ -42,7 +42,7 @@ func (s *Store) Claim(ctx context.Context, id, owner string, leaseUntil time.Tim
 }
 
 // TakeStale gives the ids of queued executions whose message is taken for lost by the time due, oldest first, limit at most, and trusts
-// the messages that its caller is about to publish for another WakeAfter.
+// the messages that its caller is about to publish for another WakeAfter. Of several who ask at once, each gets others.
 func (s *Store) TakeStale(ctx context.Context, due time.Time, limit int) ([]string, error) {
 	var ids []string
 	err := s.recorder.do(ctx, func(t *tx) error {
@@ -51,13 +51,19 @@ func (s *Store) TakeStale(ctx context.Context, due time.Time, limit int) ([]stri
 		if err != nil {
 			return err
 		}
-		ids, err = scanAll(rows, func(row scanner) (id string, err error) { return id, row.Scan(&id) })
+		found, err := scanAll(rows, func(row scanner) (id string, err error) { return id, row.Scan(&id) })
 		if err != nil {
 			return err
 		}
-		for _, id := range ids {
-			if _, err := t.exec(`UPDATE executions SET lease_until = ? WHERE id = ? AND status = 'queued'`, micros(s.now().Add(WakeAfter)), id); err != nil {
+		ids = []string{}
+		for _, id := range found {
+			n, err := t.exec(`UPDATE executions SET lease_until = ? WHERE id = ? AND status = 'queued' AND lease_until < ?`,
+				micros(s.now().Add(WakeAfter)), id, micros(due))
+			if err != nil {
 				return err
+			}
+			if n > 0 { // or another process has taken it since it was found
+				ids = append(ids, id)
 			}
 		}
 		return nil

@@ -57,9 +57,7 @@ func (e Ending) applied(x faas.Execution) faas.Execution {
 }
 
 func (t *tx) finish(id string, e Ending) error {
-	at := micros(e.EndedAt)
-	n, err := t.exec(`UPDATE executions SET status = ?, result = ?, log_text = ?, ended_at = ?, updated_at = ?, lease_until = 0
-		WHERE id = ? AND status = 'running'`, string(e.Status), e.Result, e.Log, at, at, id)
+	n, err := t.end("", id, e)
 	if err != nil || n > 0 {
 		return err
 	}
@@ -68,4 +66,11 @@ func (t *tx) finish(id string, e Ending) error {
 		return err
 	}
 	return faas.Errorf(faas.Conflict, "Execution %s is not running: its status is %s.", id, x.Status)
+}
+
+// end writes the ending of an execution that runs and meets the condition besides, and gives 0 when there is none.
+func (t *tx) end(condition, id string, e Ending, args ...any) (int64, error) {
+	at := micros(e.EndedAt)
+	return t.exec(`UPDATE executions SET status = ?, result = ?, log_text = ?, ended_at = ?, updated_at = ?, lease_until = 0
+		WHERE id = ? AND status = 'running'`+condition, append([]any{string(e.Status), e.Result, e.Log, at, at, id}, args...)...)
 }

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"strings"
 
 	"github.com/openstack-faas/faas/internal/faas"
 )
@@ -10,15 +11,15 @@ import (
 const (
 	executionColumns = `id, project_id, user_id, request_id, function_id, function_version, function_alias, description, sync, status,
 	owner, lease_until, attempts, created_at, started_at, ended_at, updated_at, input, result`
-	insertExecution = `INSERT INTO executions (` + executionColumns + `, log_text)
-	VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+	executionRow    = `(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+	insertExecution = `INSERT INTO executions (` + executionColumns + `, log_text) VALUES ` + executionRow
 )
 
 var executionTable = table{
 	name: "executions", noun: "execution", columns: executionColumns,
 	fields: map[string]field{
-		"id": {column: "id"}, "project_id": {column: "project_id"}, "user_id": {column: "user_id"},
-		"request_id": {column: "request_id"}, "function_id": {column: "function_id"},
+		"id": {column: "id", kind: code}, "project_id": {column: "project_id"}, "user_id": {column: "user_id"},
+		"request_id": {column: "request_id"}, "function_id": {column: "function_id", kind: code},
 		"function_version": {column: "function_version", kind: number}, "function_alias": {column: "function_alias"},
 		"description": {column: "description"}, "sync": {column: "sync", kind: boolean},
 		"status":     {column: "status", kind: state},
@@ -70,7 +71,10 @@ func (s *Store) DeleteExecution(ctx context.Context, scope faas.Scope, id string
 		if !e.Status.Ended() {
 			return faas.Errorf(faas.Conflict, "Execution %s has not ended; it can be deleted when it has.", id)
 		}
-		_, err = t.exec(`DELETE FROM executions WHERE id = ?`, id)
+		n, err := t.exec(`DELETE FROM executions WHERE id = ?`, id)
+		if err == nil && n == 0 { // another process was first
+			return notFound("execution", id)
+		}
 		return err
 	})
 }
@@ -80,16 +84,24 @@ func (t *tx) execution(id string) (faas.Execution, error) {
 	return e, missing("execution", id, err)
 }
 
-// insert writes the whole row and counts the call for its function.
-func (t *tx) insert(e *faas.Execution) error {
-	_, err := t.exec(insertExecution,
-		e.ID, e.ProjectID, e.UserID, e.RequestID, e.FunctionID, e.FunctionVersion, e.FunctionAlias, e.Description,
-		flag(e.Sync), string(e.Status), e.Owner, micros(e.LeaseUntil), e.Attempts,
-		micros(e.CreatedAt), micros(e.StartedAt), micros(e.EndedAt), micros(e.UpdatedAt), e.Input, e.Result, e.Log)
-	if err != nil {
-		return t.already("execution", e.ID, err)
+// insert writes whole rows, all or none, and counts the calls for their functions.
+func (t *tx) insert(rows ...*faas.Execution) error {
+	query, args := insertExecution, make([]any, 0, len(rows)*strings.Count(executionRow, "?"))
+	if len(rows) > 1 {
+		query += strings.Repeat(", "+executionRow, len(rows)-1)
 	}
-	t.calls[e.FunctionID]++
+	for _, e := range rows {
+		args = append(args,
+			e.ID, e.ProjectID, e.UserID, e.RequestID, e.FunctionID, e.FunctionVersion, e.FunctionAlias, e.Description,
+			flag(e.Sync), string(e.Status), e.Owner, micros(e.LeaseUntil), e.Attempts,
+			micros(e.CreatedAt), micros(e.StartedAt), micros(e.EndedAt), micros(e.UpdatedAt), e.Input, e.Result, e.Log)
+	}
+	if _, err := t.exec(query, args...); err != nil {
+		return t.already("execution", rows[0].ID, err)
+	}
+	for _, e := range rows {
+		t.calls[e.FunctionID]++
+	}
 	return nil
 }
 

@@ -14,8 +14,8 @@ const functionColumns = `id, project_id, name, description, runtime_id, entry, c
 var functionTable = table{
 	name: "functions", noun: "function", columns: functionColumns,
 	fields: map[string]field{
-		"id": {column: "id"}, "project_id": {column: "project_id"}, "name": {column: "name"},
-		"description": {column: "description"}, "runtime_id": {column: "runtime_id"}, "entry": {column: "entry"},
+		"id": {column: "id", kind: code}, "project_id": {column: "project_id"}, "name": {column: "name"},
+		"description": {column: "description"}, "runtime_id": {column: "runtime_id", kind: code}, "entry": {column: "entry"},
 		"cpu": {column: "cpu", kind: number}, "memory_size": {column: "memory_size", kind: number},
 		"timeout": {column: "timeout_seconds", kind: number}, "count": {column: "call_count", kind: number},
 		"latest_version": {column: "latest_version", kind: number},
@@ -59,12 +59,13 @@ func (s *Store) CreateFunction(ctx context.Context, f faas.Function) (faas.Funct
 	return f, err
 }
 
-// usableRuntime checks the function's runtime in the transaction that records the function, so that DeleteRuntime cannot come between.
+// usableRuntime checks the function's runtime in the transaction that records the function, and keeps it as it is until that is
+// committed, so that DeleteRuntime cannot come between.
 func (t *tx) usableRuntime(f faas.Function) error {
 	if f.RuntimeID == "" && f.Code.Source == faas.SourceImage {
 		return nil
 	}
-	r, err := t.runtime(f.RuntimeID)
+	r, err := t.runtime(f.RuntimeID, t.grammar.forShare)
 	if faas.KindOf(err) == faas.NotFound || err == nil && !seesRuntime(faas.OneProject(f.ProjectID), r) {
 		return faas.Errorf(faas.Invalid, "Runtime %s can not be found.", f.RuntimeID)
 	}
@@ -171,8 +172,9 @@ func (s *Store) PackagesReferenced(ctx context.Context) (map[string]bool, error)
 	return referenced, err
 }
 
+// function gives a function that the scope may change, and keeps others from changing it until the commit.
 func (t *tx) function(scope faas.Scope, id string) (faas.Function, error) {
-	f, err := scanFunction(t.queryRow(`SELECT `+functionColumns+` FROM functions WHERE id = ?`, id))
+	f, err := scanFunction(t.queryRow(`SELECT `+functionColumns+` FROM functions WHERE id = ?`+t.grammar.forUpdate, id))
 	if err == nil && !scope.Sees(f.ProjectID) {
 		return f, notFound("function", id)
 	}

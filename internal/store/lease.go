@@ -21,6 +21,7 @@ func (s *Store) RenewLeases(ctx context.Context, owner string, ids []string, unt
 	}
 	var lost []string
 	err := s.recorder.doWithStarts(ctx, func(t *tx) error {
+		lost = nil
 		for _, id := range ids {
 			n, err := t.exec(`UPDATE executions SET lease_until = ? WHERE id = ? AND owner = ? AND status = 'running'`,
 				micros(until), id, owner)
@@ -51,10 +52,13 @@ func (s *Store) SettleExpired(ctx context.Context, now time.Time, limit int) ([]
 		settled = nil
 		for _, e := range expired {
 			ending := Ending{Status: faas.ExecutionError, Result: lostResult(e), EndedAt: moment(micros(now))}
-			if err := t.finish(e.ID, ending); err != nil {
+			n, err := t.end(` AND lease_until < ?`, e.ID, ending, micros(now))
+			if err != nil {
 				return err
 			}
-			settled = append(settled, ending.applied(e))
+			if n > 0 { // or it ended, or another process settled it or renewed its lease, since it was found
+				settled = append(settled, ending.applied(e))
+			}
 		}
 		return nil
 	})
@@ -90,13 +94,18 @@ func (s *Store) PurgeExecutions(ctx context.Context, before time.Time, limit int
 			return err
 		}
 		ids, err := scanAll(rows, func(row scanner) (id string, err error) { return id, row.Scan(&id) })
+		if err != nil {
+			return err
+		}
+		purged = 0
 		for _, id := range ids {
-			if _, err := t.exec(`DELETE FROM executions WHERE id = ?`, id); err != nil {
+			n, err := t.exec(`DELETE FROM executions WHERE id = ?`, id)
+			if err != nil {
 				return err
 			}
+			purged += int(n)
 		}
-		purged = len(ids)
-		return err
+		return nil
 	})
 	if err != nil {
 		return 0, err

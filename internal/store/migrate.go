@@ -7,28 +7,24 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
-	"path/filepath"
 
 	"github.com/pressly/goose/v3"
 )
 
-//go:embed migrations/sqlite/*.sql
+//go:embed migrations/*/*.sql
 var migrations embed.FS
 
-// Migrate makes the database at the url, or brings it up to date with this program.
+// Migrate makes the database at the url, or brings it up to date with this program. On a server, the database and its user are there
+// already, and one program migrates at a time.
 func Migrate(ctx context.Context, url string) error {
 	d, err := dialectOf(url)
 	if err != nil {
 		return err
 	}
-	if err := os.MkdirAll(filepath.Dir(d.path), 0o700); err != nil {
-		return fmt.Errorf("the database's folder: %w", err)
-	}
 	if err := d.create(); err != nil {
 		return err
 	}
-	return d.withSchema(func(p *goose.Provider) error {
+	return withSchema(d, func(p *goose.Provider) error {
 		_, err := p.Up(ctx)
 		return err
 	})
@@ -43,23 +39,24 @@ func SchemaVersion(ctx context.Context, url string) (has, needs int64, err error
 	if err := d.exists(); err != nil {
 		return 0, 0, err
 	}
-	err = d.withSchema(func(p *goose.Provider) error {
+	err = withSchema(d, func(p *goose.Provider) error {
 		has, needs, err = p.GetVersions(ctx)
 		return err
 	})
 	return has, needs, err
 }
 
-func (d dialect) withSchema(do func(*goose.Provider) error) error {
-	db, err := d.open(forWriting)
+func withSchema(d dialect, do func(*goose.Provider) error) error {
+	db, err := d.open(forMigrating)
 	if err != nil {
 		return err
 	}
-	files, err := fs.Sub(migrations, "migrations/sqlite")
+	schema := d.schema()
+	files, err := fs.Sub(migrations, schema.folder)
 	if err != nil {
 		return errors.Join(err, db.Close())
 	}
-	p, err := goose.NewProvider(goose.DialectSQLite3, db, files)
+	p, err := goose.NewProvider(schema.reader, db, files)
 	if err != nil {
 		return errors.Join(fmt.Errorf("migrations: %w", err), db.Close())
 	}
@@ -71,7 +68,10 @@ func (d dialect) withSchema(do func(*goose.Provider) error) error {
 
 // refuseOtherSchema holds the database's version against the newest migration, and says what to do when they differ.
 func refuseOtherSchema(ctx context.Context, d dialect, db *sql.DB) error {
-	names, err := fs.Glob(migrations, "migrations/sqlite/*.sql")
+	if err := db.PingContext(ctx); err != nil {
+		return fmt.Errorf("the database %s cannot be reached: %w", d, unavailable(err))
+	}
+	names, err := fs.Glob(migrations, d.schema().folder+"/*.sql")
 	if err != nil {
 		return err
 	}
@@ -86,11 +86,11 @@ func refuseOtherSchema(ctx context.Context, d dialect, db *sql.DB) error {
 	err = db.QueryRowContext(ctx, `SELECT COALESCE(MAX(version_id), 0) FROM goose_db_version WHERE is_applied = 1`).Scan(&has)
 	switch {
 	case err != nil:
-		return fmt.Errorf("the database %s has no schema of ours; make it with: faas-manage db sync: %w", d.path, err)
+		return fmt.Errorf("the database %s has no schema of ours; make it with: faas-manage db sync: %w", d, err)
 	case has < needs:
-		return fmt.Errorf("the schema of %s is version %d and this program needs %d; run: faas-manage db sync", d.path, has, needs)
+		return fmt.Errorf("the schema of %s is version %d and this program needs %d; run: faas-manage db sync", d, has, needs)
 	case has > needs:
-		return fmt.Errorf("the schema of %s is version %d, newer than this program's %d; run a newer program", d.path, has, needs)
+		return fmt.Errorf("the schema of %s is version %d, newer than this program's %d; run a newer program", d, has, needs)
 	}
 	return nil
 }

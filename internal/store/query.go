@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/openstack-faas/faas/internal/faas"
 )
@@ -34,6 +35,7 @@ const (
 	boolean           // true or false
 	instant           // a time, as the API shows it
 	state             // an execution's status
+	code              // an id or the like, of ASCII alone
 )
 
 // statement is SQL that grows, with its arguments.
@@ -111,10 +113,14 @@ func (t *table) filter(st *statement, f faas.Filter) error {
 		return err
 	}
 	if f.Op == "has" {
-		if col.kind != text || len(f.Values) != 1 {
+		if col.kind != text && col.kind != code || len(f.Values) != 1 {
 			return faas.Errorf(faas.Invalid, "The filter has: finds a part of a text; %s is not one.", f.Field)
 		}
-		st.and(col.column+" LIKE ? ESCAPE '!'", "%"+likeEscaper.Replace(f.Values[0])+"%")
+		if _, err := col.values(f); err != nil {
+			return err
+		}
+		// Capitals do not matter, as in Qinling; LIKE by itself would tell them apart on one database and not on another.
+		st.and("LOWER("+col.column+") LIKE LOWER(?) ESCAPE '!'", "%"+likeEscaper.Replace(f.Values[0])+"%")
 		return nil
 	}
 	values, err := col.values(f)
@@ -176,9 +182,20 @@ func (f field) value(v string) (any, error) {
 			}
 		}
 		return nil, fmt.Errorf("%q is not a time like 2018-05-13 06:58:13.208421", v)
-	case text, state:
+	case code, state:
+		if !ascii(v) { // MySQL refuses to compare such a column with another script
+			return nil, fmt.Errorf("%q is none", v)
+		}
+	case text:
+		if !utf8.ValidString(v) {
+			return nil, fmt.Errorf("%q is not UTF-8", v)
+		}
 	}
 	return v, nil
+}
+
+func ascii(v string) bool {
+	return strings.IndexFunc(v, func(r rune) bool { return r >= utf8.RuneSelf }) < 0
 }
 
 // key is one column of an order.
@@ -222,13 +239,16 @@ func (t *table) after(ctx context.Context, s *Store, st *statement, scope faas.S
 	for i, k := range keys {
 		columns[i], to[i] = k.column, &at[i]
 	}
+	if !ascii(marker) {
+		return unknownMarker(marker, t.noun)
+	}
 	var find statement
 	t.inScope(&find, scope)
 	find.and("id = ?", marker)
 	query := "SELECT " + strings.Join(columns, ", ") + " FROM " + t.name + " WHERE " + strings.Join(find.where, " AND ")
 	err := s.readers.QueryRowContext(ctx, query, find.args...).Scan(to...)
 	if errors.Is(err, sql.ErrNoRows) {
-		return faas.Errorf(faas.Invalid, "The marker %q is the id of no %s that you can see.", marker, t.noun)
+		return unknownMarker(marker, t.noun)
 	}
 	if err != nil {
 		return unavailable(err)
@@ -256,4 +276,8 @@ func (t *table) after(ctx context.Context, s *Store, st *statement, scope faas.S
 	st.and(columns[0]+" "+bound+" ?", at[0])
 	st.and("("+strings.Join(alternatives, " OR ")+")", args...)
 	return nil
+}
+
+func unknownMarker(marker, noun string) error {
+	return faas.Errorf(faas.Invalid, "The marker %q is the id of no %s that you can see.", marker, noun)
 }

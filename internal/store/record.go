@@ -6,6 +6,7 @@ import (
 	"errors"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/openstack-faas/faas/internal/faas"
@@ -14,23 +15,30 @@ import (
 // recorder is the one goroutine that writes. It takes all operations that wait, runs them in one transaction and answers them
 // together after the commit: a flush of the disk, which costs more than a hundred rows, is shared by all callers at the time.
 type recorder struct {
-	conn *sql.Conn
-	tx   *tx
-	log  *slog.Logger
-	held starts
+	db       *sql.DB
+	dialect  dialect
+	tx       *tx // nil while there is no connection
+	fence    fence
+	log      *slog.Logger
+	held     starts
+	patience time.Duration
+	giveUpAt time.Time // set when it is to close while the database is away
 
-	mu     sync.RWMutex // held for reading while an operation is handed in, for writing to close
-	closed bool
-	in     chan *operation
-	done   chan struct{}
+	mu      sync.RWMutex // held for reading while an operation is handed in, for writing to close
+	closed  bool
+	in      chan *operation
+	closing chan struct{}
+	done    chan struct{}
 }
 
 // operation is one caller's part of a batch: do, or a write of a start or an ending.
 type operation struct {
-	do     func(*tx) error
+	do     func(*tx) error // may run more than once, so it sets what it gives anew
 	write  *write
-	starts bool  // do is to see starts that are held back
-	err    error // set by the recorder before answered
+	starts bool        // do is to see starts that are held back
+	single bool        // do is one statement, which undoes itself when it fails
+	left   atomic.Bool // its caller waits no longer: a do that was not run yet is not run any more
+	err    error       // set by the recorder before answered
 	answer chan struct{}
 }
 
@@ -47,14 +55,13 @@ const maxBatch = 512
 // maxWaiting is how many operations may wait before callers are held up.
 const maxWaiting = 4096
 
-func startRecorder(ctx context.Context, db *sql.DB, o Options) (*recorder, error) {
-	conn, err := db.Conn(ctx)
-	if err != nil {
-		return nil, unavailable(err)
-	}
+func startRecorder(ctx context.Context, db *sql.DB, d dialect, o Options) (*recorder, error) {
 	r := &recorder{
-		conn: conn, tx: newTx(conn), log: o.Log, held: newStarts(o.StartDelay),
-		in: make(chan *operation, maxWaiting), done: make(chan struct{}),
+		db: db, dialect: d, fence: newFence(o.Now), log: o.Log, held: newStarts(o.StartDelay), patience: o.Patience,
+		in: make(chan *operation, maxWaiting), closing: make(chan struct{}), done: make(chan struct{}),
+	}
+	if err := r.connect(ctx); err != nil {
+		return nil, unavailable(err)
 	}
 	go r.run()
 	return r, nil
@@ -63,6 +70,11 @@ func startRecorder(ctx context.Context, db *sql.DB, o Options) (*recorder, error
 // do runs f in a transaction and waits for the commit. What f did is undone when it returns an error.
 func (r *recorder) do(ctx context.Context, f func(*tx) error) error {
 	return r.await(ctx, &operation{do: f})
+}
+
+// doSingle is do for an f of one statement, which needs nothing undone when it fails.
+func (r *recorder) doSingle(ctx context.Context, f func(*tx) error) error {
+	return r.await(ctx, &operation{do: f, single: true})
 }
 
 // doWithStarts is do for what must see executions whose start is held back.
@@ -77,29 +89,41 @@ func (r *recorder) wait(ctx context.Context, w *write) error {
 
 // submit hands in a write and does not wait for it.
 func (r *recorder) submit(ctx context.Context, w *write) error {
-	return r.hand(ctx, &operation{write: w})
+	patience := time.NewTimer(r.patience)
+	defer patience.Stop()
+	return r.hand(ctx, &operation{write: w}, patience.C)
 }
+
+// errPatience is what callers hear who waited for as long as Options.Patience.
+var errPatience = errors.New("no answer in time; what was to be written may be written still")
 
 func (r *recorder) await(ctx context.Context, op *operation) error {
 	op.answer = make(chan struct{})
-	if err := r.hand(ctx, op); err != nil {
+	patience := time.NewTimer(r.patience)
+	defer patience.Stop()
+	if err := r.hand(ctx, op, patience.C); err != nil {
 		return err
 	}
+	var err error
 	select {
 	case <-op.answer:
 		return unavailable(op.err)
 	case <-ctx.Done(): // it may be committed all the same, so what it gives is still being written: callers return without it
-		return unavailable(ctx.Err())
+		err = ctx.Err()
+	case <-patience.C:
+		err = errPatience
 	}
+	op.left.Store(true)
+	return unavailable(err)
 }
 
-func (r *recorder) hand(ctx context.Context, op *operation) error {
+func (r *recorder) hand(ctx context.Context, op *operation, patience <-chan time.Time) error {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
 	if r.closed {
 		return faas.Errorf(faas.Unavailable, "The database is closed.")
 	}
-	if err := ctx.Err(); err != nil { // the select below may choose either: nothing is begun for a caller who has left
+	if err := ctx.Err(); err != nil { // the select below may choose any: nothing is begun for a caller who has left
 		return unavailable(err)
 	}
 	select {
@@ -107,6 +131,8 @@ func (r *recorder) hand(ctx context.Context, op *operation) error {
 		return nil
 	case <-ctx.Done():
 		return unavailable(ctx.Err())
+	case <-patience:
+		return unavailable(errPatience)
 	}
 }
 
@@ -120,6 +146,7 @@ func (r *recorder) close() bool {
 	r.closed = true
 	if !was {
 		close(r.in)
+		close(r.closing)
 	}
 	r.mu.Unlock()
 	<-r.done
@@ -128,7 +155,7 @@ func (r *recorder) close() bool {
 
 func (r *recorder) run() {
 	defer close(r.done)
-	defer func() { _ = r.conn.Close() }() // its database is closed next, and tells
+	defer r.leave()
 	batch := make([]*operation, 0, maxBatch)
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
@@ -168,7 +195,7 @@ func (r *recorder) commit(batch []*operation, last bool) {
 	if len(work) == 0 {
 		return
 	}
-	err := r.transact(work)
+	err := r.persist(work)
 	for _, op := range work {
 		if err != nil {
 			op.err = err
@@ -182,58 +209,4 @@ func (r *recorder) commit(batch []*operation, last bool) {
 			r.log.Error("the start of an execution could not be recorded", "execution_id", op.write.start.ID, "error", op.err)
 		}
 	}
-}
-
-// transact runs the operations in one transaction. An error is that of the transaction and so of all of them; an operation's own error is
-// kept with it and leaves the others alone.
-func (r *recorder) transact(work []*operation) error {
-	clear(r.tx.calls)
-	if _, err := r.tx.exec(beginWriting); err != nil {
-		return err
-	}
-	err := r.runAll(work)
-	if err == nil {
-		err = r.tx.countCalls()
-	}
-	if err == nil {
-		_, err = r.tx.exec("COMMIT")
-	}
-	if err != nil {
-		_, _ = r.tx.exec("ROLLBACK") // fails when the database has done so itself; were it neither, the next BEGIN would tell
-	}
-	return err
-}
-
-// runAll stops at the first error that is the database's own: the transaction may be gone with it, and what came after would be
-// committed by itself.
-func (r *recorder) runAll(work []*operation) error {
-	for _, op := range work {
-		if op.err = r.run1(op); broken(op.err) {
-			return op.err
-		}
-	}
-	return nil
-}
-
-// run1 runs one operation. A single statement that fails undoes itself; what may be several is undone to a savepoint.
-func (r *recorder) run1(op *operation) error {
-	switch {
-	case op.do == nil && op.write.start != nil:
-		return r.tx.insert(op.write.start)
-	case op.do == nil:
-		return r.tx.finish(op.write.id, *op.write.ending)
-	}
-	if _, err := r.tx.exec("SAVEPOINT operation"); err != nil {
-		return err
-	}
-	err := op.do(r.tx)
-	if err != nil {
-		if _, undo := r.tx.exec("ROLLBACK TO operation"); undo != nil {
-			return errors.Join(err, undo)
-		}
-	}
-	if _, release := r.tx.exec("RELEASE operation"); release != nil {
-		return release
-	}
-	return err
 }

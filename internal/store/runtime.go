@@ -12,8 +12,8 @@ const runtimeColumns = `id, project_id, name, description, image, status, status
 var runtimeTable = table{
 	name: "runtimes", noun: "runtime", columns: runtimeColumns,
 	fields: map[string]field{
-		"id": {column: "id"}, "project_id": {column: "project_id"}, "name": {column: "name"},
-		"description": {column: "description"}, "image": {column: "image"}, "status": {column: "status"},
+		"id": {column: "id", kind: code}, "project_id": {column: "project_id"}, "name": {column: "name"},
+		"description": {column: "description"}, "image": {column: "image"}, "status": {column: "status", kind: code},
 		"is_public": {column: "is_public", kind: boolean}, "trusted": {column: "trusted", kind: boolean},
 		"created_at": {column: "created_at", kind: instant}, "updated_at": {column: "updated_at", kind: instant},
 	},
@@ -119,14 +119,15 @@ func (s *Store) DeleteRuntime(ctx context.Context, scope faas.Scope, id string) 
 	})
 }
 
-func (t *tx) runtime(id string) (faas.Runtime, error) {
-	r, err := scanRuntime(t.queryRow(`SELECT `+runtimeColumns+` FROM runtimes WHERE id = ?`, id))
+// runtime reads a runtime under a lock, one of the grammar's.
+func (t *tx) runtime(id, lock string) (faas.Runtime, error) {
+	r, err := scanRuntime(t.queryRow(`SELECT `+runtimeColumns+` FROM runtimes WHERE id = ?`+lock, id))
 	return r, missing("runtime", id, err)
 }
 
-// ownRuntime gives a runtime that the scope may change.
+// ownRuntime gives a runtime that the scope may change, and keeps others from changing or using it until the commit.
 func (t *tx) ownRuntime(scope faas.Scope, id string) (faas.Runtime, error) {
-	r, err := t.runtime(id)
+	r, err := t.runtime(id, t.grammar.forUpdate)
 	if err == nil && !scope.Sees(r.ProjectID) {
 		err = notFound("runtime", id)
 	}

@@ -20,6 +20,8 @@ type Options struct {
 	// StartDelay is how long the record of a start is held back for its ending, so that a short call costs one row written
 	// once; 20 ms when 0, not held back at all when negative.
 	StartDelay time.Duration
+	// Patience is how long a write waits for a database that is away before its caller hears faas.Unavailable; 15 s when 0.
+	Patience time.Duration
 }
 
 // Store is an open database. It is safe for concurrent use.
@@ -32,7 +34,8 @@ type Store struct {
 	get      lookups
 }
 
-// Open opens the database at the url: sqlite:////absolute/path or sqlite:///relative/path. It refuses a database whose schema is not
+// Open opens the database at the url: mysql+pymysql://user:password@host:port/database of a MySQL or MariaDB server, with the options
+// that oslo.db's operators write after it, or sqlite:////absolute/path or sqlite:///relative/path. It refuses a database whose schema is not
 // the one that this program was built for, and one that is not there: Migrate makes it and brings it up to date.
 func Open(ctx context.Context, url string, o Options) (*Store, error) {
 	d, err := dialectOf(url)
@@ -63,6 +66,9 @@ func (o Options) withDefaults() Options {
 	if o.StartDelay == 0 {
 		o.StartDelay = 20 * time.Millisecond
 	}
+	if o.Patience <= 0 {
+		o.Patience = 15 * time.Second
+	}
 	return o
 }
 
@@ -82,7 +88,7 @@ func (s *Store) connect(ctx context.Context, o Options) (err error) {
 		return err
 	}
 	s.writer.SetMaxOpenConns(1)
-	s.recorder, err = startRecorder(ctx, s.writer, o)
+	s.recorder, err = startRecorder(ctx, s.writer, s.dialect, o)
 	return err
 }
 

@@ -5,18 +5,13 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
-
-	"go.uber.org/goleak"
 
 	"github.com/openstack-faas/faas/internal/faas"
 	"github.com/openstack-faas/faas/internal/store"
 	"github.com/openstack-faas/faas/internal/store/storetest"
 )
-
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func newURL(t testing.TB) string {
 	return "sqlite:///" + filepath.Join(t.TempDir(), "odd ?name%#", "faas.sqlite")
@@ -74,7 +69,7 @@ func TestOpenRefuses(t *testing.T) {
 		}
 	}
 	for url, words := range map[string]string{
-		"": "sqlite:////absolute/path", "mysql://x": "sqlite:////absolute/path", "sqlite:///": "sqlite:////absolute/path", missing: "faas-manage db sync",
+		"": "sqlite:////absolute/path", "mysql://x": "names no user", "sqlite:///": "sqlite:////absolute/path", missing: "faas-manage db sync",
 	} {
 		refuses(url, words)
 	}
@@ -102,57 +97,5 @@ func TestOnlyItsOwnerReadsTheDatabase(t *testing.T) {
 		if info, err := os.Stat(file); err != nil || info.Mode().Perm() != 0o600 {
 			t.Errorf("%s: %v, %v", file, info.Mode(), err)
 		}
-	}
-}
-
-// BenchmarkFunction is the read that every call begins with, by a caller who may cancel.
-func BenchmarkFunction(b *testing.B) {
-	s := open(b, newURL(b), nil)
-	r, err := s.CreateRuntime(b.Context(), faas.Runtime{ProjectID: "p", Status: faas.RuntimeAvailable})
-	if err != nil {
-		b.Fatal(err)
-	}
-	f, err := s.CreateFunction(b.Context(), faas.Function{ProjectID: "p", RuntimeID: r.ID, Entry: "main.main"})
-	if err != nil {
-		b.Fatal(err)
-	}
-	for b.Loop() {
-		if _, err := s.Function(b.Context(), faas.OneProject("p"), f.ID); err != nil {
-			b.Fatal(err)
-		}
-	}
-}
-
-// BenchmarkCall is what the records of one synchronous call cost, with many callers and with one.
-func BenchmarkCall(b *testing.B) {
-	for _, callers := range []int{1, 20} {
-		b.Run(map[int]string{1: "one", 20: "twenty"}[callers], func(b *testing.B) {
-			s := open(b, newURL(b), nil)
-			var left atomic.Int64
-			left.Store(int64(b.N))
-			done := make(chan error, callers)
-			b.ResetTimer()
-			for range callers {
-				go func() {
-					for left.Add(-1) >= 0 {
-						x := faas.Execution{ID: faas.NewID(), ProjectID: "p", FunctionID: "f", Input: `{"n":1}`, LeaseUntil: time.Now().Add(time.Minute)}
-						if err := s.Start(b.Context(), x); err != nil {
-							done <- err
-							return
-						}
-						if err := s.Finish(b.Context(), x.ID, store.Ending{Status: faas.ExecutionSuccess, Result: `{"duration": 0.001, "output": 1}`}); err != nil {
-							done <- err
-							return
-						}
-					}
-					done <- nil
-				}()
-			}
-			for range callers {
-				if err := <-done; err != nil {
-					b.Fatal(err)
-				}
-			}
-		})
 	}
 }

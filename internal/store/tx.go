@@ -4,6 +4,8 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/openstack-faas/faas/internal/faas"
 )
@@ -11,13 +13,15 @@ import (
 // tx is the recorder's connection within a transaction. Its statements are prepared once and kept: on the way of a call,
 // parsing them costs more than running them.
 type tx struct {
-	conn  *sql.Conn
-	stmts map[string]*sql.Stmt
-	calls map[string]int // executions inserted in this transaction, by function
+	conn    *sql.Conn
+	dialect dialect
+	grammar grammar
+	stmts   map[string]*sql.Stmt
+	calls   map[string]int // executions inserted in this transaction, by function
 }
 
-func newTx(conn *sql.Conn) *tx {
-	return &tx{conn: conn, stmts: map[string]*sql.Stmt{}, calls: map[string]int{}}
+func newTx(conn *sql.Conn, d dialect) *tx {
+	return &tx{conn: conn, dialect: d, grammar: d.grammar(), stmts: map[string]*sql.Stmt{}, calls: map[string]int{}}
 }
 
 // background is the context of every statement of a transaction: a batch is many callers', and none of them may cut it short.
@@ -48,6 +52,24 @@ func (t *tx) exec(query string, args ...any) (int64, error) {
 	return res.RowsAffected()
 }
 
+// begin begins a transaction where that needs saying.
+func (t *tx) begin() error {
+	if t.grammar.begin == "" {
+		return nil
+	}
+	return t.control(t.grammar.begin)
+}
+
+// control runs what begins, ends or divides a transaction.
+func (t *tx) control(query string) error {
+	if t.grammar.prepared {
+		_, err := t.exec(query)
+		return err
+	}
+	_, err := t.conn.ExecContext(background(), query)
+	return err
+}
+
 func (t *tx) query(query string, args ...any) (*sql.Rows, error) {
 	s, err := t.stmt(query)
 	if err != nil {
@@ -70,16 +92,17 @@ func (r failedRow) Scan(...any) error { return r.err }
 
 // already turns an insert's "exists" into a faas.Conflict; nil stays nil.
 func (t *tx) already(noun, id string, err error) error {
-	if duplicate(err) {
+	if t.dialect.fault(err) == duplicate {
 		return faas.Errorf(faas.Conflict, "There is a %s %s already.", noun, id)
 	}
 	return err
 }
 
-// countCalls adds the transaction's executions to their functions' counts.
+// countCalls adds the transaction's executions to their functions' counts. It comes last, since every process counts the same functions
+// and the row of one is locked from here to the commit; and in order, so that two processes do not wait for each other.
 func (t *tx) countCalls() error {
-	for id, n := range t.calls {
-		if _, err := t.exec(`UPDATE functions SET call_count = call_count + ? WHERE id = ?`, n, id); err != nil {
+	for _, id := range slices.Sorted(maps.Keys(t.calls)) {
+		if _, err := t.exec(`UPDATE functions SET call_count = call_count + ? WHERE id = ?`, t.calls[id], id); err != nil {
 			return err
 		}
 	}

@@ -266,10 +266,11 @@ func filters(t *testing.T, f *fixture) {
 	}{
 		{"name", "eq", []string{"apple"}, "apple"}, {"name", "neq", []string{"apple"}, "apricot 50%_off pear"},
 		{"name", "in", []string{"apple", "pear"}, "apple pear"}, {"name", "nin", []string{"apple", "pear"}, "apricot 50%_off"},
-		{"name", "has", []string{"ap"}, "apple apricot"}, {"name", "has", []string{"%"}, "50%_off"}, {"name", "has", []string{"_"}, "50%_off"},
+		{"name", "has", []string{"ap"}, "apple apricot"}, {"name", "has", []string{"PRI"}, "apricot"}, {"name", "has", []string{"%"}, "50%_off"}, {"name", "has", []string{"_"}, "50%_off"},
 		{"name", "eq", []string{"' OR 1=1 --"}, ""}, {"cpu", "gte", []string{"100"}, "apple apricot 50%_off pear"}, {"cpu", "gt", []string{"100"}, ""},
 		{"created_at", "gt", []string{noon}, "50%_off pear"}, {"created_at", "lte", []string{noon}, "apple apricot"},
 		{"created_at", "lt", []string{"2026-01-02T03:04:06.678901Z"}, "apple"}, {"name", "gt", []string{"apricot"}, "pear"},
+		{"name", "eq", []string{"Apple"}, ""}, {"name", "eq", []string{"\u00e4pple \U0001F34E"}, ""}, {"id", "has", []string{"no such"}, ""},
 	} {
 		got, err := f.Functions(t.Context(), ours, faas.Query{Filters: []faas.Filter{{Field: c.field, Op: c.op, Values: c.values}}})
 		if err != nil || names(got) != c.want {
@@ -294,7 +295,11 @@ func badQueries(t *testing.T, f *fixture) {
 		{Filters: []faas.Filter{{Field: "cpu", Op: "eq", Values: []string{"many"}}}},
 		{Filters: []faas.Filter{{Field: "cpu", Op: "has", Values: []string{"1"}}}},
 		{Filters: []faas.Filter{{Field: "created_at", Op: "gt", Values: []string{"yesterday"}}}},
-		{Sort: []faas.SortKey{{Field: "secret"}}}, {Marker: "no such id"}, {Marker: faas.NewID()},
+		{Sort: []faas.SortKey{{Field: "secret"}}}, {Marker: "no such id"}, {Marker: faas.NewID()}, {Marker: "\u00e4"}, {Marker: "\xff"},
+		{Filters: []faas.Filter{{Field: "name", Op: "eq", Values: []string{"\xff"}}}},
+		{Filters: []faas.Filter{{Field: "name", Op: "has", Values: []string{"\xff"}}}},
+		{Filters: []faas.Filter{{Field: "id", Op: "eq", Values: []string{"\u00e4"}}}},
+		{Filters: []faas.Filter{{Field: "runtime_id", Op: "has", Values: []string{"\u00e4"}}}},
 	} {
 		_, err := f.Functions(t.Context(), ours, q)
 		is(t, err, faas.Invalid)

@@ -1,0 +1,110 @@
+package store_test
+
+import (
+	"context"
+	"sync/atomic"
+	"testing"
+
+	"github.com/openstack-faas/faas/internal/faas"
+	"github.com/openstack-faas/faas/internal/store"
+)
+
+// BenchmarkFunction is the read that every call begins with, by a caller who may cancel.
+func BenchmarkFunction(b *testing.B) {
+	for name, newURL := range databases {
+		b.Run(name, func(b *testing.B) {
+			s := open(b, newURL(b), nil)
+			f := callable(b, s)
+			for b.Loop() {
+				if _, err := s.Function(b.Context(), project, f.ID); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+// BenchmarkCall is what the records of one synchronous call cost, with one caller and with many.
+func BenchmarkCall(b *testing.B) {
+	for name, newURL := range databases {
+		for callers, n := range map[string]int{"one": 1, "twenty": 20} {
+			b.Run(name+"/"+callers, func(b *testing.B) {
+				s := open(b, newURL(b), nil)
+				f := callable(b, s)
+				b.ResetTimer()
+				share(b, n, func(ctx context.Context) error {
+					x := execution()
+					x.FunctionID = f.ID
+					if err := s.Start(ctx, x); err != nil {
+						return err
+					}
+					return s.Finish(ctx, x.ID, ended)
+				})
+			})
+		}
+	}
+}
+
+// BenchmarkFloor is what one row committed alone costs on MariaDB, with a connection for each caller.
+func BenchmarkFloor(b *testing.B) {
+	server := mariadb(b)
+	for callers, n := range map[string]int{"one": 1, "twenty": 20} {
+		b.Run(callers, func(b *testing.B) {
+			db, err := server.Open(server.Database(b))
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer db.Close()
+			db.SetMaxIdleConns(n)
+			if _, err := db.Exec("CREATE TABLE floor (id CHAR(36) PRIMARY KEY, v VARCHAR(255)) ENGINE=InnoDB"); err != nil {
+				b.Fatal(err)
+			}
+			insert, err := db.Prepare("INSERT INTO floor VALUES (?, ?)") //nolint:sqlclosecheck // below
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer insert.Close()
+			b.ResetTimer()
+			share(b, n, func(ctx context.Context) error { return second(insert.ExecContext(ctx, faas.NewID(), `{"n":1}`)) })
+		})
+	}
+}
+
+var databases = map[string]func(testing.TB) string{
+	"SQLite":  newURL,
+	"MariaDB": func(t testing.TB) string { return mariadb(t).Database(t) },
+}
+
+func callable(b *testing.B, s *store.Store) faas.Function {
+	b.Helper()
+	r, err := s.CreateRuntime(b.Context(), faas.Runtime{ProjectID: "p", Status: faas.RuntimeAvailable})
+	if err != nil {
+		b.Fatal(err)
+	}
+	f, err := s.CreateFunction(b.Context(), faas.Function{ProjectID: "p", RuntimeID: r.ID, Entry: "main.main"})
+	if err != nil {
+		b.Fatal(err)
+	}
+	return f
+}
+
+// share has callers do b.N things among them.
+func share(b *testing.B, callers int, do func(context.Context) error) {
+	var left atomic.Int64
+	left.Store(int64(b.N))
+	done := make(chan error, callers)
+	for range callers {
+		go func() {
+			var err error
+			for err == nil && left.Add(-1) >= 0 {
+				err = do(b.Context())
+			}
+			done <- err
+		}()
+	}
+	for range callers {
+		if err := <-done; err != nil {
+			b.Error(err)
+		}
+	}
+}

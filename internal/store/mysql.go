@@ -1,0 +1,100 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/go-sql-driver/mysql"
+	"github.com/pressly/goose/v3"
+)
+
+// mysqlServer is MySQL or MariaDB, one server or a Galera cluster. Several processes write to it at a time. What one of them relies on
+// is said in conditions of its statements; SELECT … FOR UPDATE keeps writers on one server apart, and on a cluster, where locks are a
+// node's own, certification at the commit refuses the second of two that changed the same row: it is repeated and sees the first.
+type mysqlServer struct{ config *mysql.Config }
+
+// Times that bound how long a connection may keep the recorder waiting.
+const (
+	connectTimeout = 5 * time.Second
+	answerTimeout  = 15 * time.Second // of one statement of the recorder; longer than it waits for another's lock
+	listTimeout    = time.Minute      // of one statement of a reader
+	readerLifetime = 3 * time.Minute  // after that a connection is made anew, so that a failover's new server is found
+	lockTimeout    = "5"              // seconds for which a statement waits for another transaction
+)
+
+func (d mysqlServer) String() string { return d.config.Addr + "/" + d.config.DBName }
+
+// exists cannot tell without a connection: Open and Migrate will.
+func (d mysqlServer) exists() error { return nil }
+
+// create leaves the database and its user to the operator, who made them before they could be written into a URL.
+func (d mysqlServer) create() error { return nil }
+
+func (d mysqlServer) open(m mode) (*sql.DB, error) {
+	c := d.config.Clone()
+	c.Params = map[string]string{"sql_mode": "'TRADITIONAL'"} // a text that is too long is refused, not cut
+	c.ReadTimeout, c.WriteTimeout = listTimeout, listTimeout
+	settings := []string{"SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED"} // statements see what others committed; fewer locks
+	switch m {
+	case forReading:
+	case forWriting:
+		c.MultiStatements = true     // of text without arguments: the mark of a batch and its COMMIT are one round trip
+		c.Params["autocommit"] = "0" // a transaction begins by itself: one round trip less
+		c.Params["innodb_lock_wait_timeout"] = lockTimeout
+		c.ReadTimeout, c.WriteTimeout = answerTimeout, answerTimeout
+		// MariaDB's: the transaction of a connection that was lost unnoticed does not hold its locks for hours.
+		settings = append(settings, "SET SESSION idle_transaction_timeout = 10")
+	case forMigrating:
+		c.ReadTimeout, c.WriteTimeout = 0, 0 // changing a large table takes as long as it takes
+	}
+	to, err := mysql.NewConnector(c)
+	if err != nil {
+		return nil, fmt.Errorf("open the database %s: %w", d, err)
+	}
+	db := sql.OpenDB(connector{to, settings})
+	if m == forReading {
+		db.SetConnMaxLifetime(readerLifetime)
+	}
+	return db, nil
+}
+
+// connector tells each new connection the settings whose names differ between servers.
+type connector struct {
+	driver.Connector
+	settings []string
+}
+
+// Connect is called by database/sql.
+func (c connector) Connect(ctx context.Context) (driver.Conn, error) {
+	conn, err := c.Connector.Connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	session, ok := conn.(driver.ExecerContext)
+	for _, setting := range c.settings {
+		if !ok {
+			break
+		}
+		if _, err := session.ExecContext(ctx, setting, nil); err != nil && !unknownSetting(err) {
+			return nil, errors.Join(err, conn.Close())
+		}
+	}
+	return conn, nil
+}
+
+func unknownSetting(err error) bool {
+	var e *mysql.MySQLError
+	return errors.As(err, &e) && e.Number == 1193
+}
+
+func (d mysqlServer) schema() schema {
+	return schema{folder: "migrations/mysql", reader: goose.DialectMySQL}
+}
+
+func (d mysqlServer) grammar() grammar {
+	return grammar{forUpdate: " FOR UPDATE", forShare: " LOCK IN SHARE MODE", rows: 32, fenced: true}
+}

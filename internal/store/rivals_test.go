@@ -1,0 +1,174 @@
+package store_test
+
+import (
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/openstack-faas/faas/internal/faas"
+	"github.com/openstack-faas/faas/internal/store"
+)
+
+// TestRivals has two processes' stores do at once what must come out as if one had come after the other.
+func TestRivals(t *testing.T) {
+	for database, url := range map[string]string{"SQLite": newURL(t), "MariaDB": mariadb(t).Database(t)} {
+		one, two := open(t, url, nil), open(t, url, nil)
+		for name, test := range map[string]func(*testing.T, [2]*store.Store){
+			"a runtime goes while a function comes": runtimeGoes,
+			"two change a function":                 bothChange,
+			"two take stale messages":               bothTake,
+			"two settle, one renews":                bothSettle,
+			"two delete":                            bothDelete,
+		} {
+			t.Run(database+"/"+name, func(t *testing.T) { test(t, [2]*store.Store{one, two}) })
+		}
+	}
+}
+
+const rounds = 30
+
+// both runs f for both stores at once.
+func both(stores [2]*store.Store, f func(n int, s *store.Store)) {
+	var group sync.WaitGroup
+	for n, s := range stores {
+		group.Go(func() { f(n, s) })
+	}
+	group.Wait()
+}
+
+var project = faas.OneProject("p")
+
+func newFunction(t *testing.T, s *store.Store) faas.Function {
+	t.Helper()
+	r, err := s.CreateRuntime(t.Context(), faas.Runtime{ProjectID: "p", Status: faas.RuntimeAvailable})
+	fatal(t, err)
+	f, err := s.CreateFunction(t.Context(), faas.Function{ProjectID: "p", RuntimeID: r.ID, Entry: "main.main"})
+	fatal(t, err)
+	return f
+}
+
+func runtimeGoes(t *testing.T, stores [2]*store.Store) {
+	for range rounds {
+		r, err := stores[0].CreateRuntime(t.Context(), faas.Runtime{ProjectID: "p", Status: faas.RuntimeAvailable})
+		fatal(t, err)
+		var came, went error
+		both(stores, func(n int, s *store.Store) {
+			if n == 0 {
+				_, came = s.CreateFunction(t.Context(), faas.Function{ProjectID: "p", RuntimeID: r.ID, Entry: "main.main"})
+				return
+			}
+			went = s.DeleteRuntime(t.Context(), project, r.ID)
+		})
+		switch {
+		case came == nil && faas.KindOf(went) == faas.Conflict:
+		case faas.KindOf(came) == faas.Invalid && went == nil:
+		default:
+			t.Errorf("the function: %v; the runtime: %v", came, went)
+		}
+	}
+}
+
+func bothChange(t *testing.T, stores [2]*store.Store) {
+	f := newFunction(t, stores[0])
+	both(stores, func(n int, s *store.Store) {
+		for i := range rounds {
+			change := store.FunctionChange{Entry: new(fmt.Sprint("main.f", i))}
+			if n == 1 {
+				change = store.FunctionChange{CPU: new(1000 + i)}
+			}
+			_, err := s.UpdateFunction(t.Context(), project, f.ID, change)
+			if err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	got, err := stores[0].Function(t.Context(), project, f.ID)
+	if err != nil || got.Entry != fmt.Sprint("main.f", rounds-1) || got.CPU != 1000+rounds-1 || got.Revision != 1+2*rounds {
+		t.Errorf("a change was lost: %+v, %v", got, err)
+	}
+}
+
+// enqueue records executions and gives their ids, sorted.
+func enqueue(t *testing.T, s *store.Store, n int) []string {
+	t.Helper()
+	var ids []string
+	for range n {
+		x := execution()
+		fatal(t, s.Enqueue(t.Context(), x))
+		ids = append(ids, x.ID)
+	}
+	slices.Sort(ids)
+	return ids
+}
+
+func bothTake(t *testing.T, stores [2]*store.Store) {
+	ids := enqueue(t, stores[0], rounds)
+	due := time.Now().Add(store.WakeAfter).Add(time.Millisecond)
+	var taken [2][]string
+	both(stores, func(n int, s *store.Store) {
+		got, err := s.TakeStale(t.Context(), due, rounds)
+		if err != nil {
+			t.Error(err)
+		}
+		taken[n] = got
+	})
+	all := slices.Concat(taken[0], taken[1])
+	slices.Sort(all)
+	if !slices.Equal(slices.Compact(slices.Clone(all)), ids) {
+		t.Errorf("of %d, %d and %d were taken", len(ids), len(taken[0]), len(taken[1]))
+	}
+	for _, id := range ids { // out of the way of the next test
+		_, _, err := stores[0].Claim(t.Context(), id, "engine", time.Now().Add(time.Hour))
+		fatal(t, err)
+	}
+}
+
+func bothSettle(t *testing.T, stores [2]*store.Store) {
+	ids := enqueue(t, stores[0], rounds)
+	past := time.Now().Add(-time.Minute)
+	for _, id := range ids {
+		_, _, err := stores[0].Claim(t.Context(), id, "engine", past)
+		fatal(t, err)
+	}
+	var settled [2][]faas.Execution
+	var lost []string
+	var group sync.WaitGroup
+	group.Go(func() {
+		var err error
+		if lost, err = stores[0].RenewLeases(t.Context(), "engine", ids[:rounds/2], time.Now().Add(time.Hour)); err != nil {
+			t.Error(err)
+		}
+	})
+	both(stores, func(n int, s *store.Store) {
+		var err error
+		if settled[n], err = s.SettleExpired(t.Context(), time.Now(), rounds); err != nil {
+			t.Error(err)
+		}
+	})
+	group.Wait()
+	seen := map[string]bool{}
+	for _, x := range slices.Concat(settled[0], settled[1]) {
+		if seen[x.ID] {
+			t.Errorf("%s was settled twice", x.ID)
+		}
+		seen[x.ID] = true
+	}
+	for n, id := range ids {
+		if renewed := n < rounds/2 && !slices.Contains(lost, id); renewed == seen[id] {
+			t.Errorf("%s: renewed %v, settled %v", id, renewed, seen[id])
+		}
+	}
+}
+
+func bothDelete(t *testing.T, stores [2]*store.Store) {
+	for range rounds {
+		f := newFunction(t, stores[0])
+		var errs [2]error
+		both(stores, func(n int, s *store.Store) { _, errs[n] = s.DeleteFunction(t.Context(), project, f.ID) })
+		if (errs[0] == nil) == (errs[1] == nil) {
+			t.Errorf("of two one deletes: %v, %v", errs[0], errs[1])
+		}
+	}
+}
