@@ -1,0 +1,23 @@
+package faas
+
+import (
+	"fmt"
+	"hash/fnv"
+)
+
+// Shards is how many parts the functions are divided into. Each part has one engine that owns the growing and shrinking of its
+// functions at a time; more engines than shards would leave some without any.
+const Shards = 8
+
+// ShardOf gives the part that an id belongs to, from 0 to Shards-1, the same in every process and release.
+func ShardOf(id string) int {
+	h := fnv.New32a()
+	_, _ = h.Write([]byte(id)) // never fails
+	return int(h.Sum32() % Shards)
+}
+
+// ShardName gives the name under which engines stand in line for the shard.
+func ShardName(shard int) string { return fmt.Sprintf("functions.%d", shard) }
+
+// MethodAcquireIn gives the name of MethodAcquire as the owner of a shard serves it.
+func MethodAcquireIn(shard int) string { return fmt.Sprintf("%s.%d", MethodAcquire, shard) }
