@@ -7,13 +7,12 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"log/slog"
 	"os"
-	"os/signal"
 	"path/filepath"
-	"syscall"
 
+	"github.com/openstack-faas/faas/cmd/internal/service"
 	"github.com/openstack-faas/faas/internal/config"
-	"github.com/openstack-faas/faas/internal/logging"
 )
 
 func main() {
@@ -22,7 +21,7 @@ func main() {
 		return
 	}
 	if err == nil {
-		err = serve(conf)
+		err = service.UntilSignal(conf.Default, func(ctx context.Context, log *slog.Logger) error { return run(ctx, conf, log) })
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "faas-standalone:", err)
@@ -58,21 +57,4 @@ func configure(args []string) (*config.Standalone, error) {
 	}
 	var conf config.Standalone
 	return &conf, config.Load(&conf, config.Sources{File: *file, Environ: os.Environ(), Overrides: overrides})
-}
-
-// serve runs the service until it is told to end. A second signal ends it at once.
-func serve(conf *config.Standalone) error {
-	log, closer, err := logging.New(logging.Options{Debug: conf.Default.Debug, JSON: conf.Default.UseJSON, File: conf.Default.LogFile})
-	if err != nil {
-		return err
-	}
-	defer closer.Close()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	context.AfterFunc(ctx, stop) // from here on a signal has its usual effect again
-	if err := run(ctx, conf, log); err != nil {
-		log.Error("the service failed", "error", err)
-		return err
-	}
-	return nil
 }

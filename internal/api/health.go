@@ -28,7 +28,7 @@ const pingPatience = 2 * time.Second
 // healthcheck is GET /healthcheck: 200 or 503, in one line or, if asked for, with its reasons as JSON.
 func (s *Server) healthcheck(r *http.Request, _ faas.Identity) (any, error) {
 	status, line := http.StatusOK, "OK"
-	checks := []check{s.checkFile(), s.checkDatabase(r.Context())}
+	checks := []check{s.checkDraining(), s.checkFile(), s.checkDatabase(r.Context())}
 	for _, c := range checks {
 		if c.Reason != "OK" {
 			status, line = http.StatusServiceUnavailable, c.Reason
@@ -38,6 +38,17 @@ func (s *Server) healthcheck(r *http.Request, _ faas.Identity) (any, error) {
 		return withStatus{status, health{Detailed: true, Reasons: checks}}, nil
 	}
 	return withStatus{status, plainText(line)}, nil
+}
+
+// Drain has load balancers let go of this process before it ends: from now on /healthcheck answers 503 and each answer closes its
+// connection, while every request is still served.
+func (s *Server) Drain() { s.draining.Store(true) }
+
+func (s *Server) checkDraining() check {
+	if s.draining.Load() {
+		return check{Class: "draining", Reason: "ENDING", Details: "This process is about to end."}
+	}
+	return check{Class: "draining", Reason: "OK"}
 }
 
 func (s *Server) checkFile() check {

@@ -53,6 +53,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	r = r.WithContext(context.WithValue(r.Context(), infoKey{}, info))
 	answer := &answerWriter{ResponseWriter: w}
 	answer.Header()[requestIDHeader] = []string{info.id}
+	if s.draining.Load() {
+		answer.Header().Set("Connection", "close")
+	}
 	defer func() {
 		if p := recover(); p != nil {
 			s.panicked(answer, r, p)

@@ -29,7 +29,7 @@ func TestVersionsAndHealth(t *testing.T) {
 	}
 	var detail health
 	s.do("GET", "/healthcheck?detailed", "", 503).decode(t, &detail)
-	if len(detail.Reasons) != 2 || detail.Reasons[0].Reason != "DISABLED BY FILE" || detail.Reasons[1].Reason != "OK" {
+	if len(detail.Reasons) != 3 || detail.Reasons[1].Reason != "DISABLED BY FILE" || detail.Reasons[2].Reason != "OK" {
 		t.Errorf("got %+v", detail)
 	}
 	s.must(os.Remove(file))
@@ -39,6 +39,21 @@ func TestVersionsAndHealth(t *testing.T) {
 	}
 	s.must(s.store.Close())
 	s.do("GET", "/healthcheck", "", 503)
+}
+
+// TestDraining is a process that is about to end: it serves all that comes and asks nobody to come again.
+func TestDraining(t *testing.T) {
+	s := newService(t)
+	if got := s.do("GET", "/v1/functions", "", 200); got.last {
+		t.Error("a connection is closed before its time")
+	}
+	s.api.Drain()
+	if got := s.do("GET", "/healthcheck", "", 503); string(got.body) != "ENDING" {
+		t.Errorf("got %s", got.body)
+	}
+	if got := s.do("GET", "/v1/functions", "", 200); !got.last {
+		t.Error("a connection is kept")
+	}
 }
 
 func TestMetrics(t *testing.T) {

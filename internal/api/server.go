@@ -6,6 +6,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"github.com/gorilla/mux"
@@ -55,6 +56,7 @@ type Server struct {
 	router   *mux.Router
 	metrics  *metrics
 	checking chan struct{} // a place for each package that is checked at a time
+	draining atomic.Bool   // Drain was called
 }
 
 // maxChecking bounds how many packages are inflated at a time for checking: it takes a core for up to seconds.

@@ -168,6 +168,7 @@ func (headerAuth) Authenticate(r *http.Request) (faas.Identity, error) {
 
 // reply is an answer, read to its end.
 type reply struct {
+	last   bool // the server closes the connection
 	status int
 	header http.Header
 	body   []byte
@@ -217,7 +218,7 @@ func (s *service) send(req request) reply {
 	defer answer.Body.Close()
 	body, err := io.ReadAll(answer.Body)
 	s.must(err)
-	got := reply{status: answer.StatusCode, header: answer.Header, body: body}
+	got := reply{status: answer.StatusCode, header: answer.Header, body: body, last: answer.Close}
 	checkContract(s.t, r, got)
 	return got
 }

@@ -24,6 +24,33 @@ type Standalone struct {
 	Metrics  Metrics        `section:"metrics"`
 }
 
+// APIService configures faas-api.
+type APIService struct {
+	Default  Default        `section:"DEFAULT"`
+	API      API            `section:"api"`
+	Database Database       `section:"database"`
+	Storage  Storage        `section:"storage"`
+	Limits   ResourceLimits `section:"resource_limits"`
+	Worker   Worker         `section:"worker"`
+	Policy   Policy         `section:"oslo_policy"`
+	Rabbit   Rabbit         `section:"oslo_messaging_rabbit"`
+	Health   HealthCheck    `section:"healthcheck"`
+	Metrics  Metrics        `section:"metrics"`
+}
+
+// EngineService configures faas-engine.
+type EngineService struct {
+	Default    Default    `section:"DEFAULT"`
+	API        API        `section:"api"`
+	Database   Database   `section:"database"`
+	Storage    Storage    `section:"storage"`
+	Engine     Engine     `section:"engine"`
+	Worker     Worker     `section:"worker"`
+	Kubernetes Kubernetes `section:"kubernetes"`
+	Rabbit     Rabbit     `section:"oslo_messaging_rabbit"`
+	Metrics    Metrics    `section:"metrics"`
+}
+
 // Manage configures faas-manage, which reads the services' own file.
 type Manage struct {
 	Default  Default  `section:"DEFAULT"`
@@ -31,10 +58,18 @@ type Manage struct {
 }
 
 // every lists one struct of each binary: the sections that a file may have are those of all of them together.
-func every() []any { return []any{&Standalone{}, &Manage{}} }
+func every() []any {
+	return []any{&Standalone{}, &APIService{}, &EngineService{}, &Manage{}}
+}
 
 // String shows the configuration as a file would, without its secrets.
 func (c *Standalone) String() string { return render(c) }
+
+// String shows the configuration as a file would, without its secrets.
+func (c *APIService) String() string { return render(c) }
+
+// String shows the configuration as a file would, without its secrets.
+func (c *EngineService) String() string { return render(c) }
 
 // String shows the configuration as a file would, without its secrets.
 func (c *Manage) String() string { return render(c) }

@@ -33,8 +33,8 @@ func Load(c any, from Sources) error {
 	if err := fill(c, values); err != nil {
 		return err
 	}
-	if s, ok := c.(*Standalone); ok {
-		return s.check()
+	if whole, ok := c.(interface{ check() error }); ok {
+		return whole.check()
 	}
 	return nil
 }
@@ -95,33 +95,6 @@ func fill(c any, values map[string]string) error {
 		if err := o.set(strings.ReplaceAll(text, "$state_path", state)); err != nil {
 			wrong = append(wrong, err)
 		}
-	}
-	return errors.Join(wrong...)
-}
-
-// check looks at what one option means for another.
-func (c *Standalone) check() error {
-	l := c.Limits
-	var wrong []error
-	for _, r := range []struct {
-		name               string
-		low, initial, high int64
-	}{
-		{"cpu", l.MinCPU, l.DefaultCPU, l.MaxCPU},
-		{"memory", l.MinMemory, l.DefaultMemory, l.MaxMemory},
-		{"timeout", l.MinTimeout, l.DefaultTimeout, l.MaxTimeout},
-	} {
-		if r.low > r.high {
-			wrong = append(wrong, &Error{Section: "resource_limits", Option: "min_" + r.name, Value: fmt.Sprint(r.low),
-				Reason: fmt.Sprintf("must not be more than max_%s, which is %d", r.name, r.high)})
-		} else if r.initial < r.low || r.initial > r.high {
-			wrong = append(wrong, &Error{Section: "resource_limits", Option: "default_" + r.name, Value: fmt.Sprint(r.initial),
-				Reason: fmt.Sprintf("must be from min_%s to max_%s: %d to %d", r.name, r.name, r.low, r.high)})
-		}
-	}
-	if c.Worker.LastUID < c.Worker.FirstUID {
-		wrong = append(wrong, &Error{Section: "worker", Option: "last_uid", Value: fmt.Sprint(c.Worker.LastUID),
-			Reason: fmt.Sprintf("must not be less than first_uid, which is %d", c.Worker.FirstUID)})
 	}
 	return errors.Join(wrong...)
 }

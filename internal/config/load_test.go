@@ -90,11 +90,12 @@ func TestWrongValuesAreNamed(t *testing.T) {
 		{"a duration with a unit", "[engine]\nlease = 30s", `[engine] lease = "30s": must be a whole number of seconds`},
 		{"no bool", "[DEFAULT]\ndebug = perhaps", `[DEFAULT] debug = "perhaps": must be true or false`},
 		{"no choice", "[storage]\nprovider = swift", `[storage] provider = "swift": must be one of: local`},
-		{"a secret is not repeated", "[database]\nconnection = mysql://faas:pw@db/faas", "[database] connection: must begin with sqlite:///"},
+		{"a secret is not repeated", "[database]\nconnection = postgresql://faas:pw@db/faas", "[database] connection: must begin with sqlite:///"},
 		{"empty", "[storage]\nfile_system_dir =", "[storage] file_system_dir: must not be empty"},
 		{"min above max", "[resource_limits]\nmin_cpu = 3000", `[resource_limits] min_cpu = "3000": must not be more than max_cpu, which is 2000`},
 		{"default outside", "[resource_limits]\ndefault_timeout = 400", `[resource_limits] default_timeout = "400": must be from min_timeout to max_timeout: 1 to 300`},
 		{"uids", "[worker]\nlast_uid = 1000", `[worker] last_uid = "1000": must not be less than first_uid, which is 200000`},
+		{"RabbitMQ in one process", "[DEFAULT]\ntransport_url = rabbit://faas:pw@mq:5672/", "[DEFAULT] transport_url: must be in-process:// for faas-standalone"},
 		{"no ini", "[api\nport = 1", "read configuration"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -144,5 +145,39 @@ func TestStringHidesSecrets(t *testing.T) {
 	text := c.String()
 	if strings.Contains(text, "hunter2") || !strings.Contains(text, "rabbit://faas:***@mq:5672/%2ffaas") {
 		t.Errorf("got %s", text)
+	}
+}
+
+// A service of several processes needs servers that they share, and a secret that nobody guesses.
+func TestServicesNeedWhatTheyShare(t *testing.T) {
+	const secret = "0123456789abcdef0123456789abcdef"
+	right := "[DEFAULT]\ntransport_url = rabbit://faas:pw@mq1:5672,faas:pw@mq2:5672/\n[database]\nconnection = mysql+pymysql://faas:pw@db/faas\n[worker]\ntoken_secret = " + secret + "\n"
+	for _, c := range []struct{ name, text, want string }{
+		{"right", right, ""},
+		{"embedded", "", "[DEFAULT] transport_url: must begin with rabbit://"},
+		{"SQLite", strings.ReplaceAll(right, "mysql+pymysql://faas:pw@db/faas", "sqlite:////x"), "[database] connection: must begin with mysql+pymysql://"},
+		{"a short secret", strings.ReplaceAll(right, secret, "s3cret"), "[worker] token_secret: the secret of the workers' tokens has 6 bytes, at least 32 are needed"},
+	} {
+		var a APIService
+		var e EngineService
+		for _, whole := range []interface{ String() string }{&a, &e} {
+			err := Load(whole, Sources{File: write(t, c.text)})
+			if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
+				t.Errorf("%s: got %v, want %q", c.name, err, c.want)
+			}
+			for _, secret := range []string{":pw", "s3cret", secret} {
+				if strings.Contains(whole.String(), secret) || err != nil && strings.Contains(err.Error(), secret) {
+					t.Errorf("%s: %q is shown in %v\n%s", c.name, secret, err, whole)
+				}
+			}
+		}
+	}
+}
+
+func TestAddressBlocksAreChecked(t *testing.T) {
+	var e EngineService
+	err := Load(&e, Sources{Overrides: map[string]string{"kubernetes.egress_deny": "10.0.0.0/8,10.0.0.1"}})
+	if err == nil || !strings.Contains(err.Error(), `[kubernetes] egress_deny = "10.0.0.1": must be an address block, as in 10.0.0.0/8`) {
+		t.Errorf("got %v", err)
 	}
 }

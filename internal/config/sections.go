@@ -8,7 +8,7 @@ type Default struct {
 	UseJSON         bool          `opt:"use_json" default:"false" help:"Log one JSON object a line rather than text."`
 	LogFile         string        `opt:"log_file" default:"" help:"The file to log to. Empty: standard error."`
 	AuthStrategy    string        `opt:"auth_strategy" default:"noauth" choices:"noauth" help:"How callers prove who they are. noauth asks for nothing: whoever reaches the API is an administrator of one project. Use it on an address that only you can reach."`
-	TransportURL    string        `opt:"transport_url" default:"in-process://" prefixes:"in-process://" secret:"url" help:"The message broker. in-process:// is for API and engine in one process."`
+	TransportURL    string        `opt:"transport_url" default:"in-process://" prefixes:"in-process://,rabbit://" secret:"url" help:"The message broker: rabbit://user:password@host:port,user:password@host2:port/vhost. in-process:// is for API and engine in one process, faas-standalone."`
 	StatePath       string        `opt:"state_path" default:"/var/lib/faas" required:"true" help:"The folder of everything that the service keeps. Other options may refer to it as $state_path."`
 	Host            string        `opt:"host" default:"" help:"The name of this process among its peers, unique to it. Empty: the machine's host name."`
 	ShutdownTimeout time.Duration `opt:"graceful_shutdown_timeout" default:"60" range:"0:3600" help:"How long requests and calls under way may take when the service is told to end."`
@@ -24,17 +24,18 @@ type API struct {
 	MaxInput       int64         `opt:"max_input" default:"1048576" range:"1024:1073741824" help:"Bytes of the input of an execution."`
 	CallWait       time.Duration `opt:"call_wait" default:"30" range:"1:600" help:"How long a synchronous call waits for a worker before it is answered with 429."`
 	MaxWaiting     int           `opt:"max_waiting_per_project" default:"1000" range:"1:1000000" help:"Calls of one project that may wait for a worker at a time. One more is answered with 429 at once."`
+	DrainTime      time.Duration `opt:"drain_time" default:"5" range:"0:600" help:"How long the process goes on answering after it was told to end, while /healthcheck answers 503 and each answer closes its connection, so that load balancers let go of it first."`
 	NoauthProject  string        `opt:"noauth_project_id" default:"default" required:"true" help:"The project that everything belongs to with auth_strategy = noauth."`
 }
 
 // Database is where the records are.
 type Database struct {
-	Connection string `opt:"connection" default:"sqlite:///$state_path/faas.sqlite" required:"true" prefixes:"sqlite:///" secret:"url" help:"The database: sqlite:///relative/path or sqlite:////absolute/path."`
+	Connection string `opt:"connection" default:"sqlite:///$state_path/faas.sqlite" required:"true" prefixes:"sqlite:///,mysql+pymysql://,mysql://" secret:"url" help:"The database: mysql+pymysql://user:password@host:port/database of MariaDB or MySQL; sqlite:////absolute/path is for faas-standalone."`
 }
 
 // Storage is where function packages are.
 type Storage struct {
-	Provider string `opt:"provider" default:"local" choices:"local" help:"What keeps function packages. local: files in a folder."`
+	Provider string `opt:"provider" default:"local" choices:"local" help:"What keeps function packages. local: files in a folder, which every API and engine must share."`
 	Dir      string `opt:"file_system_dir" default:"$state_path/packages" required:"true" help:"The folder of the packages with provider = local."`
 }
 
@@ -49,6 +50,8 @@ type Engine struct {
 	AsyncParallel         int           `opt:"async_parallel" default:"32" range:"1:10000" help:"Asynchronous executions that one engine runs at a time."`
 	ReapInterval          time.Duration `opt:"reap_interval" default:"5" range:"1:3600" help:"How often lost messages, expired leases and idle workers are looked for."`
 	ExecutionRetention    time.Duration `opt:"execution_retention" default:"2592000" range:"0:3153600000" help:"How long the record of an ended execution is kept. 0: for ever."`
+	StatusHost            string        `opt:"status_host" default:"127.0.0.1" required:"true" help:"The address on which faas-engine serves /healthcheck and /metrics, if status_port says so."`
+	StatusPort            int           `opt:"status_port" default:"0" range:"0:65535" help:"The port on which faas-engine serves /healthcheck and /metrics. 0: none."`
 	PackageGrace          time.Duration `opt:"package_grace" default:"3600" range:"60:31536000" help:"How long a package that no function refers to is kept."`
 }
 
@@ -65,8 +68,9 @@ type ResourceLimits struct {
 	MaxTimeout     int64 `opt:"max_timeout" default:"300" range:"1:86400" help:"Most seconds of a function's timeout."`
 }
 
-// Worker is how workers run as processes of this machine, and what bounds them besides cpu and memory.
+// Worker is what bounds workers besides cpu and memory, how they know the service, and how they run as processes of this machine.
 type Worker struct {
+	TokenSecret    string   `opt:"token_secret" default:"" secret:"true" help:"What the tokens of workers in pods are derived from: at least 32 letters, the same for every API and engine and for nobody else. openssl rand -hex 32 makes one."`
 	AgentPath      string   `opt:"agent_path" default:"" help:"The faas-agent binary. Empty: beside the service's own."`
 	Python         string   `opt:"python3" default:"" help:"The interpreter of the runtime python3. Empty: the first fit one of the usual places."`
 	Node           string   `opt:"nodejs" default:"" help:"The interpreter of the runtime nodejs. Empty: the first fit one of the usual places."`
@@ -95,4 +99,37 @@ type HealthCheck struct {
 // Metrics is what Prometheus is told.
 type Metrics struct {
 	Enabled bool `opt:"enabled" default:"true" help:"Serve /metrics on the address of the API, to anyone who can reach it."`
+}
+
+// Rabbit is how RabbitMQ is reached, by the names that operators know from oslo.messaging.
+type Rabbit struct {
+	SSL       bool          `opt:"ssl" default:"false" help:"Speak TLS, and verify the server's certificate."`
+	CAFile    string        `opt:"ssl_ca_file" default:"" help:"The certificates that may sign the server's. Empty: the system's."`
+	CertFile  string        `opt:"ssl_cert_file" default:"" help:"The client's certificate, if the server asks for one."`
+	KeyFile   string        `opt:"ssl_key_file" default:"" help:"The key of that certificate."`
+	Heartbeat time.Duration `opt:"heartbeat_timeout_threshold" default:"20" range:"1:3600" help:"How long a peer may be silent before its connection counts as dead."`
+	Retry     time.Duration `opt:"rabbit_retry_interval" default:"1" range:"0:3600" help:"The pause after every host has been tried."`
+	Backoff   time.Duration `opt:"rabbit_retry_backoff" default:"2" range:"0:3600" help:"What each further pause adds."`
+	MaxPause  time.Duration `opt:"rabbit_interval_max" default:"30" range:"1:3600" help:"The longest pause."`
+	Prefix    string        `opt:"queue_prefix" default:"faas" required:"true" help:"What the names of our queues and exchanges begin with."`
+}
+
+// Kubernetes is the cluster that workers run in, and what they are there.
+type Kubernetes struct {
+	Config          string        `opt:"kubeconfig" default:"" help:"The kubeconfig file of the cluster. Empty: the engine itself runs in it, by its service account."`
+	Namespace       string        `opt:"namespace" default:"faas" required:"true" help:"The namespace of the workers. Nothing else should run in it."`
+	AgentImage      string        `opt:"agent_image" default:"docker.io/openstack-faas/agent:latest" required:"true" help:"The image of faas-agent, which runs beside the runtime in each worker."`
+	PullPolicy      string        `opt:"image_pull_policy" default:"IfNotPresent" choices:"Always,IfNotPresent,Never" help:"When images are pulled."`
+	PullSecrets     []string      `opt:"image_pull_secrets" default:"" help:"Secrets of the namespace that images are pulled with, separated by commas."`
+	TrustedClass    string        `opt:"trusted_runtime_class" default:"" help:"The RuntimeClass of runtimes that are trusted. Empty: the cluster's default."`
+	UntrustedClass  string        `opt:"untrusted_runtime_class" default:"" help:"The RuntimeClass of runtimes that are not trusted: gVisor or Kata. Empty: the cluster's default."`
+	CeilingCPU      int64         `opt:"ceiling_cpu" default:"2000" range:"100:1000000" help:"Millicores that a worker may use until it has a function's own limits."`
+	CeilingMemory   int64         `opt:"ceiling_memory" default:"536870912" range:"67108864:1099511627776" help:"Bytes of memory that a worker may use until it has a function's own limits."`
+	RequestCPU      int64         `opt:"request_cpu" default:"20" range:"1:1000000" help:"Millicores that the scheduler sets aside for each worker."`
+	RequestMemory   int64         `opt:"request_memory" default:"33554432" range:"1048576:1099511627776" help:"Bytes of memory that the scheduler sets aside for each worker."`
+	ProgressTimeout time.Duration `opt:"progress_timeout" default:"120" range:"5:3600" help:"How long a pool's first worker may take to come up before the runtime counts as failed."`
+	EgressAllow     []string      `opt:"egress_allow" default:"" help:"Address blocks that functions may reach although egress_deny names them, separated by commas: OpenStack's endpoints, say."`
+	EgressDeny      []string      `opt:"egress_deny" default:"0.0.0.0/8,10.0.0.0/8,100.64.0.0/10,127.0.0.0/8,169.254.0.0/16,172.16.0.0/12,192.168.0.0/16" help:"Address blocks that functions may not reach, separated by commas. Those of pods, services and nodes must be among them."`
+	IngressFrom     []string      `opt:"ingress_from" default:"" help:"Address blocks that APIs and engines reach workers from when they do not run in the cluster, separated by commas."`
+	QPS             int           `opt:"api_qps" default:"100" range:"1:10000" help:"Requests a second to the Kubernetes API, at most."`
 }

@@ -1,0 +1,100 @@
+package service
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"github.com/openstack-faas/faas/internal/api"
+	"github.com/openstack-faas/faas/internal/config"
+	"github.com/openstack-faas/faas/internal/dispatch"
+	"github.com/openstack-faas/faas/internal/policy"
+)
+
+// APISections are the API's configuration.
+type APISections struct {
+	Default config.Default
+	API     config.API
+	Limits  config.ResourceLimits
+	Policy  config.Policy
+	Health  config.HealthCheck
+	Metrics config.Metrics
+}
+
+// RunAPI answers requests until ctx ends, then lets go of its load balancers, and ends when the requests under way have their answers.
+// token gives the tokens of workers.
+func RunAPI(ctx context.Context, p Parts, token func(workerID string) string, conf APISections, log *slog.Logger) error {
+	rules, err := policy.New(ctx, policy.Options{Dirs: conf.Policy.Dirs})
+	if err != nil {
+		return err
+	}
+	calls := dispatch.New(dispatch.Config{
+		Client: dispatch.NewClient(token), Acquire: p.acquire, Wait: conf.API.CallWait, PerProject: conf.API.MaxWaiting, Log: log,
+	})
+	defer calls.Close()
+	forget, err := p.forgetWorkers(ctx, calls)
+	if err != nil {
+		return err
+	}
+	defer forget()
+	server := api.New(p.apiConfig(conf, rules, calls, log))
+	return serve(ctx, conf, server, log)
+}
+
+func (p Parts) apiConfig(conf APISections, rules *policy.Enforcer, calls *dispatch.Dispatcher, log *slog.Logger) api.Config {
+	return api.Config{
+		Name: p.Name, Auth: api.NewNoauth(conf.API.NoauthProject), Policy: rules,
+		Store: p.Store, Code: p.Code, Broker: p.Broker, Call: calls.Call, Limits: conf.Limits.Ranges(), CallWait: conf.API.CallWait,
+		MaxLimit: conf.API.MaxLimit, MaxBody: conf.API.MaxBody, MaxInput: conf.API.MaxInput, PublicEndpoint: conf.API.PublicEndpoint,
+		DisableByFile: conf.Health.DisableByFile, Registry: newRegistry(), ShowMetrics: conf.Metrics.Enabled, Log: log,
+	}
+}
+
+// newRegistry makes a registry that tells of the process itself.
+func newRegistry() *prometheus.Registry {
+	r := prometheus.NewRegistry()
+	r.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return r
+}
+
+// serve listens until ctx ends; then it goes on answering for the drain time, with each answer closing its connection, and ends.
+func serve(ctx context.Context, conf APISections, handler *api.Server, log *slog.Logger) error {
+	var lc net.ListenConfig
+	listener, err := lc.Listen(ctx, "tcp", conf.API.Listen())
+	if err != nil {
+		return fmt.Errorf("[api] host and port: %w", err)
+	}
+	server := &http.Server{
+		Handler: handler, ReadHeaderTimeout: 30 * time.Second, IdleTimeout: 5 * time.Minute,
+		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+	}
+	log.Info("serving", "address", listener.Addr().String())
+	failed := make(chan error, 1)
+	go func() { failed <- server.Serve(listener) }()
+	select {
+	case err := <-failed:
+		return err
+	case <-ctx.Done():
+	}
+	log.Info("stopping")
+	handler.Drain()
+	select {
+	case err := <-failed:
+		return err
+	case <-time.After(conf.API.DrainTime):
+	}
+	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), conf.Default.ShutdownTimeout)
+	defer cancel()
+	if err := server.Shutdown(grace); !errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	log.Warn("requests were still under way when the time to stop was over")
+	return server.Close()
+}

@@ -1,0 +1,50 @@
+package service
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/openstack-faas/faas/internal/config"
+	"github.com/openstack-faas/faas/internal/engine"
+	"github.com/openstack-faas/faas/internal/orchestrator"
+)
+
+// packageCache is how many bytes of packages the engine keeps in memory.
+const packageCache = 64 << 20
+
+// NewEngine makes the engine of the parts and the workers.
+func NewEngine(p Parts, workers orchestrator.Orchestrator, conf config.Engine, wait time.Duration, log *slog.Logger) *engine.Engine {
+	return engine.New(engine.Config{
+		Name: p.Name, Store: p.Store, Broker: p.Broker, Code: p.Code, Orchestrator: workers, Log: log,
+		Limits: engine.Limits{
+			PoolSize: conf.PoolSize, PerFunction: conf.MaxWorkersPerFunction, Workers: conf.MaxWorkers, Idle: conf.WorkerIdleTime,
+			Lease: conf.Lease, Reap: conf.ReapInterval, AsyncParallel: conf.AsyncParallel, Wait: wait,
+			Retention: conf.ExecutionRetention, PackageGrace: conf.PackageGrace, PackageCache: packageCache,
+		},
+	})
+}
+
+// RunEngine runs the engine until ctx ends, then gives it the time to let what runs end. ready is called when it works.
+func RunEngine(ctx context.Context, e *engine.Engine, patience time.Duration, ready func(), log *slog.Logger) error {
+	ended := make(chan error, 1)
+	go func() { ended <- e.Run(ctx) }()
+	select {
+	case err := <-ended:
+		return err
+	case <-e.Ready():
+		ready()
+	}
+	select {
+	case err := <-ended:
+		return err
+	case <-ctx.Done():
+	}
+	select {
+	case err := <-ended:
+		return err
+	case <-time.After(patience):
+		log.Warn("executions were still running when the time to stop was over; their leases will settle them")
+		return nil
+	}
+}

@@ -1,0 +1,97 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"strings"
+
+	"github.com/openstack-faas/faas/internal/faas"
+)
+
+// What one option means for another is checked when all are read: each binary checks the sections that it has.
+
+func (c *Standalone) check() error {
+	return errors.Join(c.Limits.check(), c.Worker.checkUsers(), c.inOneProcess())
+}
+
+func (c *APIService) check() error {
+	return errors.Join(c.Limits.check(), c.Default.checkTransport("faas-api"), c.Database.checkServer("faas-api"), c.Worker.checkSecret())
+}
+
+func (c *EngineService) check() error {
+	return errors.Join(c.Default.checkTransport("faas-engine"), c.Database.checkServer("faas-engine"), c.Worker.checkSecret(), c.Kubernetes.check())
+}
+
+func (l ResourceLimits) check() error {
+	var wrong []error
+	for _, r := range []struct {
+		name               string
+		low, initial, high int64
+	}{
+		{"cpu", l.MinCPU, l.DefaultCPU, l.MaxCPU},
+		{"memory", l.MinMemory, l.DefaultMemory, l.MaxMemory},
+		{"timeout", l.MinTimeout, l.DefaultTimeout, l.MaxTimeout},
+	} {
+		if r.low > r.high {
+			wrong = append(wrong, &Error{Section: "resource_limits", Option: "min_" + r.name, Value: fmt.Sprint(r.low),
+				Reason: fmt.Sprintf("must not be more than max_%s, which is %d", r.name, r.high)})
+		} else if r.initial < r.low || r.initial > r.high {
+			wrong = append(wrong, &Error{Section: "resource_limits", Option: "default_" + r.name, Value: fmt.Sprint(r.initial),
+				Reason: fmt.Sprintf("must be from min_%s to max_%s: %d to %d", r.name, r.name, r.low, r.high)})
+		}
+	}
+	return errors.Join(wrong...)
+}
+
+func (w Worker) checkUsers() error {
+	if w.LastUID >= w.FirstUID {
+		return nil
+	}
+	return &Error{Section: "worker", Option: "last_uid", Value: fmt.Sprint(w.LastUID),
+		Reason: fmt.Sprintf("must not be less than first_uid, which is %d", w.FirstUID)}
+}
+
+func (w Worker) checkSecret() error {
+	if _, err := faas.NewWorkerKey(w.TokenSecret); err != nil {
+		return &Error{Section: "worker", Option: "token_secret", Reason: err.Error()}
+	}
+	return nil
+}
+
+// inOneProcess refuses a broker that would have faas-standalone share its queues with an installation's.
+func (c *Standalone) inOneProcess() error {
+	if strings.HasPrefix(c.Default.TransportURL, "in-process://") {
+		return nil
+	}
+	return &Error{Section: "DEFAULT", Option: "transport_url", Reason: "must be in-process:// for faas-standalone; faas-api and faas-engine use RabbitMQ"}
+}
+
+func (d Default) checkTransport(binary string) error {
+	if strings.HasPrefix(d.TransportURL, "rabbit://") {
+		return nil
+	}
+	return &Error{Section: "DEFAULT", Option: "transport_url", Reason: "must begin with rabbit:// for " + binary + ": API and engine are processes of their own"}
+}
+
+func (d Database) checkServer(binary string) error {
+	if strings.HasPrefix(d.Connection, "mysql") {
+		return nil
+	}
+	return &Error{Section: "database", Option: "connection", Reason: "must begin with mysql+pymysql:// for " + binary + ": SQLite serves one process"}
+}
+
+func (k Kubernetes) check() error {
+	var wrong []error
+	for name, blocks := range map[string][]string{"egress_allow": k.EgressAllow, "egress_deny": k.EgressDeny, "ingress_from": k.IngressFrom} {
+		for _, block := range blocks {
+			if _, err := netip.ParsePrefix(block); err != nil {
+				wrong = append(wrong, &Error{Section: "kubernetes", Option: name, Value: block, Reason: "must be an address block, as in 10.0.0.0/8"})
+			}
+		}
+	}
+	if k.RequestMemory > k.CeilingMemory || k.RequestCPU > k.CeilingCPU {
+		wrong = append(wrong, &Error{Section: "kubernetes", Option: "request_cpu and request_memory", Reason: "must not be more than ceiling_cpu and ceiling_memory"})
+	}
+	return errors.Join(wrong...)
+}
