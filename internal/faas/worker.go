@@ -69,11 +69,12 @@ type Outcome struct {
 
 // WorkerStatus is what an agent tells of itself.
 type WorkerStatus struct {
-	State   string        `json:"state"` // one of the Worker… states
-	Key     Key           `json:"key"`
-	Slots   int           `json:"slots"`
-	Busy    int           `json:"busy"` // slots that run a call now
-	IdleFor time.Duration `json:"idle_for"`
+	State     string        `json:"state"` // one of the Worker… states
+	Key       Key           `json:"key"`
+	Slots     int           `json:"slots"`
+	Busy      int           `json:"busy"` // slots that run a call now
+	IdleFor   time.Duration `json:"idle_for"`
+	Footprint int64         `json:"footprint"` // bytes that the warm runtime takes without any function, all slots reckoned in; 0: unknown
 }
 
 // The states of a worker as its agent tells them.
