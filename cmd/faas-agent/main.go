@@ -1,5 +1,9 @@
-// Command faas-agent runs beside a language runtime in every worker. It is started by an orchestrator, which writes its
-// configuration, a line of JSON (agent.Config), to its standard input and keeps that open for as long as it wants the worker.
+// Command faas-agent runs beside a language runtime in every worker.
+//
+//	faas-agent                     the agent of a worker that is a process tree. Its starter writes its configuration, a line of JSON
+//	                               (agent.Config), to its standard input and keeps that open for as long as it wants the worker.
+//	faas-agent pod                 the agent of a worker that is a pod, told by its environment (agent.PodConfig)
+//	faas-agent runtime -- COMMAND… the agent's hand in the pod's other container: process 1 there, which starts the runtime
 package main
 
 import (
@@ -19,10 +23,13 @@ import (
 	"github.com/openstack-faas/faas/internal/agent"
 )
 
+const usage = `faas-agent                      reads its configuration, a line of JSON, from its standard input
+faas-agent pod                  reads it from the environment: ` + agent.EnvConfig + `, ` + agent.EnvWorkerID + `
+faas-agent runtime -- COMMAND…  starts the runtime when the pod's agent says so
+`
+
 func main() {
-	flag.Usage = func() {
-		fmt.Fprintln(flag.CommandLine.Output(), "faas-agent reads its configuration, a line of JSON, from its standard input. It takes no arguments.")
-	}
+	flag.Usage = func() { fmt.Fprint(flag.CommandLine.Output(), usage) }
 	flag.Parse()
 	// There is one agent for each worker, so memory counts for more than time: a heap of well under a megabyte is collected when it
 	// has grown by one. A call is all waiting for the runtime: with one thread running at a time it costs a third less than with two,
@@ -30,21 +37,33 @@ func main() {
 	debug.SetGCPercent(25)
 	runtime.GOMAXPROCS(1)
 	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
-	if err := run(os.Stdin, os.Stdout, log); err != nil {
+	if err := run(flag.Args(), log); err != nil {
 		log.Error("the worker has ended", "error", err)
 		os.Exit(1)
 	}
 }
 
-func run(in io.Reader, out io.Writer, log *slog.Logger) error {
+// run is the agent or the supervisor, as the arguments say.
+func run(arguments []string, log *slog.Logger) error {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
 	defer stop()
+	switch {
+	case len(arguments) == 0:
+		return fromInput(ctx, os.Stdin, os.Stdout, log)
+	case arguments[0] == "pod" && len(arguments) == 1:
+		return inPod(ctx, os.Stdout, log)
+	case arguments[0] == "runtime" && len(arguments) > 1:
+		return supervise(ctx, arguments[1:], log)
+	default:
+		flag.Usage()
+		return errors.New("these arguments mean nothing; a configuration is never among them, for anybody on the machine can read them")
+	}
+}
+
+func fromInput(ctx context.Context, in io.Reader, out io.Writer, log *slog.Logger) error {
 	c, err := agent.ReadConfig(in)
 	if err != nil {
 		return err
-	}
-	if flag.NArg() > 0 {
-		return errors.New("arguments are given, which anybody on the machine can read; the configuration comes on standard input")
 	}
 	abandoned := make(chan struct{})
 	go func() { // ends with the process: reading standard input cannot be called off
@@ -52,4 +71,24 @@ func run(in io.Reader, out io.Writer, log *slog.Logger) error {
 		close(abandoned)
 	}()
 	return agent.New(c, log.With("worker_id", c.WorkerID), time.Now).Run(ctx, abandoned, out)
+}
+
+func inPod(ctx context.Context, out io.Writer, log *slog.Logger) error {
+	c, workerID, err := agent.ReadPodConfig()
+	if err != nil {
+		return err
+	}
+	a, err := agent.NewPod(c, workerID, log.With("worker_id", workerID), time.Now)
+	if err != nil {
+		return err
+	}
+	return a.Run(ctx, nil, out)
+}
+
+func supervise(ctx context.Context, command []string, log *slog.Logger) error {
+	if command[0] == "--" {
+		command = command[1:]
+	}
+	s := agent.Supervisor{RunDir: agent.PodRunDir, Command: command, Environ: os.Environ(), Log: log}
+	return s.Run(ctx)
 }

@@ -12,23 +12,22 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"os"
-	"os/signal"
 	"path/filepath"
 	"strings"
 	"sync"
-	"syscall"
 	"time"
 
 	"github.com/openstack-faas/faas/internal/cgroup"
 )
 
-// Agent is one worker's agent. There is one in a process, for it takes the process's children for its own.
+// Agent is one worker's agent. There is one in a process: it may take the process's children for its own.
 type Agent struct {
 	config Config
 	log    *slog.Logger
 	now    func() time.Time
-	group  *cgroup.Group // nil where there is none
+	gate   gate
+	mark   mark
+	place  place
 
 	worker *worker
 	root   *root
@@ -36,13 +35,18 @@ type Agent struct {
 	wait   sync.WaitGroup // of every goroutine but those of the server
 }
 
-// New makes an agent; Run is its life.
+// New makes an agent whose runtime lives beneath it; Run is its life.
 func New(c Config, log *slog.Logger, now func() time.Time) *Agent {
-	a := &Agent{config: c, log: log, now: now, worker: newWorker(c.Slots, now)}
+	var group *cgroup.Group
 	if c.Cgroup != nil {
-		a.group = cgroup.Open(*c.Cgroup)
+		group = cgroup.Open(*c.Cgroup)
 	}
-	a.memory.group = a.group
+	return newAgent(c, newChildren(c.Runtime, group, true), knownToken(c.Token), log, now)
+}
+
+func newAgent(c Config, p place, g gate, log *slog.Logger, now func() time.Time) *Agent {
+	a := &Agent{config: c, log: log, now: now, gate: g, place: p, worker: newWorker(c.Slots, now)}
+	a.memory.place = p
 	a.root = newRoot(c.RunDir, c.Limits, &a.wait)
 	return a
 }
@@ -54,6 +58,10 @@ func (a *Agent) Run(ctx context.Context, abandoned <-chan struct{}, announce io.
 	if err := shield(); err != nil {
 		return err
 	}
+	if err := a.mark.check(); err != nil {
+		return err
+	}
+	reserveThreads()
 	control, err := listen(ctx, a.config.Listen)
 	if err != nil {
 		return err
@@ -75,17 +83,14 @@ func (a *Agent) Run(ctx context.Context, abandoned <-chan struct{}, announce io.
 // serve is Run from the moment when the server runs until everything has stopped.
 func (a *Agent) serve(ctx context.Context, server *http.Server, abandoned <-chan struct{}, ready func(version string) error) error {
 	socket := filepath.Join(a.config.RunDir, "runtime.sock")
-	runtimes, err := listen(ctx, "unix:"+socket)
-	if err == nil {
-		err = os.Chmod(socket, 0o666) // the directory decides who gets here
-	}
+	runtimes, err := listenUnix(ctx, socket)
 	if err != nil {
 		_ = server.Close()
 		a.wait.Wait()
 		return err
 	}
 	a.wait.Go(func() { a.accept(runtimes) })
-	stopReaping, err := a.launch(socket)
+	err = a.place.start(ctx, launch{Socket: socket, HomeDir: a.config.HomeDir, Slots: a.config.Slots, Limits: a.config.Limits}, a.root.fail)
 	if err == nil {
 		err = a.warmUp(ctx, abandoned)
 	}
@@ -95,7 +100,7 @@ func (a *Agent) serve(ctx context.Context, server *http.Server, abandoned <-chan
 	if err == nil {
 		err = a.untilEnd(ctx, server, abandoned)
 	}
-	return errors.Join(err, a.stop(server, runtimes, stopReaping))
+	return errors.Join(err, a.stop(server, runtimes))
 }
 
 // accept takes the runtime's connections until the listener is closed.
@@ -109,27 +114,6 @@ func (a *Agent) accept(runtimes net.Listener) {
 			a.wait.Go(func() { a.root.serve(conn) })
 		}
 	}
-}
-
-// launch starts the root process and what waits for the ends of processes, which stop ends.
-func (a *Agent) launch(socket string) (stop func(), err error) {
-	children := make(chan os.Signal, 1)
-	signal.Notify(children, syscall.SIGCHLD)
-	done := make(chan struct{})
-	pid, err := startRoot(a.config, a.group, socket)
-	a.wait.Go(func() {
-		for {
-			if ended, status := reap(pid); ended {
-				a.root.fail(fmt.Errorf("the runtime's root process ended: %s", describe(status)))
-			}
-			select {
-			case <-children:
-			case <-done:
-				return
-			}
-		}
-	})
-	return func() { signal.Stop(children); close(done) }, err
 }
 
 // warmUp waits for the runtime and for its first slot, which idles until the worker is a function's.
@@ -166,7 +150,7 @@ func (a *Agent) warmUp(ctx context.Context, abandoned <-chan struct{}) error {
 		first.close()
 		return err
 	}
-	a.worker.becomeWarm(first)
+	a.worker.becomeWarm(first, a.place.footprint())
 	return nil
 }
 
@@ -200,10 +184,10 @@ func (a *Agent) untilEnd(ctx context.Context, server *http.Server, abandoned <-c
 const answerPatience = 2 * time.Second
 
 // stop ends the runtime, answers the calls whose end that was, and waits for all goroutines.
-func (a *Agent) stop(server *http.Server, runtimes net.Listener, stopReaping func()) error {
+func (a *Agent) stop(server *http.Server, runtimes net.Listener) error {
 	a.worker.refuse()
 	a.root.fail(errors.New("the worker is ending"))
-	err := killEverything(a.group)
+	err := a.place.end()
 	patience, cancel := context.WithTimeout(context.Background(), answerPatience)
 	defer cancel()
 	_ = server.Shutdown(patience)
@@ -212,7 +196,6 @@ func (a *Agent) stop(server *http.Server, runtimes net.Listener, stopReaping fun
 	for s := a.worker.another(); s != nil; s = a.worker.another() {
 		s.close()
 	}
-	stopReaping()
 	a.wait.Wait()
 	return err
 }
@@ -228,10 +211,3 @@ func listen(ctx context.Context, where string) (net.Listener, error) {
 }
 
 func address(l net.Listener) string { return l.Addr().Network() + ":" + l.Addr().String() }
-
-func describe(status syscall.WaitStatus) string {
-	if status.Exited() {
-		return fmt.Sprintf("status %d", status.ExitStatus())
-	}
-	return "signal " + status.Signal().String()
-}

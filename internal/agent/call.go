@@ -128,19 +128,19 @@ var errNeverConnected = errors.New("the slot ended before it connected")
 func (a *Agent) loadLine(owner faas.Specialisation) []byte {
 	return line(load{
 		Type: "load", Code: a.config.CodeDir, Entry: owner.Entry, ResultLimit: a.config.Limits.Result,
-		Memory: owner.MemorySize, MemoryBounded: a.memory.bounded(),
+		Memory: owner.MemorySize, MemoryBounded: a.place.bounded(),
 	})
 }
 
-// end kills what is left of a slot and gives what it had printed. A root that does not confirm the kill is given up, and the
-// worker with it.
+// end kills what is left of a slot and gives what it had printed. A runtime in which that cannot be had is given up, and the worker
+// with it.
 func (a *Agent) end(s *slot) (log string) {
 	a.root.kill(s)
 	if !a.awaitEnd(s, a.config.Waits.Kill) {
 		a.root.fail(fmt.Errorf("the runtime did not end a slot within %s", a.config.Waits.Kill))
 	}
-	if s.pid > 0 {
-		killSession(s.pid)
+	if err := a.place.sweep(); err != nil {
+		a.root.fail(fmt.Errorf("what a slot left behind could not be ended: %w", err))
 	}
 	log = s.log.take()
 	s.close()

@@ -93,20 +93,27 @@ func setDefault[T comparable](field *T, value T) {
 const minToken = 16
 
 func (c *Config) validate() error {
-	network, address, _ := strings.Cut(c.Listen, ":")
 	switch {
 	case c.WorkerID == "":
 		return errors.New("worker_id is missing")
 	case len(c.Token) < minToken:
 		return fmt.Errorf("token is shorter than %d bytes", minToken)
-	case network != "unix" && network != "tcp" || address == "":
-		return fmt.Errorf("listen %q is neither unix:/path nor tcp:host:port", c.Listen)
-	case c.Slots < 1 || c.Slots > 1000:
-		return fmt.Errorf("slots %d is not within 1 to 1000", c.Slots)
 	case len(c.Runtime.Command) == 0 || !filepath.IsAbs(c.Runtime.Command[0]):
 		return errors.New("runtime.command does not begin with an absolute path")
 	case c.Runtime.UID < 0 || c.Runtime.GID < 0:
 		return errors.New("runtime.uid or runtime.gid is negative")
+	}
+	return c.validatePlaces()
+}
+
+// validatePlaces checks what every agent is told, however it is.
+func (c *Config) validatePlaces() error {
+	network, address, _ := strings.Cut(c.Listen, ":")
+	switch {
+	case network != "unix" && network != "tcp" || address == "":
+		return fmt.Errorf("listen %q is neither unix:/path nor tcp:host:port", c.Listen)
+	case c.Slots < 1 || c.Slots > 1000:
+		return fmt.Errorf("slots %d is not within 1 to 1000", c.Slots)
 	}
 	for name, dir := range map[string]string{"run_dir": c.RunDir, "code_dir": c.CodeDir, "home_dir": c.HomeDir} {
 		if !filepath.IsAbs(dir) {

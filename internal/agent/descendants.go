@@ -8,8 +8,6 @@ import (
 	"strconv"
 	"syscall"
 	"time"
-
-	"github.com/openstack-faas/faas/internal/cgroup"
 )
 
 // relation is what /proc tells of a process's place among the others.
@@ -54,32 +52,12 @@ func parseStat(pid int, stat []byte) (relation, bool) {
 	return relation{pid: pid, parent: parent, session: session, dead: dead}, err1 == nil && err2 == nil
 }
 
-// killSession kills what is left of the session that a slot led. It takes what changed its process group too; only what has
-// begun a session of its own stays, until the worker ends. The number is the slot's word, so only this process's own descendants
-// are meant.
-func killSession(session int) {
-	all := relations()
-	mine := descendants(os.Getpid(), all)
-	for _, r := range all {
-		if r.session == session && !r.dead && slices.Contains(mine, r.pid) {
-			_ = syscall.Kill(r.pid, syscall.SIGKILL)
-		}
-	}
-}
-
-// killPatience bounds how long everything beneath the agent may take to die.
-const killPatience = 5 * time.Second
-
-// killEverything ends all that descends from this process, and all that is in its group. Something must be reaping meanwhile.
-func killEverything(group *cgroup.Group) error {
-	var failed error
-	if group != nil {
-		failed = group.Kill()
-	}
+// killAll kills what list gives until it gives none that lives. Something must be reaping meanwhile.
+func killAll(list func() []int) error {
 	for end := time.Now().Add(killPatience); ; time.Sleep(time.Millisecond) {
-		alive := descendants(os.Getpid(), relations())
+		alive := list()
 		if len(alive) == 0 {
-			return failed
+			return nil
 		}
 		for _, pid := range alive {
 			_ = syscall.Kill(pid, syscall.SIGKILL)
@@ -88,6 +66,30 @@ func killEverything(group *cgroup.Group) error {
 			return fmt.Errorf("%d processes do not die", len(alive))
 		}
 	}
+}
+
+// leftovers gives the living processes beneath this one that belong to no slot that lives: neither the root nor a slot, which is a
+// child of the root's, is above them or leads their session. They are what a slot that has ended leaves behind, in whatever session
+// they hide, and also what a living slot has sent away for good, into a session of its own and without a parent: nobody can tell whose that was.
+func leftovers(self, root int, all []relation) []int {
+	owned := map[int]bool{root: true}
+	for _, pid := range descendants(root, all) {
+		owned[pid] = true
+	}
+	leaders := map[int]bool{root: true}
+	for _, r := range all {
+		if r.parent == root && !r.dead {
+			leaders[r.pid] = true
+		}
+	}
+	mine := descendants(self, all)
+	var left []int
+	for _, r := range all {
+		if !r.dead && !owned[r.pid] && !leaders[r.session] && slices.Contains(mine, r.pid) {
+			left = append(left, r.pid)
+		}
+	}
+	return left
 }
 
 // descendants gives those that are beneath the process, dead ones that were not reaped too.

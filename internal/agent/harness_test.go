@@ -27,9 +27,21 @@ import (
 )
 
 const (
-	testToken = "0123456789abcdef0123456789abcdef"
-	testUID   = 210000 // nobody's
+	testWorker = "worker"
+	testUID    = 210000 // nobody's: the runtime's, and the next one is a pod's agent's
 )
+
+var (
+	testTokenKey = must(faas.NewWorkerKey(strings.Repeat("secret", 6)))
+	testToken    = testTokenKey.Token(testWorker)
+)
+
+func must[T any](value T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return value
+}
 
 var testKey = faas.Key{FunctionID: "f", Version: 0, Revision: 1}
 
@@ -42,14 +54,28 @@ type running struct {
 	client  http.Client
 	said    agent.Announcement
 	ended   chan struct{} // closed when it was waited for
+	pod     *pod          // nil: the runtime lives beneath the agent
 }
 
-// begin starts an agent for the runtime and returns when it is generic.
+// beginner starts an agent for the runtime and returns when it is generic.
+type beginner func(t testing.TB, name string, change func(*agent.Config)) *running
+
+// each runs a test for both places where a runtime's processes may live.
+func each(t *testing.T, test func(t *testing.T, begin beginner)) {
+	t.Run("children", func(t *testing.T) { test(t, begin) })
+	t.Run("pod", func(t *testing.T) { test(t, beginPod) })
+}
+
+// begin has the runtime beneath the agent.
 func begin(t testing.TB, name string, change func(*agent.Config)) *running {
 	t.Helper()
-	r := launch(t, name, change)
+	return launch(t, name, change).mustBeGeneric()
+}
+
+func (r *running) mustBeGeneric() *running {
+	r.t.Helper()
 	if r.said.State != faas.WorkerGeneric {
-		t.Fatalf("announced %+v", r.said)
+		r.t.Fatalf("announced %+v", r.said)
 	}
 	return r
 }
@@ -57,11 +83,20 @@ func begin(t testing.TB, name string, change func(*agent.Config)) *running {
 // launch starts an agent and returns when it has announced itself.
 func launch(t testing.TB, name string, change func(*agent.Config)) *running {
 	t.Helper()
-	r := &running{t: t, config: configure(t, name), ended: make(chan struct{})}
+	r := &running{t: t, config: configure(t, name)}
 	if change != nil {
 		change(&r.config)
 	}
-	r.command = agentCommand(t)
+	t.Cleanup(r.stop)
+	r.run(agentCommand(t))
+	return r
+}
+
+// run starts the agent's process and waits for what it announces.
+func (r *running) run(command *exec.Cmd) {
+	t := r.t
+	t.Helper()
+	r.command, r.said, r.ended = command, agent.Announcement{}, make(chan struct{})
 	r.command.Stderr = os.Stderr
 	var err error
 	if r.stdin, err = r.command.StdinPipe(); err != nil {
@@ -74,9 +109,10 @@ func launch(t testing.TB, name string, change func(*agent.Config)) *running {
 	if err := r.command.Start(); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(r.stop)
-	if err := json.NewEncoder(r.stdin).Encode(r.config); err != nil {
-		t.Fatal(err)
+	if r.pod == nil {
+		if err := json.NewEncoder(r.stdin).Encode(r.config); err != nil {
+			t.Fatal(err)
+		}
 	}
 	line, err := bufio.NewReader(stdout).ReadBytes('\n')
 	if err != nil {
@@ -89,11 +125,11 @@ func launch(t testing.TB, name string, change func(*agent.Config)) *running {
 		network, address, _ := strings.Cut(r.said.Address, ":")
 		return (&net.Dialer{}).DialContext(ctx, network, address)
 	}}
+	ended := r.ended
 	go func() {
-		_ = r.command.Wait()
-		close(r.ended)
+		_ = command.Wait()
+		close(ended)
 	}()
-	return r
 }
 
 // agentCommand is this binary as an agent, or the real one where a measurement names it.
@@ -103,7 +139,7 @@ func agentCommand(t testing.TB) *exec.Cmd {
 		return exec.Command(real)
 	}
 	command := exec.Command(os.Args[0])
-	command.Env = append(os.Environ(), beAgent+"=1", "GORACE=atexit_sleep_ms=20 halt_on_error=1")
+	command.Env = append(os.Environ(), beAgent+"="+beAlone, "GORACE=atexit_sleep_ms=20 halt_on_error=1")
 	return command
 }
 
@@ -130,7 +166,7 @@ func configure(t testing.TB, name string) agent.Config {
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
 	c := agent.Config{
-		WorkerID: "worker", Token: testToken, Listen: "unix:" + filepath.Join(dir, "agent"), Slots: 3,
+		WorkerID: testWorker, Token: testToken, Listen: "unix:" + filepath.Join(dir, "agent"), Slots: 3,
 		RunDir: filepath.Join(dir, "run"), CodeDir: filepath.Join(dir, "code"), HomeDir: filepath.Join(dir, "home"),
 	}
 	if err := runtimes.Extract(filepath.Join(dir, "shims")); err != nil {
@@ -182,6 +218,10 @@ func withGroup(t testing.TB, memory int64) func(*agent.Config) {
 func (r *running) stop() {
 	r.client.CloseIdleConnections()
 	r.stdin.Close()
+	if r.pod != nil {
+		_ = r.command.Process.Signal(syscall.SIGTERM)
+		defer r.pod.awaitEnd(r.t)
+	}
 	r.awaitEnd()
 	if code := r.command.ProcessState.ExitCode(); code == 99 {
 		r.t.Error("the agent leaked goroutines")

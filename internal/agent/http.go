@@ -1,12 +1,12 @@
 package agent
 
 import (
-	"crypto/subtle"
 	"encoding/json"
 	"errors"
 	"io"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/openstack-faas/faas/internal/faas"
@@ -18,6 +18,10 @@ const maxCall = 64 << 20
 // ServeHTTP answers the requests of API, engine and orchestrator.
 func (a *Agent) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header()["Date"] = nil // nobody reads it
+	if r.URL.Path == PodReadyPath {
+		a.serveReady(w)
+		return
+	}
 	if !a.authorised(r) {
 		refuse(w, http.StatusForbidden, faas.RefusedToken, "")
 		return
@@ -36,10 +40,19 @@ func (a *Agent) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// authorised compares in a time that does not depend on where the texts differ.
 func (a *Agent) authorised(r *http.Request) bool {
-	given := r.Header.Get("Authorization")
-	return subtle.ConstantTimeCompare([]byte(given), []byte("Bearer "+a.config.Token)) == 1
+	token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+	return ok && a.gate.admits(token)
+}
+
+// serveReady tells anybody whether the worker is there to be used, and nothing more.
+func (a *Agent) serveReady(w http.ResponseWriter) {
+	switch a.worker.status().State {
+	case faas.WorkerGeneric, faas.WorkerSpecialised:
+		w.WriteHeader(http.StatusOK)
+	default:
+		w.WriteHeader(http.StatusServiceUnavailable)
+	}
 }
 
 func (a *Agent) serveCall(w http.ResponseWriter, r *http.Request) {

@@ -26,6 +26,10 @@ type languageCase struct {
 }
 
 func runCases(t *testing.T, runtime, mainFile string, cases []languageCase) {
+	each(t, func(t *testing.T, begin beginner) { runCasesOf(t, begin, runtime, mainFile, cases) })
+}
+
+func runCasesOf(t *testing.T, begin beginner, runtime, mainFile string, cases []languageCase) {
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

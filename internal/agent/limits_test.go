@@ -15,34 +15,36 @@ import (
 )
 
 func TestTimeout(t *testing.T) {
-	for runtime, code := range map[string]files{
-		"python3": {"main.py": "import time, subprocess\ndef f(s):\n    print('begun')\n    if s:\n        subprocess.Popen(['sleep', '61'])\n        subprocess.Popen(['setsid', '-f', 'sh', '-c', 'sleep 62 & wait'])\n        time.sleep(s)\n    return s"},
-		"nodejs":  {"main.js": "exports.f = ({s}) => { console.log('begun'); while (s) {} return s; }"},
-	} {
-		t.Run(runtime, func(t *testing.T) {
-			r := begin(t, runtime, nil).specialise("main.f", code)
-			r.call(`{"s": 0}`)
-			for range 2 {
-				out, _ := r.try(`{"s": 60}`, 200*time.Millisecond)
-				if out.Status != faas.ExecutionFailed || text(t, out.Output) != faas.OutputTimeout || out.Log != "begun\n" {
-					t.Errorf("got %s %s %q", out.Status, out.Output, out.Log)
+	each(t, func(t *testing.T, begin beginner) {
+		for runtime, code := range map[string]files{
+			"python3": {"main.py": "import time, subprocess\ndef f(s):\n    print('begun')\n    if s:\n        subprocess.Popen(['sleep', '61'])\n        subprocess.Popen(['setsid', '-f', 'sh', '-c', 'sleep 62 & wait'])\n        time.sleep(s)\n    return s"},
+			"nodejs":  {"main.js": "exports.f = ({s}) => { console.log('begun'); while (s) {} return s; }"},
+		} {
+			t.Run(runtime, func(t *testing.T) {
+				r := begin(t, runtime, nil).specialise("main.f", code)
+				r.call(`{"s": 0}`)
+				for range 2 {
+					out, _ := r.try(`{"s": 60}`, 200*time.Millisecond)
+					if out.Status != faas.ExecutionFailed || text(t, out.Output) != faas.OutputTimeout || out.Log != "begun\n" {
+						t.Errorf("got %s %s %q", out.Status, out.Output, out.Log)
+					}
+					if out.Duration < 200*time.Millisecond || out.Duration > 5*time.Second {
+						t.Errorf("duration %v", out.Duration)
+					}
+					if out := r.call(`{"s": 0}`); string(out.Output) != "0" {
+						t.Errorf("after the timeout: %s", out.Output)
+					}
 				}
-				if out.Duration < 200*time.Millisecond || out.Duration > 5*time.Second {
-					t.Errorf("duration %v", out.Duration)
+				if sleeping(t, "sleep\x0061\x00") {
+					t.Error("a child of the slot lives on")
 				}
-				if out := r.call(`{"s": 0}`); string(out.Output) != "0" {
-					t.Errorf("after the timeout: %s", out.Output)
+				r.stop()
+				if sleeping(t, "sleep\x0062\x00") {
+					t.Error("a child that hid from its slot outlives the worker")
 				}
-			}
-			if sleeping(t, "sleep\x0061\x00") {
-				t.Error("a child of the slot lives on")
-			}
-			r.stop()
-			if sleeping(t, "sleep\x0062\x00") {
-				t.Error("a child that hid from its slot outlives the worker")
-			}
-		})
-	}
+			})
+		}
+	})
 }
 
 // sleeping looks for a process of the tests' user by its command line.
@@ -63,52 +65,59 @@ func sleeping(t *testing.T, command string) bool {
 
 // Loading is part of the call's time.
 func TestTimeoutWhenLoading(t *testing.T) {
-	r := begin(t, "python3", nil).specialise("main.f", files{"main.py": "import time\nprint('loading')\ntime.sleep(60)"})
-	out, _ := r.try("", 200*time.Millisecond)
-	if text(t, out.Output) != faas.OutputTimeout || out.Log != "loading\n" {
-		t.Errorf("got %s %q", out.Output, out.Log)
-	}
+	each(t, func(t *testing.T, begin beginner) {
+		r := begin(t, "python3", nil).specialise("main.f", files{"main.py": "import time\nprint('loading')\ntime.sleep(60)"})
+		out, _ := r.try("", 200*time.Millisecond)
+		if text(t, out.Output) != faas.OutputTimeout || out.Log != "loading\n" {
+			t.Errorf("got %s %q", out.Output, out.Log)
+		}
+	})
 }
 
 func TestOutOfMemory(t *testing.T) {
-	r := begin(t, "python3", withGroup(t, 64<<20)).specialise("main.f", files{
-		"main.py": "import os, signal\ndef f(n):\n    print('begun')\n    if n < 0:\n        os.kill(os.getpid(), signal.SIGKILL)\n    return len(bytearray(n << 20))",
+	each(t, func(t *testing.T, begin beginner) {
+		r := begin(t, "python3", withGroup(t, 64<<20)).specialise("main.f", files{
+			"main.py": "import os, signal\ndef f(n):\n    print('begun')\n    if n < 0:\n        os.kill(os.getpid(), signal.SIGKILL)\n    return len(bytearray(n << 20))",
+		})
+		for range 2 {
+			if out := r.call(`{"n": 200}`); text(t, out.Output) != faas.OutputResources || out.Log != "begun\n" {
+				t.Errorf("200 MiB of 64: %s %q", out.Output, out.Log)
+			}
+			if out := r.call(`{"n": 4}`); out.Status != faas.ExecutionSuccess {
+				t.Errorf("afterwards: %s", out.Output)
+			}
+		}
+		if out := r.call(`{"n": -1}`); !strings.Contains(text(t, out.Output), "SIGKILL") {
+			t.Errorf("a kill that was not the kernel's: %s", out.Output)
+		}
 	})
-	for range 2 {
-		if out := r.call(`{"n": 200}`); text(t, out.Output) != faas.OutputResources || out.Log != "begun\n" {
-			t.Errorf("200 MiB of 64: %s %q", out.Output, out.Log)
-		}
-		if out := r.call(`{"n": 4}`); out.Status != faas.ExecutionSuccess {
-			t.Errorf("afterwards: %s", out.Output)
-		}
-	}
-	if out := r.call(`{"n": -1}`); !strings.Contains(text(t, out.Output), "SIGKILL") {
-		t.Errorf("a kill that was not the kernel's: %s", out.Output)
-	}
 }
 
 // Two slots grow at once: the kernel takes one or both, never the worker.
 func TestOutOfMemoryTogether(t *testing.T) {
-	r := begin(t, "python3", withGroup(t, 96<<20)).specialise("main.f", files{
-		"main.py": "def f(n):\n    return len(bytearray(n << 20))",
-	})
-	var wait sync.WaitGroup
-	for range 3 {
-		wait.Go(func() {
-			out := r.call(`{"n": 300}`)
-			if text(t, out.Output) != faas.OutputResources {
-				t.Errorf("got %s %s", out.Output, out.Log)
-			}
+	each(t, func(t *testing.T, begin beginner) {
+		r := begin(t, "python3", withGroup(t, 96<<20)).specialise("main.f", files{
+			"main.py": "def f(n):\n    return len(bytearray(n << 20))",
 		})
-	}
-	wait.Wait()
-	if out := r.call(`{"n": 4}`); out.Status != faas.ExecutionSuccess {
-		t.Errorf("afterwards: %s", out.Output)
-	}
+		var wait sync.WaitGroup
+		for range 3 {
+			wait.Go(func() {
+				out := r.call(`{"n": 300}`)
+				if text(t, out.Output) != faas.OutputResources {
+					t.Errorf("got %s %s", out.Output, out.Log)
+				}
+			})
+		}
+		wait.Wait()
+		if out := r.call(`{"n": 4}`); out.Status != faas.ExecutionSuccess {
+			t.Errorf("afterwards: %s", out.Output)
+		}
+	})
 }
 
 func TestProcessLimits(t *testing.T) {
-	r := begin(t, "python3", func(c *agent.Config) { c.Limits.FileSize = 1 << 20 }).specialise("main.f", files{"main.py": `
+	each(t, func(t *testing.T, begin beginner) {
+		r := begin(t, "python3", func(c *agent.Config) { c.Limits.FileSize = 1 << 20 }).specialise("main.f", files{"main.py": `
 import os, resource, time
 def files():
     held = [open("/dev/null") for _ in range(2000)]
@@ -135,27 +144,29 @@ def core():
 def f(which):
     return globals()[which]()
 `})
-	for which, says := range map[string]string{
-		"files": "Too many open files", "size": "File too large", "raise_limits": "not allowed to raise", "processes": "Resource temporarily unavailable",
-	} {
-		if which == "processes" && !r.config.Runtime.OwnUser {
-			continue
+		for which, says := range map[string]string{
+			"files": "Too many open files", "size": "File too large", "raise_limits": "not allowed to raise", "processes": "Resource temporarily unavailable",
+		} {
+			if which == "processes" && !r.config.Runtime.OwnUser {
+				continue
+			}
+			if out := r.call(`{"which": "` + which + `"}`); !strings.Contains(string(out.Output), says) {
+				t.Errorf("%s: %s %s", which, out.Output, out.Log)
+			}
 		}
-		if out := r.call(`{"which": "` + which + `"}`); !strings.Contains(string(out.Output), says) {
-			t.Errorf("%s: %s %s", which, out.Output, out.Log)
+		if out := r.call(`{"which": "core"}`); string(out.Output) != "[0,0]" {
+			t.Errorf("core: %s", out.Output)
 		}
-	}
-	if out := r.call(`{"which": "core"}`); string(out.Output) != "[0,0]" {
-		t.Errorf("core: %s", out.Output)
-	}
+	})
 }
 
 // The runtime's processes run as their own user and cannot become another.
 func TestPrivileges(t *testing.T) {
-	if os.Getuid() != 0 {
-		t.Skip("only root can give a worker another user")
-	}
-	r := begin(t, "python3", nil).specialise("main.f", files{"main.py": `
+	each(t, func(t *testing.T, begin beginner) {
+		if os.Getuid() != 0 {
+			t.Skip("only root can give a worker another user")
+		}
+		r := begin(t, "python3", nil).specialise("main.f", files{"main.py": `
 import os
 def f():
     status = dict(line.split(":\t", 1) for line in open("/proc/self/status").read().splitlines() if ":\t" in line)
@@ -170,31 +181,35 @@ def f():
             pass
     return [os.getuid(), os.getgid(), os.getgroups(), status["CapEff"], status["NoNewPrivs"], readable]
 `})
-	want := fmt.Sprintf(`[%d,%d,[],"0000000000000000","1",[]]`, testUID, testUID)
-	if out := r.call(""); string(out.Output) != want {
-		t.Errorf("got %s, want %s; %s", out.Output, want, out.Log)
-	}
+		want := fmt.Sprintf(`[%d,%d,[],"0000000000000000","1",[]]`, testUID, testUID)
+		if out := r.call(""); string(out.Output) != want {
+			t.Errorf("got %s, want %s; %s", out.Output, want, out.Log)
+		}
+	})
 }
 
 func TestLogIsClipped(t *testing.T) {
-	r := begin(t, "python3", func(c *agent.Config) { c.Limits.Log = 1000 }).specialise("main.f", files{
-		"main.py": "def f(n):\n    print('first')\n    for i in range(n):\n        print('€' * 30)\n    print('last')",
+	each(t, func(t *testing.T, begin beginner) {
+		r := begin(t, "python3", func(c *agent.Config) { c.Limits.Log = 1000 }).specialise("main.f", files{
+			"main.py": "def f(n):\n    print('first')\n    for i in range(n):\n        print('€' * 30)\n    print('last')",
+		})
+		if out := r.call(`{"n": 3}`); strings.Contains(out.Log, "cut") || strings.Count(out.Log, "€") != 90 {
+			t.Errorf("short log: %q", out.Log)
+		}
+		out := r.call(`{"n": 20000}`)
+		if !strings.HasPrefix(out.Log, "first\n") || !strings.HasSuffix(out.Log, "last\n") || !strings.Contains(out.Log, "bytes of the log were cut out here") {
+			t.Errorf("long log: %q", out.Log)
+		}
+		if len(out.Log) > 1100 || strings.Contains(out.Log, "\ufffd") {
+			t.Errorf("%d bytes: %q", len(out.Log), out.Log)
+		}
 	})
-	if out := r.call(`{"n": 3}`); strings.Contains(out.Log, "cut") || strings.Count(out.Log, "€") != 90 {
-		t.Errorf("short log: %q", out.Log)
-	}
-	out := r.call(`{"n": 20000}`)
-	if !strings.HasPrefix(out.Log, "first\n") || !strings.HasSuffix(out.Log, "last\n") || !strings.Contains(out.Log, "bytes of the log were cut out here") {
-		t.Errorf("long log: %q", out.Log)
-	}
-	if len(out.Log) > 1100 || strings.Contains(out.Log, "\ufffd") {
-		t.Errorf("%d bytes: %q", len(out.Log), out.Log)
-	}
 }
 
 // What is printed between calls belongs to neither.
 func TestLogBetweenCalls(t *testing.T) {
-	r := begin(t, "python3", nil).specialise("main.f", files{"main.py": `
+	each(t, func(t *testing.T, begin beginner) {
+		r := begin(t, "python3", nil).specialise("main.f", files{"main.py": `
 import os, threading, time
 def late():
     while not os.path.exists(os.path.expanduser("~/returned")):
@@ -206,48 +221,54 @@ def f(start):
         threading.Thread(target=late).start()
     print("call")
 `})
-	if out := r.call(`{"start": true}`); out.Log != "call\n" {
-		t.Errorf("log %q", out.Log)
-	}
-	r.touch("returned")
-	r.awaitFile("printed")
-	if out := r.call(`{"start": false}`); out.Log != "call\n" {
-		t.Errorf("log %q", out.Log)
-	}
+		if out := r.call(`{"start": true}`); out.Log != "call\n" {
+			t.Errorf("log %q", out.Log)
+		}
+		r.touch("returned")
+		r.awaitFile("printed")
+		if out := r.call(`{"start": false}`); out.Log != "call\n" {
+			t.Errorf("log %q", out.Log)
+		}
+	})
 }
 
 // A worker whose root is killed or stopped by the function is broken: running calls are answered, and it ends.
 func TestRootDies(t *testing.T) {
-	for _, signal := range []syscall.Signal{syscall.SIGKILL, syscall.SIGSTOP} {
-		t.Run(signal.String(), func(t *testing.T) {
-			r := begin(t, "python3", func(c *agent.Config) { c.Waits.Kill = 100 * time.Millisecond }).specialise("main.f", files{
-				"main.py": "import os, time\ndef f(signal):\n    os.kill(os.getppid(), signal)\n    time.sleep(60)",
+	each(t, func(t *testing.T, begin beginner) {
+		for _, signal := range []syscall.Signal{syscall.SIGKILL, syscall.SIGSTOP} {
+			t.Run(signal.String(), func(t *testing.T) {
+				r := begin(t, "python3", func(c *agent.Config) { c.Waits.Kill = 100 * time.Millisecond }).specialise("main.f", files{
+					"main.py": "import os, time\ndef f(signal):\n    os.kill(os.getppid(), signal)\n    time.sleep(60)",
+				})
+				out, _ := r.try(`{"signal": `+strconv.Itoa(int(signal))+`}`, 300*time.Millisecond)
+				if out.Status != faas.ExecutionFailed || len(out.Output) < 10 {
+					t.Errorf("got %+v", out)
+				}
+				r.awaitEnd()
+				if code := r.command.ProcessState.ExitCode(); code != 1 {
+					t.Errorf("exit status %d", code)
+				}
 			})
-			out, _ := r.try(`{"signal": `+strconv.Itoa(int(signal))+`}`, 300*time.Millisecond)
-			if out.Status != faas.ExecutionFailed || len(out.Output) < 10 {
-				t.Errorf("got %+v", out)
-			}
-			r.awaitEnd()
-			if code := r.command.ProcessState.ExitCode(); code != 1 {
-				t.Errorf("exit status %d", code)
-			}
-		})
-	}
+		}
+	})
 }
 
 // A slot that dies between calls is replaced by the next.
 func TestIdleSlotDies(t *testing.T) {
-	r := begin(t, "python3", nil).specialise("main.f", files{"main.py": "import os\ndef f():\n    return os.getpid()"})
-	was := string(r.call("").Output)
-	pid, err := strconv.Atoi(was)
-	if err != nil {
-		t.Fatal(err)
-	}
-	_ = syscall.Kill(pid, syscall.SIGKILL)
-	r.await("the slot's end", func() bool { return syscall.Kill(pid, 0) != nil })
-	if out := r.call(""); out.Status != faas.ExecutionSuccess || string(out.Output) == was {
-		t.Errorf("got %s %s", out.Status, out.Output)
-	}
+	each(t, func(t *testing.T, begin beginner) {
+		r := begin(t, "python3", nil).specialise("main.f", files{"main.py": "import os\ndef f():\n    return os.getpid()"})
+		was := string(r.call("").Output)
+		pid, err := strconv.Atoi(was)
+		if err != nil {
+			t.Fatal(err)
+		}
+		pid = r.hostPID(pid)
+		_ = syscall.Kill(pid, syscall.SIGKILL)
+		r.await("the slot's end", func() bool { return syscall.Kill(pid, 0) != nil })
+		if out := r.call(""); out.Status != faas.ExecutionSuccess || string(out.Output) == was {
+			t.Errorf("got %s %s", out.Status, out.Output)
+		}
+	})
 }
 
 // Nobody wants the worker any more: the pipe closed, or its starter died.

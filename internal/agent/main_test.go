@@ -16,30 +16,34 @@ import (
 	"github.com/openstack-faas/faas/internal/agent"
 )
 
-// An agent takes its process's children for its own, so each test's agent is a process: this binary, asked by this variable.
+// An agent and a supervisor take their process's children for their own, so each test's is a process: this binary, asked by this
+// variable, whose value is one of the words below.
 const beAgent = "FAAS_TEST_BE_AGENT"
 
+const (
+	beAlone      = "alone"      // the agent above its runtime
+	bePod        = "pod"        // the agent of a pod
+	beSupervisor = "supervisor" // what is beside that
+)
+
 func TestMain(m *testing.M) {
-	if os.Getenv(beAgent) != "" {
-		os.Exit(runAgent())
+	role := os.Getenv(beAgent)
+	os.Unsetenv(beAgent)
+	switch role {
+	case beAlone:
+		os.Exit(play(runAlone))
+	case bePod:
+		os.Exit(play(runPod))
+	case beSupervisor:
+		os.Exit(play(runSupervisor))
 	}
 	goleak.VerifyTestMain(m)
 }
 
-func runAgent() int {
-	os.Unsetenv(beAgent)
+// play is a role from its begin to its end, at which nothing of it may still run.
+func play(role func(context.Context, *slog.Logger) error) (exitStatus int) {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
-	c, err := agent.ReadConfig(os.Stdin)
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 2
-	}
-	abandoned := make(chan struct{})
-	go func() {
-		_, _ = io.Copy(io.Discard, os.Stdin)
-		close(abandoned)
-	}()
-	failed := agent.New(c, slog.New(slog.NewTextHandler(os.Stderr, nil)), time.Now).Run(ctx, abandoned, os.Stdout)
+	failed := role(ctx, slog.New(slog.NewTextHandler(os.Stderr, nil)))
 	stop()
 	if err := goleak.Find(goleak.IgnoreAnyFunction("io.Copy"), goleak.IgnoreAnyFunction("os/signal.loop")); err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -50,4 +54,17 @@ func runAgent() int {
 		return 1
 	}
 	return 0
+}
+
+func runAlone(ctx context.Context, log *slog.Logger) error {
+	c, err := agent.ReadConfig(os.Stdin)
+	if err != nil {
+		return err
+	}
+	abandoned := make(chan struct{})
+	go func() {
+		_, _ = io.Copy(io.Discard, os.Stdin)
+		close(abandoned)
+	}()
+	return agent.New(c, log, time.Now).Run(ctx, abandoned, os.Stdout)
 }

@@ -57,30 +57,34 @@ func TestNodejs(t *testing.T) { runCases(t, "nodejs", "main.js", nodejsCases) }
 
 // With a control group the first slot serves the first call; the kernel, not the heap's bound, is what ends it.
 func TestNodejsMemory(t *testing.T) {
-	r := begin(t, "nodejs", withGroup(t, 256<<20)).specialise("main.f", files{
-		"main.js": "exports.f = ({n}) => { const all = []; for (let i = 0; i < n; i++) all.push(Buffer.alloc(1 << 20, 1)); return all.length; }",
+	each(t, func(t *testing.T, begin beginner) {
+		r := begin(t, "nodejs", withGroup(t, 256<<20)).specialise("main.f", files{
+			"main.js": "exports.f = ({n}) => { const all = []; for (let i = 0; i < n; i++) all.push(Buffer.alloc(1 << 20, 1)); return all.length; }",
+		})
+		if out := r.call(`{"n": 8}`); out.Status != faas.ExecutionSuccess {
+			t.Errorf("8 MiB: %s %s", out.Output, out.Log)
+		}
+		if out := r.call(`{"n": 800}`); text(t, out.Output) != faas.OutputResources {
+			t.Errorf("800 MiB: %s %s", out.Output, out.Log)
+		}
+		if out := r.call(`{"n": 8}`); out.Status != faas.ExecutionSuccess {
+			t.Errorf("8 MiB again: %s %s", out.Output, out.Log)
+		}
 	})
-	if out := r.call(`{"n": 8}`); out.Status != faas.ExecutionSuccess {
-		t.Errorf("8 MiB: %s %s", out.Output, out.Log)
-	}
-	if out := r.call(`{"n": 800}`); text(t, out.Output) != faas.OutputResources {
-		t.Errorf("800 MiB: %s %s", out.Output, out.Log)
-	}
-	if out := r.call(`{"n": 8}`); out.Status != faas.ExecutionSuccess {
-		t.Errorf("8 MiB again: %s %s", out.Output, out.Log)
-	}
 }
 
 // Without one, the language's own bound on its heap holds.
 func TestNodejsHeap(t *testing.T) {
-	r := begin(t, "nodejs", nil).specialise("main.f", files{
-		"main.js": "exports.f = () => { const all = []; for (;;) all.push(new Array(100000).fill(all.length)); }",
+	each(t, func(t *testing.T, begin beginner) {
+		r := begin(t, "nodejs", nil).specialise("main.f", files{
+			"main.js": "exports.f = () => { const all = []; for (;;) all.push(new Array(100000).fill(all.length)); }",
+		})
+		out, _ := r.try("", 30*time.Second)
+		if text(t, out.Output) != faas.OutputResources {
+			t.Errorf("got %s; log %s", out.Output, out.Log)
+		}
+		if !strings.Contains(out.Log, "heap") {
+			t.Errorf("log %q", out.Log)
+		}
 	})
-	out, _ := r.try("", 30*time.Second)
-	if text(t, out.Output) != faas.OutputResources {
-		t.Errorf("got %s; log %s", out.Output, out.Log)
-	}
-	if !strings.Contains(out.Log, "heap") {
-		t.Errorf("log %q", out.Log)
-	}
 }

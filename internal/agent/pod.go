@@ -1,6 +1,13 @@
 package agent
 
 import (
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"time"
+
 	"github.com/openstack-faas/faas/internal/faas"
 )
 
@@ -38,4 +45,51 @@ type PodConfig struct {
 	Slots    int                `json:"slots"`     // calls at a time; 0: faas.DefaultConcurrency
 	Limits   faas.ProcessLimits `json:"limits"`    // a zero field: its default
 	Waits    Waits              `json:"waits"`
+
+	// Where things are, if not where they are in every pod: for tests.
+	RunDir  string `json:"run_dir,omitempty"`
+	CodeDir string `json:"code_dir,omitempty"`
+	HomeDir string `json:"home_dir,omitempty"`
+	Listen  string `json:"listen,omitempty"`
+}
+
+// ReadPodConfig reads what the environment tells an agent of its pod, and takes it out of there.
+func ReadPodConfig() (c PodConfig, workerID string, err error) {
+	text, workerID := os.Getenv(EnvConfig), os.Getenv(EnvWorkerID)
+	os.Unsetenv(EnvConfig)
+	os.Unsetenv(EnvWorkerID)
+	if workerID == "" {
+		return c, "", fmt.Errorf("%s is not set", EnvWorkerID)
+	}
+	if err := json.Unmarshal([]byte(text), &c); err != nil {
+		return c, "", fmt.Errorf("read %s: %w", EnvConfig, err)
+	}
+	setDefault(&c.RunDir, PodRunDir)
+	setDefault(&c.CodeDir, PodCodeDir)
+	setDefault(&c.HomeDir, PodHomeDir)
+	setDefault(&c.Listen, fmt.Sprintf("tcp::%d", PodPort))
+	return c, workerID, nil
+}
+
+// podMark is the name, in the run directory, of the file that says that the worker was made a function's. The volume outlives a
+// container that is started again.
+const podMark = "specialised"
+
+// NewPod makes the agent of a worker that is a pod; Run is its life.
+func NewPod(p PodConfig, workerID string, log *slog.Logger, now func() time.Time) (*Agent, error) {
+	checker, err := faas.NewTokenChecker(p.TokenKey, workerID)
+	if err != nil {
+		return nil, err
+	}
+	c := Config{
+		WorkerID: workerID, Listen: p.Listen, Slots: p.Slots, Limits: p.Limits, Waits: p.Waits,
+		RunDir: p.RunDir, CodeDir: p.CodeDir, HomeDir: p.HomeDir,
+	}
+	c.fill()
+	if err := c.validatePlaces(); err != nil {
+		return nil, err
+	}
+	a := newAgent(c, newSupervised(c.RunDir), &signedToken{checker: checker, now: now}, log, now)
+	a.mark = mark(filepath.Join(c.RunDir, podMark))
+	return a, nil
 }

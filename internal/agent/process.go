@@ -9,8 +9,6 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
-
-	"github.com/openstack-faas/faas/internal/cgroup"
 )
 
 // tasksPerProcess is how many threads a process of a warm runtime has at most before the function's code starts any: Node.js has
@@ -29,33 +27,29 @@ func shield() error {
 	return nil
 }
 
-// startRoot starts the runtime's root process under its limits. It has been told nothing when startRoot returns, so nothing of a
-// function ran without them.
-func startRoot(c Config, group *cgroup.Group, socket string) (pid int, err error) {
+// startRoot starts the runtime's root process under its limits.
+func startRoot(p Process, l launch) (pid int, err error) {
 	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
 	if err != nil {
 		return 0, fmt.Errorf("open null device: %w", err)
 	}
 	defer null.Close()
 	attributes := &os.ProcAttr{
-		Dir: "/", Env: environment(c, socket),
+		Dir: "/", Env: environment(p, l),
 		Files: []*os.File{null, os.Stderr, os.Stderr},
 		Sys:   &syscall.SysProcAttr{Setsid: true},
 	}
-	if c.Runtime.UID != 0 {
-		attributes.Sys.Credential = &syscall.Credential{Uid: uint32(c.Runtime.UID), Gid: uint32(c.Runtime.GID)}
+	if p.UID != 0 {
+		attributes.Sys.Credential = &syscall.Credential{Uid: uint32(p.UID), Gid: uint32(p.GID)}
 	}
-	if err := lowerLimits(c); err != nil {
+	if err := lowerLimits(p, l); err != nil {
 		return 0, err
 	}
-	pid, err = startWithoutPrivileges(c.Runtime.Command, attributes)
+	pid, err = startWithoutPrivileges(p.Command, attributes)
 	if err != nil {
 		return 0, fmt.Errorf("start runtime: %w", err)
 	}
-	if group != nil {
-		err = group.Add(pid)
-	}
-	return pid, err
+	return pid, nil
 }
 
 // startWithoutPrivileges starts a process that no set-user-id program can lift above its user. The flag is a thread's and
@@ -74,24 +68,24 @@ func startWithoutPrivileges(command []string, attributes *os.ProcAttr) (pid int,
 	return pid, process.Release() // the reaper waits for it
 }
 
-func environment(c Config, socket string) []string {
+func environment(p Process, l launch) []string {
 	return append([]string{
 		"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C.UTF-8",
-		"HOME=" + c.HomeDir, "TMPDIR=" + c.HomeDir, "FAAS_SOCKET=" + socket,
-	}, c.Runtime.Env...)
+		"HOME=" + l.HomeDir, "TMPDIR=" + l.HomeDir, "FAAS_SOCKET=" + l.Socket,
+	}, p.Env...)
 }
 
 // lowerLimits sets the limits that the runtime inherits, on this process: the one way that needs no privilege over a process of
-// another user. The agent itself stays far below them.
-func lowerLimits(c Config) error {
+// another user. This process stays far below them.
+func lowerLimits(p Process, l launch) error {
 	signal.Ignore(syscall.SIGXFSZ) // inherited too: writing beyond the largest file is an error of that write, and ends nobody
 	limits := map[int]uint64{
-		syscall.RLIMIT_NOFILE: uint64(c.Limits.OpenFiles),
-		syscall.RLIMIT_FSIZE:  uint64(c.Limits.FileSize),
+		syscall.RLIMIT_NOFILE: uint64(l.Limits.OpenFiles),
+		syscall.RLIMIT_FSIZE:  uint64(l.Limits.FileSize),
 		syscall.RLIMIT_CORE:   0,
 	}
-	if c.Runtime.OwnUser { // the kernel counts by user: with another's processes in it the count would be wrong
-		limits[unix.RLIMIT_NPROC] = uint64(c.Limits.Processes + tasksPerProcess*(c.Slots+1))
+	if p.OwnUser { // the kernel counts by user: with another's processes in it the count would be wrong
+		limits[unix.RLIMIT_NPROC] = uint64(l.Limits.Processes + tasksPerProcess*(l.Slots+1))
 	}
 	for resource, n := range limits {
 		var now syscall.Rlimit

@@ -72,22 +72,26 @@ func TestPython(t *testing.T) { runCases(t, "python3", "main.py", pythonCases) }
 
 // A worker's calls come one after another from the same process, whose memory stays.
 func TestPythonReusesSlot(t *testing.T) {
-	r := begin(t, "python3", nil).specialise("main.f", files{"main.py": "import os\nn = 0\ndef f():\n    global n\n    n += 1\n    return [n, os.getpid()]"})
-	one, two := string(r.call("").Output), string(r.call("").Output)
-	if !strings.HasPrefix(one, "[1,") || "[2,"+one[3:] != two {
-		t.Errorf("got %s, then %s", one, two)
-	}
+	each(t, func(t *testing.T, begin beginner) {
+		r := begin(t, "python3", nil).specialise("main.f", files{"main.py": "import os\nn = 0\ndef f():\n    global n\n    n += 1\n    return [n, os.getpid()]"})
+		one, two := string(r.call("").Output), string(r.call("").Output)
+		if !strings.HasPrefix(one, "[1,") || "[2,"+one[3:] != two {
+			t.Errorf("got %s, then %s", one, two)
+		}
+	})
 }
 
 func TestPythonBoundsItself(t *testing.T) {
-	r := begin(t, "python3", nil).specialise("main.f", files{"main.py": "def f(n):\n    return len(bytearray(n << 20))"})
-	if out := r.call(`{"n": 8}`); out.Status != faas.ExecutionSuccess {
-		t.Errorf("8 MiB of 32: %s %s", out.Output, out.Log)
-	}
-	if out := r.call(`{"n": 64}`); text(t, out.Output) != faas.OutputResources {
-		t.Errorf("64 MiB of 32: %s %s", out.Output, out.Log)
-	}
-	if out := r.call(`{"n": 8}`); out.Status != faas.ExecutionSuccess {
-		t.Errorf("8 MiB of 32 again: %s %s", out.Output, out.Log)
-	}
+	each(t, func(t *testing.T, begin beginner) {
+		r := begin(t, "python3", nil).specialise("main.f", files{"main.py": "def f(n):\n    return len(bytearray(n << 20))"})
+		if out := r.call(`{"n": 8}`); out.Status != faas.ExecutionSuccess {
+			t.Errorf("8 MiB of 32: %s %s", out.Output, out.Log)
+		}
+		if out := r.call(`{"n": 64}`); text(t, out.Output) != faas.OutputResources {
+			t.Errorf("64 MiB of 32: %s %s", out.Output, out.Log)
+		}
+		if out := r.call(`{"n": 8}`); out.Status != faas.ExecutionSuccess {
+			t.Errorf("8 MiB of 32 again: %s %s", out.Output, out.Log)
+		}
+	})
 }

@@ -31,9 +31,13 @@ func (a *Agent) specialise(body io.Reader) (refused string, err error) {
 	if refused != "" {
 		return refused, nil
 	}
+	if err := a.mark.leave(); err != nil {
+		a.worker.unclaim(first)
+		return "", err
+	}
 	s, err := a.unpack(body)
 	if err != nil {
-		if cleared := empty(a.config.CodeDir); cleared != nil {
+		if cleared := errors.Join(empty(a.config.CodeDir), a.mark.remove()); cleared != nil {
 			a.root.fail(fmt.Errorf("a refused package could not be removed: %w", cleared))
 		}
 		a.worker.unclaim(first)
@@ -46,7 +50,7 @@ func (a *Agent) specialise(body io.Reader) (refused string, err error) {
 // prepare lets the first slot load the function before the first call is there. It gives nil when the slot cannot be kept: some
 // languages can be held to the function's memory only from the start of their process.
 func (a *Agent) prepare(first *slot, s faas.Specialisation) *slot {
-	if !a.memory.bounded() && a.root.hello.BoundsMemory == "start" {
+	if !a.place.bounded() && a.root.hello.BoundsMemory == "start" {
 		a.discard(first)
 		return nil
 	}

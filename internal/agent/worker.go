@@ -14,7 +14,8 @@ type worker struct {
 
 	mu       sync.Mutex
 	warm     bool
-	claiming bool // a specialisation is under way, or done
+	needs    int64 // bytes of the warm runtime: faas.WorkerStatus.Footprint
+	claiming bool  // a specialisation is under way, or done
 	owner    *faas.Specialisation
 	draining bool
 	busy     int
@@ -30,7 +31,7 @@ func newWorker(slots int, now func() time.Time) *worker {
 func (w *worker) status() faas.WorkerStatus {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	s := faas.WorkerStatus{State: w.state(), Slots: w.slots, Busy: w.busy}
+	s := faas.WorkerStatus{State: w.state(), Slots: w.slots, Busy: w.busy, Footprint: w.needs}
 	if w.owner != nil {
 		s.Key = w.owner.Key
 	}
@@ -54,10 +55,10 @@ func (w *worker) state() string {
 }
 
 // becomeWarm makes the worker claimable, with its first slot waiting.
-func (w *worker) becomeWarm(first *slot) {
+func (w *worker) becomeWarm(first *slot, footprint int64) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.warm = true
+	w.warm, w.needs = true, footprint
 	w.since = w.now()
 	w.idle = append(w.idle, first)
 }

@@ -82,6 +82,57 @@ func (g *Group) MemoryUsage() (int64, error) {
 	return strconv.ParseInt(strings.TrimSpace(string(b)), 10, 64)
 }
 
+// MemoryInUse gives the bytes that the group is charged with and that the kernel cannot take back without a cost: all but the
+// cache of files that nothing uses now. 0 without the controller.
+func (g *Group) MemoryInUse() (int64, error) {
+	usage, err := g.MemoryUsage()
+	if err != nil || usage == 0 {
+		return 0, err
+	}
+	stat, err := os.ReadFile(filepath.Join(g.at.Memory, "memory.stat"))
+	if err != nil {
+		return 0, fmt.Errorf("read memory use: %w", err)
+	}
+	name := "inactive_file "
+	if g.at.Version == 1 {
+		name = "total_inactive_file "
+	}
+	for line := range strings.Lines(string(stat)) {
+		if text, ok := strings.CutPrefix(line, name); ok {
+			cache, err := strconv.ParseInt(strings.TrimSpace(text), 10, 64)
+			return max(usage-cache, 0), err
+		}
+	}
+	return usage, nil
+}
+
+// MemoryLimit gives the bytes that the group itself is bounded to; 0 when it is not.
+func (g *Group) MemoryLimit() (int64, error) {
+	if !g.HasMemory() {
+		return 0, nil
+	}
+	name := "memory.max"
+	if g.at.Version == 1 {
+		name = "memory.limit_in_bytes"
+	}
+	b, err := os.ReadFile(filepath.Join(g.at.Memory, name))
+	if err != nil {
+		return 0, fmt.Errorf("read memory limit: %w", err)
+	}
+	text := strings.TrimSpace(string(b))
+	if text == "max" {
+		return 0, nil
+	}
+	n, err := strconv.ParseInt(text, 10, 64)
+	if n >= unbounded {
+		return 0, err
+	}
+	return n, err
+}
+
+// unbounded is less than what version 1 shows for no bound, the greatest multiple of a page's size, and more than any machine has.
+const unbounded = 1 << 60
+
 // OOMKills gives how many processes of the group the kernel has killed for want of memory; 0 without the controller.
 func (g *Group) OOMKills() (int, error) {
 	if !g.HasMemory() {

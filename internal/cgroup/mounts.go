@@ -11,6 +11,7 @@ import (
 // mount is one file system of control groups.
 type mount struct {
 	dir     string
+	root    string   // the part of the hierarchy that is seen there
 	kind    string   // cgroup or cgroup2
 	options []string // of the superblock: version 1 names its controllers there
 }
@@ -28,7 +29,7 @@ func readMounts(path string) ([]mount, error) {
 		if !ok || len(own) < 5 || len(rest) < 3 || rest[0] != "cgroup" && rest[0] != "cgroup2" {
 			continue
 		}
-		mounts = append(mounts, mount{dir: own[4], kind: rest[0], options: strings.Split(rest[2], ",")})
+		mounts = append(mounts, mount{dir: own[4], root: own[3], kind: rest[0], options: strings.Split(rest[2], ",")})
 	}
 	return mounts, nil
 }
