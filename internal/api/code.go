@@ -16,6 +16,8 @@ type askedCode struct {
 	MD5    string     `json:"md5sum"`
 	Swift  *swiftView `json:"swift"`
 	Image  string     `json:"image"`
+
+	Protocol string `json:"protocol"` // ours: of image functions; "" is run, as in Qinling
 }
 
 // code gives the field code, which clients send as an object or as the JSON text of one; nil when it is not set.
@@ -56,7 +58,10 @@ func (c *askedCode) fault() string {
 		if !imageForm.MatchString(c.Image) {
 			return "code with the source image needs the reference of a container image in image."
 		}
-		return "Code from a container image is not supported by this deployment; upload a package."
+		if p := faas.Protocol(c.Protocol); p != "" && p != faas.ProtocolRun && p != faas.ProtocolHTTP {
+			return "code.protocol must be run or http; it is " + short(c.Protocol) + "."
+		}
+		return ""
 	case "":
 		return "code must name its source: package, swift or image."
 	}
@@ -88,4 +93,24 @@ func (s *Server) checkPackage(ctx context.Context, pack *spool) error {
 		return ctx.Err()
 	}
 	return archive.Check(pack.content(), pack.size)
+}
+
+// imageCode checks what a function of an image must and must not have.
+func (s *Server) imageCode(f *form, code *askedCode, runtimeID string) (faas.Code, error) {
+	switch {
+	case !s.cfg.Images:
+		return faas.Code{}, faas.Errorf(faas.Invalid, "Code from a container image is not supported by this deployment; upload a package.")
+	case runtimeID != "":
+		return faas.Code{}, faas.Errorf(faas.Invalid, "A function of a container image has no runtime; leave runtime_id out.")
+	case f.pack != nil:
+		return faas.Code{}, faas.Errorf(faas.Invalid, "A function of a container image has no package.")
+	}
+	return code.ofImage(), nil
+}
+
+// ofImage gives the code of an image as it is recorded.
+func (c *askedCode) ofImage() faas.Code {
+	made := faas.Code{Source: faas.SourceImage, Image: c.Image, Protocol: faas.Protocol(c.Protocol)}
+	orElse(&made.Protocol, faas.ProtocolRun)
+	return made
 }

@@ -73,6 +73,10 @@ func (s *Server) changeCode(ctx context.Context, before faas.Function, code *ask
 	if code != nil && faas.CodeSource(code.Source) != before.Code.Source {
 		return nil, faas.Errorf(faas.Invalid, "The source of a function's code can not be changed: it is %s.", before.Code.Source)
 	}
+	if code != nil && before.Code.Source == faas.SourceImage && pack == nil {
+		changed := code.ofImage()
+		return &changed, nil
+	}
 	if pack == nil {
 		if code != nil && code.MD5 != "" && code.MD5 != before.Code.MD5 {
 			return nil, faas.Errorf(faas.Invalid, "A new md5sum needs the package that it is of.")

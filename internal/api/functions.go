@@ -71,11 +71,11 @@ func (s *Server) createFunction(r *http.Request, id faas.Identity) (any, error) 
 	if err := f.fault(); err != nil {
 		return nil, err
 	}
-	if err := s.requireForPackage(r.Context(), id, f, code, function.RuntimeID); err != nil {
+	if function.Code, err = s.newCode(r.Context(), id, f, code, function.RuntimeID); err != nil {
 		return nil, err
 	}
-	if function.Code, err = s.keepPackage(r.Context(), f.pack, code.MD5); err != nil {
-		return nil, err
+	if function.Code.Source == faas.SourceImage {
+		function.Entry = ""
 	}
 	if function, err = s.cfg.Store.CreateFunction(r.Context(), function); err != nil {
 		return nil, err
@@ -83,12 +83,24 @@ func (s *Server) createFunction(r *http.Request, id faas.Identity) (any, error) 
 	return created{viewFunction(function)}, nil
 }
 
+// newCode gives the code of a function that is to be, having kept its package if it is of one.
+func (s *Server) newCode(ctx context.Context, id faas.Identity, f *form, code *askedCode, runtimeID string) (faas.Code, error) {
+	if code == nil {
+		return faas.Code{}, faas.Errorf(faas.Invalid, `code is required, as in {"source": "package"}.`)
+	}
+	if faas.CodeSource(code.Source) == faas.SourceImage {
+		return s.imageCode(f, code, runtimeID)
+	}
+	if err := s.requireForPackage(ctx, id, f, runtimeID); err != nil {
+		return faas.Code{}, err
+	}
+	return s.keepPackage(ctx, f.pack, code.MD5)
+}
+
 // requireForPackage checks that there is all that a function of a package needs, before the package is kept. The record's own
 // transaction looks at the runtime again.
-func (s *Server) requireForPackage(ctx context.Context, id faas.Identity, f *form, code *askedCode, runtimeID string) error {
+func (s *Server) requireForPackage(ctx context.Context, id faas.Identity, f *form, runtimeID string) error {
 	switch {
-	case code == nil:
-		return faas.Errorf(faas.Invalid, `code is required, as in {"source": "package"}.`)
 	case runtimeID == "":
 		return faas.Errorf(faas.Invalid, "runtime_id is required for a function of source package.")
 	case f.pack == nil:

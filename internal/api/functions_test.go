@@ -140,3 +140,43 @@ func TestFunctionList(t *testing.T) {
 		t.Errorf("pages %s", all)
 	}
 }
+
+// TestImageFunctions makes functions of container images, where the deployment runs them.
+func TestImageFunctions(t *testing.T) {
+	s := newService(t, func(c *Config) { c.Images = true })
+	runtime := s.newRuntime()
+	made := func(body string, status int) functionView {
+		t.Helper()
+		got := s.send(request{method: "POST", path: "/v1/functions", body: body})
+		if got.status != status {
+			t.Fatalf("%s: %d %s", body, got.status, got.body)
+		}
+		var f functionView
+		if status == 201 {
+			got.decode(t, &f)
+		}
+		return f
+	}
+	if f := made(`{"code": {"source": "image", "image": "registry/a:1"}}`, 201); f.Code.Protocol != "run" || f.Entry != nil || f.RuntimeID != nil {
+		t.Errorf("got %+v", f)
+	}
+	f := made(`{"code": {"source": "image", "image": "registry/a:1", "protocol": "http"}}`, 201)
+	if f.Code.Protocol != "http" {
+		t.Errorf("got %+v", f)
+	}
+	made(`{"code": {"source": "image", "image": "registry/a:1", "protocol": "gopher"}}`, 400)
+	made(`{"code": {"source": "image", "image": "registry/a:1"}, "runtime_id": "`+runtime+`"}`, 400)
+	made(`{"code": {"source": "image", "image": "a:1\nprivileged: true"}}`, 400)
+	revision := func() int64 {
+		t.Helper()
+		now, err := s.store.Function(t.Context(), faas.AnyProject(), f.ID)
+		s.must(err)
+		return now.Revision
+	}
+	before := revision()
+	s.do("PUT", "/v1/functions/"+f.ID, `{"code": {"source": "image", "image": "registry/a:2", "protocol": "http"}}`, 200).decode(t, &f)
+	if f.Code.Image != "registry/a:2" || revision() == before {
+		t.Errorf("got %+v of revision %d", f, revision())
+	}
+	s.do("PUT", "/v1/functions/"+f.ID, `{"code": {"source": "package"}}`, 400)
+}

@@ -35,6 +35,7 @@ type Config struct {
 	Limits   faas.Limits   // what a function may ask for
 	CallWait time.Duration // how long Call waits for a worker at most
 
+	Images         bool   // functions may be of container images: the orchestrator runs them
 	MaxLimit       int    // items in an answer to a list; 1000 when 0
 	MaxBody        int64  // bytes of a request's body, packages apart; 2 MiB when 0
 	MaxInput       int64  // bytes of an execution's input; 1 MiB when 0

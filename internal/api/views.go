@@ -62,6 +62,8 @@ type codeView struct {
 	MD5    string     `json:"md5sum,omitempty"`
 	Swift  *swiftView `json:"swift,omitempty"`
 	Image  string     `json:"image,omitempty"`
+
+	Protocol string `json:"protocol,omitempty"` // ours: of image functions
 }
 
 type swiftView struct {
@@ -79,7 +81,7 @@ func viewFunction(f faas.Function) functionView {
 }
 
 func viewCode(c faas.Code) codeView {
-	v := codeView{Source: string(c.Source), MD5: c.MD5, Image: c.Image}
+	v := codeView{Source: string(c.Source), MD5: c.MD5, Image: c.Image, Protocol: string(c.Protocol)}
 	if c.Source == faas.SourceSwift {
 		v.Swift = &swiftView{Container: c.Container, Object: c.Object}
 	}

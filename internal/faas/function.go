@@ -21,7 +21,17 @@ type Code struct {
 	Container string // Swift
 	Object    string // Swift
 	Image     string // container image reference
+	Protocol  Protocol
 }
+
+// Protocol is how a container of an image is given its calls.
+type Protocol string
+
+// The protocols of image functions.
+const (
+	ProtocolRun  Protocol = "run"  // one container for each call: the input is its arguments, what it prints its result
+	ProtocolHTTP Protocol = "http" // an HTTP server on $PORT, which stays warm: the input is the body of a POST, the answer's body the result
+)
 
 // Function is what a project's developer made: code, an entry and limits. This is version 0, the live one.
 type Function struct {
@@ -47,6 +57,6 @@ func (f Function) Target() Target {
 	return Target{
 		Key:       Key{FunctionID: f.ID, Version: 0, Revision: f.Revision},
 		ProjectID: f.ProjectID, RuntimeID: f.RuntimeID, SHA256: f.Code.SHA256, Entry: f.Entry,
-		CPU: f.CPU, MemorySize: f.MemorySize,
+		CPU: f.CPU, MemorySize: f.MemorySize, Image: f.Code.Image, Protocol: f.Code.Protocol,
 	}
 }

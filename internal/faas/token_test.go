@@ -1,21 +1,19 @@
-package faas_test
+package faas
 
 import (
 	"strings"
 	"testing"
-
-	"github.com/openstack-faas/faas/internal/faas"
 )
 
 func TestWorkerToken(t *testing.T) {
-	secret := strings.Repeat("s", faas.MinWorkerSecret)
-	key, err := faas.NewWorkerKey(secret)
+	secret := strings.Repeat("s", MinWorkerSecret)
+	key, err := NewWorkerKey(secret)
 	if err != nil {
 		t.Fatal(err)
 	}
-	same, _ := faas.NewWorkerKey(secret)
-	other, _ := faas.NewWorkerKey(secret + "x")
-	check, err := faas.NewTokenChecker(key.Public(), "worker-1")
+	same, _ := NewWorkerKey(secret)
+	other, _ := NewWorkerKey(secret + "x")
+	check, err := NewTokenChecker(key.Public(), "worker-1")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -35,10 +33,10 @@ func TestWorkerToken(t *testing.T) {
 }
 
 func TestWorkerKeyRefusesWhatCanBeGuessed(t *testing.T) {
-	if _, err := faas.NewWorkerKey("secret"); err == nil || strings.Contains(err.Error(), "secret\"") {
+	if _, err := NewWorkerKey("secret"); err == nil || strings.Contains(err.Error(), "secret\"") {
 		t.Errorf("got %v", err)
 	}
-	if _, err := faas.NewTokenChecker("c2hvcnQ", "w"); err == nil {
+	if _, err := NewTokenChecker("c2hvcnQ", "w"); err == nil {
 		t.Error("a short public key was taken")
 	}
 }

@@ -25,6 +25,9 @@ type Target struct {
 	Entry      string `json:"entry"`
 	CPU        int    `json:"cpu"`         // millicores
 	MemorySize int64  `json:"memory_size"` // bytes
+
+	Image    string   `json:"image,omitempty"` // of an image function, which has no runtime, package or entry
+	Protocol Protocol `json:"protocol,omitempty"`
 }
 
 // Worker is a place where calls run: generic until it is specialised, a function's own ever after.

@@ -1,0 +1,3 @@
+-- +goose Up
+-- How the container of an image function is given its calls; empty for other sources.
+ALTER TABLE functions ADD COLUMN code_protocol TEXT NOT NULL DEFAULT '';
