@@ -1,5 +1,6 @@
-# The bridge of the pods, the kernel's switches for it, and the way out to the
-# world; all of it undone by `down`. Sourced by cluster.sh.
+# The bridge of the pods, the kernel's switches for it, the way out, and a world
+# there: a host of our own, in a network namespace, that functions may call as they
+# would one on the internet. All of it is undone by `down`. Sourced by cluster.sh.
 
 sysctls=(net.ipv4.ip_forward net.bridge.bridge-nf-call-iptables)
 
@@ -22,10 +23,24 @@ table ip faas-mini {
   }
 }
 RULES
+    make_world
+}
+
+make_world() {
+    ip netns list | grep -qw "^$world" || ip netns add "$world"
+    ip link show "$world" >/dev/null 2>&1 || ip link add "$world" type veth peer name eth0 netns "$world"
+    ip addr replace "$world_gateway/24" dev "$world"
+    ip link set "$world" up
+    ip -n "$world" addr replace "$world_ip/24" dev eth0
+    ip -n "$world" link set lo up
+    ip -n "$world" link set eth0 up
+    ip -n "$world" route replace default via "$world_gateway"
 }
 
 remove_network() {
     local table
+    ip netns delete "$world" 2>/dev/null || true
+    ip link delete "$world" 2>/dev/null || true
     for table in 'inet faas-netpol' 'ip faas-mini' 'ip kube-proxy' 'ip6 kube-proxy'; do
         # shellcheck disable=SC2086 # family and name are two words
         nft delete table $table 2>/dev/null || true

@@ -1,0 +1,50 @@
+// Command faas-api serves the REST API. It keeps no state: any number of them run side by side on one database, one message bus and
+// one store of packages, behind whatever balances HTTP.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"log/slog"
+	"os"
+
+	"github.com/openstack-faas/faas/cmd/internal/service"
+	"github.com/openstack-faas/faas/internal/config"
+	"github.com/openstack-faas/faas/internal/faas"
+)
+
+func main() {
+	if err := start(os.Args[1:], os.Environ()); err != nil && !errors.Is(err, flag.ErrHelp) {
+		fmt.Fprintln(os.Stderr, "faas-api:", err)
+		os.Exit(1)
+	}
+}
+
+func start(args, environ []string) error {
+	file, err := service.ConfigFile("faas-api", args)
+	if err != nil {
+		return err
+	}
+	var conf config.APIService
+	if err := config.Load(&conf, config.Sources{File: file, Environ: environ}); err != nil {
+		return err
+	}
+	return service.UntilSignal(conf.Default, func(ctx context.Context, log *slog.Logger) error { return run(ctx, &conf, log) })
+}
+
+func run(ctx context.Context, conf *config.APIService, log *slog.Logger) (err error) {
+	key, err := faas.NewWorkerKey(conf.Worker.TokenSecret)
+	if err != nil {
+		return err
+	}
+	parts, err := service.Open(ctx, service.Sections{Default: conf.Default, Database: conf.Database, Storage: conf.Storage, Rabbit: conf.Rabbit}, log)
+	defer func() { err = errors.Join(err, parts.Close()) }()
+	if err != nil {
+		return err
+	}
+	return service.RunAPI(ctx, parts, key.Token, service.APISections{
+		Default: conf.Default, API: conf.API, Limits: conf.Limits, Policy: conf.Policy, Health: conf.Health, Metrics: conf.Metrics,
+	}, log)
+}

@@ -1,0 +1,87 @@
+# Our own services on this cloud: two of each, as processes of this machine. Sourced.
+
+services=(faas-engine-1 faas-engine-2 faas-api-1 faas-api-2)
+workers_namespace=faas
+faas_conf=$etc/faas.conf
+
+start_services() {
+    local program
+    for program in faas-api faas-engine faas-manage; do
+        [[ -x $repository/bin/$program ]] || fail "no bin/$program: run make build first"
+    done
+    services_configuration
+    kubectl get namespace $workers_namespace >/dev/null 2>&1 || kubectl create namespace $workers_namespace >/dev/null
+    "$repository/bin/faas-manage" --config-file "$faas_conf" db sync >>"$logs/faas-manage.log" 2>&1 ||
+        fail "the database could not be brought up to date; see $logs/faas-manage.log"
+    service faas-engine-1 FAAS_DEFAULT_HOST=engine-1 FAAS_ENGINE_STATUS_PORT=7080 "$repository/bin/faas-engine"
+    service faas-engine-2 FAAS_DEFAULT_HOST=engine-2 FAAS_ENGINE_STATUS_PORT=7081 "$repository/bin/faas-engine"
+    service faas-api-1 FAAS_DEFAULT_HOST=api-1 FAAS_API_PORT=7070 "$repository/bin/faas-api"
+    service faas-api-2 FAAS_DEFAULT_HOST=api-2 FAAS_API_PORT=7071 "$repository/bin/faas-api"
+    wait_for faas-engine-1 60 is_well 7080
+    wait_for faas-engine-2 60 is_well 7081
+    wait_for faas-api-1 60 is_well 7070
+    wait_for faas-api-2 60 is_well 7071
+    offer_runtimes
+}
+
+# service NAME VARIABLE… PROGRAM starts the program, again if it or its configuration has changed since.
+service() {
+    local name=$1 program=${*: -1} key
+    key=$(cat "$program" "$faas_conf" | sha256sum)
+    if runs "$name" && [[ ! -s $pids/$name.key || $(<"$pids/$name.key") != "$key" ]]; then
+        stop "$name" TERM 60
+    fi
+    shift
+    run "$name" env "$@" --config-file "$faas_conf"
+    echo "$key" >"$pids/$name.key"
+}
+
+is_well() { curl -sf --max-time 2 "http://127.0.0.1:$1/healthcheck" >/dev/null; }
+
+# The file holds passwords, so it is root's alone, and none of them is in an argument or in the environment.
+services_configuration() {
+    (umask 077 && put "$faas_conf" <<CONF
+[DEFAULT]
+transport_url = $(rabbitmq_url)
+state_path = $state/faas
+[database]
+connection = $(mariadb_url)
+[api]
+drain_time = 2
+[engine]
+worker_idle_time = 20
+[worker]
+token_secret = $(once_secret tokens)$(once_secret tokens)
+[kubernetes]
+kubeconfig = $etc/admin.kubeconfig
+namespace = $workers_namespace
+agent_image = docker.io/faas-mini/agent:dev
+image_pull_policy = IfNotPresent
+ingress_from = $node_ip/32
+CONF
+    )
+    install -d -m 700 "$state/faas"
+}
+
+# offer_runtimes makes the two runtimes whose images are here, unless there is any.
+offer_runtimes() {
+    local there
+    there=$(curl -sf --max-time 10 http://127.0.0.1:7070/v1/runtimes) || fail "faas-api-1 does not list runtimes; see $logs/faas-api-1.log"
+    [[ $there == '{"runtimes":[]}' ]] || return 0
+    local name
+    for name in python3 nodejs; do
+        curl -sf --max-time 10 -o /dev/null -H 'Content-Type: application/json' http://127.0.0.1:7070/v1/runtimes \
+            -d "{\"name\": \"$name\", \"image\": \"docker.io/faas-mini/$name:dev\", \"is_public\": true, \"trusted\": true}" ||
+            fail "the runtime $name could not be made; see $logs/faas-api-1.log"
+    done
+    say 'runtimes python3 and nodejs made'
+}
+
+stop_services() {
+    local name
+    for name in faas-api-1 faas-api-2 faas-engine-1 faas-engine-2; do
+        stop "$name" TERM 30 &
+    done
+    wait
+    rm -f "$pids"/faas-*.key
+}

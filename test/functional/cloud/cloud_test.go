@@ -1,0 +1,185 @@
+// Package cloud drives the service on its real parts: two faas-api and two faas-engine on MariaDB, RabbitMQ and Kubernetes, as
+// `make cloud-up` starts them. `make functional` brings that cloud up and tells these tests where it is.
+package cloud
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/openstack-faas/faas/internal/apiclient"
+)
+
+// env is what .cloud/env says.
+var env struct {
+	endpoints []string // of the APIs
+	logs      string   // folder
+	pids      string   // folder: a file for each part, with its process id and start time
+	world     string   // address of a host outside, in a network namespace of our own
+}
+
+func TestMain(m *testing.M) {
+	env.logs, env.pids, env.world = os.Getenv("FAAS_LOGS"), os.Getenv("FAAS_PIDS"), os.Getenv("FAAS_WORLD")
+	if text := os.Getenv("FAAS_ENDPOINTS"); text != "" {
+		env.endpoints = strings.Split(text, ",")
+	}
+	if len(env.endpoints) < 2 || env.pids == "" {
+		fmt.Println("no cloud: these tests need root, make cloud-up, and what .cloud/env says in the environment; make functional does all three")
+		os.Exit(0)
+	}
+	os.Exit(m.Run())
+}
+
+// patience bounds a test: generous, because a machine may be busy, and never reached when all is well.
+func patience(t *testing.T, d time.Duration) context.Context {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), d)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+// client gives a client of both APIs, balanced as an operator's load balancer would.
+func client(t *testing.T) *apiclient.Client {
+	t.Helper()
+	b := newBalancer(env.endpoints)
+	t.Cleanup(b.close)
+	return &apiclient.Client{Endpoint: "http://faas", HTTP: &http.Client{Transport: b}}
+}
+
+// only gives a client of one API.
+func only(t *testing.T, i int) *apiclient.Client {
+	t.Helper()
+	transport := &http.Transport{MaxIdleConnsPerHost: 64}
+	t.Cleanup(transport.CloseIdleConnections)
+	return &apiclient.Client{Endpoint: env.endpoints[i], HTTP: &http.Client{Transport: transport}}
+}
+
+// create makes a function of one module in the runtime.
+func create(ctx context.Context, t *testing.T, c *apiclient.Client, runtime, code string, f apiclient.NewFunction) apiclient.Function {
+	t.Helper()
+	rt, err := c.AwaitRuntime(ctx, runtime)
+	must(t, err)
+	file := map[string]string{"python3": "main.py", "nodejs": "main.js"}[runtime]
+	f.Package, err = apiclient.Zip(map[string]string{file: code})
+	must(t, err)
+	f.Name, f.RuntimeID = t.Name(), rt.ID
+	if f.CPU == 0 {
+		f.CPU = 1000
+	}
+	made, err := c.CreateFunction(ctx, f)
+	must(t, err)
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+		defer cancel()
+		_ = c.Do(ctx, "DELETE", "/v1/functions/"+made.ID, nil, nil) // the test's own outcome is told already
+	})
+	return made
+}
+
+// awaitPool waits till the runtime's pool is full.
+func awaitPool(ctx context.Context, t *testing.T, c *apiclient.Client, runtime string) {
+	t.Helper()
+	rt, err := c.AwaitRuntime(ctx, runtime)
+	must(t, err)
+	await(ctx, t, "the pool of "+runtime+" is full", func() bool {
+		var pool struct {
+			Capacity struct{ Total, Available int }
+		}
+		must(t, c.Do(ctx, "GET", "/v1/runtimes/"+rt.ID+"/pool", nil, &pool))
+		return pool.Capacity.Available > 0 && pool.Capacity.Available == pool.Capacity.Total
+	})
+}
+
+// await polls a condition that nothing signals to the outside.
+func await(ctx context.Context, t *testing.T, what string, condition func() bool) {
+	t.Helper()
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for !condition() {
+		select {
+		case <-ctx.Done():
+			t.Fatalf("it never came about that %s", what)
+		case <-tick.C:
+		}
+	}
+}
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// pid gives the process id of a part of the cloud.
+func pid(t *testing.T, part string) int {
+	t.Helper()
+	text, err := os.ReadFile(env.pids + "/" + part)
+	must(t, err)
+	var n int
+	_, err = fmt.Sscan(string(text), &n)
+	must(t, err)
+	return n
+}
+
+// end sends a part a signal and waits till its process is gone.
+func end(ctx context.Context, t *testing.T, part string, s syscall.Signal) {
+	t.Helper()
+	n := pid(t, part)
+	must(t, syscall.Kill(n, s))
+	await(ctx, t, part+" is gone", func() bool { return !alive(n) })
+}
+
+// alive tells a process from a zombie, which process 1 may reap late.
+func alive(n int) bool {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", n))
+	if err != nil {
+		return false
+	}
+	after := stat[strings.LastIndexByte(string(stat), ')')+1:]
+	return !strings.HasPrefix(strings.TrimSpace(string(after)), "Z")
+}
+
+// up starts every part of the cloud that does not run, and waits for it.
+func up(ctx context.Context, t *testing.T) {
+	t.Helper()
+	out, err := exec.CommandContext(ctx, "../../../devstack/mini/up").CombinedOutput()
+	if err != nil {
+		t.Fatalf("the cloud does not come back: %v\n%s", err, out)
+	}
+}
+
+// kubectl runs the cluster's own client and gives what it prints.
+func kubectl(ctx context.Context, t *testing.T, args ...string) string {
+	t.Helper()
+	out, err := exec.CommandContext(ctx, "../../../devstack/mini/kubectl", args...).Output()
+	if err != nil {
+		t.Fatalf("kubectl %v: %v", args, err)
+	}
+	return strings.TrimSpace(string(out))
+}
+
+// lines calls hear for each line of a file from an offset on and gives the offset of its end.
+func lines(t *testing.T, file string, from int64, hear func(line []byte)) int64 {
+	t.Helper()
+	f, err := os.Open(file)
+	must(t, err)
+	defer f.Close()
+	_, err = f.Seek(from, 0)
+	must(t, err)
+	scan := bufio.NewScanner(f)
+	scan.Buffer(nil, 1<<20)
+	for scan.Scan() {
+		from += int64(len(scan.Bytes())) + 1
+		hear(scan.Bytes())
+	}
+	must(t, scan.Err())
+	return from
+}

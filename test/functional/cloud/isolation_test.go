@@ -1,0 +1,238 @@
+package cloud
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/openstack-faas/faas/internal/apiclient"
+)
+
+// The hostile tenant: what its code tries from inside a worker, and what comes of it.
+
+// reach tries to connect to each address and, where that succeeds, to be answered.
+const reach = `
+import socket
+
+def main(addresses, **kwargs):
+    answers = {}
+    for address in addresses:
+        host, port = address.rsplit(":", 1)
+        try:
+            s = socket.create_connection((host, int(port)), timeout=1.5)
+            s.settimeout(1.5)
+            s.sendall(b"GET / HTTP/1.0\r\n\r\n")
+            answers[address] = "answered" if s.recv(1) else "closed"
+        except OSError as e:
+            answers[address] = type(e).__name__
+    return answers
+`
+
+// TestNetworkIsOutOfReach tries what a function must not reach, and the world, which it may.
+func TestNetworkIsOutOfReach(t *testing.T) {
+	ctx := patience(t, 3*time.Minute)
+	c := client(t)
+	neighbour := create(ctx, t, c, "python3", echo, apiclient.NewFunction{})
+	_, err := c.Execute(ctx, neighbour.ID, true, nil)
+	must(t, err)
+	other := kubectl(ctx, t, "get", "pods", "-n", "faas", "-l", "faas.openstack.org/function-id="+neighbour.ID, "-o", "jsonpath={.items[0].status.podIP}")
+	generic := kubectl(ctx, t, "get", "pods", "-n", "faas", "-l", "faas.openstack.org/pool", "-o", "jsonpath={.items[0].status.podIP}")
+	apiServer := strings.TrimPrefix(kubectl(ctx, t, "config", "view", "-o", "jsonpath={.clusters[0].cluster.server}"), "https://")
+	node, _, _ := strings.Cut(apiServer, ":")
+	forbidden := map[string]string{
+		"another function's worker": other + ":8090",
+		"a generic worker":          generic + ":8090",
+		"the Kubernetes API":        apiServer,
+		"its service":               "10.96.0.1:443",
+		"the kubelet":               node + ":10250",
+		"the metadata service":      "169.254.169.254:80",
+		"its own agent":             "127.0.0.1:8090",
+	}
+	w := startWorld(t)
+	addresses := []string{w.address}
+	for _, address := range forbidden {
+		addresses = append(addresses, address)
+	}
+	f := create(ctx, t, c, "python3", reach, apiclient.NewFunction{Timeout: 60})
+	x, err := c.Execute(ctx, f.ID, true, map[string]any{"addresses": addresses})
+	must(t, err)
+	var answers map[string]string
+	if err := json.Unmarshal(x.Output(), &answers); err != nil {
+		t.Fatalf("%s %s", x.Status, x.Result)
+	}
+	for what, address := range forbidden {
+		t.Logf("%s (%s): %s", what, address, answers[address])
+		if got := answers[address]; got == "answered" || got == "" {
+			t.Errorf("%s can be reached at %s", what, address)
+		}
+	}
+	if answers[w.address] != "answered" {
+		t.Errorf("the world cannot be reached: %s", answers[w.address])
+	}
+}
+
+// look tells what of the machine and of the service a function can see and change.
+const look = `
+import os, glob
+
+def attempt(action):
+    try:
+        return str(action())
+    except Exception as e:
+        return "refused " + type(e).__name__
+
+def main(**kwargs):
+    found = []
+    for path in glob.glob("/proc/[0-9]*/environ") + glob.glob("/proc/[0-9]*/cmdline"):
+        try:
+            found.append(open(path, "rb").read().decode(errors="replace"))
+        except OSError:
+            pass
+    return {
+        "uid": os.getuid(),
+        "environment": " ".join(k + "=" + v for k, v in os.environ.items()) + " ".join(found),
+        "service account": os.path.exists("/var/run/secrets/kubernetes.io"),
+        "root": attempt(lambda: open("/written", "w")),
+        "code": attempt(lambda: open("/var/faas/written", "w")),
+        "run": attempt(lambda: open("/run/faas/written", "w")),
+        "group": attempt(lambda: open("/sys/fs/cgroup/memory/memory.limit_in_bytes", "w").write("-1")),
+        "group v2": attempt(lambda: open("/sys/fs/cgroup/memory.max", "w").write("max")),
+        "host": attempt(lambda: open("/proc/1/root/etc/shadow").read()),
+        "supervisor's memory": attempt(lambda: open("/proc/1/mem", "rb").read(1)),
+        "kernel": attempt(lambda: open("/proc/sys/kernel/core_pattern", "w").write("|/x")),
+        "setuid": attempt(lambda: os.setuid(0)),
+        "mount": os.system("mount -t tmpfs none /tmp 2>/dev/null") != 0,
+        "devices": [d for d in os.listdir("/dev") if d in ("sda", "vda", "mem", "kmsg", "kvm")],
+        "kill 1": attempt(lambda: (os.kill(1, 9), os.getppid())),
+    }
+`
+
+// TestMachineIsOutOfReach tries the host's files, the worker's own limits and the service's secrets.
+func TestMachineIsOutOfReach(t *testing.T) {
+	ctx := patience(t, 2*time.Minute)
+	c := client(t)
+	f := create(ctx, t, c, "python3", look, apiclient.NewFunction{Timeout: 30})
+	x, err := c.Execute(ctx, f.ID, true, nil)
+	must(t, err)
+	var saw map[string]any
+	if err := json.Unmarshal(x.Output(), &saw); err != nil {
+		t.Fatalf("%s %s", x.Status, x.Result)
+	}
+	if saw["uid"] == float64(0) || saw["service account"] != false || saw["mount"] != true || len(saw["devices"].([]any)) > 0 {
+		t.Errorf("saw %v", saw)
+	}
+	for _, what := range []string{"root", "code", "run", "group", "group v2", "host", "supervisor's memory", "kernel", "setuid"} {
+		if !strings.HasPrefix(saw[what].(string), "refused ") {
+			t.Errorf("%s: %v", what, saw[what])
+		}
+	}
+	for _, secret := range []string{"secret", "token", "password", "FAAS_AGENT_CONFIG", "KUBERNETES_"} {
+		if strings.Contains(strings.ToLower(saw["environment"].(string)), strings.ToLower(secret)) {
+			t.Errorf("%q is in what processes show: %s", secret, saw["environment"])
+		}
+	}
+	x, err = c.Execute(ctx, f.ID, true, nil) // the signal to process 1 did nothing
+	if err != nil || x.Status != "success" {
+		t.Errorf("after all that: %s %s %v", x.Status, x.Result, err)
+	}
+}
+
+// greed is a function for each limit.
+const greed = `
+import os, resource, time
+
+def main(want, **kwargs):
+    return globals()[want]()
+
+def memory():
+    return len(bytearray(400 << 20))
+
+def files():
+    return len([open("/dev/null") for _ in range(2000)])
+
+def lift():
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (1 << 20, 1 << 20))
+        return "lifted"
+    except (ValueError, OSError) as e:
+        return "refused " + type(e).__name__
+
+def processes():
+    born = 0
+    try:
+        while True:
+            if os.fork() == 0:
+                time.sleep(60)
+                os._exit(0)
+            born += 1
+    except OSError as e:
+        return {"born": born, "error": type(e).__name__}
+
+def processor():
+    begun, cpu = time.monotonic(), time.process_time()
+    while time.monotonic() - begun < 3:
+        pass
+    return time.process_time() - cpu
+
+def fine():
+    return "fine"
+`
+
+// TestLimitsHold takes more than a function may have of each thing, while a neighbour goes on undisturbed.
+func TestLimitsHold(t *testing.T) {
+	ctx := patience(t, 4*time.Minute)
+	c := client(t)
+	neighbour := create(ctx, t, c, "python3", echo, apiclient.NewFunction{})
+	f := create(ctx, t, c, "python3", greed, apiclient.NewFunction{CPU: 200, MemorySize: 64 << 20, Timeout: 30})
+	run := func(want string) apiclient.Execution {
+		t.Helper()
+		x, err := c.Execute(ctx, f.ID, true, map[string]string{"want": want})
+		must(t, err)
+		t.Logf("%s: %s %s", want, x.Status, x.Result)
+		n, err := c.Execute(ctx, neighbour.ID, true, map[string]int{"n": 1})
+		if err != nil || n.Status != "success" {
+			t.Errorf("after %s a neighbour's call: %s %s %v", want, n.Status, n.Result, err)
+		}
+		return x
+	}
+	run("fine")
+	awaitLimit(t, f.ID, "200m")
+	if x := run("memory"); x.Status != "failed" || !strings.Contains(string(x.Output()), "too much resource consumption") {
+		t.Errorf("memory: %s %s", x.Status, x.Result)
+	}
+	if x := run("files"); x.Status != "failed" || !strings.Contains(string(x.Output()), "Too many open files") {
+		t.Errorf("files: %s %s", x.Status, x.Result)
+	}
+	if x := run("lift"); !strings.Contains(string(x.Output()), "refused") {
+		t.Errorf("limits can be lifted: %s %s", x.Status, x.Result)
+	}
+	if x := run("processor"); x.Status != "success" || seconds(t, x) > 1.0 {
+		t.Errorf("3 s on a fifth of a core took %s of processor time", x.Output())
+	}
+	if x := run("processes"); x.Status == "success" && !strings.Contains(string(x.Output()), "BlockingIOError") {
+		t.Errorf("processes: %s %s", x.Status, x.Result)
+	}
+	if x := run("fine"); x.Status != "success" {
+		t.Errorf("after all that: %s %s", x.Status, x.Result)
+	}
+}
+
+func seconds(t *testing.T, x apiclient.Execution) float64 {
+	t.Helper()
+	var s float64
+	if _, err := fmt.Sscan(string(x.Output()), &s); err != nil {
+		t.Fatalf("%s %s", x.Status, x.Result)
+	}
+	return s
+}
+
+// awaitLimit waits until a function's worker has its own processor limit in force.
+func awaitLimit(t *testing.T, function, cpu string) {
+	t.Helper()
+	await(patience(t, 30*time.Second), t, "the worker has a limit of "+cpu, func() bool {
+		return kubectl(t.Context(), t, "get", "pods", "-n", "faas", "-l", "faas.openstack.org/function-id="+function,
+			"-o", `jsonpath={.items[0].status.containerStatuses[?(@.name=="runtime")].resources.limits.cpu}`) == cpu
+	})
+}
