@@ -36,8 +36,8 @@ unit: build packages ## the tests of the packages, with the race detector
 	go test -race -timeout 10m $$(go list ./... | grep -v /test/)
 
 .PHONY: functional
-functional: build packages ## the service as a whole, driven from outside
-	go test -count=1 -timeout 20m ./test/functional/...
+functional: build packages ## the service as a whole, driven from outside; as root also on MariaDB, RabbitMQ and Kubernetes
+	tools/functional
 
 .PHONY: lint
 lint: ## golangci-lint, with the arrows between packages guarded
@@ -55,11 +55,16 @@ fuzz: ## each fuzz test for $(FUZZTIME)
 	tools/fuzz $(FUZZTIME)
 
 .PHONY: bench
-bench: build ## latency and throughput through the API, beside the floors of this machine; results in bench/results/
+bench: build ## latency and throughput through the API, beside the floors of this machine; results in bench/results/. CLOUD=base: on the mini cloud
+ifeq ($(origin CLOUD),command line)
+	devstack/mini/up $(CLOUD)
+	. .cloud/env && go run ./bench -cloud -out bench/results
+else
 	go run ./bench -service bin/faas-standalone -out bench/results
+endif
 
 .PHONY: cloud-up
-cloud-up: build ## MariaDB, RabbitMQ and Kubernetes on this machine, as root; .cloud/env says where (docs/admin/mini-cloud.md)
+cloud-up: build ## MariaDB, RabbitMQ, Kubernetes and two of each of our services on this machine, as root; .cloud/env says where (docs/admin/mini-cloud.md)
 	devstack/mini/up $(CLOUD)
 
 .PHONY: cloud-down

@@ -1,5 +1,5 @@
-// Command bench measures faas-standalone through its REST API, records committed, and in the same run what the machine and the
-// parts allow: the floors. It prints a table and writes the numbers as JSON.
+// Command bench measures faas-standalone, or with -cloud the service on its real parts, through its REST API, records committed, and in
+// the same run what the machine and the parts allow: the floors. It prints a table and writes the numbers as JSON.
 package main
 
 import (
@@ -21,6 +21,7 @@ import (
 func main() {
 	var o options
 	flag.StringVar(&o.service, "service", "bin/faas-standalone", "the faas-standalone binary")
+	flag.BoolVar(&o.cloud, "cloud", false, "measure the mini cloud that is up, where .cloud/env says in the environment")
 	flag.StringVar(&o.out, "out", "bench/results", "the folder for the results")
 	flag.DurationVar(&o.each, "each", 4*time.Second, "how long each rate is measured")
 	flag.IntVar(&o.cold, "cold", 60, "fresh functions whose first call is measured")
@@ -37,6 +38,7 @@ func main() {
 
 type options struct {
 	service, out string
+	cloud        bool
 	each         time.Duration
 	cold, async  int
 }
@@ -48,6 +50,7 @@ type report struct {
 	CPU     string    `json:"cpu"`
 	Kernel  string    `json:"kernel"`
 	Go      string    `json:"go"`
+	Cloud   string    `json:"cloud,omitempty"` // the mini cloud that was measured; none for faas-standalone
 	Figures []figure  `json:"figures"`
 }
 
@@ -80,6 +83,21 @@ func run(ctx context.Context, o options) error {
 	if err := floors(ctx, r, dir); err != nil {
 		return fmt.Errorf("floors: %w", err)
 	}
+	if o.cloud {
+		r.Cloud = "base"
+		if err := cloud(ctx, r, o); err != nil {
+			return err
+		}
+		return r.write(o.out)
+	}
+	if err := standalone(ctx, r, dir, o); err != nil {
+		return err
+	}
+	return r.write(o.out)
+}
+
+// standalone measures a faas-standalone that it starts.
+func standalone(ctx context.Context, r *report, dir string, o options) error {
 	log, err := os.Create(filepath.Join(dir, "service.log"))
 	if err != nil {
 		return err
@@ -95,10 +113,7 @@ func run(ctx context.Context, o options) error {
 		tail, _ := io.ReadAll(log)
 		return fmt.Errorf("%w\n%s", err, tail[max(0, len(tail)-4000):])
 	}
-	if err := s.Stop(); err != nil {
-		return err
-	}
-	return r.write(o.out)
+	return s.Stop()
 }
 
 func (r *report) write(dir string) error {

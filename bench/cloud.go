@@ -1,0 +1,105 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/openstack-faas/faas/internal/apiclient"
+)
+
+// cloud measures the service on MariaDB, RabbitMQ and Kubernetes, and the floors of those.
+func cloud(ctx context.Context, r *report, o options) error {
+	endpoint := os.Getenv("FAAS_ENDPOINT")
+	if endpoint == "" {
+		return errors.New("no FAAS_ENDPOINT: source .cloud/env of a mini cloud that is up")
+	}
+	if err := databaseFloor(ctx, r, os.Getenv("DATABASE_URL")); err != nil {
+		return fmt.Errorf("database floor: %w", err)
+	}
+	if err := busFloors(r, os.Getenv("TRANSPORT_URL")); err != nil {
+		return fmt.Errorf("message bus floors: %w", err)
+	}
+	c := &apiclient.Client{Endpoint: endpoint, HTTP: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 600}}}
+	if err := throughAPI(ctx, r, c, o, func() { servicesAtRest(r) }); err != nil {
+		return err
+	}
+	return crowd(ctx, r, c, o)
+}
+
+// servicesAtRest reports what one process of each kind holds in memory.
+func servicesAtRest(r *report) {
+	for _, name := range []string{"faas-api-1", "faas-engine-1"} {
+		text, err := os.ReadFile(os.Getenv("FAAS_PIDS") + "/" + name)
+		if err != nil {
+			continue
+		}
+		var pid int
+		if _, err := fmt.Sscan(string(text), &pid); err == nil {
+			r.add(strings.TrimSuffix(name, "-1")+" at rest, resident", statusField(pid, "VmRSS:"), "MiB", "")
+		}
+	}
+}
+
+const crowdSize = 500
+
+// crowd has 500 callers at once: none may hear anything but a result or 429, and the rate must not break down. It is held against 20 callers of the same
+// function just before.
+func crowd(ctx context.Context, r *report, c *apiclient.Client, o options) error {
+	rt, err := c.AwaitRuntime(ctx, "python3")
+	if err != nil {
+		return err
+	}
+	f, err := create(ctx, c, rt, "main.py", echo)
+	if err != nil {
+		return err
+	}
+	if err := warm(ctx, r, c, f, 20, o.each); err != nil {
+		return err
+	}
+	before := r.Figures[len(r.Figures)-2].Value // the rate of those 20
+	var mu sync.Mutex
+	var took []time.Duration
+	busy, failed := 0, 0
+	until := time.Now().Add(o.each)
+	var group sync.WaitGroup
+	for range crowdSize {
+		group.Go(func() {
+			for time.Now().Before(until) {
+				t, err := call(ctx, c, f)
+				var e *apiclient.Error
+				mu.Lock()
+				switch {
+				case err == nil:
+					took = append(took, t)
+				case errors.As(err, &e) && e.Status == http.StatusTooManyRequests:
+					busy++
+				default:
+					if failed++; failed == 1 {
+						fmt.Println("  the first failure:", err)
+					}
+				}
+				mu.Unlock()
+			}
+		})
+	}
+	group.Wait()
+	slices.Sort(took)
+	what := fmt.Sprintf("warm, synchronous, %d at a time,", crowdSize)
+	if len(took) > 0 {
+		r.add(what+" p50", ms(quantile(took, 0.50)), "ms", "")
+		r.add(what+" p99", ms(quantile(took, 0.99)), "ms", "")
+	}
+	rate := float64(len(took)) / o.each.Seconds()
+	r.add(what+" rate", rate, "calls/s", "")
+	r.add(what+" rate beside that of 20", rate/before, "", "target: ≥ 0.8")
+	r.add(what+" told to come again", float64(busy), "calls", "")
+	r.add(what+" failed", float64(failed), "calls", "target: 0")
+	return nil
+}
