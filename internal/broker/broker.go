@@ -25,6 +25,9 @@ type Broker interface {
 	// Consume hands each message of the queue to one consumer, at most parallel at a time here, until ctx ends. A message
 	// whose handler returned nil is gone; otherwise it is delivered again, after a pause, to whoever consumes. stop waits
 	// for the handlers under way.
+	//
+	// A handler says with an error of kind faas.Busy or faas.Unavailable that the message must wait, and it does for as long as that takes. Any other error
+	// counts as a failed attempt; after many a broker may put the message aside, as one that cannot be handled.
 	Consume(ctx context.Context, queue string, parallel int, handle MessageHandler) (stop func(), err error)
 
 	// Broadcast tells a topic to everyone subscribed now. News may be lost; nothing may depend on it.
@@ -33,6 +36,15 @@ type Broker interface {
 	// Subscribe hears a topic until ctx ends.
 	Subscribe(ctx context.Context, topic string, hear func(body []byte)) (stop func(), err error)
 
+	// Own stands in line for a shard until ctx ends. While this caller is the shard's one owner, hold runs; its context ends when
+	// the ownership is lost, and it must return promptly then, for the next may be told only after it has. A hold that returns by itself gives the shard up
+	// and stands in line again after a pause. Whoever came first owns; the next does when the owner stops, or its connection dies. stop waits for hold.
+	//
+	// Ownership spares owners from getting into each other's way. It is not a fence: a process that was frozen may act on a
+	// shard that it has lost, so what it writes must be conditional on what it read.
+	Own(ctx context.Context, shard string, hold func(ctx context.Context)) (stop func(), err error)
+
+	// Close ends every handler's context, waits for the handlers, and gives back what they did not settle.
 	Close() error
 }
 

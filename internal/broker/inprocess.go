@@ -14,8 +14,14 @@ import (
 // ErrClosed is what a broker answers after Close.
 var ErrClosed = errors.New("the broker is closed")
 
-// redeliverAfter is the pause before a message whose handler failed comes again.
+// redeliverAfter is the pause before a message whose handler failed comes again, unless the broker is told another.
 const redeliverAfter = time.Second
+
+// Option changes how a new in-process broker behaves.
+type Option func(*InProcess)
+
+// RedeliverAfter sets the pause before a message whose handler failed comes again: one second unless told.
+func RedeliverAfter(pause time.Duration) Option { return func(b *InProcess) { b.pause = pause } }
 
 // InProcess is a broker within one process. Its messages are as durable as the process: the rows that they are about are looked
 // up again when the next one starts.
@@ -27,7 +33,8 @@ type InProcess struct {
 	services map[string][]*service
 	queues   map[string]*queue
 	topics   map[string]map[*subscriber]struct{}
-	running  sync.WaitGroup // handlers and consumers
+	shards   map[string]chan struct{} // of one place: whoever's token is in it owns the shard
+	running  sync.WaitGroup           // handlers and consumers
 	end      context.CancelFunc
 	ctx      context.Context
 }
@@ -35,12 +42,16 @@ type InProcess struct {
 var _ Broker = (*InProcess)(nil)
 
 // NewInProcess makes a broker.
-func NewInProcess() *InProcess {
+func NewInProcess(options ...Option) *InProcess {
 	ctx, end := context.WithCancel(context.Background())
-	return &InProcess{
+	b := &InProcess{
 		pause: redeliverAfter, ctx: ctx, end: end,
-		services: map[string][]*service{}, queues: map[string]*queue{}, topics: map[string]map[*subscriber]struct{}{},
+		services: map[string][]*service{}, queues: map[string]*queue{}, topics: map[string]map[*subscriber]struct{}{}, shards: map[string]chan struct{}{},
 	}
+	for _, set := range options {
+		set(b)
+	}
+	return b
 }
 
 // Close implements Broker. It ends the handlers' contexts and waits for them.

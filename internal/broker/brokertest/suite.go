@@ -28,10 +28,15 @@ func Run(t *testing.T, open func(t *testing.T) broker.Broker) {
 		"calls are bounded":             callBounded,
 		"queue keeps until consumed":    queueKeeps,
 		"queue redelivers what failed":  queueRedelivers,
+		"queue keeps what must wait":    queueWaits,
 		"queue shares among consumers":  queueShares,
 		"consumers are bounded":         queueBounded,
+		"consumers are many":            queueWide,
 		"a stopped consumer is no more": queueStops,
 		"broadcast reaches all":         broadcast,
+		"a shard has one owner":         ownInTurn,
+		"shards are apart":              ownOthers,
+		"a shard given up comes again":  ownAgain,
 		"closed":                        closed,
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -218,6 +223,29 @@ func queueRedelivers(t *testing.T, b broker.Broker) {
 	}
 }
 
+// queueWaits is a message for which there is no room, for longer than one that fails would be tried.
+func queueWaits(t *testing.T, b broker.Broker) {
+	const refusals = 25
+	var times atomic.Int32
+	done := make(chan struct{})
+	defer consume(t, b, "waiting", 1, func(context.Context, []byte) error {
+		switch n := times.Add(1); {
+		case n > refusals:
+			close(done)
+			return nil
+		case n%2 == 0:
+			return fmt.Errorf("no worker: %w", faas.Errorf(faas.Busy, "no room"))
+		default:
+			return faas.Errorf(faas.Unavailable, "the database is away")
+		}
+	})()
+	must(t, b.Enqueue(within(t), "waiting", []byte("x")))
+	receive(t, done)
+	if times.Load() != refusals+1 {
+		t.Errorf("delivered %d times", times.Load())
+	}
+}
+
 func queueShares(t *testing.T, b broker.Broker) {
 	got := make(chan string, 200)
 	for range 3 {
@@ -254,6 +282,41 @@ func queueBounded(t *testing.T, b broker.Broker) {
 	}
 	if g.most.Load() > 3 {
 		t.Errorf("%d handlers ran at a time, want three at most", g.most.Load())
+	}
+}
+
+// queueWide is a consumer that has a thousand messages in hand at a time. Each handler waits for as many others.
+func queueWide(t *testing.T, b broker.Broker) {
+	const parallel, all = 1024, 2 * 1024
+	var g gauge
+	var begun atomic.Int32
+	full, got := make(chan struct{}), make(chan string, all)
+	defer consume(t, b, "wide", parallel, func(_ context.Context, body []byte) error {
+		defer g.in()()
+		if begun.Add(1) == parallel {
+			close(full)
+		}
+		<-full
+		got <- string(body)
+		return nil
+	})()
+	var group sync.WaitGroup
+	for first := range 16 {
+		group.Go(func() {
+			for n := first; n < all; n += 16 {
+				if err := b.Enqueue(within(t), "wide", fmt.Appendf(nil, "%d", n)); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	group.Wait()
+	seen := map[string]int{}
+	for range all {
+		seen[receive(t, got)]++
+	}
+	if len(seen) != all || g.most.Load() != parallel {
+		t.Errorf("%d different messages came, want %d; %d at a time, want %d", len(seen), all, g.most.Load(), parallel)
 	}
 }
 
@@ -309,12 +372,13 @@ func closed(t *testing.T, b broker.Broker) {
 	case <-ended: // Close waited for the handler, if it had begun
 	default:
 	}
+	_, ownErr := b.Own(t.Context(), "s", nil)
 	_, serveErr := b.Serve(t.Context(), "m", 1, nil)
 	_, consumeErr := b.Consume(t.Context(), "q", 1, nil)
 	_, subscribeErr := b.Subscribe(t.Context(), "t", nil)
 	for what, err := range map[string]error{
 		"call": b.Call(within(t), "m", nil, nil), "enqueue": b.Enqueue(within(t), "q", nil), "broadcast": b.Broadcast(within(t), "t", nil),
-		"serve": serveErr, "consume": consumeErr, "subscribe": subscribeErr,
+		"serve": serveErr, "consume": consumeErr, "subscribe": subscribeErr, "own": ownErr,
 	} {
 		if !errors.Is(err, broker.ErrClosed) {
 			t.Errorf("%s: %v", what, err)

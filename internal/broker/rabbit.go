@@ -1,0 +1,135 @@
+package broker
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+)
+
+// Rabbit is a broker on RabbitMQ, 3.10 or later. It publishes on one connection and consumes on another, since RabbitMQ stops reading from a
+// connection that publishes too fast, and that must not hold up a consumer's acknowledgements. Both come back by themselves, with everything
+// that was served, consumed, heard and owned.
+//
+// While RabbitMQ is away every method waits within its context for a connection, and then says faas.Unavailable.
+type Rabbit struct {
+	config     Config
+	log        *slog.Logger
+	publishing *link
+	consuming  *link
+	work       *lane[*outlet] // messages with confirms
+	calls      *lane[*inbox]  // requests and replies
+
+	ctx       context.Context // ends with Close
+	end       context.CancelFunc
+	hangUp    context.CancelFunc
+	listeners sync.WaitGroup // goroutines that end with the connections
+
+	mu      sync.Mutex
+	closed  bool
+	hungUp  bool
+	running sync.WaitGroup // consumers and their handlers, which need the connections to settle
+}
+
+var _ Broker = (*Rabbit)(nil)
+
+// NewRabbit connects to RabbitMQ. When that has not come about by the end of ctx, it gives up with faas.Unavailable and the last failure as its cause;
+// after that ctx means nothing to the broker.
+func NewRabbit(ctx context.Context, c Config) (*Rabbit, error) {
+	c, err := c.complete()
+	if err != nil {
+		return nil, err
+	}
+	t, err := c.tls()
+	if err != nil {
+		return nil, err
+	}
+	r := &Rabbit{config: c, log: c.Log}
+	r.ctx, r.end = context.WithCancel(context.Background())
+	connected, hangUp := context.WithCancel(context.Background())
+	r.hangUp = hangUp
+	r.publishing = newLink("publishing", c, t, r.ctx.Done())
+	r.consuming = newLink("consuming", c, t, r.ctx.Done())
+	r.work = newLane(r.publishing, r.spawn, r.openOutlet)
+	r.calls = newLane(r.publishing, r.spawn, r.openInbox)
+	for _, l := range []*link{r.publishing, r.consuming} {
+		r.spawn(func() { l.run(connected) })
+	}
+	for _, l := range []*link{r.publishing, r.consuming} {
+		if _, err := l.connection(ctx); err != nil {
+			_ = r.Close()
+			return nil, fmt.Errorf("RabbitMQ at %s: %w", c.addresses(), err)
+		}
+	}
+	return r, nil
+}
+
+// addresses names the hosts.
+func (c Config) addresses() (all []string) {
+	for _, h := range c.Hosts {
+		all = append(all, h.Address)
+	}
+	return all
+}
+
+// Close implements Broker. The connections stay until the handlers have settled.
+func (r *Rabbit) Close() error {
+	r.mu.Lock()
+	r.closed = true
+	r.mu.Unlock()
+	r.end()
+	r.running.Wait()
+	r.mu.Lock()
+	r.hungUp = true
+	r.mu.Unlock()
+	r.hangUp()
+	r.listeners.Wait()
+	return nil
+}
+
+// enter counts a goroutine in, unless the broker is closed.
+func (r *Rabbit) enter() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.closed {
+		return ErrClosed
+	}
+	r.running.Add(1)
+	return nil
+}
+
+// spawn runs what ends with the connections, unless they have ended for good.
+func (r *Rabbit) spawn(f func()) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.hungUp {
+		return false
+	}
+	r.listeners.Go(f)
+	return true
+}
+
+// until gives a context that ends with the caller's and with the broker.
+func (r *Rabbit) until(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(ctx)
+	stop := context.AfterFunc(r.ctx, cancel)
+	return ctx, func() { stop(); cancel() }
+}
+
+// outcome is what a caller sees of an error: ErrClosed once the broker is closed, else what unavailable says.
+func (r *Rabbit) outcome(err error) error {
+	if err != nil && r.ctx.Err() != nil {
+		return ErrClosed
+	}
+	return unavailable(err)
+}
+
+// name is a queue or exchange of this deployment.
+func (r *Rabbit) name(kind, name string) string { return r.config.Prefix + "." + kind + "." + name }
+
+// transient is a message that need not outlive a restart of RabbitMQ.
+func transient(body []byte) amqp.Publishing {
+	return amqp.Publishing{ContentType: "application/octet-stream", DeliveryMode: amqp.Transient, Body: body}
+}

@@ -1,0 +1,167 @@
+package broker
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/openstack-faas/faas/internal/faas"
+	amqp "github.com/rabbitmq/amqp091-go"
+)
+
+const (
+	// replyTo is RabbitMQ's direct reply-to: replies come straight to the channel that asked, without a queue.
+	replyTo = "amq.rabbitmq.reply-to"
+	// deadlineHeader holds when the caller leaves, in microseconds since 1970 UTC. The clocks of callers and servers are expected to agree, as NTP has them.
+	deadlineHeader = "faas-deadline"
+)
+
+// inbox sends requests, and hears their replies on the same channel, as direct reply-to demands.
+type inbox struct {
+	ch *amqp.Channel
+
+	mu      sync.Mutex
+	closed  bool
+	last    uint64
+	waiting map[string]chan result // by correlation id; each of one place
+}
+
+// openInbox is for a lane. The goroutine that hears replies ends with the channel.
+func (r *Rabbit) openInbox(conn *amqp.Connection) (*inbox, error) {
+	ch, err := conn.Channel()
+	if err != nil {
+		return nil, err
+	}
+	replies, err := ch.Consume(replyTo, consumerTag, true, false, false, false, nil)
+	if err != nil {
+		_ = ch.Close()
+		return nil, err
+	}
+	b := &inbox{ch: ch, waiting: map[string]chan result{}}
+	returns := ch.NotifyReturn(make(chan amqp.Return))
+	if !r.spawn(func() { b.listen(replies, returns) }) {
+		return nil, ErrClosed
+	}
+	return b, nil
+}
+
+func (b *inbox) ended() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.closed
+}
+
+func (b *inbox) listen(replies <-chan amqp.Delivery, returns <-chan amqp.Return) {
+	defer b.abandon()
+	for {
+		select {
+		case d, ok := <-replies:
+			if !ok {
+				_ = b.ch.Close() // when only the consumer was cancelled
+				return
+			}
+			b.resolve(d.CorrelationId, result{body: d.Body})
+		case m, ok := <-returns:
+			if !ok {
+				returns = nil
+				continue
+			}
+			b.resolve(m.CorrelationId, result{err: faas.Errorf(faas.Unavailable, "Nobody answers this request.")})
+		}
+	}
+}
+
+// resolve hands an outcome to whoever waits for it. A reply that nobody asked for, or waits for any more, is dropped.
+func (b *inbox) resolve(id string, r result) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if c := b.waiting[id]; c != nil {
+		delete(b.waiting, id)
+		c <- r
+	}
+}
+
+func (b *inbox) abandon() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.closed = true
+	for _, c := range b.waiting {
+		c <- result{err: errLost}
+	}
+	clear(b.waiting)
+}
+
+// expect gives an id for a request, and where its outcome will be.
+func (b *inbox) expect() (string, chan result, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.closed {
+		return "", nil, errLost
+	}
+	b.last++
+	id, c := strconv.FormatUint(b.last, 10), make(chan result, 1)
+	b.waiting[id] = c
+	return id, c, nil
+}
+
+func (b *inbox) forget(id string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	delete(b.waiting, id)
+}
+
+// Call implements Broker. When the method's queue does not exist, nobody serves it, and that is told at once. A queue outlives its last
+// server for a little, so that calls wait while the only server restarts. A request is answered at most once, and begun at most once: when the connection of the server
+// that took it is lost, the kind is faas.Unavailable and it may have been done.
+func (r *Rabbit) Call(ctx context.Context, method string, request, reply any) error {
+	if r.ctx.Err() != nil {
+		return ErrClosed
+	}
+	body, err := json.Marshal(request)
+	if err != nil {
+		return fmt.Errorf("request for %s: %w", method, err)
+	}
+	b, err := r.calls.session(ctx)
+	if err != nil {
+		return r.outcome(err)
+	}
+	got, err := b.ask(ctx, r.name("call", method), body)
+	if err != nil {
+		if ctx.Err() != nil && r.ctx.Err() == nil {
+			return faas.Errorf(faas.Unavailable, "%s was not answered in time.", method).WithCause(ctx.Err())
+		}
+		return r.outcome(err)
+	}
+	return decodeAnswer(method, got, reply)
+}
+
+// ask sends a request to a queue and waits for what comes back.
+func (b *inbox) ask(ctx context.Context, queue string, body []byte) ([]byte, error) {
+	id, outcome, err := b.expect()
+	if err != nil {
+		return nil, err
+	}
+	defer b.forget(id)
+	m := transient(body)
+	m.ContentType, m.ReplyTo, m.CorrelationId = "application/json", replyTo, id
+	if deadline, ok := ctx.Deadline(); ok {
+		left := time.Until(deadline)
+		if left <= 0 {
+			return nil, context.DeadlineExceeded
+		}
+		m.Headers = amqp.Table{deadlineHeader: deadline.UnixMicro()}
+		m.Expiration = strconv.FormatInt(left.Milliseconds()+1, 10)
+	}
+	if err := b.ch.PublishWithContext(ctx, "", queue, true, false, m); err != nil {
+		return nil, err
+	}
+	select {
+	case r := <-outcome:
+		return r.body, r.err
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}

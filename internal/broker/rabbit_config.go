@@ -1,0 +1,137 @@
+package broker
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"time"
+)
+
+// Config says where RabbitMQ is and how to speak with it. ParseTransportURL makes one of what operators write. Its zero durations and
+// numbers stand for the defaults that the fields name.
+type Config struct {
+	Hosts []Host // tried in turn, from a random one on
+	VHost string // "/" when empty
+
+	SSL      bool   // speak TLS and verify the server's certificate
+	CAFile   string // certificates that may sign the server's; the system's when empty
+	CertFile string // this client's certificate, with KeyFile, when the server asks for one
+	KeyFile  string
+
+	// Heartbeat is how long a peer may be silent before it counts as dead: 20 s, at least 1 s. Ownership of a shard whose owner's machine is cut off moves after
+	// two to three times as long.
+	Heartbeat     time.Duration
+	RetryInterval time.Duration // pause after every host has been tried: 1 s
+	RetryBackoff  time.Duration // what each further pause adds: 2 s
+	RetryMax      time.Duration // the longest pause: 30 s
+
+	Prefix         string        // of every queue and exchange: "faas"
+	RedeliverAfter time.Duration // pause before a message whose handler failed comes again: 1 s
+	Attempts       int           // how often a message's handler may fail, Busy and Unavailable apart, before it is put aside as dead: 20
+
+	Log *slog.Logger // slog.Default() when nil
+}
+
+// Host is one server of a cluster, and who we are to it.
+type Host struct {
+	Address  string // host:port
+	User     string
+	Password Secret
+}
+
+// Secret is a text that no formatting prints: what %v, %#v or a JSON encoder finds in it is an address, or nothing.
+type Secret struct{ reveal func() string }
+
+// NewSecret hides a text.
+func NewSecret(text string) Secret { return Secret{func() string { return text }} }
+
+// Reveal gives the text, "" for the zero Secret.
+func (s Secret) Reveal() string {
+	if s.reveal == nil {
+		return ""
+	}
+	return s.reveal()
+}
+
+// String gives stars.
+func (Secret) String() string { return "***" }
+
+// GoString gives stars.
+func (Secret) GoString() string { return "***" }
+
+// MarshalText gives stars.
+func (Secret) MarshalText() ([]byte, error) { return []byte("***"), nil }
+
+// what a Config's zero values stand for.
+const (
+	defaultHeartbeat     = 20 * time.Second
+	defaultRetryInterval = time.Second
+	defaultRetryBackoff  = 2 * time.Second
+	defaultRetryMax      = 30 * time.Second
+	defaultPrefix        = "faas"
+	defaultAttempts      = 20
+)
+
+// orDefault replaces a zero value.
+func orDefault[T comparable](v *T, fallback T) {
+	var zero T
+	if *v == zero {
+		*v = fallback
+	}
+}
+
+// complete checks the config and fills in the defaults.
+func (c Config) complete() (Config, error) {
+	if len(c.Hosts) == 0 {
+		return c, errors.New("transport_url: at least one host is needed")
+	}
+	for _, h := range c.Hosts {
+		if _, _, err := net.SplitHostPort(h.Address); err != nil {
+			return c, errors.New("transport_url: a host must be host:port")
+		}
+	}
+	if c.Attempts < 0 || c.Heartbeat < 0 || c.RetryInterval < 0 || c.RetryBackoff < 0 || c.RetryMax < 0 || c.RedeliverAfter < 0 {
+		return c, errors.New("oslo_messaging_rabbit: no pause or number may be negative")
+	}
+	orDefault(&c.VHost, "/")
+	orDefault(&c.Heartbeat, defaultHeartbeat)
+	orDefault(&c.RetryInterval, defaultRetryInterval)
+	orDefault(&c.RetryBackoff, defaultRetryBackoff)
+	orDefault(&c.RetryMax, defaultRetryMax)
+	orDefault(&c.Prefix, defaultPrefix)
+	orDefault(&c.RedeliverAfter, redeliverAfter)
+	orDefault(&c.Attempts, defaultAttempts)
+	orDefault(&c.Log, slog.Default())
+	c.Heartbeat = max(c.Heartbeat, time.Second) // the protocol counts whole seconds
+	return c, nil
+}
+
+// tls gives the client side of TLS, nil when none is wanted.
+func (c Config) tls() (*tls.Config, error) {
+	if !c.SSL {
+		return nil, nil
+	}
+	t := &tls.Config{MinVersion: tls.VersionTLS12}
+	if c.CAFile != "" {
+		pem, err := os.ReadFile(c.CAFile)
+		if err != nil {
+			return nil, fmt.Errorf("ssl_ca_file: %w", err)
+		}
+		t.RootCAs = x509.NewCertPool()
+		if !t.RootCAs.AppendCertsFromPEM(pem) {
+			return nil, fmt.Errorf("ssl_ca_file: no certificate in %s", c.CAFile)
+		}
+	}
+	if c.CertFile != "" || c.KeyFile != "" {
+		pair, err := tls.LoadX509KeyPair(c.CertFile, c.KeyFile)
+		if err != nil {
+			return nil, fmt.Errorf("ssl_cert_file, ssl_key_file: %w", err)
+		}
+		t.Certificates = []tls.Certificate{pair}
+	}
+	return t, nil
+}

@@ -1,0 +1,97 @@
+package broker
+
+import (
+	"context"
+	"encoding/json"
+	"sync"
+	"time"
+
+	"github.com/openstack-faas/faas/internal/faas"
+	amqp "github.com/rabbitmq/amqp091-go"
+)
+
+// methodKept is how long the queue of a method outlives its last server, in milliseconds: as long as a service takes to restart.
+const methodKept = 10_000
+
+// Serve implements Broker. All that serve a method share one queue. It waits for a connection until ctx ends.
+func (r *Rabbit) Serve(ctx context.Context, method string, parallel int, handle RequestHandler) (func(), error) {
+	queue := r.name("call", method)
+	working, end := r.until(ctx) // stop does not end the handlers, the caller's context does
+	room := make(chan struct{}, parallel)
+	var handlers sync.WaitGroup
+	stop, err := r.subscribe(ctx, &subscription{
+		name: queue,
+		attach: func(_ context.Context, ch *amqp.Channel) (<-chan amqp.Delivery, error) {
+			// Not durable: requests do not outlive RabbitMQ, and a node's death must not keep the queue from being made elsewhere.
+			if _, err := ch.QueueDeclare(queue, false, false, false, false, amqp.Table{"x-expires": methodKept}); err != nil {
+				return nil, err
+			}
+			return consume(ch, queue, parallel)
+		},
+		take: func(_ context.Context, d amqp.Delivery) {
+			select {
+			case room <- struct{}{}:
+			case <-working.Done():
+				return
+			}
+			handlers.Go(func() {
+				defer func() { <-room }()
+				r.answer(working, d, handle)
+			})
+		},
+		finish: handlers.Wait,
+	})
+	if err != nil {
+		end()
+		return nil, err
+	}
+	return func() {
+		stop()
+		end()
+	}, nil
+}
+
+// answer works on one request and settles it, whatever came of it: a request is never tried again behind its caller's back.
+func (r *Rabbit) answer(ctx context.Context, d amqp.Delivery, handle RequestHandler) {
+	defer func() { _ = d.Ack(false) }()
+	if d.ReplyTo == "" {
+		r.log.Warn("a request that names nobody to answer is dropped", "queue", d.RoutingKey)
+		return
+	}
+	if at, ok := d.Headers[deadlineHeader].(int64); ok {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithDeadline(ctx, time.UnixMicro(at))
+		defer cancel()
+		if !time.Now().Before(time.UnixMicro(at)) {
+			return // the caller has left
+		}
+	}
+	reply, err := begin(ctx, d, handle)
+	m := transient(encodeAnswer(reply, err))
+	m.ContentType, m.CorrelationId = "application/json", d.CorrelationId
+	if err := r.reply(ctx, d.ReplyTo, m); err != nil {
+		r.log.Warn("a reply could not be sent", "queue", d.RoutingKey, "error", err)
+	}
+}
+
+// begin runs the handler, unless somebody may have run one for the same request.
+func begin(ctx context.Context, d amqp.Delivery, handle RequestHandler) (any, error) {
+	if d.Redelivered {
+		return nil, faas.Errorf(faas.Unavailable, "The engine that took the request was lost; it may have been carried out.")
+	}
+	if !json.Valid(d.Body) {
+		return nil, faas.Errorf(faas.Invalid, "The request is not JSON.")
+	}
+	return handle(ctx, d.Body)
+}
+
+// reply sends on the publishing connection, and waits for one while the caller does. A handler that was told to end may still say so.
+func (r *Rabbit) reply(ctx context.Context, to string, m amqp.Publishing) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeWithin)
+	defer cancel()
+	b, err := r.calls.session(ctx)
+	if err != nil {
+		return err
+	}
+	return b.ch.PublishWithContext(ctx, "", to, false, false, m)
+}

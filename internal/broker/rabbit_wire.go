@@ -1,0 +1,72 @@
+package broker
+
+import (
+	"encoding/json"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/openstack-faas/faas/internal/faas"
+)
+
+// answer is what a server sends back: one of the two.
+type answer struct {
+	Reply json.RawMessage `json:"reply,omitempty"`
+	Error *wireError      `json:"error,omitempty"`
+}
+
+// wireError is all that crosses of an error. Its cause stays where it arose.
+type wireError struct {
+	Kind       faas.Kind     `json:"kind"`
+	Message    string        `json:"message"`
+	RetryAfter time.Duration `json:"retry_after,omitempty"` // nanoseconds
+}
+
+// kinds are those that may come in by the wire.
+var kinds = []faas.Kind{
+	faas.Invalid, faas.Unauthenticated, faas.Forbidden, faas.OverQuota, faas.NotFound, faas.MethodNotAllowed, faas.Conflict,
+	faas.TooLarge, faas.UnsupportedMedia, faas.Busy, faas.Internal, faas.Unavailable,
+}
+
+// encodeAnswer writes a handler's outcome.
+func encodeAnswer(reply any, failure error) []byte {
+	var a answer
+	if failure == nil {
+		a.Reply, failure = json.Marshal(reply)
+	}
+	if failure != nil {
+		var e *faas.Error
+		_ = errors.As(carried(failure), &e)
+		a = answer{Error: &wireError{e.Kind, e.Message, e.RetryAfter}}
+	}
+	body, err := json.Marshal(a)
+	if err != nil { // a handler's own json.RawMessage that is none
+		return []byte(`{"error":{"kind":"internal","message":"The engine's answer could not be written."}}`)
+	}
+	return body
+}
+
+// decodeAnswer reads into reply, unless that is nil. What cannot be read is faas.Internal.
+func decodeAnswer(method string, body []byte, reply any) error {
+	var a answer
+	if err := json.Unmarshal(body, &a); err != nil {
+		return faas.Errorf(faas.Internal, "The answer of %s cannot be read.", method).WithCause(err)
+	}
+	if a.Error != nil {
+		e := &faas.Error{Kind: a.Error.Kind, Message: a.Error.Message, RetryAfter: max(a.Error.RetryAfter, 0)}
+		if !slices.Contains(kinds, e.Kind) {
+			e.Kind = faas.Internal
+		}
+		return e
+	}
+	if reply == nil {
+		return nil
+	}
+	if len(a.Reply) == 0 {
+		return faas.Errorf(faas.Internal, "The answer of %s is empty.", method)
+	}
+	if err := json.Unmarshal(a.Reply, reply); err != nil {
+		return faas.Errorf(faas.Internal, "The answer of %s cannot be read.", method).WithCause(err)
+	}
+	return nil
+}

@@ -1,0 +1,178 @@
+package broker
+
+import (
+	"context"
+	"errors"
+	"strconv"
+	"sync"
+
+	"github.com/openstack-faas/faas/internal/faas"
+	amqp "github.com/rabbitmq/amqp091-go"
+)
+
+const (
+	// crashLimit is how often RabbitMQ delivers a message whose consumers vanish without settling it, before it calls the message dead. It is an
+	// argument of the queue, so it cannot change for a queue that exists.
+	crashLimit = 20
+	// deadKept bounds a queue of dead messages: the oldest go first.
+	deadKept = 10_000
+	// attemptsHeader counts how often the handler of a message has failed, other than for want of something that may come.
+	attemptsHeader = "faas-attempts"
+)
+
+// workQueues are those of one durable queue. A message whose handler failed goes, as a copy, to the waiting room, whose expired messages RabbitMQ moves back to the
+// end of the queue; only when the copy is confirmed is the original acknowledged. So a failing message neither blocks those behind it nor takes one of the
+// consumer's places while it waits, which a nack held back for the pause would; and no consumer hoards messages that another could be working on.
+type workQueues struct{ ready, waiting, dead, deadExchange string }
+
+func (r *Rabbit) workQueues(queue string) workQueues {
+	name := r.name("work", queue)
+	return workQueues{ready: name, waiting: name + ".waiting", dead: name + ".dead", deadExchange: r.config.Prefix + ".dead"}
+}
+
+// declare makes the queues. What leaves one for another does so with the broker's own confirm ("at-least-once", which demands "reject-publish").
+func (q workQueues) declare(ch *amqp.Channel) error {
+	if err := ch.ExchangeDeclare(q.deadExchange, amqp.ExchangeDirect, true, false, false, false, nil); err != nil {
+		return err
+	}
+	for _, one := range []struct {
+		name string
+		args amqp.Table
+	}{
+		{q.dead, amqp.Table{"x-max-length": deadKept}},
+		{q.ready, amqp.Table{
+			"x-delivery-limit": crashLimit, "x-dead-letter-exchange": q.deadExchange, "x-dead-letter-routing-key": q.ready,
+			"x-dead-letter-strategy": "at-least-once", "x-overflow": "reject-publish",
+		}},
+		{q.waiting, amqp.Table{
+			"x-dead-letter-exchange": "", "x-dead-letter-routing-key": q.ready,
+			"x-dead-letter-strategy": "at-least-once", "x-overflow": "reject-publish",
+		}},
+	} {
+		one.args["x-queue-type"] = "quorum"
+		if _, err := ch.QueueDeclare(one.name, true, false, false, false, one.args); err != nil {
+			return err
+		}
+	}
+	return ch.QueueBind(q.dead, q.ready, q.deadExchange, false, nil)
+}
+
+// Enqueue implements Broker. It returns after RabbitMQ has confirmed the message: a majority of the queue's replicas has it on disk. When the connection is lost
+// before that, the message may be in the queue or not, and the error is faas.Unavailable.
+func (r *Rabbit) Enqueue(ctx context.Context, queue string, body []byte) error {
+	if r.ctx.Err() != nil {
+		return ErrClosed
+	}
+	m := amqp.Publishing{ContentType: "application/octet-stream", DeliveryMode: amqp.Persistent, Body: body}
+	q := r.workQueues(queue)
+	return r.outcome(r.put(ctx, q.ready, q.declare, m))
+}
+
+// put publishes to a queue with a confirm. When the queue turns out to be gone, it is made again, once.
+func (r *Rabbit) put(ctx context.Context, queue string, declare func(*amqp.Channel) error, m amqp.Publishing) error {
+	for again := true; ; again = false {
+		o, err := r.work.session(ctx)
+		if err != nil {
+			return err
+		}
+		if err := o.ensure(ctx, queue, declare); err != nil {
+			return err
+		}
+		err = o.publish(ctx, "", queue, true, m)
+		if !again || !errors.Is(err, errUnroutable) {
+			return err
+		}
+		o.undeclare(queue)
+	}
+}
+
+// Consume implements Broker. Handlers that run when the connection is lost go on, though RabbitMQ delivers their messages once more.
+func (r *Rabbit) Consume(ctx context.Context, queue string, parallel int, handle MessageHandler) (func(), error) {
+	q := r.workQueues(queue)
+	room := make(chan struct{}, parallel) // prefetch bounds one connection's handlers; those of a lost one may still run
+	var handlers sync.WaitGroup
+	return r.subscribe(ctx, &subscription{
+		name: q.ready,
+		attach: func(_ context.Context, ch *amqp.Channel) (<-chan amqp.Delivery, error) {
+			if err := q.declare(ch); err != nil {
+				return nil, err
+			}
+			return consume(ch, q.ready, parallel)
+		},
+		take: func(ctx context.Context, d amqp.Delivery) {
+			if ctx.Err() != nil {
+				return // unsettled: it goes back when the channel closes
+			}
+			select {
+			case room <- struct{}{}:
+			case <-ctx.Done():
+				return
+			}
+			handlers.Go(func() {
+				defer func() { <-room }()
+				r.settle(ctx, q, d, handle(ctx, d.Body))
+			})
+		},
+		finish: handlers.Wait,
+	})
+}
+
+// settle tells RabbitMQ what came of a message. Errors of the acknowledgements are passed over: they mean that the connection is gone, and then the
+// message comes again.
+func (r *Rabbit) settle(ctx context.Context, q workQueues, d amqp.Delivery, failure error) {
+	failures := failuresOf(d)
+	if !mustWait(failure) {
+		failures++
+	}
+	switch {
+	case failure == nil:
+		_ = d.Ack(false)
+	case ctx.Err() != nil: // this consumer ends; the next may have it at once
+		_ = d.Nack(false, true)
+	case failures >= r.config.Attempts:
+		r.log.Error("a message failed too often and is put aside", "queue", q.dead, "attempts", failures, "error", failure)
+		_ = d.Nack(false, false)
+	case r.postpone(ctx, q, d, failures) != nil:
+		_ = d.Nack(false, true)
+	default:
+		_ = d.Ack(false)
+	}
+}
+
+// mustWait tells whether a failure says nothing against the message: there is no room for its work yet, or a part that the work needs is away.
+func mustWait(failure error) bool {
+	kind := faas.KindOf(failure)
+	return kind == faas.Busy || kind == faas.Unavailable
+}
+
+// postpone puts a copy into the waiting room, however long RabbitMQ takes to have room for it: a nack instead would count against the message. It gives up
+// when the consumer ends or has lost its channel, for then the message goes back by itself.
+func (r *Rabbit) postpone(ctx context.Context, q workQueues, d amqp.Delivery, failures int) error {
+	m := amqp.Publishing{
+		ContentType:  d.ContentType,
+		DeliveryMode: amqp.Persistent,
+		Headers:      amqp.Table{attemptsHeader: int64(failures)},
+		Expiration:   strconv.FormatInt(max(r.config.RedeliverAfter.Milliseconds(), 1), 10),
+		Body:         d.Body,
+	}
+	for {
+		err := r.put(ctx, q.waiting, q.declare, m)
+		if err == nil || ctx.Err() != nil || lost(d) {
+			return err
+		}
+		r.log.Warn("a message could not be postponed yet", "queue", q.waiting, "error", err)
+		pause(ctx, r.config.RedeliverAfter)
+	}
+}
+
+// lost tells whether a message can no longer be settled.
+func lost(d amqp.Delivery) bool {
+	ch, ok := d.Acknowledger.(*amqp.Channel)
+	return ok && ch.IsClosed()
+}
+
+// failuresOf reads the header of a message that has been postponed; one that others wrote counts for nothing.
+func failuresOf(d amqp.Delivery) int {
+	n, _ := d.Headers[attemptsHeader].(int64)
+	return int(max(n, 0))
+}
