@@ -55,14 +55,15 @@ func (c *Client) Call(ctx context.Context, w faas.Worker, call faas.Call) (faas.
 	return out, err
 }
 
-// Specialise makes a generic worker a function's own. The package's bytes are those that s names.
-func (c *Client) Specialise(ctx context.Context, w faas.Worker, s faas.Specialisation, zip []byte) error {
+// Specialise makes a generic worker a function's own and gives how it is then. The package's bytes are those that s names.
+func (c *Client) Specialise(ctx context.Context, w faas.Worker, s faas.Specialisation, zip []byte) (faas.WorkerStatus, error) {
 	head, err := json.Marshal(s)
 	if err != nil {
-		return fmt.Errorf("encode specialisation: %w", err)
+		return faas.WorkerStatus{}, fmt.Errorf("encode specialisation: %w", err)
 	}
 	var status faas.WorkerStatus
-	return c.do(ctx, w, request{method: "POST", path: "/v1/specialise", head: append(head, '\n'), body: zip, patience: time.Minute}, &status)
+	err = c.do(ctx, w, request{method: "POST", path: "/v1/specialise", head: append(head, '\n'), body: zip, patience: time.Minute}, &status)
+	return status, err
 }
 
 // Status asks a worker how it is.

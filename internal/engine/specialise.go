@@ -7,6 +7,7 @@ import (
 
 	"github.com/openstack-faas/faas/internal/dispatch"
 	"github.com/openstack-faas/faas/internal/faas"
+	"github.com/openstack-faas/faas/internal/orchestrator"
 )
 
 // specialise makes a reserved generic worker the target's own. found is false when another was first or the worker is
@@ -19,13 +20,14 @@ func (e *Engine) specialise(ctx context.Context, w faas.Worker, target faas.Targ
 	}
 	begun := e.now()
 	spec := faas.Specialisation{Key: target.Key, Entry: target.Entry, SHA256: target.SHA256, MemorySize: target.MemorySize}
-	err = e.client.Specialise(context.WithoutCancel(ctx), w, spec, zip)
+	status, err := e.client.Specialise(context.WithoutCancel(ctx), w, spec, zip)
 	var refused *dispatch.RefusedError
 	switch {
 	case err == nil:
 		e.log.Info("specialised a worker", "worker", w.ID, "function_id", target.Key.FunctionID, "took", e.now().Sub(begun))
 		w.Key, w.ProjectID = target.Key, target.ProjectID
-		e.claims.settle(func(ctx context.Context) { e.claimed(ctx, w, target) })
+		claim := orchestrator.Claim{Target: target, Footprint: status.Footprint}
+		e.claims.settle(func(ctx context.Context) { e.claimed(ctx, w, claim) })
 		return w, true, nil
 	case errors.As(err, &refused) && refused.Refused == faas.RefusedPackage:
 		e.discard(ctx, w)
@@ -42,8 +44,8 @@ func (e *Engine) specialise(ctx context.Context, w faas.Worker, target faas.Targ
 
 // claimed tells the orchestrator whose the worker is now; the pool refills and the worker gets the function's own limits. A
 // worker whose limits cannot be set must not go on running somebody's code.
-func (e *Engine) claimed(ctx context.Context, w faas.Worker, target faas.Target) {
-	if err := e.cfg.Orchestrator.Claimed(ctx, w.ID, target); err != nil {
+func (e *Engine) claimed(ctx context.Context, w faas.Worker, claim orchestrator.Claim) {
+	if err := e.cfg.Orchestrator.Claimed(ctx, w.ID, claim); err != nil {
 		e.log.Error("a claimed worker's limits could not be set; it ends", "worker", w.ID, "error", err)
 		e.discard(ctx, w)
 		return

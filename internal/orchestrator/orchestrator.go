@@ -31,18 +31,25 @@ type Orchestrator interface {
 	// loses the oldest events: look at Workers for what is true.
 	Events(ctx context.Context) <-chan Event
 
-	// Claimed tells that the worker was specialised for the target: it leaves its pool, which refills, and gets the target's
-	// own cpu and memory. It is called after the specialisation and off the path of the call.
-	Claimed(ctx context.Context, workerID string, target faas.Target) error
-	// Remove ends the worker at once. There being no such worker is no error.
+	// Claimed tells that the worker was specialised: it leaves its pool, which refills, and gets the function's own cpu and
+	// memory. It is called after the specialisation and off the path of the call.
+	Claimed(ctx context.Context, workerID string, claim Claim) error
+	// Remove ends the worker at once. There being no such worker is no error. After an error it is tried again in the
+	// background where that can help.
 	Remove(ctx context.Context, workerID string) error
 
 	// Token gives the secret that the worker's agent demands.
 	Token(workerID string) string
 	// Describe tells, a line each, which limits hold here and which do not.
 	Describe() []string
-	// Close ends every worker that would not outlive this process and waits for it.
+	// Close lets go of everything; it ends every worker that would not outlive this process and waits for it.
 	Close() error
+}
+
+// Claim is whose a worker is now, and what its own limits are reckoned from.
+type Claim struct {
+	Target    faas.Target
+	Footprint int64 // bytes that the warm runtime takes before any code of a function's, as the worker's agent tells; 0: not known
 }
 
 // Event is one change of one worker.

@@ -36,7 +36,7 @@ func specialised(t *testing.T, o *Orchestrator, agents *dispatch.Client, source 
 	target := faas.Target{Key: faas.Key{FunctionID: faas.NewID()}, Entry: faas.DefaultEntry, CPU: 1000, MemorySize: 32 << 20}
 	sum := sha256.Sum256(pack.Bytes())
 	w := o.Workers()[0]
-	err = agents.Specialise(t.Context(), w, faas.Specialisation{
+	_, err = agents.Specialise(t.Context(), w, faas.Specialisation{
 		Key: target.Key, Entry: target.Entry, SHA256: hex.EncodeToString(sum[:]), MemorySize: target.MemorySize,
 	}, pack.Bytes())
 	if err != nil {
@@ -72,7 +72,7 @@ func TestClaimOfAWorkerThatUsesTooMuchAlready(t *testing.T) {
 	if outcome := call(`{"size": 200000000}`); outcome.Status != faas.ExecutionSuccess {
 		t.Fatalf("under the pool's ceiling: %s", outcome.Output)
 	}
-	if err := o.Claimed(t.Context(), w.ID, target); err != nil {
+	if err := o.Claimed(t.Context(), w.ID, orchestrator.Claim{Target: target}); err != nil {
 		t.Fatal(err)
 	}
 	if outcome := call(`{"size": 1000000}`); outcome.Status != faas.ExecutionSuccess {
@@ -114,7 +114,7 @@ func TestShrinkingKeepsWhatIsBeingClaimed(t *testing.T) {
 	if err := <-running; err != nil {
 		t.Errorf("the call was lost: %v", err)
 	}
-	if err := o.Claimed(t.Context(), w.ID, target); err != nil {
+	if err := o.Claimed(t.Context(), w.ID, orchestrator.Claim{Target: target}); err != nil {
 		t.Errorf("the claim came too late: %v", err)
 	}
 }

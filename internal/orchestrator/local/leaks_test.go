@@ -88,7 +88,7 @@ func TestFiftyWorkersLeaveNothing(t *testing.T) {
 			if ready++; ready > workers-size { // the last ones stay
 				continue
 			}
-			if err := o.Claimed(t.Context(), e.Worker.ID, faas.Target{Key: faas.Key{FunctionID: faas.NewID()}, CPU: 100, MemorySize: 32 << 20}); err != nil {
+			if err := o.Claimed(t.Context(), e.Worker.ID, orchestrator.Claim{Target: faas.Target{Key: faas.Key{FunctionID: faas.NewID()}, CPU: 100, MemorySize: 32 << 20}}); err != nil {
 				t.Fatal(err)
 			}
 			if err := o.Remove(t.Context(), e.Worker.ID); err != nil {

@@ -32,7 +32,7 @@ type Orchestrator struct {
 	languages *languages
 	agents    *agentClient
 	starting  chan struct{} // holds one token for each worker that starts now
-	events    fanout
+	events    orchestrator.Fanout
 
 	stop context.CancelFunc
 	ctx  context.Context // of the pools' loops
@@ -160,17 +160,17 @@ func (o *Orchestrator) Workers() []faas.Worker {
 
 // Events delivers what changes with workers from now until ctx or the orchestrator ends.
 func (o *Orchestrator) Events(ctx context.Context) <-chan orchestrator.Event {
-	return o.events.subscribe(ctx)
+	return o.events.Subscribe(ctx)
 }
 
 // Claimed takes the worker out of its pool, which refills, and sets the function's own limits. An error of kind
 // faas.NotFound says that the worker is gone; after any other the worker is claimed but runs under its pool's limits.
-func (o *Orchestrator) Claimed(ctx context.Context, workerID string, target faas.Target) error {
-	w, err := o.claim(workerID, target)
+func (o *Orchestrator) Claimed(ctx context.Context, workerID string, claim orchestrator.Claim) error {
+	w, err := o.claim(workerID, claim.Target)
 	if err != nil {
 		return err
 	}
-	if err := o.limits.own(ctx, w.group, w.warm, target); err != nil {
+	if err := o.limits.own(ctx, w.group, w.warm, claim.Target); err != nil {
 		return fmt.Errorf("limits of worker %s: %w", workerID, err)
 	}
 	return nil
@@ -224,6 +224,6 @@ func (o *Orchestrator) Close() error {
 	o.mu.Unlock()
 	o.stop()
 	o.wait.Wait()
-	o.events.close()
+	o.events.Close()
 	return errors.Join(o.limits.close(), removeTree(o.run), o.state.close())
 }

@@ -138,7 +138,7 @@ func (o *Orchestrator) announceReady(w *worker) {
 		w.pool.announce()
 	}
 	if w.Ready {
-		o.events.send(orchestrator.Event{Kind: orchestrator.Ready, Worker: w.Worker})
+		o.events.Send(orchestrator.Event{Kind: orchestrator.Ready, Worker: w.Worker})
 	}
 }
 
@@ -164,7 +164,7 @@ func (o *Orchestrator) forget(w *worker, process *process, err error) {
 		}
 		p.announce()
 	}
-	o.events.send(orchestrator.Event{Kind: orchestrator.Gone, Worker: w.Worker, Reason: reason})
+	o.events.Send(orchestrator.Event{Kind: orchestrator.Gone, Worker: w.Worker, Reason: reason})
 }
 
 func (w *worker) endReason(asked bool, err error) string {

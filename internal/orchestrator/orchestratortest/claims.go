@@ -7,6 +7,7 @@ import (
 
 	"github.com/openstack-faas/faas/internal/dispatch"
 	"github.com/openstack-faas/faas/internal/faas"
+	"github.com/openstack-faas/faas/internal/orchestrator"
 )
 
 func testClaim(h *harness) {
@@ -31,15 +32,16 @@ func testClaim(h *harness) {
 func testWrongClaims(h *harness) {
 	h.setPool(h.Python, 1)
 	f := h.claim(echo, nil)
-	if err := h.Orchestrator.Claimed(h.ctx, f.worker.ID, f.target); err != nil {
+	claim := orchestrator.Claim{Target: f.target}
+	if err := h.Orchestrator.Claimed(h.ctx, f.worker.ID, claim); err != nil {
 		h.Errorf("the same claim again: %v", err)
 	}
-	other := f.target
-	other.Key.Revision++
+	other := claim
+	other.Target.Key.Revision++
 	if err := h.Orchestrator.Claimed(h.ctx, f.worker.ID, other); faas.KindOf(err) != faas.Conflict {
 		h.Errorf("a claim for another key: %v", err)
 	}
-	if err := h.Orchestrator.Claimed(h.ctx, faas.NewID(), f.target); faas.KindOf(err) != faas.NotFound {
+	if err := h.Orchestrator.Claimed(h.ctx, faas.NewID(), claim); faas.KindOf(err) != faas.NotFound {
 		h.Errorf("a claim of no worker: %v", err)
 	}
 }
@@ -52,7 +54,7 @@ func testTwoSpecialise(h *harness) {
 	var all sync.WaitGroup
 	for i := range rivals {
 		target := faas.Target{Key: faas.Key{FunctionID: faas.NewID()}, Entry: faas.DefaultEntry, MemorySize: 32 << 20}
-		all.Go(func() { errs[i] = h.specialise(w, target, echo) })
+		all.Go(func() { _, errs[i] = h.specialise(w, target, echo) })
 	}
 	all.Wait()
 	won := 0
@@ -97,10 +99,7 @@ func testRemove(h *harness) {
 		h.Error("no reason is told")
 	}
 	h.awaitPool(1)
-	_, err := h.agents.Status(h.ctx, f.worker)
-	if err == nil {
-		h.Error("the removed worker's agent answers")
-	}
+	h.awaitSilence(f.worker)
 	if err := h.Orchestrator.Remove(h.ctx, f.worker.ID); err != nil {
 		h.Errorf("removing what is not there: %v", err)
 	}

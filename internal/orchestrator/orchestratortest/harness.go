@@ -86,6 +86,17 @@ func (h *harness) awaitGone(workerID string) string {
 	}
 }
 
+// awaitSilence waits until the worker's agent no longer answers.
+func (h *harness) awaitSilence(w faas.Worker) {
+	h.Helper()
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); {
+		if _, err := h.agents.Status(h.ctx, w); err != nil {
+			return
+		}
+	}
+	h.Fatalf("the agent of worker %s goes on answering", w.ID)
+}
+
 func generics(workers []faas.Worker) (ready, all []faas.Worker) {
 	for _, w := range workers {
 		if !w.Generic() {
@@ -134,16 +145,17 @@ func (h *harness) claim(source string, change func(*faas.Target)) function {
 	if change != nil {
 		change(&target)
 	}
-	if err := h.specialise(free[0], target, source); err != nil {
+	status, err := h.specialise(free[0], target, source)
+	if err != nil {
 		h.Fatalf("specialise: %v", err)
 	}
-	if err := h.Orchestrator.Claimed(h.ctx, free[0].ID, target); err != nil {
+	if err := h.Orchestrator.Claimed(h.ctx, free[0].ID, orchestrator.Claim{Target: target, Footprint: status.Footprint}); err != nil {
 		h.Fatalf("claimed: %v", err)
 	}
 	return function{h: h, worker: free[0], target: target}
 }
 
-func (h *harness) specialise(w faas.Worker, target faas.Target, source string) error {
+func (h *harness) specialise(w faas.Worker, target faas.Target, source string) (faas.WorkerStatus, error) {
 	pack := h.pack(source)
 	sum := sha256.Sum256(pack)
 	return h.agents.Specialise(h.ctx, w, faas.Specialisation{

@@ -1,8 +1,10 @@
 package orchestratortest
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"net"
 	"strings"
 
 	"github.com/openstack-faas/faas/internal/faas"
@@ -87,14 +89,26 @@ func socketPath(w faas.Worker) string {
 	return path
 }
 
+// neighbour is a function that says where its code, its scratch space and its process are. A mark in each tells them from a worker's
+// own, which may be found by the same path or number where every worker has a file system and processes of its own.
+const neighbour = `
+import os, tempfile
+MARK = "the mark of a neighbour"
+def main():
+    path = os.path.join(tempfile.gettempdir(), "mark")
+    with open(path, "w") as f:
+        f.write(MARK)
+    return [__file__, path, str(os.getpid()), os.readlink("/proc/self/ns/pid")]
+`
+
 func testNeighbourIsOutOfReach(h *harness) {
 	if !h.OwnUsers {
 		h.Skip("workers have no users of their own here")
 	}
 	h.setPool(h.Python, 2)
-	neighbour := h.claim("import os, tempfile\ndef main():\n    return [__file__, tempfile.gettempdir(), str(os.getpid())]\n", nil)
-	var of [3]string
-	neighbour.result(nil, &of)
+	other := h.claim(neighbour, nil)
+	var of [4]string
+	other.result(nil, &of)
 	f := h.claim(python, nil)
 	var reached []string
 	f.run(`
@@ -106,10 +120,17 @@ def attempt(what, do):
         result.append(what)
     except OSError:
         pass
-attempt("code", lambda: open(file).read())
-attempt("code folder", lambda: os.listdir(os.path.dirname(file)))
-attempt("scratch folder", lambda: os.listdir(scratch))
-attempt("scratch file", lambda: open(os.path.join(scratch, "x"), "w"))
+def read(path):
+    with open(path) as f:
+        if "the mark of a neighbour" not in f.read():
+            raise FileNotFoundError(path)
+def write(path):
+    read(path)
+    with open(path, "a"):
+        pass
+for what, path in ("code", file), ("scratch space", scratch):
+    attempt(what, lambda: read(path))
+    attempt(what + ", to write", lambda: write(path))
 attempt("its own code, to change it", lambda: open(__import__("main").__file__, "a"))
 for entry in os.listdir("/proc"):
     if entry.isdigit():
@@ -119,12 +140,64 @@ for entry in os.listdir("/proc"):
             continue
         if foreign:
             attempt("signal to " + entry, lambda: os.kill(int(entry), 0))
-attempt("memory", lambda: open(f"/proc/{pid}/mem", "rb").read(0))
-`, map[string]any{"file": of[0], "scratch": of[1], "pid": of[2]}, &reached)
+if os.readlink("/proc/self/ns/pid") == processes:
+    attempt("folder", lambda: os.listdir(os.path.dirname(file)))
+    attempt("scratch folder", lambda: os.listdir(os.path.dirname(scratch)))
+    attempt("memory", lambda: open(f"/proc/{pid}/mem", "rb").read(0))
+`, map[string]any{"file": of[0], "scratch": of[1], "pid": of[2], "processes": of[3]}, &reached)
 	if len(reached) > 0 {
 		h.Errorf("a function reached its neighbour's %v", reached)
 	}
-	neighbour.result(nil, &of)
+	other.result(nil, &of)
+}
+
+// testNetwork has a function knock at what is none of its business: its own agent, which knows it by its missing token, aside.
+func testNetwork(h *harness) {
+	if !h.Network {
+		h.Skip("the network of workers is not restricted here")
+	}
+	h.setPool(h.Python, 2)
+	other := h.claim(echo, nil)
+	f := h.claim(python, nil)
+	generic := h.awaitPool(2)[0]
+	doors := []string{strings.TrimPrefix(other.worker.Address, "tcp:"), strings.TrimPrefix(generic.Address, "tcp:")}
+	for _, address := range h.Forbidden {
+		if !answers(h.ctx, address) {
+			h.Errorf("nothing listens at %s: that a function does not reach it says nothing", address)
+		}
+		doors = append(doors, address)
+	}
+	var reached []string
+	f.run(`
+import socket, threading
+result = []
+def knock(door):
+    host, _, port = door.rpartition(":")
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=2).close()
+        result.append(door)
+    except OSError:
+        pass
+threads = [threading.Thread(target=knock, args=[door]) for door in doors]
+for t in threads:
+    t.start()
+for t in threads:
+    t.join()
+`, map[string]any{"doors": doors}, &reached)
+	if len(reached) > 0 {
+		h.Errorf("a function reached %v", reached)
+	}
+	other.answers()
+}
+
+func answers(ctx context.Context, address string) bool {
+	dialer := net.Dialer{Timeout: patience}
+	conn, err := dialer.DialContext(ctx, "tcp", address)
+	if err != nil {
+		return false
+	}
+	_ = conn.Close()
+	return true
 }
 
 // testTokenIsNowhere looks for the token in what a function can read: the environments and command lines of all processes,

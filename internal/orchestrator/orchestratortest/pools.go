@@ -25,7 +25,7 @@ func testPoolIsFilled(h *harness) {
 		h.Error("SetPool returned before a worker was ready")
 	}
 	for _, w := range h.awaitPool(3) {
-		if w.RuntimeID != runtimeID || w.Slots < 1 || w.Address == "" || w.StartedAt.IsZero() || !faas.IsID(w.ID) {
+		if w.RuntimeID != runtimeID || w.Slots < 1 || w.Address == "" || w.StartedAt.IsZero() || w.ID == "" {
 			h.Errorf("a generic worker says of itself: %+v", w)
 		}
 		status, err := h.agents.Status(h.ctx, w)

@@ -19,9 +19,15 @@ type Subject struct {
 	KillAgent   func(t *testing.T, workerID string)
 	KillRuntime func(t *testing.T, workerID string)
 
+	// Reopen gives another orchestrator of the same workers, which the suite closes. Nil: workers end with their orchestrator.
+	Reopen func(t *testing.T) orchestrator.Orchestrator
+
 	// What this host enforces; tests of what it does not are skipped.
 	Memory, CPU, Processes bool
 	OwnUsers               bool // a worker's processes can touch no other's
+	Network                bool // a worker reaches no other and nothing of Forbidden
+
+	Forbidden []string // host:port of what must be out of a function's reach, and is not out of the test's
 }
 
 // Run runs the suite; open makes a fresh subject for each test.
@@ -42,7 +48,7 @@ func Run(t *testing.T, open func(t *testing.T) Subject) {
 		{"tokens", testTokens},
 		{"remove", testRemove},
 		{"events end", testEventsEnd},
-		{"close ends workers", testClose},
+		{"close", testClose},
 		{"agent crashes", testAgentCrashes},
 		{"runtime crashes", testRuntimeCrashes},
 		{"claimed worker crashes", testClaimedCrashes},
@@ -54,6 +60,7 @@ func Run(t *testing.T, open func(t *testing.T) Subject) {
 		{"hostile: agent", testAgentIsOutOfReach},
 		{"hostile: neighbour", testNeighbourIsOutOfReach},
 		{"hostile: token", testTokenIsNowhere},
+		{"hostile: network", testNetwork},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			subject := open(t)

@@ -1,23 +1,21 @@
-package local
+package orchestrator
 
 import (
 	"context"
 	"strconv"
 	"testing"
-
-	"github.com/openstack-faas/faas/internal/orchestrator"
 )
 
 func TestSlowReaderLosesTheOldest(t *testing.T) {
-	var events fanout
+	var events Fanout
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	slow := events.subscribe(ctx)
+	slow := events.Subscribe(ctx)
 	const sent = eventBacklog + 10
 	for i := range sent {
-		events.send(orchestrator.Event{Reason: strconv.Itoa(i)})
+		events.Send(Event{Reason: strconv.Itoa(i)})
 	}
-	events.close()
+	events.Close()
 	next := sent - eventBacklog
 	for e := range slow {
 		if e.Reason != strconv.Itoa(next) {
@@ -31,15 +29,15 @@ func TestSlowReaderLosesTheOldest(t *testing.T) {
 }
 
 func TestSubscriptionsEnd(t *testing.T) {
-	var events fanout
+	var events Fanout
 	ctx, cancel := context.WithCancel(context.Background())
-	one, two := events.subscribe(ctx), events.subscribe(context.Background())
+	one, two := events.Subscribe(ctx), events.Subscribe(context.Background())
 	cancel()
 	for range one { // ends when the channel is closed
 	}
-	events.close()
+	events.Close()
 	for range two {
 	}
-	for range events.subscribe(context.Background()) {
+	for range events.Subscribe(context.Background()) {
 	}
 }

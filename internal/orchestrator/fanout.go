@@ -1,25 +1,23 @@
-package local
+package orchestrator
 
 import (
 	"context"
 	"sync"
-
-	"github.com/openstack-faas/faas/internal/orchestrator"
 )
 
 // eventBacklog is how many events a reader may lag behind before it loses the oldest.
 const eventBacklog = 256
 
-// fanout delivers events to every reader without ever waiting for one.
-type fanout struct {
+// Fanout delivers events to every reader without ever waiting for one. Its zero value is ready; it is safe for concurrent use.
+type Fanout struct {
 	mu      sync.Mutex
 	closed  bool
-	readers map[chan orchestrator.Event]struct{}
+	readers map[chan Event]struct{}
 }
 
-// subscribe gives a channel of what is sent from now until ctx or the fanout ends.
-func (f *fanout) subscribe(ctx context.Context) <-chan orchestrator.Event {
-	events := make(chan orchestrator.Event, eventBacklog)
+// Subscribe gives a channel of what is sent from now until ctx or the fanout ends.
+func (f *Fanout) Subscribe(ctx context.Context) <-chan Event {
+	events := make(chan Event, eventBacklog)
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.closed {
@@ -27,14 +25,14 @@ func (f *fanout) subscribe(ctx context.Context) <-chan orchestrator.Event {
 		return events
 	}
 	if f.readers == nil {
-		f.readers = map[chan orchestrator.Event]struct{}{}
+		f.readers = map[chan Event]struct{}{}
 	}
 	f.readers[events] = struct{}{}
 	context.AfterFunc(ctx, func() { f.unsubscribe(events) })
 	return events
 }
 
-func (f *fanout) unsubscribe(events chan orchestrator.Event) {
+func (f *Fanout) unsubscribe(events chan Event) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if _, there := f.readers[events]; there {
@@ -43,8 +41,10 @@ func (f *fanout) unsubscribe(events chan orchestrator.Event) {
 	}
 }
 
-// send is the only one that writes to the channels and holds the lock meanwhile, so the place that it makes stays free.
-func (f *fanout) send(event orchestrator.Event) {
+// Send tells every reader; one that lags behind by eventBacklog loses its oldest event.
+//
+// It is the only one that writes to the channels and holds the lock meanwhile, so the place that it makes stays free.
+func (f *Fanout) Send(event Event) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for events := range f.readers {
@@ -58,8 +58,8 @@ func (f *fanout) send(event orchestrator.Event) {
 	}
 }
 
-// close ends every subscription; there are no events after it.
-func (f *fanout) close() {
+// Close ends every subscription; there are no events after it.
+func (f *Fanout) Close() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.closed = true
