@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -301,6 +302,56 @@ func own(t *testing.T, b broker.Broker, name string, events chan<- string) {
 	})
 	must(t, err)
 	t.Cleanup(stop)
+}
+
+// TestMemoryAlarm is a RabbitMQ that has no room. Callers leave when they wish, consumers go on, and a message that must wait is neither lost nor dead.
+func TestMemoryAlarm(t *testing.T) {
+	c := config(t, server(t).URL())
+	b := connect(t, c)
+	for _, body := range []string{"must wait", "2", "3"} {
+		must(t, b.Enqueue(within(t), "q", []byte(body)))
+	}
+	must(t, server(t).Alarm(within(t), true))
+	defer func() { _ = server(t).Alarm(within(t), false) }()
+	brief := func() context.Context {
+		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+		t.Cleanup(cancel)
+		return ctx
+	}
+	poll(t, "the broker knows of it", func() bool { // RabbitMQ tells when it is sent something
+		err := b.Enqueue(brief(), "q", []byte("4"))
+		return err != nil && strings.Contains(err.Error(), "takes no messages")
+	})
+	big := make([]byte, 1<<20)
+	for range 20 { // more than a socket holds
+		begun := time.Now()
+		wantUnavailable(t, b.Enqueue(brief(), "other", big))
+		wantUnavailable(t, b.Call(brief(), "nobody", big, nil))
+		if waited := time.Since(begun); waited > c.Heartbeat {
+			t.Fatalf("callers that would wait for 0.1 s waited for %s", waited)
+		}
+	}
+	got, alarmed := make(chan string, 100), atomic.Bool{}
+	alarmed.Store(true)
+	stop, err := b.Consume(t.Context(), "q", 1, func(_ context.Context, body []byte) error {
+		if string(body) == "must wait" && alarmed.Load() {
+			got <- "refused"
+			return faas.Errorf(faas.Busy, "no room")
+		}
+		got <- string(body)
+		return nil
+	})
+	must(t, err)
+	defer stop()
+	if first := receive(t, got); first != "refused" {
+		t.Errorf("got %s", first)
+	}
+	alarmed.Store(false)
+	must(t, server(t).Alarm(within(t), false))
+	for left := map[string]bool{"must wait": true, "2": true, "3": true}; len(left) > 0; {
+		delete(left, receive(t, got))
+	}
+	must(t, b.Enqueue(within(t), "q", []byte("5")))
 }
 
 // TestNobodyThere is a broker that cannot connect at all, and one of whose hosts is down.

@@ -35,10 +35,10 @@ func (l *lane[S]) live() (S, bool) {
 	return l.current, l.current != none && !l.current.ended()
 }
 
-// session waits for a connection until ctx ends.
+// session waits until ctx ends for a connection that RabbitMQ reads from.
 func (l *lane[S]) session(ctx context.Context) (S, error) {
 	for {
-		if s, ok := l.live(); ok {
+		if s, ok := l.live(); ok && !l.link.isHeld() {
 			return s, nil
 		}
 		var none S

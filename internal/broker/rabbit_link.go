@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"log/slog"
 	"math/rand/v2"
 	"net"
@@ -27,21 +28,22 @@ type link struct {
 
 	mu      sync.Mutex
 	conn    *amqp.Connection // nil while there is none
+	held    bool             // RabbitMQ has no room: it reads nothing from conn
 	failure error            // why the last attempt failed
-	changed chan struct{}    // closed when conn changes
+	changed chan struct{}    // closed when conn or held changes
 }
 
 func newLink(purpose string, c Config, t *tls.Config, closing <-chan struct{}) *link {
 	return &link{purpose: purpose, config: c, tls: t, log: c.Log.With("connection", purpose), closing: closing, changed: make(chan struct{})}
 }
 
-// connection gives the live connection, and waits for one until ctx ends.
+// connection gives the live connection, and waits until ctx ends for one that RabbitMQ reads from.
 func (l *link) connection(ctx context.Context) (*amqp.Connection, error) {
 	for {
 		l.mu.Lock()
-		conn, changed := l.conn, l.changed
+		conn, held, changed := l.conn, l.held, l.changed
 		l.mu.Unlock()
-		if conn != nil && !conn.IsClosed() {
+		if conn != nil && !held && !conn.IsClosed() {
 			return conn, nil
 		}
 		select {
@@ -60,10 +62,17 @@ func (l *link) lastFailure() error {
 	return l.failure
 }
 
-func (l *link) set(conn *amqp.Connection) {
+// isHeld tells whether RabbitMQ reads nothing from the connection. What is written then fills the socket, and the writer waits longer than its caller may.
+func (l *link) isHeld() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.conn = conn
+	return l.held
+}
+
+func (l *link) set(conn *amqp.Connection, held bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.conn, l.held = conn, held
 	close(l.changed)
 	l.changed = make(chan struct{})
 }
@@ -101,17 +110,36 @@ func (l *link) run(ctx context.Context) {
 
 // attend lends the connection out for as long as it lives.
 func (l *link) attend(ctx context.Context, conn *amqp.Connection, host Host) {
-	lost := conn.NotifyClose(make(chan *amqp.Error, 1))
-	l.log.Info("connected to RabbitMQ", "host", host.Address)
-	l.set(conn)
-	select {
-	case err := <-lost:
-		l.failed(errors.New("the connection was lost"))
-		l.log.Warn("lost the connection to RabbitMQ", "host", host.Address, "error", err)
-	case <-ctx.Done():
+	log := l.log.With("host", host.Address)
+	lost, blocked := conn.NotifyClose(make(chan *amqp.Error, 1)), conn.NotifyBlocked(make(chan amqp.Blocking, 1))
+	log.Info("connected to RabbitMQ")
+	l.set(conn, false)
+	defer func() {
+		l.set(nil, false)
+		_ = conn.CloseDeadline(time.Now().Add(closeWithin))
+	}()
+	for {
+		select {
+		case b, ok := <-blocked:
+			if !ok {
+				blocked = nil
+				continue
+			}
+			if b.Active {
+				l.failed(fmt.Errorf("RabbitMQ takes no messages: %s", b.Reason))
+				log.Warn("RabbitMQ takes no messages", "reason", b.Reason)
+			} else {
+				log.Info("RabbitMQ takes messages again")
+			}
+			l.set(conn, b.Active)
+		case err := <-lost:
+			l.failed(errors.New("the connection was lost"))
+			log.Warn("lost the connection to RabbitMQ", "error", err)
+			return
+		case <-ctx.Done():
+			return
+		}
 	}
-	l.set(nil)
-	_ = conn.CloseDeadline(time.Now().Add(closeWithin))
 }
 
 // retryPause grows by the backoff to the maximum. It is spread by half in both directions, so that services that lost the same server do not

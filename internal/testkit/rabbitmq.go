@@ -22,6 +22,7 @@ import (
 const (
 	// rabbitScript is the server's own: the one in PATH would change to another user and read the system's configuration.
 	rabbitScript = "/usr/lib/rabbitmq/bin/rabbitmq-server"
+	rabbitCtl    = "/usr/lib/rabbitmq/bin/rabbitmqctl"
 	rabbitReady  = "Server startup complete"
 	rabbitUser   = "faas"
 )
@@ -138,6 +139,20 @@ func (r *RabbitMQ) Kill() {
 		r.server.kill()
 		r.server = nil
 	}
+}
+
+// Alarm has RabbitMQ believe that its memory is used up, and no more. While it does, it reads nothing from connections that publish.
+func (r *RabbitMQ) Alarm(ctx context.Context, on bool) error {
+	share := "0.6"
+	if on {
+		share = "0.00001"
+	}
+	cmd := exec.CommandContext(ctx, rabbitCtl, "set_vm_memory_high_watermark", share)
+	cmd.Env, cmd.Dir = r.environment(), r.dir
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("rabbitmqctl: %w: %s", err, out)
+	}
+	return nil
 }
 
 // Registered waits until RabbitMQ has a quorum queue's name on disk. It writes those half a second late (seen in 3.10), and a queue that it is killed before has no leader
