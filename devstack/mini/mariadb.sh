@@ -9,7 +9,7 @@ start_mariadb() {
     [[ -d $mariadb_data/mysql ]] || make_mariadb
     install -d -o mysql -g mysql "$run/mariadb"
     run mariadb mariadbd --no-defaults --user=mysql --datadir="$mariadb_data" --socket="$mariadb_socket" --pid-file="$run/mariadb/pid" \
-        --bind-address=127.0.0.1 --port=$mariadb_port --skip-name-resolve --skip-log-bin --character-set-server=utf8mb4 \
+        --bind-address=127.0.0.1,$node_ip --port=$mariadb_port --skip-name-resolve --skip-log-bin --character-set-server=utf8mb4 \
         --max-connections=600 --innodb-flush-log-at-trx-commit=1 --innodb-buffer-pool-size=256M --innodb-log-file-size=96M
 }
 

@@ -15,6 +15,7 @@ start_rabbitmq() {
 rabbitmq_configuration() {
     (umask 077 && put "$rabbitmq_data/rabbitmq.conf") <<CONF
 listeners.tcp.1 = 127.0.0.1:$rabbitmq_port
+listeners.tcp.2 = $node_ip:$rabbitmq_port
 default_user = faas
 default_pass = $(once_secret rabbitmq)
 log.file = false

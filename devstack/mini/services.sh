@@ -5,10 +5,7 @@ workers_namespace=faas
 faas_conf=$etc/faas.conf
 
 start_services() {
-    local program
-    for program in faas-api faas-engine faas-manage; do
-        [[ -x $repository/bin/$program ]] || fail "no bin/$program: run make build first"
-    done
+    need_programs
     services_configuration
     kubectl get namespace $workers_namespace >/dev/null 2>&1 || kubectl create namespace $workers_namespace >/dev/null
     "$repository/bin/faas-manage" --config-file "$faas_conf" db sync >>"$logs/faas-manage.log" 2>&1 ||
@@ -22,6 +19,13 @@ start_services() {
     wait_for faas-api-1 60 is_well 7070
     wait_for faas-api-2 60 is_well 7071
     offer_runtimes
+}
+
+need_programs() {
+    local program
+    for program in faas-api faas-engine faas-manage; do
+        [[ -x $repository/bin/$program ]] || fail "no bin/$program: run make build first"
+    done
 }
 
 # service NAME VARIABLE… PROGRAM starts the program, again if it or its configuration has changed since.
@@ -66,11 +70,11 @@ CONF
 # offer_runtimes makes the two runtimes whose images are here, unless there is any.
 offer_runtimes() {
     local there
-    there=$(curl -sf --max-time 10 http://127.0.0.1:7070/v1/runtimes) || fail "faas-api-1 does not list runtimes; see $logs/faas-api-1.log"
+    there=$(curl -sf --max-time 10 "$endpoint/v1/runtimes") || fail "$endpoint does not list runtimes; see $logs/faas-api-1.log"
     [[ $there == '{"runtimes":[]}' ]] || return 0
     local name
     for name in python3 nodejs; do
-        curl -sf --max-time 10 -o /dev/null -H 'Content-Type: application/json' http://127.0.0.1:7070/v1/runtimes \
+        curl -sf --max-time 10 -o /dev/null -H 'Content-Type: application/json' "$endpoint/v1/runtimes" \
             -d "{\"name\": \"$name\", \"image\": \"docker.io/faas-mini/$name:dev\", \"is_public\": true, \"trusted\": true}" ||
             fail "the runtime $name could not be made; see $logs/faas-api-1.log"
     done
