@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"github.com/openstack-faas/faas/internal/faas"
@@ -42,12 +43,20 @@ func (s *Store) Claim(ctx context.Context, id, owner string, leaseUntil time.Tim
 }
 
 // TakeStale gives the ids of queued executions whose message is taken for lost by the time due, oldest first, limit at most, and trusts
-// the messages that its caller is about to publish for another WakeAfter. Of several who ask at once, each gets others.
-func (s *Store) TakeStale(ctx context.Context, due time.Time, limit int) ([]string, error) {
+// the messages that its caller is about to publish for another WakeAfter. Of several who ask at once, each gets others. Projects that are excepted
+// are passed over: their messages are known to be there.
+func (s *Store) TakeStale(ctx context.Context, due time.Time, limit int, except ...string) ([]string, error) {
+	query, args := `SELECT id FROM executions WHERE ended_at = 0 AND status = 'queued' AND lease_until < ?`, []any{micros(due)}
+	if len(except) > 0 {
+		query += ` AND project_id NOT IN (?` + strings.Repeat(", ?", len(except)-1) + `)`
+		for _, project := range except {
+			args = append(args, project)
+		}
+	}
+	query, args = query+` ORDER BY created_at LIMIT ?`, append(args, limit)
 	var ids []string
 	err := s.recorder.do(ctx, func(t *tx) error {
-		rows, err := t.query(`SELECT id FROM executions WHERE ended_at = 0 AND status = 'queued' AND lease_until < ?
-			ORDER BY created_at LIMIT ?`, micros(due), limit)
+		rows, err := t.query(query, args...)
 		if err != nil {
 			return err
 		}

@@ -458,7 +458,11 @@ func lostMessages(t *testing.T, f *fixture) {
 		t.Errorf("taken for lost at once: %v, %v", early, err)
 	}
 	f.pass(store.WakeAfter)
-	first, err := f.TakeStale(ctx, f.now(), 3)
+	excepted, err := f.TakeStale(ctx, f.now(), 10, "ours", "theirs")
+	if err != nil || len(excepted) != 0 {
+		t.Errorf("taken though excepted: %v, %v", excepted, err)
+	}
+	first, err := f.TakeStale(ctx, f.now(), 3, "theirs")
 	must(t, err)
 	rest, err := f.TakeStale(ctx, f.now(), 3)
 	must(t, err)
