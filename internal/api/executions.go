@@ -68,7 +68,7 @@ func (s *Server) enqueue(r *http.Request, x faas.Execution) error {
 	s.metrics.execution(faas.ExecutionQueued)
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), tellPatience)
 	defer cancel()
-	if err := s.cfg.Broker.Enqueue(ctx, faas.QueueExecutions, []byte(x.ID)); err != nil {
+	if err := s.cfg.Broker.Enqueue(ctx, faas.ExecutionsQueue(x.ProjectID), []byte(x.ID)); err != nil {
 		s.log.Warn("no engine could be told of an execution; it waits to be found", "request_id", infoOf(r).id, "execution_id", x.ID, "error", err)
 	}
 	return nil

@@ -107,11 +107,13 @@ func (s *service) engine() {
 		return err
 	})
 	s.must(err)
-	_, err = s.broker.Consume(ctx, faas.QueueExecutions, 1, func(_ context.Context, body []byte) error {
-		s.queued <- string(body)
-		return nil
-	})
-	s.must(err)
+	for lane := range faas.ExecutionLanes {
+		_, err = s.broker.Consume(ctx, faas.ExecutionsQueueOf(lane), 1, func(_ context.Context, body []byte) error {
+			s.queued <- string(body)
+			return nil
+		})
+		s.must(err)
+	}
 	_, err = s.broker.Serve(ctx, faas.MethodPool, 1, func(context.Context, json.RawMessage) (any, error) {
 		return faas.Pool{Total: 3, Available: 2}, nil
 	})

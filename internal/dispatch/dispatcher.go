@@ -12,7 +12,7 @@ import (
 
 // Acquire finds one more worker for a target: one that runs already and is not among the known, or a generic one that it
 // specialises. An error of kind faas.Busy or faas.Unavailable may pass, so it is asked again; any other will not.
-type Acquire func(ctx context.Context, target faas.Target, known []string) (faas.Worker, error)
+type Acquire func(ctx context.Context, req faas.AcquireRequest) (faas.Worker, error)
 
 // Config is what a Dispatcher needs. Every field but Log is required.
 type Config struct {
@@ -26,6 +26,7 @@ type Config struct {
 // Dispatcher sends calls to workers. It is safe for concurrent use.
 type Dispatcher struct {
 	cfg    Config
+	id     string          // as a caller of Acquire
 	ctx    context.Context // of the acquisitions, which outlive the calls that asked for them
 	cancel context.CancelFunc
 	done   sync.WaitGroup
@@ -41,7 +42,7 @@ func New(cfg Config) *Dispatcher {
 		cfg.Log = slog.Default()
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	return &Dispatcher{cfg: cfg, ctx: ctx, cancel: cancel, groups: map[faas.Key]*group{}, waiting: map[string]int{}}
+	return &Dispatcher{cfg: cfg, id: faas.NewID(), ctx: ctx, cancel: cancel, groups: map[faas.Key]*group{}, waiting: map[string]int{}}
 }
 
 // Close ends the search for workers and waits for it. Calls that wait are refused as unavailable; calls under way go on.

@@ -29,12 +29,12 @@ type supply struct {
 	asked   int
 }
 
-func (s *supply) acquire(_ context.Context, _ faas.Target, known []string) (faas.Worker, error) {
+func (s *supply) acquire(_ context.Context, req faas.AcquireRequest) (faas.Worker, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.asked++
 	for i, w := range s.workers {
-		if !slices.Contains(known, w.ID) {
+		if !slices.Contains(req.Known, w.ID) {
 			s.workers = slices.Delete(s.workers, i, i+1)
 			return w, nil
 		}

@@ -33,6 +33,7 @@ type slot struct{ worker *worker }
 // waiter is a call that waits for a slot. Its channel has room for the one answer it gets.
 type waiter struct {
 	group *group
+	since time.Time
 	got   chan answer
 }
 
@@ -70,7 +71,7 @@ func (g *group) queue() *waiter {
 	if len(g.waiters) == 0 {
 		g.growth.since = time.Now()
 	}
-	w := &waiter{group: g, got: make(chan answer, 1)}
+	w := &waiter{group: g, since: time.Now(), got: make(chan answer, 1)}
 	g.waiters = append(g.waiters, w)
 	g.grow()
 	return w
@@ -120,13 +121,17 @@ func (g *group) tidy() {
 	}
 }
 
-// known gives the ids of the group's workers.
-func (g *group) known() []string {
-	ids := make([]string, len(g.workers))
+// request asks for one more worker, with what there is to know of the group.
+func (g *group) request() faas.AcquireRequest {
+	r := faas.AcquireRequest{Target: g.target, Caller: g.d.id, Waiting: len(g.waiters), Known: make([]string, len(g.workers))}
 	for i, w := range g.workers {
-		ids[i] = w.ID
+		r.Known[i] = w.ID
+		r.Running += w.used
 	}
-	return ids
+	if len(g.waiters) > 0 {
+		r.Waited = time.Since(g.waiters[0].since)
+	}
+	return r
 }
 
 // wait waits for the slot until the context ends.

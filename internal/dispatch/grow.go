@@ -13,6 +13,7 @@ type growth struct {
 	timed   bool      // a look at the queue is due
 	since   time.Time // when the queue was last empty
 	last    error     // why the latest acquisition found none; nil when it did
+	scarce  bool      // there was no room for the latest: one acquisition at a time is enough until there is
 }
 
 // growAfter is how long some call or other must have been waiting for a slot of the workers there are before more workers are asked
@@ -21,6 +22,10 @@ const growAfter = 10 * time.Millisecond
 
 // maxAcquiring bounds how many workers one function's callers ask for at a time.
 const maxAcquiring = 8
+
+// askFor is how long one request for a worker stands in line before it is made again, so that whoever has the workers knows
+// whether anybody still waits.
+const askFor = time.Second
 
 // backoff bounds for asking again when there was no room.
 const (
@@ -72,6 +77,9 @@ func (g *group) slots() int {
 
 // acquire brings the number of acquisitions under way up to n.
 func (g *group) acquire(n int) {
+	if g.growth.scarce {
+		n = min(n, 1)
+	}
 	for g.growth.running < n {
 		g.growth.running++
 		g.d.done.Add(1)
@@ -84,13 +92,17 @@ func (g *group) acquireOne(pause time.Duration) {
 	defer g.d.done.Done()
 	for {
 		g.d.mu.Lock()
-		known := g.known()
+		req := g.request()
 		g.d.mu.Unlock()
-		ctx, cancel := context.WithTimeout(g.d.ctx, g.d.cfg.Wait)
-		w, err := g.d.cfg.Acquire(ctx, g.target, known)
+		begun := time.Now()
+		ctx, cancel := context.WithTimeout(g.d.ctx, askFor)
+		w, err := g.d.cfg.Acquire(ctx, req)
 		cancel()
 		if g.settle(w, err) {
 			return
+		}
+		if time.Since(begun) > askFor/2 {
+			pause = firstPause // it has stood in line: the pause was there
 		}
 		select {
 		case <-time.After(pause):
@@ -104,14 +116,13 @@ func (g *group) acquireOne(pause time.Duration) {
 func (g *group) settle(w faas.Worker, err error) bool {
 	g.d.mu.Lock()
 	defer g.d.mu.Unlock()
-	g.growth.last = err
+	g.growth.last, g.growth.scarce = err, err != nil && passing(err)
 	if err != nil && len(g.waiters) > 0 && g.d.ctx.Err() == nil {
-		if passing(err) {
+		if passing(err) && g.growth.running == 1 {
 			return false
 		}
-		g.d.cfg.Log.Warn("no worker can be had", "function_id", g.target.Key.FunctionID, "error", err)
-		if len(g.workers) == 0 {
-			g.fail(err)
+		if !passing(err) {
+			g.hopeless(err)
 		}
 	}
 	g.growth.running--
@@ -120,6 +131,14 @@ func (g *group) settle(w faas.Worker, err error) bool {
 	}
 	g.tidy()
 	return true
+}
+
+// hopeless ends every wait if no worker is there to end them.
+func (g *group) hopeless(err error) {
+	g.d.cfg.Log.Warn("no worker can be had", "function_id", g.target.Key.FunctionID, "error", err)
+	if len(g.workers) == 0 {
+		g.fail(err)
+	}
 }
 
 func passing(err error) bool {

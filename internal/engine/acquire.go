@@ -3,7 +3,7 @@ package engine
 import (
 	"context"
 	"encoding/json"
-	"slices"
+	"time"
 
 	"github.com/openstack-faas/faas/internal/faas"
 )
@@ -13,57 +13,90 @@ func (e *Engine) serveAcquire(ctx context.Context, request json.RawMessage) (any
 	if err := json.Unmarshal(request, &req); err != nil {
 		return nil, faas.Errorf(faas.Invalid, "The request for a worker is malformed.").WithCause(err)
 	}
-	return e.acquire(ctx, req.Target, req.Known)
+	owned, ok := e.shards.of(req.Target.Key.FunctionID)
+	if !ok {
+		return nil, errDisowned()
+	}
+	return e.grant(ctx, owned, req)
 }
 
-// acquire finds a worker for the target that the caller does not know: one that serves it already, else a generic one, waiting
-// for the pool while ctx lasts. Errors of kind Busy (no room) and Unavailable (no pool) may pass.
-func (e *Engine) acquire(ctx context.Context, target faas.Target, known []string) (faas.Worker, error) {
-	// Listen before looking, so that no worker becomes ready unnoticed in between.
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	events := e.cfg.Orchestrator.Events(ctx)
+// acquire finds a worker for this engine's own calls: by itself when it owns the function's shard, else by the engine that does.
+func (e *Engine) acquire(ctx context.Context, req faas.AcquireRequest) (faas.Worker, error) {
+	if owned, ok := e.shards.of(req.Target.Key.FunctionID); ok {
+		return e.grant(ctx, owned, req)
+	}
+	var w faas.Worker
+	err := e.cfg.Broker.Call(ctx, req.Method(), req, &w)
+	return w, err
+}
+
+func errDisowned() error {
+	return faas.Errorf(faas.Unavailable, "Another engine owns the function now.")
+}
+
+const (
+	// standAtMost is how long a request without a deadline stands in line.
+	standAtMost = 5 * time.Second
+	// answerMargin is how long before its deadline a request is told that there is no room, so that it hears.
+	answerMargin = 100 * time.Millisecond
+)
+
+// grant finds a worker for the target that the caller does not know: one that serves it already, else a generic one for which it waits
+// in line. Errors of kind Busy (no room) and Unavailable (no pool, or the shard was lost) may pass.
+func (e *Engine) grant(ctx, owned context.Context, req faas.AcquireRequest) (faas.Worker, error) {
+	now := e.now()
+	e.demand.reported(req, now)
+	late := time.NewTimer(patienceOf(ctx))
+	defer late.Stop()
+	t := newTicket(req, now)
+	if !e.place.join(t) {
+		return faas.Worker{}, busy("The project has too many requests for workers waiting.")
+	}
+	defer e.place.leave(t)
 	for {
-		w, found, err := e.tryAcquire(ctx, target, known)
-		if found || err != nil {
-			return w, err
-		}
-		if _, open := <-events; !open {
-			return faas.Worker{}, faas.Errorf(faas.Unavailable, "The runtime has no warm worker left and none became ready in time.")
+		select {
+		case g := <-t.got:
+			if g.found || g.err != nil {
+				return g.worker, g.err
+			}
+			w, found, err := e.specialise(ctx, g.worker, req.Target)
+			if found || err != nil {
+				e.place.serve() // others may have waited for it, or for what it left
+				return w, err
+			}
+			e.place.join(t)
+		case <-owned.Done():
+			return faas.Worker{}, errDisowned()
+		case <-late.C:
+			return faas.Worker{}, e.noRoom(ctx, req.Target)
+		case <-ctx.Done():
+			return faas.Worker{}, e.noRoom(ctx, req.Target)
 		}
 	}
 }
 
-// tryAcquire looks once; found is false when only a wait can help.
-func (e *Engine) tryAcquire(ctx context.Context, target faas.Target, known []string) (w faas.Worker, found bool, err error) {
-	workers := e.claims.overlay(e.cfg.Orchestrator.Workers())
-	own, claimed := 0, 0
-	for _, w := range workers {
-		if w.Generic() {
-			continue
-		}
-		claimed++
-		if w.Key != target.Key {
-			continue
-		}
-		if own++; w.Ready && !slices.Contains(known, w.ID) {
-			return w, true, nil
-		}
+func patienceOf(ctx context.Context) time.Duration {
+	deadline, ok := ctx.Deadline()
+	if !ok {
+		return standAtMost
 	}
-	if own >= e.cfg.Limits.PerFunction {
-		return faas.Worker{}, false, faas.Errorf(faas.Busy, "The function has as many workers as it may have (%d).", e.cfg.Limits.PerFunction)
+	left := time.Until(deadline)
+	return max(left-min(answerMargin, left/4), 0)
+}
+
+// noRoom says why no worker was had in time: the runtime is broken, or all that there are were taken.
+func (e *Engine) noRoom(ctx context.Context, target faas.Target) error {
+	if r, err := e.cfg.Store.Runtime(ctx, faas.AnyProject(), target.RuntimeID); err == nil && r.Status == faas.RuntimeError {
+		return faas.Errorf(faas.Unavailable, "The function's runtime has no workers: %s", r.StatusReason)
 	}
-	if claimed >= e.cfg.Limits.Workers {
-		return faas.Worker{}, false, faas.Errorf(faas.Busy, "All workers of the service are in use (%d).", e.cfg.Limits.Workers)
-	}
-	for _, w := range workers {
-		if !w.Generic() || !w.Ready || w.RuntimeID != target.RuntimeID || !e.claims.reserve(w.ID, target.Key) {
-			continue
-		}
-		w, found, err := e.specialise(ctx, w, target)
-		if found || err != nil {
-			return w, found, err
-		}
-	}
-	return faas.Worker{}, false, nil
+	return busy("No worker came free in time.")
+}
+
+// retryAfter is what a refused caller is told to wait.
+const retryAfter = time.Second
+
+func busy(format string, args ...any) error {
+	e := faas.Errorf(faas.Busy, format, args...)
+	e.RetryAfter = retryAfter
+	return e
 }

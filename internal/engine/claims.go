@@ -8,40 +8,103 @@ import (
 	"github.com/openstack-faas/faas/internal/faas"
 )
 
-// claims remembers which generic workers this engine has taken and the orchestrator does not know of yet. It only keeps
+// claims remembers which generic workers this engine has taken and the orchestrator does not show as such yet. It only keeps
 // engine's own requests from running into each other: between engines, the agent itself lets one win.
 type claims struct {
 	mu    sync.Mutex
-	keys  map[string]faas.Key // by worker id
+	taken map[string]*claim    // by worker id
+	lost  map[string]time.Time // workers that others have claimed, and when that was found
 	tasks sync.WaitGroup
 }
 
-func (c *claims) init() { c.keys = map[string]faas.Key{} }
+// claim is one worker that was taken.
+type claim struct {
+	key     faas.Key
+	project string
+	ready   bool // it was specialised: calls can be sent to it
+	told    bool // the orchestrator was told
+}
 
-// reserve takes a worker for a key; false when it is taken.
-func (c *claims) reserve(workerID string, key faas.Key) bool {
+func (c *claims) init() { c.taken, c.lost = map[string]*claim{}, map[string]time.Time{} }
+
+// reserve takes a worker for a target; false when it is taken.
+func (c *claims) reserve(workerID string, target faas.Target) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if _, taken := c.keys[workerID]; taken {
+	if c.taken[workerID] != nil {
 		return false
 	}
-	c.keys[workerID] = key
+	c.taken[workerID] = &claim{key: target.Key, project: target.ProjectID}
 	return true
+}
+
+// holds tells whether this engine has taken a worker.
+func (c *claims) holds(workerID string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.taken[workerID] != nil
+}
+
+// specialised says that a reserved worker takes calls.
+func (c *claims) specialised(workerID string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if one := c.taken[workerID]; one != nil {
+		one.ready = true
+	}
+}
+
+// told says that the orchestrator knows of the claim. It is remembered until the orchestrator shows it, too.
+func (c *claims) told(workerID string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if one := c.taken[workerID]; one != nil {
+		one.told = true
+	}
 }
 
 func (c *claims) release(workerID string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	delete(c.keys, workerID)
+	delete(c.taken, workerID)
 }
 
-// overlay marks the reserved among the workers as taken: they count as the key's own, and are not ready to be handed out.
-func (c *claims) overlay(workers []faas.Worker) []faas.Worker {
+// lostFor is how long a worker that another has claimed is left alone: by then the orchestrator shows whose it is.
+const lostFor = 5 * time.Second
+
+// claimedElsewhere gives a worker back that another engine has claimed.
+func (c *claims) claimedElsewhere(workerID string, now time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	delete(c.taken, workerID)
+	c.lost[workerID] = now
+}
+
+// overlay marks the taken among the workers: they count as the key's own. Those that others have taken a moment ago are not ready.
+func (c *claims) overlay(workers []faas.Worker, now time.Time) []faas.Worker {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	generic := make(map[string]bool, len(c.taken)+len(c.lost))
 	for i, w := range workers {
-		if key, taken := c.keys[w.ID]; taken && w.Generic() {
-			workers[i].Key, workers[i].Ready = key, false
+		if !w.Generic() {
+			continue
+		}
+		if one := c.taken[w.ID]; one != nil {
+			generic[w.ID] = true
+			workers[i].Key, workers[i].ProjectID, workers[i].Ready = one.key, one.project, one.ready
+		} else if at, ok := c.lost[w.ID]; ok {
+			generic[w.ID] = true
+			workers[i].Ready = w.Ready && now.Sub(at) > lostFor
+		}
+	}
+	for id, one := range c.taken {
+		if one.told && !generic[id] {
+			delete(c.taken, id)
+		}
+	}
+	for id, at := range c.lost {
+		if !generic[id] || now.Sub(at) > lostFor {
+			delete(c.lost, id)
 		}
 	}
 	return workers

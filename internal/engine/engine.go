@@ -31,13 +31,15 @@ type Config struct {
 
 // Limits are the engine's bounds and times, from [engine].
 type Limits struct {
-	PoolSize      int           // generic workers that each runtime keeps ready
+	PoolSize      int           // generic workers that each runtime keeps ready at least
+	PoolMax       int           // and at most, when claims demand it; PoolSize when less than that
 	PerFunction   int           // workers of one function at most
 	Workers       int           // workers of all functions together at most
 	Idle          time.Duration // a worker without a call for this long ends
+	Stable        time.Duration // workers that a function has not needed for this long end before that, all but the last; a minute when 0
 	Lease         time.Duration // how long an execution is this engine's without renewal
 	Reap          time.Duration // pause between two looks for lost messages and expired leases
-	AsyncParallel int           // asynchronous executions that this engine has in hand at a time
+	AsyncParallel int           // asynchronous executions that this engine has in hand at a time, of one project four fifths
 	Wait          time.Duration // how long one attempt at an asynchronous execution waits for a slot
 	Retention     time.Duration // ended executions are purged after this long; 0 keeps them
 	PackageGrace  time.Duration // a package that no function refers to is collected after this long
@@ -54,6 +56,13 @@ type Engine struct {
 	packages *packageCache
 	claims   claims
 	leases   leases
+	shards   shards
+	place    *place
+	demand   *demand
+	pools    *pools
+	gate     *gate
+	lanes    lanes
+	tookOver bell          // rung when workers may be there that nobody knows whose they are
 	ready    chan struct{} // closed when Run serves
 	once     sync.Once
 }
@@ -66,7 +75,15 @@ func New(cfg Config) *Engine {
 	if cfg.Log == nil {
 		cfg.Log = slog.Default()
 	}
-	e := &Engine{cfg: cfg, log: cfg.Log, now: cfg.Now, ready: make(chan struct{})}
+	if cfg.Limits.Stable == 0 {
+		cfg.Limits.Stable = time.Minute
+	}
+	e := &Engine{cfg: cfg, log: cfg.Log, now: cfg.Now, ready: make(chan struct{}), tookOver: newBell()}
+	e.place = newPlace(e)
+	e.demand = newDemand(cfg.Limits.Stable)
+	e.pools = newPools()
+	e.gate = newGate(cfg.Limits.AsyncParallel)
+	e.lanes.init(cfg.Limits.AsyncParallel)
 	e.client = dispatch.NewClient(cfg.Orchestrator.Token)
 	e.packages = newPackageCache(cfg.Code, cfg.Limits.PackageCache)
 	e.claims.init()
@@ -78,7 +95,7 @@ func New(cfg Config) *Engine {
 }
 
 const (
-	acquireParallel  = 64
+	poolParallel     = 64
 	runtimesParallel = 4
 )
 
@@ -103,10 +120,12 @@ func (e *Engine) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for _, loop := range []func(context.Context){e.watchWorkers, e.renewLeases, e.reap, e.endIdle, e.retain} {
+	for _, loop := range []func(context.Context){
+		e.watchWorkers, e.watchLine, e.watchDemand, e.makeRoom, e.endIdle, e.repair, e.sweep, e.renewLeases, e.reap, e.retain,
+	} {
 		loops.Go(func() { loop(looping) })
 	}
-	e.bringUpPools(ctx)
+	loops.Go(func() { e.watchPools(ctx) })
 	e.once.Do(func() { close(e.ready) })
 	<-ctx.Done()
 	return nil
@@ -122,11 +141,7 @@ func (e *Engine) serve(ctx context.Context) (stops []func(), err error) {
 		stops = append(stops, stop)
 		return nil
 	}
-	stop, err := b.Serve(ctx, faas.MethodAcquire, acquireParallel, e.serveAcquire)
-	if err := keep(faas.MethodAcquire, stop, err); err != nil {
-		return stops, err
-	}
-	stop, err = b.Serve(ctx, faas.MethodPool, acquireParallel, e.servePool)
+	stop, err := b.Serve(ctx, faas.MethodPool, poolParallel, e.servePool)
 	if err := keep(faas.MethodPool, stop, err); err != nil {
 		return stops, err
 	}
@@ -134,12 +149,24 @@ func (e *Engine) serve(ctx context.Context) (stops []func(), err error) {
 	if err := keep(faas.TopicFunction, stop, err); err != nil {
 		return stops, err
 	}
+	for shard := range faas.Shards {
+		stop, err = e.own(ctx, shard)
+		if err := keep(faas.ShardName(shard), stop, err); err != nil {
+			return stops, err
+		}
+	}
 	stop, err = b.Consume(ctx, faas.QueueRuntimes, runtimesParallel, e.reconcileRuntime)
 	if err := keep(faas.QueueRuntimes, stop, err); err != nil {
 		return stops, err
 	}
-	stop, err = b.Consume(ctx, faas.QueueExecutions, e.cfg.Limits.AsyncParallel, e.runExecution)
-	return stops, keep(faas.QueueExecutions, stop, err)
+	for lane := range faas.ExecutionLanes {
+		queue := faas.ExecutionsQueueOf(lane)
+		stop, err = b.Consume(ctx, queue, e.lanes.depth, e.lanes.handler(lane, e.runExecution))
+		if err := keep(queue, stop, err); err != nil {
+			return stops, err
+		}
+	}
+	return stops, nil
 }
 
 // every calls do again and again with the pause between until ctx ends.

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 
@@ -18,6 +19,7 @@ import (
 	"github.com/openstack-faas/faas/internal/apiclient"
 	"github.com/openstack-faas/faas/internal/broker"
 	"github.com/openstack-faas/faas/internal/codestore"
+	"github.com/openstack-faas/faas/internal/dispatch"
 	"github.com/openstack-faas/faas/internal/faas"
 	"github.com/openstack-faas/faas/internal/orchestrator/local"
 	"github.com/openstack-faas/faas/internal/store"
@@ -45,7 +47,10 @@ func TestMain(m *testing.M) {
 	}))
 }
 
-const project = "p"
+const (
+	project = "p"
+	other   = "q" // another project
+)
 
 // rig is an engine on real parts: SQLite, files, local workers, the broker within the process.
 type rig struct {
@@ -56,6 +61,7 @@ type rig struct {
 	broker  *broker.InProcess
 	workers *local.Orchestrator
 	engine  *Engine
+	limits  Limits
 	runtime string
 	stop    func()
 }
@@ -81,8 +87,9 @@ func newRig(t *testing.T, limits func(*Limits)) *rig {
 	if limits != nil {
 		limits(&l)
 	}
-	r.engine = New(Config{Name: "engine-1", Store: r.store, Broker: r.broker, Code: r.code, Orchestrator: r.workers, Limits: l, Log: log})
-	rt, err := r.store.CreateRuntime(t.Context(), faas.Runtime{ProjectID: project, Name: "python3", Image: "python3"})
+	r.limits = l
+	r.engine = r.another("engine-1")
+	rt, err := r.store.CreateRuntime(t.Context(), faas.Runtime{ProjectID: project, Name: "python3", Image: "python3", IsPublic: true})
 	r.must(err)
 	r.runtime = rt.ID
 	r.stop = func() {}
@@ -104,19 +111,30 @@ func (r *rig) must(err error) {
 	}
 }
 
-// run starts the engine and waits for its pool.
-func (r *rig) run() {
-	r.Helper()
+// another makes an engine on the rig's parts.
+func (r *rig) another(name string) *Engine {
+	return New(Config{
+		Name: name, Store: r.store, Broker: r.broker, Code: r.code, Orchestrator: r.workers, Limits: r.limits, Log: slog.New(slog.DiscardHandler),
+	})
+}
+
+// start runs an engine until stop.
+func (r *rig) start(e *Engine) (stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
-	go func() { ended <- r.engine.Run(ctx) }()
-	r.stop = func() {
+	go func() { ended <- e.Run(ctx) }()
+	return sync.OnceFunc(func() {
 		cancel()
 		if err := <-ended; err != nil {
 			r.Error(err)
 		}
-		r.stop = func() {}
-	}
+	})
+}
+
+// run starts the engine and waits for its pool.
+func (r *rig) run() {
+	r.Helper()
+	r.stop = r.start(r.engine)
 	r.await("the runtime is available", func() bool {
 		rt, err := r.store.Runtime(r.Context(), faas.AnyProject(), r.runtime)
 		r.must(err)
@@ -142,6 +160,11 @@ func (r *rig) await(what string, holds func() bool) {
 // function records a Python function of one module.
 func (r *rig) function(code string) faas.Function {
 	r.Helper()
+	return r.functionOf(project, code)
+}
+
+func (r *rig) functionOf(project, code string) faas.Function {
+	r.Helper()
 	zip, err := apiclient.Zip(map[string]string{"main.py": code})
 	r.must(err)
 	sum := sha256.Sum256(zip)
@@ -160,14 +183,14 @@ func (r *rig) function(code string) faas.Function {
 func (r *rig) enqueue(f faas.Function, input string) string {
 	r.Helper()
 	id := r.record(f, input)
-	r.must(r.broker.Enqueue(r.Context(), faas.QueueExecutions, []byte(id)))
+	r.must(r.broker.Enqueue(r.Context(), faas.ExecutionsQueue(f.ProjectID), []byte(id)))
 	return id
 }
 
 // record records one whose message is lost.
 func (r *rig) record(f faas.Function, input string) string {
 	r.Helper()
-	x := faas.Execution{ID: faas.NewID(), ProjectID: project, FunctionID: f.ID, Input: input}
+	x := faas.Execution{ID: faas.NewID(), ProjectID: f.ProjectID, FunctionID: f.ID, Input: input}
 	r.must(r.store.Enqueue(r.Context(), x))
 	return x.ID
 }
@@ -192,4 +215,33 @@ func (r *rig) own(f faas.Function) (own []faas.Worker) {
 		}
 	}
 	return own
+}
+
+// api makes the dispatcher of a process without an engine: it asks for workers through the broker.
+func (r *rig) api(wait time.Duration) *dispatch.Dispatcher {
+	d := dispatch.New(dispatch.Config{
+		Client: dispatch.NewClient(r.workers.Token), Wait: wait, PerProject: 1000, Log: slog.New(slog.DiscardHandler),
+		Acquire: func(ctx context.Context, req faas.AcquireRequest) (w faas.Worker, err error) {
+			return w, r.broker.Call(ctx, req.Method(), req, &w)
+		},
+	})
+	r.Cleanup(d.Close)
+	return d
+}
+
+// call runs a synchronous call.
+func (r *rig) call(d *dispatch.Dispatcher, f faas.Function, input string) (faas.Outcome, error) {
+	target := f.Target()
+	call := faas.Call{ExecutionID: faas.NewID(), Key: target.Key, Input: []byte(input), Timeout: f.Timeout}
+	return d.Call(r.Context(), target, call, func(context.Context) error { return nil })
+}
+
+// count is how many workers there are that are as asked for.
+func (r *rig) count(is func(faas.Worker) bool) (n int) {
+	for _, w := range r.workers.Workers() {
+		if is(w) {
+			n++
+		}
+	}
+	return n
 }

@@ -73,15 +73,36 @@ const (
 // reap repairs what a lost message or a dead process left behind.
 func (e *Engine) reap(ctx context.Context) {
 	e.wakeUp(ctx, e.now().Add(store.WakeAfter)) // this engine's start may have been preceded by its broker's: wake all
+	var hold holdOff
 	every(ctx, e.cfg.Limits.Reap, func(ctx context.Context) {
-		e.settleExpired(ctx)
+		e.settleExpired(ctx, &hold)
 		e.wakeUp(ctx, e.now())
 	})
 }
 
+// holdOff keeps leases from being settled just after the database was away: nobody could renew theirs, and those who live do so first.
+type holdOff struct{ until time.Time }
+
+// slowAnswer is how long a database takes that was away meanwhile.
+const slowAnswer = 2 * time.Second
+
+// answered takes in how a request to the database went that was begun at a time.
+func (h *holdOff) answered(err error, begun, now time.Time, lease time.Duration) {
+	if err != nil || now.Sub(begun) > slowAnswer {
+		h.until = now.Add(lease)
+	}
+}
+
 // settleExpired ends the running executions whose lease is over.
-func (e *Engine) settleExpired(ctx context.Context) {
-	settled, err := e.cfg.Store.SettleExpired(ctx, e.now(), settleBatch)
+func (e *Engine) settleExpired(ctx context.Context, hold *holdOff) {
+	begun := e.now()
+	if begun.Before(hold.until) {
+		err := e.cfg.Store.Ping(ctx)
+		hold.answered(err, begun, e.now(), e.cfg.Limits.Lease)
+		return
+	}
+	settled, err := e.cfg.Store.SettleExpired(ctx, begun, settleBatch)
+	hold.answered(err, begun, e.now(), e.cfg.Limits.Lease)
 	if err != nil {
 		e.log.Warn("expired leases could not be settled", "error", err)
 	}
@@ -90,15 +111,16 @@ func (e *Engine) settleExpired(ctx context.Context) {
 	}
 }
 
-// wakeUp publishes the queued executions again whose message is taken for lost by the time given.
+// wakeUp publishes the queued executions again whose message is taken for lost by the time given. Those of a project whose lane is known to be
+// backed up are passed over: their messages are not lost, only far back.
 func (e *Engine) wakeUp(ctx context.Context, due time.Time) {
 	for {
-		ids, err := e.cfg.Store.TakeStale(ctx, due, wakeBatch)
+		ids, err := e.cfg.Store.TakeStale(ctx, due, wakeBatch, e.backedUp()...)
 		if err != nil {
 			e.log.Warn("queued executions could not be looked up", "error", err)
 		}
 		for _, id := range ids {
-			if err := e.cfg.Broker.Enqueue(ctx, faas.QueueExecutions, []byte(id)); err != nil {
+			if err := e.publish(ctx, id); err != nil {
 				e.log.Warn("a queued execution could not be published again", "execution_id", id, "error", err)
 			}
 		}
@@ -106,4 +128,17 @@ func (e *Engine) wakeUp(ctx context.Context, due time.Time) {
 			return
 		}
 	}
+}
+
+// backedUp gives the projects that wait at the gate while their lane holds more than this engine has taken from it.
+func (e *Engine) backedUp() []string {
+	return slices.DeleteFunc(e.gate.crowd(), func(project string) bool { return !e.lanes.backedUp(project) })
+}
+
+func (e *Engine) publish(ctx context.Context, id string) error {
+	x, err := e.cfg.Store.Execution(ctx, faas.AnyProject(), id)
+	if err != nil {
+		return err
+	}
+	return e.cfg.Broker.Enqueue(ctx, faas.ExecutionsQueue(x.ProjectID), []byte(id))
 }

@@ -6,24 +6,7 @@ import (
 	"errors"
 
 	"github.com/openstack-faas/faas/internal/faas"
-	"github.com/openstack-faas/faas/internal/orchestrator"
 )
-
-// bringUpPools starts the pool of every runtime there is, each on its own: one that fails keeps none waiting.
-func (e *Engine) bringUpPools(ctx context.Context) {
-	runtimes, err := e.cfg.Store.Runtimes(ctx, faas.AnyProject(), faas.Query{})
-	if err != nil {
-		e.log.Error("the runtimes cannot be read; their pools start when each is next changed", "error", err)
-		return
-	}
-	for _, r := range runtimes {
-		e.claims.tasks.Go(func() {
-			if err := e.setPool(ctx, r); err != nil && ctx.Err() == nil {
-				e.log.Error("a runtime's state cannot be recorded", "runtime_id", r.ID, "error", err)
-			}
-		})
-	}
-}
 
 // reconcileRuntime brings one runtime's pool to what its row says.
 func (e *Engine) reconcileRuntime(ctx context.Context, body []byte) error {
@@ -34,7 +17,7 @@ func (e *Engine) reconcileRuntime(ctx context.Context, body []byte) error {
 	}
 	r, err := e.cfg.Store.Runtime(ctx, faas.AnyProject(), req.RuntimeID)
 	if faas.KindOf(err) == faas.NotFound {
-		return e.cfg.Orchestrator.DeletePool(ctx, req.RuntimeID)
+		return e.deletePool(ctx, req.RuntimeID)
 	}
 	if err != nil {
 		return err
@@ -44,11 +27,13 @@ func (e *Engine) reconcileRuntime(ctx context.Context, body []byte) error {
 
 // setPool makes the pool and records how that went: available, or error with the orchestrator's reason.
 func (e *Engine) setPool(ctx context.Context, r faas.Runtime) error {
-	err := e.cfg.Orchestrator.SetPool(ctx, orchestrator.Pool{
-		RuntimeID: r.ID, Image: r.Image, Trusted: r.Trusted, Size: e.cfg.Limits.PoolSize,
-	})
+	size := e.poolSizes()(r.ID)
+	err := e.cfg.Orchestrator.SetPool(ctx, poolOf(r, size))
 	if ctx.Err() != nil {
 		return ctx.Err() // stopping: nothing is known about the pool
+	}
+	if err == nil {
+		e.pools.set(r.ID, size)
 	}
 	status, reason := faas.RuntimeAvailable, ""
 	if err != nil {
@@ -76,7 +61,7 @@ func (e *Engine) servePool(_ context.Context, request json.RawMessage) (any, err
 		return nil, faas.Errorf(faas.Invalid, "The request for a pool is malformed.").WithCause(err)
 	}
 	var pool faas.Pool
-	for _, w := range e.claims.overlay(e.cfg.Orchestrator.Workers()) {
+	for _, w := range e.workers() {
 		if w.RuntimeID != req.RuntimeID || !w.Generic() {
 			continue
 		}

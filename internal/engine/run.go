@@ -4,26 +4,39 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
+	"time"
 
 	"github.com/openstack-faas/faas/internal/faas"
-	"github.com/openstack-faas/faas/internal/store"
 )
 
 // errNotOurs says that an execution is another's or over: its message has nothing left to do.
 var errNotOurs = errors.New("the execution is not queued any more")
 
-// runExecution runs the queued execution that the message names. nil settles the message; an error has it delivered again.
-// The row stays queued until a slot is had, so that a process that dies while calls wait leaves nothing in doubt.
+// turnPatience is how long a message is held while its project has no turn. Its row waits on; the message comes again.
+const turnPatience = 10 * time.Minute
+
+// runExecution runs the queued execution that the message names, when its project has a turn. nil settles the message; an error has it delivered
+// again. The row stays queued until a slot is had, so that a process that dies while calls wait leaves nothing in doubt.
 func (e *Engine) runExecution(ctx context.Context, body []byte) error {
-	id := string(body)
-	x, err := e.cfg.Store.Execution(ctx, faas.AnyProject(), id)
+	x, err := e.cfg.Store.Execution(ctx, faas.AnyProject(), string(body))
 	if faas.KindOf(err) == faas.NotFound || err == nil && x.Status != faas.ExecutionQueued {
 		return nil
 	}
 	if err != nil {
 		return err
 	}
+	waiting, cancel := context.WithTimeout(ctx, turnPatience)
+	leave, err := e.gate.enter(waiting, x.ProjectID)
+	cancel()
+	if err != nil {
+		return faas.Errorf(faas.Busy, "The project has no turn yet.").WithCause(err)
+	}
+	defer leave()
+	return e.runInTurn(ctx, x)
+}
+
+func (e *Engine) runInTurn(ctx context.Context, x faas.Execution) error {
+	id := x.ID
 	outcome, err := e.callFor(ctx, x)
 	switch {
 	case err == nil:
@@ -66,19 +79,6 @@ func (e *Engine) claim(ctx context.Context, id string) error {
 		e.leases.drop(id)
 	}
 	return err
-}
-
-// finish records the outcome. While the database is away it fails and the message comes again, when the row is running and
-// ours no longer: the lease settles it. That loses an outcome, never an execution, and never runs one twice.
-func (e *Engine) finish(ctx context.Context, x faas.Execution, o faas.Outcome) error {
-	defer e.leases.drop(x.ID)
-	ending := store.Ending{Status: o.Status, Result: faas.ResultText(o.Duration, o.Output), Log: o.Log}
-	if err := e.cfg.Store.Finish(context.WithoutCancel(ctx), x.ID, ending); err != nil {
-		return fmt.Errorf("record the outcome of %s: %w", x.ID, err)
-	}
-	e.log.Info("ran an execution", "execution_id", x.ID, "function_id", x.FunctionID, "project_id", x.ProjectID,
-		"request_id", x.RequestID, "status", o.Status, "duration", o.Duration)
-	return nil
 }
 
 // retryable tells whether an execution that did not begin may begin later.

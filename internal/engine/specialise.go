@@ -10,9 +10,14 @@ import (
 	"github.com/openstack-faas/faas/internal/orchestrator"
 )
 
+// specialiseTimeout bounds how long a package may take to be had. The caller may have left before.
+const specialiseTimeout = 2 * time.Minute
+
 // specialise makes a reserved generic worker the target's own. found is false when another was first or the worker is
 // gone; an error is about the function's code.
 func (e *Engine) specialise(ctx context.Context, w faas.Worker, target faas.Target) (_ faas.Worker, found bool, err error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), specialiseTimeout)
+	defer cancel()
 	zip, err := e.packages.get(ctx, target.SHA256)
 	if err != nil {
 		e.claims.release(w.ID)
@@ -20,20 +25,25 @@ func (e *Engine) specialise(ctx context.Context, w faas.Worker, target faas.Targ
 	}
 	begun := e.now()
 	spec := faas.Specialisation{Key: target.Key, Entry: target.Entry, SHA256: target.SHA256, MemorySize: target.MemorySize}
-	status, err := e.client.Specialise(context.WithoutCancel(ctx), w, spec, zip)
+	status, err := e.client.Specialise(ctx, w, spec, zip)
 	var refused *dispatch.RefusedError
 	switch {
 	case err == nil:
 		e.log.Info("specialised a worker", "worker", w.ID, "function_id", target.Key.FunctionID, "took", e.now().Sub(begun))
 		w.Key, w.ProjectID = target.Key, target.ProjectID
+		e.claims.specialised(w.ID)
 		claim := orchestrator.Claim{Target: target, Footprint: status.Footprint}
 		e.claims.settle(func(ctx context.Context) { e.claimed(ctx, w, claim) })
 		return w, true, nil
 	case errors.As(err, &refused) && refused.Refused == faas.RefusedPackage:
 		e.discard(ctx, w)
 		return faas.Worker{}, false, faas.Errorf(faas.Invalid, "The function's package cannot be unpacked: %s", refused.Message)
-	case errors.As(err, &refused) && (refused.Refused == faas.RefusedClaimed || refused.Refused == faas.RefusedStarting):
-		e.claims.release(w.ID)
+	case errors.As(err, &refused) && refused.Refused == faas.RefusedClaimed:
+		e.claims.claimedElsewhere(w.ID, e.now())
+		e.tookOver.wake() // or its engine died before it could say whose the worker is
+		return faas.Worker{}, false, nil
+	case errors.As(err, &refused) && refused.Refused == faas.RefusedStarting:
+		e.claims.claimedElsewhere(w.ID, e.now()) // not yet anybody's: left alone for a moment all the same
 		return faas.Worker{}, false, nil
 	default:
 		e.log.Warn("a generic worker could not be specialised", "worker", w.ID, "error", err)
@@ -42,15 +52,31 @@ func (e *Engine) specialise(ctx context.Context, w faas.Worker, target faas.Targ
 	}
 }
 
-// claimed tells the orchestrator whose the worker is now; the pool refills and the worker gets the function's own limits. A
-// worker whose limits cannot be set must not go on running somebody's code.
+const (
+	firstTellPause = 100 * time.Millisecond
+	lastTellPause  = 5 * time.Second
+)
+
+// claimed tells the orchestrator whose the worker is now; the pool refills and the worker gets the function's own limits. While the
+// orchestrator cannot be told it is tried again for as long as ctx lasts; a worker whose limits cannot be set then must not go on running somebody's code.
 func (e *Engine) claimed(ctx context.Context, w faas.Worker, claim orchestrator.Claim) {
-	if err := e.cfg.Orchestrator.Claimed(ctx, w.ID, claim); err != nil {
-		e.log.Error("a claimed worker's limits could not be set; it ends", "worker", w.ID, "error", err)
-		e.discard(ctx, w)
-		return
+	for pause := firstTellPause; ; pause = min(2*pause, lastTellPause) {
+		err := e.cfg.Orchestrator.Claimed(ctx, w.ID, claim)
+		switch kind := faas.KindOf(err); {
+		case err == nil:
+			e.claims.told(w.ID)
+			return
+		case kind == faas.NotFound:
+			e.claims.release(w.ID)
+			return
+		case kind == faas.Conflict || ctx.Err() != nil:
+			e.log.Error("a claimed worker's limits could not be set; it ends", "worker", w.ID, "error", err)
+			e.discard(ctx, w)
+			return
+		}
+		e.log.Warn("a claimed worker's limits could not be set yet", "worker", w.ID, "error", err)
+		sleep(ctx, pause)
 	}
-	e.claims.release(w.ID)
 }
 
 // discard ends a worker that is of no use.

@@ -13,9 +13,10 @@ import (
 	"github.com/openstack-faas/faas/internal/orchestrator"
 )
 
-// watchWorkers tells everyone of workers that ended.
+// watchWorkers lets those who wait for workers look again when something changes, and tells everyone of workers that ended.
 func (e *Engine) watchWorkers(ctx context.Context) {
 	for ev := range e.cfg.Orchestrator.Events(ctx) {
+		e.place.serve()
 		if ev.Kind != orchestrator.Gone {
 			continue
 		}
@@ -47,8 +48,8 @@ func (e *Engine) endIdle(ctx context.Context) {
 func (e *Engine) endIdleOnce(ctx context.Context) {
 	var g errgroup.Group
 	g.SetLimit(idleParallel)
-	for _, w := range e.cfg.Orchestrator.Workers() {
-		if w.Generic() || !w.Ready {
+	for _, w := range e.workers() {
+		if w.Generic() || !w.Ready || !e.shards.owns(w.Key.FunctionID) {
 			continue
 		}
 		g.Go(func() error {
@@ -80,7 +81,7 @@ const (
 	staleTime = 6 * time.Minute // longer than any call
 )
 
-// functionChanged ends the workers of a function's older revisions as their calls end.
+// functionChanged lets go of the workers of a function's older revisions; the owner of its shard ends them as their calls end.
 func (e *Engine) functionChanged(ctx context.Context, body []byte) {
 	var change faas.FunctionChanged
 	if err := json.Unmarshal(body, &change); err != nil {
@@ -88,7 +89,10 @@ func (e *Engine) functionChanged(ctx context.Context, body []byte) {
 		return
 	}
 	e.dispatch.ForgetFunction(change.FunctionID, change.Revision)
-	for _, w := range e.cfg.Orchestrator.Workers() {
+	if !e.shards.owns(change.FunctionID) {
+		return
+	}
+	for _, w := range e.workers() {
 		if w.Key.FunctionID != change.FunctionID || w.Key.Version != 0 || w.Key.Revision == change.Revision {
 			continue
 		}
@@ -103,7 +107,7 @@ func (e *Engine) endStale(ctx context.Context, w faas.Worker) {
 		return
 	}
 	every(ctx, staleLook, func(ctx context.Context) {
-		if e.endIfIdle(ctx, w, 0) {
+		if !e.shards.owns(w.Key.FunctionID) || e.endIfIdle(ctx, w, 0) {
 			cancel()
 		}
 	})

@@ -1,20 +1,44 @@
 package faas
 
+import (
+	"fmt"
+	"time"
+)
+
 // The names under which API and engine reach each other through the broker, and what they say there.
 const (
-	MethodAcquire    = "worker.acquire"   // AcquireRequest → Worker
+	MethodAcquire    = "worker.acquire"   // AcquireRequest → Worker; served by shard only, see AcquireRequest.Method
 	MethodPool       = "runtime.pool"     // RuntimeRequest → Pool
-	QueueExecutions  = "executions"       // the id of a queued execution, as text
 	QueueRuntimes    = "runtimes"         // RuntimeRequest: bring the runtime to what its row says
 	TopicFunction    = "function.changed" // FunctionChanged: workers of its older revisions are to end
 	TopicWorkersGone = "workers.gone"     // WorkersGone
 )
 
-// AcquireRequest asks for one more worker for a target.
+// AcquireRequest asks for one more worker for a target, and tells how much of the function its caller sees.
 type AcquireRequest struct {
-	Target Target   `json:"target"`
-	Known  []string `json:"known"` // ids of workers that the caller has already
+	Target  Target        `json:"target"`
+	Known   []string      `json:"known"`   // ids of workers that the caller has already
+	Caller  string        `json:"caller"`  // who asks, unique among those who do
+	Waiting int           `json:"waiting"` // the caller's calls of the target that wait for a slot
+	Running int           `json:"running"` // those that have one
+	Waited  time.Duration `json:"waited"`  // how long the first of those that wait has waited
 }
+
+// Method gives the method that the owner of the function's shard serves.
+func (r AcquireRequest) Method() string { return MethodAcquireIn(ShardOf(r.Target.Key.FunctionID)) }
+
+// ExecutionLanes is how many queues asynchronous executions are divided between, by their project: a long queue of one project then
+// stands in the way of an eighth of the others, not of all.
+const ExecutionLanes = 8
+
+// ExecutionLane gives the lane of a project's asynchronous executions, from 0 to ExecutionLanes-1.
+func ExecutionLane(projectID string) int { return hash(projectID, ExecutionLanes) }
+
+// ExecutionsQueue names the queue of a project's asynchronous executions. Its messages are ids of queued executions, as text.
+func ExecutionsQueue(projectID string) string { return ExecutionsQueueOf(ExecutionLane(projectID)) }
+
+// ExecutionsQueueOf names the queue of a lane.
+func ExecutionsQueueOf(lane int) string { return fmt.Sprintf("executions.%d", lane) }
 
 // RuntimeRequest names a runtime.
 type RuntimeRequest struct {

@@ -10,10 +10,12 @@ import (
 const Shards = 8
 
 // ShardOf gives the part that an id belongs to, from 0 to Shards-1, the same in every process and release.
-func ShardOf(id string) int {
+func ShardOf(id string) int { return hash(id, Shards) }
+
+func hash(id string, parts uint32) int {
 	h := fnv.New32a()
 	_, _ = h.Write([]byte(id)) // never fails
-	return int(h.Sum32() % Shards)
+	return int(h.Sum32() % parts)
 }
 
 // ShardName gives the name under which engines stand in line for the shard.

@@ -8,10 +8,10 @@ import (
 	"github.com/openstack-faas/faas/internal/faas"
 )
 
-// acquire asks an engine for one more worker.
-func (p Parts) acquire(ctx context.Context, target faas.Target, known []string) (faas.Worker, error) {
+// acquire asks the engine that owns the function's shard for one more worker.
+func (p Parts) acquire(ctx context.Context, req faas.AcquireRequest) (faas.Worker, error) {
 	var w faas.Worker
-	err := p.Broker.Call(ctx, faas.MethodAcquire, faas.AcquireRequest{Target: target, Known: known}, &w)
+	err := p.Broker.Call(ctx, req.Method(), req, &w)
 	return w, err
 }
 

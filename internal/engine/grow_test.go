@@ -1,0 +1,159 @@
+package engine
+
+import (
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/openstack-faas/faas/internal/dispatch"
+	"github.com/openstack-faas/faas/internal/faas"
+)
+
+const slow = "import time\ndef main(n=1, **kwargs):\n    time.sleep(n)\n"
+
+// TestSixCallsRunAtOnce has two workers for six calls, soon enough for all of them to run at the same time.
+func TestSixCallsRunAtOnce(t *testing.T) {
+	r := newRig(t, func(l *Limits) { l.PoolSize = 2 })
+	r.run()
+	f := r.function(slow)
+	var ids []string
+	for range 6 {
+		ids = append(ids, r.enqueue(f, `{"n": 4}`))
+	}
+	var begun, ended []time.Time
+	for _, id := range ids {
+		x := r.ended(id)
+		if x.Status != faas.ExecutionSuccess {
+			t.Errorf("got %+v", x)
+		}
+		begun, ended = append(begun, x.StartedAt), append(ended, x.EndedAt)
+	}
+	if !slices.MaxFunc(begun, time.Time.Compare).Before(slices.MinFunc(ended, time.Time.Compare)) {
+		t.Error("one of six calls began when another had ended")
+	}
+	if n := len(r.own(f)); n != 2 {
+		t.Errorf("%d workers for six calls, want two", n)
+	}
+}
+
+// TestManyCallsOnASmallPool has 200 calls from two callers at once: each is answered or told to come again, and no storm of workers is raised.
+func TestManyCallsOnASmallPool(t *testing.T) {
+	r := newRig(t, func(l *Limits) { l.PoolSize = 3 })
+	r.run()
+	f := r.function(echo)
+	callers := []*dispatch.Dispatcher{r.api(20 * time.Second), r.api(20 * time.Second)}
+	var calls sync.WaitGroup
+	for n := range 200 {
+		calls.Go(func() {
+			o, err := r.call(callers[n%2], f, `{"n": 1}`)
+			if err != nil && faas.KindOf(err) != faas.Busy || err == nil && o.Status != faas.ExecutionSuccess {
+				t.Errorf("outcome %+v, error %v", o, err)
+			}
+		})
+	}
+	calls.Wait()
+	if n := len(r.own(f)); n > r.limits.PerFunction {
+		t.Errorf("%d workers, more than the function may have", n)
+	}
+}
+
+// TestShrinksAheadOfIdleTime has two workers, of which one is needed no longer; the last stays for the idle time.
+func TestShrinksAheadOfIdleTime(t *testing.T) {
+	r := newRig(t, func(l *Limits) { l.PoolSize, l.Stable = 2, 2*time.Second })
+	r.run()
+	f := r.function(slow)
+	var ids []string
+	for range 6 {
+		ids = append(ids, r.enqueue(f, ""))
+	}
+	r.await("there are two workers", func() bool { return len(r.own(f)) == 2 })
+	for _, id := range ids {
+		r.ended(id)
+	}
+	r.await("one of them has ended", func() bool { return len(r.own(f)) == 1 })
+	r.engine.watchDemandOnce(t.Context())
+	if n := len(r.own(f)); n != 1 {
+		t.Errorf("%d workers are left, want one", n)
+	}
+}
+
+// TestPoolGrowsAheadOfDemand claims three workers in a row from a pool of one.
+func TestPoolGrowsAheadOfDemand(t *testing.T) {
+	r := newRig(t, func(l *Limits) { l.PoolMax = 2 })
+	r.run()
+	for n := range 3 {
+		r.ended(r.enqueue(r.function(echo+"# "+string(rune('a'+n))+"\n"), ""))
+	}
+	r.await("two generic workers are kept", func() bool {
+		return r.count(func(w faas.Worker) bool { return w.Generic() && w.Ready }) == 2
+	})
+}
+
+// TestMakesRoom has all workers there may be in the hands of one project, idle, when another calls.
+func TestMakesRoom(t *testing.T) {
+	r := newRig(t, func(l *Limits) { l.Workers = 2 })
+	r.run()
+	first, second := r.function(echo), r.function(echo+"# second\n")
+	r.ended(r.enqueue(first, ""))
+	r.ended(r.enqueue(second, ""))
+	r.await("the orchestrator knows of both", func() bool { return len(r.own(first)) == 1 && len(r.own(second)) == 1 })
+	theirs := r.functionOf(other, echo)
+	if x := r.ended(r.enqueue(theirs, "")); x.Status != faas.ExecutionSuccess {
+		t.Errorf("got %+v", x)
+	}
+	if n := r.count(func(w faas.Worker) bool { return !w.Generic() }); n > 2 {
+		t.Errorf("%d workers are in use, want no more than two", n)
+	}
+	if x := r.ended(r.enqueue(r.function(echo+"# third\n"), "")); x.Status != faas.ExecutionSuccess {
+		t.Errorf("a project may have its own idle worker's place: %+v", x)
+	}
+}
+
+// TestOneProjectsQueueHoldsNobodyUp has a long queue of one project, all of whose calls wait for the one worker it may have.
+func TestOneProjectsQueueHoldsNobodyUp(t *testing.T) {
+	r := newRig(t, func(l *Limits) { l.PerFunction, l.PoolSize, l.AsyncParallel = 1, 2, 8 })
+	r.run()
+	flood := r.function(slow)
+	var ids []string
+	for range 30 {
+		ids = append(ids, r.enqueue(flood, ""))
+	}
+	r.await("the flood runs", func() bool { return len(r.own(flood)) == 1 })
+	r.ended(r.enqueue(r.functionOf(other, echo), ""))
+	left := 0
+	for _, id := range ids {
+		x, err := r.store.Execution(t.Context(), faas.AnyProject(), id)
+		r.must(err)
+		if !x.Status.Ended() {
+			left++
+		}
+	}
+	if left < 15 {
+		t.Errorf("only %d of thirty calls of the other project were left", left)
+	}
+}
+
+// TestNoRoomIsBusy has a caller that waits in vain: it is told when to come again.
+func TestNoRoomIsBusy(t *testing.T) {
+	r := newRig(t, func(l *Limits) { l.PerFunction = 1 })
+	r.run()
+	f := r.function(slow)
+	id := r.enqueue(f, `{"n": 3}`)
+	for range 2 {
+		r.enqueue(f, `{"n": 3}`)
+	}
+	r.await("all slots are taken", func() bool {
+		own := r.own(f)
+		if len(own) == 0 {
+			return false
+		}
+		status, err := r.engine.client.Status(t.Context(), own[0])
+		return err == nil && status.Busy == status.Slots
+	})
+	_, err := r.call(r.api(time.Second), f, "")
+	if faas.KindOf(err) != faas.Busy {
+		t.Errorf("got %v", err)
+	}
+	r.ended(id)
+}
