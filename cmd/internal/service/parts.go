@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strconv"
 	"strings"
 	"time"
 
@@ -51,14 +52,10 @@ func openBroker(ctx context.Context, conf Sections, log *slog.Logger) (broker.Br
 	if strings.HasPrefix(conf.Default.TransportURL, "in-process://") {
 		return broker.NewInProcess(), nil
 	}
-	c, err := broker.ParseTransportURL(conf.Default.TransportURL, nil)
+	c, err := rabbitConfig(conf)
 	if err != nil {
-		return nil, fmt.Errorf("[DEFAULT] %w", err)
+		return nil, err
 	}
-	r := conf.Rabbit
-	c.SSL = c.SSL || r.SSL
-	c.CAFile, c.CertFile, c.KeyFile, c.Prefix = r.CAFile, r.CertFile, r.KeyFile, r.Prefix
-	c.Heartbeat, c.RetryInterval, c.RetryBackoff, c.RetryMax = r.Heartbeat, r.Retry, r.Backoff, r.MaxPause
 	c.Log = log
 	ctx, cancel := context.WithTimeout(ctx, connectPatience)
 	defer cancel()
@@ -68,6 +65,23 @@ func openBroker(ctx context.Context, conf Sections, log *slog.Logger) (broker.Br
 	}
 	return b, nil
 }
+
+// rabbitConfig joins the URL and the section. Options in the URL's query go first, as operators know it from oslo.messaging.
+func rabbitConfig(conf Sections) (broker.Config, error) {
+	r := conf.Rabbit
+	c, err := broker.ParseTransportURL(conf.Default.TransportURL, map[string]string{
+		"ssl": strconv.FormatBool(r.SSL), "ssl_ca_file": r.CAFile, "ssl_cert_file": r.CertFile, "ssl_key_file": r.KeyFile,
+		"heartbeat_timeout_threshold": seconds(r.Heartbeat),
+		"rabbit_retry_interval":       seconds(r.Retry), "rabbit_retry_backoff": seconds(r.Backoff), "rabbit_interval_max": seconds(r.MaxPause),
+	})
+	if err != nil {
+		return c, fmt.Errorf("[DEFAULT] %w", err)
+	}
+	c.Prefix = r.Prefix
+	return c, nil
+}
+
+func seconds(d time.Duration) string { return strconv.FormatFloat(d.Seconds(), 'f', -1, 64) }
 
 // Close closes what was opened.
 func (p Parts) Close() error {
