@@ -3,11 +3,14 @@ package broker_test
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/openstack-faas/faas/internal/broker"
 	amqp "github.com/rabbitmq/amqp091-go"
@@ -19,22 +22,27 @@ var publishers = map[string]int{"1": 1, "20": 20}
 // many runs one operation b.N times from several goroutines.
 func many(b *testing.B, at int, one func() error) {
 	b.Helper()
-	b.ResetTimer()
-	var left atomic.Int64
-	left.Store(int64(b.N))
+	took := make([]time.Duration, b.N)
+	var next atomic.Int64
 	var group sync.WaitGroup
+	b.ResetTimer()
 	for range at {
 		group.Go(func() {
-			for left.Add(-1) >= 0 {
+			for n := next.Add(1); n <= int64(b.N); n = next.Add(1) {
+				begun := time.Now()
 				if err := one(); err != nil {
 					b.Error(err)
 					return
 				}
+				took[n-1] = time.Since(begun)
 			}
 		})
 	}
 	group.Wait()
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "/s")
+	slices.Sort(took)
+	b.ReportMetric(took[len(took)/2].Seconds()*1000, "p50-ms")
+	b.ReportMetric(took[len(took)*99/100].Seconds()*1000, "p99-ms")
 }
 
 func quiet(b *testing.B) broker.Config {
@@ -118,4 +126,27 @@ func floorEnqueue(b *testing.B, at int, body []byte) {
 		}
 		return err
 	})
+}
+
+// BenchmarkConsume drains a queue, with as many messages in hand at a time.
+func BenchmarkConsume(b *testing.B) {
+	for _, parallel := range []int{1, 32, 1024} {
+		b.Run(fmt.Sprint("rabbit/", parallel), func(b *testing.B) {
+			bus, ctx := connect(b, quiet(b)), within(b)
+			for range b.N {
+				must(b, bus.Enqueue(ctx, "q", []byte("0b4aafc3-54a2-4f3c-9a0e-0f6b1bb0f5a6")))
+			}
+			b.ResetTimer()
+			var left sync.WaitGroup
+			left.Add(b.N)
+			stop, err := bus.Consume(ctx, "q", parallel, func(context.Context, []byte) error {
+				left.Done()
+				return nil
+			})
+			must(b, err)
+			left.Wait()
+			stop()
+			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "/s")
+		})
+	}
 }
