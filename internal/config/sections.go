@@ -130,6 +130,7 @@ type Kubernetes struct {
 	ProgressTimeout time.Duration `opt:"progress_timeout" default:"120" range:"5:3600" help:"How long a pool's first worker may take to come up before the runtime counts as failed."`
 	EgressAllow     []string      `opt:"egress_allow" default:"" help:"Address blocks that functions may reach although egress_deny names them, separated by commas: OpenStack's endpoints, say."`
 	EgressDeny      []string      `opt:"egress_deny" default:"0.0.0.0/8,10.0.0.0/8,100.64.0.0/10,127.0.0.0/8,169.254.0.0/16,172.16.0.0/12,192.168.0.0/16" help:"Address blocks that functions may not reach, separated by commas. Those of pods, services and nodes must be among them."`
+	Resolvers       []string      `opt:"dns_servers" default:"" help:"Name servers of the functions, which they may reach wherever those are, separated by commas. Empty: the node's own, which they reach only if egress_deny leaves them out."`
 	IngressFrom     []string      `opt:"ingress_from" default:"" help:"Address blocks that APIs and engines reach workers from when they do not run in the cluster, separated by commas."`
 	QPS             int           `opt:"api_qps" default:"100" range:"1:10000" help:"Requests a second to the Kubernetes API, at most."`
 }

@@ -1,0 +1,57 @@
+// Command faas-engine keeps the workers: it fills the pools of the runtimes, makes workers the functions' own, grows and shrinks their
+// number, runs asynchronous executions, and repairs what a dead process left behind. Several run side by side and share the work.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"log/slog"
+	"os"
+
+	"github.com/openstack-faas/faas/cmd/internal/service"
+	"github.com/openstack-faas/faas/internal/config"
+)
+
+func main() {
+	if err := start(os.Args[1:], os.Environ()); err != nil && !errors.Is(err, flag.ErrHelp) {
+		fmt.Fprintln(os.Stderr, "faas-engine:", err)
+		os.Exit(1)
+	}
+}
+
+func start(args, environ []string) error {
+	file, err := service.ConfigFile("faas-engine", args)
+	if err != nil {
+		return err
+	}
+	var conf config.EngineService
+	if err := config.Load(&conf, config.Sources{File: file, Environ: environ}); err != nil {
+		return err
+	}
+	return service.UntilSignal(conf.Default, func(ctx context.Context, log *slog.Logger) error { return run(ctx, &conf, log) })
+}
+
+func run(ctx context.Context, conf *config.EngineService, log *slog.Logger) (err error) {
+	parts, err := service.Open(ctx, service.Sections{Default: conf.Default, Database: conf.Database, Storage: conf.Storage, Rabbit: conf.Rabbit}, log)
+	defer func() { err = errors.Join(err, parts.Close()) }()
+	if err != nil {
+		return err
+	}
+	status, err := service.StartStatus(ctx, parts, conf.Engine, conf.Metrics, log)
+	if err != nil {
+		return err
+	}
+	defer status.Stop()
+	workers, err := newWorkers(ctx, conf, log)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, workers.Close()) }()
+	for _, line := range workers.Describe() {
+		log.Info(line)
+	}
+	eng := service.NewEngine(parts, workers, conf.Engine, conf.API.CallWait, log)
+	return service.RunEngine(ctx, eng, conf.Default.ShutdownTimeout, func() { status.Ready(); log.Info("engine works", "name", parts.Name) }, log)
+}

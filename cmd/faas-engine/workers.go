@@ -1,0 +1,33 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/openstack-faas/faas/internal/config"
+	"github.com/openstack-faas/faas/internal/faas"
+	"github.com/openstack-faas/faas/internal/orchestrator/kubernetes"
+)
+
+// newWorkers connects to the cluster that the workers are in.
+func newWorkers(ctx context.Context, conf *config.EngineService, log *slog.Logger) (*kubernetes.Orchestrator, error) {
+	key, err := faas.NewWorkerKey(conf.Worker.TokenSecret)
+	if err != nil {
+		return nil, err
+	}
+	k := conf.Kubernetes
+	return kubernetes.New(ctx, kubernetes.Config{
+		Kubeconfig: k.Config, Namespace: k.Namespace, QPS: k.QPS,
+		AgentImage: k.AgentImage, PullPolicy: corev1.PullPolicy(k.PullPolicy), PullSecrets: k.PullSecrets,
+		TrustedClass: k.TrustedClass, UntrustedClass: k.UntrustedClass,
+		Key: key, Slots: conf.Engine.Concurrency, Limit: conf.Worker.Process(),
+		Ceiling: kubernetes.Resources{CPU: k.CeilingCPU, Memory: k.CeilingMemory},
+		Request: kubernetes.Resources{CPU: k.RequestCPU, Memory: k.RequestMemory},
+		Network: kubernetes.Network{
+			Deny: k.EgressDeny, Allow: k.EgressAllow, Resolvers: k.Resolvers, From: k.IngressFrom,
+		},
+		Progress: k.ProgressTimeout, Log: log,
+	})
+}
