@@ -53,7 +53,7 @@ func run(arguments []string, log *slog.Logger) error {
 	case arguments[0] == "pod" && len(arguments) == 1:
 		return inPod(ctx, os.Stdout, log)
 	case arguments[0] == "runtime" && len(arguments) > 1:
-		return supervise(ctx, arguments[1:], log)
+		return supervise(ctx, arguments[1:])
 	default:
 		flag.Usage()
 		return errors.New("these arguments mean nothing; a configuration is never among them, for anybody on the machine can read them")
@@ -85,10 +85,10 @@ func inPod(ctx context.Context, out io.Writer, log *slog.Logger) error {
 	return a.Run(ctx, nil, out)
 }
 
-func supervise(ctx context.Context, command []string, log *slog.Logger) error {
+func supervise(ctx context.Context, command []string) error {
 	if command[0] == "--" {
 		command = command[1:]
 	}
-	s := agent.Supervisor{RunDir: agent.PodRunDir, Command: command, Environ: os.Environ(), Log: log}
+	s := agent.Supervisor{RunDir: agent.PodRunDir, Command: command, Environ: os.Environ()}
 	return s.Run(ctx)
 }

@@ -47,7 +47,7 @@ func New(c Config, log *slog.Logger, now func() time.Time) *Agent {
 func newAgent(c Config, p place, g gate, log *slog.Logger, now func() time.Time) *Agent {
 	a := &Agent{config: c, log: log, now: now, gate: g, place: p, worker: newWorker(c.Slots, now)}
 	a.memory.place = p
-	a.root = newRoot(c.RunDir, c.Limits, &a.wait)
+	a.root = newRoot(c.RunDir, c.Limits, &a.wait, a.worker.refuse)
 	return a
 }
 
@@ -55,10 +55,18 @@ func newAgent(c Config, p place, g gate, log *slog.Logger, now func() time.Time)
 // abandoned is closed, then they are not; the runtime ends, then Run returns an error. When it returns, nothing of what the agent
 // started runs any more.
 func (a *Agent) Run(ctx context.Context, abandoned <-chan struct{}, announce io.Writer) error {
+	failed := a.run(ctx, abandoned, announce)
+	if failed != nil {
+		_ = json.NewEncoder(announce).Encode(Announcement{State: AnnouncedFailed, Message: failed.Error()})
+	}
+	return failed
+}
+
+func (a *Agent) run(ctx context.Context, abandoned <-chan struct{}, announce io.Writer) error {
 	if err := shield(); err != nil {
 		return err
 	}
-	if err := a.mark.check(); err != nil {
+	if err := a.mark.begin(a.config); err != nil {
 		return err
 	}
 	reserveThreads()
@@ -71,16 +79,12 @@ func (a *Agent) Run(ctx context.Context, abandoned <-chan struct{}, announce io.
 		ErrorLog: slog.NewLogLogger(a.log.Handler(), slog.LevelDebug), DisableGeneralOptionsHandler: true,
 	}
 	a.wait.Go(func() { _ = server.Serve(control) })
-	failed := a.serve(ctx, server, abandoned, func(version string) error {
+	return a.serve(ctx, server, abandoned, func(version string) error {
 		return json.NewEncoder(announce).Encode(Announcement{State: a.worker.status().State, Address: address(control), Version: version})
 	})
-	if failed != nil {
-		_ = json.NewEncoder(announce).Encode(Announcement{State: AnnouncedFailed, Message: failed.Error()})
-	}
-	return failed
 }
 
-// serve is Run from the moment when the server runs until everything has stopped.
+// serve is run from the moment when the server runs until everything has stopped.
 func (a *Agent) serve(ctx context.Context, server *http.Server, abandoned <-chan struct{}, ready func(version string) error) error {
 	socket := filepath.Join(a.config.RunDir, "runtime.sock")
 	runtimes, err := listenUnix(ctx, socket)
@@ -185,7 +189,6 @@ const answerPatience = 2 * time.Second
 
 // stop ends the runtime, answers the calls whose end that was, and waits for all goroutines.
 func (a *Agent) stop(server *http.Server, runtimes net.Listener) error {
-	a.worker.refuse()
 	a.root.fail(errors.New("the worker is ending"))
 	err := a.place.end()
 	patience, cancel := context.WithTimeout(context.Background(), answerPatience)

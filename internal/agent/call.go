@@ -17,18 +17,23 @@ func (a *Agent) call(c faas.Call) (out faas.Outcome, refused string) {
 		return out, refused
 	}
 	begun := a.now()
-	s, out := a.run(idle, c, begun.Add(c.Timeout))
+	deadline := begun.Add(c.Timeout)
+	s, out, err := a.slotFor(idle, deadline)
+	if err != nil {
+		a.log.Error("no slot for a call", "error", err)
+		a.worker.release(nil)
+		return out, faas.RefusedDraining
+	}
+	if s != nil {
+		s, out = a.runIn(s, c, deadline)
+	}
 	out.Duration = a.now().Sub(begun)
 	a.worker.release(s)
 	return out, ""
 }
 
-// run gives how the call ended and the slot, nil when it does not live on. Loading the function counts as the call's time.
-func (a *Agent) run(idle *slot, c faas.Call, deadline time.Time) (*slot, faas.Outcome) {
-	s, failed := a.slotFor(idle, deadline)
-	if s == nil {
-		return nil, failed
-	}
+// runIn gives how the call ended and the slot, nil when it does not live on. Loading the function counts as the call's time.
+func (a *Agent) runIn(s *slot, c faas.Call, deadline time.Time) (*slot, faas.Outcome) {
 	var message []byte
 	if s.called {
 		s.log.skip()
@@ -97,28 +102,29 @@ func (a *Agent) tooLarge() string {
 // that lives on without it.
 const ownEndPatience = 500 * time.Millisecond
 
-// slotFor gives the idle slot, if it still lives, another idle one or a new one; or the outcome of a call that gets none.
-func (a *Agent) slotFor(idle *slot, deadline time.Time) (*slot, faas.Outcome) {
+// slotFor gives the idle slot, if it still lives, another idle one or a new one; or the outcome of a call that gets none. An error
+// means that the worker is over and nothing of the call has begun.
+func (a *Agent) slotFor(idle *slot, deadline time.Time) (*slot, faas.Outcome, error) {
 	for s := idle; s != nil; s = a.worker.another() {
 		if s.quiet() {
-			return s, faas.Outcome{}
+			return s, faas.Outcome{}, nil
 		}
 		a.discard(s)
 	}
 	s, err := a.root.start(a.worker.specialisation().MemorySize)
 	if err != nil {
-		a.log.Error("no slot for a call", "error", err)
-		return nil, failure(ending{lost: true}.String(), "")
+		a.root.fail(err) // if that is not why
+		return nil, faas.Outcome{}, err
 	}
 	late := time.NewTimer(time.Until(deadline))
 	defer late.Stop()
 	select {
 	case <-s.connected:
-		return s, faas.Outcome{}
+		return s, faas.Outcome{}, nil
 	case <-s.ended:
-		return nil, a.interrupted(s, errNeverConnected)
+		return nil, a.interrupted(s, errNeverConnected), nil
 	case <-late.C:
-		return nil, failure(faas.OutputTimeout, a.end(s))
+		return nil, failure(faas.OutputTimeout, a.end(s)), nil
 	}
 }
 
@@ -135,16 +141,31 @@ func (a *Agent) loadLine(owner faas.Specialisation) []byte {
 // end kills what is left of a slot and gives what it had printed. A runtime in which that cannot be had is given up, and the worker
 // with it.
 func (a *Agent) end(s *slot) (log string) {
+	a.sweep(s) // first: the root may not get to it while the slot forks and forks
 	a.root.kill(s)
 	if !a.awaitEnd(s, a.config.Waits.Kill) {
 		a.root.fail(fmt.Errorf("the runtime did not end a slot within %s", a.config.Waits.Kill))
 	}
-	if err := a.place.sweep(); err != nil {
-		a.root.fail(fmt.Errorf("what a slot left behind could not be ended: %w", err))
-	}
 	log = s.log.take()
 	s.close()
 	return log
+}
+
+// sweep ends the slot and what it has started or left behind, unless everything is being ended anyway. The slot's process id is its
+// own word; who lies about it ends another slot of the same function, if anything.
+func (a *Agent) sweep(s *slot) {
+	pid := 0
+	select {
+	case <-a.root.lost:
+		return
+	case <-s.ended: // and its number may have become another's
+	case <-s.connected:
+		pid = s.pid
+	default: // there is none, or it has not begun to be one
+	}
+	if err := a.place.sweep(pid); err != nil {
+		a.root.fail(fmt.Errorf("what a slot has started could not be ended: %w", err))
+	}
 }
 
 // discard ends a slot of which nothing more is wanted, without keeping anybody waiting.

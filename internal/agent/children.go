@@ -68,8 +68,8 @@ func (c *children) oomKills() (int, error) {
 	return c.group.OOMKills()
 }
 
-func (c *children) sweep() error {
-	return killAll(func() []int { return leftovers(os.Getpid(), c.root, relations()) })
+func (c *children) sweep(slot int) error {
+	return killAll(func() []int { return leftovers(os.Getpid(), c.root, slot, relations()) })
 }
 
 func (c *children) end() error {

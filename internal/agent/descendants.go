@@ -52,40 +52,58 @@ func parseStat(pid int, stat []byte) (relation, bool) {
 	return relation{pid: pid, parent: parent, session: session, dead: dead}, err1 == nil && err2 == nil
 }
 
-// killAll kills what list gives until it gives none that lives. Something must be reaping meanwhile.
+// killAll kills what list gives until it gives none. Something must be reaping meanwhile. Processes are stopped before any is
+// killed: those that fork as fast as others die cannot take the places of the dead.
 func killAll(list func() []int) error {
-	for end := time.Now().Add(killPatience); ; time.Sleep(time.Millisecond) {
+	stopped := map[int]bool{}
+	for end := time.Now().Add(killPatience); ; {
 		alive := list()
 		if len(alive) == 0 {
 			return nil
 		}
-		for _, pid := range alive {
-			_ = syscall.Kill(pid, syscall.SIGKILL)
-		}
 		if time.Now().After(end) {
 			return fmt.Errorf("%d processes do not die", len(alive))
 		}
+		if stop(alive, stopped) {
+			continue // until there is none that we have not seen
+		}
+		for _, pid := range alive {
+			_ = syscall.Kill(pid, syscall.SIGKILL)
+		}
+		time.Sleep(time.Millisecond)
 	}
 }
 
-// leftovers gives the living processes beneath this one that belong to no slot that lives: neither the root nor a slot, which is a
-// child of the root's, is above them or leads their session. They are what a slot that has ended leaves behind, in whatever session
-// they hide, and also what a living slot has sent away for good, into a session of its own and without a parent: nobody can tell whose that was.
-func leftovers(self, root int, all []relation) []int {
-	owned := map[int]bool{root: true}
-	for _, pid := range descendants(root, all) {
-		owned[pid] = true
+// stop stops those that were not stopped before, and reports whether there were any.
+func stop(alive []int, stopped map[int]bool) (found bool) {
+	for _, pid := range alive {
+		if !stopped[pid] {
+			stopped[pid], found = true, true
+			_ = syscall.Kill(pid, syscall.SIGSTOP)
+		}
 	}
-	leaders := map[int]bool{root: true}
+	return found
+}
+
+// leftovers gives the processes beneath this one, self, that belong to no slot that is to live: neither the root nor a slot, which is
+// a child of the root's, is above them or leads their session. They are what a slot that has ended leaves behind, in whatever session
+// they hide, and also what a living slot has sent away for good, into a session of its own and without a parent: nobody can tell whose
+// that was. The slot that is given, 0 for none, is not to live, and is among them. Dead ones count until they are reaped, if that is self's to do.
+func leftovers(self, root, slot int, all []relation) []int {
+	owned, leaders := map[int]bool{root: true}, map[int]bool{root: true}
 	for _, r := range all {
-		if r.parent == root && !r.dead {
-			leaders[r.pid] = true
+		if r.parent != root || r.pid == slot || r.dead {
+			continue
+		}
+		owned[r.pid], leaders[r.pid] = true, true
+		for _, pid := range descendants(r.pid, all) {
+			owned[pid] = true
 		}
 	}
 	mine := descendants(self, all)
 	var left []int
 	for _, r := range all {
-		if !r.dead && !owned[r.pid] && !leaders[r.session] && slices.Contains(mine, r.pid) {
+		if !owned[r.pid] && !leaders[r.session] && (!r.dead || r.parent == self) && slices.Contains(mine, r.pid) {
 			left = append(left, r.pid)
 		}
 	}

@@ -11,7 +11,7 @@ import (
 
 // footprint reckons each slot that is not there yet to take what the one that is takes of its own.
 func (c *children) footprint() int64 {
-	if c.group == nil {
+	if !c.bounded() {
 		return 0
 	}
 	used, err := c.group.MemoryInUse()

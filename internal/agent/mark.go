@@ -31,17 +31,20 @@ func (m mark) remove() error {
 
 var errWasOwned = errors.New("this worker was a function's before its agent was started again, and serves no other")
 
-// check gives an error unless the worker is known to have been nobody's.
-func (m mark) check() error {
+// begin gives an error unless the worker is known to have been nobody's up to now; then it clears away what an agent before this one
+// has left.
+func (m mark) begin(c Config) error {
 	if m == "" {
 		return nil
 	}
 	switch _, err := os.Lstat(string(m)); {
 	case err == nil:
 		return errWasOwned
-	case errors.Is(err, fs.ErrNotExist):
-		return nil
-	default:
+	case !errors.Is(err, fs.ErrNotExist):
 		return fmt.Errorf("look for the mark of a function: %w", err)
 	}
+	if err := errors.Join(empty(c.RunDir), empty(c.CodeDir)); err != nil {
+		return fmt.Errorf("clear away what is old: %w", err)
+	}
+	return nil
 }

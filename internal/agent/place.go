@@ -19,8 +19,8 @@ type place interface {
 	// footprint gives the bytes that the warm runtime takes before any of a function's code runs, were all its slots there;
 	// 0 when that is not known.
 	footprint() int64
-	// sweep ends what calls have left behind: see leftovers.
-	sweep() error
+	// sweep ends a slot's process, 0 for none, with all that is beneath it, and what slots before it have left behind: see leftovers.
+	sweep(slot int) error
 	// end ends everything and frees what the place holds. It must be called once, whatever start came to.
 	end() error
 }

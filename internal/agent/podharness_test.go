@@ -61,6 +61,10 @@ func preparePod(t testing.TB, name string, change func(*agent.Config)) *running 
 		if r.command != nil {
 			r.stop()
 		}
+		if r.pod.supervisor != nil {
+			_ = r.pod.supervisor.Process.Kill() // when the test was over before there was an agent
+			<-r.pod.ended
+		}
 	})
 	return r
 }
@@ -109,10 +113,6 @@ func (r *running) startSupervisor() {
 		_ = command.Wait()
 		close(ended)
 	}()
-	r.t.Cleanup(func() {
-		_ = command.Process.Kill() // when the test was over before there was an agent
-		<-ended
-	})
 }
 
 // awaitEnd sees that the supervisor follows its agent.
@@ -147,7 +147,7 @@ func runPod(ctx context.Context, log *slog.Logger) error {
 	return a.Run(ctx, nil, os.Stdout)
 }
 
-func runSupervisor(ctx context.Context, log *slog.Logger) error {
+func runSupervisor(ctx context.Context, _ *slog.Logger) error {
 	if os.Getpid() == 1 {
 		if err := ownProc(); err != nil {
 			return err
@@ -165,7 +165,7 @@ func runSupervisor(ctx context.Context, log *slog.Logger) error {
 	if err := becomeUser(); err != nil {
 		return err
 	}
-	s := agent.Supervisor{RunDir: os.Getenv(envRunDir), Command: os.Args[1:], Environ: os.Environ(), Log: log}
+	s := agent.Supervisor{RunDir: os.Getenv(envRunDir), Command: os.Args[1:], Environ: os.Environ()}
 	return s.Run(ctx)
 }
 

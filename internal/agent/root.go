@@ -21,6 +21,7 @@ type root struct {
 	runDir string
 	limits faas.ProcessLimits
 	wait   *sync.WaitGroup // of the agent, for what reads logs
+	refuse func()          // called before lost is closed: no further call finds its way here
 
 	greeted chan struct{} // closed when it has said hello; conn and hello are set before
 	conn    net.Conn
@@ -33,9 +34,9 @@ type root struct {
 	slots map[int]*slot // those whose end was not told
 }
 
-func newRoot(runDir string, limits faas.ProcessLimits, wait *sync.WaitGroup) *root {
+func newRoot(runDir string, limits faas.ProcessLimits, wait *sync.WaitGroup, refuse func()) *root {
 	return &root{
-		runDir: runDir, limits: limits, wait: wait,
+		runDir: runDir, limits: limits, wait: wait, refuse: refuse,
 		greeted: make(chan struct{}), lost: make(chan struct{}), slots: map[int]*slot{},
 	}
 }
@@ -142,6 +143,7 @@ func (r *root) lose(why error) {
 		return
 	}
 	r.why = why
+	r.refuse()
 	for number, s := range r.slots {
 		delete(r.slots, number)
 		s.end = ending{lost: true}

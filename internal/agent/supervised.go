@@ -183,8 +183,8 @@ func (s *supervised) footprint() int64 {
 	return n
 }
 
-func (s *supervised) sweep() error {
-	_, err := s.ask(order{Type: orderSweep})
+func (s *supervised) sweep(slot int) error {
+	_, err := s.ask(order{Type: orderSweep, Slot: slot})
 	return err
 }
 

@@ -17,6 +17,7 @@ type order struct {
 	ID     int     `json:"id"`
 	Type   string  `json:"type"`             // one of the order… words
 	Launch *launch `json:"launch,omitempty"` // start
+	Slot   int     `json:"slot,omitempty"`   // sweep: its process id as its own container counts, 0 for none
 }
 
 const (

@@ -6,12 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"net"
 	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/openstack-faas/faas/internal/cgroup"
@@ -23,7 +23,6 @@ type Supervisor struct {
 	RunDir  string   // where the agent's socket is, or will be
 	Command []string // starts the runtime's root process; the first is an absolute path
 	Environ []string // of the container, of which the runtime gets what is the image's
-	Log     *slog.Logger
 
 	place *children
 	mu    sync.Mutex // for writing to conn
@@ -103,7 +102,7 @@ func (s *Supervisor) obey(o order) (r report) {
 	case orderStart:
 		err = s.start(o)
 	case orderSweep:
-		err = s.place.sweep()
+		err = s.place.sweep(o.Slot)
 	case orderFootprint:
 		r.Value = s.place.footprint()
 	case orderKills:
@@ -123,12 +122,18 @@ func (s *Supervisor) start(o order) error {
 	if o.Launch == nil || s.place.root != 0 {
 		return errors.New("the order to start says nothing, or came twice")
 	}
-	return s.place.start(context.Background(), *o.Launch, func(how error) {
-		if err := s.say(report{Type: reportEnded, Error: how.Error()}); err != nil {
-			s.Log.Warn("the runtime's end could not be told", "error", err)
-		}
+	err := s.place.start(context.Background(), *o.Launch, func(how error) {
+		_ = s.say(report{Type: reportEnded, Error: how.Error()}) // or the agent is gone, and that is why it ended
 	})
+	if err != nil || !s.place.bounded() {
+		return err
+	}
+	return syscall.Setpriority(syscall.PRIO_PROCESS, s.place.root, runtimeNice)
 }
+
+// runtimeNice is how far the runtime and all that comes of it stand behind the supervisor, who ends fork bombs, when both want the
+// container's cpu. Beyond a container's own control group it means nothing; where there is none it would, and is not set.
+const runtimeNice = 19
 
 func (s *Supervisor) say(r report) error {
 	s.mu.Lock()

@@ -13,7 +13,7 @@ import_images() {
     [[ -x $repository/bin/faas-agent ]] || build_agent
     local agent=$repository/bin/faas-agent runtimes=$repository/runtimes
     image pause '"Entrypoint": ["/pause"], "User": "65535:65535"' "$mini/images/pause.c"
-    image agent '"Entrypoint": ["/usr/bin/faas-agent"], "User": "1000:1000"' "$agent"
+    image agent '"Entrypoint": ["/usr/bin/faas-agent"], "Cmd": ["pod"], "User": "1001:1001"' "$agent"
     image python3 "$(settings_of /usr/bin/python3 -I -u -B -X utf8 /usr/lib/faas/python3/main.py)" \
         "$agent" "$runtimes/python3" "$(realpath /usr/bin/python3)"
     image nodejs "$(settings_of /usr/bin/node --max-old-space-size=32 --max-semi-space-size=1 --v8-pool-size=0 /usr/lib/faas/nodejs/root.js)" \
@@ -25,10 +25,11 @@ build_agent() {
         fail "faas-agent could not be built; see $logs/build-agent.log"
 }
 
-# settings_of ARGUMENT… is the settings of an image that runs a language's shim.
+# settings_of COMMAND… is the settings of an image whose process 1 starts a language's
+# shim when the agent beside it says so.
 settings_of() {
     local entrypoint
-    printf -v entrypoint ', "%s"' "$@"
+    printf -v entrypoint ', "%s"' /usr/bin/faas-agent runtime -- "$@"
     printf '"Entrypoint": [%s], "User": "1000:1000", "WorkingDir": "/tmp", "Env": ["PATH=/usr/bin:/bin", "LANG=C.UTF-8"]' "${entrypoint#, }"
 }
 

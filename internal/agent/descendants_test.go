@@ -1,0 +1,38 @@
+package agent
+
+import (
+	"slices"
+	"testing"
+)
+
+// 1 is who asks, 2 the root; 3 and 4 were slots, of which 3 has ended.
+func TestLeftovers(t *testing.T) {
+	all := []relation{
+		{pid: 1, session: 1}, {pid: 2, parent: 1, session: 2},
+		{pid: 4, parent: 2, session: 4},
+		{pid: 5, parent: 4, session: 4},                           // a child of the slot
+		{pid: 6, parent: 4, session: 6},                           // one with a session of its own
+		{pid: 7, parent: 6, session: 6},                           // and its child
+		{pid: 8, parent: 1, session: 4},                           // an orphan that stayed in the slot's session
+		{pid: 9, parent: 2, session: 2},                           // a slot that is just starting
+		{pid: 10, parent: 1, session: 3},                          // an orphan of the slot that has ended
+		{pid: 11, parent: 10, session: 3},                         // its child
+		{pid: 12, parent: 1, session: 12},                         // one that hid
+		{pid: 13, parent: 12, session: 12},                        // its child
+		{pid: 14, parent: 1, session: 3, dead: true},              // one that is to be reaped
+		{pid: 20, session: 20}, {pid: 21, parent: 20, session: 3}, // others of the machine
+	}
+	if got, want := leftovers(1, 2, 0, all), []int{10, 11, 12, 13, 14}; !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+	if got, want := leftovers(1, 2, 4, all), []int{4, 5, 6, 7, 8, 10, 11, 12, 13, 14}; !slices.Equal(got, want) {
+		t.Errorf("with the slot: got %v, want %v", got, want)
+	}
+	if got, want := leftovers(1, 2, 2, all), []int{10, 11, 12, 13, 14}; !slices.Equal(got, want) {
+		t.Errorf("with the root as a slot: got %v, want %v", got, want)
+	}
+	ended := []relation{{pid: 3, parent: 2, session: 3, dead: true}, {pid: 10, parent: 1, session: 3}}
+	if got := leftovers(1, 2, 3, append(ended, all[:2]...)); !slices.Equal(got, []int{10}) {
+		t.Errorf("of a slot that its root has not reaped: got %v", got)
+	}
+}
