@@ -46,7 +46,9 @@ CONFIG
 }
 
 # No image is ever collected: there is no registry to fetch it from again. There is
-# no DNS in the cluster; pods resolve names as this machine does.
+# no DNS in the cluster; pods resolve names as this machine does. A fork bomb ends at
+# the bound of its pod; a function that needs too much memory ends alone, not with
+# all that is in its container.
 kubelet_configuration() {
     local names=/etc/resolv.conf
     [[ -r $names ]] || names=
@@ -69,6 +71,8 @@ resolvConf: "$names"
 podLogsDir: $logs/pods
 volumePluginDir: $state/volume-plugins
 maxPods: 200
+podPidsLimit: 256
+singleProcessOOMKill: true
 serializeImagePulls: false
 imageGCHighThresholdPercent: 100
 imageGCLowThresholdPercent: 99
