@@ -1,0 +1,207 @@
+package kubernetes
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"strconv"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/openstack-faas/faas/internal/faas"
+	"github.com/openstack-faas/faas/internal/orchestrator"
+)
+
+// Claimed writes on the pod whose it is, which takes it out of its ReplicaSet's hands, and sets the function's own limits. It
+// returns when both are known here. An error of kind faas.NotFound says that the worker is gone.
+func (o *Orchestrator) Claimed(ctx context.Context, workerID string, claim orchestrator.Claim) error {
+	w, there := o.find(workerID)
+	switch {
+	case o.closed():
+		return errClosed()
+	case !there:
+		return notThere(workerID)
+	case !w.Generic() && w.Key != claim.Target.Key:
+		return faas.Errorf(faas.Conflict, "Worker %s serves %s.", workerID, w.Key)
+	}
+	if w.Generic() {
+		if err := o.label(ctx, w, claim.Target); err != nil {
+			return err
+		}
+	}
+	return o.resize(ctx, w, claim)
+}
+
+func notThere(workerID string) error {
+	return faas.Errorf(faas.NotFound, "There is no worker %s.", workerID)
+}
+
+// label makes the worker the function's own in Kubernetes, in one request.
+func (o *Orchestrator) label(ctx context.Context, w worker, target faas.Target) error {
+	owner, err := o.ownerReference(ctx)
+	if err != nil {
+		return refused("The owner of workers", err)
+	}
+	patch, err := claimPatch(w, target, owner)
+	if err != nil {
+		return err
+	}
+	var pod *corev1.Pod
+	err = insist(ctx, func(ctx context.Context) (err error) {
+		pod, err = o.client.CoreV1().Pods(o.cfg.Namespace).Patch(ctx, w.ID, types.MergePatchType, patch, metav1.PatchOptions{})
+		return err
+	})
+	switch {
+	case apierrors.IsNotFound(err) || apierrors.IsConflict(err): // the uid is another's
+		return notThere(w.ID)
+	case err != nil:
+		return refused("Worker "+w.ID+" cannot be claimed", err)
+	case pod.DeletionTimestamp != nil:
+		return notThere(w.ID)
+	}
+	return o.await(ctx, w.ID, func(now worker) bool { return !now.Generic() })
+}
+
+// claimPatch takes the pod out of its pool, gives it an owner that outlives that, and names its function. Its uid makes sure that it
+// is the very pod.
+func claimPatch(w worker, target faas.Target, owner metav1.OwnerReference) ([]byte, error) {
+	function, err := functionLabels(target)
+	if err != nil {
+		return nil, err
+	}
+	labels := map[string]any{labelPool: nil}
+	for name, value := range maps.All(function) {
+		labels[name] = value
+	}
+	restarts, _ := restartsOf(w.pod)
+	patch, err := json.Marshal(map[string]any{"metadata": map[string]any{
+		"uid": w.pod.UID, "labels": labels, "ownerReferences": []metav1.OwnerReference{owner},
+		"annotations": map[string]any{noteRestarts: strconv.Itoa(restarts)},
+	}})
+	if err != nil {
+		return nil, fmt.Errorf("encode claim: %w", err)
+	}
+	return patch, nil
+}
+
+// await waits until the worker is as wanted; an error of kind faas.NotFound says that it is gone.
+func (o *Orchestrator) await(ctx context.Context, workerID string, wanted func(worker) bool) error {
+	for {
+		changed := o.changes()
+		w, there := o.find(workerID)
+		switch {
+		case !there:
+			return notThere(workerID)
+		case wanted(w):
+			return nil
+		}
+		select {
+		case <-changed:
+		case <-o.ctx.Done():
+			return errClosed()
+		case <-ctx.Done():
+			return faas.Errorf(faas.Unavailable, "Worker %s is not as it was set yet.", workerID).WithCause(ctx.Err())
+		}
+	}
+}
+
+// resizePatience is how long the kubelet is waited for. It takes 0.3 to 0.5 s, or for ever if the worker uses more than it shall.
+const resizePatience = 5 * time.Second
+
+// memorySlack is what a function's worker may use beside footprint and memory_size: the runtime's own part in running calls, the
+// kernel's structures for its processes.
+const memorySlack = 8 << 20
+
+// resize sets the function's own limits. A cluster that cannot change a running pod leaves the pool's ceiling in force, and says
+// so once; a kubelet that cannot yet goes on trying by itself.
+func (o *Orchestrator) resize(ctx context.Context, w worker, claim orchestrator.Claim) error {
+	if o.noResize.Load() {
+		return nil
+	}
+	limits := ownLimits(claim, o.cfg.Request)
+	patch, err := resizePatch(limits)
+	if err != nil {
+		return err
+	}
+	err = insist(ctx, func(ctx context.Context) error {
+		_, err := o.client.CoreV1().Pods(o.cfg.Namespace).Patch(ctx, w.ID, types.StrategicMergePatchType, patch, metav1.PatchOptions{}, "resize")
+		return err
+	})
+	switch {
+	case err == nil:
+		return o.awaitResize(ctx, w.ID, limits)
+	case apierrors.IsNotFound(err) && !lacksSubresource(err):
+		return notThere(w.ID)
+	case lacksSubresource(err):
+		o.noResize.Store(true)
+		fallthrough
+	case apierrors.IsForbidden(err), apierrors.IsInvalid(err), apierrors.IsBadRequest(err):
+		if !o.resizeRefused.Swap(true) {
+			o.log.Warn("the cluster does not change the limits of running pods: functions run under the limits of their pools", "error", err)
+		}
+		return nil
+	default:
+		return refused("Limits of worker "+w.ID, err)
+	}
+}
+
+// lacksSubresource tells an API server that knows no pods/resize from a pod that is gone.
+func lacksSubresource(err error) bool {
+	return apierrors.IsMethodNotSupported(err) || apierrors.IsNotFound(err) && apierrors.HasStatusCause(err, metav1.CauseTypeUnexpectedServerResponse)
+}
+
+// ownLimits gives what the runtime's container may use for the function: at least what is requested for it, for less is
+// refused. Of a footprint that is not known no limit can be made.
+func ownLimits(claim orchestrator.Claim, request Resources) corev1.ResourceList {
+	target := claim.Target
+	limits := amounts(max(int64(target.CPU), request.CPU+1), max(claim.Footprint+target.MemorySize+memorySlack, request.Memory+1), 0)
+	delete(limits, corev1.ResourceEphemeralStorage)
+	if claim.Footprint <= 0 {
+		delete(limits, corev1.ResourceMemory)
+	}
+	return limits
+}
+
+func resizePatch(limits corev1.ResourceList) ([]byte, error) {
+	patch, err := json.Marshal(map[string]any{"spec": map[string]any{"containers": []any{
+		map[string]any{"name": runtimeContainer, "resources": map[string]any{"limits": limits}},
+	}}})
+	if err != nil {
+		return nil, fmt.Errorf("encode limits: %w", err)
+	}
+	return patch, nil
+}
+
+// awaitResize waits a while until the kubelet says that the limits are in force.
+func (o *Orchestrator) awaitResize(ctx context.Context, workerID string, limits corev1.ResourceList) error {
+	waiting, cancel := context.WithTimeout(ctx, resizePatience)
+	defer cancel()
+	err := o.await(waiting, workerID, func(w worker) bool { return inForce(w.pod, limits) })
+	if faas.KindOf(err) == faas.Unavailable && waiting.Err() != nil && ctx.Err() == nil {
+		o.log.Info("a worker's own limits are not in force yet; the kubelet goes on trying", "worker", workerID)
+		return nil
+	}
+	return err
+}
+
+// inForce tells whether the kubelet says that the runtime's container runs under the limits.
+func inForce(pod *corev1.Pod, limits corev1.ResourceList) bool {
+	for _, c := range pod.Status.ContainerStatuses {
+		if c.Name != runtimeContainer || c.Resources == nil {
+			continue
+		}
+		for name, want := range limits {
+			have, limited := c.Resources.Limits[name]
+			if !limited || have.Cmp(want) != 0 {
+				return false
+			}
+		}
+		return true
+	}
+	return false
+}

@@ -1,0 +1,126 @@
+package kubernetes
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	netv1 "k8s.io/api/networking/v1"
+	"k8s.io/apimachinery/pkg/api/validation"
+
+	"github.com/openstack-faas/faas/internal/faas"
+)
+
+// Config is what the orchestrator needs to know. Namespace, AgentImage and Key must be given; what a zero value means stands at each
+// other field.
+type Config struct {
+	Kubeconfig string // the file that says where the cluster is. "": this process runs in it, by its service account
+	Namespace  string // of the workers; it must exist. Nothing else should run in it
+	QPS        int    // requests a second to the API server; twice as many in a burst. 0: 100
+
+	AgentImage     string
+	PullPolicy     corev1.PullPolicy // "": IfNotPresent
+	PullSecrets    []string          // secrets of the namespace
+	TrustedClass   string            // RuntimeClass of trusted runtimes. "": the cluster's default
+	UntrustedClass string            // RuntimeClass of the others: gVisor, Kata. "": the cluster's default
+	NodeSelector   map[string]string
+	Tolerations    []corev1.Toleration
+
+	Key   faas.WorkerKey     // what the workers' tokens come from
+	Slots int                // calls that a worker runs at a time. 0: faas.DefaultConcurrency
+	Limit faas.ProcessLimits // a zero field: its default
+	Drain time.Duration      // how long the calls of a worker may go on that Kubernetes ends. 0: 30 s
+
+	Ceiling Resources // what a worker may use until its function's own limits are set. Zero: 2 cores, 512 MiB
+	Request Resources // what the scheduler sets aside for a worker beside its agent's share. Zero: 20 millicores, 32 MiB
+	Scratch int64     // bytes of a worker's /tmp. 0: 1 GiB
+
+	Network Network
+
+	Progress time.Duration // how long a pool's first worker may take to come up. 0: 2 min
+	Log      *slog.Logger  // nil: slog.Default
+}
+
+// Resources are an amount of each.
+type Resources struct {
+	CPU    int64 // millicores
+	Memory int64 // bytes
+}
+
+// Network says whom workers may reach and who may reach them. Kubernetes does not tell which addresses are those of its pods,
+// services and nodes: whoever runs a cluster with public ones must name them in Deny, or functions reach kubelets and API server.
+type Network struct {
+	// Deny are the blocks that functions may not reach. Nil: everything private, shared (RFC 6598), link-local (the metadata
+	// address is one) or loopback, for that is where pods, services and nodes nearly always are.
+	Deny []string
+	// Allow are blocks that functions may reach although Deny names them: the endpoints of an OpenStack are often private. Of
+	// IPv6 they may reach these alone.
+	Allow []string
+	// Resolvers are the name servers of the workers, which they may reach wherever those are. Nil: the node's own, which
+	// they reach only if Deny leaves them out.
+	Resolvers []string
+	// From are blocks from which APIs and engines reach workers when they do not run in the cluster.
+	From []string
+	// Clients are the pods that reach workers. Nil: the pods of any namespace that are labelled as ours, by ClientLabel.
+	Clients []netv1.NetworkPolicyPeer
+}
+
+// defaultDeny is where the cluster's own addresses are unless somebody says otherwise.
+var defaultDeny = []string{
+	"0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.168.0.0/16",
+}
+
+// withDefaults gives the configuration with every gap filled, or what is wrong with it.
+func (c Config) withDefaults() (Config, error) {
+	if wrong := validation.ValidateNamespaceName(c.Namespace, false); len(wrong) > 0 {
+		return c, fmt.Errorf("the namespace %q: %s", c.Namespace, wrong[0])
+	}
+	if c.AgentImage == "" {
+		return c, errors.New("no image of the agent is given")
+	}
+	c.QPS = cmp.Or(c.QPS, 100)
+	c.PullPolicy = cmp.Or(c.PullPolicy, corev1.PullIfNotPresent)
+	c.Slots = cmp.Or(c.Slots, faas.DefaultConcurrency)
+	c.Limit = filled(c.Limit)
+	c.Drain = cmp.Or(c.Drain, 30*time.Second)
+	c.Ceiling.CPU, c.Ceiling.Memory = cmp.Or(c.Ceiling.CPU, 2000), cmp.Or(c.Ceiling.Memory, 512<<20)
+	c.Request.CPU, c.Request.Memory = cmp.Or(c.Request.CPU, 20), cmp.Or(c.Request.Memory, 32<<20)
+	c.Scratch = cmp.Or(c.Scratch, 1<<30)
+	c.Progress = cmp.Or(c.Progress, 2*time.Minute)
+	c.Log = cmp.Or(c.Log, slog.Default())
+	if c.Network.Deny == nil {
+		c.Network.Deny = defaultDeny
+	}
+	return c, c.validate()
+}
+
+func filled(limits faas.ProcessLimits) faas.ProcessLimits {
+	def := faas.DefaultProcessLimits()
+	return faas.ProcessLimits{
+		OpenFiles: cmp.Or(limits.OpenFiles, def.OpenFiles), Processes: cmp.Or(limits.Processes, def.Processes),
+		FileSize: cmp.Or(limits.FileSize, def.FileSize), Result: cmp.Or(limits.Result, def.Result), Log: cmp.Or(limits.Log, def.Log),
+	}
+}
+
+func (c Config) validate() error {
+	if c.Request.CPU > c.Ceiling.CPU || c.Request.Memory > c.Ceiling.Memory {
+		return errors.New("workers would be set aside more than they may use")
+	}
+	for name, blocks := range map[string][]string{"allow": c.Network.Allow, "deny": c.Network.Deny, "from": c.Network.From} {
+		for _, block := range blocks {
+			if prefix, err := netip.ParsePrefix(block); err != nil || prefix.Masked() != prefix {
+				return fmt.Errorf("network: %s: %q is no address block", name, block)
+			}
+		}
+	}
+	for _, resolver := range c.Network.Resolvers {
+		if _, err := netip.ParseAddr(resolver); err != nil {
+			return fmt.Errorf("network: resolvers: %q is no address", resolver)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,107 @@
+package kubernetes
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
+	"k8s.io/apimachinery/pkg/util/validation"
+
+	"github.com/openstack-faas/faas/internal/faas"
+	"github.com/openstack-faas/faas/internal/orchestrator"
+)
+
+// Annotations of a pool's Deployment.
+const (
+	noteProven   = "faas.openstack.org/proven"   // the image, as JSON, that workers last came up with: what a failed change goes back to
+	noteRejected = "faas.openstack.org/rejected" // the image, as JSON, that a change went back from, and why
+)
+
+// image is what of a pool tells one set of workers from another.
+type image struct {
+	Image   string `json:"image"`
+	Trusted bool   `json:"trusted"`
+	Reason  string `json:"reason,omitempty"` // of a rejected one: why
+}
+
+func (i image) same(other image) bool { return i.Image == other.Image && i.Trusted == other.Trusted }
+
+func imageOf(pool orchestrator.Pool) image { return image{Image: pool.Image, Trusted: pool.Trusted} }
+
+func (i image) String() string {
+	text, err := json.Marshal(i)
+	if err != nil {
+		panic(err) // strings and a bool
+	}
+	return string(text)
+}
+
+// noted reads an image from an annotation; false when there is none.
+func noted(d *appsv1.Deployment, note string) (image, bool) {
+	var i image
+	err := json.Unmarshal([]byte(d.Annotations[note]), &i)
+	return i, err == nil && i.Image != ""
+}
+
+// poolName gives the name of a runtime's Deployment. A worker's name is that and 17 letters, which must be a host's name.
+func poolName(runtimeID string) (string, error) {
+	name := "pool-" + runtimeID
+	if wrong := validation.IsDNS1123Label(name + "-0123456789-01234"); checkLabel("", runtimeID) != nil || len(wrong) > 0 {
+		return "", faas.Errorf(faas.Invalid, "The runtime's id %q cannot be told to Kubernetes.", clip(runtimeID, 80))
+	}
+	return name, nil
+}
+
+// deployment gives the pool as Kubernetes shall have it. The owner is the policy of the namespace.
+func (c Config) deployment(pool orchestrator.Pool, owner metav1.OwnerReference) (*appsv1.Deployment, error) {
+	name, err := poolName(pool.RuntimeID)
+	if err != nil {
+		return nil, err
+	}
+	template, err := c.template(pool)
+	if err != nil {
+		return nil, fmt.Errorf("pool %s: %w", name, err)
+	}
+	return &appsv1.Deployment{
+		ObjectMeta: metav1.ObjectMeta{
+			Name: name, Namespace: c.Namespace,
+			Labels:          map[string]string{labelName: workerName, labelRuntime: pool.RuntimeID},
+			OwnerReferences: []metav1.OwnerReference{owner},
+		},
+		Spec: appsv1.DeploymentSpec{
+			Replicas: pointer(int32(pool.Size)),
+			Selector: &metav1.LabelSelector{MatchLabels: map[string]string{labelPool: pool.RuntimeID}},
+			Template: template,
+			// No old worker goes before a new one has come up: a bad image leaves the pool as it was.
+			Strategy: appsv1.DeploymentStrategy{Type: appsv1.RollingUpdateDeploymentStrategyType, RollingUpdate: &appsv1.RollingUpdateDeployment{
+				MaxUnavailable: pointer(intstr.FromInt32(0)), MaxSurge: pointer(intstr.FromString("50%")),
+			}},
+			RevisionHistoryLimit:    pointer(int32(1)),
+			ProgressDeadlineSeconds: pointer(max(1, int32(c.Progress/time.Second))),
+		},
+	}, nil
+}
+
+// differs tells whether the Deployment there is another than what is wanted. What is not said in want, Kubernetes has filled in.
+func differs(have, want *appsv1.Deployment) bool {
+	return have.Spec.Replicas == nil || *have.Spec.Replicas != *want.Spec.Replicas ||
+		have.Spec.Template.Labels[labelTemplate] != want.Spec.Template.Labels[labelTemplate] ||
+		!equality.Semantic.DeepDerivative(want.Spec, have.Spec) ||
+		!equality.Semantic.DeepEqual(want.OwnerReferences, have.OwnerReferences)
+}
+
+// merged gives what is there with the wanted put over it.
+func merged(have, want *appsv1.Deployment) *appsv1.Deployment {
+	next := have.DeepCopy()
+	next.Spec, next.OwnerReferences = want.Spec, want.OwnerReferences
+	if next.Labels == nil {
+		next.Labels = map[string]string{}
+	}
+	maps.Copy(next.Labels, want.Labels)
+	return next
+}

@@ -1,0 +1,187 @@
+package kubernetes
+
+import (
+	"context"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
+
+	"github.com/openstack-faas/faas/internal/faas"
+	"github.com/openstack-faas/faas/internal/orchestrator"
+)
+
+// The images that the mini cloud makes.
+const (
+	agentImage   = "docker.io/faas-mini/agent:dev"
+	pythonImage  = "docker.io/faas-mini/python3:dev"
+	nodeImage    = "docker.io/faas-mini/nodejs:dev"
+	missingImage = "docker.io/faas-mini/cobol85:dev"
+)
+
+// clusterConfig is for a namespace of the test's own on the cluster that KUBECONFIG names.
+func clusterConfig(t *testing.T) Config {
+	t.Helper()
+	path := os.Getenv("KUBECONFIG")
+	if path == "" {
+		t.Skip("no cluster: KUBECONFIG is not set (devstack/mini/up, then source .cloud/env)")
+	}
+	cfg := testConfig(t)
+	cfg.Kubeconfig, cfg.Namespace = path, newNamespace(t, path)
+	cfg.PullPolicy = corev1.PullNever
+	cfg.Progress = 40 * time.Second
+	if testing.Verbose() {
+		cfg.Log = slog.New(slog.NewTextHandler(t.Output(), nil))
+	}
+	return cfg
+}
+
+func clientOf(t *testing.T, path string) kubernetes.Interface {
+	t.Helper()
+	client, conns, err := connect(Config{Kubeconfig: path, QPS: 100})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(conns.CloseIdleConnections)
+	return client
+}
+
+// newNamespace makes a namespace that admits none but confined pods, and deletes it after the test.
+func newNamespace(t *testing.T, path string) string {
+	t.Helper()
+	client := clientOf(t, path)
+	made, err := client.CoreV1().Namespaces().Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{
+		GenerateName: "faas-test-", Labels: map[string]string{"pod-security.kubernetes.io/enforce": "restricted"},
+	}}, metav1.CreateOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { deleteNamespace(t, client, made.Name) })
+	return made.Name
+}
+
+// deleteNamespace takes the owner first and all pods at once, or each would have its grace.
+func deleteNamespace(t *testing.T, client kubernetes.Interface, name string) {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	now := metav1.DeleteOptions{GracePeriodSeconds: pointer(int64(0))}
+	err := client.AppsV1().Deployments(name).DeleteCollection(ctx, metav1.DeleteOptions{PropagationPolicy: pointer(metav1.DeletePropagationForeground)}, metav1.ListOptions{})
+	if err == nil {
+		err = client.CoreV1().Namespaces().Delete(ctx, name, metav1.DeleteOptions{})
+	}
+	if err == nil {
+		err = client.CoreV1().Pods(name).DeleteCollection(ctx, now, metav1.ListOptions{})
+	}
+	if err != nil {
+		t.Errorf("namespace %s is left behind: %v", name, err)
+	}
+}
+
+// open makes an orchestrator, which the test closes.
+func open(t *testing.T, cfg Config) *Orchestrator {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	o, err := New(ctx, cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return o
+}
+
+func closing(t *testing.T, o *Orchestrator) {
+	if err := o.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+// until waits for the workers to be as wanted.
+func (o *Orchestrator) until(t *testing.T, what string, wanted func([]faas.Worker) bool) {
+	t.Helper()
+	deadline := time.After(30 * time.Second)
+	for {
+		changed := o.changes()
+		if wanted(o.Workers()) {
+			return
+		}
+		select {
+		case <-changed:
+		case <-deadline:
+			t.Fatalf("waited in vain for %s; there are %+v", what, o.Workers())
+		}
+	}
+}
+
+func poolOf(size int) func([]faas.Worker) bool {
+	return func(workers []faas.Worker) bool {
+		ready, all := 0, 0
+		for _, w := range workers {
+			if w.Generic() {
+				all++
+			}
+			if w.Generic() && w.Ready {
+				ready++
+			}
+		}
+		return ready == size && all == size
+	}
+}
+
+func pythonPool(size int) orchestrator.Pool {
+	return orchestrator.Pool{RuntimeID: runtimeID, Image: pythonImage, Size: size}
+}
+
+// killContainer ends the processes of a worker's container as a crash would. The test runs on the cluster's node.
+func killContainer(t *testing.T, o *Orchestrator, workerID, container string) {
+	t.Helper()
+	pod, err := o.client.CoreV1().Pods(o.cfg.Namespace).Get(t.Context(), workerID, metav1.GetOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range pod.Status.ContainerStatuses {
+		if c.Name != container {
+			continue
+		}
+		_, id, _ := strings.Cut(c.ContainerID, "://")
+		for _, pid := range processesOf(t, id) {
+			if err := syscall.Kill(pid, syscall.SIGKILL); err != nil && err != syscall.ESRCH {
+				t.Fatal(err)
+			}
+		}
+		return
+	}
+	t.Fatalf("worker %s has no container %s", workerID, container)
+}
+
+// processesOf gives the processes of this machine that are in the container's control group.
+func processesOf(t *testing.T, containerID string) []int {
+	t.Helper()
+	files, err := filepath.Glob("/proc/[0-9]*/cgroup")
+	if err != nil || containerID == "" {
+		t.Fatalf("container %q: %v", containerID, err)
+	}
+	var all []int
+	for _, file := range files {
+		groups, err := os.ReadFile(file)
+		if err != nil || !strings.Contains(string(groups), containerID) {
+			continue
+		}
+		pid, err := strconv.Atoi(strings.Split(file, "/")[2])
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, pid)
+	}
+	if len(all) == 0 {
+		t.Skipf("container %s does not run on this machine", containerID)
+	}
+	return all
+}

@@ -1,0 +1,154 @@
+// Package kubernetes has workers as pods: a Deployment of generic, confined ones for each runtime. Kubernetes starts, replaces and
+// isolates them; this package says what they are, listens to what becomes of them, and puts a function's labels and limits on
+// the one that the function has got. Workers outlive the process, and several processes may look after the same ones: all that
+// they must agree on is in the cluster.
+//
+// It needs these rights in the namespace: get, list, watch, patch and delete pods; patch pods/resize; list events; get, list, watch,
+// create, update, patch and delete deployments; get, list, watch, create and update networkpolicies.
+package kubernetes
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"sync"
+	"sync/atomic"
+
+	"k8s.io/client-go/informers"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+
+	"github.com/openstack-faas/faas/internal/faas"
+	"github.com/openstack-faas/faas/internal/orchestrator"
+)
+
+// Orchestrator implements orchestrator.Orchestrator with pods. It is safe for concurrent use.
+type Orchestrator struct {
+	cfg       Config
+	log       *slog.Logger
+	client    kubernetes.Interface
+	conns     *http.Client // the client's connections
+	informers informers.SharedInformerFactory
+	*state
+
+	noResize      atomic.Bool // the cluster knows no way to change the limits of a running pod
+	resizeRefused atomic.Bool // it was told of that it did not change some
+
+	ctx  context.Context // ends with Close
+	stop context.CancelFunc
+	wait sync.WaitGroup // for removals
+
+	removing sync.Mutex
+	removals map[string]*removal // by worker id: those under way
+}
+
+var _ orchestrator.Orchestrator = (*Orchestrator)(nil)
+
+// New makes sure of the workers' network policy and learns which workers there are. ctx bounds that alone: while the API server does
+// not answer it is tried again.
+func New(ctx context.Context, cfg Config) (*Orchestrator, error) {
+	cfg, err := cfg.withDefaults()
+	if err != nil {
+		return nil, fmt.Errorf("kubernetes: %w", err)
+	}
+	client, conns, err := connect(cfg)
+	if err != nil {
+		return nil, fmt.Errorf("kubernetes: %w", err)
+	}
+	o, err := start(ctx, cfg, client, conns)
+	if err != nil {
+		return nil, fmt.Errorf("kubernetes: %w", err)
+	}
+	return o, nil
+}
+
+// connect gives a client and its connections; it does not ask the API server anything yet.
+func connect(cfg Config) (kubernetes.Interface, *http.Client, error) {
+	access, err := restConfig(cfg.Kubeconfig)
+	if err != nil {
+		return nil, nil, err
+	}
+	access.QPS, access.Burst = float32(cfg.QPS), 2*cfg.QPS
+	access.UserAgent = "openstack-faas"
+	conns, err := rest.HTTPClientFor(access)
+	if err != nil {
+		return nil, nil, err
+	}
+	client, err := kubernetes.NewForConfigAndClient(access, conns)
+	return client, conns, err
+}
+
+func restConfig(path string) (*rest.Config, error) {
+	if path == "" {
+		return rest.InClusterConfig()
+	}
+	return clientcmd.BuildConfigFromFlags("", path)
+}
+
+func start(ctx context.Context, cfg Config, client kubernetes.Interface, conns *http.Client) (*Orchestrator, error) {
+	o := &Orchestrator{cfg: cfg, log: cfg.Log, client: client, conns: conns, state: newState(), removals: map[string]*removal{}}
+	o.ctx, o.stop = context.WithCancel(context.Background())
+	_, err := o.ensurePolicy(ctx)
+	if err == nil {
+		err = o.listen(ctx)
+	}
+	if err != nil {
+		return nil, errors.Join(err, o.Close())
+	}
+	for _, line := range o.Describe() {
+		o.log.Info("limits of workers here: " + line)
+	}
+	return o, nil
+}
+
+// Workers gives every worker known now.
+func (o *Orchestrator) Workers() []faas.Worker { return o.list() }
+
+// Events delivers what changes with workers from now until ctx or the orchestrator ends.
+func (o *Orchestrator) Events(ctx context.Context) <-chan orchestrator.Event {
+	return o.events.Subscribe(ctx)
+}
+
+// Token gives the secret that the worker's agent demands.
+func (o *Orchestrator) Token(workerID string) string { return o.cfg.Key.Token(workerID) }
+
+// Describe tells of each limit how it is enforced.
+func (o *Orchestrator) Describe() []string {
+	limits := o.cfg.Limit
+	class := func(name string) string {
+		if name == "" {
+			return "the cluster's default runtime class"
+		}
+		return "runtime class " + name
+	}
+	return []string{
+		"memory: a function's memory_size beside its warm runtime's own, by the container's limit, changed in place once the worker is the function's",
+		"cpu: a function's cpu, by the container's limit, changed likewise",
+		fmt.Sprintf("processes: %d, threads too, beside the runtime's own, by the worker's agent", limits.Processes),
+		fmt.Sprintf("open files: %d in each process, by rlimit", limits.OpenFiles),
+		fmt.Sprintf("file size: %d bytes for each file, by rlimit; %d bytes for all of /tmp, by the kubelet", limits.FileSize, o.cfg.Scratch),
+		"timeout: by the agent, which kills the call's process",
+		"user: a pod for each worker, without root, capabilities or writable root file system; trusted runtimes in " +
+			class(o.cfg.TrustedClass) + ", others in " + class(o.cfg.UntrustedClass),
+		"network: by network policy " + o.cfg.Namespace + "/" + policyName + ", if the cluster's network enforces those",
+	}
+}
+
+// Close stops listening to the cluster and waits for what is under way. Pods stay.
+func (o *Orchestrator) Close() error {
+	o.stop()
+	if o.informers != nil {
+		o.informers.Shutdown()
+	}
+	o.wait.Wait()
+	o.events.Close()
+	o.conns.CloseIdleConnections()
+	return nil
+}
+
+func (o *Orchestrator) closed() bool { return o.ctx.Err() != nil }
+
+func errClosed() error { return faas.Errorf(faas.Unavailable, "The service is stopping.") }

@@ -1,0 +1,147 @@
+package kubernetes
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+
+	corev1 "k8s.io/api/core/v1"
+	netv1 "k8s.io/api/networking/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
+
+	"github.com/openstack-faas/faas/internal/agent"
+)
+
+// policyName is the namespace's one NetworkPolicy of ours. It owns pools and workers: who deletes it deletes them, so that no worker
+// is ever left running without it, and uninstalling leaves nothing behind.
+const policyName = "faas-workers"
+
+// policy gives the NetworkPolicy of all workers. What it does not name is closed, in both directions.
+func (c Config) policy() *netv1.NetworkPolicy {
+	return &netv1.NetworkPolicy{
+		ObjectMeta: metav1.ObjectMeta{Name: policyName, Namespace: c.Namespace, Labels: map[string]string{labelName: workerName}},
+		Spec: netv1.NetworkPolicySpec{
+			PodSelector: metav1.LabelSelector{MatchLabels: map[string]string{labelName: workerName}},
+			PolicyTypes: []netv1.PolicyType{netv1.PolicyTypeIngress, netv1.PolicyTypeEgress},
+			Ingress: []netv1.NetworkPolicyIngressRule{{
+				From:  c.Network.clients(),
+				Ports: []netv1.NetworkPolicyPort{port(corev1.ProtocolTCP, agent.PodPort)},
+			}},
+			Egress: c.Network.ways(),
+		},
+	}
+}
+
+// clients are who may reach a worker's agent.
+func (n Network) clients() []netv1.NetworkPolicyPeer {
+	peers := n.Clients
+	if peers == nil {
+		peers = []netv1.NetworkPolicyPeer{{
+			NamespaceSelector: &metav1.LabelSelector{},
+			PodSelector: &metav1.LabelSelector{MatchExpressions: []metav1.LabelSelectorRequirement{
+				{Key: ClientLabel, Operator: metav1.LabelSelectorOpIn, Values: ClientNames},
+			}},
+		}}
+	}
+	return append(peers[:len(peers):len(peers)], blocks(n.From)...)
+}
+
+// ways are where a worker may go.
+func (n Network) ways() []netv1.NetworkPolicyEgressRule {
+	var rules []netv1.NetworkPolicyEgressRule
+	if world := n.world(); world != nil {
+		rules = append(rules, netv1.NetworkPolicyEgressRule{To: []netv1.NetworkPolicyPeer{{IPBlock: world}}})
+	}
+	if len(n.Allow) > 0 {
+		rules = append(rules, netv1.NetworkPolicyEgressRule{To: blocks(n.Allow)})
+	}
+	if len(n.Resolvers) > 0 {
+		var hosts []string
+		for _, resolver := range n.Resolvers {
+			address := netip.MustParseAddr(resolver) // checked by Config.validate
+			hosts = append(hosts, netip.PrefixFrom(address, address.BitLen()).String())
+		}
+		rules = append(rules, netv1.NetworkPolicyEgressRule{
+			To:    blocks(hosts),
+			Ports: []netv1.NetworkPolicyPort{port(corev1.ProtocolUDP, 53), port(corev1.ProtocolTCP, 53)},
+		})
+	}
+	return rules
+}
+
+// world is all of IPv4 but what is denied; nil when that is everything.
+func (n Network) world() *netv1.IPBlock {
+	world := &netv1.IPBlock{CIDR: "0.0.0.0/0"}
+	for _, block := range n.Deny {
+		switch prefix := netip.MustParsePrefix(block); { // checked by Config.validate
+		case !prefix.Addr().Is4(): // closed anyway
+		case prefix.Bits() == 0:
+			return nil
+		default:
+			world.Except = append(world.Except, block)
+		}
+	}
+	return world
+}
+
+func blocks(all []string) []netv1.NetworkPolicyPeer {
+	var peers []netv1.NetworkPolicyPeer
+	for _, block := range all {
+		peers = append(peers, netv1.NetworkPolicyPeer{IPBlock: &netv1.IPBlock{CIDR: block}})
+	}
+	return peers
+}
+
+func port(protocol corev1.Protocol, number int32) netv1.NetworkPolicyPort {
+	return netv1.NetworkPolicyPort{Protocol: &protocol, Port: pointer(intstr.FromInt32(number))}
+}
+
+// ensurePolicy makes sure that the namespace has the workers' NetworkPolicy as it shall be, and gives it.
+func (o *Orchestrator) ensurePolicy(ctx context.Context) (policy *netv1.NetworkPolicy, err error) {
+	err = insist(ctx, func(ctx context.Context) error {
+		policy, err = o.tryPolicy(ctx)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("network policy %s/%s: %w", o.cfg.Namespace, policyName, err)
+	}
+	return policy, nil
+}
+
+func (o *Orchestrator) tryPolicy(ctx context.Context) (*netv1.NetworkPolicy, error) {
+	policies := o.client.NetworkingV1().NetworkPolicies(o.cfg.Namespace)
+	want := o.cfg.policy()
+	have, err := policies.Get(ctx, policyName, metav1.GetOptions{})
+	switch {
+	case apierrors.IsNotFound(err):
+		made, err := policies.Create(ctx, want, metav1.CreateOptions{})
+		return made, outdated(err)
+	case err != nil:
+		return nil, err
+	case equality.Semantic.DeepEqual(have.Spec, want.Spec):
+		return have, nil
+	}
+	next := have.DeepCopy()
+	next.Spec = want.Spec
+	next, err = policies.Update(ctx, next, metav1.UpdateOptions{})
+	return next, outdated(err)
+}
+
+// ownerReference gives what pools and workers are owned by: the policy as it is in the cluster.
+func (o *Orchestrator) ownerReference(ctx context.Context) (metav1.OwnerReference, error) {
+	policy := o.knownPolicy()
+	if policy == nil {
+		var err error
+		if policy, err = o.ensurePolicy(ctx); err != nil {
+			return metav1.OwnerReference{}, err
+		}
+	}
+	return ownedBy(policy), nil
+}
+
+func ownedBy(policy *netv1.NetworkPolicy) metav1.OwnerReference {
+	return metav1.OwnerReference{APIVersion: netv1.SchemeGroupVersion.String(), Kind: "NetworkPolicy", Name: policy.Name, UID: policy.UID}
+}

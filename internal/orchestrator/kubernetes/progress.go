@@ -1,0 +1,212 @@
+package kubernetes
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/openstack-faas/faas/internal/faas"
+	"github.com/openstack-faas/faas/internal/orchestrator"
+)
+
+// maxReason is how many bytes of others' words a reason holds.
+const maxReason = 600
+
+const (
+	// stuckFor is how long a fault of a new worker that may pass is given to do so: a registry that hiccups, a volume that is
+	// not there yet.
+	stuckFor = 15 * time.Second
+	// givenUpAfter is how many starts of a new worker's container must fail.
+	givenUpAfter = 3
+)
+
+// errOverdue is the cause of a context that ends because a pool has had the time that it may take.
+var errOverdue = errors.New("the pool's time is up")
+
+// failedError says that no worker of a pool came up, and why.
+type failedError struct{ reason string }
+
+func (e *failedError) Error() string { return e.reason }
+
+// awaitPool waits until the pool has a ready worker of its template, if it shall have any, and none of another. made is the
+// Deployment as it was set.
+func (o *Orchestrator) awaitPool(ctx context.Context, pool orchestrator.Pool, made *appsv1.Deployment) error {
+	var stuckSince time.Time
+	seen := false
+	for {
+		changed := o.changes()
+		now, generic, words := o.pool(pool.RuntimeID)
+		if now == nil && seen {
+			return faas.Errorf(faas.Conflict, "The pool was deleted meanwhile.")
+		}
+		var again <-chan time.Time
+		if now != nil && now.Generation >= made.Generation {
+			seen = true
+			if err := superseded(pool, now); err != nil {
+				return err
+			}
+			p := progressOf(now, generic)
+			switch {
+			case p.others == 0 && (p.ready > 0 || pool.Size == 0):
+				return nil
+			case p.ready > 0 || p.stuck == "":
+				stuckSince = time.Time{}
+			case p.hopeless:
+				return &failedError{p.stuck}
+			case stuckSince.IsZero():
+				stuckSince = time.Now()
+				again = time.After(stuckFor)
+			case time.Since(stuckSince) >= stuckFor:
+				return &failedError{p.stuck}
+			default:
+				again = time.After(stuckFor - time.Since(stuckSince))
+			}
+		}
+		select {
+		case <-changed:
+		case <-again:
+		case <-o.ctx.Done():
+			return errClosed()
+		case <-ctx.Done():
+			return o.overdue(ctx, now, generic, words)
+		}
+	}
+}
+
+// superseded tells whether the Deployment is somebody's whose pool is another, by now: an engine's that found the image wanting, say.
+func superseded(pool orchestrator.Pool, now *appsv1.Deployment) error {
+	if rejected, there := noted(now, noteRejected); there && rejected.same(imageOf(pool)) {
+		return faas.Errorf(faas.Unavailable, "No worker of image %s came up: %s", clip(pool.Image, maxReason), rejected.Reason)
+	}
+	for _, c := range now.Spec.Template.Spec.Containers {
+		if c.Name == runtimeContainer && c.Image != pool.Image {
+			return faas.Errorf(faas.Conflict, "The pool was changed to image %s meanwhile.", c.Image)
+		}
+	}
+	return nil
+}
+
+// progress is how far a pool is on its way to a template.
+type progress struct {
+	ready    int    // workers of the template that can be claimed
+	others   int    // workers of other templates
+	stuck    string // what one of the template's says it fails of, "" when none does
+	hopeless bool   // it will not pass
+}
+
+func progressOf(d *appsv1.Deployment, generic []worker) (p progress) {
+	template := d.Spec.Template.Labels[labelTemplate]
+	for _, w := range generic {
+		switch {
+		case w.pod.Labels[labelTemplate] != template:
+			p.others++
+		case w.health == ready:
+			p.ready++
+		case !p.hopeless:
+			if reason, hopeless := stuck(w.pod); reason != "" {
+				p.stuck, p.hopeless = reason, hopeless
+			}
+		}
+	}
+	return p
+}
+
+// stuck tells what keeps the pod from coming up, "" when it is just on its way, and whether that will not pass.
+func stuck(pod *corev1.Pod) (reason string, hopeless bool) {
+	for _, c := range pod.Status.ContainerStatuses {
+		waiting := c.State.Waiting
+		if waiting == nil {
+			continue
+		}
+		switch waiting.Reason {
+		case "", "ContainerCreating", "PodInitializing":
+		case "CrashLoopBackOff":
+			if ended := c.LastTerminationState.Terminated; ended != nil {
+				return fmt.Sprintf("its %s ends again and again: %s", c.Name, terminated(ended)), c.RestartCount >= givenUpAfter-1
+			}
+		case "InvalidImageName", "ErrImageNeverPull":
+			return said(c.Name, waiting), true
+		default: // ErrImagePull, ImagePullBackOff, CreateContainerError, RunContainerError and their like
+			return said(c.Name, waiting), false
+		}
+	}
+	return "", false
+}
+
+func said(container string, waiting *corev1.ContainerStateWaiting) string {
+	return fmt.Sprintf("its %s cannot start: %s: %s", container, waiting.Reason, clip(waiting.Message, maxReason))
+}
+
+// overdue ends the wait for a pool whose time is up. A pool with a ready worker has what it needs, though not all is as it shall be.
+func (o *Orchestrator) overdue(ctx context.Context, now *appsv1.Deployment, generic []worker, words string) error {
+	if now == nil {
+		return faas.Errorf(faas.Unavailable, "No worker was ready in time.").WithCause(ctx.Err())
+	}
+	p := progressOf(now, generic)
+	switch {
+	case p.ready > 0:
+		return nil
+	case !errors.Is(context.Cause(ctx), errOverdue): // called off: nothing is known about the pool
+		return faas.Errorf(faas.Unavailable, "No worker was ready in time.").WithCause(ctx.Err())
+	case *now.Spec.Replicas == 0:
+		return faas.Errorf(faas.Unavailable, "The pool's workers did not end in time.").WithCause(ctx.Err())
+	case p.stuck != "":
+		return &failedError{p.stuck}
+	case words != "":
+		return &failedError{words}
+	}
+	return &failedError{o.overdueReason(now, generic)}
+}
+
+// overdueReason looks where it is not looked all the time: in what the scheduler and the controllers have said, then in the warnings
+// about the pods.
+func (o *Orchestrator) overdueReason(now *appsv1.Deployment, generic []worker) string {
+	for _, condition := range now.Status.Conditions {
+		if condition.Type == appsv1.DeploymentReplicaFailure && condition.Status == corev1.ConditionTrue {
+			return clip(condition.Message, maxReason)
+		}
+	}
+	template := now.Spec.Template.Labels[labelTemplate]
+	for _, w := range generic {
+		if w.pod.Labels[labelTemplate] != template {
+			continue
+		}
+		for _, condition := range w.pod.Status.Conditions {
+			if condition.Type == corev1.PodScheduled && condition.Status == corev1.ConditionFalse {
+				return clip(condition.Reason+": "+condition.Message, maxReason)
+			}
+		}
+		if warning := o.lastWarning(w.pod); warning != "" {
+			return warning
+		}
+	}
+	return fmt.Sprintf("it was not ready within %s", o.cfg.Progress)
+}
+
+// lastWarning asks for the events of a pod and gives the newest warning, "" when there is none or none can be had.
+func (o *Orchestrator) lastWarning(pod *corev1.Pod) string {
+	ctx, cancel := context.WithTimeout(o.ctx, attemptTimeout)
+	defer cancel()
+	events, err := o.client.CoreV1().Events(o.cfg.Namespace).List(ctx, metav1.ListOptions{
+		FieldSelector: "type=Warning,involvedObject.uid=" + string(pod.UID),
+	})
+	if err != nil {
+		o.log.Warn("the events of a pod cannot be had", "worker", pod.Name, "error", err)
+		return ""
+	}
+	var newest *corev1.Event
+	for i := range events.Items {
+		if e := &events.Items[i]; newest == nil || e.LastTimestamp.After(newest.LastTimestamp.Time) {
+			newest = e
+		}
+	}
+	if newest == nil {
+		return ""
+	}
+	return clip(newest.Reason+": "+newest.Message, maxReason)
+}

@@ -1,0 +1,57 @@
+package kubernetes
+
+import (
+	"net/url"
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/openstack-faas/faas/internal/orchestrator"
+	"github.com/openstack-faas/faas/internal/orchestrator/orchestratortest"
+)
+
+func TestConformance(t *testing.T) {
+	orchestratortest.Run(t, func(t *testing.T) orchestratortest.Subject {
+		cfg := clusterConfig(t)
+		o := open(t, cfg)
+		return orchestratortest.Subject{
+			Orchestrator: o, Python: pythonImage, Other: nodeImage, Missing: missingImage,
+			KillAgent:   func(t *testing.T, id string) { killContainer(t, o, id, agentContainer) },
+			KillRuntime: func(t *testing.T, id string) { killContainer(t, o, id, runtimeContainer) },
+			Reopen:      func(t *testing.T) orchestrator.Orchestrator { return open(t, cfg) },
+			Memory:      true, CPU: true, Processes: true, OwnUsers: true,
+			Network: true, Forbidden: forbidden(t, o),
+		}
+	})
+}
+
+// forbidden gives the API server, as its address and as a service, and every kubelet.
+func forbidden(t *testing.T, o *Orchestrator) []string {
+	t.Helper()
+	access, err := restConfig(o.cfg.Kubeconfig)
+	if err != nil {
+		t.Fatal(err)
+	}
+	server, err := url.Parse(access.Host)
+	if err != nil {
+		t.Fatal(err)
+	}
+	service, err := o.client.CoreV1().Services("default").Get(t.Context(), "kubernetes", metav1.GetOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := []string{server.Host, service.Spec.ClusterIP + ":443"}
+	nodes, err := o.client.CoreV1().Nodes().List(t.Context(), metav1.ListOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, node := range nodes.Items {
+		for _, address := range node.Status.Addresses {
+			if address.Type == corev1.NodeInternalIP {
+				all = append(all, address.Address+":10250")
+			}
+		}
+	}
+	return all
+}

@@ -1,0 +1,199 @@
+package kubernetes
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
+
+	"github.com/openstack-faas/faas/internal/agent"
+	"github.com/openstack-faas/faas/internal/faas"
+	"github.com/openstack-faas/faas/internal/orchestrator"
+)
+
+// The containers and volumes of a worker.
+const (
+	agentContainer   = "agent"
+	runtimeContainer = "runtime"
+
+	runVolume     = "run"
+	codeVolume    = "code"
+	scratchVolume = "tmp"
+)
+
+// Sizes of what a worker holds, in bytes.
+const (
+	runSize      = 8 << 20                      // sockets and pipes only
+	codeSize     = faas.MaxUnpackedSize * 5 / 4 // blocks are larger than files
+	agentMemory  = 96 << 20
+	agentRequest = 24 << 20
+	diskRequest  = 16 << 20
+	logsSize     = 64 << 20 // what a container may write to its standard output and error until the kubelet rotates it
+)
+
+// drainMargin is what Kubernetes waits beyond the agent's own patience before it kills.
+const drainMargin = 5 * time.Second
+
+// template gives the pods of a pool. Every value that others chose, an image's name say, is one field's and nothing else's.
+func (c Config) template(pool orchestrator.Pool) (corev1.PodTemplateSpec, error) {
+	spec, err := c.podSpec(pool)
+	if err != nil {
+		return corev1.PodTemplateSpec{}, err
+	}
+	template := corev1.PodTemplateSpec{
+		ObjectMeta: metav1.ObjectMeta{
+			Labels:      map[string]string{labelName: workerName, labelRuntime: pool.RuntimeID, labelPool: pool.RuntimeID},
+			Annotations: map[string]string{noteSlots: strconv.Itoa(c.Slots)},
+		},
+		Spec: spec,
+	}
+	text, err := json.Marshal(template)
+	if err != nil {
+		return template, fmt.Errorf("encode template: %w", err)
+	}
+	sum := sha256.Sum256(text)
+	template.Labels[labelTemplate] = hex.EncodeToString(sum[:8])
+	return template, nil
+}
+
+func (c Config) podSpec(pool orchestrator.Pool) (corev1.PodSpec, error) {
+	config, err := json.Marshal(agent.PodConfig{
+		TokenKey: c.Key.Public(), Slots: c.Slots, Limits: c.Limit,
+		Waits: agent.Waits{Start: c.Progress, Drain: c.Drain}, // the runtime's image may have to be pulled while the agent waits
+	})
+	if err != nil {
+		return corev1.PodSpec{}, fmt.Errorf("encode the agent's configuration: %w", err)
+	}
+	spec := corev1.PodSpec{
+		// The runtime's image, which may take long to be pulled, is begun with.
+		Containers:                    []corev1.Container{c.runtimeContainer(pool.Image), c.agentContainer(string(config))},
+		Volumes:                       c.volumes(),
+		RestartPolicy:                 corev1.RestartPolicyAlways,
+		TerminationGracePeriodSeconds: pointer(int64((c.Drain + drainMargin) / time.Second)),
+		AutomountServiceAccountToken:  pointer(false),
+		EnableServiceLinks:            pointer(false),
+		SecurityContext: &corev1.PodSecurityContext{
+			RunAsNonRoot:   pointer(true),
+			SeccompProfile: &corev1.SeccompProfile{Type: corev1.SeccompProfileTypeRuntimeDefault},
+		},
+		RuntimeClassName: c.runtimeClass(pool.Trusted),
+		NodeSelector:     c.NodeSelector,
+		Tolerations:      c.Tolerations,
+		DNSPolicy:        corev1.DNSDefault,
+	}
+	for _, name := range c.PullSecrets {
+		spec.ImagePullSecrets = append(spec.ImagePullSecrets, corev1.LocalObjectReference{Name: name})
+	}
+	if len(c.Network.Resolvers) > 0 {
+		spec.DNSPolicy, spec.DNSConfig = corev1.DNSNone, &corev1.PodDNSConfig{Nameservers: c.Network.Resolvers}
+	}
+	return spec, nil
+}
+
+func (c Config) runtimeClass(trusted bool) *string {
+	class := c.UntrustedClass
+	if trusted {
+		class = c.TrustedClass
+	}
+	if class == "" {
+		return nil
+	}
+	return &class
+}
+
+// runtimeContainer runs the image's own entrypoint. It is the one with the function's limits. Its requests are less than its
+// limits at all times: a pod whose limits can be changed in place may not change its class of service by that.
+func (c Config) runtimeContainer(image string) corev1.Container {
+	return corev1.Container{
+		Name: runtimeContainer, Image: image, ImagePullPolicy: c.PullPolicy,
+		Resources: corev1.ResourceRequirements{
+			Requests: amounts(c.Request.CPU, c.Request.Memory, diskRequest),
+			Limits:   amounts(c.Ceiling.CPU, c.Ceiling.Memory, c.Scratch+logsSize),
+		},
+		ResizePolicy: []corev1.ContainerResizePolicy{
+			{ResourceName: corev1.ResourceCPU, RestartPolicy: corev1.NotRequired},
+			{ResourceName: corev1.ResourceMemory, RestartPolicy: corev1.NotRequired},
+		},
+		VolumeMounts: []corev1.VolumeMount{
+			{Name: runVolume, MountPath: agent.PodRunDir, ReadOnly: true},
+			{Name: codeVolume, MountPath: agent.PodCodeDir, ReadOnly: true},
+			{Name: scratchVolume, MountPath: agent.PodHomeDir},
+		},
+		SecurityContext:          confined(agent.PodRuntimeUID),
+		TerminationMessagePolicy: corev1.TerminationMessageFallbackToLogsOnError,
+	}
+}
+
+func (c Config) agentContainer(config string) corev1.Container {
+	limits := amounts(0, agentMemory, codeSize+logsSize)
+	delete(limits, corev1.ResourceCPU) // it moves the bytes of calls: a limit would stand in their way, and its use is theirs
+	return corev1.Container{
+		Name: agentContainer, Image: c.AgentImage, ImagePullPolicy: c.PullPolicy,
+		Command: []string{agent.PodBinary, "pod"},
+		Env: []corev1.EnvVar{
+			{Name: agent.EnvConfig, Value: config},
+			{Name: agent.EnvWorkerID, ValueFrom: &corev1.EnvVarSource{FieldRef: &corev1.ObjectFieldSelector{APIVersion: "v1", FieldPath: "metadata.name"}}},
+		},
+		Ports:     []corev1.ContainerPort{{ContainerPort: agent.PodPort, Protocol: corev1.ProtocolTCP}},
+		Resources: corev1.ResourceRequirements{Requests: amounts(10, agentRequest, diskRequest), Limits: limits},
+		VolumeMounts: []corev1.VolumeMount{
+			{Name: runVolume, MountPath: agent.PodRunDir},
+			{Name: codeVolume, MountPath: agent.PodCodeDir},
+		},
+		StartupProbe:             c.startupProbe(),
+		SecurityContext:          confined(agent.PodAgentUID),
+		TerminationMessagePolicy: corev1.TerminationMessageFallbackToLogsOnError,
+	}
+}
+
+// startupProbe tells when the worker is warm. There is no other probe: whether a worker lives shows in its calls, and a kubelet that
+// asks thousands of them each second has less time for new ones.
+func (c Config) startupProbe() *corev1.Probe {
+	return &corev1.Probe{
+		ProbeHandler: corev1.ProbeHandler{HTTPGet: &corev1.HTTPGetAction{
+			Path: agent.PodReadyPath, Port: intstr.FromInt32(agent.PodPort), Scheme: corev1.URISchemeHTTP,
+		}},
+		PeriodSeconds: 1, TimeoutSeconds: 5, SuccessThreshold: 1, FailureThreshold: max(1, int32(c.Progress/time.Second)),
+	}
+}
+
+// confined is all that a container of a worker may be.
+func confined(uid int64) *corev1.SecurityContext {
+	return &corev1.SecurityContext{
+		RunAsUser: &uid, RunAsGroup: &uid, RunAsNonRoot: pointer(true),
+		ReadOnlyRootFilesystem: pointer(true), AllowPrivilegeEscalation: pointer(false), Privileged: pointer(false),
+		Capabilities:   &corev1.Capabilities{Drop: []corev1.Capability{"ALL"}},
+		SeccompProfile: &corev1.SeccompProfile{Type: corev1.SeccompProfileTypeRuntimeDefault},
+	}
+}
+
+func (c Config) volumes() []corev1.Volume {
+	empty := func(name string, medium corev1.StorageMedium, size int64) corev1.Volume {
+		return corev1.Volume{Name: name, VolumeSource: corev1.VolumeSource{
+			EmptyDir: &corev1.EmptyDirVolumeSource{Medium: medium, SizeLimit: resource.NewQuantity(size, resource.BinarySI)},
+		}}
+	}
+	return []corev1.Volume{
+		empty(runVolume, corev1.StorageMediumMemory, runSize),
+		empty(codeVolume, corev1.StorageMediumDefault, codeSize),
+		empty(scratchVolume, corev1.StorageMediumDefault, c.Scratch),
+	}
+}
+
+// amounts are millicores, bytes of memory and bytes of the node's disk.
+func amounts(cpu, memory, disk int64) corev1.ResourceList {
+	return corev1.ResourceList{
+		corev1.ResourceCPU:              *resource.NewMilliQuantity(cpu, resource.DecimalSI),
+		corev1.ResourceMemory:           *resource.NewQuantity(memory, resource.BinarySI),
+		corev1.ResourceEphemeralStorage: *resource.NewQuantity(disk, resource.BinarySI),
+	}
+}
+
+func pointer[T any](value T) *T { return &value }
