@@ -6,6 +6,7 @@ import (
 	"errors"
 
 	"github.com/openstack-faas/faas/internal/faas"
+	"github.com/openstack-faas/faas/internal/orchestrator"
 )
 
 // reconcileRuntime brings one runtime's pool to what its row says.
@@ -34,6 +35,11 @@ func (e *Engine) setPool(ctx context.Context, r faas.Runtime) error {
 	}
 	if err == nil {
 		e.pools.set(r.ID, size)
+	}
+	var back *orchestrator.WentBackError
+	if errors.As(err, &back) {
+		e.log.Warn("a runtime keeps its old image", "runtime_id", r.ID, "image", r.Image, "error", err)
+		return e.cfg.Store.RevertRuntime(ctx, r.ID, r.Image, back.Image, back.Error())
 	}
 	status, reason := faas.RuntimeAvailable, ""
 	if err != nil {

@@ -4,6 +4,7 @@ package orchestrator
 
 import (
 	"context"
+	"strings"
 
 	"github.com/openstack-faas/faas/internal/faas"
 )
@@ -20,7 +21,8 @@ type Pool struct {
 type Orchestrator interface {
 	// SetPool creates the pool or changes it to what is given, and returns when it has at least one ready worker or cannot
 	// have one: then the error's message says why in words for the runtime's owner. A size of zero is a pool without workers.
-	// After a change of image the pool's old generic workers are replaced; claimed ones stay.
+	// After a change of image the pool's old generic workers are replaced; claimed ones stay. When no worker of the new image comes
+	// up, the pool may go back to the one before: then the error is a *WentBackError.
 	SetPool(ctx context.Context, pool Pool) error
 	// DeletePool ends the pool and its generic workers; claimed ones stay. There being no such pool is no error.
 	DeletePool(ctx context.Context, runtimeID string) error
@@ -45,6 +47,20 @@ type Orchestrator interface {
 	// Close lets go of everything; it ends every worker that would not outlive this process and waits for it.
 	Close() error
 }
+
+// WentBackError says that no worker of a pool's new image came up and that the pool is back at the image before.
+type WentBackError struct {
+	Image  string // that the pool has now
+	Reason error  // why it has not the one that it was given
+}
+
+// Error gives the reason and the image that the pool has.
+func (e *WentBackError) Error() string {
+	return strings.TrimSuffix(e.Reason.Error(), ".") + ". The pool is back at image " + e.Image + "."
+}
+
+// Unwrap gives the reason.
+func (e *WentBackError) Unwrap() error { return e.Reason }
 
 // Claim is whose a worker is now, and what its own limits are reckoned from.
 type Claim struct {

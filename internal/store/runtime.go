@@ -88,7 +88,7 @@ func (s *Store) UpdateRuntime(ctx context.Context, scope faas.Scope, id string, 
 	return r, nil
 }
 
-// SetRuntimeStatus records what became of a runtime; reason is for faas.RuntimeError and "" otherwise. A runtime that is gone is a
+// SetRuntimeStatus records what became of a runtime; reason says why it is a faas.RuntimeError, or what was wrong with an image that it went back from. A runtime that is gone is a
 // faas.NotFound.
 func (s *Store) SetRuntimeStatus(ctx context.Context, id string, status faas.RuntimeStatus, reason string) error {
 	return s.recorder.do(ctx, func(t *tx) error {
@@ -97,6 +97,16 @@ func (s *Store) SetRuntimeStatus(ctx context.Context, id string, status faas.Run
 		if err == nil && n == 0 {
 			return notFound("runtime", id)
 		}
+		return err
+	})
+}
+
+// RevertRuntime records that a runtime could not have the image from and has the image to again; reason says why. A runtime that is gone, or
+// that has been given another image meanwhile, stays as it is.
+func (s *Store) RevertRuntime(ctx context.Context, id, from, to, reason string) error {
+	return s.recorder.do(ctx, func(t *tx) error {
+		_, err := t.exec(`UPDATE runtimes SET image = ?, status = ?, status_reason = ?, updated_at = ? WHERE id = ? AND image = ?`,
+			to, string(faas.RuntimeAvailable), reason, micros(s.now()), id, from)
 		return err
 	})
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"strings"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -79,6 +78,9 @@ func (o *Orchestrator) apply(ctx context.Context, want *appsv1.Deployment) (made
 		made, err = deployments.Update(ctx, next, metav1.UpdateOptions{})
 		return outdated(err)
 	})
+	if err == nil {
+		o.observePool(made)
+	}
 	return made, err
 }
 
@@ -122,7 +124,7 @@ func (o *Orchestrator) goBack(pool orchestrator.Pool, made *appsv1.Deployment, r
 		o.log.Error("a pool could not go back to its last image", "pool", made.Name, "image", proven.Image, "error", err)
 		return failure
 	}
-	return faas.Errorf(failure.Kind, "%s. The pool is back at image %s.", strings.TrimSuffix(failure.Message, "."), proven.Image)
+	return &orchestrator.WentBackError{Image: proven.Image, Reason: failure}
 }
 
 func (o *Orchestrator) tryGoBack(ctx context.Context, pool orchestrator.Pool, proven image, reason string) error {
