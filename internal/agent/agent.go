@@ -29,6 +29,8 @@ type Agent struct {
 	mark   mark
 	place  place
 
+	sharesNetwork bool // with the function: what connects from within is the function
+
 	worker *worker
 	root   *root
 	memory memoryWatch
@@ -73,6 +75,9 @@ func (a *Agent) run(ctx context.Context, abandoned <-chan struct{}, announce io.
 	control, err := listen(ctx, a.config.Listen)
 	if err != nil {
 		return err
+	}
+	if a.sharesNetwork {
+		control = outside{control}
 	}
 	server := &http.Server{
 		Handler: a, ReadHeaderTimeout: 10 * time.Second, MaxHeaderBytes: 16 << 10,

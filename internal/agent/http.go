@@ -19,20 +19,20 @@ const maxCall = 64 << 20
 func (a *Agent) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header()["Date"] = nil // nobody reads it
 	if r.URL.Path == PodReadyPath {
-		a.serveReady(w)
+		serveReady(w, a.worker)
 		return
 	}
-	if !a.authorised(r) {
+	if !authorised(r, a.gate) {
 		refuse(w, http.StatusForbidden, faas.RefusedToken, "")
 		return
 	}
 	switch r.Method + " " + r.URL.Path {
 	case "POST /v1/call":
-		a.serveCall(w, r)
+		serveCall(w, r, a.call)
 	case "POST /v1/specialise":
 		a.serveSpecialise(w, r)
 	case "POST /v1/drain":
-		a.serveDrain(w, r)
+		serveDrain(w, r, a.worker)
 	case "GET /v1/status":
 		answer(w, a.worker.status())
 	default:
@@ -40,14 +40,14 @@ func (a *Agent) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func (a *Agent) authorised(r *http.Request) bool {
+func authorised(r *http.Request, g gate) bool {
 	token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-	return ok && a.gate.admits(token)
+	return ok && g.admits(token)
 }
 
 // serveReady tells anybody whether the worker is there to be used, and nothing more.
-func (a *Agent) serveReady(w http.ResponseWriter) {
-	switch a.worker.status().State {
+func serveReady(w http.ResponseWriter, of *worker) {
+	switch of.status().State {
 	case faas.WorkerGeneric, faas.WorkerSpecialised:
 		w.WriteHeader(http.StatusOK)
 	default:
@@ -55,7 +55,8 @@ func (a *Agent) serveReady(w http.ResponseWriter) {
 	}
 }
 
-func (a *Agent) serveCall(w http.ResponseWriter, r *http.Request) {
+// serveCall has a call run to its end, or refused before anything of it has begun.
+func serveCall(w http.ResponseWriter, r *http.Request, run func(faas.Call) (out faas.Outcome, refused string)) {
 	body, err := readBody(w, r)
 	var c faas.Call
 	if err == nil {
@@ -68,7 +69,7 @@ func (a *Agent) serveCall(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusBadRequest, "invalid", err.Error())
 		return
 	}
-	out, refused := a.call(c) // it goes on to its end even if the caller goes away: what began is to be recorded
+	out, refused := run(c) // it goes on to its end even if the caller goes away: what began is to be recorded
 	if refused != "" {
 		refuse(w, http.StatusConflict, refused, "")
 		return
@@ -102,7 +103,7 @@ func (a *Agent) serveSpecialise(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func (a *Agent) serveDrain(w http.ResponseWriter, r *http.Request) {
+func serveDrain(w http.ResponseWriter, r *http.Request, of *worker) {
 	var idle time.Duration
 	if given := r.URL.Query().Get("idle_for"); given != "" {
 		var err error
@@ -111,11 +112,11 @@ func (a *Agent) serveDrain(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	if !a.worker.drain(idle) {
+	if !of.drain(idle) {
 		refuse(w, http.StatusConflict, faas.RefusedBusy, "")
 		return
 	}
-	answer(w, a.worker.status())
+	answer(w, of.status())
 }
 
 func answer(w http.ResponseWriter, value any) {

@@ -45,6 +45,7 @@ type PodConfig struct {
 	Slots    int                `json:"slots"`     // calls at a time; 0: faas.DefaultConcurrency
 	Limits   faas.ProcessLimits `json:"limits"`    // a zero field: its default
 	Waits    Waits              `json:"waits"`
+	Server   *PodServer         `json:"server,omitempty"` // nil: the other container is a runtime
 
 	// Where things are, if not where they are in every pod: for tests.
 	RunDir  string `json:"run_dir,omitempty"`
@@ -90,6 +91,7 @@ func NewPod(p PodConfig, workerID string, log *slog.Logger, now func() time.Time
 		return nil, err
 	}
 	a := newAgent(c, newSupervised(c.RunDir), &signedToken{checker: checker, now: now}, log, now)
+	a.sharesNetwork = true
 	a.mark = mark(filepath.Join(c.RunDir, podMark))
 	return a, nil
 }

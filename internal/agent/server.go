@@ -1,0 +1,151 @@
+package agent
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/openstack-faas/faas/internal/faas"
+)
+
+// PodServer says that the worker's other container is not a runtime but a function's own HTTP server. The worker is that
+// function's from its birth.
+type PodServer struct {
+	Port int      `json:"port"` // on which it listens, on any address that is also this container's
+	Key  faas.Key `json:"key"`
+}
+
+// Server is the agent beside a function's own HTTP server. It answers the same requests as Agent, specialisation apart.
+type Server struct {
+	listen string
+	peer   string // where the function's server listens, host:port
+	key    faas.Key
+	limits faas.ProcessLimits
+	waits  Waits
+	log    *slog.Logger
+	now    func() time.Time
+	gate   gate
+	worker *worker
+	client *http.Client
+}
+
+// NewServer makes the agent of a worker whose PodConfig names a server; Run is its life.
+func NewServer(p PodConfig, workerID string, log *slog.Logger, now func() time.Time) (*Server, error) {
+	checker, err := faas.NewTokenChecker(p.TokenKey, workerID)
+	if err != nil {
+		return nil, err
+	}
+	if p.Server.Port < 1 || p.Server.Port > 65535 || p.Server.Key.FunctionID == "" {
+		return nil, fmt.Errorf("server: port %d or key %s is none", p.Server.Port, p.Server.Key)
+	}
+	c := Config{Slots: p.Slots, Limits: p.Limits, Waits: p.Waits}
+	c.fill()
+	return &Server{
+		listen: p.Listen, peer: net.JoinHostPort("127.0.0.1", strconv.Itoa(p.Server.Port)), key: p.Server.Key,
+		limits: c.Limits, waits: c.Waits, log: log, now: now,
+		gate: &signedToken{checker: checker, now: now}, worker: newWorker(c.Slots, now), client: newServerClient(),
+	}, nil
+}
+
+// Run waits for the function's server, announces the worker and serves until ctx ends; then calls under way are waited for.
+func (s *Server) Run(ctx context.Context, announce io.Writer) error {
+	control, err := listen(ctx, s.listen)
+	if err != nil {
+		return err
+	}
+	server := &http.Server{
+		Handler: s, ReadHeaderTimeout: 10 * time.Second, MaxHeaderBytes: 16 << 10,
+		ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug), DisableGeneralOptionsHandler: true,
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- server.Serve(control) }()
+	if err = s.awaitPeer(ctx); err == nil {
+		s.worker.bornFor(s.key)
+		err = json.NewEncoder(announce).Encode(Announcement{State: faas.WorkerSpecialised, Address: address(control)})
+	}
+	if err == nil {
+		<-ctx.Done()
+	}
+	s.worker.refuse()
+	patience, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.waits.Drain)
+	defer cancel()
+	if late := server.Shutdown(patience); late != nil {
+		s.log.Warn("calls were still running at the end", "error", late)
+		_ = server.Close()
+	}
+	<-ended
+	return err
+}
+
+// peerPause is the time between two looks whether the function's server listens.
+const peerPause = 25 * time.Millisecond
+
+// awaitPeer waits until the function's server accepts connections. Its image may still be on its way.
+func (s *Server) awaitPeer(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, s.waits.Start)
+	defer cancel()
+	dialer := net.Dialer{Timeout: time.Second}
+	for {
+		conn, err := dialer.DialContext(ctx, "tcp", s.peer)
+		if err == nil {
+			return conn.Close()
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("the function's server does not listen on %s: %w", s.peer, errors.Join(ctx.Err(), err))
+		case <-time.After(peerPause):
+		}
+	}
+}
+
+// ServeHTTP answers the requests of API, engine and kubelet.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	w.Header()["Date"] = nil
+	if r.URL.Path == PodReadyPath {
+		serveReady(w, s.worker)
+		return
+	}
+	if !authorised(r, s.gate) {
+		refuse(w, http.StatusForbidden, faas.RefusedToken, "")
+		return
+	}
+	switch r.Method + " " + r.URL.Path {
+	case "POST /v1/call":
+		serveCall(w, r, s.call)
+	case "POST /v1/specialise":
+		refuse(w, http.StatusConflict, faas.RefusedClaimed, "")
+	case "POST /v1/drain":
+		serveDrain(w, r, s.worker)
+	case "GET /v1/status":
+		answer(w, s.worker.status())
+	default:
+		refuse(w, http.StatusNotFound, "unknown", "there is no "+r.Method+" "+r.URL.Path)
+	}
+}
+
+// call runs a call to its end, or refuses it before anything of it has begun.
+func (s *Server) call(c faas.Call) (out faas.Outcome, refused string) {
+	if _, refused := s.worker.acquire(c.Key); refused != "" {
+		return out, refused
+	}
+	defer s.worker.release(nil)
+	begun := s.now()
+	out = s.ask(c)
+	out.Duration = s.now().Sub(begun)
+	return out, ""
+}
+
+// bornFor makes the worker a function's that was never anybody's.
+func (w *worker) bornFor(key faas.Key) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.warm, w.claiming, w.owner = true, true, &faas.Specialisation{Key: key}
+	w.since = w.now()
+}
