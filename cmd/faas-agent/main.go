@@ -78,6 +78,13 @@ func inPod(ctx context.Context, out io.Writer, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
+	if c.Server != nil {
+		s, err := agent.NewServer(c, workerID, log.With("worker_id", workerID), time.Now)
+		if err != nil {
+			return err
+		}
+		return s.Run(ctx, out)
+	}
 	a, err := agent.NewPod(c, workerID, log.With("worker_id", workerID), time.Now)
 	if err != nil {
 		return err

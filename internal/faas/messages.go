@@ -9,6 +9,7 @@ import (
 const (
 	MethodAcquire    = "worker.acquire"   // AcquireRequest → Worker; served by shard only, see AcquireRequest.Method
 	MethodPool       = "runtime.pool"     // RuntimeRequest → Pool
+	MethodRunImage   = "image.run"        // RunImageRequest → RunImageAnswer; every engine serves it
 	QueueRuntimes    = "runtimes"         // RuntimeRequest: bring the runtime to what its row says
 	TopicFunction    = "function.changed" // FunctionChanged: workers of its older revisions are to end
 	TopicWorkersGone = "workers.gone"     // WorkersGone
@@ -17,7 +18,7 @@ const (
 // AcquireRequest asks for one more worker for a target, and tells how much of the function its caller sees.
 type AcquireRequest struct {
 	Target  Target        `json:"target"`
-	Known   []string      `json:"known"`   // ids of workers that the caller has already
+	Known   []string      `json:"known"`   // ids of workers that the caller has already, or has found to be of no use a moment ago
 	Caller  string        `json:"caller"`  // who asks, unique among those who do
 	Waiting int           `json:"waiting"` // the caller's calls of the target that wait for a slot
 	Running int           `json:"running"` // those that have one
