@@ -34,6 +34,7 @@ type Dispatcher struct {
 	mu      sync.Mutex
 	groups  map[faas.Key]*group
 	waiting map[string]int // calls that wait, by project
+	shunned shunned
 }
 
 // New makes a dispatcher; Close ends it.
@@ -42,7 +43,7 @@ func New(cfg Config) *Dispatcher {
 		cfg.Log = slog.Default()
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	return &Dispatcher{cfg: cfg, id: faas.NewID(), ctx: ctx, cancel: cancel, groups: map[faas.Key]*group{}, waiting: map[string]int{}}
+	return &Dispatcher{cfg: cfg, id: faas.NewID(), ctx: ctx, cancel: cancel, groups: map[faas.Key]*group{}, waiting: map[string]int{}, shunned: shunned{}}
 }
 
 // Close ends the search for workers and waits for it. Calls that wait are refused as unavailable; calls under way go on.

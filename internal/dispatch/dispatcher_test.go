@@ -113,6 +113,9 @@ func TestRefusedCallGoesElsewhere(t *testing.T) {
 			if err != nil || begun != 1 || second.calls.Load() != 1 {
 				t.Errorf("error %v, begun %d times, ran %d times on the second", err, begun, second.calls.Load())
 			}
+			if known := d.groups[testTarget.Key].request().Known; !slices.Contains(known, first.worker.ID) { // be it as busy, or as lost
+				t.Errorf("%v are known: the first may be handed out again", known)
+			}
 		})
 	}
 }

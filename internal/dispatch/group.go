@@ -123,11 +123,12 @@ func (g *group) tidy() {
 
 // request asks for one more worker, with what there is to know of the group.
 func (g *group) request() faas.AcquireRequest {
-	r := faas.AcquireRequest{Target: g.target, Caller: g.d.id, Waiting: len(g.waiters), Known: make([]string, len(g.workers))}
-	for i, w := range g.workers {
-		r.Known[i] = w.ID
+	r := faas.AcquireRequest{Target: g.target, Caller: g.d.id, Waiting: len(g.waiters), Known: make([]string, 0, len(g.workers))}
+	for _, w := range g.workers {
+		r.Known = append(r.Known, w.ID)
 		r.Running += w.used
 	}
+	r.Known = g.d.shunned.of(g.target.Key, r.Known)
 	if len(g.waiters) > 0 {
 		r.Waited = time.Since(g.waiters[0].since)
 	}
@@ -181,6 +182,7 @@ func (s *slot) lose() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	s.free()
+	d.shunned.add(s.worker.Worker)
 	if !s.worker.gone {
 		s.worker.group.drop(s.worker)
 	}

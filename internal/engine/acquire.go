@@ -3,8 +3,10 @@ package engine
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"time"
 
+	"github.com/openstack-faas/faas/internal/broker"
 	"github.com/openstack-faas/faas/internal/faas"
 )
 
@@ -27,6 +29,9 @@ func (e *Engine) acquire(ctx context.Context, req faas.AcquireRequest) (faas.Wor
 	}
 	var w faas.Worker
 	err := e.cfg.Broker.Call(ctx, req.Method(), req, &w)
+	if errors.Is(err, broker.ErrClosed) {
+		err = faas.Errorf(faas.Unavailable, "This engine is stopping.").WithCause(err)
+	}
 	return w, err
 }
 

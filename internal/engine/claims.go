@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -14,6 +15,7 @@ type claims struct {
 	mu    sync.Mutex
 	taken map[string]*claim    // by worker id
 	lost  map[string]time.Time // workers that others have claimed, and when that was found
+	ended map[string]struct{}  // workers that take no more calls and are about to be gone
 	tasks sync.WaitGroup
 }
 
@@ -25,7 +27,9 @@ type claim struct {
 	told    bool // the orchestrator was told
 }
 
-func (c *claims) init() { c.taken, c.lost = map[string]*claim{}, map[string]time.Time{} }
+func (c *claims) init() {
+	c.taken, c.lost, c.ended = map[string]*claim{}, map[string]time.Time{}, map[string]struct{}{}
+}
 
 // reserve takes a worker for a target; false when it is taken.
 func (c *claims) reserve(workerID string, target faas.Target) bool {
@@ -78,6 +82,29 @@ func (c *claims) claimedElsewhere(workerID string, now time.Time) {
 	defer c.mu.Unlock()
 	delete(c.taken, workerID)
 	c.lost[workerID] = now
+}
+
+// drained says that a worker takes no more calls.
+func (c *claims) drained(workerID string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.ended[workerID] = struct{}{}
+}
+
+// present leaves out the workers that take no more calls.
+func (c *claims) present(workers []faas.Worker) []faas.Worker {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	ending := make(map[string]struct{}, len(c.ended))
+	workers = slices.DeleteFunc(workers, func(w faas.Worker) bool {
+		_, ended := c.ended[w.ID]
+		if ended {
+			ending[w.ID] = struct{}{}
+		}
+		return ended
+	})
+	c.ended = ending
+	return workers
 }
 
 // overlay marks the taken among the workers: they count as the key's own. Those that others have taken a moment ago are not ready.

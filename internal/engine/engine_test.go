@@ -164,6 +164,29 @@ func TestLostWorker(t *testing.T) {
 	}
 }
 
+// TestRefusedAfterItsClaim has the only worker that there may be refuse a call for which the row was claimed already: it is queued again, and
+// runs once there is a worker.
+func TestRefusedAfterItsClaim(t *testing.T) {
+	r := newRig(t, func(l *Limits) { l.PerFunction, l.Wait = 1, 300*time.Millisecond })
+	r.run()
+	f := r.function(echo)
+	r.ended(r.enqueue(f, ""))
+	r.await("the orchestrator knows whose the worker is", func() bool { return len(r.own(f)) == 1 })
+	r.must(r.engine.client.Drain(t.Context(), r.own(f)[0], 0))
+	id := r.enqueue(f, "")
+	claimed := false
+	r.await("it is queued again", func() bool {
+		x, err := r.store.Execution(t.Context(), faas.AnyProject(), id)
+		r.must(err)
+		claimed = claimed || x.Status == faas.ExecutionRunning
+		return claimed && x.Status == faas.ExecutionQueued
+	})
+	r.must(r.workers.Remove(t.Context(), r.own(f)[0].ID))
+	if x := r.ended(id); x.Status != faas.ExecutionSuccess || x.Attempts != 1 {
+		t.Errorf("got %+v", x)
+	}
+}
+
 func TestWhatCannotRunSaysWhy(t *testing.T) {
 	r := newRig(t, nil)
 	r.run()

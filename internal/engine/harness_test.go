@@ -58,7 +58,8 @@ type rig struct {
 	dir     string
 	store   *store.Store
 	code    *codestore.Files
-	broker  *broker.InProcess
+	broker  broker.Broker        // of the rig itself
+	connect func() broker.Broker // gives each engine its own
 	workers *local.Orchestrator
 	engine  *Engine
 	limits  Limits
@@ -69,12 +70,23 @@ type rig struct {
 // newRig makes a rig whose engine does not run yet, with a Python runtime.
 func newRig(t *testing.T, limits func(*Limits)) *rig {
 	t.Helper()
+	b := broker.NewInProcess()
+	t.Cleanup(func() {
+		if err := b.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return newRigOn(t, "sqlite:///"+filepath.Join(t.TempDir(), "faas.sqlite"), func() broker.Broker { return b }, limits)
+}
+
+// newRigOn makes a rig on a database, with brokers that its maker closes.
+func newRigOn(t *testing.T, url string, connect func() broker.Broker, limits func(*Limits)) *rig {
+	t.Helper()
 	log := slog.New(slog.DiscardHandler)
-	r := &rig{T: t, dir: t.TempDir(), broker: broker.NewInProcess()}
-	url := "sqlite:///" + filepath.Join(r.dir, "faas.sqlite")
+	r := &rig{T: t, dir: t.TempDir(), connect: connect, broker: connect()}
 	var err error
 	r.must(store.Migrate(t.Context(), url))
-	r.store, err = store.Open(t.Context(), url, store.Options{Log: log})
+	r.store, err = store.Open(t.Context(), url, store.Options{Log: log, Patience: time.Second})
 	r.must(err)
 	r.code, err = codestore.NewFiles(filepath.Join(r.dir, "packages"))
 	r.must(err)
@@ -95,7 +107,7 @@ func newRig(t *testing.T, limits func(*Limits)) *rig {
 	r.stop = func() {}
 	t.Cleanup(func() {
 		r.stop()
-		for _, err := range []error{r.workers.Close(), r.broker.Close(), r.store.Close()} {
+		for _, err := range []error{r.workers.Close(), r.store.Close()} {
 			if err != nil {
 				t.Error(err)
 			}
@@ -114,7 +126,7 @@ func (r *rig) must(err error) {
 // another makes an engine on the rig's parts.
 func (r *rig) another(name string) *Engine {
 	return New(Config{
-		Name: name, Store: r.store, Broker: r.broker, Code: r.code, Orchestrator: r.workers, Limits: r.limits, Log: slog.New(slog.DiscardHandler),
+		Name: name, Store: r.store, Broker: r.connect(), Code: r.code, Orchestrator: r.workers, Limits: r.limits, Log: slog.New(slog.DiscardHandler),
 	})
 }
 

@@ -139,9 +139,9 @@ func (e *Engine) scene() *scene {
 	return s
 }
 
-// workers gives every worker, with what this engine knows of claims that the orchestrator does not show yet.
+// workers gives every worker that is of use, with what this engine knows of claims that the orchestrator does not show yet.
 func (e *Engine) workers() []faas.Worker {
-	return e.claims.overlay(e.cfg.Orchestrator.Workers(), e.now())
+	return e.claims.overlay(e.claims.present(e.cfg.Orchestrator.Workers()), e.now())
 }
 
 // sortByRank puts generic workers into an order that differs from engine to engine (rendezvous hashing), so that several that claim at the

@@ -44,6 +44,7 @@ func (e *Engine) runInTurn(ctx context.Context, x faas.Execution) error {
 	case errors.Is(err, errNotOurs):
 		return nil
 	case retryable(err):
+		e.release(ctx, id)
 		return err
 	}
 	if !e.leases.held(id) { // it failed before it began
@@ -79,6 +80,18 @@ func (e *Engine) claim(ctx context.Context, id string) error {
 		e.leases.drop(id)
 	}
 	return err
+}
+
+// release gives back an execution that was claimed and then not run: the worker that was to run it refused, and no other was had in time. Where it
+// cannot be given back its lease settles it.
+func (e *Engine) release(ctx context.Context, id string) {
+	if !e.leases.held(id) {
+		return
+	}
+	defer e.leases.drop(id)
+	if _, err := e.cfg.Store.Release(context.WithoutCancel(ctx), id, e.cfg.Name); err != nil {
+		e.log.Warn("an execution could not be given back", "execution_id", id, "error", err)
+	}
 }
 
 // retryable tells whether an execution that did not begin may begin later.

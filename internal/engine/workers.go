@@ -72,6 +72,7 @@ func (e *Engine) endIfIdle(ctx context.Context, w faas.Worker, idle time.Duratio
 		e.log.Info("a worker does not answer whether it is idle", "worker", w.ID, "error", err)
 		return false
 	}
+	e.claims.drained(w.ID)
 	e.discard(ctx, w)
 	return true
 }

@@ -42,6 +42,23 @@ func (s *Store) Claim(ctx context.Context, id, owner string, leaseUntil time.Tim
 	return e, true, nil
 }
 
+// Release puts an execution that the owner has claimed, and of which nothing has begun, back into the queue; its message is the caller's to see to.
+// False says that it is not the owner's any more.
+func (s *Store) Release(ctx context.Context, id, owner string) (bool, error) {
+	var released bool
+	err := s.recorder.doSingle(ctx, func(t *tx) error {
+		now := s.now()
+		n, err := t.exec(`UPDATE executions SET status = 'queued', owner = '', lease_until = ?, attempts = attempts - 1, started_at = 0, updated_at = ?
+			WHERE id = ? AND owner = ? AND status = 'running'`, micros(now.Add(WakeAfter)), micros(now), id, owner)
+		released = err == nil && n == 1
+		return err
+	})
+	if err != nil {
+		return false, err
+	}
+	return released, nil
+}
+
 // TakeStale gives the ids of queued executions whose message is taken for lost by the time due, oldest first, limit at most, and trusts
 // the messages that its caller is about to publish for another WakeAfter. Of several who ask at once, each gets others. Projects that are excepted
 // are passed over: their messages are known to be there.

@@ -35,6 +35,7 @@ func Run(t *testing.T, open Open) {
 		"one of many claims wins":           oneClaimWins,
 		"leases":                            leases,
 		"lost messages":                     lostMessages,
+		"claims that are given back":        releases,
 		"what fails in a batch fails alone": failsAlone,
 		"purge":                             purge,
 		"what was committed is there again": survives,
@@ -128,6 +129,15 @@ func runtimes(t *testing.T, f *fixture) {
 	}
 	_, err = f.CreateRuntime(ctx, faas.Runtime{ID: r.ID, ProjectID: "ours"})
 	is(t, err, faas.Conflict)
+	before := got.Image
+	must(t, f.RevertRuntime(ctx, r.ID, "some other image", "image-0", "too late"))
+	if got, _ = f.Runtime(ctx, ours, r.ID); got.Image != before || got.Status != faas.RuntimeError {
+		t.Errorf("reverted from an image that it has not: %+v", got)
+	}
+	must(t, f.RevertRuntime(ctx, r.ID, before, "image-0", "no worker came up"))
+	if got, _ = f.Runtime(ctx, ours, r.ID); got.Image != "image-0" || got.Status != faas.RuntimeAvailable || got.StatusReason != "no worker came up" {
+		t.Errorf("reverted: %+v", got)
+	}
 	must(t, f.SetRuntimeStatus(ctx, r.ID, faas.RuntimeAvailable, ""))
 	made := f.function(t, "ours", r.ID, "f")
 	is(t, f.DeleteRuntime(ctx, ours, r.ID), faas.Conflict)
@@ -442,6 +452,36 @@ func leases(t *testing.T, f *fixture) {
 		is(t, f.Finish(ctx, x.ID, store.Ending{Status: faas.ExecutionSuccess}), faas.Conflict)
 	}
 	must(t, f.Finish(ctx, kept.ID, store.Ending{Status: faas.ExecutionSuccess}))
+}
+
+func releases(t *testing.T, f *fixture) {
+	ctx := t.Context()
+	x := execution("ours", "f")
+	must(t, f.Enqueue(ctx, x))
+	queued, err := f.Execution(ctx, ours, x.ID)
+	must(t, err)
+	for range 2 {
+		f.pass(time.Second)
+		claimed, won, err := f.Claim(ctx, x.ID, "engine", f.now().Add(time.Minute))
+		if err != nil || !won || claimed.Attempts != 1 {
+			t.Fatalf("claimed %+v, %v, %v", claimed, won, err)
+		}
+		if ok, err := f.Release(ctx, x.ID, "another"); ok || err != nil {
+			t.Errorf("released by one who does not own it: %v, %v", ok, err)
+		}
+		if ok, err := f.Release(ctx, x.ID, "engine"); !ok || err != nil {
+			t.Errorf("not released: %v, %v", ok, err)
+		}
+		got, err := f.Execution(ctx, ours, x.ID)
+		must(t, err)
+		queued.UpdatedAt, queued.LeaseUntil = f.now(), f.now().Add(store.WakeAfter)
+		if got != queued {
+			t.Errorf("got %+v, want %+v", got, queued)
+		}
+	}
+	if ok, err := f.Release(ctx, x.ID, "engine"); ok || err != nil {
+		t.Errorf("released twice: %v, %v", ok, err)
+	}
 }
 
 func lostMessages(t *testing.T, f *fixture) {

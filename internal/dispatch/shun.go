@@ -1,0 +1,42 @@
+package dispatch
+
+import (
+	"time"
+
+	"github.com/openstack-faas/faas/internal/faas"
+)
+
+// shunned are workers that refused a call or were out of reach a moment ago. They are not asked for again until whoever hands workers out can
+// know that they are gone, if they are. The dispatcher's lock guards it.
+type shunned map[string]shunning
+
+type shunning struct {
+	key   faas.Key
+	since time.Time
+}
+
+// shunFor is how long a worker is shunned.
+const shunFor = 5 * time.Second
+
+func (s shunned) add(w faas.Worker) {
+	s.tidy()
+	s[w.ID] = shunning{w.Key, time.Now()}
+}
+
+// of appends the ids of the key's workers that are shunned.
+func (s shunned) of(key faas.Key, ids []string) []string {
+	for id, one := range s {
+		if one.key == key && time.Since(one.since) < shunFor {
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}
+
+func (s shunned) tidy() {
+	for id, one := range s {
+		if time.Since(one.since) >= shunFor {
+			delete(s, id)
+		}
+	}
+}

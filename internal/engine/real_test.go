@@ -1,0 +1,111 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/openstack-faas/faas/internal/broker"
+	"github.com/openstack-faas/faas/internal/faas"
+	"github.com/openstack-faas/faas/internal/testkit"
+)
+
+// TestOutcomeOutlastsMariaDB kills the database while an execution runs, for longer than its lease. Nothing is lost, and nobody settles what
+// could not be renewed.
+func TestOutcomeOutlastsMariaDB(t *testing.T) {
+	server, err := testkit.StartMariaDB(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := server.Stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	b := broker.NewInProcess()
+	t.Cleanup(func() { b.Close() })
+	r := newRigOn(t, server.Database(t), func() broker.Broker { return b }, func(l *Limits) { l.Lease = 3 * time.Second })
+	r.run()
+	id := r.enqueue(r.function(slow), `{"n": 1}`)
+	r.await("it runs", func() bool {
+		x, err := r.store.Execution(t.Context(), faas.AnyProject(), id)
+		return err == nil && x.Status == faas.ExecutionRunning
+	})
+	r.must(server.Kill())
+	away := time.NewTimer(2 * r.limits.Lease) // what is tested is how long it takes
+	defer away.Stop()
+	<-away.C
+	r.must(server.Start())
+	var x faas.Execution
+	r.await("it ends", func() bool {
+		x, err = r.store.Execution(t.Context(), faas.AnyProject(), id)
+		return err == nil && x.Status.Ended()
+	})
+	if x.Status != faas.ExecutionSuccess || x.Attempts != 1 {
+		t.Errorf("got %+v", x)
+	}
+}
+
+// TestEnginesOnRabbitMQ has two engines and a caller that meet in RabbitMQ. The one that owns the shards loses its connection: the other takes over.
+func TestEnginesOnRabbitMQ(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	server, err := testkit.StartRabbitMQ(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := server.Stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	var brokers []broker.Broker
+	connect := func() broker.Broker {
+		c, err := broker.ParseTransportURL(server.URL(), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := broker.NewRabbit(ctx, c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		brokers = append(brokers, b)
+		t.Cleanup(func() { b.Close() })
+		return b
+	}
+	r := newRigOn(t, "sqlite:///"+t.TempDir()+"/faas.sqlite", connect, func(l *Limits) { l.PoolSize = 2 })
+	r.run()
+	r.await("the first owns all shards", func() bool { return r.owned(r.engine) == faas.Shards })
+	second := r.another("engine-2")
+	defer r.start(second)()
+	<-second.Ready()
+	api := r.api(20 * time.Second)
+	if _, err := r.call(api, r.function(echo), ""); err != nil {
+		t.Errorf("a cold call: %v", err)
+	}
+	var functions []faas.Function
+	for n := range 5 {
+		functions = append(functions, r.functionOf(fmt.Sprint("project-", n), echo))
+	}
+	var ids []string
+	for n := range 50 {
+		ids = append(ids, r.enqueue(functions[n%5], ""))
+	}
+	for _, id := range ids[:10] {
+		r.ended(id)
+	}
+	r.must(brokers[1].Close()) // the first engine's: brokers[0] is the rig's own
+	r.await("the second owns all shards", func() bool { return r.owned(second) == faas.Shards })
+	if n := r.owned(r.engine); n != 0 {
+		t.Errorf("the first still owns %d", n)
+	}
+	if _, err := r.call(api, r.function(echo+"# fresh\n"), ""); err != nil {
+		t.Errorf("a cold call after the handover: %v", err)
+	}
+	for _, id := range ids {
+		if x := r.ended(id); x.Status != faas.ExecutionSuccess || x.Attempts != 1 {
+			t.Errorf("got %+v", x)
+		}
+	}
+}
