@@ -29,6 +29,8 @@ func (o *Orchestrator) Claimed(ctx context.Context, workerID string, claim orche
 	case !w.Generic() && w.Key != claim.Target.Key:
 		return faas.Errorf(faas.Conflict, "Worker %s serves %s.", workerID, w.Key)
 	}
+	ctx, release := o.within(ctx)
+	defer release()
 	if w.Generic() {
 		if err := o.label(ctx, w, claim.Target); err != nil {
 			return err
@@ -61,10 +63,12 @@ func (o *Orchestrator) label(ctx context.Context, w worker, target faas.Target) 
 		return notThere(w.ID)
 	case err != nil:
 		return refused("Worker "+w.ID+" cannot be claimed", err)
-	case pod.DeletionTimestamp != nil:
+	}
+	o.podChanged(pod)
+	if _, there := o.find(w.ID); !there {
 		return notThere(w.ID)
 	}
-	return o.await(ctx, w.ID, func(now worker) bool { return !now.Generic() })
+	return nil
 }
 
 // claimPatch takes the pod out of its pool, gives it an owner that outlives that, and names its function. Its uid makes sure that it
@@ -102,10 +106,8 @@ func (o *Orchestrator) await(ctx context.Context, workerID string, wanted func(w
 		}
 		select {
 		case <-changed:
-		case <-o.ctx.Done():
-			return errClosed()
 		case <-ctx.Done():
-			return faas.Errorf(faas.Unavailable, "Worker %s is not as it was set yet.", workerID).WithCause(ctx.Err())
+			return faas.Errorf(faas.Unavailable, "Worker %s is not as it was set yet.", workerID).WithCause(context.Cause(ctx))
 		}
 	}
 }

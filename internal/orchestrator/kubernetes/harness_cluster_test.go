@@ -46,11 +46,10 @@ func clusterConfig(t *testing.T) Config {
 
 func clientOf(t *testing.T, path string) kubernetes.Interface {
 	t.Helper()
-	client, conns, err := connect(Config{Kubeconfig: path, QPS: 100})
+	client, err := connect(Config{Kubeconfig: path, QPS: 100})
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(conns.CloseIdleConnections)
 	return client
 }
 

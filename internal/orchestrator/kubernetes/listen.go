@@ -5,38 +5,91 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	netv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/client-go/informers"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/tools/cache"
 )
 
-// listen begins to follow pods and Deployments and returns when it knows all that there are. What it has learnt stays known while
-// the API server is away.
+// listen begins to follow pods, Deployments and the policy, and returns when it knows all that there are. What it has learnt stays
+// known while the API server is away.
 func (o *Orchestrator) listen(ctx context.Context) error {
-	o.informers = informers.NewSharedInformerFactoryWithOptions(o.client, 0,
-		informers.WithNamespace(o.cfg.Namespace),
-		informers.WithTweakListOptions(func(options *metav1.ListOptions) { options.LabelSelector = labelName + "=" + workerName }),
-		informers.WithTransform(withoutManagedFields))
-	pods := o.informers.Core().V1().Pods().Informer()
-	pools := o.informers.Apps().V1().Deployments().Informer()
-	policies := o.informers.Networking().V1().NetworkPolicies().Informer()
-	podsHeard, errPods := pods.AddEventHandler(follow(o.podChanged, o.forget))
-	poolsHeard, errPools := pools.AddEventHandler(follow(
-		func(d *appsv1.Deployment) { o.observePool(d, false) },
-		func(d *appsv1.Deployment) { o.observePool(d, true) }))
-	policiesHeard, errPolicies := policies.AddEventHandler(follow(o.policyChanged, o.policyDeleted))
+	pods, errPods := informer(o, &corev1.Pod{}, o.client.CoreV1().Pods(o.cfg.Namespace), o.podChanged, o.forget)
+	pools, errPools := informer(o, &appsv1.Deployment{}, o.client.AppsV1().Deployments(o.cfg.Namespace), o.observePool, o.forgetPool)
+	policies, errPolicies := informer(o, &netv1.NetworkPolicy{}, o.client.NetworkingV1().NetworkPolicies(o.cfg.Namespace), o.policyChanged, o.policyDeleted)
 	if err := errors.Join(errPods, errPools, errPolicies); err != nil {
 		return fmt.Errorf("follow workers: %w", err)
 	}
-	o.informers.Start(o.ctx.Done())
-	if !cache.WaitForCacheSync(ctx.Done(), podsHeard.HasSynced, poolsHeard.HasSynced, policiesHeard.HasSynced) {
+	if !cache.WaitForCacheSync(ctx.Done(), pods, pools, policies) {
 		return fmt.Errorf("workers and pools could not be listed in time: %w", context.Cause(ctx))
 	}
 	return nil
+}
+
+// collection is how a client lists and watches the objects of one kind.
+type collection[L runtime.Object] interface {
+	List(ctx context.Context, options metav1.ListOptions) (L, error)
+	Watch(ctx context.Context, options metav1.ListOptions) (watch.Interface, error)
+}
+
+// listTimeout bounds one list of all objects of a kind.
+const listTimeout = time.Minute
+
+// informer follows the workers' objects of one kind until the orchestrator is closed. While the API server does not answer it asks
+// again every two seconds: left alone, an informer pauses for up to a minute, in which no worker would become ready.
+func informer[T runtime.Object, L runtime.Object](o *Orchestrator, kind T, of collection[L], there, gone func(T)) (cache.InformerSynced, error) {
+	ours := func(options *metav1.ListOptions) { options.LabelSelector = labelName + "=" + workerName }
+	i := cache.NewSharedIndexInformer(&cache.ListWatch{
+		ListWithContextFunc: func(ctx context.Context, options metav1.ListOptions) (list runtime.Object, err error) {
+			ours(&options)
+			err = o.listening(ctx, func(ctx context.Context) error {
+				ctx, cancel := context.WithTimeout(ctx, listTimeout)
+				defer cancel()
+				list, err = of.List(ctx, options)
+				return err
+			})
+			return list, err
+		},
+		WatchFuncWithContext: func(ctx context.Context, options metav1.ListOptions) (stream watch.Interface, err error) {
+			ours(&options)
+			err = o.listening(ctx, func(ctx context.Context) error {
+				stream, err = of.Watch(ctx, options)
+				return err
+			})
+			return stream, err
+		},
+	}, kind, 0, cache.Indexers{})
+	heard, err := i.AddEventHandler(follow(there, gone))
+	if err == nil {
+		err = i.SetTransform(withoutManagedFields)
+	}
+	if err != nil {
+		return nil, err
+	}
+	o.wait.Go(func() { i.RunWithContext(o.ctx) })
+	return heard.HasSynced, nil
+}
+
+// listening insists on hearing from the API server, and says so.
+func (o *Orchestrator) listening(ctx context.Context, attempt func(ctx context.Context) error) error {
+	failed := false
+	err := repeat(ctx, func(ctx context.Context) error {
+		err := attempt(ctx)
+		if err != nil && !failed && passing(err) && ctx.Err() == nil {
+			failed = true
+			o.log.Warn("the Kubernetes API does not answer; what was known of workers stands until it does", "error", err)
+		}
+		return err
+	})
+	if failed && err == nil {
+		o.log.Info("the Kubernetes API answers again")
+	}
+	return err
 }
 
 func (o *Orchestrator) podChanged(pod *corev1.Pod) {

@@ -12,11 +12,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/http"
 	"sync"
 	"sync/atomic"
 
-	"k8s.io/client-go/informers"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
@@ -27,11 +25,9 @@ import (
 
 // Orchestrator implements orchestrator.Orchestrator with pods. It is safe for concurrent use.
 type Orchestrator struct {
-	cfg       Config
-	log       *slog.Logger
-	client    kubernetes.Interface
-	conns     *http.Client // the client's connections
-	informers informers.SharedInformerFactory
+	cfg    Config
+	log    *slog.Logger
+	client kubernetes.Interface
 	*state
 
 	noResize      atomic.Bool // the cluster knows no way to change the limits of a running pod
@@ -39,7 +35,7 @@ type Orchestrator struct {
 
 	ctx  context.Context // ends with Close
 	stop context.CancelFunc
-	wait sync.WaitGroup // for removals
+	wait sync.WaitGroup // for informers and removals
 
 	removing sync.Mutex
 	removals map[string]*removal // by worker id: those under way
@@ -54,31 +50,26 @@ func New(ctx context.Context, cfg Config) (*Orchestrator, error) {
 	if err != nil {
 		return nil, fmt.Errorf("kubernetes: %w", err)
 	}
-	client, conns, err := connect(cfg)
+	client, err := connect(cfg)
 	if err != nil {
 		return nil, fmt.Errorf("kubernetes: %w", err)
 	}
-	o, err := start(ctx, cfg, client, conns)
+	o, err := start(ctx, cfg, client)
 	if err != nil {
 		return nil, fmt.Errorf("kubernetes: %w", err)
 	}
 	return o, nil
 }
 
-// connect gives a client and its connections; it does not ask the API server anything yet.
-func connect(cfg Config) (kubernetes.Interface, *http.Client, error) {
+// connect gives a client; it does not ask the API server anything yet.
+func connect(cfg Config) (kubernetes.Interface, error) {
 	access, err := restConfig(cfg.Kubeconfig)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	access.QPS, access.Burst = float32(cfg.QPS), 2*cfg.QPS
 	access.UserAgent = "openstack-faas"
-	conns, err := rest.HTTPClientFor(access)
-	if err != nil {
-		return nil, nil, err
-	}
-	client, err := kubernetes.NewForConfigAndClient(access, conns)
-	return client, conns, err
+	return kubernetes.NewForConfig(access)
 }
 
 func restConfig(path string) (*rest.Config, error) {
@@ -88,8 +79,8 @@ func restConfig(path string) (*rest.Config, error) {
 	return clientcmd.BuildConfigFromFlags("", path)
 }
 
-func start(ctx context.Context, cfg Config, client kubernetes.Interface, conns *http.Client) (*Orchestrator, error) {
-	o := &Orchestrator{cfg: cfg, log: cfg.Log, client: client, conns: conns, state: newState(), removals: map[string]*removal{}}
+func start(ctx context.Context, cfg Config, client kubernetes.Interface) (*Orchestrator, error) {
+	o := &Orchestrator{cfg: cfg, log: cfg.Log, client: client, state: newState(), removals: map[string]*removal{}}
 	o.ctx, o.stop = context.WithCancel(context.Background())
 	_, err := o.ensurePolicy(ctx)
 	if err == nil {
@@ -140,13 +131,19 @@ func (o *Orchestrator) Describe() []string {
 // Close stops listening to the cluster and waits for what is under way. Pods stay.
 func (o *Orchestrator) Close() error {
 	o.stop()
-	if o.informers != nil {
-		o.informers.Shutdown()
-	}
 	o.wait.Wait()
 	o.events.Close()
-	o.conns.CloseIdleConnections()
 	return nil
+}
+
+// within gives a context that ends with ctx, and with the orchestrator, whose error it then has.
+func (o *Orchestrator) within(ctx context.Context) (context.Context, func()) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	release := context.AfterFunc(o.ctx, func() { cancel(errClosed()) })
+	return ctx, func() {
+		release()
+		cancel(nil)
+	}
 }
 
 func (o *Orchestrator) closed() bool { return o.ctx.Err() != nil }

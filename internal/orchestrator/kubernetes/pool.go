@@ -30,6 +30,8 @@ func (o *Orchestrator) SetPool(ctx context.Context, pool orchestrator.Pool) erro
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, o.cfg.Progress, errOverdue)
 	defer cancel()
+	ctx, release := o.within(ctx)
+	defer release()
 	policy, err := o.ensurePolicy(ctx)
 	if err != nil {
 		return refused("The pool cannot be made", err)
@@ -164,6 +166,8 @@ func (o *Orchestrator) DeletePool(ctx context.Context, runtimeID string) error {
 	if err != nil {
 		return nil //nolint:nilerr // of such an id there can be no pool
 	}
+	ctx, release := o.within(ctx)
+	defer release()
 	err = insist(ctx, func(ctx context.Context) error {
 		return o.client.AppsV1().Deployments(o.cfg.Namespace).Delete(ctx, name, metav1.DeleteOptions{
 			PropagationPolicy: pointer(metav1.DeletePropagationBackground),
@@ -179,10 +183,8 @@ func (o *Orchestrator) DeletePool(ctx context.Context, runtimeID string) error {
 		}
 		select {
 		case <-changed:
-		case <-o.ctx.Done():
-			return errClosed()
 		case <-ctx.Done():
-			return faas.Errorf(faas.Unavailable, "The pool's workers did not end in time.").WithCause(ctx.Err())
+			return faas.Errorf(faas.Unavailable, "The pool's workers did not end in time.").WithCause(context.Cause(ctx))
 		}
 	}
 }

@@ -1,10 +1,14 @@
 package kubernetes
 
 import (
+	"regexp"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/openstack-faas/faas/internal/faas"
@@ -65,4 +69,86 @@ func TestChangeThatFailsGoesBack(t *testing.T) {
 	if err := o.SetPool(t.Context(), pythonPool(2)); err != nil {
 		t.Errorf("the old image again: %v", err)
 	}
+}
+
+// Whatever keeps workers from coming up, the error says it in Kubernetes' own words.
+func TestReasonsOfFailure(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		change func(*Config)
+		image  string
+		told   []string
+	}{
+		{"no registry has it", func(c *Config) { c.PullPolicy = "IfNotPresent" }, "127.0.0.1:1/nobody/has-it:1", []string{"ErrImagePull|ImagePullBackOff", "127.0.0.1:1"}},
+		{"no name of an image", nil, "what is: this\n{}", []string{"InvalidImageName"}},
+		{"ends again and again", nil, agentImage, []string{"ends again and again: status 1; it said:", "FAAS_WORKER_ID"}},
+		{"no such runtime class", func(c *Config) { c.UntrustedClass, c.Progress = "nobody-has-it", 5*time.Second }, pythonImage, []string{"nobody-has-it"}},
+		{"no node to run on", func(c *Config) { c.NodeSelector, c.Progress = map[string]string{"nobody": "has-it"}, 5*time.Second }, pythonImage, []string{"Unschedulable", "nodes are available"}},
+		{"no room in the quota", func(c *Config) { c.Progress = 5 * time.Second }, pythonImage, []string{"exceeded quota"}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			cfg := clusterConfig(t)
+			if test.change != nil {
+				test.change(&cfg)
+			}
+			o := open(t, cfg)
+			defer closing(t, o)
+			if strings.Contains(test.name, "quota") {
+				noRoom(t, o)
+			}
+			begun := time.Now()
+			err := o.SetPool(t.Context(), orchestrator.Pool{RuntimeID: runtimeID, Image: test.image, Size: 1})
+			t.Logf("after %s: %v", time.Since(begun).Round(time.Millisecond), err)
+			if faas.KindOf(err) != faas.Unavailable {
+				t.Fatalf("kind %q: %v", faas.KindOf(err), err)
+			}
+			for _, told := range test.told {
+				if !regexp.MustCompile(told).MatchString(err.Error()) {
+					t.Errorf("does not say %s: %v", told, err)
+				}
+			}
+		})
+	}
+}
+
+func noRoom(t *testing.T, o *Orchestrator) {
+	t.Helper()
+	_, err := o.client.CoreV1().ResourceQuotas(o.cfg.Namespace).Create(t.Context(), &corev1.ResourceQuota{
+		ObjectMeta: metav1.ObjectMeta{Name: "none"},
+		Spec:       corev1.ResourceQuotaSpec{Hard: corev1.ResourceList{corev1.ResourcePods: resource.MustParse("0")}},
+	}, metav1.CreateOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Two engines that start at once want the same, or find the same image wanting.
+func TestTwoSetOnePool(t *testing.T) {
+	cfg := clusterConfig(t)
+	a, b := open(t, cfg), open(t, cfg)
+	defer closing(t, a)
+	defer closing(t, b)
+	both := func(pool orchestrator.Pool) [2]error {
+		var errs [2]error
+		var all sync.WaitGroup
+		for i, o := range []*Orchestrator{a, b} {
+			all.Go(func() { errs[i] = o.SetPool(t.Context(), pool) })
+		}
+		all.Wait()
+		return errs
+	}
+	if errs := both(pythonPool(2)); errs[0] != nil || errs[1] != nil {
+		t.Errorf("the same pool: %v", errs)
+	}
+	a.until(t, "two workers", poolOf(2))
+	for i, err := range both(orchestrator.Pool{RuntimeID: runtimeID, Image: missingImage, Size: 2}) {
+		if faas.KindOf(err) != faas.Unavailable || !strings.Contains(err.Error(), "ErrImageNeverPull") {
+			t.Errorf("engine %d is told: %v", i, err)
+		}
+	}
+	if errs := both(pythonPool(3)); errs[0] != nil || errs[1] != nil {
+		t.Errorf("the same pool: %v", errs)
+	}
+	b.until(t, "three workers", poolOf(3))
 }

@@ -70,8 +70,6 @@ func (o *Orchestrator) awaitPool(ctx context.Context, pool orchestrator.Pool, ma
 		select {
 		case <-changed:
 		case <-again:
-		case <-o.ctx.Done():
-			return errClosed()
 		case <-ctx.Done():
 			return o.overdue(ctx, now, generic, words)
 		}
@@ -145,16 +143,16 @@ func said(container string, waiting *corev1.ContainerStateWaiting) string {
 // overdue ends the wait for a pool whose time is up. A pool with a ready worker has what it needs, though not all is as it shall be.
 func (o *Orchestrator) overdue(ctx context.Context, now *appsv1.Deployment, generic []worker, words string) error {
 	if now == nil {
-		return faas.Errorf(faas.Unavailable, "No worker was ready in time.").WithCause(ctx.Err())
+		return faas.Errorf(faas.Unavailable, "No worker was ready in time.").WithCause(context.Cause(ctx))
 	}
 	p := progressOf(now, generic)
 	switch {
 	case p.ready > 0:
 		return nil
 	case !errors.Is(context.Cause(ctx), errOverdue): // called off: nothing is known about the pool
-		return faas.Errorf(faas.Unavailable, "No worker was ready in time.").WithCause(ctx.Err())
+		return faas.Errorf(faas.Unavailable, "No worker was ready in time.").WithCause(context.Cause(ctx))
 	case *now.Spec.Replicas == 0:
-		return faas.Errorf(faas.Unavailable, "The pool's workers did not end in time.").WithCause(ctx.Err())
+		return faas.Errorf(faas.Unavailable, "The pool's workers did not end in time.").WithCause(context.Cause(ctx))
 	case p.stuck != "":
 		return &failedError{p.stuck}
 	case words != "":

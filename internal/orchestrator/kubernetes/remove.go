@@ -35,7 +35,7 @@ func (o *Orchestrator) Remove(ctx context.Context, workerID string) error {
 	if removal.err != nil {
 		return refused("Worker "+workerID+" cannot be ended", removal.err)
 	}
-	return o.awaitGone(ctx, workerID, w.pod.UID)
+	return nil
 }
 
 // remove begins to delete the pod, or joins who does so already.
@@ -50,7 +50,9 @@ func (o *Orchestrator) remove(workerID string, uid types.UID, reason string) *re
 	o.because(workerID, uid, reason)
 	o.wait.Go(func() {
 		r.err = insist(o.ctx, func(ctx context.Context) error { return o.deletePod(ctx, workerID, uid) })
-		if r.err != nil && !o.closed() {
+		if r.err == nil {
+			o.deleted(workerID, uid)
+		} else if !o.closed() {
 			o.log.Error("a worker cannot be ended", "worker", workerID, "error", r.err)
 		}
 		o.removing.Lock()
@@ -78,22 +80,5 @@ func (s *state) because(workerID string, uid types.UID, reason string) {
 	defer s.mu.Unlock()
 	if w := s.workers[workerID]; w != nil && w.pod.UID == uid {
 		w.removed = reason
-	}
-}
-
-// awaitGone waits until the informers know what the API server has confirmed.
-func (o *Orchestrator) awaitGone(ctx context.Context, workerID string, uid types.UID) error {
-	for {
-		changed := o.changes()
-		if !o.there(workerID, uid) {
-			return nil
-		}
-		select {
-		case <-changed:
-		case <-o.ctx.Done():
-			return nil
-		case <-ctx.Done():
-			return faas.Errorf(faas.Unavailable, "Worker %s did not end in time.", workerID).WithCause(ctx.Err())
-		}
 	}
 }

@@ -21,15 +21,20 @@ const (
 // insist does what is asked of the API server again, with growing pauses, while the server does not answer or says that it cannot
 // now; ctx bounds it. What the server refuses it will refuse again: that is returned at once.
 func insist(ctx context.Context, attempt func(ctx context.Context) error) error {
+	return repeat(ctx, func(ctx context.Context) error { return try(ctx, attempt) })
+}
+
+// repeat is insist for an attempt that sees to its own time.
+func repeat(ctx context.Context, attempt func(ctx context.Context) error) error {
 	for pause := firstPause; ; pause = min(2*pause, maxPause) {
-		err := try(ctx, attempt)
+		err := attempt(ctx)
 		if err == nil || ctx.Err() == nil && !passing(err) {
 			return err
 		}
 		select {
 		case <-time.After(pause/2 + rand.N(pause)):
 		case <-ctx.Done():
-			return errors.Join(ctx.Err(), err)
+			return errors.Join(context.Cause(ctx), err)
 		}
 	}
 }
@@ -64,8 +69,11 @@ type conflictError struct{ error }
 // refused puts an error of the API server's into words for the runtime's owner.
 func refused(what string, err error) error {
 	var answer apierrors.APIStatus
+	var ours *faas.Error
 	switch {
-	case errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled):
+	case errors.As(err, &ours): // the orchestrator was closed meanwhile
+		return ours
+	case errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) || errors.Is(err, errOverdue):
 		return faas.Errorf(faas.Unavailable, "%s: Kubernetes did not do it in time.", what).WithCause(err)
 	case errors.As(err, &answer) && apierrors.IsInvalid(err):
 		return faas.Errorf(faas.Invalid, "%s: %s", what, clip(answer.Status().Message, maxReason)).WithCause(err)

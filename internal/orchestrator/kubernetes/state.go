@@ -1,11 +1,13 @@
 package kubernetes
 
 import (
+	"strconv"
 	"sync"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	netv1 "k8s.io/api/networking/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/openstack-faas/faas/internal/faas"
@@ -78,15 +80,8 @@ func (s *state) find(workerID string) (worker, bool) {
 	return *w, true
 }
 
-// there tells whether the pod of this uid still exists, as far as is known.
-func (s *state) there(workerID string, uid types.UID) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	w := s.workers[workerID]
-	return w != nil && w.pod.UID == uid
-}
-
-// observe takes in what an informer tells of a pod. lost says that it must be deleted, and why.
+// observe takes in what is told of a pod, by an informer or in answer to a request. must says that it is lost and must be deleted,
+// and reason why.
 func (s *state) observe(pod *corev1.Pod) (must bool, reason string) {
 	health, reason := examine(pod)
 	view, err := workerOf(pod, health)
@@ -97,6 +92,9 @@ func (s *state) observe(pod *corev1.Pod) (must bool, reason string) {
 	defer s.mu.Unlock()
 	defer s.announce()
 	w := s.workers[pod.Name]
+	if w != nil && older(pod, w.pod) {
+		return false, ""
+	}
 	if w == nil || w.pod.UID != pod.UID {
 		if w != nil {
 			s.end(w, "it was replaced by another of its name")
@@ -141,6 +139,24 @@ func (s *state) forget(pod *corev1.Pod) {
 	s.announce()
 }
 
+// older tells whether what is told of an object is less new than what is known of it: the answer to a request may overtake an
+// informer. Versions count up, or nothing can be said of them.
+func older(told, known metav1.Object) bool {
+	a, errA := strconv.ParseUint(told.GetResourceVersion(), 10, 64)
+	b, errB := strconv.ParseUint(known.GetResourceVersion(), 10, 64)
+	return errA == nil && errB == nil && a < b
+}
+
+// deleted takes in that the API server has deleted the pod. The informer will say so too, later.
+func (s *state) deleted(workerID string, uid types.UID) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if w := s.workers[workerID]; w != nil && w.pod.UID == uid {
+		s.end(w, w.removed)
+		s.announce()
+	}
+}
+
 // end tells, once, that the worker is gone; the lock is held.
 func (s *state) end(w *worker, reason string) {
 	if w.gone {
@@ -159,14 +175,22 @@ func (s *state) tell(kind orchestrator.EventKind, w *worker, reason string) {
 	s.events.Send(orchestrator.Event{Kind: kind, Worker: view, Reason: reason})
 }
 
-// observePool takes in what an informer tells of a Deployment; gone says that it is there no more.
-func (s *state) observePool(d *appsv1.Deployment, gone bool) {
+// observePool takes in what is told of a Deployment.
+func (s *state) observePool(d *appsv1.Deployment) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if gone {
-		delete(s.pools, d.Labels[labelRuntime])
-	} else {
+	if known := s.pools[d.Labels[labelRuntime]]; known == nil || !older(d, known) {
 		s.pools[d.Labels[labelRuntime]] = d
+	}
+	s.announce()
+}
+
+// forgetPool takes in that a Deployment is there no more.
+func (s *state) forgetPool(d *appsv1.Deployment) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if known := s.pools[d.Labels[labelRuntime]]; known != nil && known.UID == d.UID {
+		delete(s.pools, d.Labels[labelRuntime])
 	}
 	s.announce()
 }

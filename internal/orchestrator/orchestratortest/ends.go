@@ -51,14 +51,15 @@ func (h *harness) afterClose(f function) {
 		}
 	}()
 	f.answers()
-	if ready, all := generics(next.Workers()); len(ready) != 2 || len(all) != 2 {
+	workers := next.Workers()
+	if ready, all := generics(workers); len(ready) != 2 || len(all) != 2 {
 		h.Errorf("of a pool of 2 another orchestrator finds %+v", all)
 	}
-	i := slices.IndexFunc(next.Workers(), func(w faas.Worker) bool { return w.ID == f.worker.ID })
+	i := slices.IndexFunc(workers, func(w faas.Worker) bool { return w.ID == f.worker.ID })
 	if i < 0 {
 		h.Fatal("another orchestrator does not find the claimed worker")
 	}
-	if w := next.Workers()[i]; w.Key != f.target.Key || w.ProjectID != f.target.ProjectID || !w.Ready || w.Address != f.worker.Address {
+	if w := workers[i]; w.Key != f.target.Key || w.ProjectID != f.target.ProjectID || !w.Ready || w.Address != f.worker.Address {
 		h.Errorf("the claimed worker says of itself to another orchestrator: %+v", w)
 	}
 }
