@@ -3,6 +3,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -39,6 +40,7 @@ type Limits struct {
 	Stable        time.Duration // workers that a function has not needed for this long end before that, all but the last; a minute when 0
 	Lease         time.Duration // how long an execution is this engine's without renewal
 	Reap          time.Duration // pause between two looks for lost messages and expired leases
+	ImagePods     int           // containers of image functions' calls that this engine runs at a time, of one project four fifths; 50 when 0
 	AsyncParallel int           // asynchronous executions that this engine has in hand at a time, of one project four fifths
 	Wait          time.Duration // how long one attempt at an asynchronous execution waits for a slot
 	Retention     time.Duration // ended executions are purged after this long; 0 keeps them
@@ -48,23 +50,26 @@ type Limits struct {
 
 // Engine runs the loops. Make it with New, run it with Run.
 type Engine struct {
-	cfg      Config
-	log      *slog.Logger
-	now      func() time.Time
-	client   *dispatch.Client
-	dispatch *dispatch.Dispatcher
-	packages *packageCache
-	claims   claims
-	leases   leases
-	shards   shards
-	place    *place
-	demand   *demand
-	pools    *pools
-	gate     *gate
-	lanes    lanes
-	tookOver bell          // rung when workers may be there that nobody knows whose they are
-	ready    chan struct{} // closed when Run serves
-	once     sync.Once
+	cfg        Config
+	log        *slog.Logger
+	now        func() time.Time
+	client     *dispatch.Client
+	dispatch   *dispatch.Dispatcher
+	packages   *packageCache
+	claims     claims
+	leases     leases
+	shards     shards
+	place      *place
+	demand     *demand
+	pools      *pools
+	gate       *gate
+	lanes      lanes
+	images     orchestrator.Images // nil: the orchestrator runs none
+	servers    servers
+	containers *gate         // for images that run for one call
+	tookOver   bell          // rung when workers may be there that nobody knows whose they are
+	ready      chan struct{} // closed when Run serves
+	once       sync.Once
 }
 
 // New makes an engine that does nothing until Run.
@@ -84,6 +89,9 @@ func New(cfg Config) *Engine {
 	e.pools = newPools()
 	e.gate = newGate(cfg.Limits.AsyncParallel)
 	e.lanes.init(cfg.Limits.AsyncParallel)
+	e.images, _ = cfg.Orchestrator.(orchestrator.Images)
+	e.servers.init()
+	e.containers = newGate(cmp.Or(cfg.Limits.ImagePods, defaultImagePods))
 	e.client = dispatch.NewClient(cfg.Orchestrator.Token)
 	e.packages = newPackageCache(cfg.Code, cfg.Limits.PackageCache)
 	e.claims.init()
@@ -115,6 +123,7 @@ func (e *Engine) Run(ctx context.Context) error {
 			stop()
 		}
 		e.dispatch.Close()
+		e.servers.stop()
 		e.claims.wait()
 	}()
 	if err != nil {
@@ -144,6 +153,12 @@ func (e *Engine) serve(ctx context.Context) (stops []func(), err error) {
 	stop, err := b.Serve(ctx, faas.MethodPool, poolParallel, e.servePool)
 	if err := keep(faas.MethodPool, stop, err); err != nil {
 		return stops, err
+	}
+	if e.images != nil {
+		stop, err = b.Serve(ctx, faas.MethodRunImage, acquireParallel, e.serveRunImage)
+		if err := keep(faas.MethodRunImage, stop, err); err != nil {
+			return stops, err
+		}
 	}
 	stop, err = b.Subscribe(ctx, faas.TopicFunction, func(body []byte) { e.functionChanged(ctx, body) })
 	if err := keep(faas.TopicFunction, stop, err); err != nil {

@@ -19,7 +19,7 @@ func TestSixCallsRunAtOnce(t *testing.T) {
 	f := r.function(slow)
 	var ids []string
 	for range 6 {
-		ids = append(ids, r.enqueue(f, `{"n": 4}`))
+		ids = append(ids, r.enqueue(f, `{"n": 2}`))
 	}
 	var begun, ended []time.Time
 	for _, id := range ids {

@@ -57,7 +57,7 @@ func (p *place) join(t *ticket) bool {
 	if !p.line.join(t) {
 		return false
 	}
-	p.serveLocked()
+	p.serveLocked(t)
 	return true
 }
 
@@ -70,7 +70,7 @@ func (p *place) leave(t *ticket) {
 	case g := <-t.got:
 		if g.err == nil && !g.found {
 			p.engine.claims.release(g.worker.ID)
-			p.serveLocked()
+			p.serveLocked(p.line.all()...)
 		}
 	default:
 	}
@@ -80,29 +80,35 @@ func (p *place) leave(t *ticket) {
 func (p *place) serve() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.serveLocked()
+	p.serveLocked(p.line.all()...)
 }
 
-func (p *place) serveLocked() {
-	if p.line.empty() {
+// serveLocked answers those of the tickets that can be answered at once, and then has the line's next claim workers while there are any.
+func (p *place) serveLocked(tickets ...*ticket) {
+	if len(tickets) == 0 {
 		return
 	}
 	s := p.engine.scene()
-	for _, t := range p.line.all() {
+	for _, t := range tickets {
 		if g, ok := s.atOnce(t); ok {
 			p.line.leave(t)
 			t.got <- g
 		}
 	}
-	for s.claimed < s.most {
+	for s.claimed < s.most && len(s.free) > 0 {
 		t := p.line.next(s.generic, s.heldBy, s.share(p.line))
 		if t == nil {
 			return
 		}
 		p.line.served(t)
+		if t.ask.target.Protocol == faas.ProtocolHTTP {
+			s.start(t)
+			p.line.join(t)
+			continue
+		}
 		t.got <- grant{worker: s.take(t)}
 	}
-	if !p.line.empty() {
+	if s.claimed >= s.most && !p.line.empty() {
 		p.short.wake()
 	}
 }
@@ -141,7 +147,7 @@ func (e *Engine) scene() *scene {
 
 // workers gives every worker that is of use, with what this engine knows of claims that the orchestrator does not show yet.
 func (e *Engine) workers() []faas.Worker {
-	return e.claims.overlay(e.claims.present(e.cfg.Orchestrator.Workers()), e.now())
+	return e.servers.overlay(e.claims.overlay(e.claims.present(e.cfg.Orchestrator.Workers()), e.now()))
 }
 
 // sortByRank puts generic workers into an order that differs from engine to engine (rendezvous hashing), so that several that claim at the
@@ -182,17 +188,23 @@ func (s *scene) atOnce(t *ticket) (grant, bool) {
 		}
 		coming = true
 	}
+	if err := s.hopeless(t.ask.target); err != nil && !coming {
+		return grant{err: err}, true
+	}
 	if most := s.engine.cfg.Limits.PerFunction; len(own) >= most && !coming {
 		return grant{err: busy("The function has as many workers as it may have (%d).", most)}, true
 	}
 	return grant{}, false
 }
 
-// generic tells whether the ticket may be given a generic worker, and one is there. A caller that does not know all of the function's workers
-// is given those first, unless all callers together need more.
+// generic tells whether the ticket may be given another worker, and one is there: generic, or to be made of the target's own image. A caller that does
+// not know all of the function's workers is given those first, unless all callers together need more.
 func (s *scene) generic(t *ticket) bool {
 	target := t.ask.target
 	free, own := s.free[target.RuntimeID], s.own[target.Key]
+	if target.Protocol == faas.ProtocolHTTP {
+		free = []faas.Worker{{}}
+	}
 	if len(free) == 0 || len(own) >= s.engine.cfg.Limits.PerFunction {
 		return false
 	}

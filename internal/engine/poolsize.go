@@ -23,6 +23,9 @@ const (
 // pools is what the sizes of the runtimes' pools are worked out from. Every engine watches all claims, so that whoever comes to own a
 // runtime's shard knows what the last minutes needed.
 type pools struct {
+	news  bell           // rung when shards are due
+	tasks sync.WaitGroup // pools that are being set; watchPools waits for them
+
 	mu      sync.Mutex
 	watched bool                   // claims were looked at before: what is new was claimed since
 	seen    map[string]struct{}    // ids of workers that were claimed
@@ -35,7 +38,7 @@ type pools struct {
 
 func newPools() *pools {
 	return &pools{
-		seen: map[string]struct{}{}, claims: map[string][]time.Time{}, sizes: map[string]int{},
+		news: newBell(), seen: map[string]struct{}{}, claims: map[string][]time.Time{}, sizes: map[string]int{},
 		low: map[string]time.Time{}, setting: map[string]bool{},
 	}
 }
@@ -45,6 +48,7 @@ func (p *pools) takenOver(shard int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.due[shard] = true
+	p.news.wake()
 }
 
 func (p *pools) set(runtimeID string, size int) {
@@ -147,26 +151,39 @@ func (p *pools) takeDue() []int {
 	return shards
 }
 
+// stillDue says that the pools of shards could not be brought up: the next look tries again.
+func (p *pools) stillDue(shards []int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, shard := range shards {
+		p.due[shard] = true
+	}
+}
+
 // watchPools brings up the pools of the runtimes whose shards this engine has come to own, and keeps their sizes.
 func (e *Engine) watchPools(ctx context.Context) {
-	look := func(ctx context.Context) {
+	defer e.pools.tasks.Wait()
+	tick := time.NewTicker(poolPause)
+	defer tick.Stop()
+	for ctx.Err() == nil {
 		e.pools.observe(e.workers(), e.now())
 		if shards := e.pools.takeDue(); len(shards) > 0 {
 			e.bringUpPools(ctx, shards)
 		}
 		e.resizePools(ctx)
+		select {
+		case <-ctx.Done():
+		case <-tick.C:
+		case <-e.pools.news:
+		}
 	}
-	look(ctx)
-	every(ctx, poolPause, look)
 }
 
 // bringUpPools starts the pools of the shards' runtimes, each on its own: one that fails keeps none waiting.
 func (e *Engine) bringUpPools(ctx context.Context, shards []int) {
 	runtimes, err := e.cfg.Store.Runtimes(ctx, faas.AnyProject(), faas.Query{})
 	if err != nil {
-		for _, shard := range shards {
-			e.pools.takenOver(shard) // the next look tries again
-		}
+		e.pools.stillDue(shards)
 		if ctx.Err() == nil {
 			e.log.Error("the runtimes cannot be read", "error", err)
 		}
@@ -176,7 +193,7 @@ func (e *Engine) bringUpPools(ctx context.Context, shards []int) {
 		if !slices.Contains(shards, faas.ShardOf(r.ID)) {
 			continue
 		}
-		e.claims.tasks.Go(func() {
+		e.pools.tasks.Go(func() {
 			if err := e.setPool(ctx, r); err != nil && ctx.Err() == nil {
 				e.log.Error("a runtime's state cannot be recorded", "runtime_id", r.ID, "error", err)
 			}
@@ -184,9 +201,23 @@ func (e *Engine) bringUpPools(ctx context.Context, shards []int) {
 	}
 }
 
+// assume says that a pool has a size, if this engine has set none: another engine made it.
+func (p *pools) assume(runtimeID string, size int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if _, set := p.sizes[runtimeID]; !set {
+		p.sizes[runtimeID] = size
+	}
+}
+
 // resizePools sets the pools whose size is not what the last minutes needed.
 func (e *Engine) resizePools(ctx context.Context) {
 	wanted := e.poolSizes()
+	for _, w := range e.workers() {
+		if w.RuntimeID != "" && e.shards.owns(w.RuntimeID) {
+			e.pools.assume(w.RuntimeID, e.cfg.Limits.PoolSize)
+		}
+	}
 	for _, id := range e.pools.runtimes() {
 		if !e.shards.owns(id) {
 			e.pools.forget(id)
@@ -196,7 +227,7 @@ func (e *Engine) resizePools(ctx context.Context) {
 		if !e.pools.begin(id, size, e.now()) {
 			continue
 		}
-		e.claims.tasks.Go(func() {
+		e.pools.tasks.Go(func() {
 			defer e.pools.end(id)
 			e.resizePool(ctx, id, size)
 		})
@@ -206,6 +237,9 @@ func (e *Engine) resizePools(ctx context.Context) {
 // resizePool changes a pool's size. That this fails says nothing about the runtime: its status stays as it is.
 func (e *Engine) resizePool(ctx context.Context, runtimeID string, size int) {
 	r, err := e.cfg.Store.Runtime(ctx, faas.AnyProject(), runtimeID)
+	if err == nil && r.Status != faas.RuntimeAvailable {
+		return // it is being changed: that sets the size too
+	}
 	if err == nil {
 		err = e.cfg.Orchestrator.SetPool(ctx, poolOf(r, size))
 		e.pools.set(runtimeID, size) // even if no worker is ready in time: it is what the pool was told

@@ -85,7 +85,7 @@ func (e *Engine) sweepOnce(ctx context.Context) {
 		switch {
 		case w.Generic():
 			pools[w.RuntimeID] = true
-		case e.shards.owns(w.Key.FunctionID) && w.Ready && (gone(w.RuntimeID) || !current(w.Key)):
+		case e.shards.owns(w.Key.FunctionID) && w.Ready && (w.RuntimeID != "" && gone(w.RuntimeID) || !current(w.Key)):
 			e.endIfIdle(ctx, w, 0)
 		}
 	}
@@ -120,7 +120,7 @@ func (e *Engine) currentKeys(ctx context.Context) func(faas.Key) bool {
 
 // goneRuntimes gives what tells whether a runtime is no more.
 func (e *Engine) goneRuntimes(ctx context.Context) func(id string) bool {
-	known := map[string]bool{}
+	known := map[string]bool{"": false} // the workers of images have no runtime
 	return func(id string) bool {
 		gone, looked := known[id]
 		if !looked {

@@ -64,7 +64,7 @@ func (e *Engine) callFor(ctx context.Context, x faas.Execution) (faas.Outcome, e
 	}
 	target := f.Target()
 	call := faas.Call{ExecutionID: x.ID, Key: target.Key, Input: json.RawMessage(x.Input), Timeout: f.Timeout}
-	return e.dispatch.Call(ctx, target, call, func(ctx context.Context) error {
+	return e.call(ctx, target, call, func(ctx context.Context) error {
 		return e.claim(ctx, x.ID)
 	})
 }
