@@ -19,6 +19,18 @@ start_services() {
     wait_for faas-api-1 60 is_well 7070
     wait_for faas-api-2 60 is_well 7071
     offer_runtimes
+    renew_workers
+}
+
+# renew_workers ends the workers of older images: the images' names never change here, so Kubernetes sees no difference.
+renew_workers() {
+    local key
+    key=$(cat "$images"/{agent,python3,nodejs} | sha256sum)
+    if [[ -s $state/faas/workers.key && $(<"$state/faas/workers.key") != "$key" ]]; then
+        kubectl delete pods --namespace $workers_namespace --all --grace-period=2 >/dev/null
+        say 'workers of older images ended'
+    fi
+    echo "$key" >"$state/faas/workers.key"
 }
 
 need_programs() {

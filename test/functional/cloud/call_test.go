@@ -12,7 +12,7 @@ import (
 	"github.com/openstack-faas/faas/internal/apiclient"
 )
 
-const echo = "def main(**kwargs):\n    print('hello')\n    return kwargs\n"
+const echo = "def main(context=None, **kwargs):\n    print('hello')\n    return kwargs\n"
 
 const echoNode = "exports.main = (input) => { console.log('hello'); return input }\n"
 

@@ -38,6 +38,10 @@ func TestNetworkIsOutOfReach(t *testing.T) {
 	_, err := c.Execute(ctx, neighbour.ID, true, nil)
 	must(t, err)
 	other := kubectl(ctx, t, "get", "pods", "-n", "faas", "-l", "faas.openstack.org/function-id="+neighbour.ID, "-o", "jsonpath={.items[0].status.podIP}")
+	f := create(ctx, t, c, "python3", reach, apiclient.NewFunction{Timeout: 60})
+	_, err = c.Execute(ctx, f.ID, true, map[string]any{"addresses": []string{}}) // from here on its worker is none of the generic ones
+	must(t, err)
+	awaitPool(ctx, t, c, "python3")
 	generic := kubectl(ctx, t, "get", "pods", "-n", "faas", "-l", "faas.openstack.org/pool", "-o", "jsonpath={.items[0].status.podIP}")
 	apiServer := strings.TrimPrefix(kubectl(ctx, t, "config", "view", "-o", "jsonpath={.clusters[0].cluster.server}"), "https://")
 	node, _, _ := strings.Cut(apiServer, ":")
@@ -55,7 +59,6 @@ func TestNetworkIsOutOfReach(t *testing.T) {
 	for _, address := range forbidden {
 		addresses = append(addresses, address)
 	}
-	f := create(ctx, t, c, "python3", reach, apiclient.NewFunction{Timeout: 60})
 	x, err := c.Execute(ctx, f.ID, true, map[string]any{"addresses": addresses})
 	must(t, err)
 	var answers map[string]string
