@@ -34,6 +34,8 @@ type Server struct {
 	gate   gate
 	worker *worker
 	client *http.Client
+
+	sharesNetwork bool // as Agent's
 }
 
 // NewServer makes the agent of a worker whose PodConfig names a server; Run is its life.
@@ -50,7 +52,7 @@ func NewServer(p PodConfig, workerID string, log *slog.Logger, now func() time.T
 	return &Server{
 		listen: p.Listen, peer: net.JoinHostPort("127.0.0.1", strconv.Itoa(p.Server.Port)), key: p.Server.Key,
 		limits: c.Limits, waits: c.Waits, log: log, now: now,
-		gate: &signedToken{checker: checker, now: now}, worker: newWorker(c.Slots, now), client: newServerClient(),
+		gate: &signedToken{checker: checker, now: now}, worker: newWorker(c.Slots, now), client: newServerClient(), sharesNetwork: true,
 	}, nil
 }
 
@@ -59,6 +61,9 @@ func (s *Server) Run(ctx context.Context, announce io.Writer) error {
 	control, err := listen(ctx, s.listen)
 	if err != nil {
 		return err
+	}
+	if s.sharesNetwork {
+		control = outside{control}
 	}
 	server := &http.Server{
 		Handler: s, ReadHeaderTimeout: 10 * time.Second, MaxHeaderBytes: 16 << 10,

@@ -77,6 +77,7 @@ func startServed(t *testing.T, port int, limits faas.ProcessLimits) *served {
 	if err != nil {
 		t.Fatal(err)
 	}
+	a.sharesNetwork = false
 	s := &served{T: t, token: key.Token("w"), ended: make(chan error, 1)}
 	ctx, cancel := context.WithCancel(context.Background())
 	s.end = cancel

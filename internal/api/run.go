@@ -26,6 +26,9 @@ func (s *Server) run(ctx context.Context, function faas.Function, x faas.Executi
 	begin := func(ctx context.Context) error {
 		x.Status, x.Owner, x.StartedAt = faas.ExecutionRunning, s.cfg.Name, s.now()
 		x.LeaseUntil = x.StartedAt.Add(s.cfg.CallWait + function.Timeout + leaseGrace)
+		if function.Code.Protocol == faas.ProtocolRun {
+			x.LeaseUntil = x.LeaseUntil.Add(faas.ImageStart + leaseGrace) // an engine runs it, and is waited for as long
+		}
 		begun = true
 		return s.cfg.Store.Start(ctx, x)
 	}

@@ -5,14 +5,19 @@ package broker
 import (
 	"context"
 	"encoding/json"
+	"errors"
 )
+
+// ErrNotTaken says of a request that nobody took it, so that nothing of it was done.
+var ErrNotTaken = errors.New("nobody took the request")
 
 // Broker is what RabbitMQ and the in-process broker both are. Every method is safe for concurrent use. After Close each
 // answers ErrClosed.
 type Broker interface {
 	// Call sends a request to one of those that serve the method and decodes its answer into reply, unless that is nil. The context's deadline
 	// travels with the request. An error that the server answered comes back as a *faas.Error of the same kind and message;
-	// when nobody serves the method, or the deadline passes first, the kind is faas.Unavailable.
+	// when nobody serves the method, or the deadline passes first, the kind is faas.Unavailable. ErrNotTaken is in its chain when it is certain that nobody
+	// has begun to answer.
 	Call(ctx context.Context, method string, request, reply any) error
 
 	// Serve answers requests for the method until ctx ends, at most parallel of them at a time. It returns once requests

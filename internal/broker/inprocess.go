@@ -129,7 +129,7 @@ func (b *InProcess) choose(method string) (*service, error) {
 	}
 	all := b.services[method]
 	if len(all) == 0 {
-		return nil, faas.Errorf(faas.Unavailable, "Nobody answers %s.", method)
+		return nil, faas.Errorf(faas.Unavailable, "Nobody answers %s.", method).WithCause(ErrNotTaken)
 	}
 	s := all[0]
 	copy(all, all[1:])
@@ -183,7 +183,7 @@ func (s *service) answer(caller context.Context, body []byte) result {
 	case s.room <- struct{}{}:
 		defer func() { <-s.room }()
 	case <-ctx.Done():
-		return result{err: faas.Errorf(faas.Unavailable, "The request waited too long.").WithCause(ctx.Err())}
+		return result{err: faas.Errorf(faas.Unavailable, "The request waited too long.").WithCause(errors.Join(ErrNotTaken, ctx.Err()))}
 	}
 	reply, err := s.handle(ctx, body)
 	if err != nil {

@@ -3,6 +3,7 @@ package broker
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strconv"
 	"sync"
@@ -69,7 +70,7 @@ func (b *inbox) listen(replies <-chan amqp.Delivery, returns <-chan amqp.Return)
 				returns = nil
 				continue
 			}
-			b.resolve(m.CorrelationId, result{err: faas.Errorf(faas.Unavailable, "Nobody answers this request.")})
+			b.resolve(m.CorrelationId, result{err: faas.Errorf(faas.Unavailable, "Nobody answers this request.").WithCause(ErrNotTaken)})
 		}
 	}
 }
@@ -126,7 +127,7 @@ func (r *Rabbit) Call(ctx context.Context, method string, request, reply any) er
 	}
 	b, err := r.calls.session(ctx)
 	if err != nil {
-		return r.outcome(err)
+		return r.outcome(errors.Join(ErrNotTaken, err))
 	}
 	got, err := b.ask(ctx, r.name("call", method), body)
 	if err != nil {

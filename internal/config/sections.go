@@ -44,10 +44,13 @@ type Engine struct {
 	Concurrency           int           `opt:"function_concurrency" default:"3" range:"1:64" help:"Calls that one worker runs at a time."`
 	MaxWorkersPerFunction int           `opt:"max_workers_per_function" default:"10" range:"1:10000" help:"Workers that one function may have."`
 	MaxWorkers            int           `opt:"max_workers" default:"100" range:"1:100000" help:"Workers of all functions together."`
+	MaxImagePods          int           `opt:"max_image_pods" default:"50" range:"1:10000" help:"Containers of functions of container images with the protocol run that one engine runs at a time, of one project four fifths at most."`
 	WorkerIdleTime        time.Duration `opt:"worker_idle_time" default:"300" range:"1:31536000" help:"How long a function's worker stays after its last call."`
 	PoolSize              int           `opt:"pool_size" default:"3" range:"0:1000" help:"Generic workers that are kept ready for each runtime."`
+	PoolMax               int           `opt:"pool_max_size" default:"10" range:"0:1000" help:"Generic workers that the pool of a runtime may grow to when the last minutes needed them. Less than pool_size means pool_size."`
+	ScaleDownWindow       time.Duration `opt:"scale_down_window" default:"60" range:"10:3600" help:"Workers of a function beyond the first that were not needed for this long end, before worker_idle_time."`
 	Lease                 time.Duration `opt:"lease" default:"30" range:"2:3600" help:"How long a claimed execution stays claimed without a sign of life from the process that runs it."`
-	AsyncParallel         int           `opt:"async_parallel" default:"32" range:"1:10000" help:"Asynchronous executions that one engine runs at a time."`
+	AsyncParallel         int           `opt:"async_parallel" default:"32" range:"1:10000" help:"Asynchronous executions that one engine runs at a time. One project alone gets about four fifths of them."`
 	ReapInterval          time.Duration `opt:"reap_interval" default:"5" range:"1:3600" help:"How often lost messages, expired leases and idle workers are looked for."`
 	ExecutionRetention    time.Duration `opt:"execution_retention" default:"2592000" range:"0:3153600000" help:"How long the record of an ended execution is kept. 0: for ever."`
 	StatusHost            string        `opt:"status_host" default:"127.0.0.1" required:"true" help:"The address on which faas-engine serves /healthcheck and /metrics, if status_port says so."`

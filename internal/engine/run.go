@@ -69,8 +69,10 @@ func (e *Engine) callFor(ctx context.Context, x faas.Execution) (faas.Outcome, e
 	})
 }
 
-// claim makes a queued execution this engine's, under a lease that renewLeases renews until finish.
+// claim makes a queued execution this engine's, under a lease that renewLeases renews until finish. It is seen through even when the engine is told to
+// end meanwhile: a claim that nobody waits for may have been committed.
 func (e *Engine) claim(ctx context.Context, id string) error {
+	ctx = context.WithoutCancel(ctx)
 	e.leases.hold(id)
 	_, ok, err := e.cfg.Store.Claim(ctx, id, e.cfg.Name, e.now().Add(e.cfg.Limits.Lease))
 	if err == nil && !ok {

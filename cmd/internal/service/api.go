@@ -26,6 +26,7 @@ type APISections struct {
 	Policy  config.Policy
 	Health  config.HealthCheck
 	Metrics config.Metrics
+	Images  bool // functions may be of container images: the engines' orchestrator runs them
 }
 
 // RunAPI answers requests until ctx ends, then lets go of its load balancers, and ends when the requests under way have their answers.
@@ -51,7 +52,8 @@ func RunAPI(ctx context.Context, p Parts, token func(workerID string) string, co
 func (p Parts) apiConfig(conf APISections, rules *policy.Enforcer, calls *dispatch.Dispatcher, log *slog.Logger) api.Config {
 	return api.Config{
 		Name: p.Name, Auth: api.NewNoauth(conf.API.NoauthProject), Policy: rules,
-		Store: p.Store, Code: p.Code, Broker: p.Broker, Call: calls.Call, Limits: conf.Limits.Ranges(), CallWait: conf.API.CallWait,
+		Store: p.Store, Code: p.Code, Broker: p.Broker, Call: p.caller(calls, conf.API.CallWait), Limits: conf.Limits.Ranges(), CallWait: conf.API.CallWait,
+		Images:   conf.Images,
 		MaxLimit: conf.API.MaxLimit, MaxBody: conf.API.MaxBody, MaxInput: conf.API.MaxInput, PublicEndpoint: conf.API.PublicEndpoint,
 		DisableByFile: conf.Health.DisableByFile, Registry: newRegistry(), ShowMetrics: conf.Metrics.Enabled, Log: log,
 	}

@@ -18,8 +18,8 @@ func NewEngine(p Parts, workers orchestrator.Orchestrator, conf config.Engine, w
 	return engine.New(engine.Config{
 		Name: p.Name, Store: p.Store, Broker: p.Broker, Code: p.Code, Orchestrator: workers, Log: log,
 		Limits: engine.Limits{
-			PoolSize: conf.PoolSize, PerFunction: conf.MaxWorkersPerFunction, Workers: conf.MaxWorkers, Idle: conf.WorkerIdleTime,
-			Lease: conf.Lease, Reap: conf.ReapInterval, AsyncParallel: conf.AsyncParallel, Wait: wait,
+			PoolSize: conf.PoolSize, PoolMax: conf.PoolMax, Stable: conf.ScaleDownWindow, PerFunction: conf.MaxWorkersPerFunction, Workers: conf.MaxWorkers, Idle: conf.WorkerIdleTime,
+			Lease: conf.Lease, Reap: conf.ReapInterval, AsyncParallel: conf.AsyncParallel, ImagePods: conf.MaxImagePods, Wait: wait,
 			Retention: conf.ExecutionRetention, PackageGrace: conf.PackageGrace, PackageCache: packageCache,
 		},
 	})

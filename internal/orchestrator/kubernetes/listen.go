@@ -19,7 +19,7 @@ import (
 // listen begins to follow pods, Deployments and the policy, and returns when it knows all that there are. What it has learnt stays
 // known while the API server is away.
 func (o *Orchestrator) listen(ctx context.Context) error {
-	pods, errPods := informer(o, &corev1.Pod{}, o.client.CoreV1().Pods(o.cfg.Namespace), o.podChanged, o.forget)
+	pods, errPods := informer(o, &corev1.Pod{}, o.client.CoreV1().Pods(o.cfg.Namespace), o.podTold, o.podForgotten)
 	pools, errPools := informer(o, &appsv1.Deployment{}, o.client.AppsV1().Deployments(o.cfg.Namespace), o.observePool, o.forgetPool)
 	policies, errPolicies := informer(o, &netv1.NetworkPolicy{}, o.client.NetworkingV1().NetworkPolicies(o.cfg.Namespace), o.policyChanged, o.policyDeleted)
 	if err := errors.Join(errPods, errPools, errPolicies); err != nil {

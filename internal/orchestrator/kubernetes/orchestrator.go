@@ -3,7 +3,7 @@
 // the one that the function has got. Workers outlive the process, and several processes may look after the same ones: all that
 // they must agree on is in the cluster.
 //
-// It needs these rights in the namespace: get, list, watch, patch and delete pods; patch pods/resize; list events; get, list, watch,
+// It needs these rights in the namespace: get, list, watch, create, patch and delete pods; get pods/log; patch pods/resize; list events; get, list, watch,
 // create, update, patch and delete deployments; get, list, watch, create and update networkpolicies.
 package kubernetes
 
@@ -29,6 +29,7 @@ type Orchestrator struct {
 	log    *slog.Logger
 	client kubernetes.Interface
 	*state
+	calls callPods
 
 	noResize      atomic.Bool // the cluster knows no way to change the limits of a running pod
 	resizeRefused atomic.Bool // it was told of that it did not change some
@@ -41,7 +42,10 @@ type Orchestrator struct {
 	removals map[string]*removal // by worker id: those under way
 }
 
-var _ orchestrator.Orchestrator = (*Orchestrator)(nil)
+var (
+	_ orchestrator.Orchestrator = (*Orchestrator)(nil)
+	_ orchestrator.Images       = (*Orchestrator)(nil)
+)
 
 // New makes sure of the workers' network policy and learns which workers there are. ctx bounds that alone: while the API server does
 // not answer it is tried again.
@@ -89,6 +93,7 @@ func start(ctx context.Context, cfg Config, client kubernetes.Interface) (*Orche
 	if err != nil {
 		return nil, errors.Join(err, o.Close())
 	}
+	o.wait.Go(o.sweepImages)
 	for _, line := range o.Describe() {
 		o.log.Info("limits of workers here: " + line)
 	}
@@ -118,7 +123,7 @@ func (o *Orchestrator) Describe() []string {
 	return []string{
 		"memory: a function's memory_size beside its warm runtime's own, by the container's limit, changed in place once the worker is the function's",
 		"cpu: a function's cpu, by the container's limit, changed likewise",
-		fmt.Sprintf("processes: %d, threads too, beside the runtime's own, by the worker's agent", limits.Processes),
+		"processes: as many, threads too, as the kubelet's podPidsLimit says: without one a function can use up all of its node",
 		fmt.Sprintf("open files: %d in each process, by rlimit", limits.OpenFiles),
 		fmt.Sprintf("file size: %d bytes for each file, by rlimit; %d bytes for all of /tmp, by the kubelet", limits.FileSize, o.cfg.Scratch),
 		"timeout: by the agent, which kills the call's process",

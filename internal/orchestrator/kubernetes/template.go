@@ -71,19 +71,28 @@ func (c Config) podSpec(pool orchestrator.Pool) (corev1.PodSpec, error) {
 	if err != nil {
 		return corev1.PodSpec{}, fmt.Errorf("encode the agent's configuration: %w", err)
 	}
+	spec := c.confinedPod(pool.Trusted)
+	// The runtime's image, which may take long to be pulled, is begun with.
+	spec.Containers = []corev1.Container{c.runtimeContainer(pool.Image), c.agentContainer(string(config))}
+	spec.Volumes = c.volumes()
+	spec.RestartPolicy = corev1.RestartPolicyAlways
+	spec.TerminationGracePeriodSeconds = c.grace()
+	return spec, nil
+}
+
+// grace is how long Kubernetes waits for an agent that drains.
+func (c Config) grace() *int64 { return pointer(int64((c.Drain + drainMargin) / time.Second)) }
+
+// confinedPod is what every pod of ours has beside its containers.
+func (c Config) confinedPod(trusted bool) corev1.PodSpec {
 	spec := corev1.PodSpec{
-		// The runtime's image, which may take long to be pulled, is begun with.
-		Containers:                    []corev1.Container{c.runtimeContainer(pool.Image), c.agentContainer(string(config))},
-		Volumes:                       c.volumes(),
-		RestartPolicy:                 corev1.RestartPolicyAlways,
-		TerminationGracePeriodSeconds: pointer(int64((c.Drain + drainMargin) / time.Second)),
-		AutomountServiceAccountToken:  pointer(false),
-		EnableServiceLinks:            pointer(false),
+		AutomountServiceAccountToken: pointer(false),
+		EnableServiceLinks:           pointer(false),
 		SecurityContext: &corev1.PodSecurityContext{
 			RunAsNonRoot:   pointer(true),
 			SeccompProfile: &corev1.SeccompProfile{Type: corev1.SeccompProfileTypeRuntimeDefault},
 		},
-		RuntimeClassName: c.runtimeClass(pool.Trusted),
+		RuntimeClassName: c.runtimeClass(trusted),
 		NodeSelector:     c.NodeSelector,
 		Tolerations:      c.Tolerations,
 		DNSPolicy:        corev1.DNSDefault,
@@ -94,7 +103,7 @@ func (c Config) podSpec(pool orchestrator.Pool) (corev1.PodSpec, error) {
 	if len(c.Network.Resolvers) > 0 {
 		spec.DNSPolicy, spec.DNSConfig = corev1.DNSNone, &corev1.PodDNSConfig{Nameservers: c.Network.Resolvers}
 	}
-	return spec, nil
+	return spec
 }
 
 func (c Config) runtimeClass(trusted bool) *string {
@@ -175,16 +184,17 @@ func confined(uid int64) *corev1.SecurityContext {
 }
 
 func (c Config) volumes() []corev1.Volume {
-	empty := func(name string, medium corev1.StorageMedium, size int64) corev1.Volume {
-		return corev1.Volume{Name: name, VolumeSource: corev1.VolumeSource{
-			EmptyDir: &corev1.EmptyDirVolumeSource{Medium: medium, SizeLimit: resource.NewQuantity(size, resource.BinarySI)},
-		}}
-	}
 	return []corev1.Volume{
-		empty(runVolume, corev1.StorageMediumMemory, runSize),
-		empty(codeVolume, corev1.StorageMediumDefault, codeSize),
-		empty(scratchVolume, corev1.StorageMediumDefault, c.Scratch),
+		emptyVolume(runVolume, corev1.StorageMediumMemory, runSize),
+		emptyVolume(codeVolume, corev1.StorageMediumDefault, codeSize),
+		emptyVolume(scratchVolume, corev1.StorageMediumDefault, c.Scratch),
 	}
+}
+
+func emptyVolume(name string, medium corev1.StorageMedium, size int64) corev1.Volume {
+	return corev1.Volume{Name: name, VolumeSource: corev1.VolumeSource{
+		EmptyDir: &corev1.EmptyDirVolumeSource{Medium: medium, SizeLimit: resource.NewQuantity(size, resource.BinarySI)},
+	}}
 }
 
 // amounts are millicores, bytes of memory and bytes of the node's disk.

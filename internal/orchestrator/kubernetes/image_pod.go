@@ -1,0 +1,117 @@
+package kubernetes
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"strconv"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/validation"
+
+	"github.com/openstack-faas/faas/internal/agent"
+	"github.com/openstack-faas/faas/internal/faas"
+	"github.com/openstack-faas/faas/internal/orchestrator"
+)
+
+// Labels of the pods of image functions, beside those of a claimed worker.
+const (
+	labelProtocol  = "faas.openstack.org/protocol"     // run or http
+	labelExecution = "faas.openstack.org/execution-id" // with run
+)
+
+const (
+	// functionContainer is the container of a function's own image.
+	functionContainer = "function"
+	// serverPort is where a function's server is told to listen.
+	serverPort = 8080
+	callPrefix = "call-"
+)
+
+func isCall(pod *corev1.Pod) bool { return pod.Labels[labelProtocol] == string(faas.ProtocolRun) }
+
+func isServer(pod *corev1.Pod) bool { return pod.Labels[labelProtocol] == string(faas.ProtocolHTTP) }
+
+// callPod gives the pod of one call: the function's container and nothing else. It ends by itself if nobody ends it before.
+func (c Config) callPod(call orchestrator.ImageCall, owner metav1.OwnerReference) (*corev1.Pod, error) {
+	if wrong := validation.IsDNS1123Label(callPrefix + call.ExecutionID); call.ExecutionID == "" || len(wrong) > 0 {
+		return nil, faas.Errorf(faas.Invalid, "The execution's id %q cannot be told to Kubernetes.", clip(call.ExecutionID, 80))
+	}
+	pod, err := c.imagePod(callPrefix+call.ExecutionID, call.Target, owner)
+	if err != nil {
+		return nil, err
+	}
+	pod.Labels[labelExecution] = call.ExecutionID
+	pod.Spec.ActiveDeadlineSeconds = pointer(int64((faas.ImageStart + call.Timeout + time.Second - 1) / time.Second))
+	pod.Spec.TerminationGracePeriodSeconds = pointer(int64(1))
+	container := c.functionContainer(call.Target)
+	for _, argument := range call.Arguments {
+		container.Args = append(container.Args, literally(argument))
+	}
+	pod.Spec.Containers = []corev1.Container{container}
+	return pod, nil
+}
+
+// literally writes an argument so that Kubernetes puts no variable in it.
+func literally(argument string) string { return strings.ReplaceAll(argument, "$", "$$") }
+
+// serverPod gives the pod of a worker whose container is the target's own server.
+func (c Config) serverPod(workerID string, target faas.Target, owner metav1.OwnerReference) (*corev1.Pod, error) {
+	if wrong := validation.IsDNS1123Label(workerID); len(wrong) > 0 {
+		return nil, faas.Errorf(faas.Invalid, "The worker's id %q cannot be told to Kubernetes.", clip(workerID, 80))
+	}
+	pod, err := c.imagePod(workerID, target, owner)
+	if err != nil {
+		return nil, err
+	}
+	config, err := json.Marshal(agent.PodConfig{
+		TokenKey: c.Key.Public(), Slots: c.Slots, Limits: c.Limit, Server: &agent.PodServer{Port: serverPort, Key: target.Key},
+		Waits: agent.Waits{Start: c.Progress, Drain: c.Drain}, // as in a pool
+	})
+	if err != nil {
+		return nil, fmt.Errorf("encode the agent's configuration: %w", err)
+	}
+	server, beside := c.functionContainer(target), c.agentContainer(string(config))
+	server.Env = append(server.Env, corev1.EnvVar{Name: "PORT", Value: strconv.Itoa(serverPort)})
+	beside.VolumeMounts = nil
+	pod.Annotations = map[string]string{noteSlots: strconv.Itoa(c.Slots)}
+	pod.Spec.TerminationGracePeriodSeconds = c.grace()
+	pod.Spec.Containers = []corev1.Container{server, beside}
+	return pod, nil
+}
+
+// imagePod gives what both kinds of pods have in common. Nobody has looked at their images, so none is trusted.
+func (c Config) imagePod(name string, target faas.Target, owner metav1.OwnerReference) (*corev1.Pod, error) {
+	labels := map[string]string{labelName: workerName, labelProtocol: string(target.Protocol)}
+	function, err := functionLabels(target)
+	if err != nil {
+		return nil, err
+	}
+	maps.Copy(labels, function)
+	spec := c.confinedPod(false)
+	spec.RestartPolicy = corev1.RestartPolicyNever
+	spec.Volumes = []corev1.Volume{emptyVolume(scratchVolume, corev1.StorageMediumDefault, c.Scratch)}
+	return &corev1.Pod{
+		ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: c.Namespace, Labels: labels, OwnerReferences: []metav1.OwnerReference{owner}},
+		Spec:       spec,
+	}, nil
+}
+
+// functionContainer runs the target's image with the function's own limits.
+func (c Config) functionContainer(target faas.Target) corev1.Container {
+	cpu := int64(target.CPU)
+	return corev1.Container{
+		Name: functionContainer, Image: target.Image, ImagePullPolicy: c.PullPolicy,
+		Env: []corev1.EnvVar{{Name: "HOME", Value: agent.PodHomeDir}, {Name: "TMPDIR", Value: agent.PodHomeDir}},
+		Resources: corev1.ResourceRequirements{
+			Requests: amounts(min(c.Request.CPU, cpu), min(c.Request.Memory, target.MemorySize), diskRequest),
+			Limits:   amounts(cpu, target.MemorySize, c.Scratch+logsSize),
+		},
+		VolumeMounts:             []corev1.VolumeMount{{Name: scratchVolume, MountPath: agent.PodHomeDir}},
+		SecurityContext:          confined(agent.PodRuntimeUID),
+		TerminationMessagePolicy: corev1.TerminationMessageFallbackToLogsOnError,
+	}
+}

@@ -1,0 +1,222 @@
+package kubernetes
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"syscall"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/openstack-faas/faas/internal/agent"
+	"github.com/openstack-faas/faas/internal/faas"
+	"github.com/openstack-faas/faas/internal/orchestrator"
+)
+
+const (
+	// createPatience is how long the API server may be away when a pod is to be made.
+	createPatience = 15 * time.Second
+	// logPatience is how long it may be away when a call's log is to be read.
+	logPatience = 30 * time.Second
+	// lastWords is how many bytes of its log a failed call's output holds.
+	lastWords = 2 << 10
+)
+
+// RunImage implements orchestrator.Images.
+func (o *Orchestrator) RunImage(ctx context.Context, call orchestrator.ImageCall) (faas.Outcome, error) {
+	if o.closed() {
+		return faas.Outcome{}, errClosed()
+	}
+	owner, err := o.ownerReference(ctx)
+	if err != nil {
+		return faas.Outcome{}, refused("The owner of containers", err)
+	}
+	pod, err := o.cfg.callPod(call, owner)
+	if err != nil {
+		return faas.Outcome{}, err
+	}
+	news, stop := o.calls.follow(pod.Name)
+	defer stop()
+	begun := time.Now()
+	made, err := o.create(ctx, pod)
+	if err != nil {
+		return faas.Outcome{}, err
+	}
+	defer o.remove(made.Name, made.UID, "its call is over")
+	end, err := o.awaitCall(ctx, call.Timeout, news)
+	if err != nil {
+		return faas.Outcome{}, err
+	}
+	outcome := o.callOutcome(ctx, made.Name, end)
+	outcome.Duration = time.Since(begun)
+	return outcome, nil
+}
+
+// create makes a pod whose name nobody else uses. When it cannot be told whether it was made, the pod is deleted and the kind is faas.Internal.
+func (o *Orchestrator) create(ctx context.Context, pod *corev1.Pod) (made *corev1.Pod, err error) {
+	ctx, cancel := context.WithTimeout(ctx, createPatience)
+	defer cancel()
+	pods, doubtful := o.client.CoreV1().Pods(o.cfg.Namespace), false
+	err = insist(ctx, func(ctx context.Context) error {
+		made, err = pods.Create(ctx, pod, metav1.CreateOptions{})
+		if apierrors.IsAlreadyExists(err) { // by an attempt whose answer was lost
+			made, err = pods.Get(ctx, pod.Name, metav1.GetOptions{})
+		}
+		var answer apierrors.APIStatus
+		doubtful = doubtful || err != nil && !errors.As(err, &answer) && !errors.Is(err, syscall.ECONNREFUSED)
+		return err
+	})
+	switch {
+	case err == nil:
+		return made, nil
+	case doubtful:
+		o.wait.Go(func() {
+			_ = insist(o.ctx, func(ctx context.Context) error { // what it leaves is swept
+				err := pods.Delete(ctx, pod.Name, metav1.DeleteOptions{GracePeriodSeconds: pointer(int64(0))})
+				if apierrors.IsNotFound(err) {
+					return nil
+				}
+				return err
+			})
+		})
+		return nil, faas.Errorf(faas.Internal, "Kubernetes did not say whether it runs the function's container; the function may have run.").WithCause(err)
+	}
+	return nil, refused("The function's container cannot be made", err)
+}
+
+// callEnd is how a call's container came to its end.
+type callEnd struct {
+	fault string // "" for success: what to tell, as the whole output
+	words bool   // the fault is to be followed by the end of the log
+	ran   bool   // there is a log
+}
+
+// awaitCall waits until the container has ended, its time is up, or it is plain that it will not start. An error says that it was lost.
+func (o *Orchestrator) awaitCall(ctx context.Context, timeout time.Duration, news <-chan callNews) (callEnd, error) {
+	late := time.NewTimer(faas.ImageStart)
+	defer late.Stop()
+	runs, last := false, callNews{pod: &corev1.Pod{}}
+	for {
+		select {
+		case last = <-news:
+		case <-late.C:
+			if runs {
+				return callEnd{fault: faas.OutputTimeout, ran: true}, nil
+			}
+			return callEnd{fault: fmt.Sprintf("The function's container was not started within %s: %s", faas.ImageStart, notYet(last.pod))}, nil
+		case <-o.ctx.Done():
+			return callEnd{}, faas.Errorf(faas.Internal, "The service stopped while the function's container ran; the function may have run.")
+		case <-ctx.Done():
+			return callEnd{}, faas.Errorf(faas.Internal, "The function's container was given up; the function may have run.").WithCause(ctx.Err())
+		}
+		if last.gone || last.pod.DeletionTimestamp != nil {
+			return callEnd{}, faas.Errorf(faas.Internal, "The function's container was deleted from Kubernetes; the function may have run.")
+		}
+		if end, over := endOf(last.pod); over {
+			return end, nil
+		}
+		if !runs && functionStatus(last.pod).State.Running != nil {
+			runs = true
+			late.Reset(timeout)
+		}
+	}
+}
+
+// functionStatus gives what the kubelet tells of the function's container; nothing while it tells nothing.
+func functionStatus(pod *corev1.Pod) corev1.ContainerStatus {
+	for _, status := range pod.Status.ContainerStatuses {
+		if status.Name == functionContainer {
+			return status
+		}
+	}
+	return corev1.ContainerStatus{}
+}
+
+// endOf tells how the call's pod has ended, if it has or never will run.
+func endOf(pod *corev1.Pod) (end callEnd, over bool) {
+	state := functionStatus(pod).State
+	ended := state.Terminated
+	switch {
+	case pod.Status.Reason == "DeadlineExceeded":
+		return callEnd{fault: faas.OutputTimeout, ran: ended != nil}, true
+	case pod.Status.Phase == corev1.PodFailed && pod.Status.Reason != "": // Evicted, say
+		return callEnd{fault: "The function's container was ended: " + clip(pod.Status.Reason+": "+pod.Status.Message, maxReason)}, true
+	case ended != nil && (ended.Reason == "StartError" || ended.Reason == "ContainerCannotRun"):
+		return callEnd{fault: "The function's container cannot start: " + clip(ended.Reason+": "+ended.Message, maxReason)}, true
+	case ended != nil && ended.Reason == "OOMKilled":
+		return callEnd{fault: faas.OutputResources, ran: true}, true
+	case ended != nil && ended.ExitCode != 0:
+		return callEnd{fault: fmt.Sprintf("The function's container exited with status %d.", ended.ExitCode), words: true, ran: true}, true
+	case ended != nil:
+		return callEnd{ran: true}, true
+	case pod.Status.Phase == corev1.PodFailed:
+		return callEnd{fault: "The function's container was ended: " + ending(pod)}, true
+	}
+	if reason, _ := stuck(pod); reason != "" { // no second try: nobody would wait for it
+		return callEnd{fault: "The function's image cannot be run: " + reason}, true
+	}
+	return callEnd{}, false
+}
+
+// notYet tells what a pod still waits for.
+func notYet(pod *corev1.Pod) string {
+	for _, condition := range pod.Status.Conditions {
+		if condition.Type == corev1.PodScheduled && condition.Status == corev1.ConditionFalse {
+			return clip(condition.Reason+": "+condition.Message, maxReason)
+		}
+	}
+	if waiting := functionStatus(pod).State.Waiting; waiting != nil {
+		return clip(waiting.Reason+" "+waiting.Message, maxReason)
+	}
+	return "Kubernetes did not say why"
+}
+
+// callOutcome puts the end into words for the caller. The log of a container is its result.
+func (o *Orchestrator) callOutcome(ctx context.Context, pod string, end callEnd) faas.Outcome {
+	out := faas.Outcome{Status: faas.ExecutionSuccess}
+	if end.fault != "" {
+		out.Status = faas.ExecutionFailed
+	}
+	text := end.fault
+	if end.ran {
+		log, err := o.callLog(ctx, pod)
+		if err != nil {
+			o.log.Error("the log of a container cannot be read", "pod", pod, "error", err)
+			if end.fault == "" {
+				return faas.Outcome{Status: faas.ExecutionError, Output: faas.TextOutput("The function's container ended well, but its log, which is its result, cannot be read.")}
+			}
+		}
+		out.Log = log
+		switch {
+		case end.fault == "":
+			text = log
+		case end.words && log != "":
+			text += " Its log ends: " + clipFront(log, lastWords)
+		}
+	}
+	out.Output = faas.TextOutput(text)
+	return out
+}
+
+// callLog reads what the container has printed, of which as much is kept as of any call's log.
+func (o *Orchestrator) callLog(ctx context.Context, pod string) (log string, err error) {
+	ctx, cancel := context.WithTimeout(ctx, logPatience)
+	defer cancel()
+	request := o.client.CoreV1().Pods(o.cfg.Namespace).GetLogs(pod, &corev1.PodLogOptions{Container: functionContainer})
+	kept := agent.NewLogClip(o.cfg.Limit.Log)
+	err = insist(ctx, func(ctx context.Context) error {
+		kept.Take() // what an attempt before has read
+		stream, err := request.Stream(ctx)
+		if err != nil {
+			return err
+		}
+		defer stream.Close()
+		_, err = io.Copy(kept, stream)
+		return err
+	})
+	return kept.Take(), err
+}
