@@ -33,7 +33,10 @@ func (e *Engine) specialise(ctx context.Context, w faas.Worker, target faas.Targ
 		w.Key, w.ProjectID = target.Key, target.ProjectID
 		e.claims.specialised(w.ID)
 		claim := orchestrator.Claim{Target: target, Footprint: status.Footprint}
-		e.claims.settle(func(ctx context.Context) { e.claimed(ctx, w, claim) })
+		e.claims.settle(func(ctx context.Context) {
+			sleep(ctx, tellAfter)
+			e.claimed(ctx, w, claim)
+		})
 		return w, true, nil
 	case errors.As(err, &refused) && refused.Refused == faas.RefusedPackage:
 		e.discard(ctx, w)
@@ -51,6 +54,10 @@ func (e *Engine) specialise(ctx context.Context, w faas.Worker, target faas.Targ
 		return faas.Worker{}, false, nil
 	}
 }
+
+// tellAfter lets the first call, for which the worker was specialised, have the machine to itself: what is told then is written to
+// the cluster's API and done by its nodes, and nothing of it is waited for. Until then the pool's limits hold.
+const tellAfter = 150 * time.Millisecond
 
 const (
 	firstTellPause = 100 * time.Millisecond
