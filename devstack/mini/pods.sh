@@ -24,6 +24,7 @@ start_pods() {
     endpoints=$endpoint
     eventually_well "$endpoint"
     offer_runtimes
+    renew_workers
 }
 
 # What pods are made from: another configuration, or an image of the same name, starts them anew.
