@@ -95,13 +95,13 @@ func (p *place) serveLocked(tickets ...*ticket) {
 			t.got <- g
 		}
 	}
-	for s.claimed < s.most && len(s.free) > 0 {
+	for s.claimed < s.most && (len(s.free) > 0 || slices.ContainsFunc(tickets, (*ticket).wantsServer)) {
 		t := p.line.next(s.generic, s.heldBy, s.share(p.line))
 		if t == nil {
 			return
 		}
 		p.line.served(t)
-		if t.ask.target.Protocol == faas.ProtocolHTTP {
+		if t.wantsServer() {
 			s.start(t)
 			p.line.join(t)
 			continue
@@ -202,7 +202,7 @@ func (s *scene) atOnce(t *ticket) (grant, bool) {
 func (s *scene) generic(t *ticket) bool {
 	target := t.ask.target
 	free, own := s.free[target.RuntimeID], s.own[target.Key]
-	if target.Protocol == faas.ProtocolHTTP {
+	if t.wantsServer() {
 		free = []faas.Worker{{}}
 	}
 	if len(free) == 0 || len(own) >= s.engine.cfg.Limits.PerFunction {

@@ -95,6 +95,9 @@ func (e *Engine) startServer(target faas.Target) faas.Worker {
 	return w
 }
 
+// wantsServer tells whether no generic worker will do for the ticket.
+func (t *ticket) wantsServer() bool { return t.ask.target.Protocol == faas.ProtocolHTTP }
+
 // hopeless gives why no worker comes of a target that has none to wait for.
 func (s *scene) hopeless(target faas.Target) error {
 	switch {
