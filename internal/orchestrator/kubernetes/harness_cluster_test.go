@@ -57,9 +57,13 @@ func clientOf(t *testing.T, path string) kubernetes.Interface {
 func newNamespace(t *testing.T, path string) string {
 	t.Helper()
 	client := clientOf(t, path)
-	made, err := client.CoreV1().Namespaces().Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{
-		GenerateName: "faas-test-", Labels: map[string]string{"pod-security.kubernetes.io/enforce": "restricted"},
-	}}, metav1.CreateOptions{})
+	var made *corev1.Namespace
+	err := insist(t.Context(), func(ctx context.Context) (err error) {
+		made, err = client.CoreV1().Namespaces().Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{
+			GenerateName: "faas-test-", Labels: map[string]string{"pod-security.kubernetes.io/enforce": "restricted"},
+		}}, metav1.CreateOptions{})
+		return err
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -72,12 +76,18 @@ func deleteNamespace(t *testing.T, client kubernetes.Interface, name string) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	now := metav1.DeleteOptions{GracePeriodSeconds: pointer(int64(0))}
-	err := client.AppsV1().Deployments(name).DeleteCollection(ctx, metav1.DeleteOptions{PropagationPolicy: pointer(metav1.DeletePropagationForeground)}, metav1.ListOptions{})
+	err := insist(ctx, func(ctx context.Context) error {
+		return client.AppsV1().Deployments(name).DeleteCollection(ctx, metav1.DeleteOptions{PropagationPolicy: pointer(metav1.DeletePropagationForeground)}, metav1.ListOptions{})
+	})
 	if err == nil {
-		err = client.CoreV1().Namespaces().Delete(ctx, name, metav1.DeleteOptions{})
+		err = insist(ctx, func(ctx context.Context) error {
+			return client.CoreV1().Namespaces().Delete(ctx, name, metav1.DeleteOptions{})
+		})
 	}
 	if err == nil {
-		err = client.CoreV1().Pods(name).DeleteCollection(ctx, now, metav1.ListOptions{})
+		err = insist(ctx, func(ctx context.Context) error {
+			return client.CoreV1().Pods(name).DeleteCollection(ctx, now, metav1.ListOptions{})
+		})
 	}
 	if err != nil {
 		t.Errorf("namespace %s is left behind: %v", name, err)

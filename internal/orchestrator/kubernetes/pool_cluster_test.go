@@ -25,6 +25,11 @@ func TestPoolComesUp(t *testing.T) {
 	t.Logf("the first worker was ready after %s", time.Since(begun))
 	o.until(t, "three workers", poolOf(3))
 	t.Logf("three after %s", time.Since(begun))
+	for _, w := range o.Workers() {
+		if restarts, _ := restartsOf(podOf(t, o, w.ID)); restarts > 0 {
+			t.Logf("worker %s started again: %s", w.ID, ending(podOf(t, o, w.ID)))
+		}
+	}
 	before := generation(t, o)
 	if err := o.SetPool(t.Context(), pythonPool(3)); err != nil {
 		t.Fatal(err)
@@ -81,7 +86,7 @@ func TestReasonsOfFailure(t *testing.T) {
 	}{
 		{"no registry has it", func(c *Config) { c.PullPolicy = "IfNotPresent" }, "127.0.0.1:1/nobody/has-it:1", []string{"ErrImagePull|ImagePullBackOff", "127.0.0.1:1"}},
 		{"no name of an image", nil, "what is: this\n{}", []string{"InvalidImageName"}},
-		{"ends again and again", nil, agentImage, []string{"ends again and again: status 1; it said:", "FAAS_WORKER_ID"}},
+		{"ends again and again", nil, agentImage, []string{"its runtime end.*: status 1; it said:", "FAAS_WORKER_ID"}},
 		{"no such runtime class", func(c *Config) { c.UntrustedClass, c.Progress = "nobody-has-it", 5*time.Second }, pythonImage, []string{"nobody-has-it"}},
 		{"no node to run on", func(c *Config) { c.NodeSelector, c.Progress = map[string]string{"nobody": "has-it"}, 5*time.Second }, pythonImage, []string{"Unschedulable", "nodes are available"}},
 		{"no room in the quota", func(c *Config) { c.Progress = 5 * time.Second }, pythonImage, []string{"exceeded quota"}},

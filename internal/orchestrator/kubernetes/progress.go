@@ -117,17 +117,15 @@ func progressOf(d *appsv1.Deployment, generic []worker) (p progress) {
 // stuck tells what keeps the pod from coming up, "" when it is just on its way, and whether that will not pass.
 func stuck(pod *corev1.Pod) (reason string, hopeless bool) {
 	for _, c := range pod.Status.ContainerStatuses {
-		waiting := c.State.Waiting
-		if waiting == nil {
-			continue
+		ended, waiting := c.State.Terminated, c.State.Waiting
+		if waiting != nil && waiting.Reason == "CrashLoopBackOff" {
+			ended = c.LastTerminationState.Terminated
 		}
-		switch waiting.Reason {
-		case "", "ContainerCreating", "PodInitializing":
-		case "CrashLoopBackOff":
-			if ended := c.LastTerminationState.Terminated; ended != nil {
-				return fmt.Sprintf("its %s ends again and again: %s", c.Name, terminated(ended)), c.RestartCount >= givenUpAfter-1
-			}
-		case "InvalidImageName", "ErrImageNeverPull":
+		switch {
+		case ended != nil:
+			return fmt.Sprintf("its %s ends again and again: %s", c.Name, terminated(ended)), c.RestartCount >= givenUpAfter-1
+		case waiting == nil || waiting.Reason == "" || waiting.Reason == "ContainerCreating" || waiting.Reason == "PodInitializing":
+		case waiting.Reason == "InvalidImageName" || waiting.Reason == "ErrImageNeverPull":
 			return said(c.Name, waiting), true
 		default: // ErrImagePull, ImagePullBackOff, CreateContainerError, RunContainerError and their like
 			return said(c.Name, waiting), false
@@ -178,6 +176,9 @@ func (o *Orchestrator) overdueReason(now *appsv1.Deployment, generic []worker) s
 			if condition.Type == corev1.PodScheduled && condition.Status == corev1.ConditionFalse {
 				return clip(condition.Reason+": "+condition.Message, maxReason)
 			}
+		}
+		if restarts, _ := restartsOf(w.pod); restarts > 0 {
+			return ending(w.pod)
 		}
 		if warning := o.lastWarning(w.pod); warning != "" {
 			return warning

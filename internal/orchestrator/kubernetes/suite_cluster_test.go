@@ -1,6 +1,7 @@
 package kubernetes
 
 import (
+	"encoding/json"
 	"net/url"
 	"testing"
 
@@ -15,15 +16,36 @@ func TestConformance(t *testing.T) {
 	orchestratortest.Run(t, func(t *testing.T) orchestratortest.Subject {
 		cfg := clusterConfig(t)
 		o := open(t, cfg)
+		processes := processLimit(t, o)
 		return orchestratortest.Subject{
 			Orchestrator: o, Python: pythonImage, Other: nodeImage, Missing: missingImage,
 			KillAgent:   func(t *testing.T, id string) { killContainer(t, o, id, agentContainer) },
 			KillRuntime: func(t *testing.T, id string) { killContainer(t, o, id, runtimeContainer) },
 			Reopen:      func(t *testing.T) orchestrator.Orchestrator { return open(t, cfg) },
-			Memory:      true, CPU: true, Processes: true, OwnUsers: true,
+			Memory:      true, CPU: true, Processes: processes > 0, MaxProcesses: processes, OwnUsers: true,
 			Network: true, Forbidden: forbidden(t, o),
 		}
 	})
+}
+
+// processLimit asks a kubelet how many processes a pod may have; -1: as many as it likes.
+func processLimit(t *testing.T, o *Orchestrator) int {
+	t.Helper()
+	nodes, err := o.client.CoreV1().Nodes().List(t.Context(), metav1.ListOptions{Limit: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := o.client.CoreV1().RESTClient().Get().Resource("nodes").Name(nodes.Items[0].Name).SubResource("proxy", "configz").DoRaw(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var answer struct {
+		KubeletConfig struct{ PodPidsLimit int }
+	}
+	if err := json.Unmarshal(text, &answer); err != nil {
+		t.Fatal(err)
+	}
+	return answer.KubeletConfig.PodPidsLimit
 }
 
 // forbidden gives the API server, as its address and as a service, and every kubelet.

@@ -1,6 +1,7 @@
 package orchestratortest
 
 import (
+	"cmp"
 	"encoding/json"
 
 	"github.com/openstack-faas/faas/internal/faas"
@@ -94,7 +95,7 @@ for child in children:
     os.waitpid(child, 0)
 result = len(children)
 `
-	bound := faas.DefaultProcessLimits().Processes
+	bound := cmp.Or(h.MaxProcesses, faas.DefaultProcessLimits().Processes)
 	const unused = 16 // room that is kept for slots of the worker's own, which a function may take as long as they do not run
 	for range 2 {     // the second finds the room that the first has given back
 		var children int

@@ -24,6 +24,7 @@ type Subject struct {
 
 	// What this host enforces; tests of what it does not are skipped.
 	Memory, CPU, Processes bool
+	MaxProcesses           int  // of a worker beyond the warm runtime's own; 0: as faas.DefaultProcessLimits says
 	OwnUsers               bool // a worker's processes can touch no other's
 	Network                bool // a worker reaches no other and nothing of Forbidden
 
