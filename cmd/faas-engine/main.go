@@ -49,9 +49,6 @@ func run(ctx context.Context, conf *config.EngineService, log *slog.Logger) (err
 		return err
 	}
 	defer func() { err = errors.Join(err, workers.Close()) }()
-	for _, line := range workers.Describe() {
-		log.Info(line)
-	}
 	eng := service.NewEngine(parts, workers, conf.Engine, conf.API.CallWait, log)
 	return service.RunEngine(ctx, eng, conf.Default.ShutdownTimeout, func() { status.Ready(); log.Info("engine works", "name", parts.Name) }, log)
 }
