@@ -18,6 +18,7 @@ import_images() {
         "$agent" "$runtimes/python3" "$(realpath /usr/bin/python3)"
     image nodejs "$(settings_of /usr/bin/node --max-old-space-size=32 --max-semi-space-size=1 --v8-pool-size=0 /usr/lib/faas/nodejs/root.js)" \
         "$agent" "$runtimes/nodejs" /usr/bin/node
+    image echo '"Entrypoint": ["/echo"]' "$mini/images/echo"
 }
 
 build_agent() {

@@ -1,0 +1,246 @@
+package cloud
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/openstack-faas/faas/internal/apiclient"
+)
+
+// echoImage is what devstack/mini/images/echo makes.
+const echoImage = "docker.io/faas-mini/echo:dev"
+
+// image makes a function of a container image.
+func image(ctx context.Context, t *testing.T, c *apiclient.Client, name, protocol string, timeout int) string {
+	t.Helper()
+	var made apiclient.Function
+	must(t, c.Do(ctx, "POST", "/v1/functions", map[string]any{
+		"name": t.Name(), "code": map[string]string{"source": "image", "image": name, "protocol": protocol}, "cpu": 1000, "timeout": timeout,
+	}, &made))
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+		defer cancel()
+		_ = c.Do(ctx, "DELETE", "/v1/functions/"+made.ID, nil, nil) // the test's own outcome is told already
+	})
+	return made.ID
+}
+
+// execute runs a function with an input as a person writes it, and waits for its end.
+func execute(ctx context.Context, t *testing.T, c *apiclient.Client, function string, sync bool, input any) apiclient.Execution {
+	t.Helper()
+	var x apiclient.Execution
+	must(t, c.Do(ctx, "POST", "/v1/executions", map[string]any{"function_id": function, "sync": sync, "input": input}, &x))
+	x, err := c.Await(ctx, x.ID, 20*time.Millisecond)
+	must(t, err)
+	return x
+}
+
+func outputText(t *testing.T, x apiclient.Execution) (text string) {
+	t.Helper()
+	if err := json.Unmarshal(x.Output(), &text); err != nil {
+		t.Errorf("the output is no text: %s", x.Result)
+	}
+	return text
+}
+
+// imagePods gives the pods of a function, wherever workers are.
+func imagePods(t *testing.T, function string) []string {
+	t.Helper()
+	return strings.Fields(kubectl(t.Context(), t, "get", "pods", "-A", "-l", "faas.openstack.org/function-id="+function, "-o", "name"))
+}
+
+// TestImageRuns gives an image its arguments, through both APIs, waiting and not.
+func TestImageRuns(t *testing.T) {
+	ctx := patience(t, 4*time.Minute)
+	f := image(ctx, t, client(t), echoImage, "run", 20)
+	for _, test := range []struct {
+		input any
+		want  string
+	}{
+		{"one  two\nthree", "one\ntwo\nthree\n"},
+		{"--privileged $(HOME) $$ ; -v /:/host", "--privileged\n$(HOME)\n$$\n;\n-v\n/:/host\n"},
+		{map[string]any{"a": "b c"}, `{"a":"b c"}` + "\n"},
+		{nil, ""},
+	} {
+		for i, sync := range []bool{true, false} {
+			c := only(t, i)
+			begun := time.Now()
+			x := execute(ctx, t, c, f, sync, test.input)
+			if x.Status != "success" || outputText(t, x) != test.want {
+				t.Errorf("input %q, sync %v: %s %s", test.input, sync, x.Status, x.Result)
+			}
+			log, err := only(t, 1-i).Log(ctx, x.ID)
+			must(t, err)
+			if log != test.want {
+				t.Errorf("input %q, sync %v: log %q", test.input, sync, log)
+			}
+			t.Logf("sync %v: %v", sync, time.Since(begun).Round(time.Millisecond))
+		}
+	}
+	await(ctx, t, "no container is left", func() bool { return len(imagePods(t, f)) == 0 })
+}
+
+// TestImageEnds has containers that end otherwise than well.
+func TestImageEnds(t *testing.T) {
+	ctx, c := patience(t, 4*time.Minute), client(t)
+	f := image(ctx, t, c, echoImage, "run", 3)
+	nowhere := image(ctx, t, c, "docker.io/faas-mini/nowhere:dev", "run", 300)
+	nameless := image(ctx, t, c, "docker.io//:@", "run", 300)
+	for _, test := range []struct {
+		function, input string
+		told            []string
+		within          time.Duration
+	}{
+		{f, "last words exit=3", []string{"status 3", "exiting as told"}, 30 * time.Second},
+		{f, "sleep=100", []string{"Function execution timeout."}, 30 * time.Second},
+		{f, "memory=200000000", []string{"Function execution failed because of too much resource consumption"}, 30 * time.Second},
+		{f, "a\x00b", []string{"NUL"}, 30 * time.Second},
+		{nowhere, "", []string{"Pull", "faas-mini/nowhere"}, time.Minute},
+		{nameless, "", []string{"InvalidImageName"}, time.Minute},
+	} {
+		begun := time.Now()
+		x := execute(ctx, t, c, test.function, true, test.input)
+		took := time.Since(begun)
+		t.Logf("%q: %v: %s %s", test.input, took.Round(time.Millisecond), x.Status, x.Result)
+		if x.Status != "failed" || took > test.within {
+			t.Errorf("%q: %s after %v", test.input, x.Status, took)
+		}
+		for _, told := range test.told {
+			if !strings.Contains(outputText(t, x), told) {
+				t.Errorf("%q: it does not tell of %q: %s", test.input, told, x.Result)
+			}
+		}
+	}
+	x := execute(ctx, t, c, f, false, "before sleep=100")
+	log, err := c.Log(ctx, x.ID)
+	must(t, err)
+	if log != "before\nsleep=100\n" {
+		t.Errorf("the log of a call that took too long: %q", log)
+	}
+	await(ctx, t, "no container is left", func() bool {
+		return len(imagePods(t, f))+len(imagePods(t, nowhere))+len(imagePods(t, nameless)) == 0
+	})
+}
+
+// echoed is what the image's server answers.
+type echoed struct {
+	Got       json.RawMessage
+	N         int
+	Host      string
+	Execution string
+}
+
+func echoedBy(t *testing.T, x apiclient.Execution) (e echoed) {
+	t.Helper()
+	if err := json.Unmarshal(x.Output(), &e); x.Status != "success" || err != nil {
+		t.Errorf("%s %s: %v", x.Status, x.Result, err)
+	}
+	return e
+}
+
+// TestImageServer calls a server in an image: the first call waits for it, the next are quick, and all that it may answer is told.
+func TestImageServer(t *testing.T) {
+	ctx, c := patience(t, 5*time.Minute), client(t)
+	f := image(ctx, t, c, echoImage, "http", 3)
+	begun := time.Now()
+	x := execute(ctx, t, c, f, true, map[string]any{"a": 1})
+	cold := time.Since(begun)
+	first := echoedBy(t, x)
+	if string(first.Got) != `{"a":1}` || first.Execution != x.ID {
+		t.Errorf("it was sent %+v", first)
+	}
+	var warm []time.Duration
+	for range 20 {
+		begun := time.Now()
+		again := echoedBy(t, execute(ctx, t, c, f, true, "a word"))
+		warm = append(warm, time.Since(begun))
+		if again.Host != first.Host || string(again.Got) != `"a word"` {
+			t.Errorf("a later call: %+v", again)
+		}
+	}
+	slices.Sort(warm)
+	t.Logf("cold %v, warm p50 %v, p95 %v", cold.Round(time.Millisecond), warm[10], warm[19])
+	if warm[10] > 200*time.Millisecond {
+		t.Errorf("a warm call takes %v", warm[10])
+	}
+	if got := echoedBy(t, execute(ctx, t, c, f, false, nil)); string(got.Got) != "{}" {
+		t.Errorf("without an input it was sent %s", got.Got)
+	}
+	for _, test := range []struct {
+		input        map[string]any
+		status, told string
+	}{
+		{map[string]any{"text": "just text"}, "success", "just text"},
+		{map[string]any{"status": 503, "text": "not now"}, "failed", "not now"},
+		{map[string]any{"sleep": 100}, "failed", "Function execution timeout."},
+	} {
+		x := execute(ctx, t, c, f, true, test.input)
+		if x.Status != test.status || outputText(t, x) != test.told {
+			t.Errorf("%v: %s %s", test.input, x.Status, x.Result)
+		}
+	}
+	// A server that ends takes its worker along; the next call has another.
+	x = execute(ctx, t, c, f, true, map[string]any{"exit": 7})
+	if x.Status == "success" {
+		t.Errorf("the server ended and the call says %s %s", x.Status, x.Result)
+	}
+	t.Logf("its server ended: %s %s", x.Status, x.Result)
+	await(ctx, t, "a call runs again", func() bool {
+		x := execute(ctx, t, c, f, true, map[string]any{"a": 2})
+		var e echoed
+		return x.Status == "success" && json.Unmarshal(x.Output(), &e) == nil && e.Host != first.Host
+	})
+	await(ctx, t, "no worker is left", func() bool { return len(imagePods(t, f)) == 0 })
+}
+
+// TestImageServerGrows has six calls of two seconds at once, three to a worker.
+func TestImageServerGrows(t *testing.T) {
+	ctx, c := patience(t, 3*time.Minute), client(t)
+	f := image(ctx, t, c, echoImage, "http", 20)
+	begun := time.Now()
+	var mu sync.Mutex
+	hosts := map[string]int{}
+	var group sync.WaitGroup
+	for range 6 {
+		group.Go(func() {
+			x, err := c.Execute(ctx, f, true, map[string]any{"sleep": 2})
+			var e echoed
+			if err != nil || x.Status != "success" || json.Unmarshal(x.Output(), &e) != nil {
+				t.Errorf("%s %s %v", x.Status, x.Result, err)
+				return
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			hosts[e.Host]++
+		})
+	}
+	group.Wait()
+	t.Logf("six calls of 2 s from nothing: %v, on %v", time.Since(begun).Round(time.Millisecond), hosts)
+	if len(hosts) != 2 {
+		t.Errorf("on %d workers, want two", len(hosts))
+	}
+}
+
+// TestImageServerThatCannotBe has an image that no server comes of: the caller is told why, soon.
+func TestImageServerThatCannotBe(t *testing.T) {
+	ctx, c := patience(t, 3*time.Minute), client(t)
+	f := image(ctx, t, c, "docker.io/faas-mini/nowhere:dev", "http", 3)
+	begun := time.Now()
+	_, err := c.Execute(ctx, f, true, nil)
+	var e *apiclient.Error
+	if !errors.As(err, &e) || e.Status != 400 || !strings.Contains(e.Fault, "faas-mini/nowhere") {
+		t.Errorf("got %v", err)
+	}
+	t.Logf("%v: %v", time.Since(begun).Round(time.Millisecond), err)
+	x := execute(ctx, t, c, f, false, nil)
+	if x.Status != "error" || !strings.Contains(x.Result, "faas-mini/nowhere") {
+		t.Errorf("%s %s", x.Status, x.Result)
+	}
+	await(ctx, t, "no worker is left", func() bool { return len(imagePods(t, f)) == 0 })
+}
