@@ -5,6 +5,7 @@ import (
 	"log/slog"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/klog/v2"
 
 	"github.com/openstack-faas/faas/internal/config"
 	"github.com/openstack-faas/faas/internal/faas"
@@ -17,6 +18,7 @@ func newWorkers(ctx context.Context, conf *config.EngineService, log *slog.Logge
 	if err != nil {
 		return nil, err
 	}
+	klog.SetSlogLogger(log) // client-go's own words go where ours do
 	k := conf.Kubernetes
 	return kubernetes.New(ctx, kubernetes.Config{
 		Kubeconfig: k.Config, Namespace: k.Namespace, QPS: k.QPS,
