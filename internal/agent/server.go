@@ -76,7 +76,11 @@ func (s *Server) Run(ctx context.Context, announce io.Writer) error {
 		err = json.NewEncoder(announce).Encode(Announcement{State: faas.WorkerSpecialised, Address: address(control)})
 	}
 	if err == nil {
-		<-ctx.Done()
+		select {
+		case <-ctx.Done():
+		case err = <-ended:
+			return err
+		}
 	}
 	s.worker.refuse()
 	patience, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.waits.Drain)
@@ -85,7 +89,9 @@ func (s *Server) Run(ctx context.Context, announce io.Writer) error {
 		s.log.Warn("calls were still running at the end", "error", late)
 		_ = server.Close()
 	}
-	<-ended
+	if failed := <-ended; err == nil && !errors.Is(failed, http.ErrServerClosed) {
+		err = failed
+	}
 	return err
 }
 
