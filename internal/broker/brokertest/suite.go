@@ -128,7 +128,7 @@ func callErrors(t *testing.T, b broker.Broker) {
 func callNobody(t *testing.T, b broker.Broker) {
 	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 	defer cancel()
-	if err := b.Call(ctx, "nobody", message{}, nil); faas.KindOf(err) != faas.Unavailable {
+	if err := b.Call(ctx, "nobody", message{}, nil); faas.KindOf(err) != faas.Unavailable || !errors.Is(err, broker.ErrNotTaken) {
 		t.Errorf("got %v", err)
 	}
 }
