@@ -77,6 +77,9 @@ func call(ctx context.Context, c *apiclient.Client, f apiclient.Function) (time.
 	return took, err
 }
 
+// poolSize is [engine] pool_size, where nobody has set it.
+const poolSize = 3
+
 // awaitPool waits till the runtime's pool is full again.
 func awaitPool(ctx context.Context, c *apiclient.Client, rt apiclient.Runtime) error {
 	for {
@@ -86,7 +89,7 @@ func awaitPool(ctx context.Context, c *apiclient.Client, rt apiclient.Runtime) e
 		if err := c.Do(ctx, "GET", "/v1/runtimes/"+rt.ID+"/pool", nil, &pool); err != nil {
 			return err
 		}
-		if pool.Capacity.Available > 0 && pool.Capacity.Available == pool.Capacity.Total {
+		if pool.Capacity.Available >= poolSize && pool.Capacity.Available == pool.Capacity.Total {
 			return nil
 		}
 		select {

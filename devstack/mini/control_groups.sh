@@ -16,6 +16,19 @@ make_control_groups() {
     local all=/sys/fs/cgroup
     [[ ! -e $all/cgroup.subtree_control ]] || echo '+cpu +cpuset +io +memory +pids' >$all/cgroup.subtree_control
     control_groups | xargs mkdir -p
+    weigh_pods
+}
+
+# weigh_pods gives all pods together the processor that they have on a real node, where the
+# system's services are one group beside them: here those are processes of the root, each of
+# which would weigh as much as all pods together.
+weigh_pods() {
+    local all=/sys/fs/cgroup
+    if [[ -e $all/faas-mini/cpu.weight ]]; then
+        echo 800 >$all/faas-mini/cpu.weight
+    else
+        echo 20480 >$all/cpu/faas-mini/cpu.shares
+    fi
 }
 
 # remove_control_groups kills what is left in a pod, and waits until it is gone.

@@ -85,7 +85,10 @@ func (c *Client) do(ctx context.Context, w faas.Worker, req request, reply any) 
 	if err != nil {
 		return &UnreachableError{Worker: w.ID, Cause: err}
 	}
-	answer, err := conn.roundTrip(req, c.token(w.ID))
+	if conn.worker != w.ID {
+		conn.worker, conn.token = w.ID, c.token(w.ID) // it may take a signature
+	}
+	answer, err := conn.roundTrip(req)
 	if err != nil {
 		conn.Close()
 		return fmt.Errorf("worker %s: %w", w.ID, err)

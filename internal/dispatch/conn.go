@@ -40,6 +40,8 @@ type request struct {
 type conn struct {
 	net.Conn
 	address string
+	worker  string // whose token it bears
+	token   string
 	reader  *bufio.Reader
 	out     []byte // reused from request to request
 }
@@ -52,11 +54,11 @@ type answered struct {
 }
 
 // roundTrip sends the request and reads the answer. Any error may mean that the request was received.
-func (c *conn) roundTrip(req request, token string) (answered, error) {
+func (c *conn) roundTrip(req request) (answered, error) {
 	if err := c.SetDeadline(time.Now().Add(req.patience)); err != nil {
 		return answered{}, fmt.Errorf("set deadline: %w", err)
 	}
-	if err := c.send(req, token); err != nil {
+	if err := c.send(req); err != nil {
 		return answered{}, fmt.Errorf("send request: %w", err)
 	}
 	resp, err := http.ReadResponse(c.reader, nil)
@@ -71,9 +73,9 @@ func (c *conn) roundTrip(req request, token string) (answered, error) {
 	return answered{status: resp.StatusCode, body: body, last: resp.Close}, nil
 }
 
-func (c *conn) send(req request, token string) error {
+func (c *conn) send(req request) error {
 	c.out = fmt.Appendf(c.out[:0], "%s %s HTTP/1.1\r\nHost: worker\r\nAuthorization: Bearer %s\r\nContent-Length: %d\r\n\r\n",
-		req.method, req.path, token, len(req.head)+len(req.body))
+		req.method, req.path, c.token, len(req.head)+len(req.body))
 	c.out = append(c.out, req.head...)
 	_, err := c.Write(c.out)
 	if err == nil && len(req.body) > 0 {

@@ -80,7 +80,7 @@ func (t *tx) usableRuntime(f faas.Function) error {
 
 // Function gives a function that the scope sees.
 func (s *Store) Function(ctx context.Context, scope faas.Scope, id string) (faas.Function, error) {
-	f, err := scanFunction(s.get.one(ctx, s.get.function, id))
+	f, err := s.functions.get(ctx, id)
 	if err != nil {
 		return faas.Function{}, missing("function", id, err)
 	}
@@ -88,6 +88,11 @@ func (s *Store) Function(ctx context.Context, scope faas.Scope, id string) (faas
 		return faas.Function{}, notFound("function", id)
 	}
 	return f, nil
+}
+
+// readFunction reads a function, whosever it is.
+func (s *Store) readFunction(ctx context.Context, id string) (faas.Function, error) {
+	return scanFunction(s.get.one(ctx, s.get.function, id))
 }
 
 // Functions lists what the scope sees.

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"log/slog"
 	"time"
+
+	"github.com/openstack-faas/faas/internal/faas"
 )
 
 // Options are what Open can be told; the zero value is good.
@@ -32,6 +34,8 @@ type Store struct {
 	writer   *sql.DB
 	recorder *recorder
 	get      lookups
+
+	functions *shared[faas.Function]
 }
 
 // Open opens the database at the url: mysql+pymysql://user:password@host:port/database of a MySQL or MariaDB server, with the options
@@ -47,6 +51,7 @@ func Open(ctx context.Context, url string, o Options) (*Store, error) {
 	}
 	o = o.withDefaults()
 	s := &Store{now: o.Now, dialect: d}
+	s.functions = newShared(s.readFunction)
 	if err := s.connect(ctx, o); err != nil {
 		return nil, errors.Join(err, s.closeConnections())
 	}
@@ -103,7 +108,9 @@ func (s *Store) Close() error {
 	if !s.recorder.close() {
 		return nil
 	}
-	return s.closeConnections()
+	err := s.closeConnections() // ends reads under way
+	s.functions.wait()
+	return err
 }
 
 func (s *Store) closeConnections() error {

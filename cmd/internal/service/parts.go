@@ -38,7 +38,7 @@ const connectPatience = time.Minute
 // Open opens the parts. Those that it opened before an error are given with it, to be closed.
 func Open(ctx context.Context, conf Sections, log *slog.Logger) (p Parts, err error) {
 	p.Name = conf.Default.Process() + "-" + faas.NewID()
-	if p.Store, err = store.Open(ctx, conf.Database.Connection, store.Options{Log: log}); err != nil {
+	if p.Store, err = store.Open(ctx, conf.Database.Connection, store.Options{Log: log, Readers: conf.Database.MaxPoolSize}); err != nil {
 		return p, err
 	}
 	if p.Code, err = codestore.NewFiles(conf.Storage.Dir); err != nil {

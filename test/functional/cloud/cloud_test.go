@@ -83,6 +83,9 @@ func create(ctx context.Context, t *testing.T, c *apiclient.Client, runtime, cod
 	return made
 }
 
+// poolSize is [engine] pool_size, which the mini cloud leaves as it is.
+const poolSize = 3
+
 // awaitPool waits till the runtime's pool is full.
 func awaitPool(ctx context.Context, t *testing.T, c *apiclient.Client, runtime string) {
 	t.Helper()
@@ -93,7 +96,7 @@ func awaitPool(ctx context.Context, t *testing.T, c *apiclient.Client, runtime s
 			Capacity struct{ Total, Available int }
 		}
 		must(t, c.Do(ctx, "GET", "/v1/runtimes/"+rt.ID+"/pool", nil, &pool))
-		return pool.Capacity.Available > 0 && pool.Capacity.Available == pool.Capacity.Total
+		return pool.Capacity.Available >= poolSize && pool.Capacity.Available == pool.Capacity.Total
 	})
 }
 
