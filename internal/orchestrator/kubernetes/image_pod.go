@@ -79,7 +79,7 @@ func (c Config) serverPod(workerID string, target faas.Target, owner metav1.Owne
 	beside.VolumeMounts = nil
 	pod.Annotations = map[string]string{noteSlots: strconv.Itoa(c.Slots)}
 	pod.Spec.TerminationGracePeriodSeconds = c.grace()
-	pod.Spec.Containers = []corev1.Container{server, beside}
+	pod.Spec.Containers = []corev1.Container{beside, server} // started in this order: the port is the agent's before a stranger could take it
 	return pod, nil
 }
 

@@ -96,11 +96,11 @@ func TestHostileCallsChangeTheirOwnFieldOnly(t *testing.T) {
 		target := imageTarget(faas.ProtocolHTTP)
 		target.Image = text
 		pod := serverPodOf(t, cfg, target)
-		if pod.Spec.Containers[0].Image != text {
-			t.Errorf("%.40q became %.40q", text, pod.Spec.Containers[0].Image)
+		if pod.Spec.Containers[1].Image != text {
+			t.Errorf("%.40q became %.40q", text, pod.Spec.Containers[1].Image)
 		}
 		back := overTheWire(t, pod)
-		back.Spec.Containers[0].Image = "plain"
+		back.Spec.Containers[1].Image = "plain"
 		if !reflect.DeepEqual(back, served) {
 			t.Errorf("%.40q changed more than its field:\n%+v\n%+v", text, back, served)
 		}
@@ -146,7 +146,7 @@ func TestPodsOfImagesAreConfined(t *testing.T) {
 				t.Errorf("%s: container %s: %+v", pod.Name, c.Name, s)
 			}
 		}
-		limits := spec.Containers[0].Resources.Limits
+		limits := spec.Containers[len(spec.Containers)-1].Resources.Limits // the agent is first
 		if limits.Cpu().MilliValue() != 100 || limits.Memory().Value() != 32<<20 || limits.StorageEphemeral().IsZero() {
 			t.Errorf("%s: limits %v", pod.Name, limits)
 		}
@@ -159,7 +159,7 @@ func TestPodsOfImagesAreConfined(t *testing.T) {
 func TestServerPodTellsItsAgent(t *testing.T) {
 	pod := serverPodOf(t, testConfig(t), imageTarget(faas.ProtocolHTTP))
 	var told agent.PodConfig
-	for _, env := range pod.Spec.Containers[1].Env {
+	for _, env := range pod.Spec.Containers[0].Env {
 		if env.Name == agent.EnvConfig {
 			if err := json.Unmarshal([]byte(env.Value), &told); err != nil {
 				t.Fatal(err)

@@ -107,7 +107,10 @@ func (o *Orchestrator) policyChanged(policy *netv1.NetworkPolicy) {
 }
 
 func (o *Orchestrator) policyDeleted(policy *netv1.NetworkPolicy) {
-	if policy.Name == policyName {
+	switch policy.Name {
+	case agentsPolicyName:
+		o.log.Error("the agents' network policy was deleted: no worker is reached until it is made again, with the next pool that is set")
+	case policyName:
 		o.observePolicy(nil)
 		o.log.Error("the workers' network policy was deleted, and Kubernetes ends all workers with it; it is made again with the next pool that is set")
 	}

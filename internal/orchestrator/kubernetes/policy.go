@@ -13,24 +13,47 @@ import (
 	"k8s.io/apimachinery/pkg/util/intstr"
 
 	"github.com/openstack-faas/faas/internal/agent"
+	"github.com/openstack-faas/faas/internal/faas"
 )
 
-// policyName is the namespace's one NetworkPolicy of ours. It owns pools and workers: who deletes it deletes them, so that no worker
+// policyName is the NetworkPolicy of all our pods. It owns pools and workers: who deletes it deletes them, so that no worker
 // is ever left running without it, and uninstalling leaves nothing behind.
 const policyName = "faas-workers"
 
-// policy gives the NetworkPolicy of all workers. What it does not name is closed, in both directions.
+// agentsPolicyName is the NetworkPolicy that lets our services in where an agent listens.
+const agentsPolicyName = "faas-agents"
+
+// policy gives the NetworkPolicy of all workers. What it does not name is closed, in both directions, and it lets nobody in.
 func (c Config) policy() *netv1.NetworkPolicy {
 	return &netv1.NetworkPolicy{
 		ObjectMeta: metav1.ObjectMeta{Name: policyName, Namespace: c.Namespace, Labels: map[string]string{labelName: workerName}},
 		Spec: netv1.NetworkPolicySpec{
 			PodSelector: metav1.LabelSelector{MatchLabels: map[string]string{labelName: workerName}},
 			PolicyTypes: []netv1.PolicyType{netv1.PolicyTypeIngress, netv1.PolicyTypeEgress},
+			Egress:      c.Network.ways(),
+		},
+	}
+}
+
+// agentsPolicy lets our services reach agents. The pod of a call has none: it may get the address of a worker that is gone, and
+// what it listens with there is a stranger's.
+func (c Config) agentsPolicy(owner metav1.OwnerReference) *netv1.NetworkPolicy {
+	return &netv1.NetworkPolicy{
+		ObjectMeta: metav1.ObjectMeta{
+			Name: agentsPolicyName, Namespace: c.Namespace, Labels: map[string]string{labelName: workerName}, OwnerReferences: []metav1.OwnerReference{owner},
+		},
+		Spec: netv1.NetworkPolicySpec{
+			PodSelector: metav1.LabelSelector{
+				MatchLabels: map[string]string{labelName: workerName},
+				MatchExpressions: []metav1.LabelSelectorRequirement{
+					{Key: labelProtocol, Operator: metav1.LabelSelectorOpNotIn, Values: []string{string(faas.ProtocolRun)}},
+				},
+			},
+			PolicyTypes: []netv1.PolicyType{netv1.PolicyTypeIngress},
 			Ingress: []netv1.NetworkPolicyIngressRule{{
 				From:  c.Network.clients(),
 				Ports: []netv1.NetworkPolicyPort{port(corev1.ProtocolTCP, agent.PodPort)},
 			}},
-			Egress: c.Network.ways(),
 		},
 	}
 }
@@ -99,33 +122,40 @@ func port(protocol corev1.Protocol, number int32) netv1.NetworkPolicyPort {
 	return netv1.NetworkPolicyPort{Protocol: &protocol, Port: pointer(intstr.FromInt32(number))}
 }
 
-// ensurePolicy makes sure that the namespace has the workers' NetworkPolicy as it shall be, and gives it.
+// ensurePolicy makes sure that the namespace has both NetworkPolicies as they shall be, and gives the workers'.
 func (o *Orchestrator) ensurePolicy(ctx context.Context) (policy *netv1.NetworkPolicy, err error) {
+	if policy, err = o.insistPolicy(ctx, o.cfg.policy()); err != nil {
+		return nil, err
+	}
+	_, err = o.insistPolicy(ctx, o.cfg.agentsPolicy(ownedBy(policy)))
+	return policy, err
+}
+
+func (o *Orchestrator) insistPolicy(ctx context.Context, want *netv1.NetworkPolicy) (policy *netv1.NetworkPolicy, err error) {
 	err = insist(ctx, func(ctx context.Context) error {
-		policy, err = o.tryPolicy(ctx)
+		policy, err = o.tryPolicy(ctx, want)
 		return err
 	})
 	if err != nil {
-		return nil, fmt.Errorf("network policy %s/%s: %w", o.cfg.Namespace, policyName, err)
+		return nil, fmt.Errorf("network policy %s/%s: %w", want.Namespace, want.Name, err)
 	}
 	return policy, nil
 }
 
-func (o *Orchestrator) tryPolicy(ctx context.Context) (*netv1.NetworkPolicy, error) {
-	policies := o.client.NetworkingV1().NetworkPolicies(o.cfg.Namespace)
-	want := o.cfg.policy()
-	have, err := policies.Get(ctx, policyName, metav1.GetOptions{})
+func (o *Orchestrator) tryPolicy(ctx context.Context, want *netv1.NetworkPolicy) (*netv1.NetworkPolicy, error) {
+	policies := o.client.NetworkingV1().NetworkPolicies(want.Namespace)
+	have, err := policies.Get(ctx, want.Name, metav1.GetOptions{})
 	switch {
 	case apierrors.IsNotFound(err):
 		made, err := policies.Create(ctx, want, metav1.CreateOptions{})
 		return made, outdated(err)
 	case err != nil:
 		return nil, err
-	case equality.Semantic.DeepEqual(have.Spec, want.Spec):
+	case equality.Semantic.DeepEqual(have.Spec, want.Spec) && equality.Semantic.DeepEqual(have.OwnerReferences, want.OwnerReferences):
 		return have, nil
 	}
 	next := have.DeepCopy()
-	next.Spec = want.Spec
+	next.Spec, next.OwnerReferences = want.Spec, want.OwnerReferences
 	next, err = policies.Update(ctx, next, metav1.UpdateOptions{})
 	return next, outdated(err)
 }

@@ -6,6 +6,9 @@ import (
 
 	netv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+
+	"github.com/openstack-faas/faas/internal/faas"
 )
 
 func TestPolicyIsClosed(t *testing.T) {
@@ -16,10 +19,14 @@ func TestPolicyIsClosed(t *testing.T) {
 	if policy.Spec.PodSelector.MatchLabels[labelName] != workerName || len(policy.Spec.PodSelector.MatchLabels) != 1 {
 		t.Errorf("it selects %v", policy.Spec.PodSelector)
 	}
-	if len(policy.Spec.Ingress) != 1 || len(policy.Spec.Ingress[0].From) != 1 || policy.Spec.Ingress[0].Ports[0].Port.IntVal != 8090 {
-		t.Fatalf("in may come %+v", policy.Spec.Ingress)
+	if len(policy.Spec.Ingress) != 0 {
+		t.Errorf("in may come %+v", policy.Spec.Ingress)
 	}
-	if from := policy.Spec.Ingress[0].From[0]; from.PodSelector == nil || !slices.Equal(from.PodSelector.MatchExpressions[0].Values, ClientNames) {
+	in := testConfig(t).agentsPolicy(metav1.OwnerReference{}).Spec.Ingress
+	if len(in) != 1 || len(in[0].From) != 1 || in[0].Ports[0].Port.IntVal != 8090 {
+		t.Fatalf("in to agents may come %+v", in)
+	}
+	if from := in[0].From[0]; from.PodSelector == nil || !slices.Equal(from.PodSelector.MatchExpressions[0].Values, ClientNames) {
 		t.Errorf("in may come %+v", from)
 	}
 	if len(policy.Spec.Egress) != 1 || len(policy.Spec.Egress[0].To) != 1 {
@@ -33,6 +40,32 @@ func TestPolicyIsClosed(t *testing.T) {
 	}
 }
 
+// What was nobody's agent may have an agent's address.
+func TestOnlyAgentsAreReached(t *testing.T) {
+	cfg := testConfig(t)
+	selector, err := metav1.LabelSelectorAsSelector(&cfg.agentsPolicy(metav1.OwnerReference{}).Spec.PodSelector)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template, err := cfg.template(pythonPool(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, test := range map[string]struct {
+		pod  map[string]string
+		want bool
+	}{
+		"a runtime's worker": {template.Labels, true},
+		"a server's worker":  {serverPodOf(t, cfg, imageTarget(faas.ProtocolHTTP)).Labels, true},
+		"a call":             {callPodOf(t, cfg, imageCall()).Labels, false},
+		"a stranger":         {map[string]string{"app": "other"}, false},
+	} {
+		if selector.Matches(labels.Set(test.pod)) != test.want {
+			t.Errorf("%s: want reached %v", name, test.want)
+		}
+	}
+}
+
 func TestNetworkAsConfigured(t *testing.T) {
 	cfg := testConfig(t)
 	cfg.Network = Network{
@@ -41,7 +74,7 @@ func TestNetworkAsConfigured(t *testing.T) {
 		Clients: []netv1.NetworkPolicyPeer{{PodSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"app": "mine"}}}},
 	}
 	spec := cfg.policy().Spec
-	if from := spec.Ingress[0].From; len(from) != 2 || from[0].PodSelector.MatchLabels["app"] != "mine" || from[1].IPBlock.CIDR != "198.51.100.7/32" {
+	if from := cfg.agentsPolicy(metav1.OwnerReference{}).Spec.Ingress[0].From; len(from) != 2 || from[0].PodSelector.MatchLabels["app"] != "mine" || from[1].IPBlock.CIDR != "198.51.100.7/32" {
 		t.Errorf("in may come %+v", from)
 	}
 	if len(spec.Egress) != 3 {
