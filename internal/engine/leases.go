@@ -2,7 +2,6 @@ package engine
 
 import (
 	"context"
-	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -11,18 +10,34 @@ import (
 	"github.com/openstack-faas/faas/internal/store"
 )
 
-// leases are the executions that this engine runs now.
+// leases are the executions that this engine runs now, or is about to.
 type leases struct {
 	mu  sync.Mutex
-	ids map[string]struct{}
+	ids map[string]bool // whether the claim is known to have succeeded
 }
 
-func (l *leases) init() { l.ids = map[string]struct{}{} }
+func (l *leases) init() { l.ids = map[string]bool{} }
 
+// begin says that a row is being claimed. One claim at a time is made here of a row: undoing one that is in doubt would undo another's.
+func (l *leases) begin(id string) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	held, known := l.ids[id]
+	switch {
+	case held:
+		return errNotOurs
+	case known:
+		return faas.Errorf(faas.Busy, "It is not known yet whether the execution is claimed.")
+	}
+	l.ids[id] = false
+	return nil
+}
+
+// hold says that the claim has succeeded.
 func (l *leases) hold(id string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.ids[id] = struct{}{}
+	l.ids[id] = true
 }
 
 func (l *leases) drop(id string) {
@@ -31,35 +46,31 @@ func (l *leases) drop(id string) {
 	delete(l.ids, id)
 }
 
-func (l *leases) held(id string) bool {
+// held gives those whose leases are to be renewed.
+func (l *leases) held() []string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	_, held := l.ids[id]
-	return held
-}
-
-func (l *leases) all() []string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return slices.Collect(maps.Keys(l.ids))
+	ids := make([]string, 0, len(l.ids))
+	for id, held := range l.ids {
+		if held {
+			ids = append(ids, id)
+		}
+	}
+	return ids
 }
 
 // renewalsPerLease is how often a lease is renewed within its length: two renewals may fail before it is lost.
 const renewalsPerLease = 3
 
-// renewLeases keeps the executions that run here ours.
+// renewLeases keeps the executions that run here ours. One that was settled all the same stays in the list until its end: Finish finds it out.
 func (e *Engine) renewLeases(ctx context.Context) {
 	every(ctx, e.cfg.Limits.Lease/renewalsPerLease, func(ctx context.Context) {
-		ids := e.leases.all()
+		ids := e.leases.held()
 		if len(ids) == 0 {
 			return
 		}
-		lost, err := e.cfg.Store.RenewLeases(ctx, e.cfg.Name, ids, e.now().Add(e.cfg.Limits.Lease))
-		if err != nil {
+		if _, err := e.cfg.Store.RenewLeases(ctx, e.cfg.Name, ids, e.now().Add(e.cfg.Limits.Lease)); err != nil {
 			e.log.Warn("leases could not be renewed", "executions", len(ids), "error", err)
-		}
-		for _, id := range lost {
-			e.leases.drop(id) // it ended a moment ago, or was settled: Finish will find out which
 		}
 	})
 }

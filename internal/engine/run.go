@@ -6,6 +6,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/openstack-faas/faas/internal/dispatch"
 	"github.com/openstack-faas/faas/internal/faas"
 )
 
@@ -37,18 +38,26 @@ func (e *Engine) runExecution(ctx context.Context, body []byte) error {
 
 func (e *Engine) runInTurn(ctx context.Context, x faas.Execution) error {
 	id := x.ID
-	outcome, err := e.callFor(ctx, x)
+	claimed := false // by this message: another that names the same row may run it here
+	claim := func(ctx context.Context) error {
+		err := e.claim(ctx, id)
+		claimed = err == nil
+		return err
+	}
+	outcome, err := e.callFor(ctx, x, claim)
 	switch {
 	case err == nil:
 		return e.finish(ctx, x, outcome)
 	case errors.Is(err, errNotOurs):
 		return nil
 	case retryable(err):
-		e.release(ctx, id)
+		if claimed {
+			e.release(ctx, id)
+		}
 		return err
 	}
-	if !e.leases.held(id) { // it failed before it began
-		if err := e.claim(ctx, id); err != nil {
+	if !claimed { // it failed before it began
+		if err := claim(ctx); err != nil {
 			return ignoreNotOurs(err)
 		}
 	}
@@ -56,42 +65,46 @@ func (e *Engine) runInTurn(ctx context.Context, x faas.Execution) error {
 	return e.finish(ctx, x, faas.Outcome{Status: faas.ExecutionError, Output: faas.TextOutput(reasonFor(err))})
 }
 
-// callFor runs the execution's function; the row is claimed just before the call is sent.
-func (e *Engine) callFor(ctx context.Context, x faas.Execution) (faas.Outcome, error) {
+// callFor runs the execution's function; claim is called just before the call is sent.
+func (e *Engine) callFor(ctx context.Context, x faas.Execution, claim dispatch.Begin) (faas.Outcome, error) {
 	f, err := e.cfg.Store.Function(ctx, faas.OneProject(x.ProjectID), x.FunctionID)
 	if err != nil {
 		return faas.Outcome{}, err
 	}
 	target := f.Target()
 	call := faas.Call{ExecutionID: x.ID, Key: target.Key, Input: json.RawMessage(x.Input), Timeout: f.Timeout}
-	return e.call(ctx, target, call, func(ctx context.Context) error {
-		return e.claim(ctx, x.ID)
-	})
+	return e.call(ctx, target, call, claim)
 }
 
 // claim makes a queued execution this engine's, under a lease that renewLeases renews until finish. It is seen through even when the engine is told to
-// end meanwhile: a claim that nobody waits for may have been committed.
+// end meanwhile. A claim without an answer may have been committed, or may be yet: it is undone, and until it is, nobody claims the row here.
 func (e *Engine) claim(ctx context.Context, id string) error {
 	ctx = context.WithoutCancel(ctx)
-	e.leases.hold(id)
+	if err := e.leases.begin(id); err != nil {
+		return err
+	}
 	_, ok, err := e.cfg.Store.Claim(ctx, id, e.cfg.Name, e.now().Add(e.cfg.Limits.Lease))
-	if err == nil && !ok {
-		err = errNotOurs
-	}
-	if err != nil {
+	switch {
+	case err != nil:
+		e.claims.tasks.Go(func() { e.release(ctx, id) })
+		return err
+	case !ok:
 		e.leases.drop(id)
+		return errNotOurs
 	}
-	return err
+	e.leases.hold(id)
+	return nil
 }
 
-// release gives back an execution that was claimed and then not run: the worker that was to run it refused, and no other was had in time. Where it
-// cannot be given back its lease settles it.
+// release gives back an execution that was claimed, or may have been, and then not run: the worker that was to run it refused, and no other was had in
+// time. Where it cannot be given back its lease settles it.
 func (e *Engine) release(ctx context.Context, id string) {
-	if !e.leases.held(id) {
-		return
-	}
 	defer e.leases.drop(id)
-	if _, err := e.cfg.Store.Release(context.WithoutCancel(ctx), id, e.cfg.Name); err != nil {
+	err := persist(ctx, func(ctx context.Context) error {
+		_, err := e.cfg.Store.Release(ctx, id, e.cfg.Name)
+		return err
+	})
+	if err != nil {
 		e.log.Warn("an execution could not be given back", "execution_id", id, "error", err)
 	}
 }

@@ -1,0 +1,77 @@
+package engine
+
+import (
+	"database/sql"
+	"errors"
+	"path/filepath"
+	"testing"
+
+	"github.com/openstack-faas/faas/internal/broker"
+	"github.com/openstack-faas/faas/internal/faas"
+)
+
+func TestOneClaimOfARowAtATime(t *testing.T) {
+	var l leases
+	l.init()
+	if err := l.begin("x"); err != nil {
+		t.Fatal(err)
+	}
+	if err := l.begin("x"); faas.KindOf(err) != faas.Busy || len(l.held()) != 0 {
+		t.Errorf("while the claim is in doubt: %v, and %v are renewed", err, l.held())
+	}
+	l.hold("x")
+	if err := l.begin("x"); !errors.Is(err, errNotOurs) || len(l.held()) != 1 {
+		t.Errorf("while it runs here: %v, and %v are renewed", err, l.held())
+	}
+	l.drop("x")
+	if err := l.begin("x"); err != nil {
+		t.Errorf("after its end: %v", err)
+	}
+}
+
+// TestClaimInDoubt has the database answer a claim too late: the row is queued again, and runs once.
+func TestClaimInDoubt(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "faas.sqlite")
+	b := broker.NewInProcess()
+	t.Cleanup(func() { _ = b.Close() })
+	r := newRigOn(t, "sqlite:///"+file, func() broker.Broker { return b }, nil)
+	id := r.record(r.function(echo), "")
+	unlock := lock(t, file)
+	if err := r.engine.claim(t.Context(), id); faas.KindOf(err) != faas.Unavailable {
+		t.Fatalf("got %v from a database that is locked", err)
+	}
+	if err := r.engine.claim(t.Context(), id); faas.KindOf(err) != faas.Busy {
+		t.Errorf("got %v while it is not known how the first claim went", err)
+	}
+	unlock()
+	r.engine.claims.wait()
+	x, err := r.store.Execution(t.Context(), faas.AnyProject(), id)
+	if err != nil || x.Status != faas.ExecutionQueued || x.Attempts != 0 {
+		t.Fatalf("got %+v, %v", x, err)
+	}
+	r.run()
+	if x := r.ended(id); x.Status != faas.ExecutionSuccess || x.Attempts != 1 {
+		t.Errorf("got %+v", x)
+	}
+}
+
+// lock keeps everyone else from writing to an SQLite file.
+func lock(t *testing.T, file string) (unlock func()) {
+	t.Helper()
+	db, err := sql.Open("sqlite", file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	db.SetMaxOpenConns(1)
+	t.Cleanup(func() { _ = db.Close() })
+	for _, statement := range []string{"PRAGMA busy_timeout = 10000", "BEGIN IMMEDIATE"} {
+		if _, err := db.ExecContext(t.Context(), statement); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return func() {
+		if _, err := db.ExecContext(t.Context(), "COMMIT"); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
