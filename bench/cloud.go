@@ -60,7 +60,7 @@ func crowd(ctx context.Context, r *report, c *apiclient.Client, o options) error
 	if err != nil {
 		return err
 	}
-	if err := warm(ctx, r, c, f, 20, o.each); err != nil {
+	if err := warm(ctx, r, c, rt, f, 20, o.each); err != nil {
 		return err
 	}
 	before := r.Figures[len(r.Figures)-2].Value // the rate of those 20

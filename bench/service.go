@@ -51,7 +51,7 @@ func throughAPI(ctx context.Context, r *report, c *apiclient.Client, o options, 
 		return err
 	}
 	for _, callers := range []int{1, 8, 20} {
-		if err := warm(ctx, r, c, f, callers, o.each); err != nil {
+		if err := warm(ctx, r, c, python, f, callers, o.each); err != nil {
 			return err
 		}
 	}
@@ -127,9 +127,13 @@ func coldStarts(ctx context.Context, r *report, c *apiclient.Client, rt apiclien
 	return nil
 }
 
-// warm measures latency and rate with so many callers, each calling again as soon as it has its answer.
-func warm(ctx context.Context, r *report, c *apiclient.Client, f apiclient.Function, callers int, each time.Duration) error {
-	if _, _, err := load(ctx, c, f, callers, each/4); err != nil { // till workers and connections are there
+// warm measures latency and rate with so many callers, each calling again as soon as it has its answer. Workers and connections are there
+// before, and so are the workers that take their places in the pool: starting those takes a machine of two cores for seconds.
+func warm(ctx context.Context, r *report, c *apiclient.Client, rt apiclient.Runtime, f apiclient.Function, callers int, each time.Duration) error {
+	if _, _, err := load(ctx, c, f, callers, each/4); err != nil {
+		return err
+	}
+	if err := awaitPool(ctx, c, rt); err != nil {
 		return err
 	}
 	took, failed, err := load(ctx, c, f, callers, each)
