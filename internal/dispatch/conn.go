@@ -10,6 +10,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/openstack-faas/faas/internal/faas"
 )
 
 // The connection to an agent is our own, thin one rather than http.Transport's, for two reasons: it knows for sure whether a
@@ -42,6 +44,8 @@ type conn struct {
 	address string
 	worker  string // whose token it bears
 	token   string
+	bounded *io.LimitedReader // what the reader reads from, as far as the request allows
+	limits  faas.ProcessLimits
 	reader  *bufio.Reader
 	out     []byte // reused from request to request
 }
@@ -61,16 +65,26 @@ func (c *conn) roundTrip(req request) (answered, error) {
 	if err := c.send(req); err != nil {
 		return answered{}, fmt.Errorf("send request: %w", err)
 	}
+	c.bounded.N = maxAnswer(req.path, c.limits)
 	resp, err := http.ReadResponse(c.reader, nil)
 	if err != nil {
-		return answered{}, fmt.Errorf("await answer: %w", err)
+		return answered{}, c.failed("await", err)
 	}
 	defer resp.Body.Close()
 	body, err := io.ReadAll(resp.Body)
 	if err != nil {
-		return answered{}, fmt.Errorf("read answer: %w", err)
+		return answered{}, c.failed("read", err)
 	}
 	return answered{status: resp.StatusCode, body: body, last: resp.Close}, nil
+}
+
+// failed makes the error for an answer that did not come to its end. An agent is bound to less than any bound here, but who answers
+// may be another.
+func (c *conn) failed(what string, err error) error {
+	if c.bounded.N <= 0 {
+		return fmt.Errorf("%s answer: it is larger than any that an agent gives", what)
+	}
+	return fmt.Errorf("%s answer: %w", what, err)
 }
 
 func (c *conn) send(req request) error {
@@ -86,6 +100,8 @@ func (c *conn) send(req request) error {
 
 // pool keeps idle connections by address. Its zero value is ready to use.
 type pool struct {
+	limits faas.ProcessLimits // of the workers' calls; a zero field: its default
+
 	mu     sync.Mutex
 	idle   map[string][]*conn
 	closed bool
@@ -102,7 +118,7 @@ func (p *pool) get(ctx context.Context, address string) (*conn, error) {
 	for {
 		c := p.pop(address)
 		if c == nil {
-			return dial(ctx, address)
+			return dial(ctx, address, p.limits)
 		}
 		if c.alive() {
 			return c, nil
@@ -158,7 +174,7 @@ func (p *pool) close() {
 }
 
 // dial connects to "unix:/path" or "tcp:host:port".
-func dial(ctx context.Context, address string) (*conn, error) {
+func dial(ctx context.Context, address string, limits faas.ProcessLimits) (*conn, error) {
 	network, where, ok := strings.Cut(address, ":")
 	if !ok {
 		return nil, fmt.Errorf("address %q is neither unix:/path nor tcp:host:port", address)
@@ -168,5 +184,6 @@ func dial(ctx context.Context, address string) (*conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &conn{Conn: c, address: address, reader: bufio.NewReader(c)}, nil
+	bounded := &io.LimitedReader{R: c}
+	return &conn{Conn: c, address: address, bounded: bounded, limits: limits, reader: bufio.NewReader(bounded)}, nil
 }

@@ -23,6 +23,7 @@ type APISections struct {
 	Default config.Default
 	API     config.API
 	Limits  config.ResourceLimits
+	Worker  config.Worker
 	Policy  config.Policy
 	Health  config.HealthCheck
 	Metrics config.Metrics
@@ -36,8 +37,10 @@ func RunAPI(ctx context.Context, p Parts, token func(workerID string) string, co
 	if err != nil {
 		return err
 	}
+	client := dispatch.NewClient(token)
+	client.Bound(conf.Worker.Process())
 	calls := dispatch.New(dispatch.Config{
-		Client: dispatch.NewClient(token), Acquire: p.acquire, Wait: conf.API.CallWait, PerProject: conf.API.MaxWaiting, Log: log,
+		Client: client, Acquire: p.acquire, Wait: conf.API.CallWait, PerProject: conf.API.MaxWaiting, Log: log,
 	})
 	defer calls.Close()
 	forget, err := p.forgetWorkers(ctx, calls)
