@@ -18,6 +18,8 @@ const (
 	poolMemory = 5 * time.Minute
 	// poolShrinkAfter is how long a pool must have been too large before it is made smaller.
 	poolShrinkAfter = time.Minute
+	// poolRetry is the time between two attempts at the pools of runtimes that are in error.
+	poolRetry = 5 * time.Minute
 )
 
 // pools is what the sizes of the runtimes' pools are worked out from. Every engine watches all claims, so that whoever comes to own a
@@ -120,6 +122,17 @@ func (p *pools) begin(runtimeID string, size int, now time.Time) bool {
 	return true
 }
 
+// try tells whether a pool may be set now, and marks it as being set.
+func (p *pools) try(runtimeID string) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.setting[runtimeID] {
+		return false
+	}
+	p.setting[runtimeID] = true
+	return true
+}
+
 func (p *pools) end(runtimeID string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -165,6 +178,8 @@ func (e *Engine) watchPools(ctx context.Context) {
 	defer e.pools.tasks.Wait()
 	tick := time.NewTicker(poolPause)
 	defer tick.Stop()
+	retry := time.NewTicker(poolRetry)
+	defer retry.Stop()
 	for ctx.Err() == nil {
 		e.pools.observe(e.workers(), e.now())
 		if shards := e.pools.takeDue(); len(shards) > 0 {
@@ -175,6 +190,8 @@ func (e *Engine) watchPools(ctx context.Context) {
 		case <-ctx.Done():
 		case <-tick.C:
 		case <-e.pools.news:
+		case <-retry.C:
+			e.retryPools(ctx)
 		}
 	}
 }
