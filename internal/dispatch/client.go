@@ -55,12 +55,14 @@ func (c *Client) Call(ctx context.Context, w faas.Worker, call faas.Call) (faas.
 	return out, err
 }
 
-// Specialise makes a generic worker a function's own and gives how it is then. The package's bytes are those that s names.
+// Specialise makes a generic worker a function's own and gives how it is then. The package's bytes are those that s names. It goes over a new connection: a
+// worker whose node is dead does not answer the attempt, while an old connection would take the request and have it wait.
 func (c *Client) Specialise(ctx context.Context, w faas.Worker, s faas.Specialisation, zip []byte) (faas.WorkerStatus, error) {
 	head, err := json.Marshal(s)
 	if err != nil {
 		return faas.WorkerStatus{}, fmt.Errorf("encode specialisation: %w", err)
 	}
+	c.conns.forget(w.Address)
 	var status faas.WorkerStatus
 	err = c.do(ctx, w, request{method: "POST", path: "/v1/specialise", head: append(head, '\n'), body: zip, patience: time.Minute}, &status)
 	return status, err

@@ -17,6 +17,8 @@ type claims struct {
 	lost  map[string]time.Time // workers that others have claimed, and when that was found
 	ended map[string]struct{}  // workers that take no more calls and are about to be gone
 	tasks sync.WaitGroup
+	ctx   context.Context // of what the orchestrator is told
+	stop  context.CancelFunc
 }
 
 // claim is one worker that was taken.
@@ -28,6 +30,7 @@ type claim struct {
 }
 
 func (c *claims) init() {
+	c.ctx, c.stop = context.WithCancel(context.Background())
 	c.taken, c.lost, c.ended = map[string]*claim{}, map[string]time.Time{}, map[string]struct{}{}
 }
 
@@ -103,6 +106,11 @@ func (c *claims) present(workers []faas.Worker) []faas.Worker {
 		}
 		return ended
 	})
+	for id := range c.ended {
+		if _, there := ending[id]; !there {
+			delete(c.taken, id)
+		}
+	}
 	c.ended = ending
 	return workers
 }
@@ -137,16 +145,17 @@ func (c *claims) overlay(workers []faas.Worker, now time.Time) []faas.Worker {
 	return workers
 }
 
-// settleTimeout bounds how long telling the orchestrator of a claim may take.
-const settleTimeout = time.Minute
-
-// settle runs a task off the path of the call that caused it; wait waits for it.
+// settle runs a task off the path of the call that caused it; wait waits for it. Its context lasts as long as the engine.
 func (c *claims) settle(task func(ctx context.Context)) {
-	c.tasks.Go(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), settleTimeout)
-		defer cancel()
-		task(ctx)
-	})
+	c.tasks.Go(func() { task(c.ctx) })
 }
 
-func (c *claims) wait() { c.tasks.Wait() }
+// endGrace is how long an engine that ends goes on trying to tell the orchestrator of claims.
+const endGrace = 10 * time.Second
+
+func (c *claims) wait() {
+	late := time.AfterFunc(endGrace, c.stop)
+	defer late.Stop()
+	c.tasks.Wait()
+	c.stop()
+}

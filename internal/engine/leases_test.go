@@ -44,7 +44,7 @@ func TestClaimInDoubt(t *testing.T) {
 		t.Errorf("got %v while it is not known how the first claim went", err)
 	}
 	unlock()
-	r.engine.claims.wait()
+	r.engine.claims.tasks.Wait()
 	x, err := r.store.Execution(t.Context(), faas.AnyProject(), id)
 	if err != nil || x.Status != faas.ExecutionQueued || x.Attempts != 0 {
 		t.Fatalf("got %+v, %v", x, err)

@@ -13,6 +13,8 @@ const (
 	repairPause = time.Minute
 	// repairGrace is how long an engine that has specialised a worker has to say so before others look whose it is.
 	repairGrace = 3 * time.Second
+	// adoptTimeout bounds how long telling the orchestrator of one such worker may take; the next look tries again.
+	adoptTimeout = time.Minute
 )
 
 // repair finds the workers that look generic and are a function's: their engine died between specialising one and telling the orchestrator.
@@ -63,7 +65,7 @@ func (e *Engine) adopt(ctx context.Context, t told) {
 	e.claims.specialised(t.ID)
 	w := t.Worker
 	w.Key, w.ProjectID = key, f.ProjectID
-	ctx, cancel := context.WithTimeout(ctx, settleTimeout)
+	ctx, cancel := context.WithTimeout(ctx, adoptTimeout)
 	defer cancel()
 	e.claimed(ctx, w, orchestrator.Claim{Target: f.Target(), Footprint: t.status.Footprint})
 	e.place.serve()

@@ -65,7 +65,8 @@ const (
 )
 
 // claimed tells the orchestrator whose the worker is now; the pool refills and the worker gets the function's own limits. While the
-// orchestrator cannot be told it is tried again for as long as ctx lasts; a worker whose limits cannot be set then must not go on running somebody's code.
+// orchestrator cannot be told it is tried again for as long as ctx lasts: the worker goes on meanwhile, within its pool's limits, and whoever repairs later
+// finds whose it is. One whose limits the orchestrator refuses must not go on running somebody's code.
 func (e *Engine) claimed(ctx context.Context, w faas.Worker, claim orchestrator.Claim) {
 	for pause := firstTellPause; ; pause = min(2*pause, lastTellPause) {
 		err := e.cfg.Orchestrator.Claimed(ctx, w.ID, claim)
@@ -76,9 +77,13 @@ func (e *Engine) claimed(ctx context.Context, w faas.Worker, claim orchestrator.
 		case kind == faas.NotFound:
 			e.claims.release(w.ID)
 			return
-		case kind == faas.Conflict || ctx.Err() != nil:
+		case kind == faas.Conflict:
 			e.log.Error("a claimed worker's limits could not be set; it ends", "worker", w.ID, "error", err)
 			e.discard(ctx, w)
+			return
+		case ctx.Err() != nil:
+			e.log.Warn("the orchestrator could not be told of a claimed worker; whoever repairs does", "worker", w.ID, "error", err)
+			e.claims.release(w.ID)
 			return
 		}
 		e.log.Warn("a claimed worker's limits could not be set yet", "worker", w.ID, "error", err)
@@ -86,12 +91,15 @@ func (e *Engine) claimed(ctx context.Context, w faas.Worker, claim orchestrator.
 	}
 }
 
-// discard ends a worker that is of no use.
+// discard ends a worker that is of no use. One that cannot be ended is nobody's to use while it is there.
 func (e *Engine) discard(ctx context.Context, w faas.Worker) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), removeTimeout)
 	defer cancel()
+	e.client.Forget(w)
 	if err := e.cfg.Orchestrator.Remove(ctx, w.ID); err != nil {
 		e.log.Error("a worker could not be removed", "worker", w.ID, "error", err)
+		e.claims.drained(w.ID)
+		return
 	}
 	e.claims.release(w.ID)
 }

@@ -22,6 +22,7 @@ func (e *Engine) watchWorkers(ctx context.Context) {
 		}
 		e.log.Info("a worker ended", "worker", ev.Worker.ID, "function_id", ev.Worker.Key.FunctionID, "reason", ev.Reason)
 		e.dispatch.Forget(ev.Worker.ID)
+		e.client.Forget(ev.Worker)
 		body, err := json.Marshal(faas.WorkersGone{IDs: []string{ev.Worker.ID}})
 		if err == nil {
 			err = e.cfg.Broker.Broadcast(ctx, faas.TopicWorkersGone, body)
