@@ -11,7 +11,7 @@ import (
 	"github.com/openstack-faas/faas/internal/faas"
 )
 
-// Client speaks to the agents of workers: docs/ARCHITECTURE.md lists the requests. It is safe for concurrent use.
+// Client speaks HTTP with the agents of workers, a method for each request that they answer. It is safe for concurrent use.
 type Client struct {
 	token func(workerID string) string
 	conns pool

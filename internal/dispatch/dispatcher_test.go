@@ -19,7 +19,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-var testTarget = faas.Target{Key: faas.Key{FunctionID: "f", Revision: 1}, ProjectID: "p"}
+var testTarget = faas.Target{Key: faas.Key{FunctionID: "f", Revision: 2}, ProjectID: "p"}
 
 // supply hands out workers in order, and Busy when none is left.
 type supply struct {
@@ -221,6 +221,37 @@ func TestHopelessFailsAtOnce(t *testing.T) {
 	})
 }
 
+// TestHopelessWithWorkers has calls wait for the workers there are while no more can be had: they are asked for seldom.
+func TestHopelessWithWorkers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &supply{err: faas.Errorf(faas.Internal, "the code store is broken")}
+		d := newDispatcher(t, s, 10*time.Second, 100)
+		defer d.Close()
+		d.mu.Lock()
+		g := newGroup(d, testTarget)
+		d.groups[testTarget.Key] = g
+		g.add(faas.Worker{ID: "full", Slots: 1, Key: testTarget.Key})
+		slot := g.takeSlot()
+		d.mu.Unlock()
+		var calls sync.WaitGroup
+		for range 20 {
+			calls.Go(func() {
+				begun := time.Now()
+				_, err := d.Call(t.Context(), testTarget, aCall("1"), begin)
+				if waited := time.Since(begun); faas.KindOf(err) != faas.Busy || waited != 10*time.Second {
+					t.Errorf("got %v after %v", err, waited)
+				}
+			})
+		}
+		calls.Wait()
+		if s.asked > 50 {
+			t.Errorf("asked %d times in ten seconds", s.asked)
+		}
+		slot.release()
+		d.Forget("full")
+	})
+}
+
 func TestCloseEndsWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newDispatcher(t, &supply{}, time.Minute, 10)
@@ -248,6 +279,7 @@ func TestForgetFunction(t *testing.T) {
 	}
 	call()
 	d.ForgetFunction("f", testTarget.Key.Revision)
+	d.ForgetFunction("f", testTarget.Key.Revision-1) // news that come late
 	call()
 	if old.calls.Load() != 2 {
 		t.Fatal("the present revision's worker was forgotten")

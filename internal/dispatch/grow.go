@@ -13,7 +13,7 @@ type growth struct {
 	timed   bool      // a look at the queue is due
 	since   time.Time // when the queue was last empty
 	last    error     // why the latest acquisition found none; nil when it did
-	scarce  bool      // there was no room for the latest: one acquisition at a time is enough until there is
+	scarce  bool      // the latest found none: one acquisition at a time is enough until one does
 }
 
 // growAfter is how long some call or other must have been waiting for a slot of the workers there are before more workers are asked
@@ -87,7 +87,7 @@ func (g *group) acquire(n int) {
 	}
 }
 
-// acquireOne asks for one worker, again and again while calls wait and the answer is that there is no room yet.
+// acquireOne asks for one worker, again and again while calls wait and none is had.
 func (g *group) acquireOne(pause time.Duration) {
 	defer g.d.done.Done()
 	for {
@@ -116,13 +116,13 @@ func (g *group) acquireOne(pause time.Duration) {
 func (g *group) settle(w faas.Worker, err error) bool {
 	g.d.mu.Lock()
 	defer g.d.mu.Unlock()
-	g.growth.last, g.growth.scarce = err, err != nil && passing(err)
+	g.growth.last, g.growth.scarce = err, err != nil
 	if err != nil && len(g.waiters) > 0 && g.d.ctx.Err() == nil {
-		if passing(err) && g.growth.running == 1 {
-			return false
-		}
 		if !passing(err) {
 			g.hopeless(err)
+		}
+		if len(g.waiters) > 0 && g.growth.running == 1 { // those whom hopeless leaves wait for the workers there are
+			return false
 		}
 	}
 	g.growth.running--
