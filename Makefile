@@ -34,6 +34,7 @@ test: packages lint unit functional fuzz ## everything, on a fresh machine too: 
 .PHONY: unit
 unit: build packages ## the tests of the packages, with the race detector
 	go test -race -timeout 10m $$(go list ./... | grep -v /test/)
+	cd devstack/mini/netpol && go test ./...
 
 .PHONY: functional
 functional: build packages ## the service as a whole, driven from outside; as root also on MariaDB, RabbitMQ and Kubernetes
