@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"math"
 	"strings"
 
 	"github.com/openstack-faas/faas/internal/faas"
@@ -40,10 +41,14 @@ const encrypted = 0x1
 
 // inspect opens the zip and judges everything that can be told without inflating.
 func inspect(r io.ReaderAt, size int64) ([]*zip.File, error) {
-	source := &reader{ReaderAt: r}
+	source := &reader{ReaderAt: r, left: maxDirectory}
 	z, err := zip.NewReader(source, size)
+	source.left = math.MaxInt64
 	if err != nil && !errors.Is(err, zip.ErrInsecurePath) {
-		if source.failed != nil {
+		switch {
+		case errors.Is(source.failed, errDirectory):
+			return nil, faas.Errorf(faas.Invalid, "The package's directory of entries is larger than %d bytes; at most %d entries are allowed.", maxDirectory, faas.MaxPackageEntries)
+		case source.failed != nil:
 			return nil, fmt.Errorf("read package: %w", source.failed)
 		}
 		return nil, faas.Errorf(faas.Invalid, "The package is not a zip file, or it is damaged.")
@@ -67,13 +72,25 @@ func inspect(r io.ReaderAt, size int64) ([]*zip.File, error) {
 	return z.File, nil
 }
 
+// maxDirectory is how many bytes may be read of a zip before its entries are judged: 400 for each of as many as are allowed. The zip
+// reader believes no count: it makes an entry, several times as large, of each 46 bytes that look like one, and only then says how many.
+const maxDirectory = 8 << 20
+
+var errDirectory = errors.New("the directory is too large")
+
 // reader remembers the source's own failure: every other error about a zip is its author's, whatever the zip reader calls it.
 type reader struct {
 	io.ReaderAt
+	left   int64 // bytes that may still be read
 	failed error
 }
 
 func (r *reader) ReadAt(p []byte, at int64) (int, error) {
+	if r.left < int64(len(p)) {
+		r.failed = errDirectory
+		return 0, r.failed
+	}
+	r.left -= int64(len(p))
 	n, err := r.ReaderAt.ReadAt(p, at)
 	if err != nil && !errors.Is(err, io.EOF) {
 		r.failed = err

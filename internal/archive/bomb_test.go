@@ -3,7 +3,9 @@ package archive
 import (
 	"archive/zip"
 	"bytes"
+	"encoding/binary"
 	"io"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -41,6 +43,38 @@ func TestBombThatDeclaresItself(t *testing.T) {
 	err := Check(bytes.NewReader(b), int64(len(b)))
 	if faas.KindOf(err) != faas.Invalid || !strings.Contains(err.Error(), "larger than") {
 		t.Errorf("got %v", err)
+	}
+}
+
+// A zip may consist of entries alone, each a few bytes. They are refused before there is memory for all of them, even if the zip says
+// that it has none.
+func TestBombOfEntries(t *testing.T) {
+	const entries = 1_000_000
+	out := &bytes.Buffer{}
+	for range entries {
+		header := [47]byte{0: 'P', 1: 'K', 2: 1, 3: 2, 28: 1, 46: 'a'}
+		out.Write(header[:])
+	}
+	end := [22]byte{0: 'P', 1: 'K', 2: 5, 3: 6}
+	counts := map[string][2]uint16{"honest": {entries % (1 << 16), entries % (1 << 16)}, "lying": {}}
+	for name, count := range counts {
+		t.Run(name, func(t *testing.T) {
+			tail := end
+			binary.LittleEndian.PutUint16(tail[8:], count[0])
+			binary.LittleEndian.PutUint16(tail[10:], count[1])
+			binary.LittleEndian.PutUint32(tail[12:], uint32(out.Len()))
+			b := append(bytes.Clone(out.Bytes()), tail[:]...)
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			err := Check(bytes.NewReader(b), int64(len(b)))
+			runtime.ReadMemStats(&after)
+			if faas.KindOf(err) != faas.Invalid || !strings.Contains(err.Error(), "directory") {
+				t.Errorf("got %v", err)
+			}
+			if took := after.TotalAlloc - before.TotalAlloc; took > 160<<20 {
+				t.Errorf("it took %d MiB", took>>20)
+			}
+		})
 	}
 }
 
