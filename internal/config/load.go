@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 
@@ -39,14 +40,36 @@ func Load(c any, from Sources) error {
 	return nil
 }
 
+// delimiters end an option's name, whichever comes first, as in oslo.config.
+const delimiters = "=:"
+
+// badLine tells which line is to blame for a file that cannot be parsed, and never what it says: it may be a secret.
+func badLine(text []byte) error {
+	number := 0
+	for line := range strings.Lines(string(text)) {
+		number++
+		line = strings.TrimSpace(line)
+		switch {
+		case line == "", line[0] == '#', line[0] == ';', line[0] == '[' && strings.HasSuffix(line, "]") && len(line) > 2:
+		case line[0] == '[', strings.IndexAny(line, delimiters) <= 0:
+			return fmt.Errorf("line %d is neither [section], option = value nor a comment", number)
+		}
+	}
+	return errors.New("it is no ini file")
+}
+
 // readFile takes the options of an ini file as oslo.config writes them: comments are lines of their own.
 func readFile(file string, values map[string]string) error {
 	if file == "" {
 		return nil
 	}
-	f, err := ini.LoadSources(ini.LoadOptions{IgnoreInlineComment: true, IgnoreContinuation: true, KeyValueDelimiters: "="}, file)
+	text, err := os.ReadFile(file)
 	if err != nil {
-		return fmt.Errorf("read configuration %s: %w", file, err)
+		return fmt.Errorf("read configuration: %w", err)
+	}
+	f, err := ini.LoadSources(ini.LoadOptions{IgnoreInlineComment: true, IgnoreContinuation: true, KeyValueDelimiters: delimiters}, text)
+	if err != nil {
+		return fmt.Errorf("read configuration %s: %w", file, badLine(text))
 	}
 	found := map[string]string{}
 	for _, section := range f.Sections() {

@@ -70,6 +70,36 @@ policy_dirs = /etc/one, /etc/two,
 	}
 }
 
+// oslo.config lets a name end with either.
+func TestColonsDelimitToo(t *testing.T) {
+	var c Manage
+	if err := Load(&c, Sources{File: write(t, "[database]\nconnection: mysql+pymysql://faas:secret@h/x?charset=utf8\nmax_pool_size = 7\n")}); err != nil {
+		t.Fatal(err)
+	}
+	if c.Database.Connection != "mysql+pymysql://faas:secret@h/x?charset=utf8" || c.Database.MaxPoolSize != 7 {
+		t.Errorf("got %+v", c.Database)
+	}
+}
+
+func TestErrorsRepeatNoLine(t *testing.T) {
+	for name, test := range map[string]struct{ text, want string }{
+		"no delimiter":         {"[database]\n# a comment\n\nconnection mysql//faas PASSWORD\n", "line 4"},
+		"no name":              {"[database]\n= PASSWORD\n", "line 2"},
+		"an open section":      {"[database\nPASSWORD", "line 1"},
+		"no delimiter but one": {"[database]\nconnection mysql+pymysql://faas:PASSWORD@h/x?charset=utf8\n", "(not shown)"},
+		"a section":            {"[mysql://faas:PASSWORD@h]\n", "(not shown)"},
+		"an unknown option":    {"[database]\nconection = PASSWORD\n", "did you mean connection?"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var c Manage
+			err := Load(&c, Sources{File: write(t, test.text)})
+			if err == nil || !strings.Contains(err.Error(), test.want) || strings.Contains(err.Error(), "PASSWORD") {
+				t.Errorf("got %v, want %s", err, test.want)
+			}
+		})
+	}
+}
+
 func TestManageReadsTheServicesFile(t *testing.T) {
 	var c Manage
 	if err := Load(&c, Sources{File: write(t, "[api]\nport = 7001\n[database]\nconnection = sqlite:////tmp/x\n")}); err != nil {

@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -16,7 +17,7 @@ func knownSection(name string) error {
 	if slices.Contains(known, name) {
 		return nil
 	}
-	return &Error{Section: name, Reason: "there is no such section" + nearest(name, known)}
+	return &Error{Section: shownName(name), Reason: "there is no such section" + nearest(name, known)}
 }
 
 // checkNames refuses options that no binary has, by their "section.option".
@@ -29,10 +30,20 @@ func checkNames(values map[string]string) error {
 	for _, path := range slices.Sorted(maps.Keys(values)) {
 		section, name, _ := strings.Cut(path, ".")
 		if !slices.Contains(known[section], name) {
-			wrong = append(wrong, &Error{Section: section, Option: name, Reason: "there is no such option" + nearest(name, known[section])})
+			wrong = append(wrong, &Error{Section: shownName(section), Option: shownName(name), Reason: "there is no such option" + nearest(name, known[section])})
 		}
 	}
 	return errors.Join(wrong...)
+}
+
+var nameForm = regexp.MustCompile(`^[A-Za-z0-9_]{1,64}$`)
+
+// shownName gives a name as it may be repeated in an error. What looks like none may be a value, and that a secret.
+func shownName(name string) string {
+	if nameForm.MatchString(name) {
+		return name
+	}
+	return "(not shown)"
 }
 
 // nearest proposes the known name that name was probably meant to be.

@@ -83,8 +83,8 @@ type Worker struct {
 	OpenFiles      int      `opt:"open_files" default:"1024" range:"64:1048576" help:"Open files of each process of a function."`
 	Processes      int      `opt:"processes" default:"128" range:"1:32768" help:"Processes and threads of a worker beyond the runtime's own."`
 	FileSize       int64    `opt:"file_size" default:"536870912" range:"1048576:1099511627776" help:"Bytes of each file that a function writes."`
-	ResultSize     int64    `opt:"result_size" default:"4194304" range:"1024:67108864" help:"Bytes of the result of a call as JSON."`
-	LogSize        int64    `opt:"log_size" default:"262144" range:"1024:16777216" help:"Bytes of the log of a call that are kept; what is over is cut from its middle."`
+	ResultSize     int64    `opt:"result_size" default:"4194304" range:"1024:67108864" help:"Bytes of the result of a call as JSON. API and engine must be told the same."`
+	LogSize        int64    `opt:"log_size" default:"262144" range:"1024:16777216" help:"Bytes of the log of a call that are kept; what is over is cut from its middle. API and engine must be told the same."`
 	FirstUID       int      `opt:"first_uid" default:"200000" range:"1000:4294000000" help:"First of the user ids that workers run under, one each, when the service runs as root."`
 	LastUID        int      `opt:"last_uid" default:"265535" range:"1000:4294000000" help:"Last of these user ids."`
 	ParallelStarts int      `opt:"parallel_starts" default:"2" range:"1:256" help:"Workers of one machine that start at a time."`
@@ -132,9 +132,9 @@ type Kubernetes struct {
 	RequestCPU      int64         `opt:"request_cpu" default:"20" range:"1:1000000" help:"Millicores that the scheduler sets aside for each worker."`
 	RequestMemory   int64         `opt:"request_memory" default:"33554432" range:"1048576:1099511627776" help:"Bytes of memory that the scheduler sets aside for each worker."`
 	ProgressTimeout time.Duration `opt:"progress_timeout" default:"120" range:"5:3600" help:"How long a pool's first worker may take to come up before the runtime counts as failed."`
-	EgressAllow     []string      `opt:"egress_allow" default:"" help:"Address blocks that functions may reach although egress_deny names them, separated by commas: OpenStack's endpoints, say."`
-	EgressDeny      []string      `opt:"egress_deny" default:"0.0.0.0/8,10.0.0.0/8,100.64.0.0/10,127.0.0.0/8,169.254.0.0/16,172.16.0.0/12,192.168.0.0/16" help:"Address blocks that functions may not reach, separated by commas. Those of pods, services and nodes must be among them."`
-	Resolvers       []string      `opt:"dns_servers" default:"" help:"Name servers of the functions, which they may reach wherever those are, separated by commas. Empty: the node's own, which they reach only if egress_deny leaves them out."`
+	EgressAllow     []string      `opt:"egress_allow" default:"" help:"Address blocks that functions may reach although they are private or egress_deny names them, separated by commas: OpenStack's endpoints, say."`
+	EgressDeny      []string      `opt:"egress_deny" default:"" help:"Address blocks that functions may not reach beside every private, shared, link-local and loopback one, separated by commas. Those of pods, services and nodes must be among them if they are public."`
+	Resolvers       []string      `opt:"dns_servers" default:"" help:"Name servers of the functions, which they may reach wherever those are, separated by commas. Empty: the node's own, which they reach only if they are public or egress_allow names them."`
 	IngressFrom     []string      `opt:"ingress_from" default:"" help:"Address blocks that APIs and engines reach workers from when they do not run in the cluster, separated by commas."`
 	QPS             int           `opt:"api_qps" default:"100" range:"1:10000" help:"Requests a second to the Kubernetes API, at most."`
 }

@@ -54,14 +54,14 @@ type Resources struct {
 // Network says whom workers may reach and who may reach them. Kubernetes does not tell which addresses are those of its pods,
 // services and nodes: whoever runs a cluster with public ones must name them in Deny, or functions reach kubelets and API server.
 type Network struct {
-	// Deny are the blocks that functions may not reach. Nil: everything private, shared (RFC 6598), link-local (the metadata
-	// address is one) or loopback, for that is where pods, services and nodes nearly always are.
+	// Deny are blocks that functions may not reach beside everything private, shared (RFC 6598), link-local (the metadata address
+	// is one) or loopback, where pods, services and nodes nearly always are.
 	Deny []string
-	// Allow are blocks that functions may reach although Deny names them: the endpoints of an OpenStack are often private. Of
-	// IPv6 they may reach these alone.
+	// Allow are blocks that functions may reach although they are denied: the endpoints of an OpenStack are often private. Of IPv6
+	// they may reach these alone.
 	Allow []string
 	// Resolvers are the name servers of the workers, which they may reach wherever those are. Nil: the node's own, which
-	// they reach only if Deny leaves them out.
+	// they reach only if those are not denied.
 	Resolvers []string
 	// From are blocks from which APIs and engines reach workers when they do not run in the cluster.
 	From []string
@@ -69,8 +69,8 @@ type Network struct {
 	Clients []netv1.NetworkPolicyPeer
 }
 
-// defaultDeny is where the cluster's own addresses are unless somebody says otherwise.
-var defaultDeny = []string{
+// alwaysDeny is where the cluster's own addresses nearly always are.
+var alwaysDeny = []string{
 	"0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.168.0.0/16",
 }
 
@@ -92,9 +92,6 @@ func (c Config) withDefaults() (Config, error) {
 	c.Scratch = cmp.Or(c.Scratch, 1<<30)
 	c.Progress = cmp.Or(c.Progress, 2*time.Minute)
 	c.Log = cmp.Or(c.Log, slog.Default())
-	if c.Network.Deny == nil {
-		c.Network.Deny = defaultDeny
-	}
 	return c, c.validate()
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
+	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 	netv1 "k8s.io/api/networking/v1"
@@ -98,16 +99,29 @@ func (n Network) ways() []netv1.NetworkPolicyEgressRule {
 // world is all of IPv4 but what is denied; nil when that is everything.
 func (n Network) world() *netv1.IPBlock {
 	world := &netv1.IPBlock{CIDR: "0.0.0.0/0"}
-	for _, block := range n.Deny {
-		switch prefix := netip.MustParsePrefix(block); { // checked by Config.validate
-		case !prefix.Addr().Is4(): // closed anyway
-		case prefix.Bits() == 0:
+	denied := n.denied()
+	for _, prefix := range denied {
+		if prefix.Bits() == 0 {
 			return nil
-		default:
-			world.Except = append(world.Except, block)
+		}
+		within := func(other netip.Prefix) bool { return other.Bits() < prefix.Bits() && other.Overlaps(prefix) }
+		if !slices.ContainsFunc(denied, within) { // some networks refuse blocks that overlap
+			world.Except = append(world.Except, prefix.String())
 		}
 	}
 	return world
+}
+
+// denied gives the blocks of IPv4 that functions may not reach, each once; IPv6 is closed anyway.
+func (n Network) denied() []netip.Prefix {
+	var denied []netip.Prefix
+	for _, block := range slices.Concat(alwaysDeny, n.Deny) {
+		prefix := netip.MustParsePrefix(block) // checked by Config.validate
+		if prefix.Addr().Is4() && !slices.Contains(denied, prefix) {
+			denied = append(denied, prefix)
+		}
+	}
+	return denied
 }
 
 func blocks(all []string) []netv1.NetworkPolicyPeer {
