@@ -58,6 +58,7 @@ type Engine struct {
 	packages   *packageCache
 	claims     claims
 	leases     leases
+	stale      stale
 	shards     shards
 	place      *place
 	demand     *demand
@@ -96,6 +97,7 @@ func New(cfg Config) *Engine {
 	e.packages = newPackageCache(cfg.Code, cfg.Limits.PackageCache)
 	e.claims.init()
 	e.leases.init()
+	e.stale.init()
 	e.dispatch = dispatch.New(dispatch.Config{
 		Client: e.client, Acquire: e.acquire, Wait: cfg.Limits.Wait, PerProject: cfg.Limits.AsyncParallel, Log: cfg.Log,
 	})
@@ -130,7 +132,7 @@ func (e *Engine) Run(ctx context.Context) error {
 		return err
 	}
 	for _, loop := range []func(context.Context){
-		e.watchWorkers, e.watchLine, e.watchDemand, e.makeRoom, e.endIdle, e.repair, e.sweep, e.renewLeases, e.reap, e.retain,
+		e.watchWorkers, e.watchLine, e.watchDemand, e.makeRoom, e.endIdle, e.endStale, e.repair, e.sweep, e.renewLeases, e.reap, e.retain,
 	} {
 		loops.Go(func() { loop(looping) })
 	}
@@ -160,7 +162,7 @@ func (e *Engine) serve(ctx context.Context) (stops []func(), err error) {
 			return stops, err
 		}
 	}
-	stop, err = b.Subscribe(ctx, faas.TopicFunction, func(body []byte) { e.functionChanged(ctx, body) })
+	stop, err = b.Subscribe(ctx, faas.TopicFunction, e.functionChanged)
 	if err := keep(faas.TopicFunction, stop, err); err != nil {
 		return stops, err
 	}
