@@ -77,7 +77,9 @@ func (a *Agent) run(ctx context.Context, abandoned <-chan struct{}, announce io.
 		return err
 	}
 	if a.sharesNetwork {
-		control = outside{control}
+		if control, err = onlyOutside(control); err != nil {
+			return err
+		}
 	}
 	server := &http.Server{
 		Handler: a, ReadHeaderTimeout: 10 * time.Second, MaxHeaderBytes: 16 << 10,

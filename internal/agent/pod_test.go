@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -14,6 +15,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/openstack-faas/faas/internal/agent"
 	"github.com/openstack-faas/faas/internal/cgroup"
@@ -56,6 +59,29 @@ func TestPodReady(t *testing.T) {
 	r.ask("POST", "/v1/drain", testToken, nil)
 	if got := r.ready(); got != http.StatusServiceUnavailable {
 		t.Errorf("draining: %d", got)
+	}
+}
+
+// A package may be larger than the volume in memory, which is for sockets and pipes.
+func TestPodTakesLargePackage(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("only root may mount")
+	}
+	noise := make([]byte, 20<<20) // which no zip makes smaller
+	_, _ = rand.NewChaCha8([32]byte{}).Read(noise)
+	r := beginPod(t, "python3", func(c *agent.Config) {
+		if err := unix.Mount("tmpfs", c.RunDir, "tmpfs", 0, "size=8m,mode=755"); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = unix.Unmount(c.RunDir, unix.MNT_DETACH) })
+	})
+	r.specialise("main.f", files{"main.py": plain["main.py"], "noise": string(noise)})
+	if out := r.call(""); string(out.Output) != "1" {
+		t.Errorf("got %+v", out)
+	}
+	left, err := os.ReadDir(r.config.CodeDir)
+	if err != nil || len(left) != 2 {
+		t.Errorf("in the code's directory: %v, %v", left, err)
 	}
 }
 

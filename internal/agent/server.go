@@ -63,7 +63,9 @@ func (s *Server) Run(ctx context.Context, announce io.Writer) error {
 		return err
 	}
 	if s.sharesNetwork {
-		control = outside{control}
+		if control, err = onlyOutside(control); err != nil {
+			return err
+		}
 	}
 	server := &http.Server{
 		Handler: s, ReadHeaderTimeout: 10 * time.Second, MaxHeaderBytes: 16 << 10,

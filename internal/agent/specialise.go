@@ -73,7 +73,7 @@ func (a *Agent) unpack(body io.Reader) (faas.Specialisation, error) {
 	if err != nil {
 		return s, err
 	}
-	spooled, err := spool(r, a.config.RunDir)
+	spooled, err := spool(r, a.config.CodeDir) // the run directory is small, and in memory
 	if err != nil {
 		return s, err
 	}
