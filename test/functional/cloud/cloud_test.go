@@ -30,7 +30,7 @@ func TestMain(m *testing.M) {
 	if text := os.Getenv("FAAS_ENDPOINTS"); text != "" {
 		env.endpoints = strings.Split(text, ",")
 	}
-	if len(env.endpoints) < 2 || env.pids == "" {
+	if len(env.endpoints) == 0 || env.pids == "" {
 		fmt.Println("no cloud: these tests need root, make cloud-up, and what .cloud/env says in the environment; make functional does all three")
 		os.Exit(0)
 	}
@@ -53,12 +53,12 @@ func client(t *testing.T) *apiclient.Client {
 	return &apiclient.Client{Endpoint: "http://faas", HTTP: &http.Client{Transport: b}}
 }
 
-// only gives a client of one API.
+// only gives a client of one of the two APIs; those that are pods share an address.
 func only(t *testing.T, i int) *apiclient.Client {
 	t.Helper()
 	transport := &http.Transport{MaxIdleConnsPerHost: 64}
 	t.Cleanup(transport.CloseIdleConnections)
-	return &apiclient.Client{Endpoint: env.endpoints[i], HTTP: &http.Client{Transport: transport}}
+	return &apiclient.Client{Endpoint: env.endpoints[i%len(env.endpoints)], HTTP: &http.Client{Transport: transport}}
 }
 
 // create makes a function of one module in the runtime.
