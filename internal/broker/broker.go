@@ -27,6 +27,9 @@ type Broker interface {
 	// Enqueue puts a message into a durable queue and returns when the broker has taken responsibility for it.
 	Enqueue(ctx context.Context, queue string, body []byte) error
 
+	// Durable tells whether what was put into queues outlives this process.
+	Durable() bool
+
 	// Consume hands each message of the queue to one consumer, at most parallel at a time here, until ctx ends. A message
 	// whose handler returned nil is gone; otherwise it is delivered again, after a pause, to whoever consumes. stop waits
 	// for the handlers under way.

@@ -69,6 +69,9 @@ func (b *InProcess) queue(name string) (*queue, error) {
 	return q, nil
 }
 
+// Durable implements Broker.
+func (*InProcess) Durable() bool { return false }
+
 // Enqueue implements Broker.
 func (b *InProcess) Enqueue(_ context.Context, name string, body []byte) error {
 	q, err := b.queue(name)

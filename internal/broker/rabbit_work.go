@@ -57,6 +57,9 @@ func (q workQueues) declare(ch *amqp.Channel) error {
 	return ch.QueueBind(q.dead, q.ready, q.deadExchange, false, nil)
 }
 
+// Durable implements Broker.
+func (*Rabbit) Durable() bool { return true }
+
 // Enqueue implements Broker. It returns after RabbitMQ has confirmed the message: a majority of the queue's replicas has it on disk. When the connection is lost
 // before that, the message may be in the queue or not, and the error is faas.Unavailable.
 func (r *Rabbit) Enqueue(ctx context.Context, queue string, body []byte) error {

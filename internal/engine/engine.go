@@ -65,6 +65,7 @@ type Engine struct {
 	pools      *pools
 	gate       *gate
 	lanes      lanes
+	direct     direct
 	images     orchestrator.Images // nil: the orchestrator runs none
 	servers    servers
 	containers *gate         // for images that run for one call
@@ -90,6 +91,7 @@ func New(cfg Config) *Engine {
 	e.pools = newPools()
 	e.gate = newGate(cfg.Limits.AsyncParallel)
 	e.lanes.init(cfg.Limits.AsyncParallel)
+	e.direct.init(cfg.Limits.AsyncParallel)
 	e.images, _ = cfg.Orchestrator.(orchestrator.Images)
 	e.servers.init()
 	e.containers = newGate(cmp.Or(cfg.Limits.ImagePods, defaultImagePods))
@@ -124,6 +126,7 @@ func (e *Engine) Run(ctx context.Context) error {
 		for _, stop := range stops {
 			stop()
 		}
+		e.direct.wait()
 		e.dispatch.Close()
 		e.servers.stop()
 		e.claims.wait()
@@ -132,11 +135,12 @@ func (e *Engine) Run(ctx context.Context) error {
 		return err
 	}
 	for _, loop := range []func(context.Context){
-		e.watchWorkers, e.watchLine, e.watchDemand, e.makeRoom, e.endIdle, e.endStale, e.repair, e.sweep, e.renewLeases, e.reap, e.retain,
+		e.watchWorkers, e.watchLine, e.watchDemand, e.makeRoom, e.endIdle, e.endStale, e.repair, e.sweep, e.renewLeases, e.settle, e.retain,
 	} {
 		loops.Go(func() { loop(looping) })
 	}
 	loops.Go(func() { e.watchPools(ctx) })
+	loops.Go(func() { e.wake(ctx) })
 	e.once.Do(func() { close(e.ready) })
 	<-ctx.Done()
 	return nil

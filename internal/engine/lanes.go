@@ -27,7 +27,8 @@ func (l *lanes) handler(lane int, handle func(ctx context.Context, body []byte) 
 	}
 }
 
-// backedUp tells whether the lane of a project may hold more messages than are held here.
+// backedUp tells whether the lane of a project may hold more messages than are held here. Between one message that is settled and the next that comes
+// somewhat fewer than the most are.
 func (l *lanes) backedUp(project string) bool {
-	return int(l.inHand[faas.ExecutionLane(project)].Load()) >= l.depth
+	return int(l.inHand[faas.ExecutionLane(project)].Load()) >= max(l.depth/2, 1)
 }

@@ -2,12 +2,10 @@ package engine
 
 import (
 	"context"
-	"slices"
 	"sync"
 	"time"
 
 	"github.com/openstack-faas/faas/internal/faas"
-	"github.com/openstack-faas/faas/internal/store"
 )
 
 // leases are the executions that this engine runs now, or is about to.
@@ -75,20 +73,13 @@ func (e *Engine) renewLeases(ctx context.Context) {
 	})
 }
 
-// How many rows one look repairs.
-const (
-	settleBatch = 500
-	wakeBatch   = 500
-)
+// settleBatch is how many rows one look settles.
+const settleBatch = 500
 
-// reap repairs what a lost message or a dead process left behind.
-func (e *Engine) reap(ctx context.Context) {
-	e.wakeUp(ctx, e.now().Add(store.WakeAfter)) // this engine's start may have been preceded by its broker's: wake all
+// settle ends what dead processes left running.
+func (e *Engine) settle(ctx context.Context) {
 	var hold holdOff
-	every(ctx, e.cfg.Limits.Reap, func(ctx context.Context) {
-		e.settleExpired(ctx, &hold)
-		e.wakeUp(ctx, e.now())
-	})
+	every(ctx, e.cfg.Limits.Reap, func(ctx context.Context) { e.settleExpired(ctx, &hold) })
 }
 
 // holdOff keeps leases from being settled just after the database was away: nobody could renew theirs, and those who live do so first.
@@ -120,36 +111,4 @@ func (e *Engine) settleExpired(ctx context.Context, hold *holdOff) {
 	for _, x := range settled {
 		e.log.Warn("settled an execution whose process was lost", "execution_id", x.ID, "function_id", x.FunctionID, "owner", x.Owner)
 	}
-}
-
-// wakeUp publishes the queued executions again whose message is taken for lost by the time given. Those of a project whose lane is known to be
-// backed up are passed over: their messages are not lost, only far back.
-func (e *Engine) wakeUp(ctx context.Context, due time.Time) {
-	for {
-		ids, err := e.cfg.Store.TakeStale(ctx, due, wakeBatch, e.backedUp()...)
-		if err != nil {
-			e.log.Warn("queued executions could not be looked up", "error", err)
-		}
-		for _, id := range ids {
-			if err := e.publish(ctx, id); err != nil {
-				e.log.Warn("a queued execution could not be published again", "execution_id", id, "error", err)
-			}
-		}
-		if len(ids) < wakeBatch {
-			return
-		}
-	}
-}
-
-// backedUp gives the projects that wait at the gate while their lane holds more than this engine has taken from it.
-func (e *Engine) backedUp() []string {
-	return slices.DeleteFunc(e.gate.crowd(), func(project string) bool { return !e.lanes.backedUp(project) })
-}
-
-func (e *Engine) publish(ctx context.Context, id string) error {
-	x, err := e.cfg.Store.Execution(ctx, faas.AnyProject(), id)
-	if err != nil {
-		return err
-	}
-	return e.cfg.Broker.Enqueue(ctx, faas.ExecutionsQueue(x.ProjectID), []byte(id))
 }

@@ -26,6 +26,10 @@ func (e *Engine) runExecution(ctx context.Context, body []byte) error {
 	if err != nil {
 		return err
 	}
+	return e.runWhenTurn(ctx, x)
+}
+
+func (e *Engine) runWhenTurn(ctx context.Context, x faas.Execution) error {
 	waiting, cancel := context.WithTimeout(ctx, turnPatience)
 	leave, err := e.gate.enter(waiting, x.ProjectID)
 	cancel()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -13,8 +14,16 @@ import (
 	"github.com/openstack-faas/faas/internal/orchestrator"
 )
 
+// goneAtOnce is how many workers may end while the broker is being told of others; those over it are not told of.
+const goneAtOnce = 1024
+
 // watchWorkers lets those who wait for workers look again when something changes, and tells everyone of workers that ended.
 func (e *Engine) watchWorkers(ctx context.Context) {
+	gone := make(chan string, goneAtOnce)
+	var telling sync.WaitGroup
+	defer telling.Wait()
+	defer close(gone)
+	telling.Go(func() { e.tellGone(ctx, gone) })
 	for ev := range e.cfg.Orchestrator.Events(ctx) {
 		e.place.serve()
 		if ev.Kind != orchestrator.Gone {
@@ -23,14 +32,34 @@ func (e *Engine) watchWorkers(ctx context.Context) {
 		e.log.Info("a worker ended", "worker", ev.Worker.ID, "function_id", ev.Worker.Key.FunctionID, "reason", ev.Reason)
 		e.dispatch.Forget(ev.Worker.ID)
 		e.client.Forget(ev.Worker)
-		body, err := json.Marshal(faas.WorkersGone{IDs: []string{ev.Worker.ID}})
-		if err == nil {
-			err = e.cfg.Broker.Broadcast(ctx, faas.TopicWorkersGone, body)
-		}
-		if err != nil && ctx.Err() == nil {
-			e.log.Warn("the end of a worker could not be broadcast", "worker", ev.Worker.ID, "error", err)
+		select {
+		case gone <- ev.Worker.ID:
+		default: // the broker is away: who calls the worker finds out
 		}
 	}
+}
+
+// tellGone broadcasts the ends of workers, those together that came together.
+func (e *Engine) tellGone(ctx context.Context, gone <-chan string) {
+	for id := range gone {
+		news := faas.WorkersGone{IDs: []string{id}}
+		for range len(gone) {
+			news.IDs = append(news.IDs, <-gone)
+		}
+		if err := e.broadcastGone(ctx, news); err != nil && ctx.Err() == nil {
+			e.log.Warn("the end of workers could not be broadcast", "workers", len(news.IDs), "error", err)
+		}
+	}
+}
+
+func (e *Engine) broadcastGone(ctx context.Context, news faas.WorkersGone) error {
+	body, err := json.Marshal(news)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, publishPatience)
+	defer cancel()
+	return e.cfg.Broker.Broadcast(ctx, faas.TopicWorkersGone, body)
 }
 
 const (

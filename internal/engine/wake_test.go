@@ -1,0 +1,105 @@
+package engine
+
+import (
+	"context"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/openstack-faas/faas/internal/broker"
+	"github.com/openstack-faas/faas/internal/faas"
+	"github.com/openstack-faas/faas/internal/store"
+)
+
+// away is a broker that takes no messages at times: senders wait.
+type away struct {
+	broker.Broker
+	is   atomic.Bool
+	sent atomic.Int32
+}
+
+func (b *away) Enqueue(ctx context.Context, queue string, body []byte) error {
+	if b.sent.Add(1); b.is.Load() {
+		<-ctx.Done()
+		return ctx.Err()
+	}
+	return b.Broker.Enqueue(ctx, queue, body)
+}
+
+func (b *away) Broadcast(ctx context.Context, topic string, body []byte) error {
+	if b.is.Load() {
+		<-ctx.Done()
+		return ctx.Err()
+	}
+	return b.Broker.Broadcast(ctx, topic, body)
+}
+
+// withBroker gives the rig's engine a broker of its own.
+func (r *rig) withBroker(b broker.Broker) {
+	r.connect = func() broker.Broker { return b }
+	r.engine = r.another("engine-1")
+}
+
+// TestSettlesWhileTheBrokerIsAway has a queued row whose message is lost, which nobody can publish.
+func TestSettlesWhileTheBrokerIsAway(t *testing.T) {
+	r := newRig(t, nil)
+	b := &away{Broker: r.broker}
+	b.is.Store(true)
+	r.withBroker(b)
+	f := r.function(echo)
+	queued, dead := r.record(f, ""), r.record(f, "")
+	if _, won, err := r.store.Claim(t.Context(), dead, "a dead engine", time.Now()); err != nil || !won {
+		t.Fatal(won, err)
+	}
+	r.run()
+	r.await("somebody waits for the broker", func() bool { return b.sent.Load() > 0 })
+	if x := r.ended(dead); x.Status != faas.ExecutionError {
+		t.Errorf("got %+v", x)
+	}
+	b.is.Store(false)
+	r.engine.wakeUp(t.Context(), time.Now().Add(store.WakeAfter))
+	if x := r.ended(queued); x.Status != faas.ExecutionSuccess {
+		t.Errorf("got %+v", x)
+	}
+}
+
+// TestRunsPastALongLane has a project whose messages are behind all those of another.
+func TestRunsPastALongLane(t *testing.T) {
+	r := newRig(t, nil)
+	b := &away{Broker: r.broker}
+	r.withBroker(b)
+	r.run()
+	id := r.record(r.function(echo), "")
+	r.engine.lanes.inHand[faas.ExecutionLane(project)].Add(int32(r.engine.lanes.depth))
+	r.engine.wakeUp(t.Context(), time.Now().Add(store.WakeAfter).Add(time.Second))
+	if x := r.ended(id); x.Status != faas.ExecutionSuccess || b.sent.Load() != 0 {
+		t.Errorf("got %+v; %d messages were sent", x, b.sent.Load())
+	}
+}
+
+func TestDirectIsBounded(t *testing.T) {
+	var d direct
+	d.init(8)
+	hold := make(chan struct{})
+	begun := func(project string, times int) (n int) {
+		for range times {
+			if d.run(project, func() { <-hold }) {
+				n++
+			}
+		}
+		return n
+	}
+	for _, p := range []string{"a", "b", "c", "d"} {
+		if n := begun(p, 5); n != 2 {
+			t.Errorf("%d of project %s, want two", n, p)
+		}
+	}
+	if begun("e", 1) != 0 {
+		t.Error("more than eight run")
+	}
+	close(hold)
+	d.wait()
+	if begun("a", 1) != 0 || len(d.of) != 0 || d.all != 0 {
+		t.Errorf("something begins, or is left, after the end: %+v", d.of)
+	}
+}
