@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"maps"
 	"strconv"
-	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -112,31 +111,21 @@ func (o *Orchestrator) await(ctx context.Context, workerID string, wanted func(w
 	}
 }
 
-// resizePatience is how long the kubelet is waited for. It takes 0.3 to 0.5 s, or for ever if the worker uses more than it shall.
-const resizePatience = 5 * time.Second
-
 // memorySlack is what a function's worker may use beside footprint and memory_size: the runtime's own part in running calls, the
 // kernel's structures for its processes.
 const memorySlack = 8 << 20
 
 // resize sets the function's own limits. A cluster that cannot change a running pod leaves the pool's ceiling in force, and says
-// so once; a kubelet that cannot yet goes on trying by itself.
+// so once.
 func (o *Orchestrator) resize(ctx context.Context, w worker, claim orchestrator.Claim) error {
 	if o.noResize.Load() {
 		return nil
 	}
 	limits := ownLimits(claim, o.cfg.Request)
-	patch, err := resizePatch(limits)
-	if err != nil {
-		return err
-	}
-	err = insist(ctx, func(ctx context.Context) error {
-		_, err := o.client.CoreV1().Pods(o.cfg.Namespace).Patch(ctx, w.ID, types.StrategicMergePatchType, patch, metav1.PatchOptions{}, "resize")
-		return err
-	})
+	err := o.setLimits(ctx, w.ID, limits)
 	switch {
 	case err == nil:
-		return o.awaitResize(ctx, w.ID, limits)
+		return o.seeThrough(ctx, w.ID, limits)
 	case apierrors.IsNotFound(err) && !lacksSubresource(err):
 		return notThere(w.ID)
 	case lacksSubresource(err):
@@ -150,6 +139,18 @@ func (o *Orchestrator) resize(ctx context.Context, w worker, claim orchestrator.
 	default:
 		return refused("Limits of worker "+w.ID, err)
 	}
+}
+
+// setLimits tells the API server, and no more.
+func (o *Orchestrator) setLimits(ctx context.Context, workerID string, limits corev1.ResourceList) error {
+	patch, err := resizePatch(limits)
+	if err != nil {
+		return err
+	}
+	return insist(ctx, func(ctx context.Context) error {
+		_, err := o.client.CoreV1().Pods(o.cfg.Namespace).Patch(ctx, workerID, types.StrategicMergePatchType, patch, metav1.PatchOptions{}, "resize")
+		return err
+	})
 }
 
 // lacksSubresource tells an API server that knows no pods/resize from a pod that is gone.
@@ -177,18 +178,6 @@ func resizePatch(limits corev1.ResourceList) ([]byte, error) {
 		return nil, fmt.Errorf("encode limits: %w", err)
 	}
 	return patch, nil
-}
-
-// awaitResize waits a while until the kubelet says that the limits are in force.
-func (o *Orchestrator) awaitResize(ctx context.Context, workerID string, limits corev1.ResourceList) error {
-	waiting, cancel := context.WithTimeout(ctx, resizePatience)
-	defer cancel()
-	err := o.await(waiting, workerID, func(w worker) bool { return inForce(w.pod, limits) })
-	if faas.KindOf(err) == faas.Unavailable && waiting.Err() != nil && ctx.Err() == nil {
-		o.log.Info("a worker's own limits are not in force yet; the kubelet goes on trying", "worker", workerID)
-		return nil
-	}
-	return err
 }
 
 // inForce tells whether the kubelet says that the runtime's container runs under the limits.

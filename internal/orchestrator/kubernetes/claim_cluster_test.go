@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -83,6 +84,23 @@ func TestClaimInTheCluster(t *testing.T) {
 	if err := o.SetPool(t.Context(), pythonPool(1)); err != nil {
 		t.Errorf("a pool after the policy was deleted: %v", err)
 	}
+}
+
+// A worker that uses more memory than it shall before its limits are set has its cpu's all the same.
+func TestGreedyClaimInTheCluster(t *testing.T) {
+	cfg := clusterConfig(t)
+	cfg.Request.Memory = 1 << 20
+	o := open(t, cfg)
+	defer closing(t, o)
+	w := readyPool(t, o, 1)[0]
+	target := testTarget()
+	target.MemorySize = 0
+	if err := o.Claimed(t.Context(), w.ID, orchestrator.Claim{Target: target, Footprint: 1}); err != nil { // less than an interpreter takes
+		t.Fatal(err)
+	}
+	pod := podOf(t, o, w.ID)
+	checkGroup(t, pod, "cpu.max", "cpu/cpu.cfs_quota_us", "30000")
+	checkGroup(t, pod, "memory.max", "memory/memory.limit_in_bytes", strconv.FormatInt(o.cfg.Ceiling.Memory, 10))
 }
 
 // checkGroup reads what the kernel enforces upon the runtime's container, on the cluster's own node.
