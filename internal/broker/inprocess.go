@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"sync"
 	"time"
 
@@ -84,6 +85,7 @@ func (b *InProcess) until(ctx context.Context) (context.Context, context.CancelF
 
 // service is one of those that answer a method.
 type service struct {
+	method string
 	ctx    context.Context
 	room   chan struct{} // a token for each request under way
 	handle RequestHandler
@@ -98,7 +100,7 @@ func (b *InProcess) Serve(ctx context.Context, method string, parallel int, hand
 		return nil, ErrClosed
 	}
 	ctx, cancel := b.until(ctx)
-	s := &service{ctx: ctx, room: make(chan struct{}, parallel), handle: handle}
+	s := &service{method: method, ctx: ctx, room: make(chan struct{}, parallel), handle: handle}
 	b.services[method] = append(b.services[method], s)
 	context.AfterFunc(ctx, func() { b.forget(method, s) })
 	return func() {
@@ -187,17 +189,27 @@ func (s *service) answer(caller context.Context, body []byte) result {
 	}
 	reply, err := s.handle(ctx, body)
 	if err != nil {
+		logUnknown(slog.Default(), s.method, err)
 		return result{err: carried(err)}
 	}
 	b, err := json.Marshal(reply)
 	return result{b, err}
 }
 
-// carried is an error as it looks on the other side of a wire: kind, message and when to try again, but no cause.
+// logUnknown keeps what an error says that carried leaves out.
+func logUnknown(log *slog.Logger, method string, err error) {
+	var f *faas.Error
+	if err != nil && !errors.As(err, &f) {
+		log.Error("a request failed", "method", method, "error", err)
+	}
+}
+
+// carried is an error as it looks on the other side of a wire: kind, message and when to try again, but no cause. The text of an error without a kind is not
+// meant for those outside.
 func carried(err error) error {
 	var f *faas.Error
 	if !errors.As(err, &f) {
-		return faas.Errorf(faas.Internal, "The engine failed: %v", err)
+		return faas.Errorf(faas.Internal, "The engine failed; its log says why.")
 	}
 	return &faas.Error{Kind: f.Kind, Message: f.Message, RetryAfter: f.RetryAfter}
 }

@@ -67,6 +67,7 @@ func (r *Rabbit) answer(ctx context.Context, d amqp.Delivery, handle RequestHand
 		}
 	}
 	reply, err := begin(ctx, d, handle)
+	logUnknown(r.log, d.RoutingKey, err)
 	m := transient(encodeAnswer(reply, err))
 	m.ContentType, m.CorrelationId = "application/json", d.CorrelationId
 	if err := r.reply(ctx, d.ReplyTo, m); err != nil {

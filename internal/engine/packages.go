@@ -46,15 +46,20 @@ func (c *packageCache) get(ctx context.Context, sha256 string) ([]byte, error) {
 		return nil, faas.Errorf(faas.Internal, "The function's package is missing from the code store.").WithCause(err)
 	}
 	if err != nil {
-		return nil, err
+		return nil, unreadable(sha256, err)
 	}
 	defer body.Close()
 	zip := make([]byte, size)
 	if _, err := io.ReadFull(body, zip); err != nil {
-		return nil, fmt.Errorf("read package %s: %w", sha256, err)
+		return nil, unreadable(sha256, err)
 	}
 	c.keep(cachedPackage{sha256, zip})
 	return zip, nil
+}
+
+// unreadable says that a package may be had later: what waits for it goes on waiting.
+func unreadable(sha256 string, err error) error {
+	return faas.Errorf(faas.Unavailable, "The function's package cannot be read now.").WithCause(fmt.Errorf("read package %s: %w", sha256, err))
 }
 
 func (c *packageCache) keep(p cachedPackage) {

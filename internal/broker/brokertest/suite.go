@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -120,7 +121,7 @@ func callErrors(t *testing.T, b broker.Broker) {
 	if !errors.As(err, &e) || e.Kind != faas.Busy || e.Message != "no room" || e.RetryAfter != 3*time.Second || e.Cause != nil {
 		t.Errorf("got %#v", err)
 	}
-	if err := b.Call(within(t), "fail", "other", nil); faas.KindOf(err) != faas.Internal {
+	if err := b.Call(within(t), "fail", "other", nil); faas.KindOf(err) != faas.Internal || strings.Contains(err.Error(), "it broke") {
 		t.Errorf("got %v", err)
 	}
 }
