@@ -34,6 +34,8 @@ type Config struct {
 	Attempts       int           // how often a message's handler may fail, Busy and Unavailable apart, before it is put aside as dead: 20
 
 	Log *slog.Logger // slog.Default() when nil
+
+	tokenKept time.Duration // how long the owner of a shard keeps a token: ten minutes; tests are less patient
 }
 
 // Host is one server of a cluster, and who we are to it.
@@ -106,6 +108,7 @@ func (c Config) complete() (Config, error) {
 	orDefault(&c.RedeliverAfter, redeliverAfter)
 	orDefault(&c.Attempts, defaultAttempts)
 	orDefault(&c.Log, slog.Default())
+	orDefault(&c.tokenKept, tokenKept)
 	c.Heartbeat = max(c.Heartbeat, time.Second) // the protocol counts whole seconds
 	return c, nil
 }
