@@ -105,7 +105,7 @@ func (s *Server) imageCode(f *form, code *askedCode, runtimeID string) (faas.Cod
 	case f.pack != nil:
 		return faas.Code{}, faas.Errorf(faas.Invalid, "A function of a container image has no package.")
 	}
-	return code.ofImage(), nil
+	return code.ofImage(), s.allowedImage(code.Image)
 }
 
 // ofImage gives the code of an image as it is recorded.

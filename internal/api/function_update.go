@@ -75,7 +75,7 @@ func (s *Server) changeCode(ctx context.Context, before faas.Function, code *ask
 	}
 	if code != nil && before.Code.Source == faas.SourceImage && pack == nil {
 		changed := code.ofImage()
-		return &changed, nil
+		return &changed, s.allowedImage(code.Image)
 	}
 	if pack == nil {
 		if code != nil && code.MD5 != "" && code.MD5 != before.Code.MD5 {

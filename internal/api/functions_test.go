@@ -143,7 +143,7 @@ func TestFunctionList(t *testing.T) {
 
 // TestImageFunctions makes functions of container images, where the deployment runs them.
 func TestImageFunctions(t *testing.T) {
-	s := newService(t, func(c *Config) { c.Images = true })
+	s := newService(t, func(c *Config) { c.Images, c.ImagesFrom = true, []string{"docker.io/registry"} })
 	runtime := s.newRuntime()
 	made := func(body string, status int) functionView {
 		t.Helper()
@@ -167,6 +167,7 @@ func TestImageFunctions(t *testing.T) {
 	made(`{"code": {"source": "image", "image": "registry/a:1", "protocol": "gopher"}}`, 400)
 	made(`{"code": {"source": "image", "image": "registry/a:1"}, "runtime_id": "`+runtime+`"}`, 400)
 	made(`{"code": {"source": "image", "image": "a:1\nprivileged: true"}}`, 400)
+	made(`{"code": {"source": "image", "image": "10.0.0.1/registry/a:1"}}`, 400)
 	revision := func() int64 {
 		t.Helper()
 		now, err := s.store.Function(t.Context(), faas.AnyProject(), f.ID)
@@ -179,4 +180,5 @@ func TestImageFunctions(t *testing.T) {
 		t.Errorf("got %+v of revision %d", f, revision())
 	}
 	s.do("PUT", "/v1/functions/"+f.ID, `{"code": {"source": "package"}}`, 400)
+	s.do("PUT", "/v1/functions/"+f.ID, `{"code": {"source": "image", "image": "10.0.0.1/registry/a:1"}}`, 400)
 }

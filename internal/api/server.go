@@ -35,13 +35,14 @@ type Config struct {
 	Limits   faas.Limits   // what a function may ask for
 	CallWait time.Duration // how long Call waits for a worker at most
 
-	Images         bool   // functions may be of container images: the orchestrator runs them
-	MaxLimit       int    // items in an answer to a list; 1000 when 0
-	MaxBody        int64  // bytes of a request's body, packages apart; 2 MiB when 0
-	MaxInput       int64  // bytes of an execution's input; 1 MiB when 0
-	PublicEndpoint string // base of the links in answers; "" takes what the request was sent to
-	SpoolDir       string // for packages too large for memory; "" is the system's temporary folder
-	DisableByFile  string // while this file exists, /healthcheck answers 503; "" for none
+	Images         bool     // functions may be of container images: the orchestrator runs them
+	ImagesFrom     []string // the registries, or registry/repository prefixes, that those may come from
+	MaxLimit       int      // items in an answer to a list; 1000 when 0
+	MaxBody        int64    // bytes of a request's body, packages apart; 2 MiB when 0
+	MaxInput       int64    // bytes of an execution's input; 1 MiB when 0
+	PublicEndpoint string   // base of the links in answers; "" takes what the request was sent to
+	SpoolDir       string   // for packages too large for memory; "" is the system's temporary folder
+	DisableByFile  string   // while this file exists, /healthcheck answers 503; "" for none
 
 	Registry    *prometheus.Registry // nil makes one
 	ShowMetrics bool                 // serve /metrics

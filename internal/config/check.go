@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"regexp"
 	"strings"
 
 	"github.com/openstack-faas/faas/internal/faas"
@@ -12,15 +13,29 @@ import (
 // What one option means for another is checked when all are read: each binary checks the sections that it has.
 
 func (c *Standalone) check() error {
-	return errors.Join(c.Limits.check(), c.Worker.checkUsers(), c.inOneProcess())
+	return errors.Join(c.Limits.check(), c.API.check(), c.Worker.checkUsers(), c.inOneProcess())
 }
 
 func (c *APIService) check() error {
-	return errors.Join(c.Limits.check(), c.Default.checkTransport("faas-api"), c.Database.checkServer("faas-api"), c.Worker.checkSecret())
+	return errors.Join(c.Limits.check(), c.API.check(), c.Default.checkTransport("faas-api"), c.Database.checkServer("faas-api"), c.Worker.checkSecret())
 }
 
 func (c *EngineService) check() error {
 	return errors.Join(c.Default.checkTransport("faas-engine"), c.Database.checkServer("faas-engine"), c.Worker.checkSecret(), c.Kubernetes.check())
+}
+
+// imagesFrom is a registry, which its first dot or port tells from a repository, and perhaps the beginning of a repository's name.
+var imagesFrom = regexp.MustCompile(`^(localhost|[a-z0-9-]+(\.[a-z0-9-]+)+|[a-z0-9.-]+:[0-9]+)(/[a-z0-9._-]+)*/?$`)
+
+func (a API) check() error {
+	var wrong []error
+	for _, from := range a.ImagesFrom {
+		if !imagesFrom.MatchString(from) {
+			wrong = append(wrong, &Error{Section: "api", Option: "image_functions_from", Value: from,
+				Reason: "must be a registry or the beginning of a repository's name in one, as in docker.io/myproject"})
+		}
+	}
+	return errors.Join(wrong...)
 }
 
 func (l ResourceLimits) check() error {

@@ -81,6 +81,18 @@ func TestColonsDelimitToo(t *testing.T) {
 	}
 }
 
+func TestImagesComeFromRegistries(t *testing.T) {
+	for text, good := range map[string]bool{
+		"docker.io": true, "docker.io/mine, registry.example.org:5000/a/b": true, "registry:5000": true, "localhost/x": true,
+		"mine": false, "docker.io/mine:1": false, "https://docker.io": false, "*": false, "docker.io//": false, "Docker.io": false,
+	} {
+		var c Standalone
+		if err := Load(&c, Sources{Overrides: map[string]string{"api.image_functions_from": text}}); (err == nil) != good {
+			t.Errorf("%q: %v", text, err)
+		}
+	}
+}
+
 func TestErrorsRepeatNoLine(t *testing.T) {
 	for name, test := range map[string]struct{ text, want string }{
 		"no delimiter":         {"[database]\n# a comment\n\nconnection mysql//faas PASSWORD\n", "line 4"},

@@ -25,6 +25,7 @@ type API struct {
 	CallWait       time.Duration `opt:"call_wait" default:"30" range:"1:600" help:"How long a synchronous call waits for a worker before it is answered with 429."`
 	MaxWaiting     int           `opt:"max_waiting_per_project" default:"1000" range:"1:1000000" help:"Calls of one project that may wait for a worker at a time. One more is answered with 429 at once."`
 	DrainTime      time.Duration `opt:"drain_time" default:"5" range:"0:600" help:"How long the process goes on answering after it was told to end, while /healthcheck answers 503 and each answer closes its connection, so that load balancers let go of it first."`
+	ImagesFrom     []string      `opt:"image_functions_from" default:"" help:"Where the images of functions may come from, separated by commas: registries (registry.example.org) or prefixes of repositories (docker.io/myproject). Empty: no function may be of an image. Nodes pull these images, from wherever a tenant says: name what you trust to be nothing but a registry."`
 	NoauthProject  string        `opt:"noauth_project_id" default:"default" required:"true" help:"The project that everything belongs to with auth_strategy = noauth."`
 }
 
@@ -124,7 +125,7 @@ type Kubernetes struct {
 	Namespace       string        `opt:"namespace" default:"faas" required:"true" help:"The namespace of the workers. Nothing else should run in it."`
 	AgentImage      string        `opt:"agent_image" default:"docker.io/openstack-faas/agent:latest" required:"true" help:"The image of faas-agent, which runs beside the runtime in each worker."`
 	PullPolicy      string        `opt:"image_pull_policy" default:"IfNotPresent" choices:"Always,IfNotPresent,Never" help:"When images are pulled."`
-	PullSecrets     []string      `opt:"image_pull_secrets" default:"" help:"Secrets of the namespace that images are pulled with, separated by commas."`
+	PullSecrets     []string      `opt:"image_pull_secrets" default:"" help:"Secrets of the namespace that the images of runtimes, and the agent's beside them, are pulled with, separated by commas. Functions' own images, and the agent's beside those, are pulled without."`
 	TrustedClass    string        `opt:"trusted_runtime_class" default:"" help:"The RuntimeClass of runtimes that are trusted. Empty: the cluster's default."`
 	UntrustedClass  string        `opt:"untrusted_runtime_class" default:"" help:"The RuntimeClass of runtimes that are not trusted: gVisor or Kata. Empty: the cluster's default."`
 	CeilingCPU      int64         `opt:"ceiling_cpu" default:"2000" range:"100:1000000" help:"Millicores that a worker may use until it has a function's own limits."`

@@ -56,7 +56,7 @@ func (p Parts) apiConfig(conf APISections, rules *policy.Enforcer, calls *dispat
 	return api.Config{
 		Name: p.Name, Auth: api.NewNoauth(conf.API.NoauthProject), Policy: rules,
 		Store: p.Store, Code: p.Code, Broker: p.Broker, Call: p.caller(calls, conf.API.CallWait), Limits: conf.Limits.Ranges(), CallWait: conf.API.CallWait,
-		Images:   conf.Images,
+		Images: conf.Images, ImagesFrom: conf.API.ImagesFrom,
 		MaxLimit: conf.API.MaxLimit, MaxBody: conf.API.MaxBody, MaxInput: conf.API.MaxInput, PublicEndpoint: conf.API.PublicEndpoint,
 		DisableByFile: conf.Health.DisableByFile, Registry: newRegistry(), ShowMetrics: conf.Metrics.Enabled, Log: log,
 	}

@@ -24,7 +24,7 @@ type Config struct {
 
 	AgentImage     string
 	PullPolicy     corev1.PullPolicy // "": IfNotPresent
-	PullSecrets    []string          // secrets of the namespace
+	PullSecrets    []string          // secrets of the namespace, for pools alone
 	TrustedClass   string            // RuntimeClass of trusted runtimes. "": the cluster's default
 	UntrustedClass string            // RuntimeClass of the others: gVisor, Kata. "": the cluster's default
 	NodeSelector   map[string]string

@@ -72,6 +72,9 @@ func (c Config) podSpec(pool orchestrator.Pool) (corev1.PodSpec, error) {
 		return corev1.PodSpec{}, fmt.Errorf("encode the agent's configuration: %w", err)
 	}
 	spec := c.confinedPod(pool.Trusted)
+	for _, name := range c.PullSecrets { // for the operator's images: a tenant's would be pulled by what is not the tenant's
+		spec.ImagePullSecrets = append(spec.ImagePullSecrets, corev1.LocalObjectReference{Name: name})
+	}
 	// The runtime's image, which may take long to be pulled, is begun with.
 	spec.Containers = []corev1.Container{c.runtimeContainer(pool.Image), c.agentContainer(string(config))}
 	spec.Volumes = c.volumes()
@@ -96,9 +99,6 @@ func (c Config) confinedPod(trusted bool) corev1.PodSpec {
 		NodeSelector:     c.NodeSelector,
 		Tolerations:      c.Tolerations,
 		DNSPolicy:        corev1.DNSDefault,
-	}
-	for _, name := range c.PullSecrets {
-		spec.ImagePullSecrets = append(spec.ImagePullSecrets, corev1.LocalObjectReference{Name: name})
 	}
 	if len(c.Network.Resolvers) > 0 {
 		spec.DNSPolicy, spec.DNSConfig = corev1.DNSNone, &corev1.PodDNSConfig{Nameservers: c.Network.Resolvers}

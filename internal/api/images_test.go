@@ -1,0 +1,28 @@
+package api
+
+import (
+	"testing"
+
+	"github.com/openstack-faas/faas/internal/faas"
+)
+
+func TestAllowedImages(t *testing.T) {
+	from := []string{"docker.io/mine", "registry.example.org:5000", "quay.io/a/b/"}
+	for image, allowed := range map[string]bool{
+		"mine/x": true, "docker.io/mine/x:1": true, "index.docker.io/mine/x": true, "docker.io/mine": false, // which is library/mine
+		"mine-too/x": false, "library/mine": false, "evil.example.org/docker.io/mine/x": false, "docker.io/other/x": false,
+		"registry.example.org:5000/any/thing@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef": true,
+		"registry.example.org/any": false, "registry.example.org:5000.evil.org/any": false, "registry.example.org:50001/any": false,
+		"quay.io/a/b": true, "quay.io/a/b/c": true, "quay.io/a/bc": false, "QUAY.io/a/b": false,
+		"10.0.0.1:10250/x": false, "127.0.0.1/mine/x": false, "localhost/mine/x": false,
+		"docker.io//:@": false, "docker.io/mine/../other/x": false, "": false, "http://docker.io/mine/x": false, "docker.io/mine/x y": false,
+	} {
+		s := &Server{cfg: Config{ImagesFrom: from}}
+		if err := s.allowedImage(image); (err == nil) != allowed || err != nil && faas.KindOf(err) != faas.Invalid {
+			t.Errorf("%q: %v, want allowed %v", image, err, allowed)
+		}
+	}
+	if err := (&Server{}).allowedImage("docker.io/mine/x"); faas.KindOf(err) != faas.Invalid {
+		t.Errorf("without a list: %v", err)
+	}
+}
