@@ -122,7 +122,7 @@ func TestImageEnds(t *testing.T) {
 		t.Errorf("the log of a call that took too long: %q", log)
 	}
 	await(ctx, t, "no container is left", func() bool {
-		return len(imagePods(t, f))+len(imagePods(t, nowhere))+len(imagePods(t, nameless)) == 0
+		return len(imagePods(t, f))+len(imagePods(t, nowhere)) == 0
 	})
 }
 
