@@ -69,7 +69,10 @@ func (c *children) oomKills() (int, error) {
 }
 
 func (c *children) sweep(slot int) error {
-	return killAll(func() []int { return leftovers(os.Getpid(), c.root, slot, relations()) })
+	return killAll(func() ([]int, error) {
+		all, err := relations()
+		return leftovers(os.Getpid(), c.root, slot, all), err
+	})
 }
 
 func (c *children) end() error {
@@ -80,7 +83,11 @@ func (c *children) end() error {
 	if os.Getpid() == 1 {
 		_ = syscall.Kill(-1, syscall.SIGKILL) // all there are, at once: nothing forks itself away
 	}
-	if err := killAll(func() []int { return descendants(os.Getpid(), relations()) }); err != nil {
+	err := killAll(func() ([]int, error) {
+		all, err := relations()
+		return descendants(os.Getpid(), all), err
+	})
+	if err != nil {
 		failed = err
 	}
 	signal.Stop(c.dead)

@@ -2,7 +2,9 @@ package agent
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"slices"
 	"strconv"
@@ -16,27 +18,37 @@ type relation struct {
 	dead                 bool // waits to be reaped
 }
 
-// relations reads /proc; processes that end meanwhile are left out.
-func relations() []relation {
+// relations reads /proc; processes that end meanwhile are left out. An error says that some may be missing: a function has this
+// process's user, and may take from it the right to open files, say.
+func relations() ([]relation, error) {
 	dir, err := os.Open("/proc")
 	if err != nil {
-		return nil
+		return nil, fmt.Errorf("list processes: %w", err)
 	}
 	defer dir.Close()
-	names, _ := dir.Readdirnames(-1)
+	names, err := dir.Readdirnames(-1)
+	if err != nil {
+		return nil, fmt.Errorf("list processes: %w", err)
+	}
 	var all []relation
 	for _, name := range names {
 		pid, err := strconv.Atoi(name)
 		if err != nil {
 			continue
 		}
-		if stat, err := os.ReadFile("/proc/" + name + "/stat"); err == nil {
-			if r, ok := parseStat(pid, stat); ok {
-				all = append(all, r)
-			}
+		stat, err := os.ReadFile("/proc/" + name + "/stat")
+		r, ok := parseStat(pid, stat)
+		switch {
+		case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ESRCH): // it has ended
+		case err != nil:
+			return nil, fmt.Errorf("look at a process: %w", err)
+		case !ok:
+			return nil, fmt.Errorf("look at process %d: its state is not understood", pid)
+		default:
+			all = append(all, r)
 		}
 	}
-	return all
+	return all, nil
 }
 
 // parseStat reads the fields after the command's name, which may itself hold spaces and parentheses: proc(5).
@@ -54,12 +66,12 @@ func parseStat(pid int, stat []byte) (relation, bool) {
 
 // killAll kills what list gives until it gives none. Something must be reaping meanwhile. Processes are stopped before any is
 // killed: those that fork as fast as others die cannot take the places of the dead.
-func killAll(list func() []int) error {
+func killAll(list func() ([]int, error)) error {
 	stopped := map[int]bool{}
 	for end := time.Now().Add(killPatience); ; {
-		alive := list()
-		if len(alive) == 0 {
-			return nil
+		alive, err := list()
+		if err != nil || len(alive) == 0 {
+			return err
 		}
 		if time.Now().After(end) {
 			return fmt.Errorf("%d processes do not die", len(alive))

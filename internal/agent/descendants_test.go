@@ -1,9 +1,36 @@
 package agent
 
 import (
+	"os"
 	"slices"
 	"testing"
+
+	"golang.org/x/sys/unix"
 )
+
+// Who may open no files sees no processes, and must not take that for their end.
+func TestRelationsUnseen(t *testing.T) {
+	all, err := relations()
+	if err != nil || !slices.ContainsFunc(all, func(r relation) bool { return r.pid == os.Getpid() }) {
+		t.Fatalf("got %v, %v", all, err)
+	}
+	var before unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &before); err != nil {
+		t.Fatal(err)
+	}
+	for _, files := range []uint64{0, 3} {
+		if err := unix.Prlimit(0, unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: files, Max: before.Max}, nil); err != nil {
+			t.Fatal(err)
+		}
+		swept := (&children{root: -1}).sweep(0)
+		if err := unix.Prlimit(0, unix.RLIMIT_NOFILE, &before, nil); err != nil {
+			t.Fatal(err)
+		}
+		if swept == nil {
+			t.Errorf("with %d files all are taken for dead", files)
+		}
+	}
+}
 
 // 1 is who asks, 2 the root; 3 and 4 were slots, of which 3 has ended.
 func TestLeftovers(t *testing.T) {

@@ -18,8 +18,12 @@ func (c *children) footprint() int64 {
 	if err != nil || used == 0 {
 		return 0
 	}
+	all, err := relations()
+	if err != nil {
+		return 0
+	}
 	missing, each := c.slots, int64(0)
-	for _, r := range relations() {
+	for _, r := range all {
 		if r.parent == c.root && !r.dead {
 			missing--
 			each = max(each, privateMemory(r.pid))

@@ -125,6 +125,26 @@ func TestPodIsStartedAgain(t *testing.T) {
 	}
 }
 
+// A function may take from its supervisor, whose user it has, the right to open files, and with it the sight of what is left over.
+func TestSupervisorIsBlinded(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("only root can make the supervisor process 1")
+	}
+	r := beginPod(t, "python3", nil).specialise("main.f", files{"main.py": `
+import resource, time
+def f():
+    resource.prlimit(1, resource.RLIMIT_NOFILE, (0, 0))
+    time.sleep(60)
+`})
+	if out, _ := r.try("", 300*time.Millisecond); out.Status != faas.ExecutionFailed {
+		t.Errorf("got %+v", out)
+	}
+	r.awaitEnd()
+	if code := r.command.ProcessState.ExitCode(); code != 1 {
+		t.Errorf("exit status %d", code)
+	}
+}
+
 // The worker ends with its supervisor, and its calls are answered.
 func TestSupervisorDies(t *testing.T) {
 	r := beginPod(t, "python3", nil).specialise("main.f", waits)
