@@ -12,6 +12,7 @@ write_configuration() {
 
 # Everything that containerd mounts is below $state and $run, where `down` finds
 # it. OOM scores are restricted: a root without CAP_SYS_RESOURCE cannot lower them.
+# Images' own volumes would be writable beside a read-only root, and without bound.
 containerd_configuration() {
     put "$etc/containerd.toml" <<CONFIG
 version = 2
@@ -23,6 +24,7 @@ state = "$run/containerd"
   sandbox_image = "$pause_image"
   restrict_oom_score_adj = true
   disable_tcp_service = true
+  ignore_image_defined_volumes = true
   stream_server_address = "127.0.0.1"
   netns_mounts_under_state_dir = true
   [plugins."io.containerd.grpc.v1.cri".cni]
