@@ -100,7 +100,7 @@ func TestErrorsRepeatNoLine(t *testing.T) {
 		"an open section":      {"[database\nPASSWORD", "line 1"},
 		"no delimiter but one": {"[database]\nconnection mysql+pymysql://faas:PASSWORD@h/x?charset=utf8\n", "(not shown)"},
 		"a section":            {"[mysql://faas:PASSWORD@h]\n", "(not shown)"},
-		"an unknown option":    {"[database]\nconection = PASSWORD\n", "did you mean connection?"},
+		"an unknown option":    {"[database]\nmax_pol_size = PASSWORD\n", "did you mean max_pool_size?"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var c Manage
