@@ -35,7 +35,11 @@ func start(args, environ []string) error {
 
 func run(ctx context.Context, conf *config.EngineService, log *slog.Logger) (err error) {
 	parts, err := service.Open(ctx, service.Sections{Default: conf.Default, Database: conf.Database, Storage: conf.Storage, Rabbit: conf.Rabbit}, log)
-	defer func() { err = errors.Join(err, parts.Close()) }()
+	defer func() {
+		if !errors.Is(err, service.ErrOverdue) {
+			err = errors.Join(err, parts.Close())
+		}
+	}()
 	if err != nil {
 		return err
 	}
@@ -50,5 +54,5 @@ func run(ctx context.Context, conf *config.EngineService, log *slog.Logger) (err
 	}
 	defer func() { err = errors.Join(err, workers.Close()) }()
 	eng := service.NewEngine(parts, workers, conf.Engine, conf.API.CallWait, log)
-	return service.RunEngine(ctx, eng, conf.Default.ShutdownTimeout, func() { status.Ready(); log.Info("engine works", "name", parts.Name) }, log)
+	return service.RunEngine(ctx, eng, conf.Default.ShutdownTimeout, func() { status.Ready(); log.Info("engine works", "name", parts.Name) })
 }

@@ -29,7 +29,7 @@ func run(ctx context.Context, conf *config.Standalone, log *slog.Logger) (err er
 	eng := service.NewEngine(parts, workers, conf.Engine, conf.API.CallWait, log)
 	ready, ended := make(chan struct{}), make(chan error, 1)
 	go func() {
-		ended <- service.RunEngine(work, eng, conf.Default.ShutdownTimeout, func() { close(ready) }, log)
+		ended <- service.RunEngine(work, eng, conf.Default.ShutdownTimeout, func() { close(ready) })
 	}()
 	select {
 	case <-ready:
@@ -38,7 +38,12 @@ func run(ctx context.Context, conf *config.Standalone, log *slog.Logger) (err er
 		return err
 	}
 	stopEngine()
-	return errors.Join(err, <-ended)
+	overdue := <-ended
+	if errors.Is(overdue, service.ErrOverdue) { // closing the workers ends those executions
+		log.Warn(overdue.Error())
+		overdue = nil
+	}
+	return errors.Join(err, overdue)
 }
 
 // assemble opens the parts. Those that it opened before an error are given with it, to be closed.

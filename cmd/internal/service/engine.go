@@ -2,6 +2,7 @@ package service
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"time"
 
@@ -25,8 +26,13 @@ func NewEngine(p Parts, workers orchestrator.Orchestrator, conf config.Engine, w
 	})
 }
 
-// RunEngine runs the engine until ctx ends, then gives it the time to let what runs end. ready is called when it works.
-func RunEngine(ctx context.Context, e *engine.Engine, patience time.Duration, ready func(), log *slog.Logger) error {
+// ErrOverdue says that executions were still running when the time to stop was over. Whoever hears it ends the process at once: closing the
+// parts would wait for those executions, and only when the process is gone do their leases run out.
+var ErrOverdue = errors.New("executions were still running when the time to stop was over; their leases will settle them")
+
+// RunEngine runs the engine until ctx ends, then gives it the time to let what runs end; the error is ErrOverdue if that was not enough. ready is
+// called when it works.
+func RunEngine(ctx context.Context, e *engine.Engine, patience time.Duration, ready func()) error {
 	ended := make(chan error, 1)
 	go func() { ended <- e.Run(ctx) }()
 	select {
@@ -44,7 +50,6 @@ func RunEngine(ctx context.Context, e *engine.Engine, patience time.Duration, re
 	case err := <-ended:
 		return err
 	case <-time.After(patience):
-		log.Warn("executions were still running when the time to stop was over; their leases will settle them")
-		return nil
+		return ErrOverdue
 	}
 }
