@@ -33,10 +33,7 @@ func (e *Engine) specialise(ctx context.Context, w faas.Worker, target faas.Targ
 		w.Key, w.ProjectID = target.Key, target.ProjectID
 		e.claims.specialised(w.ID)
 		claim := orchestrator.Claim{Target: target, Footprint: status.Footprint}
-		e.claims.settle(func(ctx context.Context) {
-			sleep(ctx, tellAfter)
-			e.claimed(ctx, w, claim)
-		})
+		e.claims.settle(func(ctx context.Context) { e.claimed(ctx, w, claim) })
 		return w, true, nil
 	case errors.As(err, &refused) && refused.Refused == faas.RefusedPackage:
 		e.discard(ctx, w)
@@ -48,16 +45,16 @@ func (e *Engine) specialise(ctx context.Context, w faas.Worker, target faas.Targ
 	case errors.As(err, &refused) && refused.Refused == faas.RefusedStarting:
 		e.claims.claimedElsewhere(w.ID, e.now()) // not yet anybody's: left alone for a moment all the same
 		return faas.Worker{}, false, nil
+	case errors.As(err, &refused): // it answered: another would answer the same, and one function must not use up the pool
+		e.log.Error("a worker could not be made a function's", "worker", w.ID, "function_id", target.Key.FunctionID, "error", err)
+		e.discard(ctx, w)
+		return faas.Worker{}, false, faas.Errorf(faas.Internal, "The function could not be put into a worker.").WithCause(err)
 	default:
 		e.log.Warn("a generic worker could not be specialised", "worker", w.ID, "error", err)
 		e.discard(ctx, w)
 		return faas.Worker{}, false, nil
 	}
 }
-
-// tellAfter lets the first call, for which the worker was specialised, have the machine to itself: what is told then is written to
-// the cluster's API and done by its nodes, and nothing of it is waited for. Until then the pool's limits hold.
-const tellAfter = 150 * time.Millisecond
 
 const (
 	firstTellPause = 100 * time.Millisecond

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"strconv"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -16,7 +17,11 @@ import (
 	"github.com/openstack-faas/faas/internal/orchestrator"
 )
 
-// Claimed writes on the pod whose it is, which takes it out of its ReplicaSet's hands, and sets the function's own limits. It
+// afterFirstCall lets the first call, for which the worker was specialised, have the machine to itself: what is written here is work for the API
+// server and the nodes, and nobody waits for it. Until then the pool's limits hold (docs/adr/0010).
+const afterFirstCall = 150 * time.Millisecond
+
+// Claimed writes on the pod whose it is, a moment later, which takes it out of its ReplicaSet's hands, and sets the function's own limits. It
 // returns when both are known here. An error of kind faas.NotFound says that the worker is gone.
 func (o *Orchestrator) Claimed(ctx context.Context, workerID string, claim orchestrator.Claim) error {
 	w, there := o.find(workerID)
@@ -30,6 +35,10 @@ func (o *Orchestrator) Claimed(ctx context.Context, workerID string, claim orche
 	}
 	ctx, release := o.within(ctx)
 	defer release()
+	select {
+	case <-time.After(afterFirstCall):
+	case <-ctx.Done(): // what is written still is worth a try
+	}
 	if w.Generic() {
 		if err := o.label(ctx, w, claim.Target); err != nil {
 			return err
