@@ -6,8 +6,10 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"runtime"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -99,6 +101,58 @@ func TestGrowsByConcurrency(t *testing.T) {
 	calls.Wait()
 	if a.calls.Load()+b.calls.Load()+c.calls.Load() != 6 || c.calls.Load() != 0 && a.calls.Load() != 0 && b.calls.Load() != 0 {
 		t.Errorf("the workers ran %d, %d and %d calls, want three on each of two", a.calls.Load(), b.calls.Load(), c.calls.Load())
+	}
+}
+
+// TestGrowsPastAWorkerGivenTwice has two acquisitions under way that are both given the first worker, as happens when it is specialised between them. The
+// calls that it has no slots for have a second one asked for all the same.
+func TestGrowsPastAWorkerGivenTwice(t *testing.T) {
+	var running sync.WaitGroup
+	running.Add(6)
+	hold := func(w http.ResponseWriter, call faas.Call) {
+		running.Done()
+		running.Wait() // answers once all six run
+		succeed(w, call)
+	}
+	a, b := newAgent(t, testTarget.Key, hold), newAgent(t, testTarget.Key, hold)
+	var asked atomic.Int64
+	allWait := make(chan struct{}) // six calls
+	d := New(Config{
+		Client: NewClient(func(string) string { return testToken }), Wait: 5 * time.Second, PerProject: 10, Log: slog.New(slog.DiscardHandler),
+		Acquire: func(_ context.Context, r faas.AcquireRequest) (faas.Worker, error) {
+			<-allWait
+			if asked.Add(1) == 2 {
+				for a.calls.Load() < 3 { // it is there, and full
+					runtime.Gosched()
+				}
+				return a.worker, nil
+			}
+			if slices.Contains(r.Known, a.worker.ID) {
+				return b.worker, nil
+			}
+			return a.worker, nil
+		},
+	})
+	t.Cleanup(d.Close)
+	go func() {
+		defer close(allWait)
+		for waiting := 0; waiting < 6; runtime.Gosched() {
+			d.mu.Lock()
+			waiting = d.waiting[testTarget.ProjectID]
+			d.mu.Unlock()
+		}
+	}()
+	var calls sync.WaitGroup
+	for range 6 {
+		calls.Go(func() {
+			if _, err := d.Call(t.Context(), testTarget, aCall("1"), begin); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	calls.Wait()
+	if a.calls.Load() != 3 || b.calls.Load() != 3 {
+		t.Errorf("the workers ran %d and %d calls, having been asked for %d times", a.calls.Load(), b.calls.Load(), asked.Load())
 	}
 }
 

@@ -129,6 +129,7 @@ func (g *group) settle(w faas.Worker, err error) bool {
 	if err == nil {
 		g.add(w)
 	}
+	g.grow() // for those whom the worker has no slot for: it may even be one that was known
 	g.tidy()
 	return true
 }
