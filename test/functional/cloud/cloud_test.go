@@ -66,7 +66,10 @@ func create(ctx context.Context, t *testing.T, c *apiclient.Client, runtime, cod
 	t.Helper()
 	rt, err := c.AwaitRuntime(ctx, runtime)
 	must(t, err)
-	file := map[string]string{"python3": "main.py", "nodejs": "main.js"}[runtime]
+	file := "main.py"
+	if runtime == "nodejs" {
+		file = "main.js"
+	}
 	f.Package, err = apiclient.Zip(map[string]string{file: code})
 	must(t, err)
 	f.Name, f.RuntimeID = t.Name(), rt.ID
@@ -167,6 +170,17 @@ func kubectl(ctx context.Context, t *testing.T, args ...string) string {
 		t.Fatalf("kubectl %v: %v", args, err)
 	}
 	return strings.TrimSpace(string(out))
+}
+
+// ofPods gives a field of each pod that has the label, once there is any: labels come a moment after a worker's first call.
+func ofPods(ctx context.Context, t *testing.T, label, field string) []string {
+	t.Helper()
+	var found []string
+	await(ctx, t, "a pod has the label "+label, func() bool {
+		found = strings.Fields(kubectl(ctx, t, "get", "pods", "-n", "faas", "-l", label, "-o", "jsonpath={.items[*]"+field+"}"))
+		return len(found) > 0
+	})
+	return found
 }
 
 // lines calls hear for each line of a file from an offset on and gives the offset of its end.

@@ -2,7 +2,6 @@ package cloud
 
 import (
 	"math/rand/v2"
-	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -71,10 +70,7 @@ func TestWorkersDeleted(t *testing.T) {
 	stop := l.load(ctx, c, callers)
 	for range 6 {
 		l.more(ctx, t, 40)
-		pods := strings.Fields(kubectl(ctx, t, "get", "pods", "-n", "faas", "-l", "faas.openstack.org/function-id="+l.function, "-o", "jsonpath={.items[*].metadata.name}"))
-		if len(pods) == 0 {
-			t.Fatal("the function has no pod")
-		}
+		pods := ofPods(ctx, t, "faas.openstack.org/function-id="+l.function, ".metadata.name")
 		kubectl(ctx, t, "delete", "pod", "-n", "faas", pods[rand.IntN(len(pods))], "--grace-period=0", "--force", "--wait=false")
 	}
 	stop()

@@ -37,12 +37,13 @@ func TestNetworkIsOutOfReach(t *testing.T) {
 	neighbour := create(ctx, t, c, "python3", echo, apiclient.NewFunction{})
 	_, err := c.Execute(ctx, neighbour.ID, true, nil)
 	must(t, err)
-	other := kubectl(ctx, t, "get", "pods", "-n", "faas", "-l", "faas.openstack.org/function-id="+neighbour.ID, "-o", "jsonpath={.items[0].status.podIP}")
+	other := ofPods(ctx, t, "faas.openstack.org/function-id="+neighbour.ID, ".status.podIP")[0]
 	f := create(ctx, t, c, "python3", reach, apiclient.NewFunction{Timeout: 60})
-	_, err = c.Execute(ctx, f.ID, true, map[string]any{"addresses": []string{}}) // from here on its worker is none of the generic ones
+	_, err = c.Execute(ctx, f.ID, true, map[string]any{"addresses": []string{}})
 	must(t, err)
+	ofPods(ctx, t, "faas.openstack.org/function-id="+f.ID, ".metadata.name") // from here on its worker is none of the generic ones
 	awaitPool(ctx, t, c, "python3")
-	generic := kubectl(ctx, t, "get", "pods", "-n", "faas", "-l", "faas.openstack.org/pool", "-o", "jsonpath={.items[0].status.podIP}")
+	generic := ofPods(ctx, t, "faas.openstack.org/pool", ".status.podIP")[0]
 	apiServer := strings.TrimPrefix(kubectl(ctx, t, "config", "view", "-o", "jsonpath={.clusters[0].cluster.server}"), "https://")
 	node, _, _ := strings.Cut(apiServer, ":")
 	forbidden := map[string]string{
@@ -236,6 +237,6 @@ func awaitLimit(t *testing.T, function, cpu string) {
 	t.Helper()
 	await(patience(t, 30*time.Second), t, "the worker has a limit of "+cpu, func() bool {
 		return kubectl(t.Context(), t, "get", "pods", "-n", "faas", "-l", "faas.openstack.org/function-id="+function,
-			"-o", `jsonpath={.items[0].status.containerStatuses[?(@.name=="runtime")].resources.limits.cpu}`) == cpu
+			"-o", `jsonpath={.items[*].status.containerStatuses[?(@.name=="runtime")].resources.limits.cpu}`) == cpu
 	})
 }
