@@ -87,9 +87,9 @@ func TestColdStart(t *testing.T) {
 	if before > 0 || after < coldStarts {
 		t.Errorf("%d writes to Kubernetes before the answers and %d after them, want none and at least one for each", before, after)
 	}
-	// Twice what an idle machine must reach, which `make bench CLOUD=base` shows with its tail: other tests' pods still end beside this one.
-	if p50 > 20*time.Millisecond || p90 > 80*time.Millisecond {
-		t.Errorf("cold starts take p50 %v, p90 %v", p50, p90)
+	// Twice the figures that an idle machine must reach, which `make bench CLOUD=base` shows: other tests' pods still end beside this one.
+	if p50 > 20*time.Millisecond || most > 80*time.Millisecond {
+		t.Errorf("cold starts take p50 %v, p90 %v, at most %v", p50, p90, most)
 	}
 }
 
