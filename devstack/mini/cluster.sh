@@ -18,16 +18,16 @@ start_cluster() {
     make_network
     make_control_groups
     install -d -m 700 "$state/etcd"
-    run etcd etcd --name=mini --data-dir="$state/etcd" \
+    run_on_node etcd etcd --name=mini --data-dir="$state/etcd" \
         --listen-client-urls=http://127.0.0.1:$etcd_port --advertise-client-urls=http://127.0.0.1:$etcd_port \
         --listen-peer-urls=http://127.0.0.1:$etcd_peer_port --initial-advertise-peer-urls=http://127.0.0.1:$etcd_peer_port \
         --initial-cluster=mini=http://127.0.0.1:$etcd_peer_port
-    run containerd containerd --config "$etc/containerd.toml"
+    run_on_node containerd containerd --config "$etc/containerd.toml"
     start_apiserver
 }
 
 start_apiserver() {
-    run kube-apiserver "$(kubernetes_binary)" kube-apiserver --etcd-servers=http://127.0.0.1:$etcd_port \
+    run_on_node kube-apiserver "$(kubernetes_binary)" kube-apiserver --etcd-servers=http://127.0.0.1:$etcd_port \
         --bind-address=$node_ip --advertise-address=$node_ip --service-cluster-ip-range=$service_cidr \
         --tls-cert-file="$pki/apiserver.crt" --tls-private-key-file="$pki/apiserver.key" --client-ca-file="$pki/ca.crt" \
         --kubelet-client-certificate="$pki/apiserver-kubelet.crt" --kubelet-client-key="$pki/apiserver-kubelet.key" \
@@ -56,21 +56,21 @@ ready_cluster() {
 
 start_controllers() {
     local of=$etc/controller-manager.kubeconfig
-    run kube-controller-manager "$(kubernetes_binary)" kube-controller-manager --kubeconfig="$of" \
+    run_on_node kube-controller-manager "$(kubernetes_binary)" kube-controller-manager --kubeconfig="$of" \
         --authentication-kubeconfig="$of" --authorization-kubeconfig="$of" \
         --service-account-private-key-file="$pki/service-accounts.key" --root-ca-file="$pki/ca.crt" \
         --cluster-signing-cert-file="$pki/ca.crt" --cluster-signing-key-file="$pki/ca.key" --use-service-account-credentials=true \
         --leader-elect=false --bind-address=127.0.0.1 --kube-api-qps=100 --kube-api-burst=200 --profiling=false
     of=$etc/scheduler.kubeconfig
-    run kube-scheduler "$(kubernetes_binary)" kube-scheduler --kubeconfig="$of" --authentication-kubeconfig="$of" \
+    run_on_node kube-scheduler "$(kubernetes_binary)" kube-scheduler --kubeconfig="$of" --authentication-kubeconfig="$of" \
         --authorization-kubeconfig="$of" --leader-elect=false --bind-address=127.0.0.1 --kube-api-qps=100 --kube-api-burst=200 --profiling=false
 }
 
 start_node() {
-    run kubelet "$(kubernetes_binary)" kubelet --config="$etc/kubelet.yaml" --kubeconfig="$etc/kubelet.kubeconfig" \
+    run_on_node kubelet "$(kubernetes_binary)" kubelet --config="$etc/kubelet.yaml" --kubeconfig="$etc/kubelet.kubeconfig" \
         --root-dir="$state/kubelet" --hostname-override=$node --node-ip=$node_ip
-    run kube-proxy "$(kubernetes_binary)" kube-proxy --config="$etc/kube-proxy.yaml"
-    run netpol "$(netpol_binary)" -kubeconfig "$etc/admin.kubeconfig"
+    run_on_node kube-proxy "$(kubernetes_binary)" kube-proxy --config="$etc/kube-proxy.yaml"
+    run_on_node netpol "$(netpol_binary)" -kubeconfig "$etc/admin.kubeconfig"
 }
 
 # A node that was there before the last `down` says Ready until it is found out:

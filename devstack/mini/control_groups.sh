@@ -16,12 +16,28 @@ make_control_groups() {
     local all=/sys/fs/cgroup
     [[ ! -e $all/cgroup.subtree_control ]] || echo '+cpu +cpuset +io +memory +pids' >$all/cgroup.subtree_control
     control_groups | xargs mkdir -p
+    mkdir -p "$(node_group)"
     weigh_pods
 }
 
-# weigh_pods gives all pods together the processor that they have on a real node, where the
-# system's services are one group beside them: here those are processes of the root, each of
-# which would weigh as much as all pods together.
+# node_group prints the group of the node's own programs and the cluster's: on a real node
+# the system's services are one group beside the pods, and on other machines than the
+# database, the message bus and our services, with which they have to share this one.
+node_group() {
+    local all=/sys/fs/cgroup
+    [[ -e $all/cgroup.controllers ]] || all+=/cpu
+    echo "$all/faas-mini-node"
+}
+
+# run_on_node starts a part unless it runs, as a service of the node: run_on_node NAME COMMAND…
+run_on_node() {
+    run "$@"
+    pid_of "$1" >"$(node_group)/cgroup.procs" || true # it may have ended: wait_for tells
+}
+
+# weigh_pods gives all pods together the processor that they have on a node of their own: our
+# services, the database and the message bus are processes of the root here, each of which
+# would weigh as much as all pods together.
 weigh_pods() {
     local all=/sys/fs/cgroup
     if [[ -e $all/faas-mini/cpu.weight ]]; then
@@ -39,6 +55,7 @@ remove_control_groups() {
         while ((SECONDS < deadline)) && kill_group "$group"; do sleep 0.05; done
         find "$group" -depth -type d -exec rmdir {} \; || true
     done
+    [[ ! -d $(node_group) ]] || rmdir "$(node_group)" || true
 }
 
 # kill_group kills every process of the group, and fails when there is none.

@@ -82,14 +82,14 @@ func TestColdStart(t *testing.T) {
 	}
 	before, after := writesAbout(t, audit, from, calls)
 	slices.Sort(took)
-	p50, p90, most := took[len(took)/2], took[len(took)*9/10], took[len(took)-1]
-	t.Logf("%d cold starts: p50 %v, p90 %v, at most %v; writes to Kubernetes about their workers: %d before the answer, %d after", coldStarts, p50, p90, most, before, after)
+	p50, p98, most := took[len(took)/2], took[len(took)-2], took[len(took)-1]
+	t.Logf("%d cold starts: p50 %v, p98 %v, at most %v; writes to Kubernetes about their workers: %d before the answer, %d after", coldStarts, p50, p98, most, before, after)
 	if before > 0 || after < coldStarts {
 		t.Errorf("%d writes to Kubernetes before the answers and %d after them, want none and at least one for each", before, after)
 	}
-	// Twice the figures that an idle machine must reach, which `make bench CLOUD=base` shows: other tests' pods still end beside this one.
-	if p50 > 20*time.Millisecond || most > 80*time.Millisecond {
-		t.Errorf("cold starts take p50 %v, p90 %v, at most %v", p50, p90, most)
+	// One of the fifty may be held up: other tests' pods still end beside this one.
+	if p50 > 10*time.Millisecond || p98 > 40*time.Millisecond || most > 80*time.Millisecond {
+		t.Errorf("cold starts take p50 %v, p98 %v, at most %v", p50, p98, most)
 	}
 }
 
