@@ -20,6 +20,11 @@ type Standalone struct {
 	Limits   ResourceLimits `section:"resource_limits"`
 	Worker   Worker         `section:"worker"`
 	Policy   Policy         `section:"oslo_policy"`
+	Auth     Authtoken      `section:"keystone_authtoken"`
+	Trust    Trust          `section:"trust"`
+	Quota    Quota          `section:"quota"`
+	CORS     CORS           `section:"cors"`
+	Notify   Notifications  `section:"oslo_messaging_notifications"`
 	Health   HealthCheck    `section:"healthcheck"`
 	Metrics  Metrics        `section:"metrics"`
 }
@@ -33,6 +38,11 @@ type APIService struct {
 	Limits   ResourceLimits `section:"resource_limits"`
 	Worker   Worker         `section:"worker"`
 	Policy   Policy         `section:"oslo_policy"`
+	Auth     Authtoken      `section:"keystone_authtoken"`
+	Trust    Trust          `section:"trust"`
+	Quota    Quota          `section:"quota"`
+	CORS     CORS           `section:"cors"`
+	Notify   Notifications  `section:"oslo_messaging_notifications"`
 	Rabbit   Rabbit         `section:"oslo_messaging_rabbit"`
 	Health   HealthCheck    `section:"healthcheck"`
 	Metrics  Metrics        `section:"metrics"`
@@ -40,21 +50,29 @@ type APIService struct {
 
 // EngineService configures faas-engine.
 type EngineService struct {
-	Default    Default    `section:"DEFAULT"`
-	API        API        `section:"api"`
-	Database   Database   `section:"database"`
-	Storage    Storage    `section:"storage"`
-	Engine     Engine     `section:"engine"`
-	Worker     Worker     `section:"worker"`
-	Kubernetes Kubernetes `section:"kubernetes"`
-	Rabbit     Rabbit     `section:"oslo_messaging_rabbit"`
-	Metrics    Metrics    `section:"metrics"`
+	Default    Default       `section:"DEFAULT"`
+	API        API           `section:"api"`
+	Database   Database      `section:"database"`
+	Storage    Storage       `section:"storage"`
+	Engine     Engine        `section:"engine"`
+	Worker     Worker        `section:"worker"`
+	Kubernetes Kubernetes    `section:"kubernetes"`
+	Auth       Authtoken     `section:"keystone_authtoken"`
+	Trust      Trust         `section:"trust"`
+	Quota      Quota         `section:"quota"`
+	Notify     Notifications `section:"oslo_messaging_notifications"`
+	Rabbit     Rabbit        `section:"oslo_messaging_rabbit"`
+	Metrics    Metrics       `section:"metrics"`
 }
 
 // Manage configures faas-manage, which reads the services' own file.
 type Manage struct {
-	Default  Default  `section:"DEFAULT"`
-	Database Database `section:"database"`
+	Default  Default   `section:"DEFAULT"`
+	Database Database  `section:"database"`
+	Storage  Storage   `section:"storage"`
+	Auth     Authtoken `section:"keystone_authtoken"`
+	Policy   Policy    `section:"oslo_policy"`
+	Rabbit   Rabbit    `section:"oslo_messaging_rabbit"`
 }
 
 // every lists one struct of each binary: the sections that a file may have are those of all of them together.

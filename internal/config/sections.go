@@ -7,7 +7,7 @@ type Default struct {
 	Debug           bool          `opt:"debug" default:"false" help:"Log at level debug rather than info."`
 	UseJSON         bool          `opt:"use_json" default:"false" help:"Log one JSON object a line rather than text."`
 	LogFile         string        `opt:"log_file" default:"" help:"The file to log to. Empty: standard error."`
-	AuthStrategy    string        `opt:"auth_strategy" default:"noauth" choices:"noauth" help:"How callers prove who they are. noauth asks for nothing: whoever reaches the API is an administrator of one project. Use it on an address that only you can reach."`
+	AuthStrategy    string        `opt:"auth_strategy" default:"noauth" choices:"noauth,keystone" help:"How callers prove who they are. keystone: by a token of it, see [keystone_authtoken]. noauth asks for nothing: whoever reaches the API is an administrator of one project. Use it on an address that only you can reach."`
 	TransportURL    string        `opt:"transport_url" default:"in-process://" prefixes:"in-process://,rabbit://" secret:"url" help:"The message broker: rabbit://user:password@host:port,user:password@host2:port/vhost. in-process:// is for API and engine in one process, faas-standalone."`
 	StatePath       string        `opt:"state_path" default:"/var/lib/faas" required:"true" help:"The folder of everything that the service keeps. Other options may refer to it as $state_path."`
 	Host            string        `opt:"host" default:"" help:"The name of this process among its peers, unique to it. Empty: the machine's host name."`
@@ -37,8 +37,11 @@ type Database struct {
 
 // Storage is where function packages are.
 type Storage struct {
-	Provider string `opt:"provider" default:"local" choices:"local" help:"What keeps function packages. local: files in a folder, which every API and engine must share."`
-	Dir      string `opt:"file_system_dir" default:"$state_path/packages" required:"true" help:"The folder of the packages with provider = local."`
+	Provider      string        `opt:"provider" default:"local" choices:"local,swift" help:"What keeps function packages. local: files in a folder, which every API and engine must share. swift: objects in a container of the project that [keystone_authtoken] names."`
+	Container     string        `opt:"swift_container" default:"faas-packages" required:"true" help:"The container of the packages with provider = swift. It is made when it is not there."`
+	MaxObject     int64         `opt:"max_swift_object" default:"52428800" range:"1024:1073741824" help:"Bytes of an object that a function's code may be taken from."`
+	CheckInterval time.Duration `opt:"swift_check_interval" default:"60" range:"1:86400" help:"How often the objects of functions that run are looked at for a change. A cold start always looks."`
+	Dir           string        `opt:"file_system_dir" default:"$state_path/packages" required:"true" help:"The folder of the packages with provider = local."`
 }
 
 // Engine is how pools and workers are kept and asynchronous executions run.
@@ -93,7 +96,70 @@ type Worker struct {
 
 // Policy is where the operator's own rules are.
 type Policy struct {
-	Dirs []string `opt:"policy_dirs" default:"/etc/faas/policy.d" help:"Folders with rules in .rego, .yaml or .json that replace default rules, separated by commas. One that does not exist is passed over."`
+	Dirs         []string      `opt:"policy_dirs" default:"/etc/faas/policy.d" help:"Folders with rules in .rego, .yaml or .json that replace default rules, separated by commas. One that does not exist is passed over."`
+	Reload       time.Duration `opt:"reload_interval" default:"5" range:"0:3600" help:"How often these folders are looked at for a change, which then holds without a restart. 0: never."`
+	LogDecisions bool          `opt:"log_decisions" default:"false" help:"Log each decision: who asked for what, and whether they may."`
+}
+
+// Authtoken is how Keystone is reached, by the names that operators know from keystonemiddleware.
+type Authtoken struct {
+	AuthURL          string        `opt:"auth_url" default:"" prefixes:",http://,https://" help:"Keystone, as in http://keystone.example.org:5000/v3. Needed with auth_strategy = keystone."`
+	WWWAuthenticate  string        `opt:"www_authenticate_uri" default:"" prefixes:",http://,https://" help:"The Keystone that callers without a token are sent to. Empty: auth_url."`
+	Username         string        `opt:"username" default:"faas" help:"The service's own user."`
+	Password         string        `opt:"password" default:"" secret:"true" help:"Its password."`
+	UserDomain       string        `opt:"user_domain_name" default:"Default" help:"The domain of that user."`
+	Project          string        `opt:"project_name" default:"service" help:"The project that the service acts in."`
+	ProjectDomain    string        `opt:"project_domain_name" default:"Default" help:"The domain of that project."`
+	Region           string        `opt:"region_name" default:"" help:"The region whose endpoints are used. Empty: the only one there is."`
+	Interface        string        `opt:"interface" default:"internal" choices:"public,internal,admin" help:"Which of the endpoints in the catalogue the service itself uses."`
+	CAFile           string        `opt:"cafile" default:"" help:"The certificates that may sign Keystone's and the other services'. Empty: the system's."`
+	Insecure         bool          `opt:"insecure" default:"false" help:"Take any certificate of Keystone for good. For trying things out only."`
+	Timeout          time.Duration `opt:"http_connect_timeout" default:"10" range:"1:600" help:"How long one request to Keystone may take."`
+	CacheTime        time.Duration `opt:"token_cache_time" default:"300" range:"0:86400" help:"How long a validated token is taken for valid without asking again: a token that is revoked may go on for that long. 0: each is asked for each time."`
+	CacheSize        int           `opt:"token_cache_size" default:"10000" range:"1:10000000" help:"Validated tokens that are remembered, some two kilobytes each."`
+	OutageTime       time.Duration `opt:"token_outage_time" default:"3600" range:"0:86400" help:"How long beyond token_cache_time a token that was valid goes on while Keystone cannot be asked. Never beyond its expiry."`
+	ServiceRoles     []string      `opt:"service_token_roles" default:"service" help:"The roles of which a service that sends X-Service-Token must have one, separated by commas."`
+	ServiceRolesMust bool          `opt:"service_token_roles_required" default:"true" help:"Refuse a service's token that has none of these roles, rather than pass over it."`
+}
+
+// Trust is how functions act for those who made them.
+type Trust struct {
+	Enabled bool     `opt:"enabled" default:"true" help:"Make a Keystone trust for each new function, by which it acts with its creator's roles in its own project. Only with auth_strategy = keystone."`
+	Except  []string `opt:"excluded_roles" default:"admin,service" help:"Roles that a function never has, whatever its creator has, separated by commas."`
+}
+
+// Quota is what a project may have when nobody has said otherwise. -1 is without bounds.
+type Quota struct {
+	Driver         string        `opt:"driver" default:"database" choices:"database,unified_limits" help:"Where limits of single projects are kept. database: ours, by PUT /v1/quotas/{project_id}. unified_limits: Keystone's registered limits and limits of the service that the catalogue knows as service_type; the options here are then for resources that Keystone has no limit of."`
+	ServiceType    string        `opt:"service_type" default:"function-engine" required:"true" help:"The type of this service in Keystone's catalogue."`
+	CacheTime      time.Duration `opt:"limits_cache_time" default:"10" range:"0:3600" help:"How long a project's limits are remembered before they are read again."`
+	Functions      int64         `opt:"functions" default:"100" range:"-1:1000000000" help:"Functions of a project."`
+	Versions       int64         `opt:"function_versions" default:"10" range:"-1:1000000000" help:"Versions of one function."`
+	Aliases        int64         `opt:"aliases" default:"100" range:"-1:1000000000" help:"Aliases of a project."`
+	Webhooks       int64         `opt:"webhooks" default:"100" range:"-1:1000000000" help:"Webhooks of a project."`
+	Jobs           int64         `opt:"jobs" default:"100" range:"-1:1000000000" help:"Jobs of a project."`
+	PackageBytes   int64         `opt:"package_bytes" default:"1073741824" range:"-1:1000000000000000" help:"Bytes of a project's packages together."`
+	WorkerMemory   int64         `opt:"worker_memory" default:"8589934592" range:"-1:1000000000000000" help:"Bytes of memory of a project's live workers together, as their functions ask for it."`
+	Executions     int64         `opt:"concurrent_executions" default:"1000" range:"-1:1000000000" help:"Executions of a project that run at a time."`
+	CallsPerMinute int64         `opt:"calls_per_minute" default:"-1" range:"-1:1000000000" help:"Executions that a project may ask for in a minute."`
+}
+
+// CORS lets pages of other origins use the API, by the names that operators know from oslo.middleware.
+type CORS struct {
+	Origins     []string      `opt:"allowed_origin" default:"" help:"The origins whose pages may use the API, separated by commas, as in https://horizon.example.org; * is every one. Empty: none."`
+	Credentials bool          `opt:"allow_credentials" default:"true" help:"Pages may send credentials, unless allowed_origin is *."`
+	Expose      []string      `opt:"expose_headers" default:"X-Openstack-Request-Id,OpenStack-API-Version" help:"Headers of answers that pages may read, separated by commas."`
+	MaxAge      time.Duration `opt:"max_age" default:"3600" range:"0:86400" help:"How long a browser may remember the answer to its question."`
+	Methods     []string      `opt:"allow_methods" default:"GET,PUT,POST,DELETE,PATCH" help:"Methods that pages may use, separated by commas."`
+	Headers     []string      `opt:"allow_headers" default:"X-Auth-Token,X-Openstack-Request-Id,OpenStack-API-Version,Content-Type" help:"Headers that pages may send, separated by commas."`
+}
+
+// Notifications is what other services, Ceilometer and CloudKitty among them, are told.
+type Notifications struct {
+	Driver       string   `opt:"driver" default:"noop" choices:"noop,messagingv2" help:"noop: nobody is told. messagingv2: RabbitMQ carries it, in the envelope of oslo.messaging."`
+	TransportURL string   `opt:"transport_url" default:"" prefixes:",rabbit://" secret:"url" help:"The message broker of the notifications. Empty: that of [DEFAULT]."`
+	Topics       []string `opt:"topics" default:"notifications" help:"The topics that are told, separated by commas."`
+	Exchange     string   `opt:"control_exchange" default:"openstack" required:"true" help:"The exchange that they are published in."`
 }
 
 // HealthCheck is what /healthcheck looks at.

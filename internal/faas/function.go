@@ -20,6 +20,7 @@ type Code struct {
 	Size      int64  // bytes
 	Container string // Swift
 	Object    string // Swift
+	ETag      string // Swift: of the object whose bytes the package has
 	Image     string // container image reference
 	Protocol  Protocol
 }
@@ -47,6 +48,8 @@ type Function struct {
 	Timeout       time.Duration // whole seconds
 	Count         int           // executions asked for so far, shown to clients; best effort
 	LatestVersion int           // the newest frozen version; 0 when there is none
+	TrustID       string        // the Keystone trust by which its workers act for its creator; "" for none
+	TrustRoles    []string      // the names of that trust's roles
 	Revision      int64         // grows by one with every change that a worker must not outlive: code, entry, cpu, memory
 	CreatedAt     time.Time
 	UpdatedAt     time.Time // zero until the first update
@@ -57,6 +60,6 @@ func (f Function) Target() Target {
 	return Target{
 		Key:       Key{FunctionID: f.ID, Version: 0, Revision: f.Revision},
 		ProjectID: f.ProjectID, RuntimeID: f.RuntimeID, SHA256: f.Code.SHA256, Entry: f.Entry,
-		CPU: f.CPU, MemorySize: f.MemorySize, Image: f.Code.Image, Protocol: f.Code.Protocol,
+		CPU: f.CPU, MemorySize: f.MemorySize, Image: f.Code.Image, Protocol: f.Code.Protocol, TrustID: f.TrustID,
 	}
 }

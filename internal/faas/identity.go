@@ -1,15 +1,23 @@
 package faas
 
-import "slices"
+import (
+	"slices"
+	"time"
+)
 
 // Identity is who calls, as an authenticator established it. Holding one is the proof of having been authenticated:
 // only authenticators make it, and everything that looks something up asks for it or for a Scope made of it.
 type Identity struct {
 	UserID    string
 	ProjectID string
-	DomainID  string
+	DomainID  string // of a domain-scoped token; "" for any other
 	Roles     []string
 	System    bool // a system-scoped token ("all")
+
+	Token    Secret    // what the caller proved it with, to act with their rights while the request lasts; "" without Keystone
+	Expires  time.Time // of the token; zero without Keystone
+	Delegate bool      // the token comes of a trust or of a restricted application credential: no trust can be made with it
+	Service  string    // the user id of the service that passed the request on, by its own token; "" for none
 }
 
 // HasRole reports whether the identity carries the role, by its exact name.

@@ -3,13 +3,15 @@ package store
 import (
 	"context"
 	"database/sql"
+	"strings"
 	"time"
 
 	"github.com/openstack-faas/faas/internal/faas"
 )
 
 const functionColumns = `id, project_id, name, description, runtime_id, entry, code_source, code_md5, code_sha256, code_size, code_container,
-	code_object, code_image, code_protocol, cpu, memory_size, timeout_seconds, call_count, latest_version, revision, created_at, updated_at`
+	code_object, code_image, code_protocol, code_etag, trust_id, trust_roles, cpu, memory_size, timeout_seconds, call_count, latest_version, revision,
+	created_at, updated_at`
 
 var functionTable = table{
 	name: "functions", noun: "function", columns: functionColumns,
@@ -49,10 +51,10 @@ func (s *Store) CreateFunction(ctx context.Context, f faas.Function) (faas.Funct
 		if err := t.usableRuntime(f); err != nil {
 			return err
 		}
-		_, err := t.exec(`INSERT INTO functions (`+functionColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		_, err := t.exec(`INSERT INTO functions (`+functionColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 			f.ID, f.ProjectID, f.Name, f.Description, orNull(f.RuntimeID), f.Entry,
 			string(f.Code.Source), f.Code.MD5, f.Code.SHA256, f.Code.Size, f.Code.Container, f.Code.Object, f.Code.Image, string(f.Code.Protocol),
-			f.CPU, f.MemorySize, int64(f.Timeout/time.Second), f.Count, f.LatestVersion, f.Revision,
+			f.Code.ETag, f.TrustID, strings.Join(f.TrustRoles, ","), f.CPU, f.MemorySize, int64(f.Timeout/time.Second), f.Count, f.LatestVersion, f.Revision,
 			micros(f.CreatedAt), micros(f.UpdatedAt))
 		return t.already("function", f.ID, err)
 	})
@@ -111,10 +113,11 @@ func (s *Store) UpdateFunction(ctx context.Context, scope faas.Scope, id string,
 		f = change.applied(f)
 		f.UpdatedAt = s.timestamp()
 		_, err = t.exec(`UPDATE functions SET name = ?, description = ?, entry = ?, code_source = ?, code_md5 = ?, code_sha256 = ?,
-			code_size = ?, code_container = ?, code_object = ?, code_image = ?, code_protocol = ?, cpu = ?, memory_size = ?, timeout_seconds = ?,
+			code_size = ?, code_container = ?, code_object = ?, code_image = ?, code_protocol = ?, code_etag = ?, trust_id = ?, trust_roles = ?, cpu = ?, memory_size = ?, timeout_seconds = ?,
 			revision = ?, updated_at = ? WHERE id = ?`,
 			f.Name, f.Description, f.Entry, string(f.Code.Source), f.Code.MD5, f.Code.SHA256,
-			f.Code.Size, f.Code.Container, f.Code.Object, f.Code.Image, string(f.Code.Protocol), f.CPU, f.MemorySize, int64(f.Timeout/time.Second),
+			f.Code.Size, f.Code.Container, f.Code.Object, f.Code.Image, string(f.Code.Protocol), f.Code.ETag, f.TrustID, strings.Join(f.TrustRoles, ","),
+			f.CPU, f.MemorySize, int64(f.Timeout/time.Second),
 			f.Revision, micros(f.UpdatedAt), id)
 		return err
 	})
@@ -189,11 +192,15 @@ func (t *tx) function(scope faas.Scope, id string) (faas.Function, error) {
 func scanFunction(row scanner) (f faas.Function, err error) {
 	var runtimeID sql.NullString
 	var seconds int64
+	var roles string
 	err = row.Scan(&f.ID, &f.ProjectID, &f.Name, &f.Description, &runtimeID, &f.Entry,
-		&f.Code.Source, &f.Code.MD5, &f.Code.SHA256, &f.Code.Size, &f.Code.Container, &f.Code.Object, &f.Code.Image, &f.Code.Protocol,
+		&f.Code.Source, &f.Code.MD5, &f.Code.SHA256, &f.Code.Size, &f.Code.Container, &f.Code.Object, &f.Code.Image, &f.Code.Protocol, &f.Code.ETag, &f.TrustID, &roles,
 		&f.CPU, &f.MemorySize, &seconds, &f.Count, &f.LatestVersion, &f.Revision,
 		timeColumn{&f.CreatedAt}, timeColumn{&f.UpdatedAt})
 	f.RuntimeID, f.Timeout = runtimeID.String, time.Duration(seconds)*time.Second
+	if roles != "" {
+		f.TrustRoles = strings.Split(roles, ",")
+	}
 	return f, err
 }
 

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -153,7 +154,7 @@ func functions(t *testing.T, f *fixture) {
 	r := f.runtime(t, "others", true)
 	made := f.function(t, "ours", r.ID, "f")
 	got, err := f.Function(ctx, ours, made.ID)
-	if err != nil || got != made || got.Revision != 1 {
+	if err != nil || !reflect.DeepEqual(got, made) || got.Revision != 1 {
 		t.Errorf("got %+v, %v; want %+v", got, err, made)
 	}
 	if in, err := f.PackagesReferenced(ctx); err != nil || len(in) != 1 || !in["sf"] {
@@ -172,7 +173,7 @@ func functions(t *testing.T, f *fixture) {
 	_, err = f.CreateFunction(ctx, faas.Function{ProjectID: "ours", RuntimeID: r.ID, Code: faas.Code{Source: faas.SourcePackage}})
 	is(t, err, faas.Conflict)
 	gone, err := f.DeleteFunction(ctx, ours, made.ID)
-	if err != nil || gone != made {
+	if err != nil || !reflect.DeepEqual(gone, made) {
 		t.Errorf("deleted %+v, %v", gone, err)
 	}
 	_, err = f.Function(ctx, ours, made.ID)
