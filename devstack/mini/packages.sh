@@ -2,6 +2,7 @@
 # recommended package and without letting any of them start a service.
 # Sourced by `up`.
 
+# shellcheck disable=SC2034 # read by `up`
 packages=(
     mariadb-server rabbitmq-server                      # database, message bus
     etcd-server containerd runc containernetworking-plugins nftables  # beneath Kubernetes
@@ -9,17 +10,26 @@ packages=(
     gcc libc6-dev python3 nodejs ca-certificates        # the images
 )
 
-# packages_missing prints the packages that are not installed.
+# shellcheck disable=SC2034 # read by `up`
+core_packages=(
+    memcached keystone uwsgi-core uwsgi-plugin-python3
+    swift-proxy swift-account swift-container swift-object
+    python3-openstackclient python3-swiftclient python3-qinlingclient  # for whoever uses it
+    python3-keystoneauth1                                              # in the image of the runtime for Python
+)
+
+# packages_missing PACKAGE… prints those that are not installed.
 packages_missing() {
     local package
-    for package in "${packages[@]}"; do
+    for package in "$@"; do
         [[ $(dpkg-query -W -f='${Status}' "$package" 2>/dev/null) == 'install ok installed' ]] || echo "$package"
     done
 }
 
+# packages_install PACKAGE…
 packages_install() {
     local missing=()
-    mapfile -t missing < <(packages_missing)
+    mapfile -t missing < <(packages_missing "$@")
     ((${#missing[@]})) || return 0
     say "installing ${missing[*]}"
     (without_service_starts packages_fetch "${missing[@]}") >>"$logs/packages.log" 2>&1 ||

@@ -79,6 +79,18 @@ stop() {
     rm -f "$pids/$1"
 }
 
+# stop_if_changed stops a part that was started from other contents of its files, and keeps a
+# checksum of what they are now: stop_if_changed NAME FILE…
+stop_if_changed() {
+    local name=$1 key
+    shift
+    key=$(cat "$@" | sha256sum)
+    if runs "$name" && [[ ! -s $pids/$name.key || $(<"$pids/$name.key") != "$key" ]]; then
+        stop "$name" TERM 60
+    fi
+    echo "$key" >"$pids/$name.key"
+}
+
 # listens succeeds when something accepts connections: listens ADDRESS PORT
 listens() { (exec 3<>"/dev/tcp/$1/$2") 2>/dev/null; }
 

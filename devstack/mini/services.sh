@@ -42,14 +42,10 @@ need_programs() {
 
 # service NAME VARIABLE… PROGRAM starts the program, again if it or its configuration has changed since.
 service() {
-    local name=$1 program=${*: -1} key
-    key=$(cat "$program" "$faas_conf" | sha256sum)
-    if runs "$name" && [[ ! -s $pids/$name.key || $(<"$pids/$name.key") != "$key" ]]; then
-        stop "$name" TERM 60
-    fi
+    local name=$1 program=${*: -1}
     shift
+    stop_if_changed "$name" "$program" "$faas_conf"
     run "$name" env "$@" --config-file "$faas_conf"
-    echo "$key" >"$pids/$name.key"
 }
 
 is_well() { curl -sf --max-time 2 "http://127.0.0.1:$1/healthcheck" >/dev/null; }

@@ -32,11 +32,17 @@ epmd_port=14369                 # an Erlang port mapper of our own: one that oth
 rabbitmq_dist_port=14370
 etcd_port=2379
 etcd_peer_port=2380
+keystone_port=5000              # this and the following in the world, not on this machine
+memcached_port=11211
+swift_port=8080
+swift_object_port=6200
+swift_container_port=6201
+swift_account_port=6202
 
 # A python or a compiler of the user's own must not stand before Debian's, and
 # no proxy between processes of one machine. Go is where the user has it.
 go=$(command -v go || true)
 umask 022
 export PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8
-no_proxy=$node_ip,127.0.0.1,localhost
+no_proxy=$node_ip,$world_ip,127.0.0.1,localhost
 export no_proxy NO_PROXY=$no_proxy

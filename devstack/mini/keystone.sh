@@ -1,0 +1,130 @@
+# Keystone, with users of a cloud that has just been set up, and one openrc file for each of them. Sourced.
+
+keystone_data=$state/keystone
+keystone_conf=$keystone_data/keystone.conf
+keystone_url=http://$world_ip:$keystone_port/v3
+keystone_users=(admin:admin demo:demo demo_reader:demo alt:alt faas:service swift:service)    # each with its project
+openrc=$repository/.cloud/openrc
+
+start_keystone() {
+    install -d -o keystone -g keystone -m 700 "$keystone_data" "$keystone_data/fernet" "$keystone_data/credential"
+    keystone_configuration
+    [[ -e $keystone_data/made ]] || make_keystone
+    run_in_world keystone keystone "$keystone_conf" uwsgi_python3 --ini "$keystone_data/uwsgi.ini"
+}
+
+# It comes to the database by the socket, as the user that it runs as: no password.
+# CLOUD_TOKEN_LIFE is how long a token is valid, in seconds, for tests that wait for the end of one.
+keystone_configuration() {
+    put "$keystone_conf" <<CONF
+[DEFAULT]
+public_endpoint = http://$world_ip:$keystone_port
+[database]
+connection = mysql+pymysql://keystone@localhost/keystone?unix_socket=$mariadb_socket&charset=utf8
+max_pool_size = 10
+[token]
+expiration = ${CLOUD_TOKEN_LIFE:-3600}
+[fernet_tokens]
+key_repository = $keystone_data/fernet
+[fernet_receipts]
+key_repository = $keystone_data/fernet
+[credential]
+key_repository = $keystone_data/credential
+[identity]
+password_hash_rounds = 4
+max_password_length = 72
+[cache]
+enabled = true
+backend = dogpile.cache.memcached
+memcache_servers = 127.0.0.1:$memcached_port
+CONF
+    # A connection is closed after each answer: with uwsgi's own HTTP a client that keeps it finds it cut now and then.
+    put "$keystone_data/uwsgi.ini" <<CONF
+[uwsgi]
+http-socket = $world_ip:$keystone_port
+wsgi-file = /usr/bin/keystone-wsgi-public
+env = OS_KEYSTONE_CONFIG_FILES=$keystone_conf
+master = true
+die-on-term = true
+no-orphans = true
+need-app = true
+lazy-apps = true
+enable-threads = true
+processes = 2
+threads = 4
+buffer-size = 65535
+add-header = Connection: close
+disable-logging = true
+CONF
+}
+
+make_keystone() {
+    mariadb_root <<SQL
+DROP DATABASE IF EXISTS keystone;    -- one that was interrupted half way
+CREATE DATABASE keystone CHARACTER SET utf8mb3;
+CREATE USER IF NOT EXISTS keystone@localhost IDENTIFIED VIA unix_socket;
+GRANT ALL ON keystone.* TO keystone@localhost;
+SQL
+    {
+        keystone_manage db_sync &&
+            keystone_manage fernet_setup --keystone-user keystone --keystone-group keystone &&
+            keystone_manage credential_setup --keystone-user keystone --keystone-group keystone &&
+            OS_BOOTSTRAP_PASSWORD=$(once_secret keystone-admin) keystone_manage bootstrap --bootstrap-region-id RegionOne \
+                --bootstrap-public-url "$keystone_url" --bootstrap-internal-url "$keystone_url" --bootstrap-admin-url "$keystone_url"
+    } >>"$logs/keystone-manage.log" 2>&1 || fail "Keystone's database could not be made; see $logs/keystone-manage.log"
+    touch "$keystone_data/made"
+}
+
+keystone_manage() {
+    ip netns exec "$world" setpriv --reuid=keystone --regid=keystone --init-groups keystone-manage --config-file "$keystone_conf" "$@"
+}
+
+keystone_answers() { curl -sf --max-time 5 -o /dev/null "$keystone_url"; }
+
+ready_keystone() {
+    wait_for keystone 60 keystone_answers
+    [[ -s $keystone_data/seeded ]] || seed_keystone
+    write_openrcs
+}
+
+# seed_keystone makes users, projects and the catalogue with $endpoint in it, unless the same has been made.
+seed_keystone() {
+    local key entry
+    key=$(cat "$mini/keystone_seed.py" - <<<"$endpoint" | sha256sum)
+    [[ ! -s $keystone_data/seeded || $(<"$keystone_data/seeded") != "$key" ]] || return 0
+    for entry in "${keystone_users[@]}"; do once_secret "keystone-${entry%:*}" >/dev/null; done
+    /usr/bin/python3 "$mini/keystone_seed.py" "$keystone_url" "$state/secrets" "http://$world_ip:$swift_port" "$endpoint" >>"$logs/keystone-seed.log" 2>&1 ||
+        fail "Keystone's users and catalogue could not be made; see $logs/keystone-seed.log"
+    echo "$key" >"$keystone_data/seeded"
+    say "keystone has its users and catalogue"
+}
+
+write_openrcs() {
+    local entry
+    mkdir -p "$repository/.cloud"
+    for entry in "${keystone_users[@]}"; do
+        [[ $entry == swift:* ]] || write_openrc "${entry%:*}" "${entry#*:}"
+    done
+}
+
+# write_openrc USER PROJECT
+write_openrc() {
+    (umask 077 && put "$openrc-$1" <<RC
+unset \${!OS_*}
+export OS_AUTH_TYPE=password OS_AUTH_URL=$keystone_url OS_IDENTITY_API_VERSION=3 OS_REGION_NAME=RegionOne OS_INTERFACE=public
+export OS_USERNAME=$1 OS_USER_DOMAIN_NAME=Default OS_PROJECT_NAME=$2 OS_PROJECT_DOMAIN_NAME=Default
+export OS_PASSWORD=$(once_secret "keystone-$1")
+RC
+    )
+}
+
+# keystone_token USER PROJECT prints a token of theirs. The password is in no argument.
+keystone_token() {
+    curl -sf --max-time 10 -o /dev/null -D - -H 'Content-Type: application/json' -d @- "$keystone_url/auth/tokens" < <(
+        printf '{"auth": {"identity": {"methods": ["password"], "password": {"user": {"name": "%s", "domain": {"id": "default"}, "password": "%s"}}},' \
+            "$1" "$(once_secret "keystone-$1")"
+        printf ' "scope": {"project": {"name": "%s", "domain": {"id": "default"}}}}}' "$2"
+    ) | tr -d '\r' | awk 'tolower($1) == "x-subject-token:" {print $2}'
+}
+
+stop_keystone() { stop keystone TERM 10; }

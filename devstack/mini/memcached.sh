@@ -1,0 +1,11 @@
+# memcached, where Keystone and Swift remember what they have looked up. Only the world itself reaches it. Sourced.
+
+start_memcached() {
+    put "$state/memcached.conf" <<<"-l 127.0.0.1 -p $memcached_port -U 0 -m 64"
+    # shellcheck disable=SC2046 # the file holds words
+    run_in_world memcached memcache "$state/memcached.conf" memcached $(<"$state/memcached.conf")
+}
+
+ready_memcached() { wait_for memcached 10 ip netns exec "$world" bash -c "exec 3<>/dev/tcp/127.0.0.1/$memcached_port"; }
+
+stop_memcached() { stop memcached TERM 5; }
