@@ -51,6 +51,9 @@ func (s *Server) handle(rt route, r *http.Request, info *requestInfo) (any, erro
 	if rt.rule == "" {
 		return rt.handle(r, faas.Identity{})
 	}
+	if info.versionErr != nil {
+		return nil, info.versionErr
+	}
 	id, err := s.cfg.Auth.Authenticate(r)
 	if err != nil {
 		return nil, err

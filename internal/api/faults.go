@@ -20,6 +20,7 @@ var statuses = map[faas.Kind]int{
 	faas.OverQuota:        http.StatusForbidden,
 	faas.NotFound:         http.StatusNotFound,
 	faas.MethodNotAllowed: http.StatusMethodNotAllowed,
+	faas.NoSuchVersion:    http.StatusNotAcceptable,
 	faas.Conflict:         http.StatusConflict,
 	faas.TooLarge:         http.StatusRequestEntityTooLarge,
 	faas.UnsupportedMedia: http.StatusUnsupportedMediaType,
@@ -40,6 +41,10 @@ type faultDetail struct {
 	Title     string `json:"title"`
 	Detail    string `json:"detail"`
 	RequestID string `json:"request_id"`
+
+	MinVersion string `json:"min_version,omitempty"` // these three: where a microversion is asked for that is not there
+	MaxVersion string `json:"max_version,omitempty"`
+	Links      []link `json:"links,omitempty"`
 }
 
 // writeError answers with an error. What is not known to be meant for callers stays in the log.
@@ -63,13 +68,14 @@ func (s *Server) writeError(w http.ResponseWriter, r *http.Request, err error) {
 	}
 	h.Del("Content-Disposition")
 	h.Set("Content-Type", "application/json")
-	text, _ := json.Marshal(fault{ // of strings and numbers: cannot fail
-		Faultstring: known.Message,
-		Errors: []faultDetail{{
-			Status: status, Code: "faas." + strings.ReplaceAll(string(known.Kind), "_", "-"), Title: http.StatusText(status),
-			Detail: known.Message, RequestID: info.id,
-		}},
-	})
+	detail := faultDetail{
+		Status: status, Code: "faas." + strings.ReplaceAll(string(known.Kind), "_", "-"), Title: http.StatusText(status),
+		Detail: known.Message, RequestID: info.id,
+	}
+	if known.Kind == faas.NoSuchVersion {
+		detail.bounds(s.endpoint(r))
+	}
+	text, _ := json.Marshal(fault{Faultstring: known.Message, Errors: []faultDetail{detail}}) // of strings and numbers: cannot fail
 	s.writeBytes(w, r, status, text)
 }
 

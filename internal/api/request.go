@@ -16,9 +16,11 @@ const requestIDHeader = "X-Openstack-Request-Id"
 
 // requestInfo is what is known of a request besides the request itself, for logs and metrics.
 type requestInfo struct {
-	id          string // ours: req-<uuid>
-	globalID    string // the caller's, from the service that it came through; "" for none
-	route       string // the path with its variables' names, never their values
+	id          string       // ours: req-<uuid>
+	globalID    string       // the caller's, from the service that it came through; "" for none
+	route       string       // the path with its variables' names, never their values
+	version     Microversion // that the request is for
+	versionErr  error        // it asks for one that is not there
 	identity    faas.Identity
 	executionID string
 	err         error
@@ -38,7 +40,7 @@ type infoKey struct{}
 func infoOf(r *http.Request) *requestInfo {
 	info, ok := r.Context().Value(infoKey{}).(*requestInfo)
 	if !ok {
-		return &requestInfo{} // a handler that was called without ServeHTTP
+		return &requestInfo{version: minVersion} // a handler that was called without ServeHTTP
 	}
 	return info
 }
@@ -53,6 +55,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	r = r.WithContext(context.WithValue(r.Context(), infoKey{}, info))
 	answer := &answerWriter{ResponseWriter: w}
 	answer.Header()[requestIDHeader] = []string{info.id}
+	info.setVersion(answer, r)
 	if s.draining.Load() {
 		answer.Header().Set("Connection", "close")
 	}

@@ -11,18 +11,19 @@ type Kind string
 
 // The kinds, and the status that each becomes.
 const (
-	Invalid          Kind = "invalid"            // 400: the input is wrong, the message says how
-	Unauthenticated  Kind = "unauthenticated"    // 401
-	Forbidden        Kind = "forbidden"          // 403: policy refused
-	OverQuota        Kind = "over_quota"         // 403: the message names resource, limit and use
-	NotFound         Kind = "not_found"          // 404: or another project's
-	MethodNotAllowed Kind = "method_not_allowed" // 405
-	Conflict         Kind = "conflict"           // 409: the state of the thing forbids it
-	TooLarge         Kind = "too_large"          // 413
-	UnsupportedMedia Kind = "unsupported_media"  // 415
-	Busy             Kind = "busy"               // 429: no room within the deadline; RetryAfter is set
-	Internal         Kind = "internal"           // 500: the cause is in the log only
-	Unavailable      Kind = "unavailable"        // 503: a part we need is down
+	Invalid          Kind = "invalid"                  // 400: the input is wrong, the message says how
+	Unauthenticated  Kind = "unauthenticated"          // 401
+	Forbidden        Kind = "forbidden"                // 403: policy refused
+	OverQuota        Kind = "over_quota"               // 403: the message names resource, limit and use
+	NotFound         Kind = "not_found"                // 404: or another project's
+	MethodNotAllowed Kind = "method_not_allowed"       // 405
+	NoSuchVersion    Kind = "microversion_unsupported" // 406: the API has no such microversion
+	Conflict         Kind = "conflict"                 // 409: the state of the thing forbids it
+	TooLarge         Kind = "too_large"                // 413
+	UnsupportedMedia Kind = "unsupported_media"        // 415
+	Busy             Kind = "busy"                     // 429: no room within the deadline; RetryAfter is set
+	Internal         Kind = "internal"                 // 500: the cause is in the log only
+	Unavailable      Kind = "unavailable"              // 503: a part we need is down
 )
 
 // Error is the one error type that callers of the API may see. Message is for them: it says what was wrong and
