@@ -11,7 +11,9 @@ import (
 	"io"
 	"mime/multipart"
 	"net/http"
+	"net/url"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -184,6 +186,11 @@ func (c *Client) Do(ctx context.Context, method, path string, body, reply any) e
 		return err
 	}
 	return c.do(ctx, method, path, "application/json", bytes.NewReader(b), reply)
+}
+
+// DoForm sends the fields as a form and decodes a JSON answer into reply.
+func (c *Client) DoForm(ctx context.Context, method, path string, fields url.Values, reply any) error {
+	return c.do(ctx, method, path, "application/x-www-form-urlencoded", strings.NewReader(fields.Encode()), reply)
 }
 
 func (c *Client) do(ctx context.Context, method, path, contentType string, body io.Reader, reply any) error {

@@ -1,0 +1,166 @@
+// Package core drives the service as the tenants of a cloud do: through Keystone, with code in Swift, within quotas. `make functional` brings up
+// the mini cloud with CLOUD=core and tells these tests where it is.
+package core
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/openstack-faas/faas/internal/apiclient"
+)
+
+// env is what .cloud/env says.
+var env struct {
+	endpoints []string // of the APIs
+	keystone  string   // with /v3
+	logs      string   // folder
+	pids      string   // folder: a file for each part, with its process id and start time
+	database  string   // SQLAlchemy's way to write it
+	world     string   // address of the host that OpenStack is on
+}
+
+const repository = "../../.."
+
+func TestMain(m *testing.M) {
+	env.keystone, env.logs, env.pids = os.Getenv("OS_AUTH_URL"), os.Getenv("FAAS_LOGS"), os.Getenv("FAAS_PIDS")
+	env.database, env.world = os.Getenv("DATABASE_URL"), os.Getenv("FAAS_WORLD")
+	if text := os.Getenv("FAAS_ENDPOINTS"); text != "" {
+		env.endpoints = strings.Split(text, ",")
+	}
+	if os.Getenv("CLOUD") != "core" || len(env.endpoints) == 0 {
+		fmt.Println("no cloud: these tests need root, make cloud-up CLOUD=core, and what .cloud/env says in the environment; make functional does all three")
+		os.Exit(0)
+	}
+	code := m.Run()
+	if leaks := searchEverywhere(); len(leaks) > 0 {
+		fmt.Println("--- FAIL: secrets where none may be:")
+		for _, leak := range leaks {
+			fmt.Println("   ", leak)
+		}
+		code = 1
+	}
+	os.Exit(code)
+}
+
+// patience bounds a test: generous, because a machine may be busy, and never reached when all is well.
+func patience(t *testing.T, d time.Duration) context.Context {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), d)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+// as gives a client of the first API with a token that the user has just got.
+func as(ctx context.Context, t *testing.T, user string) *apiclient.Client {
+	t.Helper()
+	return with(t, 0, login(ctx, t, user).text)
+}
+
+// with gives a client of one of the APIs that sends the token, "" for none; every answer is searched for secrets.
+func with(t *testing.T, api int, token string) *apiclient.Client {
+	t.Helper()
+	transport := &http.Transport{MaxIdleConnsPerHost: 64}
+	t.Cleanup(transport.CloseIdleConnections)
+	c := &apiclient.Client{Endpoint: env.endpoints[api], HTTP: &http.Client{Transport: watched{transport}}, Header: map[string]string{}}
+	if token != "" {
+		c.Header["X-Auth-Token"] = token
+	}
+	return c
+}
+
+// create makes a Python function of one module, createNode one for Node.js.
+func create(ctx context.Context, t *testing.T, c *apiclient.Client, code string) apiclient.Function {
+	t.Helper()
+	return createIn(ctx, t, c, "python3", "main.py", code)
+}
+
+func createNode(ctx context.Context, t *testing.T, c *apiclient.Client, code string) apiclient.Function {
+	t.Helper()
+	return createIn(ctx, t, c, "nodejs", "main.js", code)
+}
+
+func createIn(ctx context.Context, t *testing.T, c *apiclient.Client, runtime, file, code string) apiclient.Function {
+	t.Helper()
+	made, err := makeFunction(ctx, t, c, runtime, file, code)
+	must(t, err)
+	forget(t, c, made.ID)
+	return made
+}
+
+func makeFunction(ctx context.Context, t *testing.T, c *apiclient.Client, runtime, file, code string) (apiclient.Function, error) {
+	t.Helper()
+	rt, err := c.AwaitRuntime(ctx, runtime)
+	must(t, err)
+	pack, err := apiclient.Zip(map[string]string{file: code})
+	must(t, err)
+	return c.CreateFunction(ctx, apiclient.NewFunction{Name: t.Name(), RuntimeID: rt.ID, Package: pack, CPU: 1000, Timeout: 30})
+}
+
+// forget deletes a function at the test's end.
+func forget(t *testing.T, c *apiclient.Client, functionID string) {
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+		defer cancel()
+		_ = c.Do(ctx, "DELETE", "/v1/functions/"+functionID, nil, nil) // the test's own outcome is told already
+	})
+}
+
+// run calls the function synchronously and gives its output, or fails.
+func run(ctx context.Context, t *testing.T, c *apiclient.Client, functionID string, input any) string {
+	t.Helper()
+	x, err := c.Execute(ctx, functionID, true, input)
+	must(t, err)
+	if x.Status != "success" {
+		t.Fatalf("%s %s", x.Status, x.Result)
+	}
+	return string(x.Output())
+}
+
+const echo = "def main(**kwargs):\n    kwargs.pop('context', None)\n    return kwargs\n"
+
+// await polls a condition that nothing signals to the outside.
+func await(ctx context.Context, t *testing.T, what string, condition func() bool) {
+	t.Helper()
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for !condition() {
+		select {
+		case <-ctx.Done():
+			t.Fatalf("it never came about that %s", what)
+		case <-tick.C:
+		}
+	}
+}
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// up starts every part of the cloud that does not run, and waits for it.
+func up(ctx context.Context, t *testing.T) {
+	t.Helper()
+	out, err := exec.CommandContext(ctx, repository+"/devstack/mini/up", "core").CombinedOutput()
+	if err != nil {
+		t.Fatalf("the cloud does not come back: %v\n%s", err, out)
+	}
+}
+
+// status gives the status of an answer, 200 for none that tells of an error.
+func status(err error) int {
+	if err == nil {
+		return http.StatusOK
+	}
+	if e, ok := err.(*apiclient.Error); ok {
+		return e.Status
+	}
+	return 0
+}

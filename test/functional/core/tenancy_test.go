@@ -1,0 +1,283 @@
+package core
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/getkin/kin-openapi/openapi3"
+
+	"github.com/openstack-faas/faas/internal/apiclient"
+)
+
+// version is sent with every request of this suite, so that it meets all that there is.
+var version = [2]string{"OpenStack-API-Version", "function-engine 1.1"}
+
+// property is what project demo has, and what the others try to get at.
+type property struct {
+	function, execution, runtime, project string
+}
+
+// attempt is a request for something of demo's, and what a stranger may be answered.
+type attempt struct {
+	path string // of the request; {…} of the route is filled in
+	body any
+	want []int // statuses
+}
+
+// attempts has an entry for each route of the API that is not open to all. A route may be tried in several ways.
+func attempts(of property) map[string][]attempt {
+	hidden, refused := []int{http.StatusNotFound}, []int{http.StatusForbidden}
+	function, execution, runtime, quota := "/v1/functions/"+of.function, "/v1/executions/"+of.execution, "/v1/runtimes/"+of.runtime, "/v1/quotas/"+of.project
+	return map[string][]attempt{
+		"POST /v1/runtimes":          {{"/v1/runtimes", map[string]any{"image": "docker.io/faas-mini/python3:dev", "name": "mine"}, refused}},
+		"GET /v1/runtimes":           {{"/v1/runtimes?all_projects=true", nil, refused}, {"/v1/runtimes?project_id=" + of.project, nil, refused}},
+		"GET /v1/runtimes/{id}":      {{runtime, nil, hidden}},
+		"PUT /v1/runtimes/{id}":      {{runtime, map[string]any{"name": "taken"}, refused}},
+		"DELETE /v1/runtimes/{id}":   {{runtime, nil, refused}},
+		"GET /v1/runtimes/{id}/pool": {{runtime + "/pool", nil, refused}},
+
+		"POST /v1/functions": {{"/v1/functions", map[string]any{"name": "x", "runtime_id": of.runtime, "code": map[string]any{"source": "package"}, "project_id": of.project}, []int{http.StatusBadRequest}}},
+		"GET /v1/functions": {
+			{"/v1/functions?all_projects=true", nil, refused}, {"/v1/functions?project_id=" + of.project, nil, refused},
+			{"/v1/functions?marker=" + of.function, nil, []int{http.StatusBadRequest, http.StatusNotFound, http.StatusOK}},
+		},
+		"GET /v1/functions/{id}":    {{function, nil, hidden}, {function + "?download=true", nil, hidden}},
+		"PUT /v1/functions/{id}":    {{function, map[string]any{"name": "taken"}, hidden}},
+		"DELETE /v1/functions/{id}": {{function, nil, hidden}},
+
+		"POST /v1/executions": {
+			{"/v1/executions", map[string]any{"function_id": of.function, "sync": true}, append(hidden, http.StatusBadRequest)},
+			{"/v1/executions", map[string]any{"function_id": of.function, "sync": false}, append(hidden, http.StatusBadRequest)},
+		},
+		"GET /v1/executions": {
+			{"/v1/executions?all_projects=true", nil, refused}, {"/v1/executions?project_id=" + of.project, nil, refused},
+			{"/v1/executions?function_id=" + of.function, nil, []int{http.StatusOK}},
+		},
+		"GET /v1/executions/{id}":     {{execution, nil, hidden}},
+		"DELETE /v1/executions/{id}":  {{execution, nil, hidden}},
+		"GET /v1/executions/{id}/log": {{execution + "/log", nil, hidden}},
+
+		"GET /v1/quotas/{project_id}":    {{quota, nil, refused}},
+		"PUT /v1/quotas/{project_id}":    {{quota, map[string]any{"quota": map[string]any{"functions": 0}}, refused}},
+		"DELETE /v1/quotas/{project_id}": {{quota, nil, refused}},
+		"GET /v1/limits":                 {{"/v1/limits?project_id=" + of.project, nil, append(refused, http.StatusOK, http.StatusBadRequest)}},
+	}
+}
+
+// open are the routes that ask nobody who they are, and tell nothing of any project.
+var open = []string{"GET /", "GET /v1", "GET /healthcheck", "GET /metrics"}
+
+// documented gives every route of the API's description.
+func documented(t *testing.T) []string {
+	t.Helper()
+	text, err := os.ReadFile(repository + "/docs/api-ref/openapi.yaml")
+	must(t, err)
+	doc, err := openapi3.NewLoader().LoadFromData(text)
+	must(t, err)
+	var all []string
+	for path, item := range doc.Paths.Map() {
+		for method := range item.Operations() {
+			all = append(all, method+" "+path)
+		}
+	}
+	return all
+}
+
+// newProperty makes a function, an execution and a private runtime; the runtime is the admin's, as all are.
+func newProperty(ctx context.Context, t *testing.T, demo *apiclient.Client, project string) property {
+	t.Helper()
+	f := create(ctx, t, demo, echo)
+	x, err := demo.Execute(ctx, f.ID, true, map[string]any{"treasure": "of demo"})
+	must(t, err)
+	admin := as(ctx, t, "admin")
+	var rt apiclient.Runtime
+	must(t, admin.Do(ctx, "POST", "/v1/runtimes", map[string]any{"image": "docker.io/faas-mini/python3:dev", "name": "private", "is_public": false}, &rt))
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+		defer cancel()
+		_ = admin.Do(ctx, "DELETE", "/v1/runtimes/"+rt.ID, nil, nil)
+	})
+	return property{f.ID, x.ID, rt.ID, project}
+}
+
+// TestTenancy asks for what is demo's, on every route, as a member of another project.
+func TestTenancy(t *testing.T) {
+	ctx := patience(t, 5*time.Minute)
+	owner := login(ctx, t, "demo")
+	demo := with(t, 0, owner.text)
+	of := newProperty(ctx, t, demo, owner.projectID)
+	before := inventory(ctx, t, demo, of)
+	alt := as(ctx, t, "alt")
+	alt.Header[version[0]] = version[1]
+	routes := attempts(of)
+	for _, route := range documented(t) {
+		if slices.Contains(open, route) {
+			continue
+		}
+		if len(routes[route]) == 0 {
+			t.Errorf("%s is not tried", route)
+		}
+		for _, a := range routes[route] {
+			method, _, _ := strings.Cut(route, " ")
+			var answer string
+			err := alt.Do(ctx, method, a.path, a.body, &answer)
+			if got := status(err); !slices.Contains(a.want, got) {
+				t.Errorf("%s %s as alt: %d %v %s, want one of %v", method, a.path, got, err, answer, a.want)
+			}
+			for _, id := range []string{of.function, of.execution, of.runtime, "treasure"} {
+				if strings.Contains(answer, id) {
+					t.Errorf("%s %s as alt tells of %s: %s", method, a.path, id, answer)
+				}
+			}
+		}
+	}
+	if after := inventory(ctx, t, demo, of); after != before {
+		t.Errorf("what demo has changed from\n%s\nto\n%s", before, after)
+	}
+}
+
+// inventory shows all that demo has of the property, to be compared.
+func inventory(ctx context.Context, t *testing.T, demo *apiclient.Client, of property) string {
+	t.Helper()
+	var all strings.Builder
+	for _, path := range []string{"/v1/functions/" + of.function, "/v1/executions?function_id=" + of.function, "/v1/executions/" + of.execution} {
+		var answer string
+		must(t, demo.Do(ctx, "GET", path, nil, &answer))
+		fmt.Fprintln(&all, answer)
+	}
+	return all.String()
+}
+
+// TestPersonas has reader, member and admin do what is theirs, and try what is not.
+func TestPersonas(t *testing.T) {
+	ctx := patience(t, 5*time.Minute)
+	owner := login(ctx, t, "demo")
+	demo := with(t, 0, owner.text)
+	of := newProperty(ctx, t, demo, owner.projectID)
+	reader, admin := as(ctx, t, "demo_reader"), as(ctx, t, "admin")
+	for _, c := range []*apiclient.Client{demo, reader, admin} {
+		c.Header[version[0]] = version[1]
+	}
+	for _, path := range []string{"/v1/functions/" + of.function, "/v1/functions", "/v1/executions/" + of.execution, "/v1/executions/" + of.execution + "/log", "/v1/limits", "/v1/quotas/" + of.project} {
+		var answer string
+		if err := reader.Do(ctx, "GET", path, nil, &answer); err != nil {
+			t.Errorf("GET %s as reader: %v", path, err)
+		}
+	}
+	writes := []struct {
+		method, path string
+		body         any
+	}{
+		{"PUT", "/v1/functions/" + of.function, map[string]any{"name": "x"}}, {"DELETE", "/v1/functions/" + of.function, nil},
+		{"POST", "/v1/executions", map[string]any{"function_id": of.function}}, {"DELETE", "/v1/executions/" + of.execution, nil},
+		{"POST", "/v1/functions", map[string]any{"name": "x", "code": map[string]any{"source": "package"}}},
+	}
+	for _, w := range writes {
+		if err := reader.Do(ctx, w.method, w.path, w.body, nil); status(err) != http.StatusForbidden {
+			t.Errorf("%s %s as reader: %v, want 403", w.method, w.path, err)
+		}
+	}
+	for route, tries := range attempts(of) {
+		method, _, _ := strings.Cut(route, " ")
+		if method == "GET" || !strings.Contains(route, "runtimes") && !strings.Contains(route, "quotas") {
+			continue
+		}
+		for _, a := range tries {
+			if err := demo.Do(ctx, method, a.path, a.body, nil); status(err) != http.StatusForbidden {
+				t.Errorf("%s %s as member: %v, want 403", method, a.path, err)
+			}
+		}
+	}
+	var all struct{ Functions []apiclient.Function }
+	must(t, admin.Do(ctx, "GET", "/v1/functions?all_projects=true", nil, &all))
+	if !slices.ContainsFunc(all.Functions, func(f apiclient.Function) bool { return f.ID == of.function }) {
+		t.Error("an admin does not see all functions with all_projects")
+	}
+	all.Functions = nil
+	must(t, admin.Do(ctx, "GET", "/v1/functions", nil, &all))
+	if slices.ContainsFunc(all.Functions, func(f apiclient.Function) bool { return f.ID == of.function }) {
+		t.Error("an admin sees other projects' functions without asking for them")
+	}
+}
+
+// TestTokens tries tokens that prove nothing.
+func TestTokens(t *testing.T) {
+	ctx := patience(t, 3*time.Minute)
+	owner := login(ctx, t, "demo")
+	for what, text := range map[string]string{
+		"none": "", "a word": "secret", "one cut short": owner.text[:len(owner.text)-8], "one with a letter more": owner.text + "A",
+		"a very long one": strings.Repeat("gAAAAA", 4000),
+	} {
+		header := map[string]string{}
+		if text != "" {
+			header["X-Auth-Token"] = text
+		}
+		code, head, answer := request(ctx, t, "GET", env.endpoints[0]+"/v1/functions", header, nil)
+		if code != http.StatusUnauthorized && !(len(text) > 8192 && code == http.StatusRequestHeaderFieldsTooLarge) {
+			t.Errorf("a token that is %s: %d %s", what, code, answer)
+		}
+		if code == http.StatusUnauthorized && !strings.Contains(head.Get("WWW-Authenticate"), "Keystone uri=") {
+			t.Errorf("a token that is %s: WWW-Authenticate is %q", what, head.Get("WWW-Authenticate"))
+		}
+	}
+	revoked := with(t, 0, owner.text)
+	must(t, revoked.Do(ctx, "GET", "/v1/functions", nil, nil))
+	code, _, answer := request(ctx, t, "DELETE", env.keystone+"/auth/tokens", map[string]string{"X-Auth-Token": owner.text, "X-Subject-Token": owner.text}, nil)
+	if code != http.StatusNoContent {
+		t.Fatalf("Keystone does not revoke the token: %d %s", code, answer)
+	}
+	await(ctx, t, "a revoked token is refused", func() bool {
+		return status(revoked.Do(ctx, "GET", "/v1/functions", nil, nil)) == http.StatusUnauthorized
+	})
+}
+
+// TestExpiredToken uses a token that ends with its trust, seconds from now, before and after.
+func TestExpiredToken(t *testing.T) {
+	ctx := patience(t, 2*time.Minute)
+	demo, alt := login(ctx, t, "demo"), login(ctx, t, "alt")
+	var trust struct{ Trust struct{ ID string } }
+	keystone(ctx, t, "POST", "/OS-TRUST/trusts", demo.text, map[string]any{"trust": map[string]any{
+		"trustor_user_id": demo.userID, "trustee_user_id": alt.userID, "project_id": demo.projectID, "impersonation": true,
+		"roles": []map[string]string{{"name": "member"}}, "expires_at": time.Now().UTC().Add(8 * time.Second).Format("2006-01-02T15:04:05.000000Z"),
+	}}, &trust)
+	c, err := openrc("alt")
+	must(t, err)
+	short := authenticate(ctx, t, map[string]any{
+		"identity": map[string]any{"methods": []string{"password"}, "password": map[string]any{"user": map[string]any{"id": alt.userID, "password": c.password}}},
+		"scope":    map[string]any{"OS-TRUST:trust": map[string]any{"id": trust.Trust.ID}},
+	})
+	client := with(t, 0, short.text)
+	must(t, client.Do(ctx, "GET", "/v1/functions", nil, nil))
+	began := time.Now()
+	await(ctx, t, "an expired token is refused", func() bool {
+		return status(client.Do(ctx, "GET", "/v1/functions", nil, nil)) == http.StatusUnauthorized
+	})
+	if took := time.Since(began); took > 12*time.Second {
+		t.Errorf("a token went on for %v, which is beyond its end", took)
+	}
+}
+
+// TestDeletedProject deletes a project whose function runs, and whose asynchronous executions go on being asked for while its token is still remembered.
+func TestDeletedProject(t *testing.T) {
+	ctx := patience(t, 3*time.Minute)
+	gone := newTenant(ctx, t)
+	c := with(t, 0, gone.token.text)
+	f := create(ctx, t, c, echo)
+	run(ctx, t, c, f.ID, nil)
+	admin := login(ctx, t, "admin").text
+	keystone(ctx, t, "DELETE", "/projects/"+gone.projectID, admin, nil, nil)
+	await(ctx, t, "a deleted project's function does not run", func() bool {
+		_, err := c.Execute(ctx, f.ID, true, nil)
+		return err != nil && slices.Contains([]int{http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound}, status(err))
+	})
+	again := with(t, 1, gone.token.text) // which has never seen the token
+	if _, err := again.Execute(ctx, f.ID, false, nil); status(err) != http.StatusUnauthorized && status(err) != http.StatusForbidden {
+		t.Errorf("another API takes the deleted project's token: %v", err)
+	}
+}
