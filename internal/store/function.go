@@ -34,10 +34,17 @@ type FunctionChange struct {
 	CPU         *int           // millicores
 	MemorySize  *int64         // bytes
 	Timeout     *time.Duration // whole seconds
+	Trust       *FunctionTrust // the one before is to be deleted
+}
+
+// FunctionTrust is by what trust a function acts; its zero value is none.
+type FunctionTrust struct {
+	ID    string
+	Roles []string
 }
 
 // CreateFunction records a function and gives it as recorded. An empty ID or CreatedAt is filled in, and a Revision of 0 becomes 1. A
-// runtime that the function's project cannot see is faas.Invalid, one that is not available a faas.Conflict.
+// runtime that the function's project cannot see is faas.Invalid, one that is not available a faas.Conflict. A trust must have been noted by DoomTrust.
 func (s *Store) CreateFunction(ctx context.Context, f faas.Function) (faas.Function, error) {
 	if f.ID == "" {
 		f.ID = faas.NewID()
@@ -49,6 +56,9 @@ func (s *Store) CreateFunction(ctx context.Context, f faas.Function) (faas.Funct
 	f.CreatedAt, f.UpdatedAt = moment(micros(f.CreatedAt)), moment(micros(f.UpdatedAt))
 	err := s.recorder.do(ctx, func(t *tx) error {
 		if err := t.usableRuntime(f); err != nil {
+			return err
+		}
+		if err := t.keepTrust(f.TrustID); err != nil {
 			return err
 		}
 		_, err := t.exec(`INSERT INTO functions (`+functionColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
@@ -110,6 +120,9 @@ func (s *Store) UpdateFunction(ctx context.Context, scope faas.Scope, id string,
 		if f, err = t.function(scope, id); err != nil {
 			return err
 		}
+		if err := t.changeTrust(f.TrustID, change.Trust, s.now()); err != nil {
+			return err
+		}
 		f = change.applied(f)
 		f.UpdatedAt = s.timestamp()
 		_, err = t.exec(`UPDATE functions SET name = ?, description = ?, entry = ?, code_source = ?, code_md5 = ?, code_sha256 = ?,
@@ -136,18 +149,24 @@ func (c FunctionChange) applied(f faas.Function) faas.Function {
 	set(&f.CPU, c.CPU)
 	set(&f.MemorySize, c.MemorySize)
 	set(&f.Timeout, c.Timeout)
+	if c.Trust != nil {
+		f.TrustID, f.TrustRoles = c.Trust.ID, c.Trust.Roles
+	}
 	if f.Code != before.Code || f.Entry != before.Entry || f.CPU != before.CPU || f.MemorySize != before.MemorySize {
 		f.Revision++
 	}
 	return f
 }
 
-// DeleteFunction forgets a function and gives what it was. Its executions stay.
+// DeleteFunction forgets a function and gives what it was; its trust is noted as one to delete. Its executions stay.
 func (s *Store) DeleteFunction(ctx context.Context, scope faas.Scope, id string) (faas.Function, error) {
 	var f faas.Function
 	err := s.recorder.do(ctx, func(t *tx) error {
 		var err error
 		if f, err = t.function(scope, id); err != nil {
+			return err
+		}
+		if err := t.changeTrust(f.TrustID, &FunctionTrust{}, s.now()); err != nil {
 			return err
 		}
 		_, err = t.exec(`DELETE FROM functions WHERE id = ?`, id)

@@ -40,6 +40,7 @@ func Run(t *testing.T, open Open) {
 		"what fails in a batch fails alone": failsAlone,
 		"purge":                             purge,
 		"what was committed is there again": survives,
+		"trusts that are to be deleted":     doomedTrusts,
 		"closed":                            closed,
 	} {
 		t.Run(name, func(t *testing.T) {
