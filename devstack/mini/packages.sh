@@ -15,7 +15,7 @@ core_packages=(
     memcached keystone uwsgi-core uwsgi-plugin-python3
     swift-proxy swift-account swift-container swift-object
     python3-openstackclient python3-swiftclient python3-qinlingclient  # for whoever uses it
-    python3-keystoneauth1                                              # in the image of the runtime for Python
+    python3-keystoneauth1 python3-importlib-metadata                   # in the image of the runtime for Python
 )
 
 # packages_missing PACKAGE… prints those that are not installed.

@@ -11,11 +11,12 @@ pause_image=docker.io/faas-mini/pause:dev
 import_images() {
     mkdir -p "$images"
     [[ -x $repository/bin/faas-agent ]] || build_agent
-    local agent=$repository/bin/faas-agent runtimes=$repository/runtimes
+    local agent=$repository/bin/faas-agent runtimes=$repository/runtimes openstack=()
+    [[ ! -d $keystoneauth ]] || openstack=("$keystoneauth")
     image pause '"Entrypoint": ["/pause"], "User": "65535:65535"' "$mini/images/pause.c"
     image agent '"Entrypoint": ["/usr/bin/faas-agent"], "Cmd": ["pod"], "User": "1001:1001"' "$agent"
     image python3 "$(settings_of /usr/bin/python3 -I -u -B -X utf8 /usr/lib/faas/python3/main.py)" \
-        "$agent" "$runtimes/python3" "$(realpath /usr/bin/python3)"
+        "$agent" "$runtimes/python3" "$(realpath /usr/bin/python3)" "${openstack[@]}"
     image nodejs "$(settings_of /usr/bin/node --max-old-space-size=32 --max-semi-space-size=1 --v8-pool-size=0 /usr/lib/faas/nodejs/root.js)" \
         "$agent" "$runtimes/nodejs" /usr/bin/node
     image echo '"Entrypoint": ["/echo"]' "$mini/images/echo"
