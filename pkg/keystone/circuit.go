@@ -1,0 +1,72 @@
+package keystone
+
+import (
+	"sync"
+	"time"
+)
+
+// retryPause is how long Keystone is left alone after it failed.
+const retryPause = time.Second
+
+// circuit keeps requests from a Keystone that is away: one a second tries again.
+type circuit struct {
+	mu      sync.Mutex
+	failing bool
+	next    time.Time // when failing: no request before
+	slow    time.Time // until then nobody who can do without an answer waits for one
+}
+
+// enter asks to send a request. healthy says that the last one did not fail.
+func (c *circuit) enter(now time.Time) (healthy, allowed bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.failing {
+		return true, true
+	}
+	if now.Before(c.next) {
+		return false, false
+	}
+	c.next = now.Add(retryPause)
+	return false, true
+}
+
+// open reports whether a request would not be sent now.
+func (c *circuit) open(now time.Time) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.failing && now.Before(c.next)
+}
+
+// failed leaves Keystone alone for the pause, and reports whether it had worked before.
+func (c *circuit) failed(now time.Time, pause time.Duration) (first bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	first = !c.failing
+	c.failing = true
+	if next := now.Add(pause); next.After(c.next) {
+		c.next = next
+	}
+	return first
+}
+
+// worked reports whether Keystone had failed before.
+func (c *circuit) worked() (first bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	first, c.failing = c.failing, false
+	return first
+}
+
+// dragged notes that an answer took too long to wait for.
+func (c *circuit) dragged(now time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.slow = now.Add(retryPause)
+}
+
+// drags reports whether an answer took too long a moment ago.
+func (c *circuit) drags(now time.Time) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return now.Before(c.slow)
+}

@@ -1,0 +1,183 @@
+package keystone
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/gophercloud/gophercloud/v2"
+	"golang.org/x/sync/singleflight"
+)
+
+// Config is how Keystone is reached, and as whom. AuthURL, Username, Password and Project are required.
+type Config struct {
+	AuthURL       string // http://keystone.example.org:5000/v3; /v3 may be left out
+	Username      string // the service's own user
+	Password      string
+	UserDomain    string // by name; "Default" when empty
+	Project       string // what the service acts in
+	ProjectDomain string // by name; "Default" when empty
+	Region        string // whose endpoints are used; "" for the only one there is
+	Interface     string // of the endpoints that the service itself uses: public, internal or admin; "internal" when empty
+	CAFile        string // PEM of what may sign Keystone's certificate; "" for the system's
+	Insecure      bool   // take any certificate
+
+	Timeout    time.Duration // of one request; 10 s when 0
+	CacheTime  time.Duration // how long an answer about a token is taken for true; 0: ask each time
+	OutageTime time.Duration // how much longer while Keystone cannot be asked
+	CacheSize  int           // tokens that are remembered; 10,000 when 0
+
+	Now func() time.Time // nil: time.Now
+	Log *slog.Logger     // nil: slog.Default()
+}
+
+// Client speaks to Keystone. It is safe for concurrent use. What it has under way when nobody waits any more ends within the timeout.
+type Client struct {
+	cfg      Config
+	now      func() time.Time
+	log      *slog.Logger
+	http     http.Client
+	base     string // ends in /v3/
+	patience time.Duration
+
+	known    *memory[*Token]
+	refused  *memory[struct{}]
+	projects *memory[bool]
+	circuit  circuit
+	flights  singleflight.Group // by what is asked for
+	own      atomic.Pointer[ownToken]
+	counts   counts
+}
+
+// New makes a client. It contacts nobody.
+func New(cfg Config) (*Client, error) {
+	base, err := baseURL(cfg.AuthURL)
+	if err != nil {
+		return nil, err
+	}
+	if cfg.Username == "" || cfg.Password == "" || cfg.Project == "" {
+		return nil, errors.New("a user name, a password and a project are needed to speak to Keystone")
+	}
+	cfg = cfg.withDefaults()
+	roots, err := certificates(cfg.CAFile)
+	if err != nil {
+		return nil, err
+	}
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.TLSClientConfig = &tls.Config{RootCAs: roots, InsecureSkipVerify: cfg.Insecure, MinVersion: tls.VersionTLS12} //nolint:gosec // the operator's choice
+	transport.MaxIdleConnsPerHost = maxConnections
+	transport.MaxConnsPerHost = maxConnections
+	c := &Client{
+		cfg: cfg, now: cfg.Now, log: cfg.Log, base: base, patience: knownPatience,
+		// A redirect would carry the tokens in our headers to wherever it points.
+		http:     http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }},
+		known:    newMemory[*Token](cfg.CacheSize),
+		refused:  newMemory[struct{}](min(cfg.CacheSize, maxRefused)),
+		projects: newMemory[bool](cfg.CacheSize),
+	}
+	return c, nil
+}
+
+// maxConnections bounds what strangers with made-up tokens can have us ask Keystone at a time.
+const maxConnections = 64
+
+func (cfg Config) withDefaults() Config {
+	orElse(&cfg.UserDomain, "Default")
+	orElse(&cfg.ProjectDomain, "Default")
+	orElse(&cfg.Interface, "internal")
+	orElse(&cfg.Timeout, 10*time.Second)
+	orElse(&cfg.CacheSize, 10_000)
+	orElse(&cfg.Log, slog.Default())
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	return cfg
+}
+
+// orElse sets what is zero.
+func orElse[T comparable](v *T, initial T) {
+	var zero T
+	if *v == zero {
+		*v = initial
+	}
+}
+
+// baseURL gives the URL of Keystone's v3 API with a slash at its end.
+func baseURL(authURL string) (string, error) {
+	u, err := url.Parse(authURL)
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || u.User != nil || u.RawQuery != "" {
+		return "", errors.New("Keystone's URL must be like http://keystone.example.org:5000/v3") //nolint:staticcheck // a name
+	}
+	path := strings.TrimRight(u.Path, "/")
+	if !strings.HasSuffix(path, "/v3") {
+		path += "/v3"
+	}
+	u.Path = path + "/"
+	return u.String(), nil
+}
+
+func certificates(file string) (*x509.CertPool, error) {
+	if file == "" {
+		return nil, nil //nolint:nilnil // the system's
+	}
+	pem, err := os.ReadFile(file)
+	if err != nil {
+		return nil, fmt.Errorf("the certificates for Keystone: %w", err)
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(pem) {
+		return nil, fmt.Errorf("%s holds no certificate", file)
+	}
+	return pool, nil
+}
+
+// AuthURL is Keystone's v3 API, without a slash at the end.
+func (c *Client) AuthURL() string { return strings.TrimSuffix(c.base, "/") }
+
+// identity is gophercloud's client for one request with the token; "" for none.
+func (c *Client) identity(token string) *gophercloud.ServiceClient {
+	p := &gophercloud.ProviderClient{HTTPClient: c.http, IdentityBase: strings.TrimSuffix(c.base, "v3/"), IdentityEndpoint: c.base}
+	p.UseTokenLock()
+	p.SetToken(token)
+	return &gophercloud.ServiceClient{ProviderClient: p, Endpoint: c.base, Type: "identity"}
+}
+
+// ask has Keystone asked by f, unless it was seen to be away within the last second. Requests that may be sent twice are, when the first one fails
+// where nothing had failed before: a Keystone that is being restarted drops some.
+func (c *Client) ask(ctx context.Context, op string, twice bool, f func(ctx context.Context) error) error {
+	healthy, allowed := c.circuit.enter(c.now())
+	if !allowed {
+		return fmt.Errorf("%s: %w: it did not answer a moment ago", op, ErrUnavailable)
+	}
+	parent := ctx
+	ctx, cancel := context.WithTimeout(ctx, c.cfg.Timeout)
+	defer cancel()
+	c.counts.asked.Add(1)
+	err := f(ctx)
+	if twice && healthy && errors.Is(err, ErrUnavailable) && ctx.Err() == nil {
+		c.counts.asked.Add(1)
+		err = f(ctx)
+	}
+	switch {
+	case parent.Err() != nil: // given up by whoever asked: says nothing of Keystone
+	case errors.Is(err, ErrUnavailable):
+		c.counts.failures.Add(1)
+		if c.circuit.failed(c.now(), retryPause) {
+			c.log.Warn("Keystone cannot be asked; known tokens go on", "error", err)
+		}
+	default:
+		if c.circuit.worked() {
+			c.log.Info("Keystone answers again")
+		}
+	}
+	return err
+}

@@ -1,0 +1,92 @@
+package keystone
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+
+	"github.com/gophercloud/gophercloud/v2"
+)
+
+// What errors of this package are, by errors.Is.
+var (
+	ErrInvalidToken = errors.New("the token is not valid")           // expired, revoked, or never one
+	ErrUnavailable  = errors.New("Keystone cannot be asked")         //nolint:staticcheck // a name
+	ErrForbidden    = errors.New("Keystone does not allow it")       //nolint:staticcheck // a name
+	ErrNotFound     = errors.New("Keystone knows nothing like that") //nolint:staticcheck // a name
+)
+
+// Error is an answer of Keystone's that is no success. It is one of the errors above by its status.
+type Error struct {
+	Op      string // what was asked for
+	Status  int    // of HTTP
+	Message string // Keystone's own, for requests whose answers cannot repeat a secret; else ""
+}
+
+// Error says what was asked for and what came of it.
+func (e *Error) Error() string {
+	text := fmt.Sprintf("%s: Keystone answered %d %s", e.Op, e.Status, http.StatusText(e.Status))
+	if e.Message != "" {
+		text += ": " + e.Message
+	}
+	return text
+}
+
+// Is tells which of this package's errors it is.
+func (e *Error) Is(target error) bool {
+	switch target {
+	case ErrUnavailable:
+		return e.Status >= http.StatusInternalServerError || e.Status == http.StatusTooManyRequests
+	case ErrInvalidToken:
+		return e.Status == http.StatusUnauthorized
+	case ErrForbidden:
+		return e.Status == http.StatusForbidden
+	case ErrNotFound:
+		return e.Status == http.StatusNotFound
+	}
+	return false
+}
+
+// status gives the status of an answer that was no success, 0 for any other error.
+func status(err error) int {
+	var e *Error
+	if errors.As(err, &e) {
+		return e.Status
+	}
+	return 0
+}
+
+// failure makes gophercloud's errors this package's. Those carry the whole answer, which can repeat what was sent: only its message is taken, and
+// only where quoted says that nothing secret was sent.
+func failure(op string, err error, quoted bool) error {
+	if err == nil {
+		return nil
+	}
+	var code gophercloud.ErrUnexpectedResponseCode
+	if errors.As(err, &code) {
+		e := &Error{Op: op, Status: code.Actual}
+		if quoted {
+			e.Message = message(code.Body)
+		}
+		return e
+	}
+	if errors.Is(err, context.Canceled) {
+		return fmt.Errorf("%s: %w", op, err)
+	}
+	return fmt.Errorf("%s: %w: %w", op, ErrUnavailable, err)
+}
+
+// maxMessage is how much of Keystone's own words is passed on, in bytes.
+const maxMessage = 500
+
+func message(body []byte) string {
+	var answer struct {
+		Error struct{ Message string }
+	}
+	if json.Unmarshal(body, &answer) != nil || len(answer.Error.Message) > maxMessage {
+		return ""
+	}
+	return answer.Error.Message
+}

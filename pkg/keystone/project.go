@@ -1,0 +1,61 @@
+package keystone
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/gophercloud/gophercloud/v2/openstack/identity/v3/domains"
+	"github.com/gophercloud/gophercloud/v2/openstack/identity/v3/projects"
+)
+
+// projectTime is how long an answer about a project is taken for true.
+const projectTime = 30 * time.Second
+
+// ProjectEnabled reports whether a project is there and it and its domain are enabled. The answer may be half a minute old, and while Keystone cannot
+// be asked OutageTime older. The error is ErrUnavailable, or ctx's.
+func (c *Client) ProjectEnabled(ctx context.Context, projectID string) (bool, error) {
+	key, now := hash(sha256.Sum256([]byte("project "+projectID))), c.now()
+	enabled, at, ok := c.projects.get(key)
+	if ok && now.Sub(at) < projectTime {
+		return enabled, nil
+	}
+	detached := context.WithoutCancel(ctx)
+	answer := c.flights.DoChan("project "+projectID, func() (any, error) { return c.projectEnabled(detached, projectID, key) })
+	select {
+	case r := <-answer:
+		if r.Err == nil {
+			return r.Val.(bool), nil
+		}
+		if ok && now.Sub(at) < projectTime+c.cfg.OutageTime && errors.Is(r.Err, ErrUnavailable) {
+			return enabled, nil
+		}
+		return false, r.Err
+	case <-ctx.Done():
+		return false, ctx.Err()
+	}
+}
+
+func (c *Client) projectEnabled(ctx context.Context, projectID string, key hash) (bool, error) {
+	asked := c.now()
+	var project *projects.Project
+	err := c.asService(ctx, "reading a project", func(ctx context.Context, own string) (err error) {
+		project, err = projects.Get(ctx, c.identity(own), projectID).Extract()
+		return failure("reading a project", err, true)
+	})
+	enabled := err == nil && project.Enabled
+	if enabled && project.DomainID != "" {
+		err = c.asService(ctx, "reading a domain", func(ctx context.Context, own string) error {
+			domain, err := domains.Get(ctx, c.identity(own), project.DomainID).Extract()
+			enabled = err == nil && domain.Enabled
+			return failure("reading a domain", err, true)
+		})
+	}
+	if err != nil && status(err) != http.StatusNotFound {
+		return false, err
+	}
+	c.projects.put(key, enabled, asked)
+	return enabled, nil
+}

@@ -1,0 +1,165 @@
+package keystone
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/gophercloud/gophercloud/v2/openstack/identity/v3/tokens"
+)
+
+// ownToken is the service's own token and what came with it.
+type ownToken struct {
+	id                string
+	userID, projectID string
+	catalogue         []tokens.CatalogEntry
+	renew, expires    time.Time
+}
+
+const (
+	// renewBefore is how long before its end, at most, the service's own token is renewed.
+	renewBefore = 5 * time.Minute
+	// ownPause is how long Keystone is left alone after it refused the service itself: it locks out users who try too often.
+	ownPause = 5 * time.Second
+)
+
+// ServiceToken gives a token of the service's own, with at least a minute left where Keystone's tokens last longer than that.
+func (c *Client) ServiceToken(ctx context.Context) (string, error) {
+	own, err := c.service(ctx)
+	if err != nil {
+		return "", err
+	}
+	return own.id, nil
+}
+
+// RenewServiceToken gives a token of the service's own other than the refused one.
+func (c *Client) RenewServiceToken(ctx context.Context, refused string) (string, error) {
+	own, err := c.serviceAfter(ctx, refused)
+	if err != nil {
+		return "", err
+	}
+	return own.id, nil
+}
+
+// ServiceUser gives the id of the service's own user, the trustee of trusts.
+func (c *Client) ServiceUser(ctx context.Context) (string, error) {
+	own, err := c.service(ctx)
+	if err != nil {
+		return "", err
+	}
+	return own.userID, nil
+}
+
+// service gives the current token. Nobody waits for its renewal while the old one lasts.
+func (c *Client) service(ctx context.Context) (*ownToken, error) {
+	own, now := c.own.Load(), c.now()
+	if own != nil && now.Before(own.renew) {
+		return own, nil
+	}
+	last := own != nil && now.Before(own.expires)
+	if last && c.circuit.open(now) {
+		return own, nil
+	}
+	detached := context.WithoutCancel(ctx)
+	answer := c.flights.DoChan("own", func() (any, error) { return c.login(detached, own) })
+	if last {
+		return own, nil
+	}
+	select {
+	case r := <-answer:
+		if r.Err != nil {
+			return nil, r.Err
+		}
+		return r.Val.(*ownToken), nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// serviceAfter gives a token other than the refused one.
+func (c *Client) serviceAfter(ctx context.Context, refused string) (*ownToken, error) {
+	if own := c.own.Load(); own != nil && own.id == refused {
+		c.own.CompareAndSwap(own, nil)
+	}
+	return c.service(ctx)
+}
+
+// login gets a new token in place of the old, unless somebody else just did.
+func (c *Client) login(ctx context.Context, old *ownToken) (*ownToken, error) {
+	if now := c.own.Load(); now != nil && now != old {
+		return now, nil
+	}
+	var own *ownToken
+	err := c.ask(ctx, "authenticating the service", true, func(ctx context.Context) (err error) {
+		own, err = c.authenticate(ctx, "authenticating the service", tokens.Scope{ProjectName: c.cfg.Project, DomainName: c.cfg.ProjectDomain})
+		return err
+	})
+	if s := status(err); s >= 300 && s < 500 && s != http.StatusTooManyRequests {
+		if c.circuit.failed(c.now(), ownPause) {
+			c.log.Error("Keystone refuses the service itself: its user, password, domain or project is wrong", "error", err)
+		}
+		return nil, fmt.Errorf("%w: it refuses the service itself: %w", ErrUnavailable, opaque(err))
+	}
+	if err != nil {
+		return nil, err
+	}
+	c.own.Store(own)
+	return own, nil
+}
+
+// opaque keeps an error about ourselves from being taken for one about a caller's token.
+func opaque(err error) error { return errors.New(err.Error()) }
+
+// authenticate gets a token by the service's password.
+func (c *Client) authenticate(ctx context.Context, op string, scope tokens.Scope) (*ownToken, error) {
+	result := tokens.Create(ctx, c.identity(""), &tokens.AuthOptions{
+		Username: c.cfg.Username, Password: c.cfg.Password, DomainName: c.cfg.UserDomain, Scope: scope,
+	})
+	if err := failure(op, result.Err, false); err != nil {
+		return nil, err
+	}
+	token, err := result.ExtractToken()
+	if err != nil {
+		return nil, failure(op, err, false)
+	}
+	own := &ownToken{id: token.ID, expires: token.ExpiresAt}
+	if catalogue, err := result.ExtractServiceCatalog(); err == nil {
+		own.catalogue = catalogue.Entries
+	}
+	if user, err := result.ExtractUser(); err == nil && user != nil {
+		own.userID = user.ID
+	}
+	if project, err := result.ExtractProject(); err == nil && project != nil {
+		own.projectID = project.ID
+	}
+	if own.id == "" || own.userID == "" || own.expires.IsZero() {
+		return nil, fmt.Errorf("%s: %w: what answers is no Keystone", op, ErrUnavailable)
+	}
+	now := c.now()
+	own.renew = own.expires.Add(-min(renewBefore, own.expires.Sub(now)/4))
+	return own, nil
+}
+
+// asService has Keystone asked with the service's own token, once more with a new one when that is refused: it may have been revoked, or Keystone's
+// keys changed. Requests that it sends may be sent twice.
+func (c *Client) asService(ctx context.Context, op string, f func(ctx context.Context, own string) error) error {
+	own, err := c.service(ctx)
+	if err != nil {
+		return err
+	}
+	send := func() error {
+		return c.ask(ctx, op, true, func(ctx context.Context) error { return f(ctx, own.id) })
+	}
+	if err = send(); status(err) != http.StatusUnauthorized {
+		return err
+	}
+	if own, err = c.serviceAfter(ctx, own.id); err != nil {
+		return err
+	}
+	if err = send(); status(err) == http.StatusUnauthorized {
+		return fmt.Errorf("%w: it refuses the service's own token: %w", ErrUnavailable, opaque(err))
+	}
+	return err
+}

@@ -1,0 +1,115 @@
+package keystone
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/gophercloud/gophercloud/v2/openstack/identity/v3/tokens"
+	"github.com/gophercloud/gophercloud/v2/openstack/identity/v3/trusts"
+)
+
+// Trust lets the service act for a user in a project.
+type Trust struct {
+	ID        string
+	TrustorID string
+	ProjectID string
+	Roles     []Role
+}
+
+// TrustRequest is what a user delegates.
+type TrustRequest struct {
+	Roles []Role // found by id, or where it is empty by name; among those of the user's token
+}
+
+// CreateTrust has the user whom the token is of, and in its project, delegate the roles to the service, which then acts as that user. The token must
+// not come of a trust or of a restricted application credential. Errors are ErrInvalidToken, ErrForbidden, ErrUnavailable; after the last the trust may have been made all the same.
+func (c *Client) CreateTrust(ctx context.Context, userToken string, req TrustRequest) (Trust, error) {
+	user, err := c.Validate(ctx, userToken)
+	if err != nil {
+		return Trust{}, err
+	}
+	if user.ProjectID == "" || len(req.Roles) == 0 {
+		return Trust{}, fmt.Errorf("a trust is for a project and at least one role in it: %w", ErrForbidden)
+	}
+	own, err := c.service(ctx)
+	if err != nil {
+		return Trust{}, err
+	}
+	opts := trusts.CreateOpts{Impersonation: true, TrusteeUserID: own.userID, TrustorUserID: user.UserID, ProjectID: user.ProjectID}
+	for _, r := range req.Roles {
+		role := trusts.Role{ID: r.ID}
+		if r.ID == "" {
+			role.Name = r.Name
+		}
+		opts.Roles = append(opts.Roles, role)
+	}
+	var made *trusts.Trust
+	err = c.ask(ctx, "making a trust", false, func(ctx context.Context) (err error) {
+		made, err = trusts.Create(ctx, c.identity(userToken), opts).Extract()
+		return failure("making a trust", err, true)
+	})
+	if err != nil {
+		return Trust{}, err
+	}
+	t := Trust{ID: made.ID, TrustorID: made.TrustorUserID, ProjectID: made.ProjectID}
+	for _, r := range made.Roles {
+		t.Roles = append(t.Roles, Role{ID: r.ID, Name: r.Name})
+	}
+	return t, nil
+}
+
+// TrustToken is a token by which the service acts for a trustor.
+type TrustToken struct {
+	Token     string
+	ExpiresAt time.Time
+	UserID    string // the trustor
+	ProjectID string
+	AuthURL   string            // Keystone's v3 API as users reach it
+	Region    string            // whose endpoints these are; "" where no region was chosen
+	Endpoints map[string]string // public URLs by type of service
+}
+
+// TrustToken gets a token by a trust, with a request each time. Errors are ErrNotFound for a trust that is no more, ErrForbidden for one that is of no
+// use because its user or project is disabled or its user lost a role, and ErrUnavailable.
+func (c *Client) TrustToken(ctx context.Context, trustID string) (TrustToken, error) {
+	var own *ownToken
+	err := c.ask(ctx, "getting a token by a trust", true, func(ctx context.Context) (err error) {
+		own, err = c.authenticate(ctx, "getting a token by a trust", tokens.Scope{TrustID: trustID})
+		return err
+	})
+	if status(err) == http.StatusUnauthorized {
+		return TrustToken{}, fmt.Errorf("%w: %w", ErrForbidden, opaque(err))
+	}
+	if err != nil {
+		return TrustToken{}, err
+	}
+	t := TrustToken{
+		Token: own.id, ExpiresAt: own.expires, UserID: own.userID, ProjectID: own.projectID, AuthURL: c.AuthURL(), Region: c.cfg.Region, Endpoints: map[string]string{},
+	}
+	for _, service := range own.catalogue {
+		if endpoint, err := pick(own.catalogue, service.Type, "public", c.cfg.Region); err == nil {
+			t.Endpoints[service.Type] = endpoint
+		}
+	}
+	if identity := t.Endpoints["identity"]; identity != "" {
+		if base, err := baseURL(identity); err == nil {
+			t.AuthURL = strings.TrimSuffix(base, "/")
+		}
+	}
+	return t, nil
+}
+
+// DeleteTrust deletes a trust; one that is no more is deleted already.
+func (c *Client) DeleteTrust(ctx context.Context, trustID string) error {
+	err := c.asService(ctx, "deleting a trust", func(ctx context.Context, own string) error {
+		return failure("deleting a trust", trusts.Delete(ctx, c.identity(own), trustID).Err, true)
+	})
+	if errors.Is(err, ErrNotFound) {
+		return nil
+	}
+	return err
+}

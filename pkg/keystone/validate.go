@@ -1,0 +1,186 @@
+package keystone
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/gophercloud/gophercloud/v2"
+	"golang.org/x/sync/singleflight"
+)
+
+const (
+	// refusedTime is how long a token that Keystone refused is refused without asking. It cannot become valid again; memory alone bounds it.
+	refusedTime = 10 * time.Second
+	// maxRefused is how many of those are remembered, apart from the good ones, so that made-up tokens cannot push those out.
+	maxRefused = 1000
+	// knownPatience is how long a request with a token that was valid waits to hear whether it still is.
+	knownPatience = 500 * time.Millisecond
+	// maxToken is the longest token, in bytes. Keystone's own are 255 at most, signed ones some thousand.
+	maxToken = 8192
+)
+
+// Validate tells who a token is of. What Keystone says is remembered for CacheTime, never beyond the token's expiry, and refusals briefly; all who
+// ask about one token at a time share one request. The error is ErrInvalidToken, or ErrUnavailable when Keystone cannot be asked and said nothing
+// of this token within CacheTime and OutageTime, or ctx's.
+func (c *Client) Validate(ctx context.Context, token string) (*Token, error) {
+	return c.validate(ctx, token, false)
+}
+
+// ValidateExpired is Validate for a token that may have expired, not longer ago than Keystone's allow_expired_window: a service that goes on with
+// the work of a user sends it beside a token of its own.
+func (c *Client) ValidateExpired(ctx context.Context, token string) (*Token, error) {
+	return c.validate(ctx, token, true)
+}
+
+func (c *Client) validate(ctx context.Context, token string, expired bool) (*Token, error) {
+	if !plausible(token) {
+		return nil, ErrInvalidToken
+	}
+	key, now := tokenKey(token, expired), c.now()
+	known, fresh, err := c.recall(key, now, expired)
+	if fresh || err != nil {
+		c.counts.recalled.Add(1)
+		return known, err
+	}
+	if known != nil && c.circuit.open(now) {
+		c.counts.outage.Add(1)
+		return known, nil
+	}
+	detached := context.WithoutCancel(ctx) // others wait for it too
+	answer := c.flights.DoChan(string(key[:]), func() (any, error) { return c.fetch(detached, token, key, expired) })
+	return c.await(ctx, answer, known)
+}
+
+// plausible keeps from Keystone what cannot be a token, and from Go's client what cannot be a header.
+func plausible(token string) bool {
+	if token == "" || len(token) > maxToken {
+		return false
+	}
+	for i := range len(token) {
+		if token[i] <= ' ' || token[i] > '~' {
+			return false
+		}
+	}
+	return true
+}
+
+// tokenKey is what a token is remembered by.
+func tokenKey(token string, expired bool) hash {
+	key := hash(sha256.Sum256([]byte(token)))
+	if expired {
+		key[0] ^= 0xff
+		key[1] ^= 0xff
+	}
+	return key
+}
+
+// recall gives what is remembered of a token: known is nil when that is nothing, or nothing that could do even while Keystone is away.
+func (c *Client) recall(key hash, now time.Time, expired bool) (known *Token, fresh bool, err error) {
+	if _, at, ok := c.refused.get(key); ok && now.Sub(at) < refusedTime {
+		return nil, false, ErrInvalidToken
+	}
+	t, at, ok := c.known.get(key)
+	if !ok {
+		return nil, false, nil
+	}
+	if !expired && !now.Before(t.ExpiresAt) {
+		c.known.forget(key)
+		return nil, false, ErrInvalidToken
+	}
+	age := now.Sub(at)
+	if age >= c.cfg.CacheTime+c.cfg.OutageTime {
+		return nil, false, nil
+	}
+	return t, age < c.cfg.CacheTime, nil
+}
+
+// await waits for Keystone's answer; where the token is known, not for long.
+func (c *Client) await(ctx context.Context, answer <-chan singleflight.Result, known *Token) (*Token, error) {
+	var enough <-chan time.Time
+	if known != nil {
+		if c.circuit.drags(c.now()) {
+			c.counts.outage.Add(1)
+			return known, nil // what comes of the question holds for the next request
+		}
+		timer := time.NewTimer(c.patience)
+		defer timer.Stop()
+		enough = timer.C
+	}
+	select {
+	case r := <-answer:
+		if r.Err == nil {
+			return r.Val.(*Token), nil
+		}
+		if known == nil || errors.Is(r.Err, ErrInvalidToken) {
+			return nil, r.Err
+		}
+	case <-enough:
+		c.circuit.dragged(c.now())
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	c.counts.outage.Add(1)
+	return known, nil
+}
+
+// fetch asks Keystone and remembers what it says.
+func (c *Client) fetch(ctx context.Context, token string, key hash, expired bool) (*Token, error) {
+	asked := c.now()
+	if known, fresh, err := c.recall(key, asked, expired); fresh || err != nil {
+		return known, err // another request's, which ended a moment ago
+	}
+	t, err := c.describe(ctx, token, expired)
+	if err == nil && !expired && !c.now().Before(t.ExpiresAt) {
+		err = ErrInvalidToken
+	}
+	switch {
+	case err == nil:
+		c.known.put(key, t, asked)
+		return t, nil
+	case errors.Is(err, ErrInvalidToken):
+		c.counts.refused.Add(1)
+		c.known.forget(key)
+		c.refused.put(key, struct{}{}, asked)
+		return nil, ErrInvalidToken
+	}
+	return nil, err
+}
+
+// describe has Keystone say what a token is, with the service's own token for the right to ask.
+func (c *Client) describe(ctx context.Context, token string, expired bool) (*Token, error) {
+	path := "auth/tokens?nocatalog"
+	if expired {
+		path += "&allow_expired=1"
+	}
+	var answer tokenAnswer
+	err := c.asService(ctx, "validating a token", func(ctx context.Context, own string) error {
+		answer = tokenAnswer{}
+		client := c.identity(own)
+		_, err := client.Get(ctx, client.ServiceURL(path), &answer, &gophercloud.RequestOpts{
+			OkCodes: []int{http.StatusOK, http.StatusNonAuthoritativeInfo},
+			// Without the second Keystone refuses tokens of application credentials that have access rules.
+			MoreHeaders: map[string]string{"X-Subject-Token": token, "OpenStack-Identity-Access-Rules": "1.0"},
+		})
+		return failure("validating a token", err, false)
+	})
+	switch status(err) {
+	case http.StatusNotFound, http.StatusBadRequest:
+		return nil, ErrInvalidToken
+	case http.StatusForbidden:
+		if c.circuit.failed(c.now(), retryPause) {
+			c.log.Error("Keystone does not let the service validate tokens: its user needs the role service in its project", "error", err)
+		}
+		return nil, fmt.Errorf("%w: it does not let the service do it: %w", ErrUnavailable, opaque(err))
+	}
+	if err != nil {
+		return nil, err
+	}
+	if answer.Token.User.ID == "" || answer.Token.ExpiresAt.IsZero() {
+		return nil, errors.Join(ErrUnavailable, errors.New("what answers is no Keystone: it says nothing of the token's user and expiry"))
+	}
+	return answer.token(), nil
+}
