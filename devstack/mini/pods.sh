@@ -36,7 +36,7 @@ pods_configuration() {
     services_configuration
     install -d -m 700 "${pods_conf%/*}"
     (umask 077 && sed -e "s/@127\.0\.0\.1:/@$node_ip:/" -e 's:^state_path = .*:state_path = /var/lib/faas:' \
-        -e '/^kubeconfig = /d' -e '/^ingress_from = /d' "$faas_conf" | put "$pods_conf")
+        -e '/^kubeconfig = /d' -e '/^ingress_from = /d' -e '/^policy_dirs = /d' "$faas_conf" | put "$pods_conf")
     chown -R $pods_user:$pods_user "$state/faas"
 }
 

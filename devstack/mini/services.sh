@@ -3,6 +3,7 @@
 services=(faas-engine-1 faas-engine-2 faas-api-1 faas-api-2)
 workers_namespace=faas
 faas_conf=$etc/faas.conf
+policies=$state/policy.d    # the operator's rules with CLOUD=core
 
 start_services() {
     need_programs
@@ -71,23 +72,53 @@ namespace = $workers_namespace
 agent_image = docker.io/faas-mini/agent:dev
 image_pull_policy = IfNotPresent
 ingress_from = $node_ip/32
+$([[ $cloud == base ]] || services_of_core)
 CONF
     )
-    install -d -m 700 "$state/faas"
+    install -d -m 700 "$state/faas" "$policies"
+}
+
+# services_of_core is what they have of Keystone, Swift and the others' part of RabbitMQ.
+services_of_core() {
+    cat <<CONF
+[DEFAULT]
+auth_strategy = keystone
+[keystone_authtoken]
+auth_url = $keystone_url
+username = faas
+password = $(once_secret keystone-faas)
+project_name = service
+region_name = RegionOne
+interface = internal
+[storage]
+provider = swift
+[oslo_policy]
+policy_dirs = $policies
+[oslo_messaging_notifications]
+driver = messagingv2
+CONF
 }
 
 # offer_runtimes makes the two runtimes whose images are here, unless there is any.
 offer_runtimes() {
-    local there
-    there=$(curl -sf --max-time 10 "$endpoint/v1/runtimes") || fail "$endpoint does not list runtimes; see $logs/faas-api-1.log"
+    local there token=
+    [[ $cloud == base ]] || token=$(keystone_token admin admin) || fail "Keystone gives no token; see $logs/keystone.log"
+    there=$(call_api v1/runtimes) || fail "$endpoint does not list runtimes; see $logs/faas-api-1.log"
     [[ $there == '{"runtimes":[]}' ]] || return 0
     local name
     for name in python3 nodejs; do
-        curl -sf --max-time 10 -o /dev/null -H 'Content-Type: application/json' "$endpoint/v1/runtimes" \
+        call_api v1/runtimes -o /dev/null \
             -d "{\"name\": \"$name\", \"image\": \"docker.io/faas-mini/$name:dev\", \"is_public\": true, \"trusted\": true}" ||
             fail "the runtime $name could not be made; see $logs/faas-api-1.log"
     done
     say 'runtimes python3 and nodejs made'
+}
+
+# call_api PATH OPTION… sends $token, if there is one, and shows it to nobody else.
+call_api() {
+    local path=$1
+    shift
+    curl -sf --max-time 10 -H 'Content-Type: application/json' -H @<(printf '%s\n' "${token:+X-Auth-Token: $token}") "$@" "$endpoint/$path"
 }
 
 stop_services() {
