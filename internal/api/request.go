@@ -65,6 +65,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 		s.finished(answer, r, info, s.now().Sub(begin))
 	}()
+	if s.cors.answer(answer, r) {
+		return
+	}
 	s.router.ServeHTTP(answer, r)
 }
 

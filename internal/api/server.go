@@ -42,6 +42,7 @@ type Config struct {
 	MaxInput       int64    // bytes of an execution's input; 1 MiB when 0
 	PublicEndpoint string   // base of the links in answers; "" takes what the request was sent to
 	SpoolDir       string   // for packages too large for memory; "" is the system's temporary folder
+	CORS           CORS     // which pages of other origins may use the API
 	DisableByFile  string   // while this file exists, /healthcheck answers 503; "" for none
 
 	Registry    *prometheus.Registry // nil makes one
@@ -57,6 +58,7 @@ type Server struct {
 	now      func() time.Time
 	router   *mux.Router
 	metrics  *metrics
+	cors     *cors         // nil: no page of another origin may use the API
 	checking chan struct{} // a place for each package that is checked at a time
 	draining atomic.Bool   // Drain was called
 }
@@ -69,7 +71,7 @@ func New(cfg Config) *Server {
 	cfg = cfg.withDefaults()
 	s := &Server{
 		cfg: cfg, log: cfg.Log, now: cfg.Now, router: mux.NewRouter().SkipClean(true),
-		metrics: newMetrics(cfg.Registry), checking: make(chan struct{}, maxChecking),
+		metrics: newMetrics(cfg.Registry), cors: newCORS(cfg.CORS), checking: make(chan struct{}, maxChecking),
 	}
 	s.mount()
 	return s

@@ -13,11 +13,11 @@ import (
 // What one option means for another is checked when all are read: each binary checks the sections that it has.
 
 func (c *Standalone) check() error {
-	return errors.Join(c.Limits.check(), c.API.check(), c.Worker.checkUsers(), c.inOneProcess())
+	return errors.Join(c.Limits.check(), c.API.check(), c.CORS.check(), c.Worker.checkUsers(), c.inOneProcess())
 }
 
 func (c *APIService) check() error {
-	return errors.Join(c.Limits.check(), c.API.check(), c.Default.checkTransport("faas-api"), c.Database.checkServer("faas-api"), c.Worker.checkSecret())
+	return errors.Join(c.Limits.check(), c.API.check(), c.CORS.check(), c.Default.checkTransport("faas-api"), c.Database.checkServer("faas-api"), c.Worker.checkSecret())
 }
 
 func (c *EngineService) check() error {

@@ -93,6 +93,18 @@ func TestImagesComeFromRegistries(t *testing.T) {
 	}
 }
 
+func TestOriginsAreAsBrowsersSendThem(t *testing.T) {
+	for text, good := range map[string]bool{
+		"": true, "*": true, "https://horizon.example.org, http://10.0.0.1:8080": true, "https://[::1]:9000": true,
+		"horizon.example.org": false, "https://horizon.example.org/dashboard": false, "https://*.example.org": false, "null": false,
+	} {
+		var c Standalone
+		if err := Load(&c, Sources{Overrides: map[string]string{"cors.allowed_origin": text}}); (err == nil) != good {
+			t.Errorf("%q: %v", text, err)
+		}
+	}
+}
+
 func TestErrorsRepeatNoLine(t *testing.T) {
 	for name, test := range map[string]struct{ text, want string }{
 		"no delimiter":         {"[database]\n# a comment\n\nconnection mysql//faas PASSWORD\n", "line 4"},
@@ -131,7 +143,7 @@ func TestWrongValuesAreNamed(t *testing.T) {
 		{"out of range", "[api]\nport = 70000", `[api] port = "70000": must be a whole number from 0 to 65535`},
 		{"a duration with a unit", "[engine]\nlease = 30s", `[engine] lease = "30s": must be a whole number of seconds`},
 		{"no bool", "[DEFAULT]\ndebug = perhaps", `[DEFAULT] debug = "perhaps": must be true or false`},
-		{"no choice", "[storage]\nprovider = swift", `[storage] provider = "swift": must be one of: local`},
+		{"no choice", "[storage]\nprovider = floppy", `[storage] provider = "floppy": must be one of: local`},
 		{"a secret is not repeated", "[database]\nconnection = postgresql://faas:pw@db/faas", "[database] connection: must begin with sqlite:///"},
 		{"empty", "[storage]\nfile_system_dir =", "[storage] file_system_dir: must not be empty"},
 		{"min above max", "[resource_limits]\nmin_cpu = 3000", `[resource_limits] min_cpu = "3000": must not be more than max_cpu, which is 2000`},

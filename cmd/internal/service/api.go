@@ -25,6 +25,7 @@ type APISections struct {
 	Limits  config.ResourceLimits
 	Worker  config.Worker
 	Policy  config.Policy
+	CORS    config.CORS
 	Health  config.HealthCheck
 	Metrics config.Metrics
 	Images  bool // functions may be of container images: the engines' orchestrator runs them
@@ -58,8 +59,14 @@ func (p Parts) apiConfig(conf APISections, rules *policy.Enforcer, calls *dispat
 		Store: p.Store, Code: p.Code, Broker: p.Broker, Call: p.caller(calls, conf.API.CallWait), Limits: conf.Limits.Ranges(), CallWait: conf.API.CallWait,
 		Images: conf.Images, ImagesFrom: conf.API.ImagesFrom,
 		MaxLimit: conf.API.MaxLimit, MaxBody: conf.API.MaxBody, MaxInput: conf.API.MaxInput, PublicEndpoint: conf.API.PublicEndpoint,
+		CORS:          pagesOf(conf.CORS),
 		DisableByFile: conf.Health.DisableByFile, Registry: newRegistry(), ShowMetrics: conf.Metrics.Enabled, Log: log,
 	}
+}
+
+// pagesOf gives which pages may use the API.
+func pagesOf(c config.CORS) api.CORS {
+	return api.CORS{Origins: c.Origins, Credentials: c.Credentials, Expose: c.Expose, Methods: c.Methods, Headers: c.Headers, MaxAge: c.MaxAge}
 }
 
 // newRegistry makes a registry that tells of the process itself.
