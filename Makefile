@@ -69,7 +69,7 @@ else
 endif
 
 .PHONY: cloud-up
-cloud-up: build ## MariaDB, RabbitMQ, Kubernetes and two of each of our services on this machine, as root; .cloud/env says where (docs/admin/mini-cloud.md)
+cloud-up: build ## MariaDB, RabbitMQ, Kubernetes and two of each of our services on this machine, as root; CLOUD=base (so) or core: Keystone and Swift, too (docs/admin/mini-cloud.md)
 	devstack/mini/up $(CLOUD)
 
 .PHONY: cloud-down
