@@ -1,0 +1,71 @@
+package session
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"github.com/openstack-faas/faas/internal/faas"
+)
+
+// fetch asks Keystone for the entry's token, unless that is under way, and gives what is closed when it is over. The caller holds the lock.
+func (s *Sessions) fetch(e *entry) <-chan struct{} {
+	if e.flight != nil {
+		return e.flight
+	}
+	flight := make(chan struct{})
+	if s.ctx.Err() != nil { // closed
+		close(flight)
+		return flight
+	}
+	e.flight = flight
+	s.flying.Go(func() {
+		ctx, cancel := context.WithTimeout(s.ctx, requestPatience)
+		defer cancel()
+		token, err := s.cfg.Source.TrustToken(ctx, e.trust)
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.landed(e, token, err)
+		e.flight = nil
+		close(flight)
+	})
+	return flight
+}
+
+// landed keeps what Keystone has said. A token that is there stays while Keystone is away, not when it says that there is none.
+func (s *Sessions) landed(e *entry, token Token, err error) {
+	now := s.cfg.Now()
+	e.failed = err
+	switch faas.KindOf(err) {
+	case "":
+		e.session = Session{Context: contextOf(token), ExpiresAt: token.ExpiresAt}
+		e.got = now
+	case faas.Forbidden:
+		e.session, e.retry = Session{}, now.Add(forbiddenFor)
+	default:
+		e.retry = now.Add(unavailableFor)
+		s.cfg.Log.Warn("a function's token could not be got", "trust_id", e.trust, "error", err)
+	}
+}
+
+// publicInterface is which of a service's endpoints functions are told: their code is not the operator's.
+const publicInterface = "public"
+
+// contextOf gives the call's context as runtimes know it: docs/runtime-protocol.md.
+func contextOf(t Token) json.RawMessage {
+	type cloud struct {
+		AuthURL   string            `json:"auth_url"`
+		Token     string            `json:"token"`
+		ExpiresAt string            `json:"expires_at"`
+		UserID    string            `json:"user_id"`
+		ProjectID string            `json:"project_id"`
+		Region    string            `json:"region"`
+		Interface string            `json:"interface"`
+		Endpoints map[string]string `json:"endpoints"`
+	}
+	b, _ := json.Marshal(map[string]cloud{"os": { // texts: cannot fail
+		AuthURL: t.AuthURL, Token: t.Value.Reveal(), ExpiresAt: t.ExpiresAt.UTC().Format(time.RFC3339), UserID: t.UserID, ProjectID: t.ProjectID,
+		Region: t.Region, Interface: publicInterface, Endpoints: t.Endpoints,
+	}})
+	return b
+}

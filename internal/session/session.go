@@ -1,0 +1,197 @@
+// Package session gives functions what they act with in OpenStack: short-lived tokens of the Keystone trusts that those who made the functions left
+// to the service. API and engine take them from here for each call; on the way of a warm one that is a look into a map.
+package session
+
+import (
+	"container/list"
+	"context"
+	"encoding/json"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/openstack-faas/faas/internal/faas"
+)
+
+// Source gets tokens from Keystone.
+type Source interface {
+	// TrustToken gets a new token of the trust. An error is a *faas.Error: of kind Forbidden when the trust gives none, because it, its user, or
+	// its project is gone or disabled, and of kind Unavailable when Keystone cannot be asked.
+	TrustToken(ctx context.Context, trustID string) (Token, error)
+}
+
+// Token is a token and what goes with it.
+type Token struct {
+	Value     faas.Secret
+	ExpiresAt time.Time
+	UserID    string // of whom it acts for
+	ProjectID string
+	AuthURL   string            // Keystone, as functions reach it
+	Region    string            // of the endpoints; "" when there is only one
+	Endpoints map[string]string // public URLs by type of service
+}
+
+// Config is what Sessions need. Source is required.
+type Config struct {
+	Source Source
+	Size   int              // tokens that are held at most; 10000 when 0
+	Now    func() time.Time // nil: time.Now
+	Log    *slog.Logger     // nil: slog.Default()
+}
+
+// Session is what one call is given.
+type Session struct {
+	Context   json.RawMessage // of the call; shared: not to be changed. It holds the token
+	ExpiresAt time.Time
+}
+
+// Sessions hold a token for each trust that is in use. They are safe for concurrent use.
+type Sessions struct {
+	cfg     Config
+	ctx     context.Context // of the requests to Keystone, which outlive the calls that caused them
+	cancel  context.CancelFunc
+	flying  sync.WaitGroup
+	renewal chan struct{} // a place for each request that Renew makes at a time
+
+	mu      sync.Mutex
+	byTrust map[string]*list.Element
+	order   *list.List // of *entry, the one used last in front
+}
+
+// entry is what is known of a trust.
+type entry struct {
+	trust   string
+	session Session
+	got     time.Time     // when the token came
+	used    time.Time     // when a call last wanted it
+	life    time.Duration // the longest that a call wanted it for
+	failed  error         // of the last request
+	retry   time.Time     // until then failed is the answer
+	flight  chan struct{} // closed when the request under way is over; nil when there is none
+}
+
+const (
+	defaultSize = 10000
+	// requestPatience bounds a request to Keystone that calls wait for.
+	requestPatience = 15 * time.Second
+	// renewalPatience is how long a call waits for a better token than the one there is, which still is valid.
+	renewalPatience = time.Second
+	// expiryMargin is what a token must have left to be of any use: the way to the worker, and clocks that differ.
+	expiryMargin = 5 * time.Second
+	// forbiddenFor and unavailableFor are how long Keystone is not asked again.
+	forbiddenFor   = 10 * time.Second
+	unavailableFor = 2 * time.Second
+)
+
+// New makes sessions; Close ends them.
+func New(cfg Config) *Sessions {
+	if cfg.Size == 0 {
+		cfg.Size = defaultSize
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.Default()
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	return &Sessions{
+		cfg: cfg, ctx: ctx, cancel: cancel, renewal: make(chan struct{}, renewParallel), byTrust: map[string]*list.Element{}, order: list.New(),
+	}
+}
+
+// Close ends the requests under way and waits for them. Run must have returned.
+func (s *Sessions) Close() {
+	s.mu.Lock()
+	s.cancel() // under the lock, so that no request begins once they are waited for
+	s.mu.Unlock()
+	s.flying.Wait()
+}
+
+// Get gives the session of a call that the token is to outlive by that long from now. Where tokens live shorter than that, it is one that has at
+// least half its life left. While Keystone is away any valid one will do; without one the error's kind is Unavailable. Forbidden says that the trust
+// gives no tokens any more.
+func (s *Sessions) Get(ctx context.Context, trustID string, life time.Duration) (Session, error) {
+	s.mu.Lock()
+	e := s.entry(trustID)
+	now := s.cfg.Now()
+	e.used, e.life = now, max(e.life, life)
+	if e.lasts(now, life) || e.failed != nil && now.Before(e.retry) {
+		defer s.mu.Unlock()
+		return e.answer(now)
+	}
+	flight, valid := s.fetch(e), e.valid(now)
+	s.mu.Unlock()
+	if valid {
+		short, cancel := context.WithTimeout(ctx, renewalPatience)
+		defer cancel()
+		ctx = short
+	}
+	select {
+	case <-flight:
+	case <-ctx.Done():
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return e.answer(s.cfg.Now())
+}
+
+// Prefetch has a token of the trust got for the call that will want one.
+func (s *Sessions) Prefetch(trustID string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.fetch(s.entry(trustID))
+}
+
+// Forget drops the token of a trust that is gone.
+func (s *Sessions) Forget(trustID string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.drop(s.byTrust[trustID])
+}
+
+// entry gives the trust's entry, a new one if it must, as the one used last.
+func (s *Sessions) entry(trustID string) *entry {
+	if at := s.byTrust[trustID]; at != nil {
+		s.order.MoveToFront(at)
+		return at.Value.(*entry)
+	}
+	e := &entry{trust: trustID}
+	s.byTrust[trustID] = s.order.PushFront(e)
+	if s.order.Len() > s.cfg.Size {
+		s.drop(s.order.Back())
+	}
+	return e
+}
+
+func (s *Sessions) drop(at *list.Element) {
+	if at != nil {
+		delete(s.byTrust, s.order.Remove(at).(*entry).trust)
+	}
+}
+
+// lasts tells whether there is a token that has long enough left.
+func (e *entry) lasts(now time.Time, life time.Duration) bool {
+	return e.valid(now) && e.session.ExpiresAt.Sub(now) >= min(life, e.session.ExpiresAt.Sub(e.got)/2)
+}
+
+func (e *entry) valid(now time.Time) bool {
+	return e.session.Context != nil && e.session.ExpiresAt.Sub(now) > expiryMargin
+}
+
+// answer gives what there is: a token that Keystone would not give any more is none.
+func (e *entry) answer(now time.Time) (Session, error) {
+	switch {
+	case e.valid(now):
+		return e.session, nil
+	case e.failed != nil:
+		return Session{}, e.failed
+	}
+	return Session{}, errLate()
+}
+
+func errLate() error {
+	err := faas.Errorf(faas.Unavailable, "Keystone did not give the function's token in time.")
+	err.RetryAfter = unavailableFor
+	return err
+}
