@@ -39,13 +39,13 @@ func run(ctx context.Context, conf *config.APIService, log *slog.Logger) (err er
 	if err != nil {
 		return err
 	}
-	parts, err := service.Open(ctx, service.Sections{Default: conf.Default, Database: conf.Database, Storage: conf.Storage, Rabbit: conf.Rabbit}, log)
+	parts, err := service.Open(ctx, service.Sections{Default: conf.Default, Database: conf.Database, Storage: conf.Storage, Rabbit: conf.Rabbit, Auth: conf.Auth}, log)
 	defer func() { err = errors.Join(err, parts.Close()) }()
 	if err != nil {
 		return err
 	}
 	return service.RunAPI(ctx, parts, key.Token, service.APISections{
-		Default: conf.Default, API: conf.API, Limits: conf.Limits, Worker: conf.Worker, Policy: conf.Policy, CORS: conf.CORS, Health: conf.Health, Metrics: conf.Metrics,
+		Default: conf.Default, API: conf.API, Limits: conf.Limits, Worker: conf.Worker, Policy: conf.Policy, CORS: conf.CORS, Auth: conf.Auth, Health: conf.Health, Metrics: conf.Metrics,
 		Images: true,
 	}, log)
 }

@@ -54,7 +54,7 @@ func assemble(ctx context.Context, conf *config.Standalone, log *slog.Logger) (p
 	if err := store.Migrate(ctx, conf.Database.Connection); err != nil { // nobody else uses an embedded database
 		return p, nil, err
 	}
-	if p, err = service.Open(ctx, service.Sections{Default: conf.Default, Database: conf.Database, Storage: conf.Storage}, log); err != nil {
+	if p, err = service.Open(ctx, service.Sections{Default: conf.Default, Database: conf.Database, Storage: conf.Storage, Auth: conf.Auth}, log); err != nil {
 		return p, nil, err
 	}
 	workers, err = local.New(ctx, workersConfig(conf, log))
@@ -71,7 +71,7 @@ func closeAll(p service.Parts, workers *local.Orchestrator) error {
 
 // apiSections leaves the drain time out: nothing balances between processes of which there is one.
 func apiSections(conf *config.Standalone) service.APISections {
-	s := service.APISections{Default: conf.Default, API: conf.API, Limits: conf.Limits, Worker: conf.Worker, Policy: conf.Policy, CORS: conf.CORS, Health: conf.Health, Metrics: conf.Metrics}
+	s := service.APISections{Default: conf.Default, API: conf.API, Limits: conf.Limits, Worker: conf.Worker, Policy: conf.Policy, CORS: conf.CORS, Auth: conf.Auth, Health: conf.Health, Metrics: conf.Metrics}
 	s.API.DrainTime = 0
 	return s
 }

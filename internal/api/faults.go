@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"math"
 	"net/http"
 	"strconv"
@@ -65,6 +66,9 @@ func (s *Server) writeError(w http.ResponseWriter, r *http.Request, err error) {
 	h := w.Header()
 	if known.RetryAfter > 0 {
 		h.Set("Retry-After", strconv.Itoa(int(math.Ceil(known.RetryAfter.Seconds()))))
+	}
+	if status == http.StatusUnauthorized && s.cfg.AuthURI != "" {
+		h.Set("WWW-Authenticate", fmt.Sprintf("Keystone uri=%q", s.cfg.AuthURI))
 	}
 	h.Del("Content-Disposition")
 	h.Set("Content-Type", "application/json")

@@ -27,6 +27,7 @@ type Call func(ctx context.Context, target faas.Target, call faas.Call, begin di
 type Config struct {
 	Name     string // of this process among its peers, in the leases of the executions that it runs
 	Auth     Authenticator
+	AuthURI  string // the Keystone that callers without a valid token are sent to; "" for none
 	Policy   *policy.Enforcer
 	Store    *store.Store
 	Code     codestore.Store

@@ -13,15 +13,15 @@ import (
 // What one option means for another is checked when all are read: each binary checks the sections that it has.
 
 func (c *Standalone) check() error {
-	return errors.Join(c.Limits.check(), c.API.check(), c.CORS.check(), c.Worker.checkUsers(), c.inOneProcess())
+	return errors.Join(c.Limits.check(), c.API.check(), c.CORS.check(), c.Auth.check(c.Default), c.Worker.checkUsers(), c.inOneProcess())
 }
 
 func (c *APIService) check() error {
-	return errors.Join(c.Limits.check(), c.API.check(), c.CORS.check(), c.Default.checkTransport("faas-api"), c.Database.checkServer("faas-api"), c.Worker.checkSecret())
+	return errors.Join(c.Limits.check(), c.API.check(), c.CORS.check(), c.Auth.check(c.Default), c.Default.checkTransport("faas-api"), c.Database.checkServer("faas-api"), c.Worker.checkSecret())
 }
 
 func (c *EngineService) check() error {
-	return errors.Join(c.Default.checkTransport("faas-engine"), c.Database.checkServer("faas-engine"), c.Worker.checkSecret(), c.Kubernetes.check())
+	return errors.Join(c.Auth.check(c.Default), c.Default.checkTransport("faas-engine"), c.Database.checkServer("faas-engine"), c.Worker.checkSecret(), c.Kubernetes.check())
 }
 
 // imagesFrom is a registry, which its first dot or port tells from a repository, and perhaps the beginning of a repository's name.
@@ -80,6 +80,22 @@ func (c *Standalone) inOneProcess() error {
 		return nil
 	}
 	return &Error{Section: "DEFAULT", Option: "transport_url", Reason: "must be in-process:// for faas-standalone; faas-api and faas-engine use RabbitMQ"}
+}
+
+// check wants what auth_strategy = keystone cannot do without.
+func (a Authtoken) check(d Default) error {
+	if d.AuthStrategy != "keystone" {
+		return nil
+	}
+	var wrong []error
+	for _, o := range []struct{ name, value string }{
+		{"auth_url", a.AuthURL}, {"username", a.Username}, {"password", a.Password}, {"project_name", a.Project},
+	} {
+		if o.value == "" {
+			wrong = append(wrong, &Error{Section: "keystone_authtoken", Option: o.name, Reason: "must be set with [DEFAULT] auth_strategy = keystone"})
+		}
+	}
+	return errors.Join(wrong...)
 }
 
 func (d Default) checkTransport(binary string) error {

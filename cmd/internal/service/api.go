@@ -26,6 +26,7 @@ type APISections struct {
 	Worker  config.Worker
 	Policy  config.Policy
 	CORS    config.CORS
+	Auth    config.Authtoken
 	Health  config.HealthCheck
 	Metrics config.Metrics
 	Images  bool // functions may be of container images: the engines' orchestrator runs them
@@ -54,8 +55,9 @@ func RunAPI(ctx context.Context, p Parts, token func(workerID string) string, co
 }
 
 func (p Parts) apiConfig(conf APISections, rules *policy.Enforcer, calls *dispatch.Dispatcher, log *slog.Logger) api.Config {
+	who, uri := p.authenticator(conf)
 	return api.Config{
-		Name: p.Name, Auth: api.NewNoauth(conf.API.NoauthProject), Policy: rules,
+		Name: p.Name, Auth: who, AuthURI: uri, Policy: rules,
 		Store: p.Store, Code: p.Code, Broker: p.Broker, Call: p.caller(calls, conf.API.CallWait), Limits: conf.Limits.Ranges(), CallWait: conf.API.CallWait,
 		Images: conf.Images, ImagesFrom: conf.API.ImagesFrom,
 		MaxLimit: conf.API.MaxLimit, MaxBody: conf.API.MaxBody, MaxInput: conf.API.MaxInput, PublicEndpoint: conf.API.PublicEndpoint,

@@ -14,6 +14,7 @@ import (
 	"github.com/openstack-faas/faas/internal/config"
 	"github.com/openstack-faas/faas/internal/faas"
 	"github.com/openstack-faas/faas/internal/store"
+	"github.com/openstack-faas/faas/pkg/keystone"
 )
 
 // Parts are what API and engine meet in.
@@ -22,6 +23,8 @@ type Parts struct {
 	Store  *store.Store
 	Code   *codestore.Files
 	Broker broker.Broker
+
+	Keystone *keystone.Client // nil with auth_strategy = noauth
 }
 
 // Sections are the parts' configuration.
@@ -30,6 +33,7 @@ type Sections struct {
 	Database config.Database
 	Storage  config.Storage
 	Rabbit   config.Rabbit
+	Auth     config.Authtoken
 }
 
 // connectPatience bounds how long a process waits for RabbitMQ at its start before it gives up, for whoever started it to see.
@@ -38,6 +42,9 @@ const connectPatience = time.Minute
 // Open opens the parts. Those that it opened before an error are given with it, to be closed.
 func Open(ctx context.Context, conf Sections, log *slog.Logger) (p Parts, err error) {
 	p.Name = conf.Default.Process() + "-" + faas.NewID()
+	if p.Keystone, err = openKeystone(conf.Default.AuthStrategy, conf.Auth, log); err != nil {
+		return p, err
+	}
 	if p.Store, err = store.Open(ctx, conf.Database.Connection, store.Options{Log: log, Readers: conf.Database.MaxPoolSize}); err != nil {
 		return p, err
 	}
