@@ -79,10 +79,8 @@ keystone_manage() {
     ip netns exec "$world" setpriv --reuid=keystone --regid=keystone --init-groups keystone-manage --config-file "$keystone_conf" "$@"
 }
 
-keystone_answers() { curl -sf --max-time 5 -o /dev/null "$keystone_url"; }
-
 ready_keystone() {
-    wait_for keystone 60 keystone_answers
+    wait_for keystone 60 curl -sf --max-time 5 "$keystone_url"
     [[ -s $keystone_data/seeded ]] || seed_keystone
     write_openrcs
 }
@@ -126,5 +124,3 @@ keystone_token() {
         printf ' "scope": {"project": {"name": "%s", "domain": {"id": "default"}}}}}' "$2"
     ) | tr -d '\r' | awk 'tolower($1) == "x-subject-token:" {print $2}'
 }
-
-stop_keystone() { stop keystone TERM 10; }

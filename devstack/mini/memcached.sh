@@ -6,6 +6,4 @@ start_memcached() {
     run_in_world memcached memcache "$state/memcached.conf" memcached $(<"$state/memcached.conf")
 }
 
-ready_memcached() { wait_for memcached 10 ip netns exec "$world" bash -c "exec 3<>/dev/tcp/127.0.0.1/$memcached_port"; }
-
-stop_memcached() { stop memcached TERM 5; }
+ready_memcached() { wait_for memcached 10 world_listens $memcached_port; }

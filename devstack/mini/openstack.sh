@@ -5,7 +5,7 @@
 . "$mini/keystone.sh"
 . "$mini/swift.sh"
 
-core_parts=(memcached keystone "${swift_parts[@]}")
+core_parts=(memcached keystone swift-proxy swift-object swift-container swift-account)
 
 start_core() {
     start_memcached
@@ -19,19 +19,17 @@ ready_core() {
     ready_keystone
 }
 
-core_runs() {
+stop_core() {
     local part
     for part in "${core_parts[@]}"; do
-        runs "$part" || return
+        stop "$part" TERM 5 &
     done
-    keystone_answers && swift_answers
+    wait
+    remove_swift_configuration
 }
 
-stop_core() {
-    stop_swift
-    stop_keystone
-    stop_memcached
-}
+# world_listens PORT tells whether something in it accepts connections at its loopback address.
+world_listens() { ip netns exec "$world" bash -c "exec 3<>/dev/tcp/127.0.0.1/$1" 2>/dev/null; }
 
 # run_in_world NAME USER FILE COMMAND… starts a part there as a user of its own, again if its configuration in FILE has changed.
 run_in_world() {

@@ -2,7 +2,6 @@
 # recommended package and without letting any of them start a service.
 # Sourced by `up`.
 
-# shellcheck disable=SC2034 # read by `up`
 packages=(
     mariadb-server rabbitmq-server                      # database, message bus
     etcd-server containerd runc containernetworking-plugins nftables  # beneath Kubernetes
@@ -10,6 +9,7 @@ packages=(
     gcc libc6-dev python3 nodejs ca-certificates        # the images
 )
 
+# What CLOUD=core takes beside them.
 # shellcheck disable=SC2034 # read by `up`
 core_packages=(
     memcached keystone uwsgi-core uwsgi-plugin-python3
@@ -18,18 +18,16 @@ core_packages=(
     python3-keystoneauth1 python3-importlib-metadata                   # in the image of the runtime for Python
 )
 
-# packages_missing PACKAGE… prints those that are not installed.
+# packages_missing prints the packages that are not installed.
 packages_missing() {
-    local package
-    for package in "$@"; do
-        [[ $(dpkg-query -W -f='${Status}' "$package" 2>/dev/null) == 'install ok installed' ]] || echo "$package"
-    done
+    comm -23 <(printf '%s\n' "${packages[@]}" | sort) <(
+        dpkg-query -W -f='${Package} ${Status}\n' "${packages[@]}" 2>/dev/null | sed -n 's/ install ok installed$//p' | sort
+    )
 }
 
-# packages_install PACKAGE…
 packages_install() {
     local missing=()
-    mapfile -t missing < <(packages_missing "$@")
+    mapfile -t missing < <(packages_missing)
     ((${#missing[@]})) || return 0
     say "installing ${missing[*]}"
     (without_service_starts packages_fetch "${missing[@]}") >>"$logs/packages.log" 2>&1 ||

@@ -2,7 +2,6 @@
 
 swift_data=$state/swift
 swift_conf=$swift_data/etc
-swift_parts=(swift-object swift-container swift-account swift-proxy)
 swift_netns_conf=/etc/netns/$world/swift
 
 start_swift() {
@@ -140,16 +139,14 @@ use = egg:swift#symlink
 CONF
 }
 
-swift_answers() { curl -sf --max-time 5 -o /dev/null "http://$world_ip:$swift_port/healthcheck"; }
+ready_swift() {
+    wait_for swift-object 60 world_listens $swift_object_port
+    wait_for swift-container 60 world_listens $swift_container_port
+    wait_for swift-account 60 world_listens $swift_account_port
+    wait_for swift-proxy 60 curl -sf --max-time 5 "http://$world_ip:$swift_port/healthcheck"
+}
 
-ready_swift() { wait_for swift-proxy 60 swift_answers; }
-
-# stop_swift ends the proxy first: a request that is on its way gets its answer.
-stop_swift() {
-    local part
-    for part in swift-proxy swift-object swift-container swift-account; do
-        stop "$part" TERM 5
-    done
+remove_swift_configuration() {
     rm -f "$swift_netns_conf"
     rmdir "${swift_netns_conf%/*}" "${swift_netns_conf%/*/*}" 2>/dev/null || true
 }
