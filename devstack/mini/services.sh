@@ -3,7 +3,7 @@
 services=(faas-engine-1 faas-engine-2 faas-api-1 faas-api-2)
 workers_namespace=faas
 faas_conf=$etc/faas.conf
-policies=$state/policy.d    # the operator's rules with CLOUD=core
+policies=$state/faas-policy    # the operator's rules with CLOUD=core; oslo.policy in Keystone takes up every policy.d above its files
 
 start_services() {
     need_programs
