@@ -2,8 +2,14 @@
 # rules do not depend on Keystone having expanded them.
 package faas.personas
 
-# An administrator of the cloud, whatever the project.
-admin if "admin" in input.identity.roles
+# An administrator of the cloud, by a token of any project or of the system. The administrator of a domain is none: their token speaks for
+# users and projects, and no function belongs to a domain.
+admin if {
+	"admin" in input.identity.roles
+	not of_domain
+}
+
+of_domain if input.identity.domain_id != ""
 
 # Another service of the cloud, speaking for itself.
 service if "service" in input.identity.roles

@@ -11,6 +11,16 @@ ask(roles, project, rule) := allowed if {
 		with data.faas.replaced as {}
 }
 
+# scoped asks with a token that is of no project: the system's, or a domain's.
+scoped(roles, domain, system, rule) := allowed if {
+	allowed := decision.allow with input as {
+		"rule": rule,
+		"identity": {"user_id": "u", "project_id": "", "domain_id": domain, "roles": roles, "system": system},
+		"target": {"project_id": ""},
+	}
+		with data.faas.replaced as {}
+}
+
 administration := {"runtime:create", "runtime:update", "runtime:delete", "runtime_pool:get_all", "runtime:get_all:all_projects", "function:get_all:all_projects", "execution:get_all:all_projects"}
 
 changes := {"function:create", "function:update", "function:delete", "execution:create", "execution:delete"}
@@ -53,6 +63,30 @@ test_no_role_no_right if {
 
 test_service_alone_has_no_right if {
 	every rule in (administration | changes) | looks { not ask(["service"], "mine", rule) }
+}
+
+test_system_admin_administers_and_looks if {
+	every rule in administration | looks { scoped(["admin", "member", "reader"], "", true, rule) }
+	every rule in changes { not scoped(["admin", "member", "reader"], "", true, rule) }
+}
+
+test_system_without_admin_has_no_right if {
+	every rule in (administration | changes) | looks { not scoped(["member", "reader"], "", true, rule) }
+}
+
+test_domain_has_no_right if {
+	every rule in (administration | changes) | looks { not scoped(["admin", "manager", "member", "reader"], "d", false, rule) }
+}
+
+test_service_with_another_role_is_that_too if {
+	ask(["service", "member"], "mine", "function:create")
+	not ask(["service", "member"], "theirs", "function:create")
+}
+
+# Each rule that there is stands in one of the sets above, so that none is left untested.
+test_every_rule_is_tested if {
+	known := {name | some name; data.faas.rules.allow[name] with input as {"identity": {"project_id": "p", "roles": ["admin", "manager", "member", "reader", "service"]}, "target": {"project_id": "p"}}}
+	known == (administration | changes) | looks
 }
 
 test_no_project_is_nobodys_own if {

@@ -45,6 +45,15 @@ func infoOf(r *http.Request) *requestInfo {
 	return info
 }
 
+// RequestID gives the id of the request whose context it is; "" outside of one.
+func RequestID(ctx context.Context) string {
+	info, ok := ctx.Value(infoKey{}).(*requestInfo)
+	if !ok {
+		return ""
+	}
+	return info.id
+}
+
 // noRoute is what metrics say of paths that do not exist; the paths themselves are a stranger's to choose.
 const noRoute = "none"
 

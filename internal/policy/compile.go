@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/open-policy-agent/opa/v1/ast"
@@ -41,7 +43,7 @@ func compile(ctx context.Context, dirs []string) (*ruleSet, error) {
 	if err != nil {
 		return nil, fmt.Errorf("prepare the decision: %w", err)
 	}
-	return &ruleSet{query: query, names: names}, nil
+	return &ruleSet{query: query, names: names, replaced: slices.Sorted(maps.Keys(over.replaced))}, nil
 }
 
 // defaultModules parses the rules that are compiled in and collects the names of those that exist.

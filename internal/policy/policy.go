@@ -5,10 +5,15 @@ package policy
 
 import (
 	"context"
+	"crypto/sha256"
 	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
 	"sync/atomic"
 
 	"github.com/open-policy-agent/opa/v1/rego"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/openstack-faas/faas/internal/faas"
 )
@@ -16,6 +21,11 @@ import (
 // Options configure an Enforcer.
 type Options struct {
 	Dirs []string // folders with an operator's rules, later ones win; one that does not exist is passed over
+
+	LogDecisions bool                             // each decision is a line of the log
+	RequestID    func(ctx context.Context) string // of the request that a decision is for; nil: decisions are logged without
+	Log          *slog.Logger                     // nil: slog.Default()
+	Registry     prometheus.Registerer            // nil: there are no metrics
 }
 
 // Target is what a rule is asked about.
@@ -25,21 +35,31 @@ type Target struct {
 
 // Enforcer decides. It is safe for concurrent use.
 type Enforcer struct {
-	dirs  []string
-	rules atomic.Pointer[ruleSet]
+	dirs         []string
+	logDecisions bool
+	requestID    func(context.Context) string
+	log          *slog.Logger
+	metrics      metrics
+	seen         [sha256.Size]byte // of the files, when they were last looked at; Watch's own
+	rules        atomic.Pointer[ruleSet]
 }
 
 // ruleSet is one state of the rules with the decisions made by it.
 type ruleSet struct {
 	query     rego.PreparedEvalQuery
 	names     map[string]bool
+	replaced  []string // the names of those that an operator has replaced
 	decisions cache
 }
 
 // New compiles the default rules and the operator's. The error of a broken file names file and line.
 func New(ctx context.Context, o Options) (*Enforcer, error) {
-	e := &Enforcer{dirs: o.Dirs}
-	return e, e.Reload(ctx)
+	e := &Enforcer{dirs: o.Dirs, logDecisions: o.LogDecisions, requestID: o.RequestID, log: o.Log, metrics: newMetrics(o.Registry)}
+	if e.log == nil {
+		e.log = slog.Default()
+	}
+	_, err := e.refresh(ctx)
+	return e, err
 }
 
 // Reload reads the operator's files again. When one is broken, the rules stay as they are.
@@ -54,6 +74,9 @@ func (e *Enforcer) Reload(ctx context.Context) error {
 
 // Known reports whether there is a rule of this name.
 func (e *Enforcer) Known(rule string) bool { return e.rules.Load().names[rule] }
+
+// Rules gives the names of the rules that there are, in order.
+func (e *Enforcer) Rules() []string { return slices.Sorted(maps.Keys(e.rules.Load().names)) }
 
 // Allow returns nil when the rule lets the identity act on the target, else an error of kind faas.Forbidden. A rule that
 // does not exist refuses.
@@ -71,6 +94,9 @@ func (e *Enforcer) Allow(ctx context.Context, id faas.Identity, rule string, tar
 			return faas.Errorf(faas.Internal, "The policy cannot be evaluated.").WithCause(err)
 		}
 		rules.decisions.put(key, allowed)
+	}
+	if e.logDecisions {
+		e.logDecision(ctx, id, rule, target, allowed)
 	}
 	if !allowed {
 		return refusal(rule)

@@ -35,10 +35,12 @@ type APISections struct {
 // RunAPI answers requests until ctx ends, then lets go of its load balancers, and ends when the requests under way have their answers.
 // token gives the tokens of workers.
 func RunAPI(ctx context.Context, p Parts, token func(workerID string) string, conf APISections, log *slog.Logger) error {
-	rules, err := policy.New(ctx, policy.Options{Dirs: conf.Policy.Dirs})
+	registry := newRegistry()
+	rules, stopRules, err := watchedRules(ctx, conf.Policy, registry, log)
 	if err != nil {
 		return err
 	}
+	defer stopRules()
 	client := dispatch.NewClient(token)
 	client.Bound(conf.Worker.Process())
 	calls := dispatch.New(dispatch.Config{
@@ -50,11 +52,11 @@ func RunAPI(ctx context.Context, p Parts, token func(workerID string) string, co
 		return err
 	}
 	defer forget()
-	server := api.New(p.apiConfig(conf, rules, calls, log))
+	server := api.New(p.apiConfig(conf, rules, calls, registry, log))
 	return serve(ctx, conf, server, log)
 }
 
-func (p Parts) apiConfig(conf APISections, rules *policy.Enforcer, calls *dispatch.Dispatcher, log *slog.Logger) api.Config {
+func (p Parts) apiConfig(conf APISections, rules *policy.Enforcer, calls *dispatch.Dispatcher, registry *prometheus.Registry, log *slog.Logger) api.Config {
 	who, uri := p.authenticator(conf)
 	return api.Config{
 		Name: p.Name, Auth: who, AuthURI: uri, Policy: rules,
@@ -62,7 +64,7 @@ func (p Parts) apiConfig(conf APISections, rules *policy.Enforcer, calls *dispat
 		Images: conf.Images, ImagesFrom: conf.API.ImagesFrom,
 		MaxLimit: conf.API.MaxLimit, MaxBody: conf.API.MaxBody, MaxInput: conf.API.MaxInput, PublicEndpoint: conf.API.PublicEndpoint,
 		CORS:          pagesOf(conf.CORS),
-		DisableByFile: conf.Health.DisableByFile, Registry: newRegistry(), ShowMetrics: conf.Metrics.Enabled, Log: log,
+		DisableByFile: conf.Health.DisableByFile, Registry: registry, ShowMetrics: conf.Metrics.Enabled, Log: log,
 	}
 }
 

@@ -1,0 +1,29 @@
+package service
+
+import (
+	"context"
+	"log/slog"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/openstack-faas/faas/internal/api"
+	"github.com/openstack-faas/faas/internal/config"
+	"github.com/openstack-faas/faas/internal/policy"
+)
+
+// watchedRules compiles the rules and looks at the operator's files from then on, until stop, which waits for that to end.
+func watchedRules(ctx context.Context, conf config.Policy, registry *prometheus.Registry, log *slog.Logger) (rules *policy.Enforcer, stop func(), err error) {
+	rules, err = policy.New(ctx, policy.Options{
+		Dirs: conf.Dirs, LogDecisions: conf.LogDecisions, RequestID: api.RequestID, Log: log, Registry: registry,
+	})
+	if err != nil || conf.Reload == 0 {
+		return rules, func() {}, err
+	}
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx)) // rules change while the last requests are served, too
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		rules.Watch(ctx, conf.Reload)
+	}()
+	return rules, func() { cancel(); <-ended }, nil
+}
