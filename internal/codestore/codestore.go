@@ -5,6 +5,8 @@ import (
 	"context"
 	"io"
 	"time"
+
+	"github.com/openstack-faas/faas/internal/faas"
 )
 
 // Store is what files and Swift both are. Digests are 64 lower-case hexadecimal digits; any other text is refused.
@@ -31,4 +33,11 @@ func IsDigest(s string) bool {
 		}
 	}
 	return true
+}
+
+func checkDigest(digest string) error {
+	if !IsDigest(digest) {
+		return faas.Errorf(faas.Invalid, "A package is named by 64 lower-case hexadecimal digits.")
+	}
+	return nil
 }

@@ -44,8 +44,8 @@ func NewFiles(dir string) (*Files, error) {
 
 // path gives a package's place. The digest's form is checked, so no name can lead anywhere else.
 func (f *Files) path(digest string) (string, error) {
-	if !IsDigest(digest) {
-		return "", faas.Errorf(faas.Invalid, "A package is named by 64 lower-case hexadecimal digits.")
+	if err := checkDigest(digest); err != nil {
+		return "", err
 	}
 	return filepath.Join(f.root, digest[:2], digest), nil
 }
