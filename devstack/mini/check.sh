@@ -13,9 +13,10 @@ check_machine() {
 }
 
 check_room() {
-    local memory
+    local memory needed=2048
+    [[ $cloud == base ]] || needed=2560
     memory=$(awk '/^MemAvailable/ {print int($2 / 1024)}' /proc/meminfo)
-    ((memory >= 2048)) || fail "$memory MiB of memory available, 2048 needed"
+    ((memory >= needed)) || fail "$memory MiB of memory available, $needed needed"
     check_disk /var/lib 4
     kubernetes_cached || check_disk "${cache%/*}" 10
 }
