@@ -22,6 +22,8 @@ commands:
   db sync        make the database, or bring it up to date
   db version     print the version of the database's schema, and the one that this program needs
   config sample  print a configuration file that explains every option
+  policy list    print who may do what, with the rules of the operator's own files
+  policy docs    print the same of the default rules, as a page of the documentation
 `
 
 func main() {
@@ -42,7 +44,9 @@ func main() {
 var commands = map[string]func(ctx context.Context, conf *config.Manage, out io.Writer) error{
 	"db sync":       dbSync,
 	"db version":    dbVersion,
-	"config sample": nil, // needs no configuration: run knows it
+	"policy list":   policyList,
+	"config sample": nil, // these need no configuration: run knows them
+	"policy docs":   nil,
 }
 
 func run(ctx context.Context, args, environ []string, out io.Writer) error {
@@ -61,6 +65,8 @@ func run(ctx context.Context, args, environ []string, out io.Writer) error {
 		return fmt.Errorf("there is no command %q; see faas-manage --help", name)
 	case name == "config sample":
 		return config.Sample(out)
+	case name == "policy docs":
+		return policyDocs(ctx, out)
 	}
 	var conf config.Manage
 	if err := config.Load(&conf, config.Sources{File: *file, Environ: environ}); err != nil {
