@@ -87,6 +87,7 @@ func unproven(err error, what string) error {
 func identityOf(t *keystone.Token) faas.Identity {
 	return faas.Identity{
 		UserID: t.UserID, ProjectID: t.ProjectID, DomainID: t.DomainID, Roles: t.RoleNames(), System: t.System, Expires: t.ExpiresAt,
-		Delegate: t.TrustID != "" || t.AppCredential != nil && t.AppCredential.Restricted,
+		// Keystone lets no application credential make trusts, unrestricted ones included, unless its operator opts for that escalation.
+		Delegate: t.TrustID != "" || t.AppCredential != nil,
 	}
 }

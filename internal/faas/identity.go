@@ -16,7 +16,7 @@ type Identity struct {
 
 	Token    Secret    // what the caller proved it with, to act with their rights while the request lasts; "" without Keystone
 	Expires  time.Time // of the token; zero without Keystone
-	Delegate bool      // the token comes of a trust or of a restricted application credential: no trust can be made with it
+	Delegate bool      // the token comes of a trust or of an application credential: no trust can be made with it
 	Service  string    // the user id of the service that passed the request on, by its own token; "" for none
 }
 

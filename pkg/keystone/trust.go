@@ -26,7 +26,7 @@ type TrustRequest struct {
 }
 
 // CreateTrust has the user whom the token is of, and in its project, delegate the roles to the service, which then acts as that user. The token must
-// not come of a trust or of a restricted application credential. Errors are ErrInvalidToken, ErrForbidden, ErrUnavailable; after the last the trust may have been made all the same.
+// not come of a trust or of an application credential. Errors are ErrInvalidToken, ErrForbidden, ErrUnavailable; after the last the trust may have been made all the same.
 func (c *Client) CreateTrust(ctx context.Context, userToken string, req TrustRequest) (Trust, error) {
 	user, err := c.Validate(ctx, userToken)
 	if err != nil {
@@ -52,6 +52,9 @@ func (c *Client) CreateTrust(ctx context.Context, userToken string, req TrustReq
 		made, err = trusts.Create(ctx, c.identity(userToken), opts).Extract()
 		return failure("making a trust", err, true)
 	})
+	if errors.Is(err, ErrNotFound) { // a role, which may exist but is not the user's
+		return Trust{}, fmt.Errorf("%w: %w", ErrForbidden, opaque(err))
+	}
 	if err != nil {
 		return Trust{}, err
 	}
@@ -82,7 +85,7 @@ func (c *Client) TrustToken(ctx context.Context, trustID string) (TrustToken, er
 		return err
 	})
 	if status(err) == http.StatusUnauthorized {
-		return TrustToken{}, fmt.Errorf("%w: %w", ErrForbidden, opaque(err))
+		return TrustToken{}, c.whyNot(ctx, trustID, err)
 	}
 	if err != nil {
 		return TrustToken{}, err
@@ -103,7 +106,21 @@ func (c *Client) TrustToken(ctx context.Context, trustID string) (TrustToken, er
 	return t, nil
 }
 
-// DeleteTrust deletes a trust; one that is no more is deleted already.
+// whyNot tells apart what Keystone has one answer for: the trust is no more, it is of no use any more, or the service itself is refused.
+func (c *Client) whyNot(ctx context.Context, trustID string, refusal error) error {
+	const op = "reading a trust"
+	err := c.asService(ctx, op, func(ctx context.Context, own string) error {
+		return failure(op, trusts.Get(ctx, c.identity(own), trustID).Err, true)
+	})
+	if errors.Is(err, ErrNotFound) || errors.Is(err, ErrUnavailable) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", ErrForbidden, opaque(refusal))
+}
+
+// DeleteTrust deletes a trust; one that is no more is deleted already. Keystone lets the trustor and an administrator do it: it is done with the
+// service's own token, so that it needs nobody else's, and the service's user needs the role admin in its project. Without it the error is
+// ErrForbidden.
 func (c *Client) DeleteTrust(ctx context.Context, trustID string) error {
 	err := c.asService(ctx, "deleting a trust", func(ctx context.Context, own string) error {
 		return failure("deleting a trust", trusts.Delete(ctx, c.identity(own), trustID).Err, true)
