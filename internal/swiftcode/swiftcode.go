@@ -1,0 +1,176 @@
+// Package swiftcode takes functions' code from objects in their projects' Swift: API and engine alike read an object with somebody's rights, check it as
+// an uploaded package is checked, and keep it with the packages.
+package swiftcode
+
+import (
+	"context"
+	"crypto/md5" //nolint:gosec // what clients of the v1 API check; the package's name is its SHA-256
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/openstack-faas/faas/internal/archive"
+	"github.com/openstack-faas/faas/internal/codestore"
+	"github.com/openstack-faas/faas/internal/faas"
+	"github.com/openstack-faas/faas/pkg/swift"
+)
+
+// Endpoint gives the URL of a project's account in Swift.
+type Endpoint func(ctx context.Context, projectID string) (string, error)
+
+// Config is what a Source needs. Every field is required but Spool.
+type Config struct {
+	Swift    *swift.Client // for its connections; its own token is not used
+	Endpoint Endpoint
+	Code     codestore.Store
+	MaxSize  int64  // bytes of an object
+	Spool    string // folder of objects on their way, which have no names there; "" is the system's temporary folder
+}
+
+// Source reads objects. It is safe for concurrent use.
+type Source struct {
+	cfg      Config
+	checking chan struct{} // a place for each object that is checked at a time
+}
+
+const (
+	maxChecking  = 2                // objects that are inflated at a time for checking: it takes a core for up to seconds
+	headPatience = 2 * time.Second  // how long Swift may take to say whether an object has changed
+	readPatience = 60 * time.Second // and to give one
+)
+
+// New makes a source, and contacts nobody.
+func New(cfg Config) *Source {
+	return &Source{cfg: cfg, checking: make(chan struct{}, maxChecking)}
+}
+
+// Names checks the names of an object; the error is of kind Invalid.
+func Names(container, object string) error {
+	if err := swift.CheckNames(container, object); err != nil {
+		return faas.Errorf(faas.Invalid, "There can be no %s: %v.", named(faas.Code{Container: container, Object: object}), err)
+	}
+	return nil
+}
+
+// Fetch reads the object that the code names, with the rights of the token, and gives the code with what it found; its bytes are kept then. Errors that
+// are the object's are of kind Invalid and say what would be right; when Swift cannot be reached the kind is Unavailable.
+func (s *Source) Fetch(ctx context.Context, token faas.Secret, projectID string, code faas.Code) (faas.Code, error) {
+	ctx, cancel := context.WithTimeout(ctx, readPatience)
+	defer cancel()
+	account, err := s.account(ctx, token, projectID)
+	if err != nil {
+		return code, err
+	}
+	body, object, err := account.Get(ctx, code.Container, code.Object)
+	if err != nil {
+		return code, s.explained(code, err)
+	}
+	defer body.Close()
+	if object.Size > s.cfg.MaxSize {
+		return code, s.tooLarge(code)
+	}
+	found := faas.Code{Source: faas.SourceSwift, Container: code.Container, Object: code.Object, ETag: short(object.ETag)}
+	return s.keep(ctx, found, body)
+}
+
+// Changed tells whether the object is another than the code was made of. Errors are as those of Fetch.
+func (s *Source) Changed(ctx context.Context, token faas.Secret, projectID string, code faas.Code) (bool, error) {
+	ctx, cancel := context.WithTimeout(ctx, headPatience)
+	defer cancel()
+	account, err := s.account(ctx, token, projectID)
+	if err != nil {
+		return false, err
+	}
+	object, err := account.Head(ctx, code.Container, code.Object)
+	if err != nil {
+		return false, s.explained(code, err)
+	}
+	if object.Size > s.cfg.MaxSize {
+		return false, s.tooLarge(code)
+	}
+	return short(object.ETag) != code.ETag, nil
+}
+
+// account is the project's Swift with the token's rights.
+func (s *Source) account(ctx context.Context, token faas.Secret, projectID string) (*swift.Client, error) {
+	endpoint, err := s.cfg.Endpoint(ctx, projectID)
+	if err != nil {
+		e := faas.Errorf(faas.Unavailable, "The project's Swift cannot be found now: Keystone does not say where it is.").WithCause(err)
+		e.RetryAfter = retryAfter
+		return nil, e
+	}
+	return s.cfg.Swift.With(token.Reveal(), endpoint), nil
+}
+
+// keep takes an object's bytes in, checks them and stores them.
+func (s *Source) keep(ctx context.Context, code faas.Code, body io.Reader) (faas.Code, error) {
+	file, err := os.CreateTemp(s.cfg.Spool, "faas-object-")
+	if err != nil {
+		return code, noRoom(err)
+	}
+	defer file.Close()
+	if err := os.Remove(file.Name()); err != nil {
+		return code, noRoom(err)
+	}
+	md5sum, sha := md5.New(), sha256.New() //nolint:gosec // as above
+	from := &source{Reader: body}
+	code.Size, err = io.Copy(io.MultiWriter(file, md5sum, sha), io.LimitReader(from, s.cfg.MaxSize+1))
+	switch {
+	case from.failed != nil:
+		return code, s.explained(code, from.failed)
+	case err != nil:
+		return code, noRoom(err)
+	case code.Size > s.cfg.MaxSize:
+		return code, s.tooLarge(code)
+	}
+	code.MD5, code.SHA256 = hex.EncodeToString(md5sum.Sum(nil)), hex.EncodeToString(sha.Sum(nil))
+	if err := s.check(ctx, code, file); err != nil {
+		return code, err
+	}
+	return code, s.cfg.Code.Put(ctx, code.SHA256, io.NewSectionReader(file, 0, code.Size))
+}
+
+// check waits for one of the places where objects are checked.
+func (s *Source) check(ctx context.Context, code faas.Code, file io.ReaderAt) error {
+	select {
+	case s.checking <- struct{}{}:
+		defer func() { <-s.checking }()
+	case <-ctx.Done():
+		return away(code, ctx.Err())
+	}
+	return unfit(code, archive.Check(file, code.Size))
+}
+
+// source tells errors of the object from those of the file that it goes to.
+type source struct {
+	io.Reader
+	failed error
+}
+
+func (s *source) Read(p []byte) (int, error) {
+	n, err := s.Reader.Read(p)
+	if err != nil && !errors.Is(err, io.EOF) {
+		s.failed = err
+	}
+	return n, err
+}
+
+// maxETag is how many letters of an ETag are recorded as they are.
+const maxETag = 200
+
+// short gives an ETag as it is recorded: itself, unless it is one that Swift would not give.
+func short(etag string) string {
+	plain := len(etag) <= maxETag
+	for _, c := range []byte(etag) {
+		plain = plain && c >= ' ' && c < 0x7f
+	}
+	if plain {
+		return etag
+	}
+	sum := sha256.Sum256([]byte(etag))
+	return fmt.Sprintf("sha256:%x", sum)
+}
