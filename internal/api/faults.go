@@ -23,6 +23,7 @@ var statuses = map[faas.Kind]int{
 	faas.MethodNotAllowed: http.StatusMethodNotAllowed,
 	faas.NoSuchVersion:    http.StatusNotAcceptable,
 	faas.Conflict:         http.StatusConflict,
+	faas.Outdated:         http.StatusConflict,
 	faas.TooLarge:         http.StatusRequestEntityTooLarge,
 	faas.UnsupportedMedia: http.StatusUnsupportedMediaType,
 	faas.Busy:             http.StatusTooManyRequests,

@@ -19,6 +19,7 @@ const (
 	MethodNotAllowed Kind = "method_not_allowed"       // 405
 	NoSuchVersion    Kind = "microversion_unsupported" // 406: the API has no such microversion
 	Conflict         Kind = "conflict"                 // 409: the state of the thing forbids it
+	Outdated         Kind = "outdated"                 // 409: the function is of a newer revision than the one that was asked for; whoever asks again gets that
 	TooLarge         Kind = "too_large"                // 413
 	UnsupportedMedia Kind = "unsupported_media"        // 415
 	Busy             Kind = "busy"                     // 429: no room within the deadline; RetryAfter is set

@@ -29,7 +29,8 @@ type Target struct {
 	Image    string   `json:"image,omitempty"` // of an image function, which has no runtime, package or entry
 	Protocol Protocol `json:"protocol,omitempty"`
 
-	TrustID string `json:"trust_id,omitempty"` // the Keystone trust by which its calls act; "" for none
+	TrustID   string `json:"trust_id,omitempty"`   // the Keystone trust by which its calls act; "" for none
+	FromSwift bool   `json:"from_swift,omitempty"` // its package is an object in Swift as it was when it was looked at last
 }
 
 // Worker is a place where calls run: generic until it is specialised, a function's own ever after.
