@@ -15,13 +15,14 @@ func (s *Server) updateFunction(r *http.Request, id faas.Identity) (any, error) 
 	if err != nil {
 		return nil, err
 	}
-	f, err := s.readForm(r, "name", "description", "entry", "cpu", "memory_size", "timeout", "code", "source", "md5sum", packageField)
+	known := []string{"name", "description", "entry", "cpu", "memory_size", "timeout", "code", "source", "md5sum", packageField}
+	f, err := s.readForm(r, fieldsSince(r, v11, known, "roles")...)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
 	change := f.change(s.cfg.Limits)
-	code := f.changedCode()
+	code, roles := f.changedCode(), f.roles()
 	if err := f.fault(); err != nil {
 		return nil, err
 	}
@@ -32,14 +33,34 @@ func (s *Server) updateFunction(r *http.Request, id faas.Identity) (any, error) 
 	if change.Code, err = s.changeCode(r.Context(), before, code, f.pack); err != nil {
 		return nil, err
 	}
-	after, err := s.cfg.Store.UpdateFunction(r.Context(), faas.ProjectScope(id), functionID, change)
+	after, err := s.recordChange(r.Context(), id, before, change, roles)
 	if err != nil {
 		return nil, err
 	}
 	if after.Revision != before.Revision {
 		s.functionChanged(r, faas.FunctionChanged{FunctionID: functionID, Revision: after.Revision})
 	}
-	return viewFunction(after), nil
+	return functionViewer(r)(after), nil
+}
+
+// recordChange records the change, and with new roles a new trust: that of the caller takes the place of the one before.
+func (s *Server) recordChange(ctx context.Context, id faas.Identity, before faas.Function, change store.FunctionChange, roles *[]string) (faas.Function, error) {
+	if roles != nil {
+		trust, err := s.trust(ctx, id, before.Code.Source, roles)
+		if err != nil {
+			return before, err
+		}
+		change.Trust = &trust
+	}
+	after, err := s.cfg.Store.UpdateFunction(ctx, faas.ProjectScope(id), before.ID, change)
+	switch {
+	case change.Trust == nil:
+	case err != nil:
+		s.withdraw(ctx, change.Trust.ID, err)
+	case before.TrustID != after.TrustID:
+		s.deleteTrust(ctx, before.TrustID)
+	}
+	return after, err
 }
 
 // change gives what the form sets, the code apart.

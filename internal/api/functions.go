@@ -54,7 +54,8 @@ func valueOr[T any](v *T, initial T) T {
 }
 
 func (s *Server) createFunction(r *http.Request, id faas.Identity) (any, error) {
-	f, err := s.readForm(r, "runtime_id", "code", "name", "description", "entry", "cpu", "memory_size", "timeout", packageField)
+	known := []string{"runtime_id", "code", "name", "description", "entry", "cpu", "memory_size", "timeout", packageField}
+	f, err := s.readForm(r, fieldsSince(r, v11, known, "roles")...)
 	if err != nil {
 		return nil, err
 	}
@@ -68,6 +69,7 @@ func (s *Server) createFunction(r *http.Request, id faas.Identity) (any, error) 
 		MemorySize: valueOr(f.memorySize(s.cfg.Limits), s.cfg.Limits.Memory.Default),
 		Timeout:    valueOr(f.timeout(s.cfg.Limits), time.Duration(s.cfg.Limits.Timeout.Default)*time.Second),
 	}
+	roles := f.roles()
 	if err := f.fault(); err != nil {
 		return nil, err
 	}
@@ -77,10 +79,24 @@ func (s *Server) createFunction(r *http.Request, id faas.Identity) (any, error) 
 	if function.Code.Source == faas.SourceImage {
 		function.Entry = ""
 	}
-	if function, err = s.cfg.Store.CreateFunction(r.Context(), function); err != nil {
+	if function, err = s.recordFunction(r.Context(), id, function, roles); err != nil {
 		return nil, err
 	}
-	return created{viewFunction(function)}, nil
+	return created{functionViewer(r)(function)}, nil
+}
+
+// recordFunction records the function with the trust by which it will act for the caller.
+func (s *Server) recordFunction(ctx context.Context, id faas.Identity, f faas.Function, roles *[]string) (faas.Function, error) {
+	trust, err := s.trust(ctx, id, f.Code.Source, roles)
+	if err != nil {
+		return f, err
+	}
+	f.TrustID, f.TrustRoles = trust.ID, trust.Roles
+	made, err := s.cfg.Store.CreateFunction(ctx, f)
+	if err != nil {
+		s.withdraw(ctx, trust.ID, err)
+	}
+	return made, err
 }
 
 // newCode gives the code of a function that is to be, having kept its package if it is of one.
@@ -125,7 +141,7 @@ func (s *Server) listFunctions(r *http.Request, id faas.Identity) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return page(s, r, "functions", l, rows, viewFunction, func(f faas.Function) string { return f.ID }), nil
+	return page(s, r, "functions", l, rows, functionViewer(r), func(f faas.Function) string { return f.ID }), nil
 }
 
 // getFunction is GET /v1/functions/{id}: the record, or with ?download=true the package.
@@ -145,7 +161,7 @@ func (s *Server) getFunction(r *http.Request, id faas.Identity) (any, error) {
 		return nil, err
 	}
 	if !download {
-		return viewFunction(function), nil
+		return functionViewer(r)(function), nil
 	}
 	if function.Code.Source != faas.SourcePackage {
 		return nil, faas.Errorf(faas.Invalid, "Function %s has no package to download: its source is %s.", functionID, function.Code.Source)
@@ -162,10 +178,12 @@ func (s *Server) deleteFunction(r *http.Request, id faas.Identity) (any, error) 
 	if err != nil {
 		return nil, err
 	}
-	if _, err := s.cfg.Store.DeleteFunction(r.Context(), faas.ProjectScope(id), functionID); err != nil {
+	gone, err := s.cfg.Store.DeleteFunction(r.Context(), faas.ProjectScope(id), functionID)
+	if err != nil {
 		return nil, err
 	}
 	s.functionChanged(r, faas.FunctionChanged{FunctionID: functionID})
+	s.deleteTrust(r.Context(), gone.TrustID)
 	return noContent{}, nil
 }
 

@@ -33,8 +33,12 @@ func (s *Server) run(ctx context.Context, function faas.Function, x faas.Executi
 		return s.cfg.Store.Start(ctx, x)
 	}
 	target := function.Target()
+	acts, err := s.sessionFor(ctx, target, function.Timeout)
+	if err != nil {
+		return x, err
+	}
 	outcome, failed := s.cfg.Call(ctx, target, faas.Call{
-		ExecutionID: x.ID, Key: target.Key, Input: json.RawMessage(x.Input), Timeout: function.Timeout,
+		ExecutionID: x.ID, Key: target.Key, Input: json.RawMessage(x.Input), Timeout: function.Timeout, Context: acts,
 	}, begin)
 	if failed != nil && !begun {
 		return x, failed
@@ -44,8 +48,7 @@ func (s *Server) run(ctx context.Context, function faas.Function, x faas.Executi
 			Status: faas.ExecutionError, Duration: s.now().Sub(x.StartedAt), Output: faas.TextOutput(messageOf(failed)),
 		}
 	}
-	x, err := s.finish(ctx, x, outcome)
-	if err != nil {
+	if x, err = s.finish(ctx, x, outcome); err != nil {
 		return x, err
 	}
 	if kind := faas.KindOf(failed); kind == faas.Busy || kind == faas.Unavailable {

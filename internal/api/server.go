@@ -36,6 +36,8 @@ type Config struct {
 	Limits   faas.Limits   // what a function may ask for
 	CallWait time.Duration // how long Call waits for a worker at most
 
+	Trusts *Trusts // how functions act for those who make them; nil: they do not
+
 	Images         bool     // functions may be of container images: the orchestrator runs them
 	ImagesFrom     []string // the registries, or registry/repository prefixes, that those may come from
 	MaxLimit       int      // items in an answer to a list; 1000 when 0

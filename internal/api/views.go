@@ -55,6 +55,8 @@ type functionView struct {
 	MemorySize    int64    `json:"memory_size"`
 	Timeout       int64    `json:"timeout"`
 	LatestVersion int      `json:"latest_version"`
+
+	Roles *[]string `json:"roles,omitempty"` // ours, from microversion 1.1 on: what it may do in the project
 }
 
 type codeView struct {

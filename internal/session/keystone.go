@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"errors"
+	"strings"
 
 	"github.com/openstack-faas/faas/internal/faas"
 	"github.com/openstack-faas/faas/pkg/keystone"
@@ -28,7 +29,35 @@ func (k Keystone) TrustToken(ctx context.Context, trustID string) (Token, error)
 }
 
 func away(err error) error {
-	e := faas.Errorf(faas.Unavailable, "Keystone cannot be asked for the function's token now.").WithCause(err)
+	e := faas.Errorf(faas.Unavailable, "Keystone cannot be asked about what the function acts by now.").WithCause(err)
 	e.RetryAfter = unavailableFor
 	return e
+}
+
+// MakeTrust has the user of the token delegate the roles to the service, in the token's project.
+func (k Keystone) MakeTrust(ctx context.Context, token faas.Secret, roles []string) (trustID string, err error) {
+	asked := make([]keystone.Role, len(roles))
+	for i, name := range roles {
+		asked[i].Name = name
+	}
+	made, err := k.CreateTrust(ctx, token.Reveal(), keystone.TrustRequest{Roles: asked})
+	switch {
+	case errors.Is(err, keystone.ErrInvalidToken):
+		return "", faas.Errorf(faas.Unauthenticated, "The token is not valid any more. Get a new one from Keystone.").WithCause(err)
+	case errors.Is(err, keystone.ErrForbidden), errors.Is(err, keystone.ErrNotFound):
+		return "", faas.Errorf(faas.Forbidden, "Keystone does not let you delegate the roles %s to the function.", strings.Join(roles, ", ")).WithCause(err)
+	case err != nil:
+		e := faas.Errorf(faas.Unavailable, "Keystone cannot be asked to let the function act for you now.").WithCause(err)
+		e.RetryAfter = unavailableFor
+		return "", e
+	}
+	return made.ID, nil
+}
+
+// DeleteTrust deletes a trust; one that is no more is deleted already.
+func (k Keystone) DeleteTrust(ctx context.Context, trustID string) error {
+	if err := k.Client.DeleteTrust(ctx, trustID); err != nil {
+		return away(err)
+	}
+	return nil
 }

@@ -2,7 +2,6 @@ package session
 
 import (
 	"container/list"
-	"context"
 	"time"
 )
 
@@ -15,25 +14,25 @@ const (
 	renewParallel = 8
 )
 
-// Run renews the tokens that are in use shortly before they end, and drops those that are not, until ctx ends.
-func (s *Sessions) Run(ctx context.Context) {
+// renewAlways renews the tokens that are in use shortly before they end, and drops those that are not, until Close.
+func (s *Sessions) renewAlways() {
 	tick := time.NewTicker(renewPause)
 	defer tick.Stop()
 	for {
 		select {
-		case <-ctx.Done():
+		case <-s.ctx.Done():
 			return
 		case <-tick.C:
-			s.renew(ctx)
+			s.renew()
 		}
 	}
 }
 
 // renew has one look. It returns when the requests that it made are on their way, all but the last few answered.
-func (s *Sessions) renew(ctx context.Context) {
+func (s *Sessions) renew() {
 	for _, e := range s.due() {
 		select {
-		case <-ctx.Done():
+		case <-s.ctx.Done():
 			return
 		case s.renewal <- struct{}{}:
 		}

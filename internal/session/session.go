@@ -50,8 +50,9 @@ type Sessions struct {
 	cfg     Config
 	ctx     context.Context // of the requests to Keystone, which outlive the calls that caused them
 	cancel  context.CancelFunc
+	loop    sync.WaitGroup
 	flying  sync.WaitGroup
-	renewal chan struct{} // a place for each request that Renew makes at a time
+	renewal chan struct{} // a place for each request that renew makes at a time
 
 	mu      sync.Mutex
 	byTrust map[string]*list.Element
@@ -83,7 +84,7 @@ const (
 	unavailableFor = 2 * time.Second
 )
 
-// New makes sessions; Close ends them.
+// New makes sessions, which renew what is in use until Close.
 func New(cfg Config) *Sessions {
 	if cfg.Size == 0 {
 		cfg.Size = defaultSize
@@ -95,16 +96,19 @@ func New(cfg Config) *Sessions {
 		cfg.Log = slog.Default()
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	return &Sessions{
+	s := &Sessions{
 		cfg: cfg, ctx: ctx, cancel: cancel, renewal: make(chan struct{}, renewParallel), byTrust: map[string]*list.Element{}, order: list.New(),
 	}
+	s.loop.Go(s.renewAlways)
+	return s
 }
 
-// Close ends the requests under way and waits for them. Run must have returned.
+// Close ends the requests under way and waits for them.
 func (s *Sessions) Close() {
 	s.mu.Lock()
 	s.cancel() // under the lock, so that no request begins once they are waited for
 	s.mu.Unlock()
+	s.loop.Wait()
 	s.flying.Wait()
 }
 
@@ -195,3 +199,6 @@ func errLate() error {
 	err.RetryAfter = unavailableFor
 	return err
 }
+
+// LifeFor gives how long a token must live from now for a call that may wait and run that long together.
+func LifeFor(call time.Duration) time.Duration { return call + time.Minute }

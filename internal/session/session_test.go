@@ -66,13 +66,8 @@ func bubble(t *testing.T, size int, test func(t *testing.T, k *source, s *Sessio
 	synctest.Test(t, func(t *testing.T) {
 		k := &source{life: time.Hour, asked: map[string]int{}, slow: 45 * time.Millisecond}
 		s := New(Config{Source: k, Size: size, Log: slog.New(slog.DiscardHandler)})
-		ctx, cancel := context.WithCancel(t.Context())
-		var loop sync.WaitGroup
-		loop.Go(func() { s.Run(ctx) })
+		defer s.Close()
 		test(t, k, s)
-		cancel()
-		loop.Wait()
-		s.Close()
 	})
 }
 

@@ -1,0 +1,306 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"reflect"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/openstack-faas/faas/internal/dispatch"
+	"github.com/openstack-faas/faas/internal/faas"
+	"github.com/openstack-faas/faas/internal/session"
+)
+
+// trustKeeper plays Keystone: it makes trusts t-1, t-2, … and gives tokens of those that there are.
+type trustKeeper struct {
+	mu     sync.Mutex
+	made   int
+	trusts map[string][]string // roles by trust
+	err    error               // of all that it is asked
+}
+
+func (k *trustKeeper) MakeTrust(_ context.Context, token faas.Secret, roles []string) (string, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.err != nil || token.Reveal() != "the caller's" {
+		return "", k.err
+	}
+	k.made++
+	id := fmt.Sprintf("t-%d", k.made)
+	k.trusts[id] = roles
+	return id, nil
+}
+
+func (k *trustKeeper) DeleteTrust(_ context.Context, id string) error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.err == nil {
+		delete(k.trusts, id)
+	}
+	return k.err
+}
+
+func (k *trustKeeper) TrustToken(_ context.Context, id string) (session.Token, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.err != nil {
+		return session.Token{}, k.err
+	}
+	if k.trusts[id] == nil {
+		return session.Token{}, faas.Errorf(faas.Forbidden, "The function can no longer act.")
+	}
+	return session.Token{Value: faas.Secret("token-of-" + id), ExpiresAt: time.Now().Add(time.Hour), ProjectID: project}, nil
+}
+
+func (k *trustKeeper) fail(err error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.err = err
+}
+
+// has expects these trusts, as "id: role role".
+func (k *trustKeeper) has(t *testing.T, want ...string) {
+	t.Helper()
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	got := []string{}
+	for id, roles := range k.trusts {
+		got = append(got, id+": "+strings.Join(roles, " "))
+	}
+	if slices.Sort(got); !slices.Equal(got, want) {
+		t.Errorf("there are the trusts %q, want %q", got, want)
+	}
+}
+
+// tokenAuth is headerAuth with a token, which is a delegated one where the header says so.
+type tokenAuth struct{}
+
+// Authenticate believes the headers.
+func (tokenAuth) Authenticate(r *http.Request) (faas.Identity, error) {
+	id, err := headerAuth{}.Authenticate(r)
+	id.Token, id.Delegate = "the caller's", r.Header.Get("X-Test-Delegate") != ""
+	return id, err
+}
+
+func trusting(t *testing.T, change ...func(*Config)) (*service, *trustKeeper) {
+	t.Helper()
+	k := &trustKeeper{trusts: map[string][]string{}}
+	sessions := session.New(session.Config{Source: k})
+	t.Cleanup(sessions.Close)
+	use := func(c *Config) {
+		c.Auth = tokenAuth{}
+		c.Trusts = &Trusts{Maker: k, Sessions: sessions, Enabled: true, Excluded: []string{"admin", "service"}}
+	}
+	return newService(t, append([]func(*Config){use}, change...)...), k
+}
+
+var newest = map[string]string{"OpenStack-API-Version": "function-engine 1.1"}
+
+// make makes a function; roles is the JSON of the field, "" for none.
+func (s *service) make(runtime, roles, identity string, header map[string]string) reply {
+	s.t.Helper()
+	fields := []field{{"runtime_id", runtime}, {"code", `{"source":"package"}`}, {"package", zipOf(s.t, "main.py", "def main(): pass")}}
+	if roles != "" {
+		fields = append(fields, field{"roles", roles})
+	}
+	body, contentType := formOf(s.t, fields...)
+	return s.send(request{method: "POST", path: "/v1/functions", body: body, contentType: contentType, identity: identity, header: header})
+}
+
+func TestRolesOfFunctions(t *testing.T) {
+	s, k := trusting(t)
+	runtime := s.newRuntime()
+	delegated := map[string]string{"OpenStack-API-Version": "function-engine 1.1", "X-Test-Delegate": "yes"}
+	for _, c := range []struct {
+		name, roles, identity string
+		header                map[string]string
+		want                  []string
+		fault                 string
+	}{
+		{name: "all but the excluded", want: []string{"member", "reader"}},
+		{name: "fewer", roles: `["reader", "reader"]`, header: newest, want: []string{"reader"}},
+		{name: "none", roles: `[]`, header: newest},
+		{name: "nothing is left", identity: project + " admin"},
+		{name: "not the caller's", roles: `["reader"]`, identity: project + " member", header: newest, fault: "You can not give a function the role reader"},
+		{name: "an excluded one", roles: `["admin"]`, header: newest, fault: "A function can not have the role admin."},
+		{name: "no list", roles: `reader`, header: newest, fault: "roles must be a JSON list"},
+		{name: "null in it", roles: `[""]`, header: newest, fault: "roles must have names"},
+		{name: "two in one", roles: `["a,b"]`, header: newest, fault: "roles must have names"},
+		{name: "before its microversion", roles: `["reader"]`, fault: `There is no field "roles" here`},
+		{name: "of a delegated token", header: delegated},
+		{name: "asked with a delegated token", roles: `["reader"]`, header: delegated, fault: "your token is delegated itself"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			answer := s.make(runtime, c.roles, c.identity, c.header)
+			if c.fault != "" {
+				if answer.status != 400 || !strings.Contains(answer.fault(), c.fault) {
+					t.Errorf("%d %s", answer.status, answer.body)
+				}
+				k.has(t)
+				return
+			}
+			if answer.status != 201 {
+				t.Fatalf("%d %s", answer.status, answer.body)
+			}
+			var made functionView
+			answer.decode(t, &made)
+			f, err := s.store.Function(t.Context(), faas.AnyProject(), made.ID)
+			s.must(err)
+			k.mu.Lock()
+			trusted := k.trusts[f.TrustID]
+			k.mu.Unlock()
+			if !slices.Equal(f.TrustRoles, c.want) || !slices.Equal(trusted, c.want) || (f.TrustID == "") != (c.want == nil) {
+				t.Errorf("recorded %q with %q, trusted %q", f.TrustID, f.TrustRoles, trusted)
+			}
+			if made.Roles != nil != (c.header != nil) || made.Roles != nil && (*made.Roles == nil || !slices.Equal(*made.Roles, c.want)) {
+				t.Errorf("answered %v", made.Roles)
+			}
+			s.do("DELETE", "/v1/functions/"+made.ID, "", 204)
+			k.has(t)
+		})
+	}
+	s.leftBehind(0)
+}
+
+// leftBehind expects that many trusts to be noted for an engine.
+func (s *service) leftBehind(want int) {
+	s.t.Helper()
+	doomed, err := s.store.DoomedTrusts(s.t.Context(), time.Now().Add(time.Hour), 10)
+	s.must(err)
+	if len(doomed) != want {
+		s.t.Errorf("%v are noted, want %d", doomed, want)
+	}
+}
+
+func TestNoRolesWithoutKeystone(t *testing.T) {
+	s := newService(t)
+	answer := s.make(s.newRuntime(), `["reader"]`, "", newest)
+	if answer.status != 400 || !strings.Contains(answer.fault(), "does without Keystone") {
+		t.Errorf("%d %s", answer.status, answer.body)
+	}
+	disabled, k := trusting(t, func(c *Config) { c.Trusts.Enabled = false })
+	runtime := disabled.newRuntime()
+	if answer := disabled.make(runtime, `["reader"]`, "", newest); answer.status != 400 {
+		t.Errorf("%d %s", answer.status, answer.body)
+	}
+	if answer := disabled.make(runtime, "", "", nil); answer.status != 201 {
+		t.Errorf("%d %s", answer.status, answer.body)
+	}
+	k.has(t)
+}
+
+// TestNoTrustIsLeft has creations fail after the trust was made, and Keystone fail when one is to be deleted.
+func TestNoTrustIsLeft(t *testing.T) {
+	s, k := trusting(t)
+	runtime := s.newRuntime()
+	made := func() functionView {
+		answer := s.make(runtime, "", "", nil)
+		if answer.status != 201 {
+			t.Fatalf("%d %s", answer.status, answer.body)
+		}
+		var f functionView
+		answer.decode(t, &f)
+		return f
+	}
+	k.fail(faas.Errorf(faas.Unavailable, "Keystone cannot be asked."))
+	if answer := s.make(runtime, "", "", nil); answer.status != 503 {
+		t.Errorf("%d %s", answer.status, answer.body)
+	}
+	k.fail(nil)
+	k.has(t)
+	f := made()
+	k.has(t, "t-1: member reader")
+	k.fail(faas.Errorf(faas.Unavailable, "Keystone cannot be asked."))
+	s.do("DELETE", "/v1/functions/"+f.ID, "", 204)
+	s.leftBehind(1)
+	k.fail(nil)
+
+	_, err := s.api.recordFunction(t.Context(), faas.Identity{ProjectID: project, Roles: []string{"member"}, Token: "the caller's"},
+		faas.Function{ProjectID: project, RuntimeID: faas.NewID(), Code: faas.Code{Source: faas.SourcePackage}}, nil)
+	if faas.KindOf(err) != faas.Invalid {
+		t.Errorf("a function without a runtime: %v", err)
+	}
+	k.has(t, "t-1: member reader") // the one that Keystone would not delete
+	s.leftBehind(1)
+}
+
+func TestRolesChange(t *testing.T) {
+	s, k := trusting(t)
+	var f functionView
+	s.make(s.newRuntime(), "", "", newest).decode(t, &f)
+	put := func(body string, want int) (v functionView) {
+		t.Helper()
+		answer := s.send(request{method: "PUT", path: "/v1/functions/" + f.ID, body: body, header: newest})
+		if answer.status != want {
+			t.Fatalf("%d %s", answer.status, answer.body)
+		}
+		answer.decode(t, &v)
+		return v
+	}
+	if v := put(`{"name": "n"}`, 200); !reflect.DeepEqual(*v.Roles, []string{"member", "reader"}) {
+		t.Errorf("without a word about them: %v", *v.Roles)
+	}
+	k.has(t, "t-1: member reader")
+	if v := put(`{"roles": ["reader"]}`, 200); !reflect.DeepEqual(*v.Roles, []string{"reader"}) {
+		t.Errorf("narrowed: %v", *v.Roles)
+	}
+	k.has(t, "t-2: reader")
+	put(`{"roles": ["stranger"]}`, 400)
+	if v := put(`{"roles": []}`, 200); len(*v.Roles) != 0 {
+		t.Errorf("none: %v", *v.Roles)
+	}
+	k.has(t)
+	s.leftBehind(0)
+}
+
+// TestSessionsOfCalls looks at what workers are given.
+func TestSessionsOfCalls(t *testing.T) {
+	s, k := trusting(t)
+	calls := make(chan faas.Call, 10)
+	s.answer(func(ctx context.Context, target faas.Target, call faas.Call, begin dispatch.Begin) (faas.Outcome, error) {
+		calls <- call
+		return echo(ctx, target, call, begin)
+	})
+	runtime := s.newRuntime()
+	var acting, plain functionView
+	s.make(runtime, "", "", newest).decode(t, &acting)
+	s.make(runtime, "[]", "", newest).decode(t, &plain)
+	run := func(f functionView, want int) reply {
+		t.Helper()
+		return s.do("POST", "/v1/executions", `{"function_id": "`+f.ID+`"}`, want)
+	}
+	answer := run(acting, 201)
+	var given struct {
+		OS struct {
+			Token     string
+			ProjectID string `json:"project_id"`
+		}
+	}
+	s.must(json.Unmarshal(await(t, calls).Context, &given))
+	if given.OS.Token != "token-of-t-1" || given.OS.ProjectID != project {
+		t.Errorf("given %+v", given)
+	}
+	run(plain, 201)
+	if c := await(t, calls); c.Context != nil {
+		t.Errorf("a function that acts for nobody is given %s", c.Context)
+	}
+	if strings.Contains(string(answer.body)+s.logs.String(), "token-of") {
+		t.Error("the token is in the answer or the log")
+	}
+
+	k.fail(faas.Errorf(faas.Unavailable, "Keystone cannot be asked."))
+	run(acting, 201) // with the token that there is
+	k.fail(nil)
+	s.must(k.DeleteTrust(t.Context(), "t-1"))
+	s.api.cfg.Trusts.Sessions.Forget("t-1")
+	if got := run(acting, 403); !strings.Contains(got.fault(), "can no longer act") {
+		t.Errorf("%s", got.body)
+	}
+	run(plain, 201)
+}
