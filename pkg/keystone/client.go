@@ -151,6 +151,18 @@ func (c *Client) identity(token string) *gophercloud.ServiceClient {
 	return &gophercloud.ServiceClient{ProviderClient: p, Endpoint: c.base, Type: "identity"}
 }
 
+// failed leaves Keystone alone for a while and tells the operator, the first time.
+func (c *Client) failed(err error) {
+	c.counts.failures.Add(1)
+	pause, tell := retryPause, c.log.Warn
+	if errors.Is(err, errOurselves) {
+		pause, tell = ownPause, c.log.Error
+	}
+	if c.circuit.failed(c.now(), pause) {
+		tell("Keystone cannot be asked; known tokens go on", "error", err)
+	}
+}
+
 // ask has Keystone asked by f, unless it was seen to be away within the last second. Requests that may be sent twice are, when the first one fails
 // where nothing had failed before: a Keystone that is being restarted drops some.
 func (c *Client) ask(ctx context.Context, op string, twice bool, f func(ctx context.Context) error) error {
@@ -163,17 +175,14 @@ func (c *Client) ask(ctx context.Context, op string, twice bool, f func(ctx cont
 	defer cancel()
 	c.counts.asked.Add(1)
 	err := f(ctx)
-	if twice && healthy && errors.Is(err, ErrUnavailable) && ctx.Err() == nil {
+	if twice && healthy && errors.Is(err, ErrUnavailable) && !errors.Is(err, errOurselves) && ctx.Err() == nil {
 		c.counts.asked.Add(1)
 		err = f(ctx)
 	}
 	switch {
 	case parent.Err() != nil: // given up by whoever asked: says nothing of Keystone
 	case errors.Is(err, ErrUnavailable):
-		c.counts.failures.Add(1)
-		if c.circuit.failed(c.now(), retryPause) {
-			c.log.Warn("Keystone cannot be asked; known tokens go on", "error", err)
-		}
+		c.failed(err)
 	default:
 		if c.circuit.worked() {
 			c.log.Info("Keystone answers again")

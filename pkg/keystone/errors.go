@@ -18,6 +18,9 @@ var (
 	ErrNotFound     = errors.New("Keystone knows nothing like that") //nolint:staticcheck // a name
 )
 
+// errOurselves is the outage that the operator has to end: Keystone takes the service for nobody, or for nobody who may.
+var errOurselves = fmt.Errorf("%w: it refuses the service itself", ErrUnavailable)
+
 // Error is an answer of Keystone's that is no success. It is one of the errors above by its status.
 type Error struct {
 	Op      string // what was asked for
@@ -38,7 +41,7 @@ func (e *Error) Error() string {
 func (e *Error) Is(target error) bool {
 	switch target {
 	case ErrUnavailable:
-		return e.Status >= http.StatusInternalServerError || e.Status == http.StatusTooManyRequests
+		return e.Status >= http.StatusInternalServerError || e.Status == http.StatusTooManyRequests || e.Status < http.StatusBadRequest
 	case ErrInvalidToken:
 		return e.Status == http.StatusUnauthorized
 	case ErrForbidden:

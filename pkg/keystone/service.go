@@ -94,14 +94,11 @@ func (c *Client) login(ctx context.Context, old *ownToken) (*ownToken, error) {
 	var own *ownToken
 	err := c.ask(ctx, "authenticating the service", true, func(ctx context.Context) (err error) {
 		own, err = c.authenticate(ctx, "authenticating the service", tokens.Scope{ProjectName: c.cfg.Project, DomainName: c.cfg.ProjectDomain})
+		if s := status(err); s >= http.StatusBadRequest && !errors.Is(err, ErrUnavailable) {
+			return fmt.Errorf("%w: its user, password, domain or project is wrong: %w", errOurselves, opaque(err))
+		}
 		return err
 	})
-	if s := status(err); s >= 300 && s < 500 && s != http.StatusTooManyRequests {
-		if c.circuit.failed(c.now(), ownPause) {
-			c.log.Error("Keystone refuses the service itself: its user, password, domain or project is wrong", "error", err)
-		}
-		return nil, fmt.Errorf("%w: it refuses the service itself: %w", ErrUnavailable, opaque(err))
-	}
 	if err != nil {
 		return nil, err
 	}

@@ -165,16 +165,14 @@ func (c *Client) describe(ctx context.Context, token string, expired bool) (*Tok
 			// Without the second Keystone refuses tokens of application credentials that have access rules.
 			MoreHeaders: map[string]string{"X-Subject-Token": token, "OpenStack-Identity-Access-Rules": "1.0"},
 		})
-		return failure("validating a token", err, false)
+		if err = failure("validating a token", err, false); errors.Is(err, ErrForbidden) {
+			err = fmt.Errorf("%w: its user needs the role service in its project: %w", errOurselves, opaque(err))
+		}
+		return err
 	})
 	switch status(err) {
 	case http.StatusNotFound, http.StatusBadRequest:
 		return nil, ErrInvalidToken
-	case http.StatusForbidden:
-		if c.circuit.failed(c.now(), retryPause) {
-			c.log.Error("Keystone does not let the service validate tokens: its user needs the role service in its project", "error", err)
-		}
-		return nil, fmt.Errorf("%w: it does not let the service do it: %w", ErrUnavailable, opaque(err))
 	}
 	if err != nil {
 		return nil, err
