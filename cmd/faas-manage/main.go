@@ -21,6 +21,8 @@ const usage = `usage: faas-manage [--config-file FILE] COMMAND
 commands:
   db sync        make the database, or bring it up to date
   db version     print the version of the database's schema, and the one that this program needs
+  db purge --age DAYS [--batch N] [--dry-run]
+                 forget executions that ended that many days ago, N (1000) in each transaction
   config sample  print a configuration file that explains every option
   policy list    print who may do what, with the rules of the operator's own files
   policy docs    print the same of the default rules, as a page of the documentation
@@ -40,10 +42,14 @@ func main() {
 	}
 }
 
-// commands are what the tool can do, by their words.
-var commands = map[string]func(ctx context.Context, conf *config.Manage, out io.Writer) error{
+// command is what the tool can do; args are what follows its words.
+type command func(ctx context.Context, conf *config.Manage, args []string, out io.Writer) error
+
+// commands are all that there are, by their words.
+var commands = map[string]command{
 	"db sync":       dbSync,
 	"db version":    dbVersion,
+	"db purge":      dbPurge,
 	"policy list":   policyList,
 	"config sample": nil, // these need no configuration: run knows them
 	"policy docs":   nil,
@@ -56,13 +62,17 @@ func run(ctx context.Context, args, environ []string, out io.Writer) error {
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
-	name := strings.Join(flags.Args(), " ")
-	command, known := commands[name]
+	words := flags.Args()
+	words, rest := words[:min(2, len(words))], words[min(2, len(words)):]
+	name := strings.Join(words, " ")
+	does, known := commands[name]
 	switch {
 	case name == "" || name == "help":
 		return flag.ErrHelp
 	case !known:
 		return fmt.Errorf("there is no command %q; see faas-manage --help", name)
+	case len(rest) > 0 && name != "db purge":
+		return fmt.Errorf("%s takes nothing more, and was given %q", name, strings.Join(rest, " "))
 	case name == "config sample":
 		return config.Sample(out)
 	case name == "policy docs":
@@ -72,18 +82,18 @@ func run(ctx context.Context, args, environ []string, out io.Writer) error {
 	if err := config.Load(&conf, config.Sources{File: *file, Environ: environ}); err != nil {
 		return err
 	}
-	return command(ctx, &conf, out)
+	return does(ctx, &conf, rest, out)
 }
 
 // dbSync is for every installation and upgrade, before the services start; doing it twice does no harm.
-func dbSync(ctx context.Context, conf *config.Manage, out io.Writer) error {
+func dbSync(ctx context.Context, conf *config.Manage, _ []string, out io.Writer) error {
 	if err := store.Migrate(ctx, conf.Database.Connection); err != nil {
 		return err
 	}
-	return dbVersion(ctx, conf, out)
+	return dbVersion(ctx, conf, nil, out)
 }
 
-func dbVersion(ctx context.Context, conf *config.Manage, out io.Writer) error {
+func dbVersion(ctx context.Context, conf *config.Manage, _ []string, out io.Writer) error {
 	have, need, err := store.SchemaVersion(ctx, conf.Database.Connection)
 	if err != nil {
 		return err

@@ -45,7 +45,7 @@ func policyDocs(ctx context.Context, out io.Writer) error {
 }
 
 // policyList prints the rules as they are with the operator's own.
-func policyList(ctx context.Context, conf *config.Manage, out io.Writer) error {
+func policyList(ctx context.Context, conf *config.Manage, _ []string, out io.Writer) error {
 	rules, err := policy.New(ctx, policy.Options{Dirs: conf.Policy.Dirs})
 	if err != nil {
 		return err

@@ -103,7 +103,7 @@ func (f *fixture) function(t *testing.T, project, runtime, name string) faas.Fun
 	made, err := f.CreateFunction(t.Context(), faas.Function{
 		ProjectID: project, RuntimeID: runtime, Name: name, Entry: "main.main", CPU: 100, MemorySize: 1 << 25, Timeout: 5 * time.Second,
 		Code: faas.Code{Source: faas.SourcePackage, MD5: "m", SHA256: "s" + name, Size: 3},
-	})
+	}, nil)
 	must(t, err)
 	return made
 }
@@ -165,13 +165,13 @@ func functions(t *testing.T, f *fixture) {
 	if err != nil || !used {
 		t.Errorf("its package is in use: %v, %v", used, err)
 	}
-	_, err = f.CreateFunction(ctx, faas.Function{ProjectID: "ours", RuntimeID: faas.NewID(), Code: faas.Code{Source: faas.SourcePackage}})
+	_, err = f.CreateFunction(ctx, faas.Function{ProjectID: "ours", RuntimeID: faas.NewID(), Code: faas.Code{Source: faas.SourcePackage}}, nil)
 	is(t, err, faas.Invalid)
 	private := f.runtime(t, "theirs", false)
-	_, err = f.CreateFunction(ctx, faas.Function{ProjectID: "ours", RuntimeID: private.ID, Code: faas.Code{Source: faas.SourcePackage}})
+	_, err = f.CreateFunction(ctx, faas.Function{ProjectID: "ours", RuntimeID: private.ID, Code: faas.Code{Source: faas.SourcePackage}}, nil)
 	is(t, err, faas.Invalid)
 	must(t, f.SetRuntimeStatus(ctx, r.ID, faas.RuntimeError, "why"))
-	_, err = f.CreateFunction(ctx, faas.Function{ProjectID: "ours", RuntimeID: r.ID, Code: faas.Code{Source: faas.SourcePackage}})
+	_, err = f.CreateFunction(ctx, faas.Function{ProjectID: "ours", RuntimeID: r.ID, Code: faas.Code{Source: faas.SourcePackage}}, nil)
 	is(t, err, faas.Conflict)
 	gone, err := f.DeleteFunction(ctx, ours, made.ID)
 	if err != nil || !reflect.DeepEqual(gone, made) {
@@ -558,6 +558,9 @@ func purge(t *testing.T, f *fixture) {
 		must(t, f.Finish(ctx, x.ID, store.Ending{Status: faas.ExecutionSuccess}))
 	}
 	f.pass(time.Hour)
+	if n, err := f.PurgeableExecutions(ctx, f.now()); err != nil || n != 5 {
+		t.Errorf("%d can be purged, %v", n, err)
+	}
 	for _, want := range []int{3, 2, 0} {
 		n, err := f.PurgeExecutions(ctx, f.now(), 3)
 		if err != nil || n != want {
