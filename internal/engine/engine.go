@@ -18,7 +18,7 @@ import (
 	"github.com/openstack-faas/faas/internal/store"
 )
 
-// Config is what an Engine needs. Every field is required but Now and Log.
+// Config is what an Engine needs. Every field is required but those that say what stands in for them.
 type Config struct {
 	Name         string // of this engine among others, in leases and logs: unique for each start of a process
 	Store        *store.Store
@@ -26,6 +26,8 @@ type Config struct {
 	Code         codestore.Store
 	Orchestrator orchestrator.Orchestrator
 	Limits       Limits
+	Trusts       *Trusts          // nil: functions act for nobody
+	Objects      *Objects         // nil: functions from Swift keep the code that they were made or updated with
 	Now          func() time.Time // nil: time.Now
 	Log          *slog.Logger     // nil: slog.Default()
 }
@@ -59,6 +61,7 @@ type Engine struct {
 	claims     claims
 	leases     leases
 	stale      stale
+	looks      looks
 	shards     shards
 	place      *place
 	demand     *demand
@@ -100,6 +103,7 @@ func New(cfg Config) *Engine {
 	e.claims.init()
 	e.leases.init()
 	e.stale.init()
+	e.looks.init()
 	e.dispatch = dispatch.New(dispatch.Config{
 		Client: e.client, Acquire: e.acquire, Wait: cfg.Limits.Wait, PerProject: cfg.Limits.AsyncParallel, Log: cfg.Log,
 	})
@@ -128,6 +132,7 @@ func (e *Engine) Run(ctx context.Context) error {
 		}
 		e.direct.wait()
 		e.dispatch.Close()
+		e.looks.wait()
 		e.servers.stop()
 		e.claims.wait()
 	}()
@@ -135,7 +140,8 @@ func (e *Engine) Run(ctx context.Context) error {
 		return err
 	}
 	for _, loop := range []func(context.Context){
-		e.watchWorkers, e.watchLine, e.watchDemand, e.makeRoom, e.endIdle, e.endStale, e.repair, e.sweep, e.renewLeases, e.settle, e.retain,
+		e.watchWorkers, e.watchLine, e.watchDemand, e.makeRoom, e.endIdle, e.endStale, e.repair, e.sweep, e.renewLeases, e.settle, e.retain, e.deleteTrusts,
+		e.watchObjects,
 	} {
 		loops.Go(func() { loop(looping) })
 	}

@@ -44,11 +44,17 @@ func (e *Engine) runInTurn(ctx context.Context, x faas.Execution) error {
 	id := x.ID
 	claimed := false // by this message: another that names the same row may run it here
 	claim := func(ctx context.Context) error {
+		if claimed {
+			return nil
+		}
 		err := e.claim(ctx, id)
 		claimed = err == nil
 		return err
 	}
 	outcome, err := e.callFor(ctx, x, claim)
+	if faas.KindOf(err) == faas.Outdated {
+		outcome, err = e.callFor(ctx, x, claim) // its code changed in Swift: the new one runs
+	}
 	switch {
 	case err == nil:
 		return e.finish(ctx, x, outcome)
@@ -76,7 +82,11 @@ func (e *Engine) callFor(ctx context.Context, x faas.Execution, claim dispatch.B
 		return faas.Outcome{}, err
 	}
 	target := f.Target()
-	call := faas.Call{ExecutionID: x.ID, Key: target.Key, Input: json.RawMessage(x.Input), Timeout: f.Timeout}
+	acts, err := e.sessionFor(ctx, f)
+	if err != nil {
+		return faas.Outcome{}, err
+	}
+	call := faas.Call{ExecutionID: x.ID, Key: target.Key, Input: json.RawMessage(x.Input), Timeout: f.Timeout, Context: acts}
 	return e.call(ctx, target, call, claim)
 }
 
@@ -116,7 +126,7 @@ func (e *Engine) release(ctx context.Context, id string) {
 // retryable tells whether an execution that did not begin may begin later.
 func retryable(err error) bool {
 	k := faas.KindOf(err)
-	return k == faas.Busy || k == faas.Unavailable || errors.Is(err, context.Canceled)
+	return k == faas.Busy || k == faas.Unavailable || k == faas.Outdated || errors.Is(err, context.Canceled)
 }
 
 func ignoreNotOurs(err error) error {

@@ -1,0 +1,103 @@
+package engine
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"github.com/openstack-faas/faas/internal/faas"
+	"github.com/openstack-faas/faas/internal/session"
+	"github.com/openstack-faas/faas/internal/store"
+)
+
+// Trusts is what functions act by in OpenStack.
+type Trusts struct {
+	Sessions *session.Sessions
+	Keystone Keystone
+}
+
+// Keystone is what the engine asks of it besides tokens.
+type Keystone interface {
+	DeleteTrust(ctx context.Context, trustID string) error
+	ProjectEnabled(ctx context.Context, projectID string) (bool, error)
+}
+
+const (
+	// projectPatience bounds how long a call waits to hear whether its project is still there. Without an answer it goes on.
+	projectPatience = 2 * time.Second
+	// trustPause is the time between two looks for trusts that are to be deleted.
+	trustPause = 15 * time.Second
+	// trustBatch is how many are deleted at each look.
+	trustBatch = 100
+	// trustPatience bounds the deletion of one, and is meanwhile how long no other engine tries.
+	trustPatience = 30 * time.Second
+	// lastTrustWait is the longest pause before a deletion that has failed is tried again.
+	lastTrustWait = time.Hour
+)
+
+// sessionFor gives the context of a call: what the function acts with in OpenStack, nil for nothing. Kind Forbidden says that the function no longer
+// runs, because its project or what it acts by is no more.
+func (e *Engine) sessionFor(ctx context.Context, f faas.Function) (json.RawMessage, error) {
+	if e.cfg.Trusts == nil {
+		return nil, nil
+	}
+	if !e.projectLives(ctx, f.ProjectID) {
+		return nil, faas.Errorf(faas.Forbidden, "The project is gone or disabled: its functions do not run.")
+	}
+	if f.TrustID == "" {
+		return nil, nil
+	}
+	got, err := e.cfg.Trusts.Sessions.Get(ctx, f.TrustID, session.LifeFor(e.cfg.Limits.Wait+f.Timeout))
+	return got.Context, err
+}
+
+// projectLives tells whether the project is not known to be gone or disabled.
+func (e *Engine) projectLives(ctx context.Context, projectID string) bool {
+	ctx, cancel := context.WithTimeout(ctx, projectPatience)
+	defer cancel()
+	enabled, err := e.cfg.Trusts.Keystone.ProjectEnabled(ctx, projectID)
+	if err != nil {
+		e.log.Debug("Keystone does not say whether a project is enabled", "project_id", projectID, "error", err)
+	}
+	return enabled || err != nil
+}
+
+// deleteTrusts deletes the trusts that no function has any more, and those whose functions were never recorded.
+func (e *Engine) deleteTrusts(ctx context.Context) {
+	if e.cfg.Trusts == nil {
+		return
+	}
+	every(ctx, trustPause, e.deleteTrustsOnce)
+}
+
+func (e *Engine) deleteTrustsOnce(ctx context.Context) {
+	doomed, err := e.cfg.Store.DoomedTrusts(ctx, e.now(), trustBatch)
+	if err != nil {
+		e.log.Warn("the trusts that are to be deleted cannot be read", "error", err)
+		return
+	}
+	for _, d := range doomed {
+		if ctx.Err() != nil || !e.deleteTrust(ctx, d) {
+			return
+		}
+	}
+}
+
+// deleteTrust reports whether it is worth going on with others.
+func (e *Engine) deleteTrust(ctx context.Context, d store.DoomedTrust) bool {
+	now := e.now()
+	again := now.Add(max(trustPatience, min(lastTrustWait, trustPause<<min(d.Attempts, 10))))
+	taken, err := e.cfg.Store.TakeDoomedTrust(ctx, d.ID, now, again)
+	if err != nil || !taken {
+		return err == nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, trustPatience)
+	defer cancel()
+	if err = e.cfg.Trusts.Keystone.DeleteTrust(ctx, d.ID); err == nil {
+		err = e.cfg.Store.ForgetTrust(ctx, d.ID)
+	}
+	if err != nil {
+		e.log.Warn("a trust could not be deleted", "trust_id", d.ID, "attempts", d.Attempts+1, "again", again, "error", err)
+	}
+	return faas.KindOf(err) != faas.Unavailable
+}
