@@ -45,7 +45,7 @@ func run(ctx context.Context, conf *config.APIService, log *slog.Logger) (err er
 		return err
 	}
 	return service.RunAPI(ctx, parts, key.Token, service.APISections{
-		Default: conf.Default, API: conf.API, Limits: conf.Limits, Worker: conf.Worker, Policy: conf.Policy, CORS: conf.CORS, Auth: conf.Auth, Health: conf.Health, Metrics: conf.Metrics,
+		Default: conf.Default, API: conf.API, Limits: conf.Limits, Worker: conf.Worker, Policy: conf.Policy, CORS: conf.CORS, Auth: conf.Auth, Trust: conf.Trust, Health: conf.Health, Metrics: conf.Metrics,
 		Images: true,
 	}, log)
 }

@@ -71,7 +71,7 @@ func closeAll(p service.Parts, workers *local.Orchestrator) error {
 
 // apiSections leaves the drain time out: nothing balances between processes of which there is one.
 func apiSections(conf *config.Standalone) service.APISections {
-	s := service.APISections{Default: conf.Default, API: conf.API, Limits: conf.Limits, Worker: conf.Worker, Policy: conf.Policy, CORS: conf.CORS, Auth: conf.Auth, Health: conf.Health, Metrics: conf.Metrics}
+	s := service.APISections{Default: conf.Default, API: conf.API, Limits: conf.Limits, Worker: conf.Worker, Policy: conf.Policy, CORS: conf.CORS, Auth: conf.Auth, Trust: conf.Trust, Health: conf.Health, Metrics: conf.Metrics}
 	s.API.DrainTime = 0
 	return s
 }

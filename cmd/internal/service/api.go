@@ -27,6 +27,7 @@ type APISections struct {
 	Policy  config.Policy
 	CORS    config.CORS
 	Auth    config.Authtoken
+	Trust   config.Trust
 	Health  config.HealthCheck
 	Metrics config.Metrics
 	Images  bool // functions may be of container images: the engines' orchestrator runs them
@@ -63,7 +64,7 @@ func (p Parts) apiConfig(conf APISections, rules *policy.Enforcer, calls *dispat
 		Store: p.Store, Code: p.Code, Broker: p.Broker, Call: p.caller(calls, conf.API.CallWait), Limits: conf.Limits.Ranges(), CallWait: conf.API.CallWait,
 		Images: conf.Images, ImagesFrom: conf.API.ImagesFrom,
 		MaxLimit: conf.API.MaxLimit, MaxBody: conf.API.MaxBody, MaxInput: conf.API.MaxInput, PublicEndpoint: conf.API.PublicEndpoint,
-		CORS:          pagesOf(conf.CORS),
+		Trusts: p.trustsOfAPI(conf.Trust), CORS: pagesOf(conf.CORS),
 		DisableByFile: conf.Health.DisableByFile, Registry: registry, ShowMetrics: conf.Metrics.Enabled, Log: log,
 	}
 }

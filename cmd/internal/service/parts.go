@@ -13,6 +13,7 @@ import (
 	"github.com/openstack-faas/faas/internal/codestore"
 	"github.com/openstack-faas/faas/internal/config"
 	"github.com/openstack-faas/faas/internal/faas"
+	"github.com/openstack-faas/faas/internal/session"
 	"github.com/openstack-faas/faas/internal/store"
 	"github.com/openstack-faas/faas/pkg/keystone"
 )
@@ -24,7 +25,8 @@ type Parts struct {
 	Code   *codestore.Files
 	Broker broker.Broker
 
-	Keystone *keystone.Client // nil with auth_strategy = noauth
+	Keystone *keystone.Client  // nil with auth_strategy = noauth
+	Sessions *session.Sessions // what functions act by; nil without Keystone
 }
 
 // Sections are the parts' configuration.
@@ -45,6 +47,7 @@ func Open(ctx context.Context, conf Sections, log *slog.Logger) (p Parts, err er
 	if p.Keystone, err = openKeystone(conf.Default.AuthStrategy, conf.Auth, log); err != nil {
 		return p, err
 	}
+	p.Sessions = openSessions(p.Keystone, log)
 	if p.Store, err = store.Open(ctx, conf.Database.Connection, store.Options{Log: log, Readers: conf.Database.MaxPoolSize}); err != nil {
 		return p, err
 	}
@@ -93,6 +96,9 @@ func seconds(d time.Duration) string { return strconv.FormatFloat(d.Seconds(), '
 // Close closes what was opened.
 func (p Parts) Close() error {
 	var errs []error
+	if p.Sessions != nil {
+		p.Sessions.Close()
+	}
 	if p.Broker != nil {
 		errs = append(errs, p.Broker.Close())
 	}

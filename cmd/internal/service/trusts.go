@@ -1,0 +1,35 @@
+package service
+
+import (
+	"log/slog"
+
+	"github.com/openstack-faas/faas/internal/api"
+	"github.com/openstack-faas/faas/internal/config"
+	"github.com/openstack-faas/faas/internal/engine"
+	"github.com/openstack-faas/faas/internal/session"
+	"github.com/openstack-faas/faas/pkg/keystone"
+)
+
+// openSessions makes what functions act by, nil without Keystone.
+func openSessions(client *keystone.Client, log *slog.Logger) *session.Sessions {
+	if client == nil {
+		return nil
+	}
+	return session.New(session.Config{Source: session.Keystone{Client: client}, Log: log})
+}
+
+// trustsOfAPI gives the API what makes functions' trusts, nil without Keystone.
+func (p Parts) trustsOfAPI(conf config.Trust) *api.Trusts {
+	if p.Keystone == nil {
+		return nil
+	}
+	return &api.Trusts{Maker: session.Keystone{Client: p.Keystone}, Sessions: p.Sessions, Enabled: conf.Enabled, Excluded: conf.Except}
+}
+
+// trustsOfEngine gives the engine what functions act by, nil without Keystone.
+func (p Parts) trustsOfEngine() *engine.Trusts {
+	if p.Keystone == nil {
+		return nil
+	}
+	return &engine.Trusts{Sessions: p.Sessions, Keystone: session.Keystone{Client: p.Keystone}}
+}
