@@ -68,10 +68,16 @@ def ensure_endpoint(service, interface, url):
         call('PATCH', f"/endpoints/{endpoint['id']}", {'endpoint': {'url': url}}, TOKEN)
 
 
+def ensure_implied(prior, implied):
+    _, found = call('GET', f'/roles/{prior}/implies', token=TOKEN)
+    if implied not in [role['id'] for role in found['role_inference']['implies']]:
+        call('PUT', f'/roles/{prior}/implies/{implied}', token=TOKEN)
+
+
 def main():
     roles = {name: ensure('role', {'name': name})['id'] for name in ROLES}
     for prior, implied in IMPLIED:
-        call('PUT', f'/roles/{roles[prior]}/implies/{roles[implied]}', token=TOKEN)
+        ensure_implied(roles[prior], roles[implied])
     for name, (project_name, role_names) in USERS.items():
         project = ensure('project', {'name': project_name, 'domain_id': 'default'})['id']
         user = ensure('user', {'name': name, 'domain_id': 'default'}, {'password': password(name)})['id']
