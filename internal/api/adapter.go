@@ -62,6 +62,9 @@ func (s *Server) handle(rt route, r *http.Request, info *requestInfo) (any, erro
 	if err := s.cfg.Policy.Allow(r.Context(), id, rt.rule, policy.Target{ProjectID: id.ProjectID}); err != nil {
 		return nil, err
 	}
+	if rt.method == http.MethodPost && id.ProjectID == "" { // a token for a domain or the system
+		return nil, faas.Errorf(faas.Forbidden, "Operation not allowed: what is made belongs to a project, and the token is for none.")
+	}
 	return rt.handle(r, id)
 }
 
