@@ -90,6 +90,7 @@ password = $(once_secret keystone-faas)
 project_name = service
 region_name = RegionOne
 interface = internal
+token_cache_time = 10
 [storage]
 provider = swift
 [oslo_policy]

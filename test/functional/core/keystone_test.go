@@ -82,8 +82,12 @@ func authenticate(ctx context.Context, t *testing.T, auth map[string]any) token 
 // keystone asks Keystone, and fails unless it answers with success.
 func keystone(ctx context.Context, t *testing.T, method, path, token string, body, reply any) http.Header {
 	t.Helper()
-	b, err := json.Marshal(body)
-	must(t, err)
+	var b []byte
+	if body != nil {
+		var err error
+		b, err = json.Marshal(body)
+		must(t, err)
+	}
 	header := map[string]string{"Content-Type": "application/json", "X-Auth-Token": token}
 	code, head, answer := request(ctx, t, method, env.keystone+path, header, b)
 	if code >= http.StatusBadRequest {

@@ -67,7 +67,7 @@ exports.main = async ({}, context) => {
 	}
 }
 
-// rummage looks for what is no business of a function's: in its environment, every file that it can read, every process that it can see, and its own memory.
+// rummage looks for what is no business of a function's: in its environment, every file but those of the image that are everybody's, every process that it can see.
 const rummage = `
 import os, re
 
@@ -84,7 +84,7 @@ def main(context=None, **kwargs):
     found = []
     look("environment", "\n".join(k + "=" + v for k, v in os.environ.items()).encode(), found)
     for folder, folders, files in os.walk("/"):
-        folders[:] = [f for f in folders if os.path.join(folder, f) not in ("/proc", "/sys", "/usr/lib/python3", "/usr/lib/python3.11", "/usr/lib/x86_64-linux-gnu", "/lib", "/etc/ssl")]
+        folders[:] = [f for f in folders if os.path.join(folder, f) not in ("/proc", "/sys", "/usr", "/lib", "/etc/ssl")]
         for f in files:
             try:
                 with open(os.path.join(folder, f), "rb") as opened:
