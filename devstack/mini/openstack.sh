@@ -25,7 +25,6 @@ stop_core() {
         stop "$part" TERM 5 &
     done
     wait
-    remove_swift_configuration
 }
 
 # world_listens PORT tells whether something in it accepts connections at its loopback address.
