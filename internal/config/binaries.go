@@ -75,9 +75,20 @@ type Manage struct {
 	Rabbit   Rabbit    `section:"oslo_messaging_rabbit"`
 }
 
+// Status configures faas-status, which reads the services' own file.
+type Status struct {
+	Default  Default   `section:"DEFAULT"`
+	Database Database  `section:"database"`
+	Storage  Storage   `section:"storage"`
+	Worker   Worker    `section:"worker"`
+	Auth     Authtoken `section:"keystone_authtoken"`
+	Policy   Policy    `section:"oslo_policy"`
+	Rabbit   Rabbit    `section:"oslo_messaging_rabbit"`
+}
+
 // every lists one struct of each binary: the sections that a file may have are those of all of them together.
 func every() []any {
-	return []any{&Standalone{}, &APIService{}, &EngineService{}, &Manage{}}
+	return []any{&Standalone{}, &APIService{}, &EngineService{}, &Manage{}, &Status{}}
 }
 
 // String shows the configuration as a file would, without its secrets.
@@ -91,6 +102,9 @@ func (c *EngineService) String() string { return render(c) }
 
 // String shows the configuration as a file would, without its secrets.
 func (c *Manage) String() string { return render(c) }
+
+// String shows the configuration as a file would, without its secrets.
+func (c *Status) String() string { return render(c) }
 
 // Process gives the name of this process among its peers.
 func (d Default) Process() string {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"testing"
 
@@ -115,11 +114,26 @@ func (c *Cloud) identity(t testing.TB, token string) *gophercloud.ServiceClient 
 	return &gophercloud.ServiceClient{ProviderClient: p, Endpoint: strings.TrimRight(c.AuthURL, "/") + "/", Type: "identity"}
 }
 
+// repository is the folder of go.mod: a test runs in that of its package. With -trimpath, no program knows where its source is.
+func repository(t testing.TB) string {
+	t.Helper()
+	dir, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for ; dir != "/"; dir = filepath.Dir(dir) {
+		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
+			return dir
+		}
+	}
+	t.Fatal("the repository is not above the folder of the test")
+	return ""
+}
+
 // readOpenRC reads the variables of a user's shell file.
 func readOpenRC(t testing.TB, user string) map[string]string {
 	t.Helper()
-	_, here, _, _ := runtime.Caller(0)
-	text, err := os.ReadFile(filepath.Join(filepath.Dir(here), "..", "..", ".cloud", "openrc-"+user))
+	text, err := os.ReadFile(filepath.Join(repository(t), ".cloud", "openrc-"+user))
 	if err != nil {
 		t.Fatalf("OS_AUTH_URL is set, but the users are missing: %v", err)
 	}

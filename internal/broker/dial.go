@@ -1,0 +1,34 @@
+package broker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+)
+
+// Dial makes one connection to the first of the hosts that answers, beginning at a random one, for those who speak AMQP in a way of their own.
+// purpose tells an operator whose it is. No error repeats a user or a password.
+func Dial(ctx context.Context, c Config, purpose string) (*amqp.Connection, error) {
+	c, err := c.complete()
+	if err != nil {
+		return nil, err
+	}
+	t, err := c.tls()
+	if err != nil {
+		return nil, err
+	}
+	l := newLink(purpose, c, t, nil)
+	var errs []error
+	for i, first := 0, rand.IntN(len(c.Hosts)); i < len(c.Hosts) && ctx.Err() == nil; i++ {
+		host := c.Hosts[(first+i)%len(c.Hosts)]
+		conn, err := l.dial(ctx, host)
+		if err == nil {
+			return conn, nil
+		}
+		errs = append(errs, fmt.Errorf("%s: %w", host.Address, err))
+	}
+	return nil, errors.Join(append(errs, ctx.Err())...)
+}
