@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/openstack-faas/faas/internal/faas"
+	"github.com/openstack-faas/faas/internal/policy"
 	"github.com/openstack-faas/faas/internal/store"
 )
 
@@ -64,7 +65,7 @@ func (s *Server) getRuntime(r *http.Request, id faas.Identity) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	runtime, err := s.cfg.Store.Runtime(r.Context(), faas.ProjectScope(id), runtimeID)
+	runtime, err := s.cfg.Store.Runtime(r.Context(), s.runtimeScope(r, id), runtimeID)
 	if err != nil {
 		return nil, err
 	}
@@ -86,7 +87,7 @@ func (s *Server) updateRuntime(r *http.Request, id faas.Identity) (any, error) {
 	if err := o.fault(); err != nil {
 		return nil, err
 	}
-	return s.changeRuntime(r, faas.ProjectScope(id), runtimeID, change)
+	return s.changeRuntime(r, s.runtimeScope(r, id), runtimeID, change)
 }
 
 // changeRuntime changes the record and, with a new image, has the engine bring the pool to it.
@@ -116,7 +117,7 @@ func (s *Server) deleteRuntime(r *http.Request, id faas.Identity) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := s.cfg.Store.DeleteRuntime(r.Context(), faas.ProjectScope(id), runtimeID); err != nil {
+	if err := s.cfg.Store.DeleteRuntime(r.Context(), s.runtimeScope(r, id), runtimeID); err != nil {
 		return nil, err
 	}
 	s.bringAbout(r, faas.Runtime{ID: runtimeID})
@@ -153,7 +154,7 @@ func (s *Server) getPool(r *http.Request, id faas.Identity) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, err := s.cfg.Store.Runtime(r.Context(), faas.ProjectScope(id), runtimeID); err != nil {
+	if _, err := s.cfg.Store.Runtime(r.Context(), s.runtimeScope(r, id), runtimeID); err != nil {
 		return nil, err
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), tellPatience)
@@ -168,4 +169,12 @@ func (s *Server) getPool(r *http.Request, id faas.Identity) (any, error) {
 		return nil, err
 	}
 	return poolView{Name: runtimeID, Capacity: poolCapacity{Total: pool.Total, Available: pool.Available}}, nil
+}
+
+// runtimeScope is whose runtimes the caller may name: who may list those of all projects may see to them, too, whichever administrator made them.
+func (s *Server) runtimeScope(r *http.Request, id faas.Identity) faas.Scope {
+	if s.cfg.Policy.Allow(r.Context(), id, "runtime:get_all:all_projects", policy.Target{}) == nil {
+		return faas.AnyProject()
+	}
+	return faas.ProjectScope(id)
 }
