@@ -8,6 +8,7 @@ import (
 
 	"github.com/openstack-faas/faas/internal/archive"
 	"github.com/openstack-faas/faas/internal/faas"
+	"github.com/openstack-faas/faas/internal/swiftcode"
 )
 
 // askedCode is the field code: where the function's code comes from.
@@ -53,7 +54,10 @@ func (c *askedCode) fault() string {
 		if c.Swift == nil || c.Swift.Container == "" || c.Swift.Object == "" {
 			return `code with the source swift needs {"swift": {"container": …, "object": …}}.`
 		}
-		return "Code from Swift is not supported by this deployment; upload a package."
+		if err := swiftcode.Names(c.Swift.Container, c.Swift.Object); err != nil {
+			return messageOf(err)
+		}
+		return ""
 	case faas.SourceImage:
 		if !imageForm.MatchString(c.Image) {
 			return "code with the source image needs the reference of a container image in image."

@@ -30,8 +30,13 @@ func (s *Server) updateFunction(r *http.Request, id faas.Identity) (any, error) 
 	if err != nil {
 		return nil, err
 	}
-	if change.Code, err = s.changeCode(r.Context(), before, code, f.pack); err != nil {
+	if change.Code, err = s.changeCode(r.Context(), id, before, code, f.pack); err != nil {
 		return nil, err
+	}
+	if change.Code != nil {
+		if change.Quota, err = s.quotaOf(r.Context(), before.ProjectID); err != nil {
+			return nil, err
+		}
 	}
 	after, err := s.recordChange(r.Context(), id, before, change, roles)
 	if err != nil {
@@ -90,13 +95,17 @@ func (f *form) changedCode() *askedCode {
 }
 
 // changeCode keeps the new package, if there is one; nil means that the code stays.
-func (s *Server) changeCode(ctx context.Context, before faas.Function, code *askedCode, pack *spool) (*faas.Code, error) {
+func (s *Server) changeCode(ctx context.Context, id faas.Identity, before faas.Function, code *askedCode, pack *spool) (*faas.Code, error) {
 	if code != nil && faas.CodeSource(code.Source) != before.Code.Source {
 		return nil, faas.Errorf(faas.Invalid, "The source of a function's code can not be changed: it is %s.", before.Code.Source)
 	}
 	if code != nil && before.Code.Source == faas.SourceImage && pack == nil {
 		changed := code.ofImage()
 		return &changed, s.allowedImage(code.Image)
+	}
+	if code != nil && before.Code.Source == faas.SourceSwift && pack == nil {
+		changed, err := s.object(ctx, id, code)
+		return &changed, err
 	}
 	if pack == nil {
 		if code != nil && code.MD5 != "" && code.MD5 != before.Code.MD5 {

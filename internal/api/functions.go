@@ -73,6 +73,9 @@ func (s *Server) createFunction(r *http.Request, id faas.Identity) (any, error) 
 	if err := f.fault(); err != nil {
 		return nil, err
 	}
+	if err := s.roomForFunction(r.Context(), id.ProjectID); err != nil {
+		return nil, err
+	}
 	if function.Code, err = s.newCode(r.Context(), id, f, code, function.RuntimeID); err != nil {
 		return nil, err
 	}
@@ -87,12 +90,16 @@ func (s *Server) createFunction(r *http.Request, id faas.Identity) (any, error) 
 
 // recordFunction records the function with the trust by which it will act for the caller.
 func (s *Server) recordFunction(ctx context.Context, id faas.Identity, f faas.Function, roles *[]string) (faas.Function, error) {
+	quota, err := s.quotaOf(ctx, id.ProjectID)
+	if err != nil {
+		return f, err
+	}
 	trust, err := s.trust(ctx, id, f.Code.Source, roles)
 	if err != nil {
 		return f, err
 	}
 	f.TrustID, f.TrustRoles = trust.ID, trust.Roles
-	made, err := s.cfg.Store.CreateFunction(ctx, f)
+	made, err := s.cfg.Store.CreateFunction(ctx, f, quota)
 	if err != nil {
 		s.withdraw(ctx, trust.ID, err)
 	}
@@ -104,8 +111,11 @@ func (s *Server) newCode(ctx context.Context, id faas.Identity, f *form, code *a
 	if code == nil {
 		return faas.Code{}, faas.Errorf(faas.Invalid, `code is required, as in {"source": "package"}.`)
 	}
-	if faas.CodeSource(code.Source) == faas.SourceImage {
+	switch faas.CodeSource(code.Source) {
+	case faas.SourceImage:
 		return s.imageCode(f, code, runtimeID)
+	case faas.SourceSwift:
+		return s.swiftCode(ctx, id, f, code, runtimeID)
 	}
 	if err := s.requireForPackage(ctx, id, f, runtimeID); err != nil {
 		return faas.Code{}, err
@@ -122,6 +132,11 @@ func (s *Server) requireForPackage(ctx context.Context, id faas.Identity, f *for
 	case f.pack == nil:
 		return faas.Errorf(faas.Invalid, "package is required for a function of source package: the zip, as a file in a multipart/form-data body.")
 	}
+	return s.requireRuntime(ctx, id, runtimeID)
+}
+
+// requireRuntime checks that there is the runtime and that it is of use.
+func (s *Server) requireRuntime(ctx context.Context, id faas.Identity, runtimeID string) error {
 	runtime, err := s.cfg.Store.Runtime(ctx, faas.ProjectScope(id), runtimeID)
 	if faas.KindOf(err) == faas.NotFound {
 		return faas.Errorf(faas.Invalid, "Runtime %s can not be found.", runtimeID)
@@ -163,7 +178,7 @@ func (s *Server) getFunction(r *http.Request, id faas.Identity) (any, error) {
 	if !download {
 		return functionViewer(r)(function), nil
 	}
-	if function.Code.Source != faas.SourcePackage {
+	if function.Code.Source == faas.SourceImage {
 		return nil, faas.Errorf(faas.Invalid, "Function %s has no package to download: its source is %s.", functionID, function.Code.Source)
 	}
 	body, size, err := s.cfg.Code.Open(r.Context(), function.Code.SHA256)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/openstack-faas/faas/internal/dispatch"
 	"github.com/openstack-faas/faas/internal/faas"
 	"github.com/openstack-faas/faas/internal/store"
 )
@@ -24,6 +25,9 @@ const (
 func (s *Server) run(ctx context.Context, function faas.Function, x faas.Execution) (faas.Execution, error) {
 	begun := false
 	begin := func(ctx context.Context) error {
+		if begun {
+			return nil
+		}
 		x.Status, x.Owner, x.StartedAt = faas.ExecutionRunning, s.cfg.Name, s.now()
 		x.LeaseUntil = x.StartedAt.Add(s.cfg.CallWait + function.Timeout + leaseGrace)
 		if function.Code.Protocol == faas.ProtocolRun {
@@ -32,14 +36,7 @@ func (s *Server) run(ctx context.Context, function faas.Function, x faas.Executi
 		begun = true
 		return s.cfg.Store.Start(ctx, x)
 	}
-	target := function.Target()
-	acts, err := s.sessionFor(ctx, target, function.Timeout)
-	if err != nil {
-		return x, err
-	}
-	outcome, failed := s.cfg.Call(ctx, target, faas.Call{
-		ExecutionID: x.ID, Key: target.Key, Input: json.RawMessage(x.Input), Timeout: function.Timeout, Context: acts,
-	}, begin)
+	outcome, failed := s.callNewest(ctx, function, x, begin)
 	if failed != nil && !begun {
 		return x, failed
 	}
@@ -48,13 +45,41 @@ func (s *Server) run(ctx context.Context, function faas.Function, x faas.Executi
 			Status: faas.ExecutionError, Duration: s.now().Sub(x.StartedAt), Output: faas.TextOutput(messageOf(failed)),
 		}
 	}
-	if x, err = s.finish(ctx, x, outcome); err != nil {
+	x, err := s.finish(ctx, x, outcome)
+	if err != nil {
 		return x, err
 	}
 	if kind := faas.KindOf(failed); kind == faas.Busy || kind == faas.Unavailable {
 		return x, failed // nothing ran: the caller may try again
 	}
 	return x, nil
+}
+
+// newestTries is how often a function is called that is found changed each time.
+const newestTries = 3
+
+// callNewest calls the function as it is recorded now, when the engine finds it to be of a newer revision: its code had changed in Swift.
+func (s *Server) callNewest(ctx context.Context, function faas.Function, x faas.Execution, begin dispatch.Begin) (faas.Outcome, error) {
+	for try := 1; ; try++ {
+		outcome, err := s.callOnce(ctx, function, x, begin)
+		if faas.KindOf(err) != faas.Outdated || try == newestTries {
+			return outcome, err
+		}
+		if function, err = s.cfg.Store.Function(ctx, faas.OneProject(function.ProjectID), function.ID); err != nil {
+			return outcome, err
+		}
+	}
+}
+
+func (s *Server) callOnce(ctx context.Context, function faas.Function, x faas.Execution, begin dispatch.Begin) (faas.Outcome, error) {
+	target := function.Target()
+	acts, err := s.sessionFor(ctx, target, function.Timeout)
+	if err != nil {
+		return faas.Outcome{}, err
+	}
+	return s.cfg.Call(ctx, target, faas.Call{
+		ExecutionID: x.ID, Key: target.Key, Input: json.RawMessage(x.Input), Timeout: function.Timeout, Context: acts,
+	}, begin)
 }
 
 // finish records how the execution ended, and gives it so, without reading it back.

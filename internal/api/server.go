@@ -17,7 +17,9 @@ import (
 	"github.com/openstack-faas/faas/internal/dispatch"
 	"github.com/openstack-faas/faas/internal/faas"
 	"github.com/openstack-faas/faas/internal/policy"
+	"github.com/openstack-faas/faas/internal/quota"
 	"github.com/openstack-faas/faas/internal/store"
+	"github.com/openstack-faas/faas/internal/swiftcode"
 )
 
 // Call runs one call on a worker; dispatch.Dispatcher's method of this name is it.
@@ -36,7 +38,11 @@ type Config struct {
 	Limits   faas.Limits   // what a function may ask for
 	CallWait time.Duration // how long Call waits for a worker at most
 
-	Trusts *Trusts // how functions act for those who make them; nil: they do not
+	Swift  *swiftcode.Source // reads objects that functions' code is from; nil: there are no such functions
+	Trusts *Trusts           // how functions act for those who make them; nil: they do not
+
+	Quotas *quota.Quotas // what projects may have; nil: anything
+	Calls  *quota.Calls  // counts executions; nil: nobody does
 
 	Images         bool     // functions may be of container images: the orchestrator runs them
 	ImagesFrom     []string // the registries, or registry/repository prefixes, that those may come from

@@ -136,7 +136,9 @@ func (g *group) settle(w faas.Worker, err error) bool {
 
 // hopeless ends every wait if no worker is there to end them.
 func (g *group) hopeless(err error) {
-	g.d.cfg.Log.Warn("no worker can be had", "function_id", g.target.Key.FunctionID, "error", err)
+	if faas.KindOf(err) != faas.Outdated {
+		g.d.cfg.Log.Warn("no worker can be had", "function_id", g.target.Key.FunctionID, "error", err)
+	}
 	if len(g.workers) == 0 {
 		g.fail(err)
 	}

@@ -38,7 +38,7 @@ func (s *Sessions) landed(e *entry, token Token, err error) {
 	e.failed = err
 	switch faas.KindOf(err) {
 	case "":
-		e.session = Session{Context: contextOf(token), ExpiresAt: token.ExpiresAt}
+		e.session = Session{Context: contextOf(token), Token: token.Value, ExpiresAt: token.ExpiresAt}
 		e.got = now
 	case faas.Forbidden:
 		e.session, e.retry = Session{}, now.Add(forbiddenFor)

@@ -42,6 +42,7 @@ type Config struct {
 // Session is what one call is given.
 type Session struct {
 	Context   json.RawMessage // of the call; shared: not to be changed. It holds the token
+	Token     faas.Secret     // the token alone
 	ExpiresAt time.Time
 }
 

@@ -140,6 +140,11 @@ func certificates(file string) (*x509.CertPool, error) {
 	return pool, nil
 }
 
+// TLSConfig is a copy of how the client verifies Keystone's certificate, for those who speak to other services of the same cloud.
+func (c *Client) TLSConfig() *tls.Config {
+	return c.http.Transport.(*http.Transport).TLSClientConfig.Clone()
+}
+
 // AuthURL is Keystone's v3 API, without a slash at the end.
 func (c *Client) AuthURL() string { return strings.TrimSuffix(c.base, "/") }
 

@@ -64,7 +64,7 @@ func (p Parts) apiConfig(conf APISections, rules *policy.Enforcer, calls *dispat
 		Store: p.Store, Code: p.Code, Broker: p.Broker, Call: p.caller(calls, conf.API.CallWait), Limits: conf.Limits.Ranges(), CallWait: conf.API.CallWait,
 		Images: conf.Images, ImagesFrom: conf.API.ImagesFrom,
 		MaxLimit: conf.API.MaxLimit, MaxBody: conf.API.MaxBody, MaxInput: conf.API.MaxInput, PublicEndpoint: conf.API.PublicEndpoint,
-		Trusts: p.trustsOfAPI(conf.Trust), CORS: pagesOf(conf.CORS),
+		Swift: p.Objects.source, Trusts: p.trustsOfAPI(conf.Trust), CORS: pagesOf(conf.CORS),
 		DisableByFile: conf.Health.DisableByFile, Registry: registry, ShowMetrics: conf.Metrics.Enabled, Log: log,
 	}
 }

@@ -22,11 +22,12 @@ import (
 type Parts struct {
 	Name   string // of this start of this process, in leases
 	Store  *store.Store
-	Code   *codestore.Files
+	Code   codestore.Store
 	Broker broker.Broker
 
 	Keystone *keystone.Client  // nil with auth_strategy = noauth
 	Sessions *session.Sessions // what functions act by; nil without Keystone
+	Objects  objects           // functions' code in Swift
 }
 
 // Sections are the parts' configuration.
@@ -51,8 +52,8 @@ func Open(ctx context.Context, conf Sections, log *slog.Logger) (p Parts, err er
 	if p.Store, err = store.Open(ctx, conf.Database.Connection, store.Options{Log: log, Readers: conf.Database.MaxPoolSize}); err != nil {
 		return p, err
 	}
-	if p.Code, err = codestore.NewFiles(conf.Storage.Dir); err != nil {
-		return p, fmt.Errorf("[storage] file_system_dir: %w", err)
+	if err = p.openStorage(conf.Storage); err != nil {
+		return p, err
 	}
 	p.Broker, err = openBroker(ctx, conf, log)
 	return p, err

@@ -1,0 +1,39 @@
+package api
+
+import (
+	"context"
+	"strings"
+
+	"github.com/openstack-faas/faas/internal/faas"
+)
+
+// swiftCode gives the code of a function that is to be from an object, having kept the object's bytes.
+func (s *Server) swiftCode(ctx context.Context, id faas.Identity, f *form, code *askedCode, runtimeID string) (faas.Code, error) {
+	switch {
+	case runtimeID == "":
+		return faas.Code{}, faas.Errorf(faas.Invalid, "runtime_id is required for a function of source swift.")
+	case f.pack != nil:
+		return faas.Code{}, faas.Errorf(faas.Invalid, "A function of source swift has no package: its code is the object.")
+	}
+	if err := s.requireRuntime(ctx, id, runtimeID); err != nil {
+		return faas.Code{}, err
+	}
+	return s.object(ctx, id, code)
+}
+
+// object reads the object that the code names, with the caller's own rights in the caller's project. code.MD5 is what the client says that it is; "" for
+// nothing.
+func (s *Server) object(ctx context.Context, id faas.Identity, code *askedCode) (faas.Code, error) {
+	if s.cfg.Swift == nil {
+		return faas.Code{}, faas.Errorf(faas.Invalid, "Code from Swift is not supported by this deployment; upload a package.")
+	}
+	if id.ProjectID == "" {
+		return faas.Code{}, faas.Errorf(faas.Invalid, "Code from Swift is read in the project of the caller's token; this token is of none.")
+	}
+	named := faas.Code{Source: faas.SourceSwift, Container: code.Swift.Container, Object: code.Swift.Object}
+	found, err := s.cfg.Swift.Fetch(ctx, id.Token, id.ProjectID, named)
+	if err == nil && code.MD5 != "" && !strings.EqualFold(code.MD5, found.MD5) {
+		err = faas.Errorf(faas.Invalid, "The object's md5 is %s; code.md5sum says %s.", found.MD5, short(code.MD5))
+	}
+	return found, err
+}

@@ -1,0 +1,209 @@
+package engine
+
+import (
+	"context"
+	"encoding/json"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/openstack-faas/faas/internal/faas"
+	"github.com/openstack-faas/faas/internal/store"
+	"github.com/openstack-faas/faas/internal/swiftcode"
+)
+
+// Objects is how the engine looks whether the objects in Swift that functions' code is from have changed. Every field is required.
+type Objects struct {
+	Source   *swiftcode.Source
+	Token    func(ctx context.Context, trustID string) (faas.Secret, error) // of the function's trust; its errors are of kind Forbidden or Unavailable
+	Interval time.Duration                                                  // between two looks at the objects of functions that run
+}
+
+const (
+	lookPatience = 2 * time.Second // for Keystone and Swift together to say whether an object has changed
+	lookParallel = 4
+)
+
+// looks are the looks under way: those who want to know the same share one. A look goes on when nobody waits for it any more, so that a large object
+// has arrived when the call comes again.
+type looks struct {
+	ctx   context.Context
+	stop  context.CancelFunc
+	tasks sync.WaitGroup
+
+	mu    sync.Mutex
+	byKey map[faas.Key]*look
+}
+
+type look struct {
+	done chan struct{}
+	err  error // once done is closed
+}
+
+func (l *looks) init() {
+	l.ctx, l.stop = context.WithCancel(context.Background())
+	l.byKey = map[faas.Key]*look{}
+}
+
+// join gives the look at the key's object, begun now if none is under way.
+func (l *looks) join(key faas.Key, do func(context.Context) error) *look {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if one := l.byKey[key]; one != nil {
+		return one
+	}
+	one := &look{done: make(chan struct{})}
+	l.byKey[key] = one
+	l.tasks.Go(func() {
+		one.err = do(l.ctx)
+		l.mu.Lock()
+		delete(l.byKey, key)
+		l.mu.Unlock()
+		close(one.done)
+	})
+	return one
+}
+
+func (l *looks) wait() {
+	l.stop()
+	l.tasks.Wait()
+}
+
+// current sees to it that a function from Swift that no worker runs yet starts with what its object holds now. The error's kind is Outdated when that
+// is another code than the target's: the function has it now, under a new revision. late ends the wait.
+func (e *Engine) current(ctx context.Context, target faas.Target, late <-chan time.Time) error {
+	if e.cfg.Objects == nil || !target.FromSwift || target.TrustID == "" || e.serves(target.Key) {
+		return nil
+	}
+	one := e.looks.join(target.Key, func(ctx context.Context) error { return e.lookAndLoad(ctx, target) })
+	select {
+	case <-one.done:
+		return one.err
+	case <-late:
+	case <-ctx.Done():
+	}
+	return faas.Errorf(faas.Unavailable, "The function's code is still being read from Swift.")
+}
+
+// serves tells whether a worker runs the key.
+func (e *Engine) serves(key faas.Key) bool {
+	for _, w := range e.workers() {
+		if w.Key == key && w.Ready {
+			return true
+		}
+	}
+	return false
+}
+
+// lookAndLoad has the package in memory, too, by the time the object was looked at.
+func (e *Engine) lookAndLoad(ctx context.Context, target faas.Target) error {
+	loading, cancel := context.WithTimeout(ctx, specialiseTimeout)
+	defer cancel()
+	var load sync.WaitGroup
+	defer load.Wait()
+	load.Go(func() { _, _ = e.packages.get(loading, target.SHA256) }) // whoever specialises the worker sees the error
+	err := e.lookAt(ctx, target.Key)
+	if err != nil {
+		cancel() // it is not needed
+	}
+	return err
+}
+
+// lookAt gives nil when the revision of the function is the newest and its code what its object holds.
+func (e *Engine) lookAt(ctx context.Context, key faas.Key) error {
+	f, err := e.cfg.Store.Function(ctx, faas.AnyProject(), key.FunctionID)
+	switch {
+	case err != nil:
+		return err
+	case f.Revision != key.Revision:
+		return outdatedBy(f)
+	case f.Code.Source != faas.SourceSwift || f.TrustID == "":
+		return nil
+	}
+	return e.refresh(ctx, f)
+}
+
+func outdatedBy(f faas.Function) error {
+	return faas.Errorf(faas.Outdated, "Function %s has changed; call it again.", f.ID)
+}
+
+// refresh takes the object's new content for the function's code, if it has one; the error's kind is Outdated then.
+func (e *Engine) refresh(ctx context.Context, f faas.Function) error {
+	from := e.cfg.Objects
+	asking, cancel := context.WithTimeout(ctx, lookPatience)
+	defer cancel()
+	token, err := from.Token(asking, f.TrustID)
+	if err != nil {
+		return err
+	}
+	changed, err := from.Source.Changed(asking, token, f.ProjectID, f.Code)
+	if err != nil || !changed {
+		return err
+	}
+	code, err := from.Source.Fetch(ctx, token, f.ProjectID, f.Code)
+	if err != nil || code == f.Code {
+		return err
+	}
+	after, err := e.cfg.Store.UpdateFunction(ctx, faas.OneProject(f.ProjectID), f.ID, store.FunctionChange{Code: &code, Revision: f.Revision})
+	switch {
+	case faas.KindOf(err) == faas.Conflict:
+		return outdatedBy(f) // by somebody else
+	case err != nil:
+		return err
+	}
+	e.log.Info("a function's code changed in Swift", "function_id", f.ID, "revision", after.Revision, "sha256", code.SHA256)
+	e.tellChanged(ctx, faas.FunctionChanged{FunctionID: f.ID, Revision: after.Revision})
+	return outdatedBy(f)
+}
+
+// tellChanged tells every engine and API, so that workers of older revisions end.
+func (e *Engine) tellChanged(ctx context.Context, change faas.FunctionChanged) {
+	body, _ := json.Marshal(change) // strings and numbers: cannot fail
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), publishPatience)
+	defer cancel()
+	if err := e.cfg.Broker.Broadcast(ctx, faas.TopicFunction, body); err != nil {
+		e.log.Warn("a function's change could not be broadcast", "function_id", change.FunctionID, "error", err)
+		e.functionChanged(body)
+	}
+}
+
+// watchObjects looks at the objects of functions that run, so that their workers are replaced when the code has changed.
+func (e *Engine) watchObjects(ctx context.Context) {
+	if e.cfg.Objects != nil {
+		every(ctx, e.cfg.Objects.Interval, e.lookAtObjects)
+	}
+}
+
+func (e *Engine) lookAtObjects(ctx context.Context) {
+	running := map[faas.Key]bool{}
+	for _, w := range e.workers() {
+		if !w.Generic() && w.Key.Version == 0 && e.shards.owns(w.Key.FunctionID) {
+			running[w.Key] = true
+		}
+	}
+	var g errgroup.Group
+	g.SetLimit(lookParallel)
+	for key := range running {
+		g.Go(func() error {
+			e.lookAgain(ctx, key)
+			return nil
+		})
+	}
+	_ = g.Wait() // no task returns an error: each logs its own
+}
+
+// lookAgain looks at the object of a function that runs. Its workers go on whatever the object has become, unless it is another code.
+func (e *Engine) lookAgain(ctx context.Context, key faas.Key) {
+	one := e.looks.join(key, func(ctx context.Context) error { return e.lookAt(ctx, key) })
+	select {
+	case <-one.done:
+	case <-ctx.Done():
+		return
+	}
+	switch faas.KindOf(one.err) {
+	case "", faas.Outdated, faas.NotFound:
+	default:
+		e.log.Warn("a function's object in Swift cannot be looked at; its workers go on with the code that they have", "function_id", key.FunctionID, "error", one.err)
+	}
+}
