@@ -303,10 +303,13 @@ func (r *running) specialise(entry string, f files) *running {
 // try makes a call; refused is set when the agent refuses.
 func (r *running) try(input string, timeout time.Duration) (out faas.Outcome, refused string) {
 	r.t.Helper()
-	c := faas.Call{ExecutionID: "e", Key: testKey, Timeout: timeout}
-	if input != "" {
-		c.Input = json.RawMessage(input)
-	}
+	return r.tryCall(faas.Call{ExecutionID: "e", Input: json.RawMessage(input), Timeout: timeout})
+}
+
+// tryCall is try for a call that has more than an input.
+func (r *running) tryCall(c faas.Call) (out faas.Outcome, refused string) {
+	r.t.Helper()
+	c.Key = testKey
 	body, err := json.Marshal(c)
 	if err != nil {
 		r.t.Fatal(err)

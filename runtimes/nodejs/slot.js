@@ -3,6 +3,7 @@
 
 const fs = require('node:fs');
 const { connect } = require('./wire.js');
+const { Cloud } = require('./context.js');
 const { load } = require('./function.js');
 const { ofError, ofResult } = require('./outcome.js');
 const { writeThrough, offerToKernel } = require('./process.js');
@@ -20,6 +21,7 @@ let loading; // a promise of {call} or {failed}
 let limit = 0; // bytes of a result
 let current = 0; // the number of the call that runs, 0 between calls
 let calls = 0;
+const cloud = new Cloud();
 
 const wire = connect(path, obey, () => process.exit(0));
 wire.send({ type: 'ready', slot, nonce, pid: process.pid });
@@ -40,7 +42,7 @@ async function answer({ input, context }) {
   if (failed) return reply(call, failed, true); // the next call finds a fresh process and loads again
   let outcome;
   try {
-    outcome = ofResult(await run(input, context));
+    outcome = ofResult(await run(input, cloud.context(context ?? undefined)));
   } catch (error) {
     outcome = ofError(error);
   }

@@ -25,7 +25,7 @@ class Function:
 
     def call(self, given, context):
         """Runs the function to its end and gives what it returned."""
-        extra = {"context": context or {}} if self.takes_context else {}
+        extra = {"context": context} if self.takes_context else {}
         if given is None:
             result = self.function(**extra)
         elif set(given) == {PLAIN_INPUT}:

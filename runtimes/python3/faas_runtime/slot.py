@@ -4,6 +4,7 @@ import os
 import sys
 
 from . import wire
+from .context import Cloud
 from .function import Function
 from .outcome import Outcome
 
@@ -54,6 +55,7 @@ class Slot:
         self.function = None
         self.limit = 0  # bytes of a result
         self.failed_load = None
+        self.cloud = Cloud()
 
     def serve(self):
         while True:
@@ -86,7 +88,7 @@ class Slot:
 
     def call(self, message):
         try:
-            result = self.function.call(message.get("input"), message.get("context"))
+            result = self.function.call(message.get("input"), self.cloud.context(message.get("context")))
         except BaseException as error:
             self.stay_in_slot(error)
             return Outcome.of_exception(error)

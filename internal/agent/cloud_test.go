@@ -1,0 +1,146 @@
+package agent_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/openstack-faas/faas/internal/faas"
+)
+
+// objectStore plays Swift: to who has one of the tokens it lists a container that is named after it.
+func objectStore(t *testing.T, tokens ...string) *httptest.Server {
+	t.Helper()
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		token := r.Header.Get("X-Auth-Token")
+		if !slices.Contains(tokens, token) || strings.TrimSuffix(r.URL.Path, "/") != "/v1/AUTH_p" {
+			http.Error(w, "Unauthorized", http.StatusUnauthorized)
+			return
+		}
+		w.Header().Set("Content-Type", "application/json")
+		fmt.Fprintf(w, `[{"name": "for %s"}]`, token)
+	}))
+	t.Cleanup(s.Close)
+	return s
+}
+
+// cloudContext is what API and engine give a call; docs/runtime-protocol.md has it.
+func cloudContext(swift, token string) json.RawMessage {
+	return fmt.Appendf(nil, `{"os":{"auth_url":"http://keystone.invalid/v3","token":%q,"expires_at":%q,"user_id":"u","project_id":"p","region":"R",`+
+		`"interface":"public","endpoints":{"object-store":"%s/v1/AUTH_p"}}}`, token, time.Now().Add(time.Hour).UTC().Format(time.RFC3339), swift)
+}
+
+// with makes a call with a context and gives what it returned.
+func (r *running) with(context json.RawMessage) string {
+	r.t.Helper()
+	out, refused := r.tryCall(faas.Call{ExecutionID: "e", Timeout: 20 * time.Second, Context: context})
+	if refused != "" || out.Status != faas.ExecutionSuccess {
+		r.t.Fatalf("%s %s %s\n%s", refused, out.Status, out.Output, out.Log)
+	}
+	return string(out.Output)
+}
+
+func needKeystoneauth(t *testing.T) {
+	t.Helper()
+	for _, python := range []string{"/usr/bin/python3", "/usr/local/bin/python3", "python3"} {
+		if path, err := exec.LookPath(python); err == nil { // the one that the harness takes
+			if out, err := exec.Command(path, "-I", "-c", "import keystoneauth1").CombinedOutput(); err != nil {
+				t.Skipf("%s has no keystoneauth1: %s", path, out)
+			}
+			return
+		}
+	}
+}
+
+func TestPythonSession(t *testing.T) {
+	needKeystoneauth(t)
+	each(t, func(t *testing.T, begin beginner) {
+		swift := objectStore(t, "first", "second")
+		r := begin(t, "python3", nil).specialise("main.f", files{"main.py": `
+import json, sys
+kept = None
+def f(context):
+    global kept
+    early = "keystoneauth1" in sys.modules
+    session = context["os_session"]
+    first = kept is None
+    kept = kept or session
+    listed = kept.get("/?format=json", endpoint_filter={"service_type": "object-store", "region_name": "R"}).json()
+    return [listed, session is kept, context.get("os_session") is session, "os_session" in context, json.dumps(context), first and early,
+            session.get_token() , session.get_project_id(), session.get_user_id(), sorted(m for m in sys.modules if m in ("eventlet", "osprofiler"))]
+`})
+		want := `[[{"name":"for first"}],true,true,true,"{}",false,"first","p","u",[]]`
+		for range 2 {
+			if got := r.with(cloudContext(swift.URL, "first")); got != want {
+				t.Errorf("got %s, want %s", got, want)
+			}
+		}
+		if got := r.with(cloudContext(swift.URL, "second")); got != strings.ReplaceAll(want, "first", "second") {
+			t.Errorf("with the next token: %s", got)
+		}
+	})
+}
+
+func TestPythonWithoutSession(t *testing.T) {
+	each(t, func(t *testing.T, begin beginner) {
+		r := begin(t, "python3", nil).specialise("main.f", files{"main.py": `
+def f(context):
+    try:
+        context["os_session"]
+    except KeyError as error:
+        said = str(error)
+    return [said.startswith("This function acts for nobody"), context.get("os_session", 1), "os_session" in context, context]
+`})
+		if got := r.with(nil); got != `[true,1,false,{}]` {
+			t.Errorf("got %s", got)
+		}
+	})
+}
+
+// TestPythonWithoutKeystoneauth hides the library.
+func TestPythonWithoutKeystoneauth(t *testing.T) {
+	r := begin(t, "python3", nil).specialise("main.f", files{"keystoneauth1.py": "raise ImportError('not here')", "main.py": `
+def f(context):
+    try:
+        context["os_session"]
+    except KeyError as error:
+        return str(error)
+`})
+	if got := r.with(cloudContext("http://swift.invalid", "t")); !strings.Contains(got, "The runtime has no keystoneauth1") {
+		t.Errorf("got %s", got)
+	}
+}
+
+func TestNodejsSession(t *testing.T) {
+	each(t, func(t *testing.T, begin beginner) {
+		swift := objectStore(t, "first", "second")
+		r := begin(t, "nodejs", nil).specialise("main.f", files{"main.js": `
+let kept;
+exports.f = async (input, context) => {
+  kept ??= context.os;
+  const answer = await fetch(kept.endpoints['object-store'] + '?format=json', { headers: { 'X-Auth-Token': kept.token } });
+  return [await answer.json(), context.os.project_id, context.os.auth_url, JSON.stringify(context).includes(context.os.token)];
+};
+`})
+		want := `[[{"name":"for first"}],"p","http://keystone.invalid/v3",false]`
+		if got := r.with(cloudContext(swift.URL, "first")); got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+		if got := r.with(cloudContext(swift.URL, "second")); got != strings.ReplaceAll(want, "first", "second") {
+			t.Errorf("with the next token: %s", got)
+		}
+	})
+}
+
+func TestNodejsWithoutSession(t *testing.T) {
+	r := begin(t, "nodejs", nil).specialise("main.f", files{"main.js": "exports.f = (input, context) => [context, context.os === undefined];"})
+	if got := r.with(nil); got != `[{},true]` {
+		t.Errorf("got %s", got)
+	}
+}

@@ -1,0 +1,59 @@
+"""What a function is told besides its input."""
+OS_SESSION = "os_session"
+
+
+class NoSessionError(KeyError):
+    """There is no session with OpenStack. The message says why."""
+
+    def __str__(self):
+        return self.args[0]
+
+
+class Context(dict):
+    """A dict that has an os_session besides, made when it is first asked for.
+
+    The session is none of the dict's items, and neither is the token that it holds: what prints or returns the context does not give them away.
+    """
+
+    def __init__(self, given, cloud):
+        super().__init__((key, value) for key, value in given.items() if key != "os")
+        self._cloud = cloud
+
+    def __missing__(self, key):
+        if key == OS_SESSION:
+            return self._cloud.session()
+        raise KeyError(key)
+
+    def __contains__(self, key):
+        return super().__contains__(key) or key == OS_SESSION and self._cloud.given is not None
+
+    def get(self, key, default=None):
+        return self[key] if key in self else default
+
+
+class Cloud:
+    """OpenStack, as the project's functions may use it. It is the process's: functions keep sessions from one call to the next."""
+
+    def __init__(self):
+        self.given = None  # the part of the last call's context that is about OpenStack; None when the function acts for nobody
+        self._session = None
+
+    def context(self, given):
+        """Takes the context that came with a call and gives the function's."""
+        given = given or {}
+        self.given = given.get("os")
+        return Context(given, self)
+
+    def session(self):
+        if self.given is None:
+            raise NoSessionError(
+                "This function acts for nobody in OpenStack, so it has no os_session: it was made with no roles, by an administrator, with a delegated "
+                "token, or in a deployment that does without Keystone."
+            )
+        if self._session is None:
+            try:
+                from . import openstack
+            except ImportError as error:
+                raise NoSessionError("The runtime has no keystoneauth1, which os_session needs: %s" % error) from None
+            self._session = openstack.session(self)
+        return self._session
