@@ -47,6 +47,11 @@ func (s *Server) createExecution(r *http.Request, id faas.Identity) (any, error)
 		return nil, err
 	}
 	infoOf(r).executionID = x.ID
+	counted, err := s.count(r.Context(), x)
+	if err != nil {
+		return nil, err
+	}
+	defer counted()
 	if x.Sync {
 		x, err = s.run(r.Context(), function, x)
 	} else {

@@ -36,6 +36,11 @@ func (s *Server) routes() []route {
 		{"PUT", "/v1/functions/{id}", "function:update", s.updateFunction, v10},
 		{"DELETE", "/v1/functions/{id}", "function:delete", s.deleteFunction, v10},
 
+		{"GET", "/v1/limits", "limits:get", s.getLimits, v11},
+		{"GET", "/v1/quotas/{project_id}", "quota:get", s.getQuota, v11},
+		{"PUT", "/v1/quotas/{project_id}", "quota:update", s.updateQuota, v11},
+		{"DELETE", "/v1/quotas/{project_id}", "quota:delete", s.deleteQuota, v11},
+
 		{"POST", "/v1/executions", "execution:create", s.createExecution, v10},
 		{"GET", "/v1/executions", "execution:get_all", s.listExecutions, v10},
 		{"GET", "/v1/executions/{id}", "execution:get", s.getExecution, v10},

@@ -186,7 +186,7 @@ func (r *rig) functionOf(project, code string) faas.Function {
 	f, err := r.store.CreateFunction(r.Context(), faas.Function{
 		ProjectID: project, Name: "f", RuntimeID: r.runtime, Entry: faas.DefaultEntry, CPU: 1000, MemorySize: faas.DefaultMemorySize, Timeout: 20 * time.Second,
 		Code: faas.Code{Source: faas.SourcePackage, SHA256: digest, Size: int64(len(zip))},
-	})
+	}, nil)
 	r.must(err)
 	return f
 }

@@ -76,7 +76,7 @@ func (r *rig) imageFunction(project string, protocol faas.Protocol) faas.Functio
 	f, err := r.store.CreateFunction(r.Context(), faas.Function{
 		ProjectID: project, Name: "f", CPU: 1000, MemorySize: faas.DefaultMemorySize, Timeout: 20 * time.Second,
 		Code: faas.Code{Source: faas.SourceImage, Image: "image", Protocol: protocol},
-	})
+	}, nil)
 	r.must(err)
 	return f
 }

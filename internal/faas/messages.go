@@ -13,6 +13,7 @@ const (
 	QueueRuntimes    = "runtimes"         // RuntimeRequest: bring the runtime to what its row says
 	TopicFunction    = "function.changed" // FunctionChanged: workers of its older revisions are to end
 	TopicWorkersGone = "workers.gone"     // WorkersGone
+	TopicCalls       = "calls.counted"    // CallsCounted
 )
 
 // AcquireRequest asks for one more worker for a target, and tells how much of the function its caller sees.
@@ -55,4 +56,17 @@ type FunctionChanged struct {
 // WorkersGone names workers that ended.
 type WorkersGone struct {
 	IDs []string `json:"ids"`
+}
+
+// CallsCounted tells how many executions a process runs, by project, and how many were asked of it since it told last. A project that is not named has
+// none.
+type CallsCounted struct {
+	Process  string               `json:"process"`
+	Projects map[string]CallCount `json:"projects"`
+}
+
+// CallCount is one project's part.
+type CallCount struct {
+	Running int64 `json:"running"`
+	Asked   int64 `json:"asked"`
 }

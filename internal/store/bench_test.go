@@ -81,7 +81,7 @@ func callable(b *testing.B, s *store.Store) faas.Function {
 	if err != nil {
 		b.Fatal(err)
 	}
-	f, err := s.CreateFunction(b.Context(), faas.Function{ProjectID: "p", RuntimeID: r.ID, Entry: "main.main"})
+	f, err := s.CreateFunction(b.Context(), faas.Function{ProjectID: "p", RuntimeID: r.ID, Entry: "main.main"}, nil)
 	if err != nil {
 		b.Fatal(err)
 	}

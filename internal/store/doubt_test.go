@@ -119,7 +119,7 @@ func lossless(t *testing.T, s *store.Store, lose func()) {
 	r, err := s.CreateRuntime(ctx, faas.Runtime{ProjectID: "p", Status: faas.RuntimeAvailable})
 	fatal(t, err)
 	lose()
-	f, err := s.CreateFunction(ctx, faas.Function{ProjectID: "p", RuntimeID: r.ID, Entry: "main.main"})
+	f, err := s.CreateFunction(ctx, faas.Function{ProjectID: "p", RuntimeID: r.ID, Entry: "main.main"}, nil)
 	fatal(t, err)
 	x := execution()
 	x.FunctionID = f.ID

@@ -35,6 +35,8 @@ type FunctionChange struct {
 	MemorySize  *int64         // bytes
 	Timeout     *time.Duration // whole seconds
 	Trust       *FunctionTrust // the one before is to be deleted
+	Revision    int64          // the function must be of this one, or the error is a faas.Conflict; 0: of any
+	Quota       faas.Amounts   // what the function's project may have; nil: anything
 }
 
 // FunctionTrust is by what trust a function acts; its zero value is none.
@@ -45,7 +47,8 @@ type FunctionTrust struct {
 
 // CreateFunction records a function and gives it as recorded. An empty ID or CreatedAt is filled in, and a Revision of 0 becomes 1. A
 // runtime that the function's project cannot see is faas.Invalid, one that is not available a faas.Conflict. A trust must have been noted by DoomTrust.
-func (s *Store) CreateFunction(ctx context.Context, f faas.Function) (faas.Function, error) {
+// What the project has then is within the quota, which may be nil, or the error is a faas.OverQuota.
+func (s *Store) CreateFunction(ctx context.Context, f faas.Function, quota faas.Amounts) (faas.Function, error) {
 	if f.ID == "" {
 		f.ID = faas.NewID()
 	}
@@ -56,6 +59,9 @@ func (s *Store) CreateFunction(ctx context.Context, f faas.Function) (faas.Funct
 	f.CreatedAt, f.UpdatedAt = moment(micros(f.CreatedAt)), moment(micros(f.UpdatedAt))
 	err := s.recorder.do(ctx, func(t *tx) error {
 		if err := t.usableRuntime(f); err != nil {
+			return err
+		}
+		if err := t.useFor(f, +1, quota); err != nil {
 			return err
 		}
 		if err := t.keepTrust(f.TrustID); err != nil {
@@ -113,6 +119,7 @@ func (s *Store) Functions(ctx context.Context, scope faas.Scope, q faas.Query) (
 }
 
 // UpdateFunction changes a function and gives it as it is now. Its Revision grows when code, entry, cpu or memory became different.
+// More package bytes than the change's quota lets the project have are a faas.OverQuota.
 func (s *Store) UpdateFunction(ctx context.Context, scope faas.Scope, id string, change FunctionChange) (faas.Function, error) {
 	var f faas.Function
 	err := s.recorder.do(ctx, func(t *tx) error {
@@ -120,11 +127,18 @@ func (s *Store) UpdateFunction(ctx context.Context, scope faas.Scope, id string,
 		if f, err = t.function(scope, id); err != nil {
 			return err
 		}
+		if change.Revision != 0 && change.Revision != f.Revision {
+			return faas.Errorf(faas.Conflict, "Function %s was changed meanwhile.", id)
+		}
 		if err := t.changeTrust(f.TrustID, change.Trust, s.now()); err != nil {
 			return err
 		}
+		size := f.Code.Size
 		f = change.applied(f)
 		f.UpdatedAt = s.timestamp()
+		if err := t.use(f.ProjectID, faas.ResourcePackages, f.Code.Size-size, change.Quota); err != nil {
+			return err
+		}
 		_, err = t.exec(`UPDATE functions SET name = ?, description = ?, entry = ?, code_source = ?, code_md5 = ?, code_sha256 = ?,
 			code_size = ?, code_container = ?, code_object = ?, code_image = ?, code_protocol = ?, code_etag = ?, trust_id = ?, trust_roles = ?, cpu = ?, memory_size = ?, timeout_seconds = ?,
 			revision = ?, updated_at = ? WHERE id = ?`,
@@ -169,8 +183,10 @@ func (s *Store) DeleteFunction(ctx context.Context, scope faas.Scope, id string)
 		if err := t.changeTrust(f.TrustID, &FunctionTrust{}, s.now()); err != nil {
 			return err
 		}
-		_, err = t.exec(`DELETE FROM functions WHERE id = ?`, id)
-		return err
+		if n, err := t.exec(`DELETE FROM functions WHERE id = ?`, id); err != nil || n == 0 {
+			return err
+		}
+		return t.useFor(f, -1, nil)
 	})
 	if err != nil {
 		return faas.Function{}, err

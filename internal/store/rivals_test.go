@@ -21,6 +21,7 @@ func TestRivals(t *testing.T) {
 			"two take stale messages":               bothTake,
 			"two settle, one renews":                bothSettle,
 			"two delete":                            bothDelete,
+			"many come at once":                     manyCome,
 		} {
 			t.Run(database+"/"+name, func(t *testing.T) { test(t, [2]*store.Store{one, two}) })
 		}
@@ -44,7 +45,7 @@ func newFunction(t *testing.T, s *store.Store) faas.Function {
 	t.Helper()
 	r, err := s.CreateRuntime(t.Context(), faas.Runtime{ProjectID: "p", Status: faas.RuntimeAvailable})
 	fatal(t, err)
-	f, err := s.CreateFunction(t.Context(), faas.Function{ProjectID: "p", RuntimeID: r.ID, Entry: "main.main"})
+	f, err := s.CreateFunction(t.Context(), faas.Function{ProjectID: "p", RuntimeID: r.ID, Entry: "main.main"}, nil)
 	fatal(t, err)
 	return f
 }
@@ -56,7 +57,7 @@ func runtimeGoes(t *testing.T, stores [2]*store.Store) {
 		var came, went error
 		both(stores, func(n int, s *store.Store) {
 			if n == 0 {
-				_, came = s.CreateFunction(t.Context(), faas.Function{ProjectID: "p", RuntimeID: r.ID, Entry: "main.main"})
+				_, came = s.CreateFunction(t.Context(), faas.Function{ProjectID: "p", RuntimeID: r.ID, Entry: "main.main"}, nil)
 				return
 			}
 			went = s.DeleteRuntime(t.Context(), project, r.ID)

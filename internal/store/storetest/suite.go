@@ -41,6 +41,8 @@ func Run(t *testing.T, open Open) {
 		"purge":                             purge,
 		"what was committed is there again": survives,
 		"trusts that are to be deleted":     doomedTrusts,
+		"quotas":                            quotas,
+		"quotas of projects":                ownQuotas,
 		"closed":                            closed,
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -17,7 +17,7 @@ func doomedTrusts(t *testing.T, f *fixture) {
 		return f.CreateFunction(ctx, faas.Function{
 			ProjectID: "ours", RuntimeID: r.ID, Entry: "main.main", Timeout: time.Second, TrustID: trust, TrustRoles: []string{"member", "reader"},
 			Code: faas.Code{Source: faas.SourcePackage, SHA256: "s"},
-		})
+		}, nil)
 	}
 	due := func(want ...string) {
 		t.Helper()

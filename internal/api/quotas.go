@@ -1,0 +1,197 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"maps"
+	"net/http"
+	"regexp"
+	"strings"
+
+	"github.com/gorilla/mux"
+
+	"github.com/openstack-faas/faas/internal/faas"
+	"github.com/openstack-faas/faas/internal/policy"
+	"github.com/openstack-faas/faas/internal/quota"
+)
+
+// quotaView is what a project may have.
+type quotaView struct {
+	ProjectID string       `json:"project_id"`
+	Quota     faas.Amounts `json:"quota"` // -1 is without bounds
+}
+
+// limitsView is what a project may have, and what it has.
+type limitsView struct {
+	ProjectID string                       `json:"project_id"`
+	Limits    map[faas.Resource]limitOfOne `json:"limits"`
+}
+
+type limitOfOne struct {
+	Limit int64  `json:"limit"`
+	Used  int64  `json:"used"`
+	Unit  string `json:"unit,omitempty"`
+}
+
+// getLimits is GET /v1/limits: of the caller's project, or with ?project_id= of another, for whom policy allows that.
+func (s *Server) getLimits(r *http.Request, id faas.Identity) (any, error) {
+	projectID := id.ProjectID
+	for name, values := range r.URL.Query() {
+		if name != "project_id" || len(values) != 1 {
+			return nil, faas.Errorf(faas.Invalid, "The one parameter here is project_id, given once.")
+		}
+		projectID = values[0]
+	}
+	if err := s.mayOn(r, id, "limits:get", projectID); err != nil {
+		return nil, err
+	}
+	limits, err := s.cfg.Quotas.Limits(r.Context(), projectID)
+	if err != nil {
+		return nil, err
+	}
+	used, err := s.usage(r.Context(), projectID)
+	if err != nil {
+		return nil, err
+	}
+	view := limitsView{ProjectID: projectID, Limits: map[faas.Resource]limitOfOne{}}
+	for _, one := range quota.Resources {
+		view.Limits[one.Name] = limitOfOne{Limit: limits.Limit(one.Name), Used: used[one.Name], Unit: one.Unit}
+	}
+	return view, nil
+}
+
+// usage gives what a project has. The memory of its workers is the engines' to know.
+func (s *Server) usage(ctx context.Context, projectID string) (faas.Amounts, error) {
+	used, err := s.cfg.Store.QuotaUsage(ctx, projectID)
+	if err != nil {
+		return nil, err
+	}
+	if s.cfg.Calls != nil {
+		maps.Copy(used, s.cfg.Calls.Use(projectID))
+	}
+	return used, nil
+}
+
+func (s *Server) getQuota(r *http.Request, id faas.Identity) (any, error) {
+	projectID, err := s.quotaProject(r, id, "quota:get")
+	if err != nil {
+		return nil, err
+	}
+	return s.quotaView(r.Context(), projectID)
+}
+
+// updateQuota is PUT /v1/quotas/{project_id}. What is not named stays; null has the default hold again.
+func (s *Server) updateQuota(r *http.Request, id faas.Identity) (any, error) {
+	projectID, err := s.quotaProject(r, id, "quota:update")
+	if err != nil {
+		return nil, err
+	}
+	o, err := s.readObject(r, "quota")
+	if err != nil {
+		return nil, err
+	}
+	limits, err := o.limits()
+	if err != nil {
+		return nil, err
+	}
+	if err := s.cfg.Quotas.Set(r.Context(), projectID, limits); err != nil {
+		return nil, err
+	}
+	s.log.Info("a project's quota was changed", "request_id", infoOf(r).id, "user_id", id.UserID, "project_id", projectID)
+	return s.quotaView(r.Context(), projectID)
+}
+
+func (s *Server) deleteQuota(r *http.Request, id faas.Identity) (any, error) {
+	projectID, err := s.quotaProject(r, id, "quota:delete")
+	if err != nil {
+		return nil, err
+	}
+	return noContent{}, s.cfg.Quotas.Reset(r.Context(), projectID)
+}
+
+func (s *Server) quotaView(ctx context.Context, projectID string) (any, error) {
+	limits, err := s.cfg.Quotas.Limits(ctx, projectID)
+	if err != nil {
+		return nil, err
+	}
+	return quotaView{ProjectID: projectID, Quota: limits}, nil
+}
+
+// limits gives the field quota: what to set, nil to have the default.
+func (o *object) limits() (map[faas.Resource]*int64, error) {
+	raw, ok := o.get("quota")
+	if !ok {
+		return nil, faas.Errorf(faas.Invalid, `quota is required, as in {"quota": {"functions": 10}}; there are %s.`, strings.Join(quota.Names(), ", "))
+	}
+	inner := &object{}
+	if json.Unmarshal(raw, &inner.fields) != nil {
+		return nil, faas.Errorf(faas.Invalid, `quota must be a JSON object, as in {"functions": 10}; it is %s.`, short(string(raw)))
+	}
+	if err := inner.only(quota.Names()); err != nil {
+		return nil, err
+	}
+	limits := map[faas.Resource]*int64{}
+	for name := range inner.fields {
+		limits[faas.Resource(name)] = inner.number(name, ", -1 being without bounds", faas.Unlimited, quota.Max)
+	}
+	return limits, inner.fault()
+}
+
+// projectForm is what ids of projects look like: Keystone's are 32 hex digits, those of other systems behind it may be longer.
+var projectForm = regexp.MustCompile(`^[A-Za-z0-9._:-]{1,64}$`)
+
+// quotaProject gives the project in the path, once the rule allows the caller to act on it.
+func (s *Server) quotaProject(r *http.Request, id faas.Identity, rule string) (string, error) {
+	projectID := mux.Vars(r)["project_id"]
+	return projectID, s.mayOn(r, id, rule, projectID)
+}
+
+// mayOn asks the rule about a project other than the caller's, too. Whether there is such a project is Keystone's to know.
+func (s *Server) mayOn(r *http.Request, id faas.Identity, rule, projectID string) error {
+	if s.cfg.Quotas == nil {
+		return faas.Errorf(faas.NotFound, "Quotas are not kept here.")
+	}
+	if err := s.cfg.Policy.Allow(r.Context(), id, rule, policy.Target{ProjectID: projectID}); err != nil {
+		return err
+	}
+	switch {
+	case projectID == "":
+		return faas.Errorf(faas.Invalid, "Your token is for no project; name one, as in ?project_id=….")
+	case !projectForm.MatchString(projectID):
+		return faas.Errorf(faas.Invalid, "%q is no id of a project: those have up to 64 letters, digits, dots, colons, hyphens and underscores.", short(projectID))
+	}
+	return nil
+}
+
+// quotaOf gives what a project may have; nil is anything.
+func (s *Server) quotaOf(ctx context.Context, projectID string) (faas.Amounts, error) {
+	if s.cfg.Quotas == nil {
+		return nil, nil
+	}
+	return s.cfg.Quotas.Limits(ctx, projectID)
+}
+
+// roomForFunction refuses a function that is over the quota, before anything is made for it. What holds is counted when it is recorded.
+func (s *Server) roomForFunction(ctx context.Context, projectID string) error {
+	limits, err := s.quotaOf(ctx, projectID)
+	limit := limits.Limit(faas.ResourceFunctions)
+	if err != nil || limit == faas.Unlimited {
+		return err
+	}
+	used, err := s.cfg.Store.QuotaUsage(ctx, projectID)
+	if err == nil && used[faas.ResourceFunctions] >= limit {
+		err = faas.Over(faas.ResourceFunctions, limit, used[faas.ResourceFunctions], 1)
+	}
+	return err
+}
+
+// count counts an execution that its project asks for; done is to be called when it has ended, or has been handed on.
+func (s *Server) count(ctx context.Context, x faas.Execution) (done func(), err error) {
+	switch {
+	case s.cfg.Calls == nil:
+		return func() {}, nil
+	case x.Sync:
+		return s.cfg.Calls.Begin(ctx, x.ProjectID)
+	}
+	return func() {}, s.cfg.Calls.Ask(ctx, x.ProjectID)
+}

@@ -1,0 +1,126 @@
+package quota
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/openstack-faas/faas/internal/faas"
+)
+
+// Calls counts the executions that projects ask for and those that run, and refuses what is over a project's limits. The processes of an
+// installation tell each other their counts once a second (share.go); this one's own are exact. It is safe for concurrent use.
+type Calls struct {
+	quotas *Quotas
+	now    func() time.Time
+
+	mu    sync.Mutex
+	own   map[string]*meter // by project
+	peers map[string]*peer  // by process
+	told  bool              // the others were told of something last time
+}
+
+// meter is what a project does.
+type meter struct {
+	running int64  // here
+	asked   window // here, and as others told
+	untold  int64  // asked for here since others were told
+}
+
+// NewCalls makes a counter. now is time.Now when nil.
+func NewCalls(q *Quotas, now func() time.Time) *Calls {
+	if now == nil {
+		now = time.Now
+	}
+	return &Calls{quotas: q, now: now, own: map[string]*meter{}, peers: map[string]*peer{}}
+}
+
+// Begin counts an execution that is asked for and runs from now on; done is to be called when it has ended. The error is of kind faas.Busy
+// when the project has as many as it may.
+func (c *Calls) Begin(ctx context.Context, projectID string) (done func(), err error) {
+	if err := c.enter(ctx, projectID, true, true); err != nil {
+		return nil, err
+	}
+	return sync.OnceFunc(func() { c.ended(projectID) }), nil
+}
+
+// Ask counts an execution that is asked for and runs later.
+func (c *Calls) Ask(ctx context.Context, projectID string) error {
+	return c.enter(ctx, projectID, true, false)
+}
+
+// Run counts an execution that was asked for before and runs from now on.
+func (c *Calls) Run(ctx context.Context, projectID string) (done func(), err error) {
+	if err := c.enter(ctx, projectID, false, true); err != nil {
+		return nil, err
+	}
+	return sync.OnceFunc(func() { c.ended(projectID) }), nil
+}
+
+// runningPause is what a caller is told to wait who has as many executions running as may be: nobody knows how long they take.
+const runningPause = time.Second
+
+func (c *Calls) enter(ctx context.Context, projectID string, asks, runs bool) error {
+	limits, err := c.quotas.Limits(ctx, projectID)
+	if err != nil {
+		return err
+	}
+	now := c.now()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	m := c.meter(projectID)
+	if limit := limits.Limit(faas.ResourceExecutions); runs && limit != faas.Unlimited {
+		if running := m.running + c.elsewhere(projectID, now); running >= limit {
+			return over(faas.ResourceExecutions, limit, running, runningPause)
+		}
+	}
+	if limit := limits.Limit(faas.ResourceCalls); asks && limit != faas.Unlimited {
+		if wait := m.asked.room(now, limit); wait > 0 {
+			return over(faas.ResourceCalls, limit, m.asked.sum, wait)
+		}
+	}
+	if runs {
+		m.running++
+	}
+	if asks {
+		m.asked.add(now, 1)
+		m.untold++
+	}
+	return nil
+}
+
+// over is what is refused for now.
+func over(r faas.Resource, limit, used int64, wait time.Duration) error {
+	e := faas.Over(r, limit, used, 1)
+	e.Kind, e.RetryAfter = faas.Busy, wait
+	return e
+}
+
+func (c *Calls) meter(projectID string) *meter {
+	m := c.own[projectID]
+	if m == nil {
+		m = &meter{}
+		c.own[projectID] = m
+	}
+	return m
+}
+
+func (c *Calls) ended(projectID string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.own[projectID].running-- // a project with something running is not forgotten
+}
+
+// Use gives how many executions of a project run now and how many it asked for in the last minute, as far as this process knows.
+func (c *Calls) Use(projectID string) faas.Amounts {
+	now := c.now()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	use := faas.Amounts{faas.ResourceExecutions: c.elsewhere(projectID, now), faas.ResourceCalls: 0}
+	if m := c.own[projectID]; m != nil {
+		m.asked.advance(now)
+		use[faas.ResourceExecutions] += m.running
+		use[faas.ResourceCalls] = m.asked.sum
+	}
+	return use
+}

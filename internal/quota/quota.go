@@ -1,0 +1,196 @@
+package quota
+
+import (
+	"context"
+	"log/slog"
+	"maps"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/singleflight"
+
+	"github.com/openstack-faas/faas/internal/faas"
+)
+
+// Driver keeps the limits that are projects' own.
+type Driver interface {
+	// Limits gives what a project may have of those resources that the configuration's limits do not hold for.
+	Limits(ctx context.Context, projectID string) (faas.Amounts, error)
+	// Set gives a project limits of its own, or with nil takes one away.
+	Set(ctx context.Context, projectID string, limits map[faas.Resource]*int64) error
+	// Reset takes all of them away.
+	Reset(ctx context.Context, projectID string) error
+}
+
+// Config is what Quotas need. Driver and Defaults are required.
+type Config struct {
+	Driver    Driver
+	Defaults  faas.Amounts     // for what a project has no limits of its own of
+	CacheTime time.Duration    // how long limits are remembered; 0: they are read each time
+	Fallback  bool             // the defaults hold for a project whose limits never could be read; else that is an error
+	Now       func() time.Time // nil: time.Now
+	Log       *slog.Logger     // nil: slog.Default()
+}
+
+// Quotas knows what projects may have. It is safe for concurrent use.
+type Quotas struct {
+	cfg     Config
+	flights singleflight.Group // by project
+
+	mu    sync.Mutex
+	known map[string]*known // by project
+	sets  uint64            // grows with each change here: what was read before it is out of date
+	away  bool              // the last read failed
+}
+
+// known is what a project may have, as it was read.
+type known struct {
+	limits  faas.Amounts // complete; shared, not to be changed
+	until   time.Time
+	reading bool // somebody reads it anew; the others go on with this
+}
+
+const (
+	// maxKnown bounds the projects whose limits are remembered.
+	maxKnown = 10_000
+	// readPatience bounds one read, which several may wait for.
+	readPatience = 10 * time.Second
+	// retryPause is how long limits that are out of date go on before they are asked for again.
+	retryPause = time.Second
+)
+
+// New makes Quotas.
+func New(cfg Config) *Quotas {
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.Default()
+	}
+	return &Quotas{cfg: cfg, known: map[string]*known{}}
+}
+
+// Defaults gives what a project may have that has no limits of its own, which must not be changed.
+func (q *Quotas) Defaults() faas.Amounts { return q.cfg.Defaults }
+
+// Limits gives what a project may have, which must not be changed. Where it cannot be read, what was read last holds.
+func (q *Quotas) Limits(ctx context.Context, projectID string) (faas.Amounts, error) {
+	if limits, fresh := q.remembered(projectID); fresh {
+		return limits, nil
+	}
+	ctx = context.WithoutCancel(ctx) // several may wait for the read
+	flight := q.flights.DoChan(projectID, func() (any, error) {
+		ctx, cancel := context.WithTimeout(ctx, readPatience)
+		defer cancel()
+		return q.read(ctx, projectID)
+	})
+	select {
+	case r := <-flight:
+		if r.Err != nil {
+			return nil, r.Err
+		}
+		return r.Val.(faas.Amounts), nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// remembered gives what is known of a project; fresh says that it will do: nobody has to wait while one caller reads it anew.
+func (q *Quotas) remembered(projectID string) (limits faas.Amounts, fresh bool) {
+	now := q.cfg.Now()
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	k := q.known[projectID]
+	if k == nil || q.cfg.CacheTime == 0 && !q.away {
+		return nil, false
+	}
+	if now.Before(k.until) || k.reading {
+		return k.limits, true
+	}
+	k.reading = true
+	return nil, false
+}
+
+func (q *Quotas) read(ctx context.Context, projectID string) (faas.Amounts, error) {
+	q.mu.Lock()
+	sets := q.sets
+	q.mu.Unlock()
+	own, err := q.cfg.Driver.Limits(ctx, projectID)
+	now := q.cfg.Now()
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.tell(err)
+	if err != nil {
+		return q.instead(projectID, now, err)
+	}
+	limits := q.cfg.Defaults
+	if len(own) > 0 {
+		limits = maps.Clone(q.cfg.Defaults)
+		maps.Copy(limits, own)
+	}
+	if sets == q.sets {
+		q.remember(projectID, &known{limits: limits, until: now.Add(q.cfg.CacheTime)}, now)
+	} else if k := q.known[projectID]; k != nil {
+		k.reading = false // some project's limits were changed meanwhile, perhaps this one's: the next caller reads again
+	}
+	return limits, nil
+}
+
+// instead gives what holds for a project whose limits cannot be read.
+func (q *Quotas) instead(projectID string, now time.Time, err error) (faas.Amounts, error) {
+	if k := q.known[projectID]; k != nil {
+		k.until, k.reading = now.Add(retryPause), false
+		return k.limits, nil
+	}
+	if !q.cfg.Fallback {
+		return nil, err
+	}
+	q.remember(projectID, &known{limits: q.cfg.Defaults, until: now.Add(retryPause)}, now)
+	return q.cfg.Defaults, nil
+}
+
+// tell logs the first failure and the end of them.
+func (q *Quotas) tell(err error) {
+	switch {
+	case err != nil && !q.away:
+		q.cfg.Log.Warn("the limits of projects cannot be read; those that were read last hold", "error", err)
+	case err == nil && q.away:
+		q.cfg.Log.Info("the limits of projects can be read again")
+	}
+	q.away = err != nil
+}
+
+// remember makes room by forgetting what is out of date, and where that is not enough whatever comes first.
+func (q *Quotas) remember(projectID string, k *known, now time.Time) {
+	if len(q.known) >= maxKnown {
+		maps.DeleteFunc(q.known, func(_ string, k *known) bool { return !now.Before(k.until) && !k.reading })
+	}
+	for other := range q.known {
+		if len(q.known) < maxKnown {
+			break
+		}
+		delete(q.known, other)
+	}
+	q.known[projectID] = k
+}
+
+// Set gives a project limits of its own, or with nil takes one away. They hold here at once, and in other processes when what these
+// remember is out of date.
+func (q *Quotas) Set(ctx context.Context, projectID string, limits map[faas.Resource]*int64) error {
+	defer q.forget(projectID)
+	return q.cfg.Driver.Set(ctx, projectID, limits)
+}
+
+// Reset takes away the limits that are a project's own.
+func (q *Quotas) Reset(ctx context.Context, projectID string) error {
+	defer q.forget(projectID)
+	return q.cfg.Driver.Reset(ctx, projectID)
+}
+
+func (q *Quotas) forget(projectID string) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.sets++
+	delete(q.known, projectID)
+	q.flights.Forget(projectID) // whoever asks from now on does not get what was read before
+}
