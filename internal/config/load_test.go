@@ -211,6 +211,8 @@ func TestServicesNeedWhatTheyShare(t *testing.T) {
 		{"embedded", "", "[DEFAULT] transport_url: must begin with rabbit://"},
 		{"SQLite", strings.ReplaceAll(right, "mysql+pymysql://faas:pw@db/faas", "sqlite:////x"), "[database] connection: must begin with mysql+pymysql://"},
 		{"a short secret", strings.ReplaceAll(right, secret, "s3cret"), "[worker] token_secret: the secret of the workers' tokens has 6 bytes, at least 32 are needed"},
+		{"Keystone without a password", strings.ReplaceAll(right, "[DEFAULT]", "[keystone_authtoken]\nauth_url = http://keystone:5000/v3\n[DEFAULT]\nauth_strategy = keystone"), "[keystone_authtoken] password: must be set with"},
+		{"Keystone without a URL", strings.ReplaceAll(right, "[DEFAULT]", "[keystone_authtoken]\npassword = s3cret\n[DEFAULT]\nauth_strategy = keystone"), "[keystone_authtoken] auth_url: must be set with"},
 	} {
 		var a APIService
 		var e EngineService
