@@ -10,6 +10,8 @@ import (
 // swiftCode gives the code of a function that is to be from an object, having kept the object's bytes.
 func (s *Server) swiftCode(ctx context.Context, id faas.Identity, f *form, code *askedCode, runtimeID string) (faas.Code, error) {
 	switch {
+	case s.cfg.Swift == nil:
+		return faas.Code{}, errNoSwift()
 	case runtimeID == "":
 		return faas.Code{}, faas.Errorf(faas.Invalid, "runtime_id is required for a function of source swift.")
 	case f.pack != nil:
@@ -25,7 +27,7 @@ func (s *Server) swiftCode(ctx context.Context, id faas.Identity, f *form, code 
 // nothing.
 func (s *Server) object(ctx context.Context, id faas.Identity, code *askedCode) (faas.Code, error) {
 	if s.cfg.Swift == nil {
-		return faas.Code{}, faas.Errorf(faas.Invalid, "Code from Swift is not supported by this deployment; upload a package.")
+		return faas.Code{}, errNoSwift()
 	}
 	if id.ProjectID == "" {
 		return faas.Code{}, faas.Errorf(faas.Invalid, "Code from Swift is read in the project of the caller's token; this token is of none.")
@@ -36,4 +38,8 @@ func (s *Server) object(ctx context.Context, id faas.Identity, code *askedCode) 
 		err = faas.Errorf(faas.Invalid, "The object's md5 is %s; code.md5sum says %s.", found.MD5, short(code.MD5))
 	}
 	return found, err
+}
+
+func errNoSwift() error {
+	return faas.Errorf(faas.Invalid, "Code from Swift is not supported by this deployment; upload a package.")
 }

@@ -62,8 +62,13 @@ const newestTries = 3
 func (s *Server) callNewest(ctx context.Context, function faas.Function, x faas.Execution, begin dispatch.Begin) (faas.Outcome, error) {
 	for try := 1; ; try++ {
 		outcome, err := s.callOnce(ctx, function, x, begin)
-		if faas.KindOf(err) != faas.Outdated || try == newestTries {
+		if faas.KindOf(err) != faas.Outdated {
 			return outcome, err
+		}
+		if try == newestTries {
+			changing := faas.Errorf(faas.Unavailable, "The code of function %s is changing; call it again.", function.ID).WithCause(err)
+			changing.RetryAfter = time.Second
+			return outcome, changing
 		}
 		if function, err = s.cfg.Store.Function(ctx, faas.OneProject(function.ProjectID), function.ID); err != nil {
 			return outcome, err
