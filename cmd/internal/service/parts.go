@@ -13,6 +13,7 @@ import (
 	"github.com/openstack-faas/faas/internal/codestore"
 	"github.com/openstack-faas/faas/internal/config"
 	"github.com/openstack-faas/faas/internal/faas"
+	"github.com/openstack-faas/faas/internal/quota"
 	"github.com/openstack-faas/faas/internal/session"
 	"github.com/openstack-faas/faas/internal/store"
 	"github.com/openstack-faas/faas/pkg/keystone"
@@ -28,6 +29,10 @@ type Parts struct {
 	Keystone *keystone.Client  // nil with auth_strategy = noauth
 	Sessions *session.Sessions // what functions act by; nil without Keystone
 	Objects  objects           // functions' code in Swift
+
+	Quotas      *quota.Quotas
+	Calls       *quota.Calls
+	stopSharing func() // nil before calls are counted together with other processes
 }
 
 // Sections are the parts' configuration.
@@ -37,6 +42,7 @@ type Sections struct {
 	Storage  config.Storage
 	Rabbit   config.Rabbit
 	Auth     config.Authtoken
+	Quota    config.Quota
 }
 
 // connectPatience bounds how long a process waits for RabbitMQ at its start before it gives up, for whoever started it to see.
@@ -55,7 +61,13 @@ func Open(ctx context.Context, conf Sections, log *slog.Logger) (p Parts, err er
 	if err = p.openStorage(conf.Storage); err != nil {
 		return p, err
 	}
-	p.Broker, err = openBroker(ctx, conf, log)
+	if err = p.openQuotas(conf.Quota, log); err != nil {
+		return p, err
+	}
+	if p.Broker, err = openBroker(ctx, conf, log); err != nil {
+		return p, err
+	}
+	err = p.shareCalls(ctx, log)
 	return p, err
 }
 
@@ -96,6 +108,9 @@ func seconds(d time.Duration) string { return strconv.FormatFloat(d.Seconds(), '
 
 // Close closes what was opened.
 func (p Parts) Close() error {
+	if p.stopSharing != nil {
+		p.stopSharing()
+	}
 	var errs []error
 	if p.Sessions != nil {
 		p.Sessions.Close()

@@ -1,0 +1,57 @@
+package service
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+
+	"github.com/openstack-faas/faas/internal/config"
+	"github.com/openstack-faas/faas/internal/faas"
+	"github.com/openstack-faas/faas/internal/quota"
+)
+
+// openQuotas makes what says how much projects may have. It contacts nobody.
+func (p *Parts) openQuotas(conf config.Quota, log *slog.Logger) error {
+	c := quota.Config{Driver: quota.Database{Store: p.Store}, Defaults: defaultsOf(conf), CacheTime: conf.CacheTime, Log: log}
+	if conf.Driver == "unified_limits" {
+		if p.Keystone == nil {
+			return errors.New("[quota] driver = unified_limits needs [DEFAULT] auth_strategy = keystone: the limits are Keystone's")
+		}
+		c.Driver, c.Fallback = quota.Unified{Ask: p.Keystone.UnifiedLimits(conf.ServiceType).Of}, true
+	}
+	p.Quotas = quota.New(c)
+	p.Calls = quota.NewCalls(p.Quotas, nil)
+	return nil
+}
+
+// defaultsOf gives what a project may have without limits of its own.
+func defaultsOf(conf config.Quota) faas.Amounts {
+	return faas.Amounts{
+		faas.ResourceFunctions: conf.Functions, faas.ResourceVersions: conf.Versions, faas.ResourceAliases: conf.Aliases,
+		faas.ResourceWebhooks: conf.Webhooks, faas.ResourceJobs: conf.Jobs, faas.ResourcePackages: conf.PackageBytes,
+		faas.ResourceMemory: conf.WorkerMemory, faas.ResourceExecutions: conf.Executions, faas.ResourceCalls: conf.CallsPerMinute,
+	}
+}
+
+// shareCalls has the processes of an installation tell each other how many executions they run, until stop.
+func (p *Parts) shareCalls(ctx context.Context, log *slog.Logger) error {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx)) // while requests under way end, too
+	unsubscribe, err := p.Broker.Subscribe(ctx, faas.TopicCalls, func(body []byte) { p.Calls.Hear(p.Name, body) })
+	if err != nil {
+		cancel()
+		return err
+	}
+	var sharing sync.WaitGroup
+	sharing.Go(func() {
+		p.Calls.Share(ctx, p.Name, func(ctx context.Context, body []byte) error {
+			return p.Broker.Broadcast(ctx, faas.TopicCalls, body)
+		}, log)
+	})
+	p.stopSharing = func() {
+		cancel()
+		sharing.Wait()
+		unsubscribe()
+	}
+	return nil
+}
