@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/openstack-faas/faas/internal/faas"
 	"github.com/openstack-faas/faas/internal/testkit"
 	"github.com/openstack-faas/faas/pkg/keystone"
@@ -118,6 +120,35 @@ func TestKeystoneAway(t *testing.T) {
 	got := s.as("unknown", "")
 	if got.status != 503 || got.header.Get("Retry-After") != "2" || !strings.Contains(got.fault(), "Keystone") {
 		t.Errorf("unknown: %d %s %s", got.status, got.header, got.body)
+	}
+}
+
+// TestKeystoneMetrics tells what was asked.
+func TestKeystoneMetrics(t *testing.T) {
+	var auth *KeystoneAuth
+	s, fake, _ := newAuthenticated(t, func(k *KeystoneAuth) { auth = k })
+	registry := prometheus.NewRegistry()
+	auth.Register(registry)
+	fake.Issue("known", reader)
+	s.as("known", "")
+	s.as("known", "")
+	s.as("made-up", "")
+	found, err := registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]float64{}
+	for _, family := range found {
+		m := family.GetMetric()[0]
+		got[family.GetName()] = m.GetCounter().GetValue() + m.GetGauge().GetValue()
+	}
+	for name, want := range map[string]float64{
+		"faas_keystone_remembered_total": 1, "faas_keystone_requests_total": 3, "faas_keystone_refused_total": 1, "faas_keystone_tokens": 1,
+		"faas_keystone_failures_total": 0, "faas_keystone_outage_total": 0,
+	} {
+		if got[name] != want {
+			t.Errorf("%s is %g, want %g", name, got[name], want)
+		}
 	}
 }
 

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"log/slog"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/openstack-faas/faas/internal/api"
 	"github.com/openstack-faas/faas/internal/config"
 	"github.com/openstack-faas/faas/pkg/keystone"
@@ -27,7 +29,7 @@ func openKeystone(strategy string, conf config.Authtoken, log *slog.Logger) (*ke
 }
 
 // authenticator is what tells callers apart, and the Keystone that those without a token are sent to: "" for none.
-func (p Parts) authenticator(conf APISections) (who api.Authenticator, uri string) {
+func (p Parts) authenticator(conf APISections, registry *prometheus.Registry) (who api.Authenticator, uri string) {
 	if p.Keystone == nil {
 		return api.NewNoauth(conf.API.NoauthProject), ""
 	}
@@ -35,5 +37,7 @@ func (p Parts) authenticator(conf APISections) (who api.Authenticator, uri strin
 	if uri == "" {
 		uri = conf.Auth.AuthURL
 	}
-	return &api.KeystoneAuth{Client: p.Keystone, ServiceRoles: conf.Auth.ServiceRoles, RolesMust: conf.Auth.ServiceRolesMust}, uri
+	auth := &api.KeystoneAuth{Client: p.Keystone, ServiceRoles: conf.Auth.ServiceRoles, RolesMust: conf.Auth.ServiceRolesMust}
+	auth.Register(registry)
+	return auth, uri
 }
