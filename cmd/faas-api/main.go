@@ -39,7 +39,7 @@ func run(ctx context.Context, conf *config.APIService, log *slog.Logger) (err er
 	if err != nil {
 		return err
 	}
-	parts, err := service.Open(ctx, service.Sections{Default: conf.Default, Database: conf.Database, Storage: conf.Storage, Rabbit: conf.Rabbit, Auth: conf.Auth, Quota: conf.Quota}, log)
+	parts, err := service.Open(ctx, service.Sections{Default: conf.Default, Database: conf.Database, Storage: conf.Storage, Rabbit: conf.Rabbit, Auth: conf.Auth, Quota: conf.Quota, Notify: conf.Notify, Program: "faas-api"}, log)
 	defer func() { err = errors.Join(err, parts.Close()) }()
 	if err != nil {
 		return err

@@ -54,7 +54,7 @@ func assemble(ctx context.Context, conf *config.Standalone, log *slog.Logger) (p
 	if err := store.Migrate(ctx, conf.Database.Connection); err != nil { // nobody else uses an embedded database
 		return p, nil, err
 	}
-	if p, err = service.Open(ctx, service.Sections{Default: conf.Default, Database: conf.Database, Storage: conf.Storage, Auth: conf.Auth, Quota: conf.Quota}, log); err != nil {
+	if p, err = service.Open(ctx, service.Sections{Default: conf.Default, Database: conf.Database, Storage: conf.Storage, Auth: conf.Auth, Quota: conf.Quota, Notify: conf.Notify, Program: "faas-standalone"}, log); err != nil {
 		return p, nil, err
 	}
 	workers, err = local.New(ctx, workersConfig(conf, log))

@@ -108,12 +108,17 @@ func TestWhatIsWrongIsNamed(t *testing.T) {
 		outcome outcome
 		details string
 	}{
-		"no database":      {func(i *installation) { i.env["FAAS_DATABASE_CONNECTION"] = "sqlite:////nonexistent/faas.sqlite" }, "Database", failure, "cannot be read"},
-		"a short secret":   {func(i *installation) { i.env["FAAS_WORKER_TOKEN_SECRET"] = password }, "Worker token secret", failure, "[worker] token_secret"},
-		"its own secret":   {func(i *installation) { delete(i.env, "FAAS_WORKER_TOKEN_SECRET") }, "Worker token secret", success, "makes its own"},
-		"no RabbitMQ":      {func(i *installation) { i.env["FAAS_DEFAULT_TRANSPORT_URL"] = "rabbit://u:" + password + "@127.0.0.1:1/" }, "Message broker", failure, "127.0.0.1:1"},
-		"a wrong URL":      {func(i *installation) { i.env["FAAS_DEFAULT_TRANSPORT_URL"] = "rabbit://u:" + password + "@h:x/" }, "Message broker", failure, "each host must be"},
-		"no secret at all": {func(i *installation) { i.env["FAAS_DEFAULT_TRANSPORT_URL"] = "rabbit://u:p@127.0.0.1:1/"; delete(i.env, "FAAS_WORKER_TOKEN_SECRET") }, "Worker token secret", failure, "token_secret"},
+		"no database":    {func(i *installation) { i.env["FAAS_DATABASE_CONNECTION"] = "sqlite:////nonexistent/faas.sqlite" }, "Database", failure, "cannot be read"},
+		"a short secret": {func(i *installation) { i.env["FAAS_WORKER_TOKEN_SECRET"] = password }, "Worker token secret", failure, "[worker] token_secret"},
+		"its own secret": {func(i *installation) { delete(i.env, "FAAS_WORKER_TOKEN_SECRET") }, "Worker token secret", success, "makes its own"},
+		"no RabbitMQ": {func(i *installation) {
+			i.env["FAAS_DEFAULT_TRANSPORT_URL"] = "rabbit://u:" + password + "@127.0.0.1:1/"
+		}, "Message broker", failure, "127.0.0.1:1"},
+		"a wrong URL": {func(i *installation) { i.env["FAAS_DEFAULT_TRANSPORT_URL"] = "rabbit://u:" + password + "@h:x/" }, "Message broker", failure, "each host must be"},
+		"no secret at all": {func(i *installation) {
+			i.env["FAAS_DEFAULT_TRANSPORT_URL"] = "rabbit://u:p@127.0.0.1:1/"
+			delete(i.env, "FAAS_WORKER_TOKEN_SECRET")
+		}, "Worker token secret", failure, "token_secret"},
 		"no Keystone": {func(i *installation) {
 			i.env["FAAS_DEFAULT_AUTH_STRATEGY"], i.env["FAAS_KEYSTONE_AUTHTOKEN_AUTH_URL"] = "keystone", "http://127.0.0.1:1/v3"
 			i.env["FAAS_KEYSTONE_AUTHTOKEN_PASSWORD"] = password

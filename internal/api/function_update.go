@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"github.com/openstack-faas/faas/internal/faas"
+	"github.com/openstack-faas/faas/internal/notify"
 	"github.com/openstack-faas/faas/internal/store"
 )
 
@@ -45,6 +46,7 @@ func (s *Server) updateFunction(r *http.Request, id faas.Identity) (any, error) 
 	if after.Revision != before.Revision {
 		s.functionChanged(r, faas.FunctionChanged{FunctionID: functionID, Revision: after.Revision})
 	}
+	s.cfg.Notify.Function(notify.FunctionUpdate, id.UserID, infoOf(r).recorded(), after)
 	return functionViewer(r)(after), nil
 }
 

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/openstack-faas/faas/internal/faas"
+	"github.com/openstack-faas/faas/internal/notify"
 )
 
 // entryForm is module.function, where the module may be in packages: letters that file names and identifiers share.
@@ -85,6 +86,7 @@ func (s *Server) createFunction(r *http.Request, id faas.Identity) (any, error) 
 	if function, err = s.recordFunction(r.Context(), id, function, roles); err != nil {
 		return nil, err
 	}
+	s.cfg.Notify.Function(notify.FunctionCreate, id.UserID, infoOf(r).recorded(), function)
 	return created{functionViewer(r)(function)}, nil
 }
 
@@ -199,6 +201,7 @@ func (s *Server) deleteFunction(r *http.Request, id faas.Identity) (any, error) 
 	}
 	s.functionChanged(r, faas.FunctionChanged{FunctionID: functionID})
 	s.deleteTrust(r.Context(), gone.TrustID)
+	s.cfg.Notify.Function(notify.FunctionDelete, id.UserID, infoOf(r).recorded(), gone)
 	return noContent{}, nil
 }
 

@@ -34,7 +34,11 @@ func (s *Server) run(ctx context.Context, function faas.Function, x faas.Executi
 			x.LeaseUntil = x.LeaseUntil.Add(faas.ImageStart + leaseGrace) // an engine runs it, and is waited for as long
 		}
 		begun = true
-		return s.cfg.Store.Start(ctx, x)
+		err := s.cfg.Store.Start(ctx, x)
+		if err == nil {
+			s.cfg.Notify.Started(function, x)
+		}
+		return err
 	}
 	outcome, failed := s.callNewest(ctx, function, x, begin)
 	if failed != nil && !begun {
@@ -49,6 +53,7 @@ func (s *Server) run(ctx context.Context, function faas.Function, x faas.Executi
 	if err != nil {
 		return x, err
 	}
+	s.cfg.Notify.Ended(function, x, outcome.Duration)
 	if kind := faas.KindOf(failed); kind == faas.Busy || kind == faas.Unavailable {
 		return x, failed // nothing ran: the caller may try again
 	}
@@ -78,13 +83,11 @@ func (s *Server) callNewest(ctx context.Context, function faas.Function, x faas.
 
 func (s *Server) callOnce(ctx context.Context, function faas.Function, x faas.Execution, begin dispatch.Begin) (faas.Outcome, error) {
 	target := function.Target()
-	acts, err := s.sessionFor(ctx, target, function.Timeout)
-	if err != nil {
+	call := faas.Call{ExecutionID: x.ID, Key: target.Key, Input: json.RawMessage(x.Input), Timeout: function.Timeout}
+	if err := s.act(ctx, target, &call); err != nil {
 		return faas.Outcome{}, err
 	}
-	return s.cfg.Call(ctx, target, faas.Call{
-		ExecutionID: x.ID, Key: target.Key, Input: json.RawMessage(x.Input), Timeout: function.Timeout, Context: acts,
-	}, begin)
+	return s.cfg.Call(ctx, target, call, begin)
 }
 
 // finish records how the execution ended, and gives it so, without reading it back.

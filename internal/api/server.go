@@ -16,6 +16,7 @@ import (
 	"github.com/openstack-faas/faas/internal/codestore"
 	"github.com/openstack-faas/faas/internal/dispatch"
 	"github.com/openstack-faas/faas/internal/faas"
+	"github.com/openstack-faas/faas/internal/notify"
 	"github.com/openstack-faas/faas/internal/policy"
 	"github.com/openstack-faas/faas/internal/quota"
 	"github.com/openstack-faas/faas/internal/store"
@@ -43,6 +44,8 @@ type Config struct {
 
 	Quotas *quota.Quotas // what projects may have; nil: anything
 	Calls  *quota.Calls  // counts executions; nil: nobody does
+
+	Notify *notify.Notifier // tells other services what happens; nil: nobody is told
 
 	Images         bool     // functions may be of container images: the orchestrator runs them
 	ImagesFrom     []string // the registries, or registry/repository prefixes, that those may come from

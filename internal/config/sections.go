@@ -182,6 +182,7 @@ type Rabbit struct {
 	Retry     time.Duration `opt:"rabbit_retry_interval" default:"1" range:"0:3600" help:"The pause after every host has been tried."`
 	Backoff   time.Duration `opt:"rabbit_retry_backoff" default:"2" range:"0:3600" help:"What each further pause adds."`
 	MaxPause  time.Duration `opt:"rabbit_interval_max" default:"30" range:"1:3600" help:"The longest pause."`
+	Durable   bool          `opt:"amqp_durable_queues" default:"false" help:"The exchange and the queues of notifications outlive RabbitMQ. All services that share them must be told the same. Our own queues do so in any case."`
 	Prefix    string        `opt:"queue_prefix" default:"faas" required:"true" help:"What the names of our queues and exchanges begin with."`
 }
 

@@ -14,6 +14,7 @@ import (
 	"github.com/openstack-faas/faas/internal/codestore"
 	"github.com/openstack-faas/faas/internal/dispatch"
 	"github.com/openstack-faas/faas/internal/faas"
+	"github.com/openstack-faas/faas/internal/notify"
 	"github.com/openstack-faas/faas/internal/orchestrator"
 	"github.com/openstack-faas/faas/internal/store"
 )
@@ -28,6 +29,7 @@ type Config struct {
 	Limits       Limits
 	Trusts       *Trusts          // nil: functions act for nobody
 	Objects      *Objects         // nil: functions from Swift keep the code that they were made or updated with
+	Notify       *notify.Notifier // tells other services what happens; nil: nobody is told
 	Now          func() time.Time // nil: time.Now
 	Log          *slog.Logger     // nil: slog.Default()
 }

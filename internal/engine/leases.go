@@ -110,5 +110,19 @@ func (e *Engine) settleExpired(ctx context.Context, hold *holdOff) {
 	}
 	for _, x := range settled {
 		e.log.Warn("settled an execution whose process was lost", "execution_id", x.ID, "function_id", x.FunctionID, "owner", x.Owner)
+		e.tellLost(ctx, x)
 	}
+}
+
+// tellLost tells other services of an execution of which nobody knows how long it ran.
+func (e *Engine) tellLost(ctx context.Context, x faas.Execution) {
+	if e.cfg.Notify == nil {
+		return
+	}
+	f, err := e.cfg.Store.Function(ctx, faas.OneProject(x.ProjectID), x.FunctionID)
+	if err != nil {
+		f = faas.Function{} // deleted, or away: its id is in the execution
+	}
+	x.Status = faas.ExecutionError
+	e.cfg.Notify.Ended(f, x, 0)
 }

@@ -18,7 +18,7 @@ const (
 
 // finish records the outcome. While the database is away it tries again: the row is running all that time, and no engine settles
 // it just after the database has come back, even though its lease could not be renewed.
-func (e *Engine) finish(ctx context.Context, x faas.Execution, o faas.Outcome) error {
+func (e *Engine) finish(ctx context.Context, f faas.Function, x faas.Execution, o faas.Outcome) error {
 	defer e.leases.drop(x.ID)
 	ending := store.Ending{Status: o.Status, Result: faas.ResultText(o.Duration, o.Output), Log: o.Log, EndedAt: e.now()}
 	err := persist(ctx, func(ctx context.Context) error { return e.cfg.Store.Finish(ctx, x.ID, ending) })
@@ -28,6 +28,8 @@ func (e *Engine) finish(ctx context.Context, x faas.Execution, o faas.Outcome) e
 	}
 	e.log.Info("ran an execution", "execution_id", x.ID, "function_id", x.FunctionID, "project_id", x.ProjectID,
 		"request_id", x.RequestID, "status", o.Status, "duration", o.Duration)
+	x.Status, x.EndedAt = ending.Status, ending.EndedAt
+	e.cfg.Notify.Ended(f, x, o.Duration)
 	return nil
 }
 

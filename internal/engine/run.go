@@ -42,22 +42,26 @@ func (e *Engine) runWhenTurn(ctx context.Context, x faas.Execution) error {
 
 func (e *Engine) runInTurn(ctx context.Context, x faas.Execution) error {
 	id := x.ID
-	claimed := false // by this message: another that names the same row may run it here
+	var f faas.Function // that was called last
+	claimed := false    // by this message: another that names the same row may run it here
 	claim := func(ctx context.Context) error {
 		if claimed {
 			return nil
 		}
 		err := e.claim(ctx, id)
-		claimed = err == nil
+		if claimed = err == nil; claimed {
+			x.Status, x.StartedAt = faas.ExecutionRunning, e.now()
+			e.cfg.Notify.Started(f, x)
+		}
 		return err
 	}
-	outcome, err := e.callFor(ctx, x, claim)
+	outcome, err := e.callFor(ctx, x, &f, claim)
 	if faas.KindOf(err) == faas.Outdated {
-		outcome, err = e.callFor(ctx, x, claim) // its code changed in Swift: the new one runs
+		outcome, err = e.callFor(ctx, x, &f, claim) // its code changed in Swift: the new one runs
 	}
 	switch {
 	case err == nil:
-		return e.finish(ctx, x, outcome)
+		return e.finish(ctx, f, x, outcome)
 	case errors.Is(err, errNotOurs):
 		return nil
 	case retryable(err):
@@ -72,21 +76,21 @@ func (e *Engine) runInTurn(ctx context.Context, x faas.Execution) error {
 		}
 	}
 	e.log.Warn("an execution could not be run", "execution_id", id, "function_id", x.FunctionID, "request_id", x.RequestID, "error", err)
-	return e.finish(ctx, x, faas.Outcome{Status: faas.ExecutionError, Output: faas.TextOutput(reasonFor(err))})
+	return e.finish(ctx, f, x, faas.Outcome{Status: faas.ExecutionError, Output: faas.TextOutput(reasonFor(err))})
 }
 
-// callFor runs the execution's function; claim is called just before the call is sent.
-func (e *Engine) callFor(ctx context.Context, x faas.Execution, claim dispatch.Begin) (faas.Outcome, error) {
+// callFor runs the execution's function, of which it gives the record; claim is called just before the call is sent.
+func (e *Engine) callFor(ctx context.Context, x faas.Execution, called *faas.Function, claim dispatch.Begin) (faas.Outcome, error) {
 	f, err := e.cfg.Store.Function(ctx, faas.OneProject(x.ProjectID), x.FunctionID)
 	if err != nil {
 		return faas.Outcome{}, err
 	}
+	*called = f
 	target := f.Target()
-	acts, err := e.sessionFor(ctx, f)
-	if err != nil {
+	call := faas.Call{ExecutionID: x.ID, Key: target.Key, Input: json.RawMessage(x.Input), Timeout: f.Timeout}
+	if err := e.act(ctx, f, &call); err != nil {
 		return faas.Outcome{}, err
 	}
-	call := faas.Call{ExecutionID: x.ID, Key: target.Key, Input: json.RawMessage(x.Input), Timeout: f.Timeout, Context: acts}
 	return e.call(ctx, target, call, claim)
 }
 

@@ -61,7 +61,7 @@ func (p Parts) apiConfig(conf APISections, rules *policy.Enforcer, calls *dispat
 	who, uri := p.authenticator(conf, registry)
 	return api.Config{
 		Name: p.Name, Auth: who, AuthURI: uri, Policy: rules,
-		Store: p.Store, Code: p.Code, Broker: p.Broker, Call: p.caller(calls, conf.API.CallWait), Limits: conf.Limits.Ranges(), CallWait: conf.API.CallWait,
+		Store: p.Store, Code: p.Code, Broker: p.Broker, Notify: p.Notify, Call: p.caller(calls, conf.API.CallWait), Limits: conf.Limits.Ranges(), CallWait: conf.API.CallWait,
 		Images: conf.Images, ImagesFrom: conf.API.ImagesFrom,
 		MaxLimit: conf.API.MaxLimit, MaxBody: conf.API.MaxBody, MaxInput: conf.API.MaxInput, PublicEndpoint: conf.API.PublicEndpoint,
 		Swift: p.Objects.source, Trusts: p.trustsOfAPI(conf.Trust), Quotas: p.Quotas, Calls: p.Calls, CORS: pagesOf(conf.CORS),

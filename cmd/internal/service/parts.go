@@ -13,6 +13,7 @@ import (
 	"github.com/openstack-faas/faas/internal/codestore"
 	"github.com/openstack-faas/faas/internal/config"
 	"github.com/openstack-faas/faas/internal/faas"
+	"github.com/openstack-faas/faas/internal/notify"
 	"github.com/openstack-faas/faas/internal/quota"
 	"github.com/openstack-faas/faas/internal/session"
 	"github.com/openstack-faas/faas/internal/store"
@@ -25,6 +26,9 @@ type Parts struct {
 	Store  *store.Store
 	Code   codestore.Store
 	Broker broker.Broker
+
+	Notify *notify.Notifier // nil with [oslo_messaging_notifications] driver = noop
+	carry  *notify.Rabbit   // what carries those
 
 	Keystone *keystone.Client  // nil with auth_strategy = noauth
 	Sessions *session.Sessions // what functions act by; nil without Keystone
@@ -42,6 +46,8 @@ type Sections struct {
 	Storage  config.Storage
 	Rabbit   config.Rabbit
 	Auth     config.Authtoken
+	Notify   config.Notifications
+	Program  string // whose notifications they are
 	Quota    config.Quota
 }
 
@@ -52,6 +58,9 @@ const connectPatience = time.Minute
 func Open(ctx context.Context, conf Sections, log *slog.Logger) (p Parts, err error) {
 	p.Name = conf.Default.Process() + "-" + faas.NewID()
 	if p.Keystone, err = openKeystone(conf.Default.AuthStrategy, conf.Auth, log); err != nil {
+		return p, err
+	}
+	if err = p.openNotifications(conf, log); err != nil {
 		return p, err
 	}
 	p.Sessions = openSessions(p.Keystone, log)
@@ -110,6 +119,10 @@ func seconds(d time.Duration) string { return strconv.FormatFloat(d.Seconds(), '
 func (p Parts) Close() error {
 	if p.stopSharing != nil {
 		p.stopSharing()
+	}
+	if p.Notify != nil {
+		p.Notify.Close()
+		p.carry.Close()
 	}
 	var errs []error
 	if p.Sessions != nil {
