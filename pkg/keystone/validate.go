@@ -160,7 +160,7 @@ func (c *Client) describe(ctx context.Context, token string, expired bool) (*Tok
 	err := c.asService(ctx, "validating a token", func(ctx context.Context, own string) error {
 		answer = tokenAnswer{}
 		client := c.identity(own)
-		_, err := client.Get(ctx, client.ServiceURL(path), &answer, &gophercloud.RequestOpts{
+		_, err := client.Get(ctx, client.ServiceURL(path), &answer, &gophercloud.RequestOpts{ //nolint:bodyclose // gophercloud closes what it decodes
 			OkCodes: []int{http.StatusOK, http.StatusNonAuthoritativeInfo},
 			// Without the second Keystone refuses tokens of application credentials that have access rules.
 			MoreHeaders: map[string]string{"X-Subject-Token": token, "OpenStack-Identity-Access-Rules": "1.0"},
