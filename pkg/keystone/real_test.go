@@ -69,6 +69,13 @@ func TestRealTokens(t *testing.T) {
 			}
 		})
 	}
+	demo := cloud.Login(t, "demo")
+	if got, err := c.ValidateExpired(t.Context(), demo.Token); err != nil || got.ProjectID != demo.ProjectID {
+		t.Errorf("as if it might have expired: %+v, %v", got, err)
+	}
+	if _, err := c.ValidateExpired(t.Context(), "gAAAAABnotone"); !errors.Is(err, keystone.ErrInvalidToken) {
+		t.Errorf("a made-up token that might have expired: %v", err)
+	}
 	if _, err := c.Validate(t.Context(), "gAAAAABnotone"); !errors.Is(err, keystone.ErrInvalidToken) {
 		t.Errorf("a made-up token: %v", err)
 	}
