@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"encoding/json"
+	"log/slog"
 	"sync"
 	"time"
 
@@ -13,11 +14,12 @@ import (
 	"github.com/openstack-faas/faas/internal/swiftcode"
 )
 
-// Objects is how the engine looks whether the objects in Swift that functions' code is from have changed. Every field is required.
+// Objects is how the engine looks whether the objects in Swift that functions' code is from have changed. Every field but Quota is required.
 type Objects struct {
 	Source   *swiftcode.Source
-	Token    func(ctx context.Context, trustID string) (faas.Secret, error) // of the function's trust; its errors are of kind Forbidden or Unavailable
-	Interval time.Duration                                                  // between two looks at the objects of functions that run
+	Token    func(ctx context.Context, trustID string) (faas.Secret, error)    // of the function's trust; its errors are of kind Forbidden or Unavailable
+	Interval time.Duration                                                     // between two looks at the objects of functions that run
+	Quota    func(ctx context.Context, projectID string) (faas.Amounts, error) // what a project may have, packages among it; nil: anything
 }
 
 const (
@@ -145,7 +147,13 @@ func (e *Engine) refresh(ctx context.Context, f faas.Function) error {
 	if err != nil || code == f.Code {
 		return err
 	}
-	after, err := e.cfg.Store.UpdateFunction(ctx, faas.OneProject(f.ProjectID), f.ID, store.FunctionChange{Code: &code, Revision: f.Revision})
+	change := store.FunctionChange{Code: &code, Revision: f.Revision}
+	if from.Quota != nil {
+		if change.Quota, err = from.Quota(ctx, f.ProjectID); err != nil {
+			return err
+		}
+	}
+	after, err := e.cfg.Store.UpdateFunction(ctx, faas.OneProject(f.ProjectID), f.ID, change)
 	switch {
 	case faas.KindOf(err) == faas.Conflict:
 		return outdatedBy(f) // by somebody else
@@ -201,9 +209,13 @@ func (e *Engine) lookAgain(ctx context.Context, key faas.Key) {
 	case <-ctx.Done():
 		return
 	}
+	level := slog.LevelInfo // the function's own fault, said when it is called without a worker
 	switch faas.KindOf(one.err) {
 	case "", faas.Outdated, faas.NotFound:
+		return
+	case faas.Unavailable, faas.Internal:
+		level = slog.LevelWarn
 	default:
-		e.log.Warn("a function's object in Swift cannot be looked at; its workers go on with the code that they have", "function_id", key.FunctionID, "error", one.err)
 	}
+	e.log.Log(ctx, level, "a function's object in Swift cannot be had; its workers go on with the code that they have", "function_id", key.FunctionID, "error", one.err)
 }

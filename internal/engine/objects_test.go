@@ -27,6 +27,7 @@ type objectRig struct {
 
 	mu    sync.Mutex
 	token func() (faas.Secret, error) // what Keystone gives for a trust
+	quota faas.Amounts
 }
 
 func newObjectRig(t *testing.T) *objectRig {
@@ -40,7 +41,7 @@ func newObjectRig(t *testing.T) *objectRig {
 	})
 	r.engine = New(Config{
 		Name: "engine-1", Store: r.store, Broker: r.connect(), Code: r.code, Orchestrator: r.workers, Limits: r.limits, Log: slog.New(slog.DiscardHandler),
-		Objects: &Objects{Source: r.source, Interval: time.Hour, Token: func(context.Context, string) (faas.Secret, error) {
+		Objects: &Objects{Source: r.source, Interval: time.Hour, Quota: func(context.Context, string) (faas.Amounts, error) { return r.quota, nil }, Token: func(context.Context, string) (faas.Secret, error) {
 			r.mu.Lock()
 			defer r.mu.Unlock()
 			return r.token()
@@ -277,5 +278,20 @@ func TestLooksAreShared(t *testing.T) {
 	}
 	if asked := r.swift.Requests(); len(asked) != 0 {
 		t.Errorf("Swift was asked again: %v", asked)
+	}
+}
+
+// TestObjectThatIsOverTheQuota has an object grow beyond what its project may have.
+func TestObjectThatIsOverTheQuota(t *testing.T) {
+	r := newObjectRig(t)
+	r.put("one")
+	f := r.made("trust")
+	r.quota = faas.Amounts{faas.ResourcePackages: f.Code.Size}
+	r.put(strings.Repeat("more and more", 1000))
+	if _, err := r.call(r.api(5*time.Second), f, "{}"); faas.KindOf(err) != faas.OverQuota {
+		t.Errorf("got %v", err)
+	}
+	if after := r.now(f); after.Code != f.Code {
+		t.Errorf("it has become %+v", after)
 	}
 }
