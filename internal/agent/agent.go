@@ -34,6 +34,7 @@ type Agent struct {
 	worker *worker
 	root   *root
 	memory memoryWatch
+	calls  underway
 	wait   sync.WaitGroup // of every goroutine but those of the server
 }
 

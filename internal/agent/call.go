@@ -44,6 +44,8 @@ func (a *Agent) runIn(s *slot, c faas.Call, deadline time.Time) (*slot, faas.Out
 	s.loaded, s.called = true, true
 	_ = s.conn.SetDeadline(deadline)
 	_, err := s.conn.Write(appendCall(message, c))
+	a.calls.begin(c.ExecutionID, s) // after the call's line: what is sent to it comes behind
+	defer a.calls.end(s)
 	var answer []byte
 	if err == nil {
 		answer, err = s.lines.next()

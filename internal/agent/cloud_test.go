@@ -1,6 +1,7 @@
 package agent_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -143,4 +144,104 @@ func TestNodejsWithoutSession(t *testing.T) {
 	if got := r.with(nil); got != `[{},true]` {
 		t.Errorf("got %s", got)
 	}
+}
+
+// renewed starts a call with the token "first", gives it "second" while it runs, and gives what it returned.
+func (r *running) renewed(swift string) string {
+	r.t.Helper()
+	returned := make(chan string, 1)
+	go func() {
+		out, refused := r.tryCall(faas.Call{ExecutionID: "long", Timeout: 20 * time.Second, Context: cloudContext(swift, "first")})
+		returned <- refused + string(out.Output)
+	}()
+	r.awaitFile("begun")
+	for execution, want := range map[string]int{"long": http.StatusOK, "another": http.StatusConflict} {
+		body, err := json.Marshal(faas.Credentials{ExecutionID: execution, Context: cloudContext(swift, "second")})
+		if err != nil {
+			r.t.Fatal(err)
+		}
+		if status, answer := r.ask("POST", "/v1/credentials", testToken, bytes.NewReader(body)); status != want {
+			r.t.Errorf("credentials for %s: %d %s", execution, status, answer)
+		}
+	}
+	if status, _ := r.ask("POST", "/v1/credentials", "a wrong token", strings.NewReader("{}")); status != http.StatusForbidden {
+		r.t.Errorf("a stranger's credentials: %d", status)
+	}
+	r.touch("go")
+	return <-returned
+}
+
+const pythonLong = `
+import os, time, threading
+def f(context):
+    session = context["os_session"]
+    seen = [session.get_token()]
+    home = os.environ["HOME"]
+    open(home + "/begun", "w").close()
+    while not os.path.exists(home + "/go"):
+        time.sleep(0.01)
+    others = []
+    threads = [threading.Thread(target=lambda: others.append(session.get_token())) for _ in range(5)]
+    for one in threads:
+        one.start()
+    for one in threads:
+        one.join()
+    return seen + [session.get_token()] + sorted(set(others))
+`
+
+func TestPythonSessionOfALongCall(t *testing.T) {
+	needKeystoneauth(t)
+	each(t, func(t *testing.T, begin beginner) {
+		swift := objectStore(t)
+		r := begin(t, "python3", nil).specialise("main.f", files{"main.py": pythonLong})
+		if got := r.renewed(swift.URL); got != `["first","second","second"]` {
+			t.Errorf("got %s", got)
+		}
+		if got := r.with(cloudContext(swift.URL, "third")); got != `["third","third","third"]` {
+			t.Errorf("the next call: %s", got)
+		}
+	})
+}
+
+// TestCredentialsThatNobodyReads has a call end without a look at its session: the next one is not confused by what came.
+func TestCredentialsThatNobodyReads(t *testing.T) {
+	needKeystoneauth(t)
+	r := begin(t, "python3", nil).specialise("main.f", files{"main.py": `
+import os, time
+def f(context):
+    home = os.environ["HOME"]
+    if not os.path.exists(home + "/begun"):
+        open(home + "/begun", "w").close()
+        while not os.path.exists(home + "/go"):
+            time.sleep(0.01)
+        return "unread"
+    return context["os_session"].get_token()
+`})
+	if got := r.renewed("http://swift.invalid"); got != `"unread"` {
+		t.Errorf("got %s", got)
+	}
+	if got := r.with(cloudContext("http://swift.invalid", "third")); got != `"third"` {
+		t.Errorf("the next call: %s", got)
+	}
+}
+
+func TestNodejsSessionOfALongCall(t *testing.T) {
+	each(t, func(t *testing.T, begin beginner) {
+		r := begin(t, "nodejs", nil).specialise("main.f", files{"main.js": `
+const fs = require('node:fs');
+const { setTimeout: sleep } = require('node:timers/promises');
+exports.f = async (input, context) => {
+  const seen = [context.os.token];
+  fs.writeFileSync(process.env.HOME + '/begun', '');
+  while (!fs.existsSync(process.env.HOME + '/go')) await sleep(10);
+  return [...seen, context.os.token];
+};
+`})
+		if got := r.renewed("http://swift.invalid"); got != `["first","second"]` {
+			t.Errorf("got %s", got)
+		}
+		if got := r.with(cloudContext("http://swift.invalid", "third")); got != `["third","third"]` {
+			t.Errorf("the next call: %s", got)
+		}
+	})
 }

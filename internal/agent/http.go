@@ -29,6 +29,8 @@ func (a *Agent) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch r.Method + " " + r.URL.Path {
 	case "POST /v1/call":
 		serveCall(w, r, a.call)
+	case "POST /v1/credentials":
+		a.serveCredentials(w, r)
 	case "POST /v1/specialise":
 		a.serveSpecialise(w, r)
 	case "POST /v1/drain":

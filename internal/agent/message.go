@@ -84,6 +84,12 @@ type load struct {
 	MemoryBounded bool   `json:"memory_bounded"` // the kernel holds the worker to it; else the slot should
 }
 
+// credentials tells a slot what its call is to use from now on instead of what its context had.
+type credentials struct {
+	Type    string          `json:"type"`
+	Context json.RawMessage `json:"context"`
+}
+
 // line encodes a message with its line feed. None of ours can fail to be encoded.
 func line(message any) []byte {
 	b, err := json.Marshal(message)

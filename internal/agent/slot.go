@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"sync"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -22,6 +23,9 @@ type slot struct {
 	conn      net.Conn
 	lines     *lineReader
 	pid       int
+
+	telling   sync.Mutex // held while something is sent to a call that runs
+	execution string     // the call's, "" when none runs; guarded by telling
 
 	ended chan struct{} // closed when the root has told of its end; end is set before
 	end   ending

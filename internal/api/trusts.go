@@ -159,13 +159,12 @@ func (s *Server) deleteTrust(ctx context.Context, trustID string) {
 	}
 }
 
-// sessionFor gives the context of a call of the function: what it acts with in OpenStack. It is nil for a function that acts for nobody.
-func (s *Server) sessionFor(ctx context.Context, target faas.Target, timeout time.Duration) (json.RawMessage, error) {
-	if target.TrustID == "" || s.cfg.Trusts == nil {
-		return nil, nil
+// act puts into the call what its function acts with in OpenStack, if it acts for anybody.
+func (s *Server) act(ctx context.Context, target faas.Target, call *faas.Call) (err error) {
+	if target.TrustID != "" && s.cfg.Trusts != nil {
+		call.Context, call.Renewal, err = s.cfg.Trusts.Sessions.ForCall(ctx, target.TrustID, s.cfg.CallWait, call.Timeout)
 	}
-	got, err := s.cfg.Trusts.Sessions.Get(ctx, target.TrustID, session.LifeFor(s.cfg.CallWait+timeout))
-	return got.Context, err
+	return err
 }
 
 // fieldsSince adds what a microversion has brought to the fields of a form.

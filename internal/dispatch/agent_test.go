@@ -21,6 +21,8 @@ type agent struct {
 	calls  atomic.Int32
 	answer func(w http.ResponseWriter, call faas.Call)
 	server *http.Server
+
+	credentials func(w http.ResponseWriter, c faas.Credentials)
 }
 
 func newAgent(t *testing.T, key faas.Key, answer func(w http.ResponseWriter, call faas.Call)) *agent {
@@ -54,6 +56,12 @@ func (a *agent) serve(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	b, _ := io.ReadAll(r.Body)
+	if r.URL.Path == "/v1/credentials" {
+		var c faas.Credentials
+		_ = json.Unmarshal(b, &c)
+		a.credentials(w, c)
+		return
+	}
 	var call faas.Call
 	if err := json.Unmarshal(b, &call); err != nil {
 		w.WriteHeader(http.StatusBadRequest)

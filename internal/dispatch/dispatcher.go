@@ -87,7 +87,9 @@ func (d *Dispatcher) Call(ctx context.Context, target faas.Target, call faas.Cal
 
 // try sends the call to the slot's worker; again means that nothing of it began there and another slot is to be taken.
 func (d *Dispatcher) try(ctx context.Context, s *slot, call faas.Call) (outcome faas.Outcome, again bool, err error) {
+	stop := d.renewing(s.worker.Worker, call)
 	outcome, err = d.cfg.Client.Call(ctx, s.worker.Worker, call)
+	stop()
 	var refused *RefusedError
 	var unreachable *UnreachableError
 	switch {

@@ -31,7 +31,7 @@ func (e *Engine) runExecution(ctx context.Context, body []byte) error {
 
 func (e *Engine) runWhenTurn(ctx context.Context, x faas.Execution) error {
 	waiting, cancel := context.WithTimeout(ctx, turnPatience)
-	leave, err := e.gate.enter(waiting, x.ProjectID)
+	leave, err := e.enter(waiting, x.ProjectID)
 	cancel()
 	if err != nil {
 		return faas.Errorf(faas.Busy, "The project has no turn yet.").WithCause(err)

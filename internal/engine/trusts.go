@@ -2,7 +2,6 @@ package engine
 
 import (
 	"context"
-	"encoding/json"
 	"time"
 
 	"github.com/openstack-faas/faas/internal/faas"
@@ -35,20 +34,19 @@ const (
 	lastTrustWait = time.Hour
 )
 
-// sessionFor gives the context of a call: what the function acts with in OpenStack, nil for nothing. Kind Forbidden says that the function no longer
-// runs, because its project or what it acts by is no more.
-func (e *Engine) sessionFor(ctx context.Context, f faas.Function) (json.RawMessage, error) {
+// act puts into the call what its function acts with in OpenStack, if it acts for anybody. Kind Forbidden says that the function no longer runs,
+// because its project or what it acts by is no more.
+func (e *Engine) act(ctx context.Context, f faas.Function, call *faas.Call) (err error) {
 	if e.cfg.Trusts == nil {
-		return nil, nil
+		return nil
 	}
 	if !e.projectLives(ctx, f.ProjectID) {
-		return nil, faas.Errorf(faas.Forbidden, "The project is gone or disabled: its functions do not run.")
+		return faas.Errorf(faas.Forbidden, "The project is gone or disabled: its functions do not run.")
 	}
-	if f.TrustID == "" {
-		return nil, nil
+	if f.TrustID != "" {
+		call.Context, call.Renewal, err = e.cfg.Trusts.Sessions.ForCall(ctx, f.TrustID, e.cfg.Limits.Wait, f.Timeout)
 	}
-	got, err := e.cfg.Trusts.Sessions.Get(ctx, f.TrustID, session.LifeFor(e.cfg.Limits.Wait+f.Timeout))
-	return got.Context, err
+	return err
 }
 
 // projectLives tells whether the project is not known to be gone or disabled.

@@ -106,7 +106,9 @@ func TestSessionsOfCalls(t *testing.T) {
 	acting, plain := faas.Function{ProjectID: project, TrustID: "t", Timeout: time.Second}, faas.Function{ProjectID: project}
 	expect := func(f faas.Function, want string, kind faas.Kind) {
 		t.Helper()
-		got, err := r.engine.sessionFor(ctx, f)
+		var call faas.Call
+		err := r.engine.act(ctx, f, &call)
+		got := call.Context
 		if !strings.Contains(string(got), want) || (got == nil) != (want == "") || faas.KindOf(err) != kind {
 			t.Errorf("got %s, %v; want %q, %q", got, err, want, kind)
 		}

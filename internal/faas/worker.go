@@ -1,6 +1,7 @@
 package faas
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"time"
@@ -63,6 +64,20 @@ type Call struct {
 	Input       json.RawMessage `json:"input,omitempty"` // a JSON object, or {"__function_input": value}, or absent
 	Timeout     time.Duration   `json:"timeout"`         // nanoseconds; the agent enforces it
 	Context     json.RawMessage `json:"context,omitempty"`
+
+	Renewal *Renewal `json:"-"` // of what the context holds; nil when that outlives the call
+}
+
+// Renewal is how a call that runs for longer than its token lives comes by another.
+type Renewal struct {
+	Ends time.Time // of the token in the call's context
+	Next func(ctx context.Context) (fresh json.RawMessage, ends time.Time, err error)
+}
+
+// Credentials is the context that a call under way is to use from now on.
+type Credentials struct {
+	ExecutionID string          `json:"execution_id"`
+	Context     json.RawMessage `json:"context"`
 }
 
 // Outcome is how a call ended in its worker.

@@ -78,6 +78,8 @@ const (
 	requestPatience = 15 * time.Second
 	// renewalPatience is how long a call waits for a better token than the one there is, which still is valid.
 	renewalPatience = time.Second
+	// callMargin is how much longer than its call a token should live: what the function has begun elsewhere may go on with it.
+	callMargin = time.Minute
 	// expiryMargin is what a token must have left to be of any use: the way to the worker, and clocks that differ.
 	expiryMargin = 5 * time.Second
 	// forbiddenFor and unavailableFor are how long Keystone is not asked again.
@@ -141,6 +143,19 @@ func (s *Sessions) Get(ctx context.Context, trustID string, life time.Duration) 
 	return e.answer(s.cfg.Now())
 }
 
+// ForCall gives the context of a call that may wait and run for so long, and where its token does not outlive that, how it comes by the next.
+func (s *Sessions) ForCall(ctx context.Context, trustID string, wait, timeout time.Duration) (json.RawMessage, *faas.Renewal, error) {
+	life := wait + timeout + callMargin
+	got, err := s.Get(ctx, trustID, life)
+	if err != nil || got.ExpiresAt.Sub(s.cfg.Now()) >= life {
+		return got.Context, nil, err
+	}
+	return got.Context, &faas.Renewal{Ends: got.ExpiresAt, Next: func(ctx context.Context) (json.RawMessage, time.Time, error) {
+		fresh, err := s.Get(ctx, trustID, life)
+		return fresh.Context, fresh.ExpiresAt, err
+	}}, nil
+}
+
 // Prefetch has a token of the trust got for the call that will want one.
 func (s *Sessions) Prefetch(trustID string) {
 	s.mu.Lock()
@@ -200,6 +215,3 @@ func errLate() error {
 	err.RetryAfter = unavailableFor
 	return err
 }
-
-// LifeFor gives how long a token must live from now for a call that may wait and run that long together.
-func LifeFor(call time.Duration) time.Duration { return call + time.Minute }

@@ -283,3 +283,23 @@ func TestNothingIsShown(t *testing.T) {
 		t.Errorf("shown: %s", text)
 	}
 }
+
+// TestForCall has a call that its token outlives, and one that it does not.
+func TestForCall(t *testing.T) {
+	bubble(t, 0, func(t *testing.T, k *source, s *Sessions) {
+		given, renewal, err := s.ForCall(t.Context(), "a", 30*time.Second, 5*time.Minute)
+		if err != nil || given == nil || renewal != nil {
+			t.Errorf("a short call: %v, %v", renewal, err)
+		}
+		time.Sleep(10 * time.Minute)
+		given, renewal, err = s.ForCall(t.Context(), "a", 30*time.Second, 2*time.Hour)
+		if err != nil || given == nil || renewal == nil || time.Until(renewal.Ends) > 50*time.Minute {
+			t.Fatalf("a long call: %+v, %v", renewal, err)
+		}
+		time.Sleep(48 * time.Minute)
+		fresh, ends, err := renewal.Next(t.Context())
+		if err != nil || string(fresh) == string(given) || time.Until(ends) < 59*time.Minute {
+			t.Errorf("the next token lives for %v, %v", time.Until(ends), err)
+		}
+	})
+}

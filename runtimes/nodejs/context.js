@@ -4,12 +4,12 @@
 // Cloud is OpenStack, as the project's functions may use it. It is the process's: functions keep context.os from one call to the next, and find
 // the token of the day in it.
 class Cloud {
-  #given; // the part of the last call's context that is about OpenStack
+  #given; // what the agent said last of OpenStack
 
   // context takes the context that came with a call and gives the function's. The token is a property that is not enumerable: what prints or
   // returns the context does not give it away.
   context(given = {}) {
-    this.#given = given.os;
+    this.update(given);
     if (!given.os) return given;
     const current = () => this.#given;
     const os = { ...given.os };
@@ -18,6 +18,11 @@ class Cloud {
     Object.defineProperty(os, 'token', { get: () => current()?.token });
     Object.defineProperty(os, 'expires_at', { get: () => current()?.expires_at });
     return { ...given, os };
+  }
+
+  // update takes what the agent sends while a call runs for longer than its token lives.
+  update(given) {
+    this.#given = given.os;
   }
 }
 

@@ -33,6 +33,8 @@ function obey(message) {
     loading = load(message.code, message.entry).then((call) => ({ call }), (error) => ({ failed: ofError(error) }));
   } else if (message.type === 'call') {
     answer(message);
+  } else if (message.type === 'credentials') {
+    cloud.update(message.context);
   }
 }
 

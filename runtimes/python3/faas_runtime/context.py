@@ -1,4 +1,7 @@
 """What a function is told besides its input."""
+import os
+import threading
+
 OS_SESSION = "os_session"
 
 
@@ -34,15 +37,42 @@ class Context(dict):
 class Cloud:
     """OpenStack, as the project's functions may use it. It is the process's: functions keep sessions from one call to the next."""
 
-    def __init__(self):
-        self.given = None  # the part of the last call's context that is about OpenStack; None when the function acts for nobody
+    def __init__(self, wire):
+        self.given = None  # what the agent said last of OpenStack; None when the function acts for nobody
         self._session = None
+        self._wire = wire
+        self._pid = os.getpid()
+        self._calling = False  # a call runs: nobody else reads from the wire
+        self._lock = threading.Lock()
 
-    def context(self, given):
+    def begin(self, given):
         """Takes the context that came with a call and gives the function's."""
         given = given or {}
         self.given = given.get("os")
+        with self._lock:
+            self._calling = True
         return Context(given, self)
+
+    def end(self):
+        """Ends the call: the wire is the slot's again."""
+        with self._lock:
+            self._calling = False
+
+    def update(self, given):
+        """Takes what the agent sends while a call runs for longer than its token lives."""
+        self.given = given.get("os")
+
+    def current(self):
+        """Gives what is to be used now. It may be asked for by any thread of the function's, and by processes that it forked."""
+        if os.getpid() == self._pid:
+            with self._lock:
+                while self._calling:
+                    message = self._wire.at_hand()
+                    if message is None:
+                        break
+                    if message["type"] == "credentials":
+                        self.update(message["context"])
+        return self.given
 
     def session(self):
         if self.given is None:

@@ -31,7 +31,7 @@ class Plugin(BaseIdentityPlugin):
         self._token = None  # of auth_ref
 
     def get_access(self, session, **kwargs):
-        given = self._cloud.given
+        given = self._cloud.current()
         if given is not None and given["token"] != self._token:
             self.auth_ref = None
         return super().get_access(session, **kwargs)

@@ -55,7 +55,7 @@ class Slot:
         self.function = None
         self.limit = 0  # bytes of a result
         self.failed_load = None
-        self.cloud = Cloud()
+        self.cloud = Cloud(connection)
 
     def serve(self):
         while True:
@@ -64,6 +64,8 @@ class Slot:
                 return 0
             if message["type"] == "load":
                 self.load(message)
+            elif message["type"] == "credentials":
+                self.cloud.update(message["context"])
             elif message["type"] == "call":
                 self.answer(message)
                 if self.failed_load:
@@ -88,10 +90,12 @@ class Slot:
 
     def call(self, message):
         try:
-            result = self.function.call(message.get("input"), self.cloud.context(message.get("context")))
+            result = self.function.call(message.get("input"), self.cloud.begin(message.get("context")))
         except BaseException as error:
             self.stay_in_slot(error)
             return Outcome.of_exception(error)
+        finally:
+            self.cloud.end()
         self.stay_in_slot()
         return Outcome.of_result(result)
 
