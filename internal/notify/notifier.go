@@ -20,12 +20,11 @@ type Carrier func(ctx context.Context, messages []Message) error
 type Config struct {
 	Publisher string // publisher_id: service.host
 	Carry     Carrier
-	Size      int                   // events that wait at most; 10,000 when 0
-	Pause     time.Duration         // after a delivery that failed, at first; a second when 0
-	Flush     time.Duration         // how long Close goes on delivering what waits; 5 s when 0
-	Registry  prometheus.Registerer // nil: there are no metrics
-	Log       *slog.Logger          // nil: slog.Default()
-	Now       func() time.Time      // nil: time.Now
+	Size      int              // events that wait at most; 10,000 when 0
+	Pause     time.Duration    // after a delivery that failed, at first; a second when 0
+	Flush     time.Duration    // how long Close goes on delivering what waits; 5 s when 0
+	Log       *slog.Logger     // nil: slog.Default()
+	Now       func() time.Time // nil: time.Now
 }
 
 // The bounds of what is done at a time.
@@ -62,11 +61,15 @@ func New(cfg Config) *Notifier {
 			Name: "faas_notifications_total", Help: "Notifications by what became of them: sent, or dropped for want of room.",
 		}, []string{"result"}),
 	}
-	if cfg.Registry != nil {
-		cfg.Registry.MustRegister(n.counts)
-	}
 	go n.run()
 	return n
+}
+
+// Register has the registry count what is sent and dropped.
+func (n *Notifier) Register(registry prometheus.Registerer) {
+	if n != nil {
+		registry.MustRegister(n.counts)
+	}
 }
 
 // orElse sets what is zero.

@@ -158,8 +158,9 @@ func TestEnvelopeAndPayload(t *testing.T) {
 
 func TestWhatCannotBeDeliveredWaitsUpToABound(t *testing.T) {
 	c, logs, registry := newCarrier(true), &safeLog{}, prometheus.NewRegistry()
-	n := New(Config{Publisher: "p", Carry: c.carry, Size: 150, Pause: time.Millisecond, Registry: registry, Log: slog.New(slog.NewTextHandler(logs, nil))})
+	n := New(Config{Publisher: "p", Carry: c.carry, Size: 150, Pause: time.Millisecond, Log: slog.New(slog.NewTextHandler(logs, nil))})
 	defer n.Close()
+	n.Register(registry)
 	n.Function(FunctionCreate, "u", "r", function())
 	c.wait(t, "the first failures", func() bool { return c.tries > 2 }) // one batch, of one, is under way for good
 	for range 200 {
@@ -205,7 +206,8 @@ func TestTriesAgainAreTheSameMessage(t *testing.T) {
 
 func TestCloseDoesNotWaitForEver(t *testing.T) {
 	c, logs, registry := newCarrier(true), &safeLog{}, prometheus.NewRegistry()
-	n := New(Config{Publisher: "p", Carry: c.carry, Pause: time.Millisecond, Flush: 20 * time.Millisecond, Registry: registry, Log: slog.New(slog.NewTextHandler(logs, nil))})
+	n := New(Config{Publisher: "p", Carry: c.carry, Pause: time.Millisecond, Flush: 20 * time.Millisecond, Log: slog.New(slog.NewTextHandler(logs, nil))})
+	n.Register(registry)
 	for range 3 {
 		n.Function(FunctionCreate, "u", "r", function())
 	}
@@ -218,6 +220,7 @@ func TestCloseDoesNotWaitForEver(t *testing.T) {
 
 func TestNobodyIsTold(*testing.T) {
 	var n *Notifier
+	n.Register(prometheus.NewRegistry())
 	n.Function(FunctionCreate, "u", "r", function())
 	n.Started(function(), execution(faas.ExecutionRunning))
 	n.Ended(function(), execution(faas.ExecutionSuccess), 0)

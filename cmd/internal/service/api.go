@@ -37,6 +37,7 @@ type APISections struct {
 // token gives the tokens of workers.
 func RunAPI(ctx context.Context, p Parts, token func(workerID string) string, conf APISections, log *slog.Logger) error {
 	registry := newRegistry()
+	p.Notify.Register(registry)
 	rules, stopRules, err := watchedRules(ctx, conf.Policy, registry, log)
 	if err != nil {
 		return err

@@ -28,7 +28,9 @@ func StartStatus(ctx context.Context, p Parts, conf config.Engine, metrics confi
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthcheck", s.healthcheck)
 	if metrics.Enabled {
-		mux.Handle("GET /metrics", promhttp.HandlerFor(newRegistry(), promhttp.HandlerOpts{}))
+		registry := newRegistry()
+		p.Notify.Register(registry)
+		mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
 	}
 	s.server = &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug)}
 	if conf.StatusPort == 0 {
