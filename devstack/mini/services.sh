@@ -93,6 +93,7 @@ interface = internal
 token_cache_time = 10
 [storage]
 provider = swift
+swift_check_interval = 10
 [oslo_policy]
 policy_dirs = $policies
 [oslo_messaging_notifications]

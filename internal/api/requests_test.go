@@ -142,7 +142,7 @@ func TestProjectsAreApart(t *testing.T) {
 		{"GET", "/v1/runtimes/" + private.ID, "", stranger, 404},
 		{"POST", "/v1/runtimes", `{"image": "python3"}`, stranger, 403},
 		{"PUT", "/v1/runtimes/" + runtime, `{"name": "x"}`, stranger, 403},
-		{"DELETE", "/v1/runtimes/" + runtime, "", admin, 404},
+		{"DELETE", "/v1/runtimes/" + runtime, "", admin, 409}, // the cloud's, and in use
 		{"GET", "/v1/runtimes/" + runtime + "/pool", "", stranger, 403},
 		{"GET", "/v1/functions?all_projects=true", "", stranger, 403},
 		{"GET", "/v1/functions?project_id=" + project, "", stranger, 403},

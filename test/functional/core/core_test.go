@@ -145,10 +145,12 @@ func must(t testing.TB, err error) {
 	}
 }
 
-// up starts every part of the cloud that does not run, and waits for it.
-func up(ctx context.Context, t *testing.T) {
+// up starts every part of the cloud that does not run, or not with these settings, and waits for it.
+func up(ctx context.Context, t *testing.T, settings ...string) {
 	t.Helper()
-	out, err := exec.CommandContext(ctx, repository+"/devstack/mini/up", "core").CombinedOutput()
+	cmd := exec.CommandContext(ctx, repository+"/devstack/mini/up", "core")
+	cmd.Env = append(os.Environ(), settings...)
+	out, err := cmd.CombinedOutput()
 	if err != nil {
 		t.Fatalf("the cloud does not come back: %v\n%s", err, out)
 	}

@@ -85,10 +85,11 @@ def main(context=None, **kwargs):
     look("environment", "\n".join(k + "=" + v for k, v in os.environ.items()).encode(), found)
     for folder, folders, files in os.walk("/"):
         folders[:] = [f for f in folders if os.path.join(folder, f) not in ("/proc", "/sys", "/usr", "/lib", "/etc/ssl")]
-        for f in files:
+        for f in (os.path.join(folder, f) for f in files):
             try:
-                with open(os.path.join(folder, f), "rb") as opened:
-                    look(os.path.join(folder, f), opened.read(1 << 20), found)
+                if os.path.isfile(f):  # no device, no pipe
+                    with open(f, "rb") as opened:
+                        look(f, opened.read(1 << 20), found)
             except OSError:
                 pass
     for pid in filter(str.isdigit, os.listdir("/proc")):
