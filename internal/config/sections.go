@@ -39,7 +39,7 @@ type Database struct {
 type Storage struct {
 	Provider      string        `opt:"provider" default:"local" choices:"local,swift" help:"What keeps function packages. local: files in a folder, which every API and engine must share. swift: objects in a container of the project that [keystone_authtoken] names."`
 	Container     string        `opt:"swift_container" default:"faas-packages" required:"true" help:"The container of the packages with provider = swift. It is made when it is not there."`
-	MaxObject     int64         `opt:"max_swift_object" default:"52428800" range:"1024:1073741824" help:"Bytes of an object that a function's code may be taken from."`
+	MaxObject     int64         `opt:"max_swift_object" default:"52428800" range:"1024:52428800" help:"Bytes of an object that a function's code may be taken from: at most what a package may have."`
 	CheckInterval time.Duration `opt:"swift_check_interval" default:"60" range:"1:86400" help:"How often the objects of functions that run are looked at for a change. A cold start always looks."`
 	Dir           string        `opt:"file_system_dir" default:"$state_path/packages" required:"true" help:"The folder of the packages with provider = local."`
 }

@@ -208,6 +208,12 @@ func revision(t *testing.T, f *fixture) {
 			t.Errorf("%+v: revision %d, want %d, %v", c.change, got.Revision, want, err)
 		}
 	}
+	late := "late"
+	_, err := f.UpdateFunction(t.Context(), ours, made.ID, store.FunctionChange{Name: &late, Revision: want - 1})
+	is(t, err, faas.Conflict)
+	if got, err := f.UpdateFunction(t.Context(), ours, made.ID, store.FunctionChange{CPU: &cpu, Revision: want}); err != nil || got.Name == late || got.Revision != want {
+		t.Errorf("%+v, %v", got, err)
+	}
 }
 
 // scopes is every method asked with another project's scope: not found, and nothing changed.
