@@ -118,6 +118,7 @@ func (s *Server) newCode(ctx context.Context, id faas.Identity, f *form, code *a
 		return s.imageCode(f, code, runtimeID)
 	case faas.SourceSwift:
 		return s.swiftCode(ctx, id, f, code, runtimeID)
+	default:
 	}
 	if err := s.requireForPackage(ctx, id, f, runtimeID); err != nil {
 		return faas.Code{}, err

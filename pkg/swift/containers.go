@@ -77,7 +77,7 @@ func (c *Client) page(ctx context.Context, container, marker string, size int) (
 	}
 	err = c.request(ctx, Error{Op: http.MethodGet, Container: container}, func(s *gophercloud.ServiceClient) error {
 		page = nil
-		_, err := s.Get(ctx, s.ServiceURL(url.PathEscape(container))+query.String(), &page, &gophercloud.RequestOpts{OkCodes: []int{http.StatusOK, http.StatusNoContent}})
+		_, err := s.Get(ctx, s.ServiceURL(url.PathEscape(container))+query.String(), &page, &gophercloud.RequestOpts{OkCodes: []int{http.StatusOK, http.StatusNoContent}}) //nolint:bodyclose // gophercloud closes what it decodes
 		return err
 	})
 	return page, err

@@ -12,8 +12,8 @@ import (
 // What an Error may be of. Any other is Swift's refusal of the request itself.
 var (
 	ErrNotFound    = errors.New("there is no such object or container")
-	ErrForbidden   = errors.New("access is refused") // the token is not good, or has not the right
-	ErrUnavailable = errors.New("Swift cannot be reached or has failed")
+	ErrForbidden   = errors.New("access is refused")                     // the token is not good, or has not the right
+	ErrUnavailable = errors.New("Swift cannot be reached or has failed") //nolint:staticcheck // a name
 	ErrChecksum    = errors.New("the bytes that arrived are not those that were sent")
 	ErrName        = errors.New("the name is not possible")
 )
