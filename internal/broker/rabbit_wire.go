@@ -3,7 +3,6 @@ package broker
 import (
 	"encoding/json"
 	"errors"
-	"slices"
 	"time"
 
 	"github.com/openstack-faas/faas/internal/faas"
@@ -20,12 +19,6 @@ type wireError struct {
 	Kind       faas.Kind     `json:"kind"`
 	Message    string        `json:"message"`
 	RetryAfter time.Duration `json:"retry_after,omitempty"` // nanoseconds
-}
-
-// kinds are those that may come in by the wire.
-var kinds = []faas.Kind{
-	faas.Invalid, faas.Unauthenticated, faas.Forbidden, faas.OverQuota, faas.NotFound, faas.MethodNotAllowed, faas.Conflict,
-	faas.TooLarge, faas.UnsupportedMedia, faas.Busy, faas.Internal, faas.Unavailable,
 }
 
 // encodeAnswer writes a handler's outcome.
@@ -54,7 +47,7 @@ func decodeAnswer(method string, body []byte, reply any) error {
 	}
 	if a.Error != nil {
 		e := &faas.Error{Kind: a.Error.Kind, Message: a.Error.Message, RetryAfter: max(a.Error.RetryAfter, 0)}
-		if !slices.Contains(kinds, e.Kind) {
+		if !e.Kind.Known() {
 			e.Kind = faas.Internal
 		}
 		return e

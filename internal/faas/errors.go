@@ -27,6 +27,15 @@ const (
 	Unavailable      Kind = "unavailable"              // 503: a part we need is down
 )
 
+// Known reports whether it is one of the kinds above, and not what somebody else calls so.
+func (k Kind) Known() bool {
+	switch k {
+	case Invalid, Unauthenticated, Forbidden, OverQuota, NotFound, MethodNotAllowed, NoSuchVersion, Conflict, Outdated, TooLarge, UnsupportedMedia, Busy, Internal, Unavailable:
+		return true
+	}
+	return false
+}
+
 // Error is the one error type that callers of the API may see. Message is for them: it says what was wrong and
 // what would be right, and holds nothing secret. Cause is for the log.
 type Error struct {

@@ -102,3 +102,11 @@ func TestTarget(t *testing.T) {
 		}
 	}
 }
+
+func TestKnownKinds(t *testing.T) {
+	for kind, want := range map[Kind]bool{Busy: true, Outdated: true, "": false, "busier": false} {
+		if kind.Known() != want {
+			t.Errorf("%q", kind)
+		}
+	}
+}

@@ -108,6 +108,7 @@ func callErrors(t *testing.T, b broker.Broker) {
 	sent := map[string]error{
 		"busy":  &faas.Error{Kind: faas.Busy, Message: "no room", RetryAfter: 3 * time.Second, Cause: errors.New("secret")},
 		"other": fmt.Errorf("it broke"),
+		"newer": faas.Errorf(faas.Outdated, "it has changed"),
 	}
 	serve(t, b, "fail", 1, func(_ context.Context, request json.RawMessage) (any, error) {
 		var which string
@@ -120,6 +121,9 @@ func callErrors(t *testing.T, b broker.Broker) {
 	err := b.Call(within(t), "fail", "busy", nil)
 	if !errors.As(err, &e) || e.Kind != faas.Busy || e.Message != "no room" || e.RetryAfter != 3*time.Second || e.Cause != nil {
 		t.Errorf("got %#v", err)
+	}
+	if err := b.Call(within(t), "fail", "newer", nil); faas.KindOf(err) != faas.Outdated {
+		t.Errorf("got %v", err)
 	}
 	if err := b.Call(within(t), "fail", "other", nil); faas.KindOf(err) != faas.Internal || strings.Contains(err.Error(), "it broke") {
 		t.Errorf("got %v", err)
