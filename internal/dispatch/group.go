@@ -2,6 +2,7 @@ package dispatch
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -154,10 +155,16 @@ func (w *waiter) wait(ctx context.Context, d *Dispatcher) (*slot, error) {
 	if d.ctx.Err() != nil {
 		return nil, faas.Errorf(faas.Unavailable, "The service is stopping.")
 	}
-	if len(w.group.workers) == 0 && faas.KindOf(w.group.growth.last) == faas.Unavailable {
-		return nil, w.group.growth.last
+	if last := w.group.growth.last; last != nil && (len(w.group.workers) == 0 && faas.KindOf(last) == faas.Unavailable || saysWhen(last)) {
+		return nil, last // whoever has the workers knows best why there is none
 	}
 	return nil, busy("No worker of the function came free in time.")
+}
+
+// saysWhen tells whether the error is of kind Busy and says when to come again.
+func saysWhen(err error) bool {
+	var known *faas.Error
+	return errors.As(err, &known) && known.Kind == faas.Busy && known.RetryAfter > 0
 }
 
 // release gives the slot back.

@@ -57,6 +57,10 @@ func (e *Engine) grant(ctx, owned context.Context, req faas.AcquireRequest) (faa
 		return faas.Worker{}, err
 	}
 	t := newTicket(req, now)
+	var err error
+	if t.memory, err = e.memoryLimit(ctx, req.Target); err != nil {
+		return faas.Worker{}, err
+	}
 	if !e.place.join(t) {
 		return faas.Worker{}, busy("The project has too many requests for workers waiting.")
 	}
@@ -76,9 +80,9 @@ func (e *Engine) grant(ctx, owned context.Context, req faas.AcquireRequest) (faa
 		case <-owned.Done():
 			return faas.Worker{}, errDisowned()
 		case <-late.C:
-			return faas.Worker{}, e.noRoom(ctx, req.Target)
+			return faas.Worker{}, e.noRoom(ctx, t)
 		case <-ctx.Done():
-			return faas.Worker{}, e.noRoom(ctx, req.Target)
+			return faas.Worker{}, e.noRoom(ctx, t)
 		}
 	}
 }
@@ -92,8 +96,13 @@ func patienceOf(ctx context.Context) time.Duration {
 	return max(left-min(answerMargin, left/4), 0)
 }
 
-// noRoom says why no worker was had in time: the runtime is broken, or all that there are were taken.
-func (e *Engine) noRoom(ctx context.Context, target faas.Target) error {
+// noRoom says why no worker was had in time: the project may have no more, the runtime is broken, or all that there are were taken.
+func (e *Engine) noRoom(ctx context.Context, t *ticket) error {
+	if over := e.scene().overMemory(t); over != nil {
+		over.Kind, over.RetryAfter = faas.Busy, retryAfter
+		return over
+	}
+	target := t.ask.target
 	if r, err := e.cfg.Store.Runtime(ctx, faas.AnyProject(), target.RuntimeID); err == nil && r.Status == faas.RuntimeError {
 		return faas.Errorf(faas.Unavailable, "The function's runtime has no workers: %s", r.StatusReason)
 	}

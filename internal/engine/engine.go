@@ -16,6 +16,7 @@ import (
 	"github.com/openstack-faas/faas/internal/faas"
 	"github.com/openstack-faas/faas/internal/notify"
 	"github.com/openstack-faas/faas/internal/orchestrator"
+	"github.com/openstack-faas/faas/internal/quota"
 	"github.com/openstack-faas/faas/internal/store"
 )
 
@@ -30,6 +31,8 @@ type Config struct {
 	Trusts       *Trusts          // nil: functions act for nobody
 	Objects      *Objects         // nil: functions from Swift keep the code that they were made or updated with
 	Notify       *notify.Notifier // tells other services what happens; nil: nobody is told
+	Quotas       *quota.Quotas    // what projects may have; nil: anything
+	Calls        *quota.Calls     // counts executions; nil: nobody does
 	Now          func() time.Time // nil: time.Now
 	Log          *slog.Logger     // nil: slog.Default()
 }
@@ -69,6 +72,7 @@ type Engine struct {
 	demand     *demand
 	pools      *pools
 	gate       *gate
+	memories   memories
 	lanes      lanes
 	direct     direct
 	images     orchestrator.Images // nil: the orchestrator runs none
@@ -105,6 +109,7 @@ func New(cfg Config) *Engine {
 	e.claims.init()
 	e.leases.init()
 	e.stale.init()
+	e.memories.init()
 	e.looks.init()
 	e.dispatch = dispatch.New(dispatch.Config{
 		Client: e.client, Acquire: e.acquire, Wait: cfg.Limits.Wait, PerProject: cfg.Limits.AsyncParallel, Log: cfg.Log,
@@ -149,6 +154,7 @@ func (e *Engine) Run(ctx context.Context) error {
 	}
 	loops.Go(func() { e.watchPools(ctx) })
 	loops.Go(func() { e.wake(ctx) })
+	loops.Go(func() { e.watchGate(looping) })
 	e.once.Do(func() { close(e.ready) })
 	<-ctx.Done()
 	return nil

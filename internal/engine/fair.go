@@ -20,6 +20,7 @@ type line struct {
 type ticket struct {
 	project string
 	since   time.Time // since when a call has waited for what the ticket asks for
+	memory  int64     // bytes, that the project's workers may have together; faas.Unlimited for any
 	ask     ask
 	got     chan grant // has room for the one answer
 }

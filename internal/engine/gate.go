@@ -14,39 +14,61 @@ type gate struct {
 	mu      sync.Mutex
 	free    int
 	held    map[string]int
-	waiting map[string][]chan struct{} // by project, first come first
-	turns   map[string]uint64          // of projects that hold or wait: their last turn
+	waiting map[string][]*waiter // by project, first come first
+	turns   map[string]uint64    // of projects that hold or wait: their last turn
 	turn    uint64
 }
+
+// waiter is one that waits to be let in.
+type waiter struct {
+	in    chan struct{}
+	begin begin
+	done  func() // set when it is let in
+}
+
+// begin takes whatever else is needed to be let in, without waiting for it; done gives it back. An error says that there is none now.
+type begin func() (done func(), err error)
 
 // generosity: a project that is alone may hold four of every five hands.
 const generosity = 4
 
 func newGate(hands int) *gate {
-	return &gate{free: hands, held: map[string]int{}, waiting: map[string][]chan struct{}{}, turns: map[string]uint64{}}
+	return &gate{free: hands, held: map[string]int{}, waiting: map[string][]*waiter{}, turns: map[string]uint64{}}
 }
 
 // enter waits for a hand until ctx ends; leave gives it back.
 func (g *gate) enter(ctx context.Context, project string) (leave func(), err error) {
-	in := make(chan struct{})
+	return g.enterWith(ctx, project, func() (func(), error) { return func() {}, nil })
+}
+
+// enterWith waits for a hand and for what begin takes. Somebody has to look when there may be more of that than there was.
+func (g *gate) enterWith(ctx context.Context, project string, begin begin) (leave func(), err error) {
+	w := &waiter{in: make(chan struct{}), begin: begin}
 	g.mu.Lock()
-	g.waiting[project] = append(g.waiting[project], in)
+	g.waiting[project] = append(g.waiting[project], w)
 	g.admit()
 	g.mu.Unlock()
 	select {
-	case <-in:
+	case <-w.in:
 	case <-ctx.Done():
-		if g.giveUp(project, in) {
+		if g.giveUp(project, w) {
 			return nil, ctx.Err()
 		} // else it was let in at the same moment
 	}
-	return func() { g.leave(project) }, nil
+	return func() { g.leave(project, w) }, nil
 }
 
-func (g *gate) giveUp(project string, in chan struct{}) bool {
+// look lets in those for whom there is now what they need besides a hand.
+func (g *gate) look() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	at := slices.Index(g.waiting[project], in)
+	g.admit()
+}
+
+func (g *gate) giveUp(project string, w *waiter) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	at := slices.Index(g.waiting[project], w)
 	if at < 0 {
 		return false
 	}
@@ -55,36 +77,44 @@ func (g *gate) giveUp(project string, in chan struct{}) bool {
 	return true
 }
 
-func (g *gate) leave(project string) {
+func (g *gate) leave(project string, w *waiter) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	w.done()
 	g.free++
 	g.held[project]--
 	g.tidy(project)
 	g.admit()
 }
 
-// admit lets in whose turn it is while there are hands.
+// admit lets in whose turn it is while there are hands. A project for which there is nothing more to begin with has no turn.
 func (g *gate) admit() {
+	full := map[string]bool{}
 	for {
-		project, ok := g.next()
+		project, ok := g.next(full)
 		if !ok {
 			return
 		}
+		w := g.waiting[project][0]
+		done, err := w.begin()
+		if err != nil {
+			full[project] = true
+			continue
+		}
+		w.done = done
 		g.turn++
 		g.turns[project] = g.turn
 		g.free--
 		g.held[project]++
-		in := g.waiting[project][0]
 		g.waiting[project] = g.waiting[project][1:]
 		g.tidy(project)
-		close(in)
+		close(w.in)
 	}
 }
 
-func (g *gate) next() (project string, ok bool) {
+func (g *gate) next(full map[string]bool) (project string, ok bool) {
 	for p := range g.waiting {
-		if g.held[p] > 0 && g.held[p] >= generosity*g.free || g.free == 0 {
+		if full[p] || g.held[p] > 0 && g.held[p] >= generosity*g.free || g.free == 0 {
 			continue
 		}
 		if !ok || cmp.Or(cmp.Compare(g.turns[p], g.turns[project]), cmp.Compare(p, project)) < 0 {

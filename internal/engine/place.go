@@ -25,7 +25,7 @@ type grant struct {
 
 func newTicket(r faas.AcquireRequest, now time.Time) *ticket {
 	t := &ticket{
-		project: r.Target.ProjectID, since: now.Add(-max(r.Waited, 0)), got: make(chan grant, 1),
+		project: r.Target.ProjectID, memory: faas.Unlimited, since: now.Add(-max(r.Waited, 0)), got: make(chan grant, 1),
 		ask: ask{target: r.Target, known: make(map[string]bool, len(r.Known))},
 	}
 	for _, id := range r.Known {
@@ -98,7 +98,7 @@ func (p *place) serveLocked(tickets ...*ticket) {
 	for s.claimed < s.most && (len(s.free) > 0 || slices.ContainsFunc(tickets, (*ticket).wantsServer)) {
 		t := p.line.next(s.generic, s.heldBy, s.share(p.line))
 		if t == nil {
-			return
+			break
 		}
 		p.line.served(t)
 		if t.wantsServer() {
@@ -108,7 +108,7 @@ func (p *place) serveLocked(tickets ...*ticket) {
 		}
 		t.got <- grant{worker: s.take(t)}
 	}
-	if s.claimed >= s.most && !p.line.empty() {
+	if s.claimed >= s.most && !p.line.empty() || len(s.starved(p.line)) > 0 {
 		p.short.wake()
 	}
 }
@@ -119,7 +119,8 @@ type scene struct {
 	now     time.Time
 	most    int
 	claimed int
-	held    map[string]int // claimed workers by project
+	held    map[string]int   // claimed workers by project
+	memory  map[string]int64 // what those have together, in bytes
 	own     map[faas.Key][]faas.Worker
 	free    map[string][]faas.Worker // generic and ready, by runtime, in this engine's order
 }
@@ -129,7 +130,9 @@ func (e *Engine) scene() *scene {
 		engine: e, now: e.now(), most: e.cfg.Limits.Workers,
 		held: map[string]int{}, own: map[faas.Key][]faas.Worker{}, free: map[string][]faas.Worker{},
 	}
-	for _, w := range e.workers() {
+	workers := e.workers()
+	s.memory = e.memories.sum(workers)
+	for _, w := range workers {
 		switch {
 		case !w.Generic():
 			s.claimed++
@@ -191,6 +194,9 @@ func (s *scene) atOnce(t *ticket) (grant, bool) {
 	if err := s.hopeless(t.ask.target); err != nil && !coming {
 		return grant{err: err}, true
 	}
+	if over := s.overMemory(t); over != nil && t.ask.target.MemorySize > t.memory && !coming {
+		return grant{err: over}, true // nothing that ends makes room for it
+	}
 	if most := s.engine.cfg.Limits.PerFunction; len(own) >= most && !coming {
 		return grant{err: busy("The function has as many workers as it may have (%d).", most)}, true
 	}
@@ -205,7 +211,7 @@ func (s *scene) generic(t *ticket) bool {
 	if t.wantsServer() {
 		free = []faas.Worker{{}}
 	}
-	if len(free) == 0 || len(own) >= s.engine.cfg.Limits.PerFunction {
+	if len(free) == 0 || len(own) >= s.engine.cfg.Limits.PerFunction || s.over(t) {
 		return false
 	}
 	unknown := slices.ContainsFunc(own, func(w faas.Worker) bool { return !t.ask.known[w.ID] })
@@ -221,6 +227,8 @@ func (s *scene) take(t *ticket) faas.Worker {
 	s.engine.claims.reserve(w.ID, target)
 	s.claimed++
 	s.held[target.ProjectID]++
+	s.memory[target.ProjectID] += target.MemorySize
+	s.engine.memories.set(target.Key, target.MemorySize)
 	taken := w
 	taken.Key, taken.ProjectID, taken.Ready = target.Key, target.ProjectID, false
 	s.own[target.Key] = append(s.own[target.Key], taken)

@@ -83,7 +83,9 @@ func (e *Engine) sweepOnce(ctx context.Context) {
 	current := e.currentKeys(ctx)
 	gone := e.goneRuntimes(ctx)
 	pools := map[string]bool{}
-	for _, w := range e.workers() {
+	workers := e.workers()
+	e.memories.keep(workers)
+	for _, w := range workers {
 		switch {
 		case w.Generic():
 			pools[w.RuntimeID] = true

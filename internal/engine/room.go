@@ -21,7 +21,8 @@ const (
 	askParallel = 16
 )
 
-// makeRoom ends idle workers while all that there may be are in use and somebody waits who has a better right.
+// makeRoom ends idle workers while all that there may be are in use and somebody waits who has a better right, and those of projects that wait and may
+// have no more memory.
 func (e *Engine) makeRoom(ctx context.Context) {
 	for {
 		select {
@@ -54,14 +55,15 @@ func (p *place) givers() []string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	s := p.engine.scene()
+	starved := s.starved(p.line)
 	if s.claimed < s.most {
-		return nil
+		return starved
 	}
 	t := p.line.next(s.generic, s.heldBy, s.share(p.line))
 	if t == nil {
-		return nil
+		return starved
 	}
-	return giversFor(t.project, s.held, s.share(p.line))
+	return append(giversFor(t.project, s.held, s.share(p.line)), starved...)
 }
 
 // giversFor: a project that has less than its share is given by those that have more than it has, the one with the most first; and whoever waits may

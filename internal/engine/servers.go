@@ -114,5 +114,7 @@ func (s *scene) start(t *ticket) {
 	w := s.engine.startServer(t.ask.target)
 	s.claimed++
 	s.held[w.ProjectID]++
+	s.memory[w.ProjectID] += t.ask.target.MemorySize
+	s.engine.memories.set(w.Key, t.ask.target.MemorySize)
 	s.own[w.Key] = append(s.own[w.Key], w)
 }

@@ -58,8 +58,8 @@ type WorkersGone struct {
 	IDs []string `json:"ids"`
 }
 
-// CallsCounted tells how many executions a process runs, by project, and how many were asked of it since it told last. A project that is not named has
-// none.
+// CallsCounted tells how many executions a process runs, by project, how many were asked of it since it told last, and the memory of workers. A project that
+// is not named has none.
 type CallsCounted struct {
 	Process  string               `json:"process"`
 	Projects map[string]CallCount `json:"projects"`
@@ -69,4 +69,5 @@ type CallsCounted struct {
 type CallCount struct {
 	Running int64 `json:"running"`
 	Asked   int64 `json:"asked"`
+	Memory  int64 `json:"memory,omitempty"` // bytes, of the workers that an engine counts
 }

@@ -18,6 +18,8 @@ type Calls struct {
 	own   map[string]*meter // by project
 	peers map[string]*peer  // by process
 	told  bool              // the others were told of something last time
+
+	memory func() map[string]int64 // nil: no workers are this process's to count
 }
 
 // meter is what a project does.
@@ -38,55 +40,66 @@ func NewCalls(q *Quotas, now func() time.Time) *Calls {
 // Begin counts an execution that is asked for and runs from now on; done is to be called when it has ended. The error is of kind faas.Busy
 // when the project has as many as it may.
 func (c *Calls) Begin(ctx context.Context, projectID string) (done func(), err error) {
-	if err := c.enter(ctx, projectID, true, true); err != nil {
-		return nil, err
-	}
-	return sync.OnceFunc(func() { c.ended(projectID) }), nil
+	return c.enter(ctx, projectID, true, true)
 }
 
 // Ask counts an execution that is asked for and runs later.
 func (c *Calls) Ask(ctx context.Context, projectID string) error {
-	return c.enter(ctx, projectID, true, false)
+	_, err := c.enter(ctx, projectID, true, false)
+	return err
 }
 
 // Run counts an execution that was asked for before and runs from now on.
 func (c *Calls) Run(ctx context.Context, projectID string) (done func(), err error) {
-	if err := c.enter(ctx, projectID, false, true); err != nil {
-		return nil, err
-	}
-	return sync.OnceFunc(func() { c.ended(projectID) }), nil
+	return c.enter(ctx, projectID, false, true)
+}
+
+// TryRun is Run by the limits that were read last. It reads nothing.
+func (c *Calls) TryRun(projectID string) (done func(), err error) {
+	return c.within(c.quotas.last(projectID), projectID, false, true)
+}
+
+// Refresh reads a project's limits anew, if it is time, for TryRun.
+func (c *Calls) Refresh(ctx context.Context, projectID string) error {
+	_, err := c.quotas.Limits(ctx, projectID)
+	return err
 }
 
 // runningPause is what a caller is told to wait who has as many executions running as may be: nobody knows how long they take.
 const runningPause = time.Second
 
-func (c *Calls) enter(ctx context.Context, projectID string, asks, runs bool) error {
+func (c *Calls) enter(ctx context.Context, projectID string, asks, runs bool) (done func(), err error) {
 	limits, err := c.quotas.Limits(ctx, projectID)
 	if err != nil {
-		return err
+		return nil, err
 	}
+	return c.within(limits, projectID, asks, runs)
+}
+
+func (c *Calls) within(limits faas.Amounts, projectID string, asks, runs bool) (done func(), err error) {
 	now := c.now()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	m := c.meter(projectID)
 	if limit := limits.Limit(faas.ResourceExecutions); runs && limit != faas.Unlimited {
 		if running := m.running + c.elsewhere(projectID, now); running >= limit {
-			return over(faas.ResourceExecutions, limit, running, runningPause)
+			return nil, over(faas.ResourceExecutions, limit, running, runningPause)
 		}
 	}
 	if limit := limits.Limit(faas.ResourceCalls); asks && limit != faas.Unlimited {
 		if wait := m.asked.room(now, limit); wait > 0 {
-			return over(faas.ResourceCalls, limit, m.asked.sum, wait)
+			return nil, over(faas.ResourceCalls, limit, m.asked.sum, wait)
 		}
-	}
-	if runs {
-		m.running++
 	}
 	if asks {
 		m.asked.add(now, 1)
 		m.untold++
 	}
-	return nil
+	if !runs {
+		return func() {}, nil
+	}
+	m.running++
+	return sync.OnceFunc(func() { c.ended(projectID) }), nil
 }
 
 // over is what is refused for now.
@@ -111,16 +124,39 @@ func (c *Calls) ended(projectID string) {
 	c.own[projectID].running-- // a project with something running is not forgotten
 }
 
-// Use gives how many executions of a project run now and how many it asked for in the last minute, as far as this process knows.
-func (c *Calls) Use(projectID string) faas.Amounts {
-	now := c.now()
+// CountMemory has what memory the workers have that are this process's to count, in bytes by project, be told with the executions.
+func (c *Calls) CountMemory(count func() map[string]int64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	use := faas.Amounts{faas.ResourceExecutions: c.elsewhere(projectID, now), faas.ResourceCalls: 0}
+	c.memory = count
+}
+
+// Use gives how many executions of a project run now, how many it asked for in the last minute, and the memory of its workers, as far as
+// this process knows.
+func (c *Calls) Use(projectID string) faas.Amounts {
+	now, memory := c.now(), c.countMemory()[projectID]
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	use := faas.Amounts{faas.ResourceExecutions: c.elsewhere(projectID, now), faas.ResourceCalls: 0, faas.ResourceMemory: memory}
+	for _, p := range c.peers {
+		if now.Sub(p.at) <= shareFresh {
+			use[faas.ResourceMemory] += p.memory[projectID]
+		}
+	}
 	if m := c.own[projectID]; m != nil {
 		m.asked.advance(now)
 		use[faas.ResourceExecutions] += m.running
 		use[faas.ResourceCalls] = m.asked.sum
 	}
 	return use
+}
+
+func (c *Calls) countMemory() map[string]int64 {
+	c.mu.Lock()
+	count := c.memory
+	c.mu.Unlock()
+	if count == nil {
+		return nil
+	}
+	return count()
 }

@@ -95,6 +95,16 @@ func (q *Quotas) Limits(ctx context.Context, projectID string) (faas.Amounts, er
 	}
 }
 
+// last gives what was read last of a project's limits, however long ago.
+func (q *Quotas) last(projectID string) faas.Amounts {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if k := q.known[projectID]; k != nil {
+		return k.limits
+	}
+	return q.cfg.Defaults
+}
+
 // remembered gives what is known of a project; fresh says that it will do: nobody has to wait while one caller reads it anew.
 func (q *Quotas) remembered(projectID string) (limits faas.Amounts, fresh bool) {
 	now := q.cfg.Now()

@@ -20,6 +20,7 @@ const (
 type peer struct {
 	at      time.Time
 	running map[string]int64 // by project
+	memory  map[string]int64 // of workers that it counts, in bytes, by project
 }
 
 // elsewhere is how many executions of a project run in other processes.
@@ -41,10 +42,13 @@ func (c *Calls) Hear(self string, body []byte) {
 	now := c.now()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	p := &peer{at: now, running: map[string]int64{}}
+	p := &peer{at: now, running: map[string]int64{}, memory: map[string]int64{}}
 	for project, n := range news.Projects {
 		if n.Running > 0 {
 			p.running[project] = n.Running
+		}
+		if n.Memory > 0 {
+			p.memory[project] = n.Memory
 		}
 		if n.Asked > 0 {
 			c.meter(project).asked.add(now, n.Asked)
@@ -80,7 +84,7 @@ func (c *Calls) Share(ctx context.Context, self string, broadcast func(ctx conte
 
 // news gives what there is to tell, nil when that is nothing and was nothing before. Projects that do nothing any more are forgotten.
 func (c *Calls) news(self string) []byte {
-	now := c.now()
+	now, memory := c.now(), c.countMemory()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	news := faas.CallsCounted{Process: self, Projects: map[string]faas.CallCount{}}
@@ -92,6 +96,11 @@ func (c *Calls) news(self string) []byte {
 		} else if m.asked.sum == 0 {
 			delete(c.own, project)
 		}
+	}
+	for project, bytes := range memory {
+		n := news.Projects[project]
+		n.Memory = bytes
+		news.Projects[project] = n
 	}
 	for process, p := range c.peers {
 		if now.Sub(p.at) > shareFresh {

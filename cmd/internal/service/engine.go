@@ -16,14 +16,16 @@ const packageCache = 64 << 20
 
 // NewEngine makes the engine of the parts and the workers.
 func NewEngine(p Parts, workers orchestrator.Orchestrator, conf config.Engine, wait time.Duration, log *slog.Logger) *engine.Engine {
-	return engine.New(engine.Config{
-		Name: p.Name, Store: p.Store, Broker: p.Broker, Code: p.Code, Orchestrator: workers, Trusts: p.trustsOfEngine(), Objects: p.objectsOfEngine(), Notify: p.Notify, Log: log,
+	e := engine.New(engine.Config{
+		Name: p.Name, Store: p.Store, Broker: p.Broker, Code: p.Code, Orchestrator: workers, Trusts: p.trustsOfEngine(), Objects: p.objectsOfEngine(), Quotas: p.Quotas, Calls: p.Calls, Notify: p.Notify, Log: log,
 		Limits: engine.Limits{
 			PoolSize: conf.PoolSize, PoolMax: conf.PoolMax, Stable: conf.ScaleDownWindow, PerFunction: conf.MaxWorkersPerFunction, Workers: conf.MaxWorkers, Idle: conf.WorkerIdleTime,
 			Lease: conf.Lease, Reap: conf.ReapInterval, AsyncParallel: conf.AsyncParallel, ImagePods: conf.MaxImagePods, Wait: wait,
 			Retention: conf.ExecutionRetention, PackageGrace: conf.PackageGrace, PackageCache: packageCache,
 		},
 	})
+	p.Calls.CountMemory(e.WorkerMemory)
+	return e
 }
 
 // ErrOverdue says that executions were still running when the time to stop was over. Whoever hears it ends the process at once: closing the
