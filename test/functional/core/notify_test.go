@@ -18,6 +18,7 @@ func TestNotifications(t *testing.T) {
 	t.Cleanup(func() { conn.Close() })
 	channel, err := conn.Channel()
 	must(t, err)
+	must(t, channel.ExchangeDeclare("openstack", "topic", false, false, false, false, nil)) // as each listener does
 	queue, err := channel.QueueDeclare("", false, true, true, false, nil)
 	must(t, err)
 	for _, key := range []string{"notifications.info", "notifications.error"} {
