@@ -155,6 +155,7 @@ func (e *Engine) Run(ctx context.Context) error {
 	loops.Go(func() { e.watchPools(ctx) })
 	loops.Go(func() { e.wake(ctx) })
 	loops.Go(func() { e.watchGate(looping) })
+	loops.Go(func() { e.mendUsage(looping) })
 	e.once.Do(func() { close(e.ready) })
 	<-ctx.Done()
 	return nil

@@ -43,6 +43,24 @@ func (e *Engine) watchGate(ctx context.Context) {
 	})
 }
 
+// mendPause is the time between two counts of what projects have.
+const mendPause = time.Hour
+
+// mendUsage counts again what projects have: programs from before the counts may have written during an upgrade.
+func (e *Engine) mendUsage(ctx context.Context) {
+	every(ctx, mendPause, e.mendUsageOnce)
+}
+
+func (e *Engine) mendUsageOnce(ctx context.Context) {
+	n, err := e.cfg.Store.MendUsage(ctx)
+	if err != nil && ctx.Err() == nil {
+		e.log.Warn("what projects have could not be counted again", "error", err)
+	}
+	if n > 0 {
+		e.log.Warn("counts of what projects have were off and are mended", "counts", n)
+	}
+}
+
 // memories remembers how much memory the functions ask for that have workers.
 type memories struct {
 	mu sync.Mutex
