@@ -60,7 +60,7 @@ func (s *Server) getLimits(r *http.Request, id faas.Identity) (any, error) {
 	return view, nil
 }
 
-// usage gives what a project has. The memory of its workers is the engines' to know.
+// usage gives what a project has. Of executions and workers it is what this process knows of the others.
 func (s *Server) usage(ctx context.Context, projectID string) (faas.Amounts, error) {
 	used, err := s.cfg.Store.QuotaUsage(ctx, projectID)
 	if err != nil {

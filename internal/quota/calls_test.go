@@ -176,6 +176,17 @@ func TestProcessesCountTogether(t *testing.T) {
 	if n := two.Use("a")[faas.ResourceExecutions]; n != 0 {
 		t.Errorf("%d run in a process that is no more", n)
 	}
+
+	one.CountMemory(func() map[string]int64 { return map[string]int64{"a": 5, "b": 7} })
+	two.CountMemory(func() map[string]int64 { return map[string]int64{"a": 2} })
+	tell(one, "one")
+	for project, want := range map[string]int64{"a": 7, "b": 7, "c": 0} {
+		if got := two.Use(project)[faas.ResourceMemory]; got != want {
+			t.Errorf("the workers of %s have %d, want %d", project, got, want)
+		}
+	}
+	one.CountMemory(nil)
+	two.CountMemory(nil)
 	two.Hear("two", []byte("nonsense"))
 	clock.pass(2 * time.Minute)
 	two.news("two")

@@ -41,18 +41,24 @@ func (s *Store) amounts(ctx context.Context, query, projectID string) (faas.Amou
 func (s *Store) SetQuotas(ctx context.Context, projectID string, limits map[faas.Resource]*int64) error {
 	return s.recorder.do(ctx, func(t *tx) error {
 		for _, r := range slices.Sorted(maps.Keys(limits)) {
-			if _, err := t.exec(`DELETE FROM quotas WHERE project_id = ? AND resource = ?`, projectID, string(r)); err != nil {
+			if err := t.setQuota(projectID, r, limits[r]); err != nil {
 				return err
-			}
-			if limits[r] == nil {
-				continue
-			}
-			if _, err := t.exec(`INSERT INTO quotas (project_id, resource, hard_limit) VALUES (?, ?, ?)`, projectID, string(r), *limits[r]); err != nil {
-				return t.already("quota of "+string(r)+" for project", projectID, err)
 			}
 		}
 		return nil
 	})
+}
+
+func (t *tx) setQuota(projectID string, r faas.Resource, limit *int64) error {
+	_, err := t.exec(`DELETE FROM quotas WHERE project_id = ? AND resource = ?`, projectID, string(r))
+	if err != nil || limit == nil {
+		return err
+	}
+	_, err = t.exec(`INSERT INTO quotas (project_id, resource, hard_limit) VALUES (?, ?, ?)`, projectID, string(r), *limit)
+	if t.dialect.fault(err) == duplicate { // another process has set it meanwhile: the last one counts
+		_, err = t.exec(`UPDATE quotas SET hard_limit = ? WHERE project_id = ? AND resource = ?`, *limit, projectID, string(r))
+	}
+	return err
 }
 
 // DeleteQuotas takes away all limits that are a project's own.

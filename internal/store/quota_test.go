@@ -82,3 +82,19 @@ func TestMendUsage(t *testing.T) {
 	uses(t, s, "p", faas.Amounts{faas.ResourceFunctions: 1, faas.ResourcePackages: 12})
 	uses(t, s, "gone", faas.Amounts{faas.ResourceFunctions: 0, faas.ResourcePackages: 0})
 }
+
+// bothSet has two processes set a project's first limits.
+func bothSet(t *testing.T, stores [2]*store.Store) {
+	for range rounds {
+		limits := [2]int64{1, 2}
+		var errs [2]error
+		both(stores, func(n int, s *store.Store) {
+			errs[n] = s.SetQuotas(t.Context(), "set", map[faas.Resource]*int64{faas.ResourceFunctions: &limits[n]})
+		})
+		got, err := stores[0].Quotas(t.Context(), "set")
+		if n := got[faas.ResourceFunctions]; err != nil || errs[0] != nil || errs[1] != nil || n != 1 && n != 2 {
+			t.Fatalf("set %v; %v, %v, %v", got, errs[0], errs[1], err)
+		}
+		fatal(t, stores[1].DeleteQuotas(t.Context(), "set"))
+	}
+}

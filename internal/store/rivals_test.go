@@ -22,6 +22,7 @@ func TestRivals(t *testing.T) {
 			"two settle, one renews":                bothSettle,
 			"two delete":                            bothDelete,
 			"many come at once":                     manyCome,
+			"two set a quota":                       bothSet,
 		} {
 			t.Run(database+"/"+name, func(t *testing.T) { test(t, [2]*store.Store{one, two}) })
 		}
