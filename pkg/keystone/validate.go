@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/gophercloud/gophercloud/v2"
@@ -165,7 +166,11 @@ func (c *Client) describe(ctx context.Context, token string, expired bool) (*Tok
 			// Without the second Keystone refuses tokens of application credentials that have access rules.
 			MoreHeaders: map[string]string{"X-Subject-Token": token, "OpenStack-Identity-Access-Rules": "1.0"},
 		})
-		if err = failure("validating a token", err, false); errors.Is(err, ErrForbidden) {
+		err = failure("validating a token", err, true)
+		switch {
+		case ofNoUse(err):
+			return ErrInvalidToken
+		case errors.Is(err, ErrForbidden):
 			err = fmt.Errorf("%w: its user needs the role service in its project: %w", errOurselves, opaque(err))
 		}
 		return err
@@ -181,4 +186,14 @@ func (c *Client) describe(ctx context.Context, token string, expired bool) (*Tok
 		return nil, errors.Join(ErrUnavailable, errors.New("what answers is no Keystone: it says nothing of the token's user and expiry"))
 	}
 	return answer.token(), nil
+}
+
+// notAllowed begins what Keystone says with a 403. The name of the rule follows where the one who asks is not allowed to.
+const notAllowed = "You are not authorized to perform the requested action"
+
+// ofNoUse tells whether a 403 is about the token that was asked about, not about us: Keystone answers so for one that comes of a trust whose user was
+// disabled or lost a role.
+func ofNoUse(err error) bool {
+	var e *Error
+	return errors.As(err, &e) && e.Status == http.StatusForbidden && strings.HasPrefix(e.Message, notAllowed) && !strings.Contains(e.Message, "identity:")
 }
