@@ -58,6 +58,12 @@ func (k *trustKeeper) TrustToken(_ context.Context, id string) (session.Token, e
 	return session.Token{Value: faas.Secret("token-of-" + id), ExpiresAt: time.Now().Add(time.Hour), ProjectID: project}, nil
 }
 
+func (k *trustKeeper) Valid(_ context.Context, token faas.Secret) (bool, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.trusts[strings.TrimPrefix(token.Reveal(), "token-of-")] != nil, k.err
+}
+
 func (k *trustKeeper) fail(err error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()

@@ -45,6 +45,12 @@ func (k *trustKeeper) TrustToken(_ context.Context, id string) (session.Token, e
 	return session.Token{Value: faas.Secret("token-of-" + id), ExpiresAt: time.Now().Add(time.Hour)}, nil
 }
 
+func (k *trustKeeper) Valid(context.Context, faas.Secret) (bool, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return !k.gone, k.err
+}
+
 func (k *trustKeeper) set(change func()) {
 	k.mu.Lock()
 	defer k.mu.Unlock()

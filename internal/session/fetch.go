@@ -39,7 +39,7 @@ func (s *Sessions) landed(e *entry, token Token, err error) {
 	switch faas.KindOf(err) {
 	case "":
 		e.session = Session{Context: contextOf(token), Token: token.Value, ExpiresAt: token.ExpiresAt}
-		e.got = now
+		e.token, e.got, e.checked = token.Value, now, now
 	case faas.Forbidden:
 		e.session, e.retry = Session{}, now.Add(forbiddenFor)
 	default:

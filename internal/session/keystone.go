@@ -34,6 +34,15 @@ func away(err error) error {
 	return e
 }
 
+// Valid tells whether a token that TrustToken gave still is.
+func (k Keystone) Valid(ctx context.Context, token faas.Secret) (bool, error) {
+	_, err := k.Validate(ctx, token.Reveal())
+	if errors.Is(err, keystone.ErrInvalidToken) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
 // MakeTrust has the user of the token delegate the roles to the service, in the token's project.
 func (k Keystone) MakeTrust(ctx context.Context, token faas.Secret, roles []string) (trustID string, err error) {
 	asked := make([]keystone.Role, len(roles))

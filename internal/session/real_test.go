@@ -96,7 +96,22 @@ func TestRealTrustors(t *testing.T) {
 	begun := time.Now()
 	expect("at first", "")
 	t.Logf("a trust's token takes %v", time.Since(begun).Round(time.Millisecond))
+	held := New(Config{Source: k, Check: time.Nanosecond})
+	defer held.Close()
+	for range 2 {
+		if _, err := held.Get(t.Context(), trust, time.Minute); err != nil {
+			t.Fatal(err)
+		}
+	}
 	g.enableUser(t, false)
+	held.renew()
+	for end := time.Now().Add(10 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+		if _, err := held.Get(t.Context(), trust, time.Minute); faas.KindOf(err) == faas.Forbidden {
+			break
+		} else if time.Now().After(end) {
+			t.Fatalf("the token of a disabled user goes on: %v", err)
+		}
+	}
 	expect("the user is disabled", faas.Forbidden)
 	g.enableUser(t, true)
 	expect("the user is enabled again", "")

@@ -2,11 +2,12 @@ package session
 
 import (
 	"container/list"
+	"context"
 	"time"
 )
 
 const (
-	// renewPause is the time between two looks for tokens that are about to end.
+	// renewPause is the time between two looks for tokens that are about to end, or were revoked.
 	renewPause = 5 * time.Second
 	// renewAhead is how long before calls would have to wait for a new token one is got.
 	renewAhead = 2 * time.Minute
@@ -30,24 +31,34 @@ func (s *Sessions) renewAlways() {
 
 // renew has one look. It returns when the requests that it made are on their way, all but the last few answered.
 func (s *Sessions) renew() {
-	for _, e := range s.due() {
-		select {
-		case <-s.ctx.Done():
-			return
-		case s.renewal <- struct{}{}:
-		}
-		s.mu.Lock()
-		flight := s.fetch(e)
-		s.mu.Unlock()
-		s.flying.Go(func() {
+	ending, unchecked := s.due()
+	for _, e := range ending {
+		s.aside(func() {
+			s.mu.Lock()
+			flight := s.fetch(e)
+			s.mu.Unlock()
 			<-flight
-			<-s.renewal
+		})
+	}
+	for _, e := range unchecked {
+		s.aside(func() { s.check(e) })
+	}
+}
+
+// aside does something that nobody waits for when there is a place for it.
+func (s *Sessions) aside(do func()) {
+	select {
+	case <-s.ctx.Done():
+	case s.renewal <- struct{}{}:
+		s.loop.Go(func() {
+			defer func() { <-s.renewal }()
+			do()
 		})
 	}
 }
 
-// due gives what is to be renewed, and drops what is of no use any more.
-func (s *Sessions) due() (due []*entry) {
+// due gives which tokens are to be renewed and which to be looked at, and drops what is of no use any more.
+func (s *Sessions) due() (ending, unchecked []*entry) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := s.cfg.Now()
@@ -60,10 +71,33 @@ func (s *Sessions) due() (due []*entry) {
 		case !e.valid(now):
 			s.drop(at)
 		case e.used.After(e.got) && e.ending(now):
-			due = append(due, e)
+			ending = append(ending, e)
+		case e.used.After(e.checked) && now.Sub(e.checked) >= s.cfg.Check:
+			unchecked = append(unchecked, e)
 		}
 	}
-	return due
+	return ending, unchecked
+}
+
+// check drops a token that was revoked, as those of a trust that is no more are, and of a user or a project that is disabled. The next one is got at
+// once, or it is found that there is none.
+func (s *Sessions) check(e *entry) {
+	s.mu.Lock()
+	token := e.token
+	s.mu.Unlock()
+	ctx, cancel := context.WithTimeout(s.ctx, requestPatience)
+	defer cancel()
+	valid, err := s.cfg.Source.Valid(ctx, token)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if e.token != token {
+		return
+	}
+	e.checked = s.cfg.Now()
+	if err == nil && !valid {
+		e.session = Session{}
+		s.fetch(e)
+	}
 }
 
 // ending tells whether calls will soon want another token than this.

@@ -18,6 +18,8 @@ type Source interface {
 	// TrustToken gets a new token of the trust. An error is a *faas.Error: of kind Forbidden when the trust gives none, because it, its user, or
 	// its project is gone or disabled, and of kind Unavailable when Keystone cannot be asked.
 	TrustToken(ctx context.Context, trustID string) (Token, error)
+	// Valid tells whether a token that it gave still is, as far as Keystone can be asked.
+	Valid(ctx context.Context, token faas.Secret) (bool, error)
 }
 
 // Token is a token and what goes with it.
@@ -34,6 +36,7 @@ type Token struct {
 // Config is what Sessions need. Source is required.
 type Config struct {
 	Source Source
+	Check  time.Duration    // how often tokens in use are looked at whether they were revoked; 5 minutes when 0
 	Size   int              // tokens that are held at most; 10000 when 0
 	Now    func() time.Time // nil: time.Now
 	Log    *slog.Logger     // nil: slog.Default()
@@ -53,7 +56,7 @@ type Sessions struct {
 	cancel  context.CancelFunc
 	loop    sync.WaitGroup
 	flying  sync.WaitGroup
-	renewal chan struct{} // a place for each request that renew makes at a time
+	renewal chan struct{} // a place for each request that nobody waits for
 
 	mu      sync.Mutex
 	byTrust map[string]*list.Element
@@ -64,7 +67,9 @@ type Sessions struct {
 type entry struct {
 	trust   string
 	session Session
+	token   faas.Secret   // of the session
 	got     time.Time     // when the token came
+	checked time.Time     // when Keystone last said that it is valid, or could not be asked
 	used    time.Time     // when a call last wanted it
 	life    time.Duration // the longest that a call wanted it for
 	failed  error         // of the last request
@@ -73,7 +78,8 @@ type entry struct {
 }
 
 const (
-	defaultSize = 10000
+	defaultSize  = 10000
+	defaultCheck = 5 * time.Minute
 	// requestPatience bounds a request to Keystone that calls wait for.
 	requestPatience = 15 * time.Second
 	// renewalPatience is how long a call waits for a better token than the one there is, which still is valid.
@@ -91,6 +97,9 @@ const (
 func New(cfg Config) *Sessions {
 	if cfg.Size == 0 {
 		cfg.Size = defaultSize
+	}
+	if cfg.Check == 0 {
+		cfg.Check = defaultCheck
 	}
 	if cfg.Now == nil {
 		cfg.Now = time.Now

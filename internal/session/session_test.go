@@ -24,6 +24,9 @@ type source struct {
 	asked map[string]int
 	err   error
 	slow  time.Duration
+
+	revoked bool
+	looks   int // at tokens that it gave
 }
 
 func (s *source) TrustToken(ctx context.Context, trustID string) (Token, error) {
@@ -46,6 +49,13 @@ func (s *source) TrustToken(ctx context.Context, trustID string) (Token, error) 
 		Value: faas.Secret(trustID + "-" + string(rune('0'+n))), ExpiresAt: time.Now().Add(s.life), UserID: "u", ProjectID: "p", AuthURL: "http://k/v3",
 		Region: "R", Endpoints: map[string]string{"object-store": "http://s/v1/AUTH_p"},
 	}, nil
+}
+
+func (s *source) Valid(context.Context, faas.Secret) (bool, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.looks++
+	return !s.revoked, nil
 }
 
 func (s *source) set(err error, slow time.Duration) {
@@ -239,6 +249,36 @@ func TestTrustGone(t *testing.T) {
 		k.set(nil, 0)
 		time.Sleep(forbiddenFor)
 		get(t, s, "a", call)
+	})
+}
+
+// TestRevoked has a token revoked: of a trust that is gone, and of one that gives another.
+func TestRevoked(t *testing.T) {
+	bubble(t, 0, func(t *testing.T, k *source, s *Sessions) {
+		get(t, s, "a", call)
+		use := func(d time.Duration) {
+			for end := time.Now().Add(d); time.Now().Before(end); time.Sleep(10 * time.Second) {
+				_, _ = s.Get(t.Context(), "a", call)
+			}
+		}
+		use(30 * time.Minute)
+		k.mu.Lock()
+		looks := k.looks
+		k.revoked = true
+		k.mu.Unlock()
+		if looks < 5 || looks > 6 || k.count("a") != 1 {
+			t.Errorf("in half an hour Keystone was asked %d times whether a token is valid, and for %d", looks, k.count("a"))
+		}
+		k.set(faas.Errorf(faas.Forbidden, "It is gone."), 0)
+		use(defaultCheck + renewPause)
+		if _, err := s.Get(t.Context(), "a", call); faas.KindOf(err) != faas.Forbidden {
+			t.Errorf("by a trust that is gone: %v", err)
+		}
+		k.set(nil, 0)
+		time.Sleep(forbiddenFor)
+		if got := get(t, s, "a", call); got == "a-1" {
+			t.Error("a revoked token goes on")
+		}
 	})
 }
 

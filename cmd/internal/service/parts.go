@@ -63,7 +63,7 @@ func Open(ctx context.Context, conf Sections, log *slog.Logger) (p Parts, err er
 	if err = p.openNotifications(conf, log); err != nil {
 		return p, err
 	}
-	p.Sessions = openSessions(p.Keystone, log)
+	p.Sessions = openSessions(p.Keystone, conf.Auth.CacheTime, log)
 	if p.Store, err = store.Open(ctx, conf.Database.Connection, store.Options{Log: log, Readers: conf.Database.MaxPoolSize}); err != nil {
 		return p, err
 	}

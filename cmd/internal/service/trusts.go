@@ -2,6 +2,7 @@ package service
 
 import (
 	"log/slog"
+	"time"
 
 	"github.com/openstack-faas/faas/internal/api"
 	"github.com/openstack-faas/faas/internal/config"
@@ -10,12 +11,12 @@ import (
 	"github.com/openstack-faas/faas/pkg/keystone"
 )
 
-// openSessions makes what functions act by, nil without Keystone.
-func openSessions(client *keystone.Client, log *slog.Logger) *session.Sessions {
+// openSessions makes what functions act by, nil without Keystone. Their tokens are taken for valid for as long as callers' are.
+func openSessions(client *keystone.Client, check time.Duration, log *slog.Logger) *session.Sessions {
 	if client == nil {
 		return nil
 	}
-	return session.New(session.Config{Source: session.Keystone{Client: client}, Log: log})
+	return session.New(session.Config{Source: session.Keystone{Client: client}, Check: check, Log: log})
 }
 
 // trustsOfAPI gives the API what makes functions' trusts, nil without Keystone.
