@@ -53,7 +53,7 @@ func (e *Engine) grant(ctx, owned context.Context, req faas.AcquireRequest) (faa
 	e.demand.reported(req, now)
 	late := time.NewTimer(patienceOf(ctx))
 	defer late.Stop()
-	if err := e.current(ctx, req.Target, late.C); err != nil {
+	if err := e.prepare(ctx, req.Target, late.C); err != nil {
 		return faas.Worker{}, err
 	}
 	t := newTicket(req, now)

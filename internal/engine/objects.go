@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"log/slog"
-	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -27,65 +26,9 @@ const (
 	lookParallel = 4
 )
 
-// looks are the looks under way: those who want to know the same share one. A look goes on when nobody waits for it any more, so that a large object
-// has arrived when the call comes again.
-type looks struct {
-	ctx   context.Context
-	stop  context.CancelFunc
-	tasks sync.WaitGroup
-
-	mu    sync.Mutex
-	byKey map[faas.Key]*look
-}
-
-type look struct {
-	done chan struct{}
-	err  error // once done is closed
-}
-
-func (l *looks) init() {
-	l.ctx, l.stop = context.WithCancel(context.Background())
-	l.byKey = map[faas.Key]*look{}
-}
-
-// join gives the look at the key's object, begun now if none is under way.
-func (l *looks) join(key faas.Key, do func(context.Context) error) *look {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if one := l.byKey[key]; one != nil {
-		return one
-	}
-	one := &look{done: make(chan struct{})}
-	l.byKey[key] = one
-	l.tasks.Go(func() {
-		one.err = do(l.ctx)
-		l.mu.Lock()
-		delete(l.byKey, key)
-		l.mu.Unlock()
-		close(one.done)
-	})
-	return one
-}
-
-func (l *looks) wait() {
-	l.stop()
-	l.tasks.Wait()
-}
-
-// current sees to it that a function from Swift that no worker runs yet starts with what its object holds now. The error's kind is Outdated when that
-// is another code than the target's: the function has it now, under a new revision. late ends the wait.
-func (e *Engine) current(ctx context.Context, target faas.Target, late <-chan time.Time) error {
-	if e.cfg.Objects == nil || !target.FromSwift || target.TrustID == "" || e.serves(target.Key) {
-		return nil
-	}
-	one := e.looks.join(target.Key, func(ctx context.Context) error { return e.lookAndLoad(ctx, target) })
-	select {
-	case <-one.done:
-		return one.err
-	case <-late:
-	case <-ctx.Done():
-	}
-	return faas.Errorf(faas.Unavailable, "The function's code is still being read from Swift.")
+// looksAtObject tells whether a worker for the target is to start with what its object holds by then. Where some run already, one more is as they are.
+func (e *Engine) looksAtObject(target faas.Target) bool {
+	return e.cfg.Objects != nil && target.FromSwift && target.TrustID != "" && !e.serves(target.Key)
 }
 
 // serves tells whether a worker runs the key.
@@ -96,20 +39,6 @@ func (e *Engine) serves(key faas.Key) bool {
 		}
 	}
 	return false
-}
-
-// lookAndLoad has the package in memory, too, by the time the object was looked at.
-func (e *Engine) lookAndLoad(ctx context.Context, target faas.Target) error {
-	loading, cancel := context.WithTimeout(ctx, specialiseTimeout)
-	defer cancel()
-	var load sync.WaitGroup
-	defer load.Wait()
-	load.Go(func() { _, _ = e.packages.get(loading, target.SHA256) }) // whoever specialises the worker sees the error
-	err := e.lookAt(ctx, target.Key)
-	if err != nil {
-		cancel() // it is not needed
-	}
-	return err
 }
 
 // lookAt gives nil when the revision of the function is the newest and its code what its object holds.
@@ -203,7 +132,7 @@ func (e *Engine) lookAtObjects(ctx context.Context) {
 
 // lookAgain looks at the object of a function that runs. Its workers go on whatever the object has become, unless it is another code.
 func (e *Engine) lookAgain(ctx context.Context, key faas.Key) {
-	one := e.looks.join(key, func(ctx context.Context) error { return e.lookAt(ctx, key) })
+	one := e.looks.join(preparation{key: key, look: true}, func(ctx context.Context) error { return e.lookAt(ctx, key) })
 	select {
 	case <-one.done:
 	case <-ctx.Done():

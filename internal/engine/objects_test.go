@@ -265,12 +265,12 @@ func TestLooksAreShared(t *testing.T) {
 	late := make(chan time.Time)
 	close(late)
 	for range 5 {
-		if err := r.engine.current(t.Context(), f.Target(), late); faas.KindOf(err) != faas.Unavailable || !strings.Contains(err.Error(), "Swift") {
+		if err := r.engine.prepare(t.Context(), f.Target(), late); faas.KindOf(err) != faas.Unavailable || !strings.Contains(err.Error(), "still being read") {
 			t.Errorf("got %v", err)
 		}
 	}
 	answered := make(chan error, 1)
-	go func() { answered <- r.engine.current(context.Background(), f.Target(), nil) }()
+	go func() { answered <- r.engine.prepare(context.Background(), f.Target(), nil) }()
 	r.await("Swift is asked", func() bool { return len(r.swift.Requests()) == 1 })
 	r.swift.Release()
 	if err := <-answered; err != nil {

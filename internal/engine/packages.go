@@ -32,6 +32,13 @@ func newPackageCache(code codestore.Store, room int64) *packageCache {
 	return &packageCache{code: code, room: room, byKey: map[string]*list.Element{}, order: list.New()}
 }
 
+// has tells whether a package is in memory.
+func (c *packageCache) has(sha256 string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.byKey[sha256] != nil
+}
+
 // get gives the package's bytes, which the caller must not change.
 func (c *packageCache) get(ctx context.Context, sha256 string) ([]byte, error) {
 	c.mu.Lock()
