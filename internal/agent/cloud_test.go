@@ -21,7 +21,7 @@ func objectStore(t *testing.T, tokens ...string) *httptest.Server {
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		token := r.Header.Get("X-Auth-Token")
 		if !slices.Contains(tokens, token) || strings.TrimSuffix(r.URL.Path, "/") != "/v1/AUTH_p" {
-			http.Error(w, "Unauthorized", http.StatusUnauthorized)
+			w.WriteHeader(http.StatusUnauthorized)
 			return
 		}
 		w.Header().Set("Content-Type", "application/json")
