@@ -122,5 +122,5 @@ func unreached(op string, err error) error {
 	if err == nil {
 		return nil
 	}
-	return faas.Errorf(faas.Unavailable, "The store of packages cannot be reached now.").WithCause(fmt.Errorf("%s package: %w", op, err))
+	return faas.Errorf(faas.Unavailable, "Swift, which keeps the packages, cannot be reached now or has failed.").WithCause(fmt.Errorf("%s package: %w", op, err))
 }

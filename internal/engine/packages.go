@@ -3,6 +3,7 @@ package engine
 import (
 	"container/list"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"sync"
@@ -66,7 +67,12 @@ func (c *packageCache) get(ctx context.Context, sha256 string) ([]byte, error) {
 
 // unreadable says that a package may be had later: what waits for it goes on waiting.
 func unreadable(sha256 string, err error) error {
-	return faas.Errorf(faas.Unavailable, "The function's package cannot be read now.").WithCause(fmt.Errorf("read package %s: %w", sha256, err))
+	why := ""
+	var known *faas.Error
+	if errors.As(err, &known) {
+		why = " " + known.Message
+	}
+	return faas.Errorf(faas.Unavailable, "The function's package cannot be read now.%s", why).WithCause(fmt.Errorf("read package %s: %w", sha256, err))
 }
 
 func (c *packageCache) keep(p cachedPackage) {

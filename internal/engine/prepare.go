@@ -74,7 +74,10 @@ func (e *Engine) prepare(ctx context.Context, target faas.Target, late <-chan ti
 	case <-late:
 	case <-ctx.Done():
 	}
-	return faas.Errorf(faas.Unavailable, "The function's code is still being read.")
+	if looks {
+		return faas.Errorf(faas.Unavailable, "The function's code is still being read from Swift.")
+	}
+	return faas.Errorf(faas.Unavailable, "The function's package is still being read.")
 }
 
 // lookAndLoad does both at a time.

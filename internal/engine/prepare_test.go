@@ -85,7 +85,7 @@ func TestPackageThatCannotBeReadIsSaid(t *testing.T) {
 	_, err := r.call(r.api(500*time.Millisecond), f, "{}")
 	stop()
 	<-failed
-	if faas.KindOf(err) != faas.Unavailable || !strings.Contains(err.Error(), "package cannot be read now") {
+	if faas.KindOf(err) != faas.Unavailable || !strings.Contains(err.Error(), "package cannot be read now. The store of packages cannot be reached now.") {
 		t.Errorf("got %v", err)
 	}
 }
