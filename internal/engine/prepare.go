@@ -86,17 +86,16 @@ func (e *Engine) lookAndLoad(ctx context.Context, target faas.Target, looks bool
 	defer cancel()
 	loading, stop := context.WithCancel(ctx)
 	defer stop()
-	loaded := make(chan error, 1)
-	go func() {
-		_, err := e.packages.get(loading, target.SHA256)
-		loaded <- err
-	}()
+	var loaded error
+	var load sync.WaitGroup
+	load.Go(func() { _, loaded = e.packages.get(loading, target.SHA256) })
 	if looks {
 		if err := e.lookAt(ctx, target.Key); err != nil {
 			stop() // it is not needed
-			<-loaded
+			load.Wait()
 			return err
 		}
 	}
-	return <-loaded
+	load.Wait()
+	return loaded
 }
