@@ -25,7 +25,7 @@ var (
 )
 
 // secrets are every password and key of the cloud: where each is from, and its text.
-func secrets() map[string]string {
+var secrets = sync.OnceValue(func() map[string]string {
 	found := map[string]string{}
 	files, _ := filepath.Glob(filepath.Join(filepath.Dir(env.logs), "secrets", "*"))
 	for _, file := range files {
@@ -34,7 +34,7 @@ func secrets() map[string]string {
 		}
 	}
 	return found
-}
+})
 
 // leaks tells which secrets the text has, by name.
 func leaks(where string, text []byte) (found []string) {
