@@ -4,6 +4,7 @@ package core
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -161,7 +162,8 @@ func status(err error) int {
 	if err == nil {
 		return http.StatusOK
 	}
-	if e, ok := err.(*apiclient.Error); ok {
+	var e *apiclient.Error
+	if errors.As(err, &e) {
 		return e.Status
 	}
 	return 0

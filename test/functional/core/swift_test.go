@@ -75,11 +75,7 @@ func TestSwiftFaults(t *testing.T) {
 	object(ctx, t, alt, "code", "theirs.zip", []byte("theirs"))
 	for name, words := range map[string]string{"missing.zip": "missing.zip", "text.zip": "zip", "large.zip": "large", "theirs.zip": "theirs.zip"} {
 		made, err := ofObject(ctx, t, c, "code", name)
-		var fault string
-		if e, ok := err.(*apiclient.Error); ok {
-			fault = e.Fault
-		}
-		if got := status(err); got < 400 || got >= 500 || !strings.Contains(fault, words) {
+		if got := status(err); got < 400 || got >= 500 || !strings.Contains(errText(err), words) {
 			t.Errorf("a function of %s: %d %v %s, want a client error that speaks of %q", name, got, err, made.ID, words)
 		}
 	}

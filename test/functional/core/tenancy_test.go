@@ -219,7 +219,7 @@ func TestTokens(t *testing.T) {
 			header["X-Auth-Token"] = text
 		}
 		code, head, answer := request(ctx, t, "GET", env.endpoints[0]+"/v1/functions", header, nil)
-		if code != http.StatusUnauthorized && !(len(text) > 8192 && code == http.StatusRequestHeaderFieldsTooLarge) {
+		if code != http.StatusUnauthorized {
 			t.Errorf("a token that is %s: %d %s", what, code, answer)
 		}
 		if code == http.StatusUnauthorized && !strings.Contains(head.Get("WWW-Authenticate"), "Keystone uri=") {
@@ -246,7 +246,9 @@ func TestExpiredToken(t *testing.T) {
 	client := as(ctx, t, "demo")
 	began := time.Now()
 	must(t, client.Do(ctx, "GET", "/v1/functions", nil, nil))
-	await(ctx, t, "an expired token is refused", func() bool { return status(client.Do(ctx, "GET", "/v1/functions", nil, nil)) == http.StatusUnauthorized })
+	await(ctx, t, "an expired token is refused", func() bool {
+		return status(client.Do(ctx, "GET", "/v1/functions", nil, nil)) == http.StatusUnauthorized
+	})
 	if took := time.Since(began); took > life+2*time.Second { // Keystone tells the end in whole seconds
 		t.Errorf("a token of %v went on for %v", life, took)
 	}

@@ -2,7 +2,6 @@ package core
 
 import (
 	"context"
-	"fmt"
 	"net/http"
 	"os"
 	"os/exec"
@@ -64,7 +63,7 @@ func noauth(ctx context.Context, t *testing.T, projectID string) *apiclient.Clie
 		err := c.Do(ctx, "GET", "/healthcheck", nil, new(string))
 		if cmd.ProcessState != nil {
 			text, _ := os.ReadFile(log.Name())
-			t.Fatal(fmt.Sprintf("it ended: %s", text))
+			t.Fatalf("it ended: %s", text)
 		}
 		return err == nil
 	})
