@@ -60,6 +60,9 @@ func (l *listing) take(name, text string, maxLimit int) (err error) {
 	return nil
 }
 
+// maxValues bounds the values of a filter with in or nin.
+const maxValues = 1000
+
 func (l *listing) filter(name, text string) error {
 	f := faas.Filter{Field: name, Op: "eq", Values: []string{text}}
 	if op, rest, found := strings.Cut(text, ":"); found && slices.Contains(filterOps, op) {
@@ -67,6 +70,9 @@ func (l *listing) filter(name, text string) error {
 	}
 	if f.Op == "in" || f.Op == "nin" {
 		f.Values = strings.Split(f.Values[0], ",")
+		if len(f.Values) > maxValues {
+			return faas.Errorf(faas.Invalid, "The filter of %s has %d values; at most %d are possible.", short(name), len(f.Values), maxValues)
+		}
 	}
 	if name == "project_id" && f.Op == "eq" {
 		if l.projectID != "" && l.projectID != f.Values[0] {
@@ -116,6 +122,11 @@ func (s *Server) readListing(r *http.Request, id faas.Identity, allProjectsRule 
 	l, err := parseListing(values, s.cfg.MaxLimit)
 	if err != nil {
 		return listing{}, faas.Scope{}, err
+	}
+	if l.projectID != "" {
+		if err := checkProject(l.projectID); err != nil {
+			return listing{}, faas.Scope{}, err
+		}
 	}
 	l.query.Limit++ // one more tells whether there is a next page
 	switch {

@@ -39,6 +39,15 @@ func TestParseListing(t *testing.T) {
 	}
 }
 
+func TestFiltersAreBounded(t *testing.T) {
+	for n, want := range map[int]faas.Kind{maxValues: "", maxValues + 1: faas.Invalid} {
+		_, err := parseListing(url.Values{"name": {"in:" + strings.Repeat("a,", n-1) + "a"}}, 100)
+		if faas.KindOf(err) != want {
+			t.Errorf("%d values: %v", n, err)
+		}
+	}
+}
+
 func FuzzParseListing(f *testing.F) {
 	for _, seed := range []string{"limit=1&name=in:a,b", "sort_keys=a,b&sort_dirs=asc", "all_projects=1", "marker=x", "a=b;c=d", "project_id=a&project_id=b"} {
 		f.Add(seed)

@@ -151,16 +151,21 @@ func (s *Server) mayOn(r *http.Request, id faas.Identity, rule, projectID string
 	if s.cfg.Quotas == nil {
 		return faas.Errorf(faas.NotFound, "Quotas are not kept here.")
 	}
-	if err := s.cfg.Policy.Allow(r.Context(), id, rule, policy.Target{ProjectID: projectID}); err != nil {
+	if projectID == "" {
+		return faas.Errorf(faas.Invalid, "Your token is for no project; name one, as in ?project_id=….")
+	}
+	if err := checkProject(projectID); err != nil {
 		return err
 	}
-	switch {
-	case projectID == "":
-		return faas.Errorf(faas.Invalid, "Your token is for no project; name one, as in ?project_id=….")
-	case !projectForm.MatchString(projectID):
-		return faas.Errorf(faas.Invalid, "%q is no id of a project: those have up to 64 letters, digits, dots, colons, hyphens and underscores.", short(projectID))
+	return s.cfg.Policy.Allow(r.Context(), id, rule, policy.Target{ProjectID: projectID})
+}
+
+// checkProject refuses what can be no id of a project.
+func checkProject(id string) error {
+	if projectForm.MatchString(id) {
+		return nil
 	}
-	return nil
+	return faas.Errorf(faas.Invalid, "%q is no id of a project: those have up to 64 letters, digits, dots, colons, hyphens and underscores.", short(id))
 }
 
 // quotaOf gives what a project may have; nil is anything.

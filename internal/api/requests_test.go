@@ -146,6 +146,7 @@ func TestProjectsAreApart(t *testing.T) {
 		{"GET", "/v1/runtimes/" + runtime + "/pool", "", stranger, 403},
 		{"GET", "/v1/functions?all_projects=true", "", stranger, 403},
 		{"GET", "/v1/functions?project_id=" + project, "", stranger, 403},
+		{"GET", "/v1/functions?project_id=" + strings.Repeat("a", 65), "", stranger, 400},
 		{"GET", "/v1/executions?all_projects=true", "", stranger, 403},
 		{"GET", "/v1/functions/" + unknownID, "", "p-two", 403},
 		{"GET", "/v1/functions/" + function, "", reader, 200},

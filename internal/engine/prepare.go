@@ -59,12 +59,12 @@ func (l *looks) wait() {
 	l.tasks.Wait()
 }
 
-// prepare has the target's package in memory and, if its function is from Swift and no worker runs it, looks at its object. It comes before a worker is
+// prepare has the target's package in memory, unless a worker runs it, and, if its function is from Swift and no worker runs it, looks at its object. It comes before a worker is
 // taken, so that no worker is kept from others while a store of packages or Swift is slow. late ends the wait, with an error of kind Unavailable;
 // Outdated says that the function has a newer revision.
 func (e *Engine) prepare(ctx context.Context, target faas.Target, late <-chan time.Time) error {
 	looks := e.looksAtObject(target)
-	if !looks && (target.SHA256 == "" || e.packages.has(target.SHA256)) {
+	if !looks && (target.SHA256 == "" || e.packages.has(target.SHA256) || e.serves(target.Key)) {
 		return nil
 	}
 	one := e.looks.join(preparation{target.Key, looks}, func(ctx context.Context) error { return e.lookAndLoad(ctx, target, looks) })

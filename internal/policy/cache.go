@@ -7,9 +7,12 @@ import (
 	"github.com/openstack-faas/faas/internal/faas"
 )
 
-// maxDecisions bounds the cache: some hundred bytes each. A full cache is emptied; the few callers that are active
+// maxDecisions bounds the cache: some hundred bytes each, a thousand at most. A full cache is emptied; the few callers that are active
 // have it filled again in milliseconds.
 const maxDecisions = 8192
+
+// maxKey is the longest key that is remembered, in bytes: parts of it may be a caller's own words, and nobody's memory is to be filled with those.
+const maxKey = 1024
 
 // cache remembers decisions. It belongs to one state of the rules and goes with it. Its zero value is ready to use.
 type cache struct {
@@ -25,6 +28,9 @@ func (c *cache) get(key []byte) (allowed, known bool) {
 }
 
 func (c *cache) put(key []byte, allowed bool) {
+	if len(key) > maxKey {
+		return
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.made == nil || len(c.made) >= maxDecisions {

@@ -178,6 +178,10 @@ func TestTheCacheIsBoundedAndTellsInputsApart(t *testing.T) {
 	if len(c.made) != 1 {
 		t.Errorf("%d decisions", len(c.made))
 	}
+	c.put(make([]byte, maxKey+1), true)
+	if len(c.made) != 1 {
+		t.Error("a key is remembered that is too long")
+	}
 	one := appendKey(nil, faas.Identity{Roles: []string{"ab", "c"}}, "r", Target{})
 	two := appendKey(nil, faas.Identity{Roles: []string{"a", "bc"}}, "r", Target{})
 	if string(one) == string(two) {

@@ -82,6 +82,9 @@ func newRegistry() *prometheus.Registry {
 	return r
 }
 
+// maxHeader bounds a request's line and headers, in bytes: two long tokens, a page's cookies and a long filter have room in it.
+const maxHeader = 64 << 10
+
 // serve listens until ctx ends; then it goes on answering for the drain time, with each answer closing its connection, and ends.
 func serve(ctx context.Context, conf APISections, handler *api.Server, log *slog.Logger) error {
 	var lc net.ListenConfig
@@ -90,7 +93,7 @@ func serve(ctx context.Context, conf APISections, handler *api.Server, log *slog
 		return fmt.Errorf("[api] host and port: %w", err)
 	}
 	server := &http.Server{
-		Handler: handler, ReadHeaderTimeout: 30 * time.Second, IdleTimeout: 5 * time.Minute,
+		Handler: handler, ReadHeaderTimeout: 30 * time.Second, IdleTimeout: 5 * time.Minute, MaxHeaderBytes: maxHeader,
 		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 	}
 	log.Info("serving", "address", listener.Addr().String())
