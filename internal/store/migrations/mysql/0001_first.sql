@@ -1,7 +1,8 @@
 -- +goose Up
 -- Times are microseconds since 1970 in UTC; 0 is none (docs/adr/0005). Texts compare byte by byte (but for spaces at their end, which
--- MySQL's and MariaDB's one common binary collation leaves out of account).
-CREATE TABLE runtimes (
+-- MySQL's and MariaDB's one common binary collation leaves out of account). Every migration may be run again after an interruption anywhere in it:
+-- statements that change the schema are committed one by one.
+CREATE TABLE IF NOT EXISTS runtimes (
     id            CHAR(36)      CHARACTER SET ascii COLLATE ascii_bin NOT NULL PRIMARY KEY,
     project_id    VARCHAR(255)  NOT NULL,
     name          VARCHAR(255)  NOT NULL,
@@ -15,7 +16,7 @@ CREATE TABLE runtimes (
     updated_at    BIGINT        NOT NULL
 ) ENGINE=InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
 
-CREATE TABLE functions (
+CREATE TABLE IF NOT EXISTS functions (
     id              CHAR(36)      CHARACTER SET ascii COLLATE ascii_bin NOT NULL PRIMARY KEY,
     project_id      VARCHAR(255)  NOT NULL,
     name            VARCHAR(255)  NOT NULL,
@@ -45,7 +46,7 @@ CREATE TABLE functions (
 ) ENGINE=InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
 
 -- function_id refers to no row: an execution's record outlives its function.
-CREATE TABLE executions (
+CREATE TABLE IF NOT EXISTS executions (
     id               CHAR(36)      CHARACTER SET ascii COLLATE ascii_bin NOT NULL PRIMARY KEY,
     project_id       VARCHAR(255)  NOT NULL,
     user_id          VARCHAR(255)  NOT NULL,
@@ -74,7 +75,7 @@ CREATE TABLE executions (
 ) ENGINE=InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
 
 -- The last batch that each process committed: it asks for its own when a COMMIT was not answered.
-CREATE TABLE writers (
+CREATE TABLE IF NOT EXISTS writers (
     id      CHAR(36) CHARACTER SET ascii COLLATE ascii_bin NOT NULL PRIMARY KEY,
     batch   BIGINT   NOT NULL, -- negative: the batch of this number was not committed and never will be
     seen_at BIGINT   NOT NULL

@@ -14,6 +14,3 @@ CREATE TABLE quota_usages (
     used       INTEGER NOT NULL,
     PRIMARY KEY (project_id, resource)
 ) WITHOUT ROWID;
-
-INSERT INTO quota_usages (project_id, resource, used) SELECT project_id, 'functions', COUNT(*) FROM functions GROUP BY project_id;
-INSERT INTO quota_usages (project_id, resource, used) SELECT project_id, 'package_bytes', SUM(code_size) FROM functions GROUP BY project_id;
