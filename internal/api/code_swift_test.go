@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/openstack-faas/faas/internal/apiclient"
 	"github.com/openstack-faas/faas/internal/dispatch"
@@ -206,8 +207,12 @@ func TestCallOfAFunctionWhoseObjectChanged(t *testing.T) {
 		}
 		return echo(ctx, target, call, begin)
 	})
+	began := time.Now()
 	if x := s.execute(f.ID, "", http.StatusCreated); x.Status != "success" {
 		t.Errorf("got %+v", x)
+	}
+	if took := time.Since(began); took < 3*50*time.Millisecond { // before the second try, and twice as long before the third
+		t.Errorf("three tries took %v: there was no pause", took)
 	}
 	refused = -10 // for ever
 	r := s.do("POST", "/v1/executions", `{"function_id": "`+f.ID+`"}`, http.StatusServiceUnavailable)

@@ -60,8 +60,12 @@ func (s *Server) run(ctx context.Context, function faas.Function, x faas.Executi
 	return x, nil
 }
 
-// newestTries is how often a function is called that is found changed each time.
-const newestTries = 3
+const (
+	// newestTries is how often a function is called that is found changed each time.
+	newestTries = 3
+	// newestPause is waited before the second try, twice that before the third: whoever changes the function may be about to record it.
+	newestPause = 50 * time.Millisecond
+)
 
 // callNewest calls the function as it is recorded now, when the engine finds it to be of a newer revision: its code had changed in Swift.
 func (s *Server) callNewest(ctx context.Context, function faas.Function, x faas.Execution, begin dispatch.Begin) (faas.Outcome, error) {
@@ -75,9 +79,24 @@ func (s *Server) callNewest(ctx context.Context, function faas.Function, x faas.
 			changing.RetryAfter = time.Second
 			return outcome, changing
 		}
+		if err := pause(ctx, time.Duration(try)*newestPause); err != nil {
+			return outcome, err
+		}
 		if function, err = s.cfg.Store.Function(ctx, faas.OneProject(function.ProjectID), function.ID); err != nil {
 			return outcome, err
 		}
+	}
+}
+
+// pause waits, or gives the context's error when that ends first.
+func pause(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
 	}
 }
 

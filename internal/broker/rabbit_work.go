@@ -142,10 +142,15 @@ func (r *Rabbit) settle(ctx context.Context, q workQueues, d amqp.Delivery, fail
 	}
 }
 
-// mustWait tells whether a failure says nothing against the message: there is no room for its work yet, or a part that the work needs is away.
+// mustWait tells whether a failure says nothing against the message: there is no room for its work yet, a part that the work needs is away, or the
+// function was changed while it was called.
 func mustWait(failure error) bool {
-	kind := faas.KindOf(failure)
-	return kind == faas.Busy || kind == faas.Unavailable
+	switch faas.KindOf(failure) {
+	case faas.Busy, faas.Unavailable, faas.Outdated:
+		return true
+	default:
+		return false
+	}
 }
 
 // postpone puts a copy into the waiting room, however long RabbitMQ takes to have room for it: a nack instead would count against the message. It gives up

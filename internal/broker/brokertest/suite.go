@@ -228,7 +228,7 @@ func queueRedelivers(t *testing.T, b broker.Broker) {
 	}
 }
 
-// queueWaits is a message for which there is no room, for longer than one that fails would be tried.
+// queueWaits is a message for which there is no room, or whose function changes, for longer than one that fails would be tried.
 func queueWaits(t *testing.T, b broker.Broker) {
 	const refusals = 25
 	var times atomic.Int32
@@ -238,8 +238,10 @@ func queueWaits(t *testing.T, b broker.Broker) {
 		case n > refusals:
 			close(done)
 			return nil
-		case n%2 == 0:
+		case n%3 == 0:
 			return fmt.Errorf("no worker: %w", faas.Errorf(faas.Busy, "no room"))
+		case n%3 == 1:
+			return fmt.Errorf("call: %w", faas.Errorf(faas.Outdated, "it has changed"))
 		default:
 			return faas.Errorf(faas.Unavailable, "the database is away")
 		}
