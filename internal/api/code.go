@@ -73,11 +73,14 @@ func (c *askedCode) fault() string {
 }
 
 // keepPackage checks the package and keeps it in the code store. It gives what the function's record says of it. md5sum is what
-// the client says it is; "" for nothing.
-func (s *Server) keepPackage(ctx context.Context, pack *spool, md5sum string) (faas.Code, error) {
+// the client says it is; "" for nothing. A package for which there is no room is not kept.
+func (s *Server) keepPackage(ctx context.Context, pack *spool, md5sum string, room swiftcode.Room) (faas.Code, error) {
 	md5, sha256 := pack.sums()
 	if md5sum != "" && !strings.EqualFold(md5sum, md5) {
 		return faas.Code{}, faas.Errorf(faas.Invalid, "The package's md5 is %s; code.md5sum says %s.", md5, short(md5sum))
+	}
+	if err := room(ctx, pack.size); err != nil {
+		return faas.Code{}, err
 	}
 	if err := s.checkPackage(ctx, pack); err != nil {
 		return faas.Code{}, err

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/openstack-faas/faas/internal/faas"
+	"github.com/openstack-faas/faas/internal/swiftcode"
 )
 
 // swiftCode gives the code of a function that is to be from an object, having kept the object's bytes.
@@ -20,12 +21,12 @@ func (s *Server) swiftCode(ctx context.Context, id faas.Identity, f *form, code 
 	if err := s.requireRuntime(ctx, id, runtimeID); err != nil {
 		return faas.Code{}, err
 	}
-	return s.object(ctx, id, code)
+	return s.object(ctx, id, code, s.roomForPackage(id.ProjectID, 0))
 }
 
 // object reads the object that the code names, with the caller's own rights in the caller's project. code.MD5 is what the client says that it is; "" for
 // nothing.
-func (s *Server) object(ctx context.Context, id faas.Identity, code *askedCode) (faas.Code, error) {
+func (s *Server) object(ctx context.Context, id faas.Identity, code *askedCode, room swiftcode.Room) (faas.Code, error) {
 	if s.cfg.Swift == nil {
 		return faas.Code{}, errNoSwift()
 	}
@@ -33,7 +34,7 @@ func (s *Server) object(ctx context.Context, id faas.Identity, code *askedCode) 
 		return faas.Code{}, faas.Errorf(faas.Invalid, "Code from Swift is read in the project of the caller's token; this token is of none.")
 	}
 	named := faas.Code{Source: faas.SourceSwift, Container: code.Swift.Container, Object: code.Swift.Object}
-	found, err := s.cfg.Swift.Fetch(ctx, id.Token, id.ProjectID, named)
+	found, err := s.cfg.Swift.Fetch(ctx, id.Token, id.ProjectID, named, room)
 	if err == nil && code.MD5 != "" && !strings.EqualFold(code.MD5, found.MD5) {
 		err = faas.Errorf(faas.Invalid, "The object's md5 is %s; code.md5sum says %s.", found.MD5, short(code.MD5))
 	}

@@ -105,8 +105,9 @@ func (s *Server) changeCode(ctx context.Context, id faas.Identity, before faas.F
 		changed := code.ofImage()
 		return &changed, s.allowedImage(code.Image)
 	}
+	room := s.roomForPackage(before.ProjectID, before.Code.Size)
 	if code != nil && before.Code.Source == faas.SourceSwift && pack == nil {
-		changed, err := s.object(ctx, id, code)
+		changed, err := s.object(ctx, id, code, room)
 		return &changed, err
 	}
 	if pack == nil {
@@ -122,6 +123,6 @@ func (s *Server) changeCode(ctx context.Context, id faas.Identity, before faas.F
 	if code != nil {
 		md5 = code.MD5
 	}
-	kept, err := s.keepPackage(ctx, pack, md5)
+	kept, err := s.keepPackage(ctx, pack, md5, room)
 	return &kept, err
 }

@@ -123,7 +123,7 @@ func (s *Server) newCode(ctx context.Context, id faas.Identity, f *form, code *a
 	if err := s.requireForPackage(ctx, id, f, runtimeID); err != nil {
 		return faas.Code{}, err
 	}
-	return s.keepPackage(ctx, f.pack, code.MD5)
+	return s.keepPackage(ctx, f.pack, code.MD5, s.roomForPackage(id.ProjectID, 0))
 }
 
 // requireForPackage checks that there is all that a function of a package needs, before the package is kept. The record's own

@@ -13,6 +13,7 @@ import (
 	"github.com/openstack-faas/faas/internal/faas"
 	"github.com/openstack-faas/faas/internal/policy"
 	"github.com/openstack-faas/faas/internal/quota"
+	"github.com/openstack-faas/faas/internal/swiftcode"
 )
 
 // quotaView is what a project may have.
@@ -188,6 +189,22 @@ func (s *Server) roomForFunction(ctx context.Context, projectID string) error {
 		err = faas.Over(faas.ResourceFunctions, limit, used[faas.ResourceFunctions], 1)
 	}
 	return err
+}
+
+// roomForPackage tells whether a project may keep another package in the place of one that has so many bytes, 0 for none. What holds is counted when it is
+// recorded.
+func (s *Server) roomForPackage(projectID string, before int64) swiftcode.Room {
+	return func(ctx context.Context, size int64) error {
+		limits, err := s.quotaOf(ctx, projectID)
+		if err != nil || limits.Limit(faas.ResourcePackages) == faas.Unlimited {
+			return err
+		}
+		used, err := s.cfg.Store.QuotaUsage(ctx, projectID)
+		if err != nil {
+			return err
+		}
+		return limits.Fits(faas.ResourcePackages, used[faas.ResourcePackages], size-before)
+	}
 }
 
 // count counts an execution that its project asks for; done is to be called when it has ended, or has been handed on.

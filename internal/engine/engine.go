@@ -77,6 +77,7 @@ type Engine struct {
 	direct     direct
 	images     orchestrator.Images // nil: the orchestrator runs none
 	servers    servers
+	spoiled    spoiled
 	containers *gate         // for images that run for one call
 	tookOver   bell          // rung when workers may be there that nobody knows whose they are
 	ready      chan struct{} // closed when Run serves
@@ -111,6 +112,7 @@ func New(cfg Config) *Engine {
 	e.stale.init()
 	e.memories.init()
 	e.looks.init()
+	e.spoiled.init()
 	e.dispatch = dispatch.New(dispatch.Config{
 		Client: e.client, Acquire: e.acquire, Wait: cfg.Limits.Wait, PerProject: cfg.Limits.AsyncParallel, Log: cfg.Log,
 	})

@@ -18,6 +18,7 @@ type Objects struct {
 	Source   *swiftcode.Source
 	Token    func(ctx context.Context, trustID string) (faas.Secret, error)    // of the function's trust; its errors are of kind Forbidden or Unavailable
 	Interval time.Duration                                                     // between two looks at the objects of functions that run
+	Forget   func(trustID string)                                              // has Token give another one: Swift does not take the one before
 	Quota    func(ctx context.Context, projectID string) (faas.Amounts, error) // what a project may have, packages among it; nil: anything
 }
 
@@ -41,15 +42,16 @@ func (e *Engine) serves(key faas.Key) bool {
 	return false
 }
 
-// lookAt gives nil when the revision of the function is the newest and its code what its object holds.
+// lookAt gives nil when the revision of the function is the newest and its code what its object holds. Where the database is behind the revision, as one
+// of a cluster's may be, whoever asks knows better, and nothing is looked at.
 func (e *Engine) lookAt(ctx context.Context, key faas.Key) error {
 	f, err := e.cfg.Store.Function(ctx, faas.AnyProject(), key.FunctionID)
 	switch {
 	case err != nil:
 		return err
-	case f.Revision != key.Revision:
+	case f.Revision > key.Revision:
 		return outdatedBy(f)
-	case f.Code.Source != faas.SourceSwift || f.TrustID == "":
+	case f.Revision < key.Revision, f.Code.Source != faas.SourceSwift || f.TrustID == "":
 		return nil
 	}
 	return e.refresh(ctx, f)
@@ -61,24 +63,66 @@ func outdatedBy(f faas.Function) error {
 
 // refresh takes the object's new content for the function's code, if it has one; the error's kind is Outdated then.
 func (e *Engine) refresh(ctx context.Context, f faas.Function) error {
+	code, err := e.changedCode(ctx, f)
+	if faas.KindOf(err) == faas.Unauthenticated { // revoked since it was got, as when its user has another password
+		e.cfg.Objects.Forget(f.TrustID)
+		code, err = e.changedCode(ctx, f)
+	}
+	switch {
+	case faas.KindOf(err) == faas.Unauthenticated: // a new one, too: Swift or Keystone is not well
+		return faas.Errorf(faas.Unavailable, "The function's code cannot be read now: Swift does not take the token of the function's trust.").WithCause(err)
+	case err != nil || code == f.Code:
+		return err
+	}
+	err = e.recordCode(ctx, f, code)
+	e.spoiled.remember(f.ID, code.ETag, err, e.now())
+	return err
+}
+
+// changedCode gives the code that the object holds now, its bytes kept; the function's own when that is it.
+func (e *Engine) changedCode(ctx context.Context, f faas.Function) (faas.Code, error) {
 	from := e.cfg.Objects
 	asking, cancel := context.WithTimeout(ctx, lookPatience)
 	defer cancel()
 	token, err := from.Token(asking, f.TrustID)
 	if err != nil {
-		return err
+		return f.Code, err
 	}
-	changed, err := from.Source.Changed(asking, token, f.ProjectID, f.Code)
-	if err != nil || !changed {
-		return err
+	etag, err := from.Source.ETag(asking, token, f.ProjectID, f.Code)
+	if err != nil || etag == f.Code.ETag {
+		return f.Code, err
 	}
-	code, err := from.Source.Fetch(ctx, token, f.ProjectID, f.Code)
-	if err != nil || code == f.Code {
-		return err
+	if err := e.spoiled.of(f.ID, etag, e.now()); err != nil {
+		return f.Code, err
 	}
+	code, err := from.Source.Fetch(ctx, token, f.ProjectID, f.Code, e.roomFor(f))
+	e.spoiled.remember(f.ID, code.ETag, err, e.now())
+	return code, err
+}
+
+// roomFor tells whether the function's project may keep another package in the place of the function's. What holds is counted when it is recorded.
+func (e *Engine) roomFor(f faas.Function) swiftcode.Room {
+	if e.cfg.Objects.Quota == nil {
+		return nil
+	}
+	return func(ctx context.Context, size int64) error {
+		limits, err := e.cfg.Objects.Quota(ctx, f.ProjectID)
+		if err != nil || limits.Limit(faas.ResourcePackages) == faas.Unlimited {
+			return err
+		}
+		used, err := e.cfg.Store.QuotaUsage(ctx, f.ProjectID)
+		if err != nil {
+			return err
+		}
+		return limits.Fits(faas.ResourcePackages, used[faas.ResourcePackages], size-f.Code.Size)
+	}
+}
+
+// recordCode makes the code the function's, and says so with an error of kind Outdated.
+func (e *Engine) recordCode(ctx context.Context, f faas.Function, code faas.Code) (err error) {
 	change := store.FunctionChange{Code: &code, Revision: f.Revision}
-	if from.Quota != nil {
-		if change.Quota, err = from.Quota(ctx, f.ProjectID); err != nil {
+	if quota := e.cfg.Objects.Quota; quota != nil {
+		if change.Quota, err = quota(ctx, f.ProjectID); err != nil {
 			return err
 		}
 	}

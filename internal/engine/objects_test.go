@@ -69,7 +69,7 @@ func (r *objectRig) put(text string) {
 func (r *objectRig) made(trust string) faas.Function {
 	r.Helper()
 	f := r.function("unused = 1")
-	code, err := r.source.Fetch(r.Context(), trustToken, project, faas.Code{Source: faas.SourceSwift, Container: "c", Object: "f.zip"})
+	code, err := r.source.Fetch(r.Context(), trustToken, project, faas.Code{Source: faas.SourceSwift, Container: "c", Object: "f.zip"}, nil)
 	r.must(err)
 	f, err = r.store.UpdateFunction(r.Context(), faas.AnyProject(), f.ID, store.FunctionChange{Code: &code})
 	r.must(err)

@@ -33,6 +33,8 @@ func (s *Source) explained(c faas.Code, err error) error {
 	switch {
 	case errors.Is(err, swift.ErrNotFound):
 		return faas.Errorf(faas.Invalid, "There is no %s, from which the function's code is taken.", named(c)).WithCause(err)
+	case errors.Is(err, swift.ErrToken):
+		return faas.Errorf(faas.Unauthenticated, "The %s, from which the function's code is taken, cannot be read: Swift says that the token is not valid. Get a new one from Keystone.", named(c)).WithCause(err)
 	case errors.Is(err, swift.ErrForbidden):
 		return faas.Errorf(faas.Invalid, "The %s, from which the function's code is taken, may not be read with the rights that the function or its caller has.", named(c)).WithCause(err)
 	case errors.Is(err, swift.ErrName):

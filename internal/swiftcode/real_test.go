@@ -105,26 +105,26 @@ func TestRealObjects(t *testing.T) {
 	r.manifest("static", "?multipart-manifest=put", nil, `[{"path": "`+path+`1"}, {"path": "`+path+`2"}]`)
 	r.manifest("dynamic", "", map[string]string{"X-Object-Manifest": strings.ReplaceAll(r.container, " ", "%20") + "/segments/"}, "")
 	for _, object := range []string{"plain/f.zip", "static", "dynamic"} {
-		code, err := r.source.Fetch(t.Context(), token, r.demo.ProjectID, r.named(object))
+		code, err := r.source.Fetch(t.Context(), token, r.demo.ProjectID, r.named(object), nil)
 		if err != nil {
 			t.Fatal(err)
 		}
 		if string(r.kept(code)) != string(zip) || code.MD5 != swift.MD5(zip) || code.Size != int64(len(zip)) {
 			t.Errorf("%s: got %+v", object, code)
 		}
-		if changed, err := r.source.Changed(t.Context(), token, r.demo.ProjectID, code); changed || err != nil {
-			t.Errorf("%s: changed at once: %v, %v", object, changed, err)
+		if etag, err := r.source.ETag(t.Context(), token, r.demo.ProjectID, code); etag != code.ETag || err != nil {
+			t.Errorf("%s: changed at once: %q, %v", object, etag, err)
 		}
 		if object == "dynamic" {
 			r.put("segments/2", []byte("another"))
 		} else {
 			r.put(object, r.zip("two"))
 		}
-		if changed, err := r.source.Changed(t.Context(), token, r.demo.ProjectID, code); !changed || err != nil {
-			t.Errorf("%s: a change is not seen: %v, %v", object, changed, err)
+		if etag, err := r.source.ETag(t.Context(), token, r.demo.ProjectID, code); etag == code.ETag || err != nil {
+			t.Errorf("%s: a change is not seen: %q, %v", object, etag, err)
 		}
 	}
-	_, err := r.source.Fetch(t.Context(), token, r.demo.ProjectID, r.named("none"))
+	_, err := r.source.Fetch(t.Context(), token, r.demo.ProjectID, r.named("none"), nil)
 	if faas.KindOf(err) != faas.Invalid || !strings.Contains(err.Error(), `no object "none"`) {
 		t.Errorf("got %v", err)
 	}
@@ -135,7 +135,7 @@ func TestRealRights(t *testing.T) {
 	r := newReal(t)
 	r.put("f.zip", r.zip("one"))
 	fetch := func(token string) error {
-		_, err := r.source.Fetch(t.Context(), faas.Secret(token), r.demo.ProjectID, r.named("f.zip"))
+		_, err := r.source.Fetch(t.Context(), faas.Secret(token), r.demo.ProjectID, r.named("f.zip"), nil)
 		return err
 	}
 	alt := r.cloud.Login(t, "alt")
@@ -158,8 +158,15 @@ func TestRealRights(t *testing.T) {
 	if err := fetch(acts.Token); err != nil {
 		t.Errorf("by the trust: %v", err)
 	}
-	for who, token := range map[string]string{"another project's user": alt.Token, "nobody": "gAAAAAnone"} {
-		if err := fetch(token); faas.KindOf(err) != faas.Invalid || !strings.Contains(err.Error(), "may not be read") || strings.Contains(err.Error(), token) {
+	for who, c := range map[string]struct {
+		token string
+		kind  faas.Kind
+		says  string
+	}{
+		"another project's user": {alt.Token, faas.Invalid, "may not be read"},
+		"nobody":                 {"gAAAAAnone", faas.Unauthenticated, "token is not valid"},
+	} {
+		if err := fetch(c.token); faas.KindOf(err) != c.kind || !strings.Contains(err.Error(), c.says) || strings.Contains(err.Error(), c.token) {
 			t.Errorf("%s: %v", who, err)
 		}
 	}

@@ -34,18 +34,19 @@ type Config struct {
 // Source reads objects. It is safe for concurrent use.
 type Source struct {
 	cfg      Config
-	checking chan struct{} // a place for each object that is checked at a time
+	places   *codestore.Places // of objects in files; not those of uploads, so that whoever uploads slowly keeps no function from its code
+	checking chan struct{}     // a place for each object that is checked at a time
 }
 
 const (
 	maxChecking  = 2                // objects that are inflated at a time for checking: it takes a core for up to seconds
-	headPatience = 2 * time.Second  // how long Swift may take to say whether an object has changed
+	headPatience = 2 * time.Second  // how long Swift may take to say what an object holds
 	readPatience = 60 * time.Second // and to give one
 )
 
 // New makes a source, and contacts nobody.
 func New(cfg Config) *Source {
-	return &Source{cfg: cfg, checking: make(chan struct{}, maxChecking)}
+	return &Source{cfg: cfg, places: codestore.NewPlaces(), checking: make(chan struct{}, maxChecking)}
 }
 
 // Names checks the names of an object; the error is of kind Invalid.
@@ -56,9 +57,23 @@ func Names(container, object string) error {
 	return nil
 }
 
-// Fetch reads the object that the code names, with the rights of the token, and gives the code with what it found; its bytes are kept then. Errors that
-// are the object's are of kind Invalid and say what would be right; when Swift cannot be reached the kind is Unavailable.
-func (s *Source) Fetch(ctx context.Context, token faas.Secret, projectID string, code faas.Code) (faas.Code, error) {
+// Room tells whether a project may keep a package of so many bytes; the error is of kind OverQuota when not.
+type Room func(ctx context.Context, size int64) error
+
+// Fetch reads the object that the code names, with the rights of the token, and gives the code with what it found; its bytes are kept then. room is asked
+// before they are read, and again before they are kept; nil has room for anything. Errors that are the object's are of kind Invalid, or OverQuota, and say
+// what would be right; when they are of its content, the code has its ETag, else it has none. Unauthenticated says that the token is not valid, Unavailable
+// that Swift cannot be reached, and Busy that too many objects are being read.
+func (s *Source) Fetch(ctx context.Context, token faas.Secret, projectID string, code faas.Code, room Room) (faas.Code, error) {
+	code = faas.Code{Source: faas.SourceSwift, Container: code.Container, Object: code.Object}
+	if room == nil {
+		room = func(context.Context, int64) error { return nil }
+	}
+	leave, err := s.places.Take(ctx, projectID)
+	if err != nil {
+		return code, err
+	}
+	defer leave()
 	ctx, cancel := context.WithTimeout(ctx, readPatience)
 	defer cancel()
 	account, err := s.account(ctx, token, projectID)
@@ -70,29 +85,34 @@ func (s *Source) Fetch(ctx context.Context, token faas.Secret, projectID string,
 		return code, s.explained(code, err)
 	}
 	defer body.Close()
+	code.ETag = short(object.ETag)
 	if object.Size > s.cfg.MaxSize {
 		return code, s.tooLarge(code)
 	}
-	found := faas.Code{Source: faas.SourceSwift, Container: code.Container, Object: code.Object, ETag: short(object.ETag)}
-	return s.keep(ctx, found, body)
+	if object.Size > 0 { // as announced; what arrives counts
+		if err := room(ctx, object.Size); err != nil {
+			return code, err
+		}
+	}
+	return s.keep(ctx, code, body, room)
 }
 
-// Changed tells whether the object is another than the code was made of. Errors are as those of Fetch.
-func (s *Source) Changed(ctx context.Context, token faas.Secret, projectID string, code faas.Code) (bool, error) {
+// ETag gives the ETag of what the object that the code names holds now, as Fetch records it. Errors are as those of Fetch.
+func (s *Source) ETag(ctx context.Context, token faas.Secret, projectID string, code faas.Code) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, headPatience)
 	defer cancel()
 	account, err := s.account(ctx, token, projectID)
 	if err != nil {
-		return false, err
+		return "", err
 	}
 	object, err := account.Head(ctx, code.Container, code.Object)
 	if err != nil {
-		return false, s.explained(code, err)
+		return "", s.explained(code, err)
 	}
 	if object.Size > s.cfg.MaxSize {
-		return false, s.tooLarge(code)
+		return "", s.tooLarge(code)
 	}
-	return short(object.ETag) != code.ETag, nil
+	return short(object.ETag), nil
 }
 
 // account is the project's Swift with the token's rights.
@@ -107,7 +127,7 @@ func (s *Source) account(ctx context.Context, token faas.Secret, projectID strin
 }
 
 // keep takes an object's bytes in, checks them and stores them.
-func (s *Source) keep(ctx context.Context, code faas.Code, body io.Reader) (faas.Code, error) {
+func (s *Source) keep(ctx context.Context, code faas.Code, body io.Reader, room Room) (faas.Code, error) {
 	file, err := os.CreateTemp(s.cfg.Spool, "faas-object-")
 	if err != nil {
 		return code, noRoom(err)
@@ -128,6 +148,9 @@ func (s *Source) keep(ctx context.Context, code faas.Code, body io.Reader) (faas
 		return code, s.tooLarge(code)
 	}
 	code.MD5, code.SHA256 = hex.EncodeToString(md5sum.Sum(nil)), hex.EncodeToString(sha.Sum(nil))
+	if err := room(ctx, code.Size); err != nil {
+		return code, err
+	}
 	if err := s.check(ctx, code, file); err != nil {
 		return code, err
 	}

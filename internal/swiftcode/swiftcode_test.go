@@ -9,7 +9,9 @@ import (
 	"io"
 	"os"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/openstack-faas/faas/internal/apiclient"
 	"github.com/openstack-faas/faas/internal/codestore"
@@ -77,6 +79,11 @@ func (r *rig) kept(code faas.Code) []byte {
 	return b
 }
 
+func sumOf(b []byte) string {
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:])
+}
+
 func named(object string) faas.Code {
 	return faas.Code{Source: faas.SourceSwift, Container: "c", Object: object}
 }
@@ -87,23 +94,22 @@ func TestFetchKeepsTheObject(t *testing.T) {
 	r.swift.Put(project, "c", "a/one.zip", zip)
 	r.swift.PutLarge(project, "c", "large", zip)
 	for _, object := range []string{"a/one.zip", "large"} {
-		code, err := r.source.Fetch(t.Context(), token, project, named(object))
+		code, err := r.source.Fetch(t.Context(), token, project, named(object), nil)
 		if err != nil {
 			t.Fatal(err)
 		}
-		sum := sha256.Sum256(zip)
 		want := faas.Code{
-			Source: faas.SourceSwift, Container: "c", Object: object, Size: int64(len(zip)), MD5: swift.MD5(zip), SHA256: hex.EncodeToString(sum[:]), ETag: code.ETag,
+			Source: faas.SourceSwift, Container: "c", Object: object, Size: int64(len(zip)), MD5: swift.MD5(zip), SHA256: sumOf(zip), ETag: code.ETag,
 		}
 		if code != want || code.ETag == "" || !bytes.Equal(r.kept(code), zip) {
 			t.Errorf("%s: got %+v", object, code)
 		}
-		if changed, err := r.source.Changed(t.Context(), token, project, code); changed || err != nil {
-			t.Errorf("%s: changed at once: %v, %v", object, changed, err)
+		if etag, err := r.source.ETag(t.Context(), token, project, code); etag != code.ETag || err != nil {
+			t.Errorf("%s: changed at once: %q, %v", object, etag, err)
 		}
 		r.swift.Put(project, "c", object, r.zip("two"))
-		if changed, err := r.source.Changed(t.Context(), token, project, code); !changed || err != nil {
-			t.Errorf("%s: a change is not seen: %v, %v", object, changed, err)
+		if etag, err := r.source.ETag(t.Context(), token, project, code); etag == code.ETag || err != nil {
+			t.Errorf("%s: a change is not seen: %q, %v", object, etag, err)
 		}
 	}
 	if left, err := os.ReadDir(r.spool); err != nil || len(left) != 0 {
@@ -130,16 +136,15 @@ func TestWhatCannotBeCode(t *testing.T) {
 		"nothing":          {named("empty"), token, project, "not a zip file", false},
 		"too large":        {named("large.zip"), token, project, "larger than 65536 bytes", true},
 		"another project":  {named("theirs.zip"), token, "other", "may not be read", true},
-		"a token no more":  {named("script.py"), "never", project, "may not be read", true},
 		"a name of a path": {named("../x"), token, project, "name is not possible", true},
 	} {
-		code, err := r.source.Fetch(t.Context(), c.token, c.of, c.code)
+		code, err := r.source.Fetch(t.Context(), c.token, c.of, c.code, nil)
 		if faas.KindOf(err) != faas.Invalid || !strings.Contains(err.Error(), c.says) || strings.Contains(err.Error(), token) {
 			t.Errorf("%s: %+v, %v", name, code, err)
 		}
-		_, err = r.source.Changed(t.Context(), c.token, c.of, c.code)
+		_, err = r.source.ETag(t.Context(), c.token, c.of, c.code)
 		if got := faas.KindOf(err) == faas.Invalid && strings.Contains(err.Error(), c.says); got != c.seen {
-			t.Errorf("%s: changed: %v", name, err)
+			t.Errorf("%s: its ETag: %v", name, err)
 		}
 	}
 	if left, err := os.ReadDir(r.spool); err != nil || len(left) != 0 {
@@ -152,9 +157,9 @@ func TestSwiftAway(t *testing.T) {
 	r.swift.Put(project, "c", "x", r.zip("x"))
 	check := func(what string) {
 		t.Helper()
-		_, fetchErr := r.source.Fetch(t.Context(), token, project, named("x"))
-		_, changedErr := r.source.Changed(t.Context(), token, project, named("x"))
-		for _, err := range []error{fetchErr, changedErr} {
+		_, fetchErr := r.source.Fetch(t.Context(), token, project, named("x"), nil)
+		_, etagErr := r.source.ETag(t.Context(), token, project, named("x"))
+		for _, err := range []error{fetchErr, etagErr} {
 			var e *faas.Error
 			if !errors.As(err, &e) || e.Kind != faas.Unavailable || e.RetryAfter == 0 || !strings.Contains(e.Message, "Swift") {
 				t.Errorf("%s: %v", what, err)
@@ -175,4 +180,87 @@ func TestNames(t *testing.T) {
 	if err := swiftcode.Names("a b", "c/d"); err != nil {
 		t.Error(err)
 	}
+}
+
+func TestTokenThatIsNoMore(t *testing.T) {
+	r := newRig(t)
+	r.swift.Put(project, "c", "x", r.zip("x"))
+	r.swift.Revoke(token)
+	_, fetchErr := r.source.Fetch(t.Context(), token, project, named("x"), nil)
+	_, etagErr := r.source.ETag(t.Context(), token, project, named("x"))
+	for _, err := range []error{fetchErr, etagErr} {
+		if faas.KindOf(err) != faas.Unauthenticated || !strings.Contains(err.Error(), "token is not valid") || strings.Contains(err.Error(), token) {
+			t.Errorf("got %v", err)
+		}
+	}
+}
+
+// TestRoomIsAskedForBeforeAnythingIsKept has an object whose size is announced, and a project with room for less.
+func TestRoomIsAskedForBeforeAnythingIsKept(t *testing.T) {
+	r := newRig(t)
+	zip := r.zip("x")
+	r.swift.Put(project, "c", "x", zip)
+	for refused := range 3 { // never, when it is announced, when it is there
+		var asked []int64
+		code, err := r.source.Fetch(t.Context(), token, project, named("x"), func(_ context.Context, size int64) error {
+			if asked = append(asked, size); len(asked) == 3-refused {
+				return faas.Errorf(faas.OverQuota, "No.")
+			}
+			return nil
+		})
+		if code.ETag == "" || len(asked) != min(2, 3-refused) || asked[0] != int64(len(zip)) {
+			t.Errorf("asked for %v, and given %+v", asked, code)
+		}
+		if want := map[bool]faas.Kind{true: faas.OverQuota}[refused > 0]; faas.KindOf(err) != want {
+			t.Errorf("refused %d: %v", refused, err)
+		}
+		if _, _, err := r.code.Open(t.Context(), sumOf(zip)); (err == nil) != (refused == 0) {
+			t.Errorf("refused %d: the store has %v", refused, err)
+		}
+		if err := r.code.Delete(t.Context(), sumOf(zip)); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestObjectsAreReadAFewAtATime has Swift slow: a third object of a project waits for its turn, another project's does not.
+func TestObjectsAreReadAFewAtATime(t *testing.T) {
+	r := newRig(t)
+	r.swift.Put(project, "c", "x", r.zip("x"))
+	r.swift.Grant("another", "another")
+	r.swift.Put("another", "c", "x", r.zip("y"))
+	r.swift.Hold()
+	var all sync.WaitGroup
+	fetch := func(token faas.Secret, project string) {
+		all.Go(func() {
+			if _, err := r.source.Fetch(t.Context(), token, project, named("x"), nil); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	asked := 0
+	await := func(want int) {
+		t.Helper()
+		for end := time.Now().Add(5 * time.Second); asked < want && time.Now().Before(end); time.Sleep(time.Millisecond) {
+			asked += len(r.swift.Requests())
+		}
+		if asked != want {
+			t.Errorf("Swift was asked %d times, not %d", asked, want)
+		}
+	}
+	for range 4 {
+		fetch(token, project)
+	}
+	await(2)
+	fetch("another", "another")
+	await(3)
+	brief, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer cancel()
+	if _, err := r.source.Fetch(brief, token, project, named("x"), nil); faas.KindOf(err) != faas.Busy {
+		t.Errorf("one more: %v", err)
+	}
+	await(3)
+	r.swift.Release()
+	all.Wait()
+	await(5)
 }

@@ -12,7 +12,8 @@ import (
 // What an Error may be of. Any other is Swift's refusal of the request itself.
 var (
 	ErrNotFound    = errors.New("there is no such object or container")
-	ErrForbidden   = errors.New("access is refused")                     // the token is not good, or has not the right
+	ErrToken       = errors.New("the token is not valid")                // it has expired, was revoked, or never was one
+	ErrForbidden   = errors.New("access is refused")                     // the token has not the right
 	ErrUnavailable = errors.New("Swift cannot be reached or has failed") //nolint:staticcheck // a name
 	ErrChecksum    = errors.New("the bytes that arrived are not those that were sent")
 	ErrName        = errors.New("the name is not possible")
@@ -63,7 +64,9 @@ func reason(status int) error {
 	switch {
 	case status == http.StatusNotFound || status == http.StatusGone:
 		return ErrNotFound
-	case status == http.StatusUnauthorized || status == http.StatusForbidden:
+	case status == http.StatusUnauthorized:
+		return ErrToken
+	case status == http.StatusForbidden:
 		return ErrForbidden
 	case status == http.StatusUnprocessableEntity:
 		return ErrChecksum

@@ -115,12 +115,12 @@ func TestOthersAreRefused(t *testing.T) {
 			t.Fatal(err)
 		}
 		stranger := c.With("never a token", endpoint)
-		if _, err := stranger.Head(t.Context(), container, "mine"); !errors.Is(err, ErrForbidden) || strings.Contains(err.Error(), "never a token") {
+		if _, err := stranger.Head(t.Context(), container, "mine"); !errors.Is(err, ErrToken) || errors.Is(err, ErrForbidden) || strings.Contains(err.Error(), "never a token") {
 			t.Errorf("with a token that is none: %v", err)
 		}
 		token, _ := c.cfg.Token(t.Context(), "")
 		elsewhere := c.With(token, endpoint+"0")
-		if _, _, err := elsewhere.Get(t.Context(), container, "mine"); !errors.Is(err, ErrForbidden) {
+		if _, _, err := elsewhere.Get(t.Context(), container, "mine"); !errors.Is(err, ErrForbidden) || errors.Is(err, ErrToken) {
 			t.Errorf("in another project's account: %v", err)
 		}
 	})
@@ -219,7 +219,7 @@ func TestOneNewToken(t *testing.T) {
 	}
 	s.Revoke("new")
 	s.Requests()
-	if _, err := c.Head(t.Context(), "c", "x"); !errors.Is(err, ErrForbidden) || len(s.Requests()) != 2 {
+	if _, err := c.Head(t.Context(), "c", "x"); !errors.Is(err, ErrToken) || len(s.Requests()) != 2 {
 		t.Errorf("got %v", err)
 	}
 }
@@ -237,7 +237,7 @@ func TestAway(t *testing.T) {
 	}
 	s.Fail(http.StatusTeapot)
 	_, err := c.Head(t.Context(), "c", "x")
-	for _, other := range []error{ErrUnavailable, ErrNotFound, ErrForbidden, ErrChecksum} {
+	for _, other := range []error{ErrUnavailable, ErrNotFound, ErrToken, ErrForbidden, ErrChecksum} {
 		if err == nil || errors.Is(err, other) {
 			t.Errorf("%v is taken for %v", err, other)
 		}

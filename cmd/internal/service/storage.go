@@ -80,7 +80,7 @@ func (p Parts) objectsOfEngine() *engine.Objects {
 	if p.Objects.source == nil {
 		return nil
 	}
-	return &engine.Objects{Source: p.Objects.source, Interval: p.Objects.interval, Token: tokenOf(p.Sessions), Quota: p.Quotas.Limits}
+	return &engine.Objects{Source: p.Objects.source, Interval: p.Objects.interval, Token: tokenOf(p.Sessions), Forget: p.Sessions.Forget, Quota: p.Quotas.Limits}
 }
 
 // lookLife is how long the token of a function's trust must last for its object to be looked at and read.
