@@ -2,6 +2,7 @@ package quota
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"maps"
 	"sync"
@@ -38,17 +39,21 @@ type Quotas struct {
 	flights singleflight.Group // by project
 
 	mu    sync.Mutex
-	known map[string]*known // by project
-	sets  uint64            // grows with each change here: what was read before it is out of date
-	away  bool              // the last read failed
+	known map[string]*known   // by project
+	reads map[string]*reading // under way, by project; one that a change made out of date is not here
+	away  bool                // the last read failed
 }
 
 // known is what a project may have, as it was read.
 type known struct {
 	limits  faas.Amounts // complete; shared, not to be changed
 	until   time.Time
-	reading bool // somebody reads it anew; the others go on with this
+	tried   time.Time // when it was read last, or could not be
+	reading bool      // somebody reads it anew
 }
+
+// reading is one read.
+type reading struct{ projectID string }
 
 const (
 	// maxKnown bounds the projects whose limits are remembered.
@@ -57,6 +62,8 @@ const (
 	readPatience = 10 * time.Second
 	// retryPause is how long limits that are out of date go on before they are asked for again.
 	retryPause = time.Second
+	// staleFor is how long limits that are out of date do for whoever comes, while they are read anew; older ones are waited for.
+	staleFor = time.Minute
 )
 
 // New makes Quotas.
@@ -67,23 +74,29 @@ func New(cfg Config) *Quotas {
 	if cfg.Log == nil {
 		cfg.Log = slog.Default()
 	}
-	return &Quotas{cfg: cfg, known: map[string]*known{}}
+	return &Quotas{cfg: cfg, known: map[string]*known{}, reads: map[string]*reading{}}
 }
 
 // Defaults gives what a project may have that has no limits of its own, which must not be changed.
 func (q *Quotas) Defaults() faas.Amounts { return q.cfg.Defaults }
 
-// Limits gives what a project may have, which must not be changed. Where it cannot be read, what was read last holds.
+// Limits gives what a project may have, which must not be changed. Nobody waits who asks for what was read not long ago: it is read anew meanwhile.
+// Others wait as long as their ctx lets them. Where it cannot be read, what was read last holds; where nothing was, the error is of kind
+// faas.Unavailable, unless the configuration has the defaults hold then.
 func (q *Quotas) Limits(ctx context.Context, projectID string) (faas.Amounts, error) {
-	if limits, fresh := q.remembered(projectID); fresh {
+	limits, will, due := q.remembered(projectID)
+	if will && !due {
 		return limits, nil
 	}
-	ctx = context.WithoutCancel(ctx) // several may wait for the read
+	detached := context.WithoutCancel(ctx) // several may wait for the read, or nobody
 	flight := q.flights.DoChan(projectID, func() (any, error) {
-		ctx, cancel := context.WithTimeout(ctx, readPatience)
+		ctx, cancel := context.WithTimeout(detached, readPatience)
 		defer cancel()
 		return q.read(ctx, projectID)
 	})
+	if will {
+		return limits, nil
+	}
 	select {
 	case r := <-flight:
 		if r.Err != nil {
@@ -91,7 +104,7 @@ func (q *Quotas) Limits(ctx context.Context, projectID string) (faas.Amounts, er
 		}
 		return r.Val.(faas.Amounts), nil
 	case <-ctx.Done():
-		return nil, ctx.Err()
+		return q.late(projectID, ctx.Err())
 	}
 }
 
@@ -105,58 +118,86 @@ func (q *Quotas) last(projectID string) faas.Amounts {
 	return q.cfg.Defaults
 }
 
-// remembered gives what is known of a project; fresh says that it will do: nobody has to wait while one caller reads it anew.
-func (q *Quotas) remembered(projectID string) (limits faas.Amounts, fresh bool) {
+// remembered gives what is known of a project. will says that the caller is to go on with that; due, that it is to have it read anew.
+func (q *Quotas) remembered(projectID string) (limits faas.Amounts, will, due bool) {
 	now := q.cfg.Now()
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	k := q.known[projectID]
 	if k == nil || q.cfg.CacheTime == 0 && !q.away {
-		return nil, false
+		return nil, false, true
 	}
-	if now.Before(k.until) || k.reading {
-		return k.limits, true
+	if now.Before(k.until) {
+		return k.limits, true, false
 	}
+	due = !k.reading
 	k.reading = true
-	return nil, false
+	return k.limits, now.Sub(k.tried) < q.cfg.CacheTime+staleFor, due
 }
 
 func (q *Quotas) read(ctx context.Context, projectID string) (faas.Amounts, error) {
+	this := &reading{projectID}
 	q.mu.Lock()
-	sets := q.sets
+	q.reads[projectID] = this
 	q.mu.Unlock()
 	own, err := q.cfg.Driver.Limits(ctx, projectID)
 	now := q.cfg.Now()
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	current := q.reads[projectID] == this
+	if current {
+		delete(q.reads, projectID)
+	}
 	q.tell(err)
 	if err != nil {
-		return q.instead(projectID, now, err)
+		if current {
+			q.failed(projectID, now)
+		}
+		return q.without(projectID, err)
 	}
 	limits := q.cfg.Defaults
 	if len(own) > 0 {
 		limits = maps.Clone(q.cfg.Defaults)
 		maps.Copy(limits, own)
 	}
-	if sets == q.sets {
-		q.remember(projectID, &known{limits: limits, until: now.Add(q.cfg.CacheTime)}, now)
-	} else if k := q.known[projectID]; k != nil {
-		k.reading = false // some project's limits were changed meanwhile, perhaps this one's: the next caller reads again
+	if current {
+		q.remember(projectID, &known{limits: limits, until: now.Add(q.cfg.CacheTime), tried: now}, now)
 	}
 	return limits, nil
 }
 
-// instead gives what holds for a project whose limits cannot be read.
-func (q *Quotas) instead(projectID string, now time.Time, err error) (faas.Amounts, error) {
+// failed notes that a project's limits could not be read.
+func (q *Quotas) failed(projectID string, now time.Time) {
+	k := q.known[projectID]
+	switch {
+	case k != nil:
+		k.until, k.tried, k.reading = now.Add(retryPause), now, false
+	case q.cfg.Fallback:
+		q.remember(projectID, &known{limits: q.cfg.Defaults, until: now.Add(retryPause), tried: now}, now)
+	}
+}
+
+// late gives what holds for a caller that has waited long enough.
+func (q *Quotas) late(projectID string, err error) (faas.Amounts, error) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.without(projectID, err)
+}
+
+// without gives what holds without an answer. The caller holds the lock.
+func (q *Quotas) without(projectID string, err error) (faas.Amounts, error) {
 	if k := q.known[projectID]; k != nil {
-		k.until, k.reading = now.Add(retryPause), false
 		return k.limits, nil
 	}
-	if !q.cfg.Fallback {
-		return nil, err
+	if q.cfg.Fallback {
+		return q.cfg.Defaults, nil
 	}
-	q.remember(projectID, &known{limits: q.cfg.Defaults, until: now.Add(retryPause)}, now)
-	return q.cfg.Defaults, nil
+	if errors.Is(err, context.Canceled) {
+		return nil, err // nobody is there to read it
+	}
+	unread := faas.Errorf(faas.Unavailable, "The limits of project %s cannot be read just now.", projectID).WithCause(err)
+	unread.RetryAfter = retryPause
+	return nil, unread
 }
 
 // tell logs the first failure and the end of them.
@@ -184,8 +225,8 @@ func (q *Quotas) remember(projectID string, k *known, now time.Time) {
 	q.known[projectID] = k
 }
 
-// Set gives a project limits of its own, or with nil takes one away. They hold here at once, and in other processes when what these
-// remember is out of date.
+// Set gives a project limits of its own, or with nil takes one away. They hold here at once, and in other processes when these
+// have read them anew.
 func (q *Quotas) Set(ctx context.Context, projectID string, limits map[faas.Resource]*int64) error {
 	defer q.forget(projectID)
 	return q.cfg.Driver.Set(ctx, projectID, limits)
@@ -200,7 +241,7 @@ func (q *Quotas) Reset(ctx context.Context, projectID string) error {
 func (q *Quotas) forget(projectID string) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.sets++
+	delete(q.reads, projectID)
 	delete(q.known, projectID)
 	q.flights.Forget(projectID) // whoever asks from now on does not get what was read before
 }
