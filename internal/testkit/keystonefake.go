@@ -38,16 +38,19 @@ type FakeKeystone struct {
 	status      int
 	gate        chan struct{}
 	projects    map[string]bool
+	trusts      map[string]bool // whether they give tokens
+	lockedOut   bool
 }
 
 // NewFakeKeystone starts one by the clock. It ends with the test.
 func NewFakeKeystone(t testing.TB, now func() time.Time) *FakeKeystone {
 	t.Helper()
-	k := &FakeKeystone{Password: rand.Text(), now: now, tokens: map[string]FakeToken{}, own: map[string]bool{}, life: time.Hour, projects: map[string]bool{}}
+	k := &FakeKeystone{Password: rand.Text(), now: now, tokens: map[string]FakeToken{}, own: map[string]bool{}, life: time.Hour, projects: map[string]bool{}, trusts: map[string]bool{}}
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /v3/auth/tokens", k.login)
 	mux.HandleFunc("GET /v3/auth/tokens", k.validate)
 	mux.HandleFunc("GET /v3/projects/{id}", k.project)
+	mux.HandleFunc("GET /v3/OS-TRUST/trusts/{id}", k.trust)
 	k.server = httptest.NewServer(k.troubled(mux))
 	t.Cleanup(k.server.Close)
 	k.URL = k.server.URL + "/v3"
@@ -136,6 +139,9 @@ func (k *FakeKeystone) login(w http.ResponseWriter, r *http.Request) {
 					User struct{ Name, Password string }
 				}
 			}
+			Scope struct {
+				Trust struct{ ID string } `json:"OS-TRUST:trust"`
+			}
 		}
 	}
 	user := &body.Auth.Identity.Password.User
@@ -145,6 +151,11 @@ func (k *FakeKeystone) login(w http.ResponseWriter, r *http.Request) {
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	trust := body.Auth.Scope.Trust.ID
+	if k.lockedOut || trust != "" && !k.trusts[trust] {
+		keystoneError(w, http.StatusUnauthorized)
+		return
+	}
 	token, now := "own-"+rand.Text(), k.now()
 	k.own[token] = true
 	w.Header().Set("X-Subject-Token", token)

@@ -37,6 +37,13 @@ func (c *circuit) open(now time.Time) bool {
 	return c.failing && now.Before(c.next)
 }
 
+// broken reports whether the last request failed.
+func (c *circuit) broken() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.failing
+}
+
 // failed leaves Keystone alone for the pause, and reports whether it had worked before.
 func (c *circuit) failed(now time.Time, pause time.Duration) (first bool) {
 	c.mu.Lock()

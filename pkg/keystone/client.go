@@ -53,6 +53,7 @@ type Client struct {
 	refused  *memory[struct{}]
 	projects *memory[bool]
 	circuit  circuit
+	password circuit            // of logins for functions: failing while Keystone refuses the service's own
 	flights  singleflight.Group // by what is asked for
 	own      atomic.Pointer[ownToken]
 	counts   counts

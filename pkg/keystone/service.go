@@ -93,7 +93,7 @@ func (c *Client) login(ctx context.Context, old *ownToken) (*ownToken, error) {
 	}
 	var own *ownToken
 	err := c.ask(ctx, "authenticating the service", true, func(ctx context.Context) (err error) {
-		own, err = c.authenticate(ctx, "authenticating the service", tokens.Scope{ProjectName: c.cfg.Project, DomainName: c.cfg.ProjectDomain})
+		own, err = c.authenticate(ctx, "authenticating the service", c.ownScope())
 		if s := status(err); s >= http.StatusBadRequest && !errors.Is(err, ErrUnavailable) {
 			return fmt.Errorf("%w: its user, password, domain or project is wrong: %w", errOurselves, opaque(err))
 		}

@@ -79,6 +79,11 @@ type TrustToken struct {
 // TrustToken gets a token by a trust, with a request each time. Errors are ErrNotFound for a trust that is no more, ErrForbidden for one that is of no
 // use because its user or project is disabled or its user lost a role, and ErrUnavailable.
 func (c *Client) TrustToken(ctx context.Context, trustID string) (TrustToken, error) {
+	if c.password.broken() { // no more guesses than must be
+		if err := c.proven(ctx); err != nil {
+			return TrustToken{}, err
+		}
+	}
 	var own *ownToken
 	err := c.ask(ctx, "getting a token by a trust", true, func(ctx context.Context) (err error) {
 		own, err = c.authenticate(ctx, "getting a token by a trust", tokens.Scope{TrustID: trustID})
@@ -106,13 +111,17 @@ func (c *Client) TrustToken(ctx context.Context, trustID string) (TrustToken, er
 	return t, nil
 }
 
-// whyNot tells apart what Keystone has one answer for: the trust is no more, it is of no use any more, or the service itself is refused.
+// whyNot tells apart what Keystone has one answer for: the trust is no more, it is of no use any more, or the service's own password is refused. The
+// last shows nowhere else as long as the service's token lasts.
 func (c *Client) whyNot(ctx context.Context, trustID string, refusal error) error {
 	const op = "reading a trust"
 	err := c.asService(ctx, op, func(ctx context.Context, own string) error {
 		return failure(op, trusts.Get(ctx, c.identity(own), trustID).Err, true)
 	})
 	if errors.Is(err, ErrNotFound) || errors.Is(err, ErrUnavailable) {
+		return err
+	}
+	if err := c.proven(ctx); err != nil {
 		return err
 	}
 	return fmt.Errorf("%w: %w", ErrForbidden, opaque(refusal))

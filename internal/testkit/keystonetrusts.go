@@ -1,0 +1,23 @@
+package testkit
+
+import "net/http"
+
+// Trust has a trust be there that gives tokens, or as that of a disabled user none.
+func (k *FakeKeystone) Trust(id string, gives bool) { k.set(func() { k.trusts[id] = gives }) }
+
+// LockOut has the service's password be refused, or no longer; its tokens go on.
+func (k *FakeKeystone) LockOut(on bool) { k.set(func() { k.lockedOut = on }) }
+
+func (k *FakeKeystone) trust(w http.ResponseWriter, r *http.Request) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if !k.own[r.Header.Get("X-Auth-Token")] {
+		keystoneError(w, http.StatusUnauthorized)
+		return
+	}
+	if _, ok := k.trusts[r.PathValue("id")]; !ok {
+		keystoneError(w, http.StatusNotFound)
+		return
+	}
+	writeJSON(w, http.StatusOK, map[string]any{"trust": map[string]any{"id": r.PathValue("id"), "impersonation": true}})
+}

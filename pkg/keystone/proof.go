@@ -1,0 +1,62 @@
+package keystone
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+
+	"github.com/gophercloud/gophercloud/v2/openstack/identity/v3/tokens"
+)
+
+// proven has Keystone say whether it still takes the service's password, with one login for all who ask at a time. The error is ErrUnavailable, or
+// ctx's. After a refusal it is not tried again for ownPause: Keystone locks out users who try too often. What needs no password goes on meanwhile.
+func (c *Client) proven(ctx context.Context) error {
+	detached := context.WithoutCancel(ctx)
+	answer := c.flights.DoChan("proof", func() (any, error) { return nil, c.prove(detached) })
+	select {
+	case r := <-answer:
+		return r.Err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (c *Client) prove(ctx context.Context) error {
+	const op = "authenticating the service once more"
+	if _, allowed := c.password.enter(c.now()); !allowed {
+		return fmt.Errorf("%s: %w: it did so a moment ago", op, errOurselves)
+	}
+	var own *ownToken
+	err := c.ask(ctx, op, true, func(ctx context.Context) (err error) {
+		own, err = c.authenticate(ctx, op, c.ownScope())
+		return err
+	})
+	switch s := status(err); {
+	case err == nil:
+		c.own.Store(own)
+		if c.password.worked() {
+			c.log.Info("Keystone takes the service's password again")
+		}
+		return nil
+	case s >= http.StatusBadRequest && !errors.Is(err, ErrUnavailable):
+		return c.unproven(opaque(err))
+	default:
+		return err
+	}
+}
+
+// unproven notes that the service's password is refused, and tells the operator the first time.
+func (c *Client) unproven(err error) error {
+	err = fmt.Errorf("%w: its password is wrong, has expired or is locked out, or its user, domain or project is disabled: %w", errOurselves, err)
+	c.counts.failures.Add(1)
+	if c.password.failed(c.now(), ownPause) {
+		c.log.Error("functions get no new tokens; known ones go on", "error", err)
+	}
+	return err
+}
+
+// ownScope is what the service's own tokens are for.
+func (c *Client) ownScope() tokens.Scope {
+	return tokens.Scope{ProjectName: c.cfg.Project, DomainName: c.cfg.ProjectDomain}
+}
