@@ -104,6 +104,7 @@ def main(context=None, **kwargs):
 
 // TestNoSecretWithin has a function rummage through its worker.
 func TestNoSecretWithin(t *testing.T) {
+	t.Parallel()
 	ctx := patience(t, 3*time.Minute)
 	c := as(ctx, t, "demo")
 	f := create(ctx, t, c, rummage)

@@ -44,6 +44,7 @@ func ofObject(ctx context.Context, t *testing.T, c *apiclient.Client, container,
 
 // TestSwiftFunction changes the object of a function: the next cold start runs what is there now.
 func TestSwiftFunction(t *testing.T) {
+	t.Parallel()
 	ctx := patience(t, 3*time.Minute)
 	demo := login(ctx, t, "demo")
 	c := with(t, 0, demo.text)

@@ -208,6 +208,7 @@ func TestPersonas(t *testing.T) {
 
 // TestTokens tries tokens that prove nothing.
 func TestTokens(t *testing.T) {
+	t.Parallel()
 	ctx := patience(t, 3*time.Minute)
 	owner := login(ctx, t, "demo")
 	for what, text := range map[string]string{
@@ -256,6 +257,7 @@ func TestExpiredToken(t *testing.T) {
 
 // TestDeletedProject deletes a project whose function runs, and whose asynchronous executions go on being asked for while its token is still remembered.
 func TestDeletedProject(t *testing.T) {
+	t.Parallel()
 	ctx := patience(t, 3*time.Minute)
 	gone := newTenant(ctx, t)
 	c := with(t, 0, gone.token.text)
