@@ -33,16 +33,16 @@ type swiftService struct {
 	runtime string
 }
 
-func newSwiftService(t *testing.T) *swiftService {
+func newSwiftService(t *testing.T, change ...func(*Config)) *swiftService {
 	t.Helper()
 	s := &swiftService{swift: swifttest.New(t)}
-	s.service = newService(t, func(c *Config) {
+	s.service = newService(t, append(change, func(c *Config) {
 		c.Auth = projectTokenAuth{}
 		c.Swift = swiftcode.New(swiftcode.Config{
 			Swift: swift.New(swift.Config{}), Code: c.Code, MaxSize: 1 << 16,
 			Endpoint: func(_ context.Context, projectID string) (string, error) { return s.swift.Endpoint(projectID), nil },
 		})
-	})
+	})...)
 	s.swift.Grant("token-of-"+project, project)
 	s.swift.Grant("token-of-p-two", "p-two")
 	s.runtime = s.newRuntime()
@@ -113,6 +113,7 @@ func TestWhatCannotBeAFunctionFromSwift(t *testing.T) {
 	s.put("p-two", "theirs.zip", "theirs")
 	s.swift.Put(project, "code", "text", []byte("def main(): pass"))
 	s.swift.Put(project, "code", "large", make([]byte, 1<<16+1))
+	s.swift.Grant("token-of-p-three", "p-four")
 	for name, c := range map[string]struct{ code, identity, says string }{
 		"none":              {codeOf("none"), "", `There is no object "none" in the container "code"`},
 		"another project's": {codeOf("theirs.zip"), "", `There is no object "theirs.zip"`},

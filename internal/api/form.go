@@ -31,8 +31,8 @@ const (
 const packageField = "package"
 
 // readForm takes a form in any of the shapes in which clients send functions: multipart with a package, urlencoded, JSON, or
-// nothing at all. The caller closes what it returns.
-func (s *Server) readForm(r *http.Request, known ...string) (*form, error) {
+// nothing at all. A large package counts among those of the caller's project. The caller closes what it returns.
+func (s *Server) readForm(r *http.Request, id faas.Identity, known ...string) (*form, error) {
 	media, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if err != nil && r.Header.Get("Content-Type") != "" {
 		return nil, faas.Errorf(faas.UnsupportedMedia, "The Content-Type is malformed.").WithCause(err)
@@ -43,7 +43,7 @@ func (s *Server) readForm(r *http.Request, known ...string) (*form, error) {
 		if r.ContentLength > faas.MaxPackageSize+maxFormExtra {
 			return nil, packageTooLarge()
 		}
-		err = f.readMultipart(r.Body, params["boundary"], s.cfg.SpoolDir)
+		err = f.readMultipart(r.Body, params["boundary"], room{s.cfg.SpoolDir, func() (func(), error) { return s.uploads.Take(r.Context(), id.ProjectID) }})
 	case "application/x-www-form-urlencoded":
 		err = s.readURLEncoded(f, r)
 	case "application/json":
@@ -97,8 +97,8 @@ func (s *Server) readURLEncoded(f *form, r *http.Request) error {
 	return nil
 }
 
-// readMultipart takes the parts as they arrive, in whatever order.
-func (f *form) readMultipart(body io.Reader, boundary, dir string) error {
+// readMultipart takes the parts as they arrive, in whatever order. A package that is too large for memory goes where the room is.
+func (f *form) readMultipart(body io.Reader, boundary string, large room) error {
 	if boundary == "" {
 		return faas.Errorf(faas.Invalid, "The Content-Type multipart/form-data has no boundary.")
 	}
@@ -115,7 +115,7 @@ func (f *form) readMultipart(body io.Reader, boundary, dir string) error {
 		if err != nil {
 			return faas.Errorf(faas.Invalid, "The multipart form is malformed or was cut off.").WithCause(err)
 		}
-		n, err := f.readPart(part, dir)
+		n, err := f.readPart(part, large)
 		if err != nil {
 			return err
 		}
@@ -126,10 +126,10 @@ func (f *form) readMultipart(body io.Reader, boundary, dir string) error {
 }
 
 // readPart takes one part and gives how many bytes it had that were not the package's.
-func (f *form) readPart(part *multipart.Part, dir string) (int64, error) {
+func (f *form) readPart(part *multipart.Part, large room) (int64, error) {
 	name := part.FormName()
 	if name == packageField {
-		return 0, f.readPackage(part, dir)
+		return 0, f.readPackage(part, large)
 	}
 	if part.FileName() != "" {
 		return 0, faas.Errorf(faas.Invalid, "The form has a file in the field %q; only package is one.", short(name))
@@ -144,12 +144,12 @@ func (f *form) readPart(part *multipart.Part, dir string) (int64, error) {
 	return int64(len(name) + len(text)), f.set(name, string(text))
 }
 
-func (f *form) readPackage(part io.Reader, dir string) error {
+func (f *form) readPackage(part io.Reader, large room) error {
 	if f.pack != nil {
 		return faas.Errorf(faas.Invalid, "The form has more than one package.")
 	}
-	f.pack = &spool{}
-	err := f.pack.fill(part, dir)
+	f.pack = &spool{room: large}
+	err := f.pack.fill(part)
 	var known *faas.Error
 	if err != nil && !errors.As(err, &known) {
 		return cutOff(err)

@@ -11,12 +11,17 @@ import (
 	"github.com/openstack-faas/faas/internal/faas"
 )
 
+// free is room without bounds.
+func free(dir string) room {
+	return room{dir, func() (func(), error) { return func() {}, nil }}
+}
+
 func TestSpoolHoldsSmallAndLargePackages(t *testing.T) {
 	for _, size := range []int{0, 1, spoolInMemory - 1, spoolInMemory, spoolInMemory + 1, 3 * spoolInMemory} {
 		content := bytes.Repeat([]byte("x"), size)
 		dir := t.TempDir()
-		s := &spool{}
-		if err := s.fill(bytes.NewReader(content), dir); err != nil {
+		s := &spool{room: free(dir)}
+		if err := s.fill(bytes.NewReader(content)); err != nil {
 			t.Fatal(err)
 		}
 		got, err := io.ReadAll(io.NewSectionReader(s.content(), 0, s.size))
@@ -41,9 +46,9 @@ func (e *endless) Read(p []byte) (int, error) {
 
 func TestSpoolStopsReadingWhatIsTooLarge(t *testing.T) {
 	source := &endless{}
-	s := &spool{}
+	s := &spool{room: free(t.TempDir())}
 	defer s.Close()
-	err := s.fill(source, t.TempDir())
+	err := s.fill(source)
 	if faas.KindOf(err) != faas.TooLarge {
 		t.Errorf("got %v", err)
 	}
@@ -53,8 +58,8 @@ func TestSpoolStopsReadingWhatIsTooLarge(t *testing.T) {
 }
 
 func TestSpoolWithoutRoom(t *testing.T) {
-	s := &spool{}
-	err := s.fill(bytes.NewReader(make([]byte, 2*spoolInMemory)), "/nonexistent")
+	s := &spool{room: free("/nonexistent")}
+	err := s.fill(bytes.NewReader(make([]byte, 2*spoolInMemory)))
 	if faas.KindOf(err) != faas.Unavailable {
 		t.Errorf("got %v", err)
 	}
@@ -68,7 +73,7 @@ func TestFormPartsComeInAnyOrder(t *testing.T) {
 		body, contentType := formOf(t, fields...)
 		f := &form{object: object{fields: map[string]json.RawMessage{}}}
 		_, boundary, _ := strings.Cut(contentType, "boundary=")
-		if err := f.readMultipart(strings.NewReader(body), boundary, t.TempDir()); err != nil {
+		if err := f.readMultipart(strings.NewReader(body), boundary, free(t.TempDir())); err != nil {
 			t.Fatal(err)
 		}
 		if *f.text("name", 10) != "a" || *f.number("cpu", "", 0, 1000) != 100 || f.pack == nil || f.pack.size != 5 {
@@ -90,7 +95,7 @@ func FuzzReadMultipart(f *testing.F) {
 	f.Fuzz(func(t *testing.T, body []byte, boundary string) {
 		read := &form{object: object{fields: map[string]json.RawMessage{}}}
 		defer read.Close()
-		err := read.readMultipart(bytes.NewReader(body), boundary, dir)
+		err := read.readMultipart(bytes.NewReader(body), boundary, free(dir))
 		var known *faas.Error
 		if err != nil && (!errors.As(err, &known) || known.Kind == faas.Internal) {
 			t.Errorf("a strange form is not our failure: %v", err)

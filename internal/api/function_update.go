@@ -17,7 +17,7 @@ func (s *Server) updateFunction(r *http.Request, id faas.Identity) (any, error) 
 		return nil, err
 	}
 	known := []string{"name", "description", "entry", "cpu", "memory_size", "timeout", "code", "source", "md5sum", packageField}
-	f, err := s.readForm(r, fieldsSince(r, v11, known, "roles")...)
+	f, err := s.readForm(r, id, fieldsSince(r, v11, known, "roles")...)
 	if err != nil {
 		return nil, err
 	}

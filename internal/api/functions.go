@@ -56,7 +56,7 @@ func valueOr[T any](v *T, initial T) T {
 
 func (s *Server) createFunction(r *http.Request, id faas.Identity) (any, error) {
 	known := []string{"runtime_id", "code", "name", "description", "entry", "cpu", "memory_size", "timeout", packageField}
-	f, err := s.readForm(r, fieldsSince(r, v11, known, "roles")...)
+	f, err := s.readForm(r, id, fieldsSince(r, v11, known, "roles")...)
 	if err != nil {
 		return nil, err
 	}

@@ -70,9 +70,10 @@ type Server struct {
 	now      func() time.Time
 	router   *mux.Router
 	metrics  *metrics
-	cors     *cors         // nil: no page of another origin may use the API
-	checking chan struct{} // a place for each package that is checked at a time
-	draining atomic.Bool   // Drain was called
+	cors     *cors             // nil: no page of another origin may use the API
+	checking chan struct{}     // a place for each package that is checked at a time
+	uploads  *codestore.Places // of packages in files
+	draining atomic.Bool       // Drain was called
 }
 
 // maxChecking bounds how many packages are inflated at a time for checking: it takes a core for up to seconds.
@@ -83,7 +84,7 @@ func New(cfg Config) *Server {
 	cfg = cfg.withDefaults()
 	s := &Server{
 		cfg: cfg, log: cfg.Log, now: cfg.Now, router: mux.NewRouter().SkipClean(true),
-		metrics: newMetrics(cfg.Registry), cors: newCORS(cfg.CORS), checking: make(chan struct{}, maxChecking),
+		metrics: newMetrics(cfg.Registry), cors: newCORS(cfg.CORS), checking: make(chan struct{}, maxChecking), uploads: codestore.NewPlaces(),
 	}
 	s.mount()
 	return s

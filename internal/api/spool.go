@@ -19,6 +19,8 @@ const spoolInMemory = 1 << 20
 // spool holds a package while it is checked: a stranger's bytes, of which nothing is known but that they are not too many. Its
 // file has no name, so that nothing stays behind when the process dies.
 type spool struct {
+	room   room
+	leave  func() // gives the file's place back; nil when it has none
 	memory bytes.Buffer
 	file   *os.File
 	size   int64
@@ -26,8 +28,14 @@ type spool struct {
 	sha256 hash.Hash
 }
 
+// room is where packages go that are too large for memory.
+type room struct {
+	dir  string                           // "" is the system's temporary folder
+	take func() (leave func(), err error) // waits for a place there
+}
+
 // fill takes all of r in, and stops as soon as it is more than a package may be.
-func (s *spool) fill(r io.Reader, dir string) error {
+func (s *spool) fill(r io.Reader) error {
 	s.md5, s.sha256 = md5.New(), sha256.New() //nolint:gosec // as above
 	sum := io.MultiWriter(s.md5, s.sha256)
 	n, err := io.Copy(io.MultiWriter(&s.memory, sum), io.LimitReader(r, spoolInMemory))
@@ -37,7 +45,7 @@ func (s *spool) fill(r io.Reader, dir string) error {
 	if n < spoolInMemory {
 		return nil
 	}
-	if err := s.toFile(dir); err != nil {
+	if err := s.toFile(); err != nil {
 		return err
 	}
 	n, err = io.Copy(io.MultiWriter(s.file, sum), io.LimitReader(r, faas.MaxPackageSize-s.size+1))
@@ -54,9 +62,12 @@ func packageTooLarge() error {
 	return faas.Errorf(faas.TooLarge, "The package is larger than %d MB (%d bytes).", faas.MaxPackageSize>>20, faas.MaxPackageSize)
 }
 
-// toFile moves what is in memory to a file.
-func (s *spool) toFile(dir string) error {
-	file, err := os.CreateTemp(dir, "faas-package-")
+// toFile moves what is in memory to a file, for which it waits for its turn.
+func (s *spool) toFile() (err error) {
+	if s.leave, err = s.room.take(); err != nil {
+		return err
+	}
+	file, err := os.CreateTemp(s.room.dir, "faas-package-")
 	if err != nil {
 		return spoolFailed(err)
 	}
@@ -90,7 +101,13 @@ func (s *spool) sums() (md5sum, sha256sum string) {
 
 // Close forgets the bytes. A nil spool has none.
 func (s *spool) Close() {
-	if s != nil && s.file != nil {
+	if s == nil {
+		return
+	}
+	if s.file != nil {
 		s.file.Close()
+	}
+	if s.leave != nil {
+		s.leave()
 	}
 }
