@@ -150,7 +150,7 @@ func (e *Engine) Run(ctx context.Context) error {
 	}
 	for _, loop := range []func(context.Context){
 		e.watchWorkers, e.watchLine, e.watchDemand, e.makeRoom, e.endIdle, e.endStale, e.repair, e.sweep, e.renewLeases, e.settle, e.retain, e.deleteTrusts,
-		e.watchObjects,
+		e.finishPackages, e.watchObjects,
 	} {
 		loops.Go(func() { loop(looping) })
 	}

@@ -47,6 +47,7 @@ type FunctionTrust struct {
 
 // CreateFunction records a function and gives it as recorded. An empty ID or CreatedAt is filled in, and a Revision of 0 becomes 1. A
 // runtime that the function's project cannot see is faas.Invalid, one that is not available a faas.Conflict. A trust must have been noted by DoomTrust.
+// A package must have been stored after AnnouncePackage; one that was deleted since is faas.Unavailable.
 // What the project has then is within the quota, which may be nil, or the error is a faas.OverQuota.
 func (s *Store) CreateFunction(ctx context.Context, f faas.Function, quota faas.Amounts) (faas.Function, error) {
 	if f.ID == "" {
@@ -65,6 +66,9 @@ func (s *Store) CreateFunction(ctx context.Context, f faas.Function, quota faas.
 			return err
 		}
 		if err := t.keepTrust(f.TrustID); err != nil {
+			return err
+		}
+		if err := t.keepPackage(f.Code.SHA256); err != nil {
 			return err
 		}
 		_, err := t.exec(`INSERT INTO functions (`+functionColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
@@ -119,7 +123,7 @@ func (s *Store) Functions(ctx context.Context, scope faas.Scope, q faas.Query) (
 }
 
 // UpdateFunction changes a function and gives it as it is now. Its Revision grows when code, entry, cpu or memory became different.
-// More package bytes than the change's quota lets the project have are a faas.OverQuota.
+// A package must have been stored as for CreateFunction. More package bytes than the change's quota lets the project have are a faas.OverQuota.
 func (s *Store) UpdateFunction(ctx context.Context, scope faas.Scope, id string, change FunctionChange) (faas.Function, error) {
 	var f faas.Function
 	err := s.recorder.do(ctx, func(t *tx) error {
@@ -138,6 +142,11 @@ func (s *Store) UpdateFunction(ctx context.Context, scope faas.Scope, id string,
 		f.UpdatedAt = s.timestamp()
 		if err := t.use(f.ProjectID, faas.ResourcePackages, f.Code.Size-size, change.Quota); err != nil {
 			return err
+		}
+		if change.Code != nil {
+			if err := t.keepPackage(f.Code.SHA256); err != nil {
+				return err
+			}
 		}
 		_, err = t.exec(`UPDATE functions SET name = ?, description = ?, entry = ?, code_source = ?, code_md5 = ?, code_sha256 = ?,
 			code_size = ?, code_container = ?, code_object = ?, code_image = ?, code_protocol = ?, code_etag = ?, trust_id = ?, trust_roles = ?, cpu = ?, memory_size = ?, timeout_seconds = ?,

@@ -17,6 +17,8 @@ func TestRivals(t *testing.T) {
 		one, two := open(t, url, nil), open(t, url, nil)
 		for name, test := range map[string]func(*testing.T, [2]*store.Store){
 			"a runtime goes while a function comes": runtimeGoes,
+			"a package goes while a function comes": packageGoes,
+			"many come with one package":            onePackage,
 			"two change a function":                 bothChange,
 			"two take stale messages":               bothTake,
 			"two settle, one renews":                bothSettle,
@@ -70,6 +72,51 @@ func runtimeGoes(t *testing.T, stores [2]*store.Store) {
 			t.Errorf("the function: %v; the runtime: %v", came, went)
 		}
 	}
+}
+
+// packageGoes has a package deleted that a function comes with: announced or not, one of the two must hear that it cannot be.
+func packageGoes(t *testing.T, stores [2]*store.Store) {
+	f := newFunction(t, stores[0])
+	for n := range 2 * rounds {
+		sha256 := fmt.Sprint("p", n)
+		if n%2 == 1 {
+			fatal(t, stores[1].AnnouncePackage(t.Context(), sha256))
+		}
+		now := time.Now().Add(time.Hour) // announcements are due
+		var came, failed error
+		var taken bool
+		both(stores, func(n int, s *store.Store) {
+			if n == 0 {
+				_, came = s.CreateFunction(t.Context(), faas.Function{
+					ProjectID: "p", RuntimeID: f.RuntimeID, Entry: "main.main", Code: faas.Code{Source: faas.SourcePackage, SHA256: sha256},
+				}, nil)
+				return
+			}
+			taken, failed = s.TakePackage(t.Context(), sha256, now, now.Add(time.Minute))
+		})
+		fatal(t, failed)
+		if taken == (came == nil) || came != nil && faas.KindOf(came) != faas.Unavailable {
+			t.Errorf("taken: %v; the function: %v", taken, came)
+		}
+	}
+}
+
+// onePackage has two processes record functions of the same package again and again.
+func onePackage(t *testing.T, stores [2]*store.Store) {
+	f := newFunction(t, stores[0])
+	both(stores, func(_ int, s *store.Store) {
+		for range rounds {
+			err := s.AnnouncePackage(t.Context(), "same")
+			if err == nil {
+				_, err = s.CreateFunction(t.Context(), faas.Function{
+					ProjectID: "p", RuntimeID: f.RuntimeID, Entry: "main.main", Code: faas.Code{Source: faas.SourcePackage, SHA256: "same"},
+				}, nil)
+			}
+			if err != nil {
+				t.Error(err)
+			}
+		}
+	})
 }
 
 func bothChange(t *testing.T, stores [2]*store.Store) {

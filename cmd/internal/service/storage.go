@@ -48,6 +48,7 @@ func (p *Parts) openStorage(conf config.Storage) error {
 		}
 		p.Code = codestore.NewSwift(account, conf.Container, "")
 	}
+	p.Code = codestore.Announced{Store: p.Code, Announce: p.Store.AnnouncePackage}
 	if account != nil {
 		p.Objects = objects{interval: conf.CheckInterval, source: swiftcode.New(swiftcode.Config{
 			Swift: account, Code: p.Code, MaxSize: conf.MaxObject,

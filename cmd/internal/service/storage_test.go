@@ -37,8 +37,9 @@ func TestStorage(t *testing.T) {
 			}
 			continue
 		}
-		_, inSwift := p.Code.(*codestore.Swift)
-		if err != nil || inSwift != c.inSwift || (p.Objects.source != nil) != c.objects || (p.objectsOfEngine() != nil) != c.objects {
+		code, announced := p.Code.(codestore.Announced)
+		_, inSwift := code.Store.(*codestore.Swift)
+		if err != nil || !announced || inSwift != c.inSwift || (p.Objects.source != nil) != c.objects || (p.objectsOfEngine() != nil) != c.objects {
 			t.Errorf("%+v: %v, %T", c, err, p.Code)
 		}
 	}

@@ -41,6 +41,8 @@ func Run(t *testing.T, open Open) {
 		"purge":                             purge,
 		"what was committed is there again": survives,
 		"trusts that are to be deleted":     doomedTrusts,
+		"packages in use":                   packagesInUse,
+		"packages that are deleted":         packagesDeleted,
 		"quotas":                            quotas,
 		"quotas of projects":                ownQuotas,
 		"closed":                            closed,
