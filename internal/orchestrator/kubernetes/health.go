@@ -55,13 +55,18 @@ func examine(pod *corev1.Pod) (health, string) {
 	}
 }
 
+// isReady goes by what the kubelet says of the containers. The condition Ready is the control plane's word, too: it takes that back of every pod of a node
+// that it has not heard of for a while, and when it could not hear itself, of all pods that there are, for up to a minute after. A worker on a node that is
+// dead indeed does not answer when it is to be claimed, and is deleted then.
 func isReady(pod *corev1.Pod) bool {
+	said := map[corev1.PodConditionType]bool{}
 	for _, condition := range pod.Status.Conditions {
-		if condition.Type == corev1.PodReady {
-			return condition.Status == corev1.ConditionTrue
-		}
+		said[condition.Type] = condition.Status == corev1.ConditionTrue
 	}
-	return false
+	if ready, known := said[corev1.ContainersReady]; known {
+		return ready
+	}
+	return said[corev1.PodReady]
 }
 
 // restartsOf counts the restarts of all containers. ended is how one came to its end that does not run now.

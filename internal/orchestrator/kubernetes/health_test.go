@@ -24,7 +24,9 @@ func pod(changes ...func(*corev1.Pod)) *corev1.Pod {
 		},
 		Status: corev1.PodStatus{
 			Phase: corev1.PodRunning, PodIP: "10.1.2.3",
-			Conditions:        []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionTrue}},
+			Conditions: []corev1.PodCondition{
+				{Type: corev1.PodReady, Status: corev1.ConditionTrue}, {Type: corev1.ContainersReady, Status: corev1.ConditionTrue},
+			},
 			ContainerStatuses: []corev1.ContainerStatus{{Name: runtimeContainer, State: running}, {Name: agentContainer, State: running}},
 		},
 	}
@@ -39,7 +41,9 @@ func claimed(p *corev1.Pod) {
 	p.Labels[labelFunction], p.Labels[labelVersion], p.Labels[labelRevision], p.Labels[labelProject] = "f", "2", "7", "p"
 }
 
-func unready(p *corev1.Pod) { p.Status.Conditions[0].Status = corev1.ConditionFalse }
+func unready(p *corev1.Pod) {
+	p.Status.Conditions[0].Status, p.Status.Conditions[1].Status = corev1.ConditionFalse, corev1.ConditionFalse
+}
 
 func restarted(times int32) func(*corev1.Pod) {
 	return func(p *corev1.Pod) { p.Status.ContainerStatuses[1].RestartCount = times }
@@ -67,6 +71,7 @@ func TestHealth(t *testing.T) {
 		{"ready", pod(), ready, ""},
 		{"no address yet", pod(func(p *corev1.Pod) { p.Status.PodIP = "" }), starting, ""},
 		{"not ready yet", pod(unready), starting, "not ready"},
+		{"not heard of by the control plane", pod(func(p *corev1.Pod) { p.Status.Conditions[0].Status = corev1.ConditionFalse }), ready, ""},
 		{"ready again", pod(restarted(1)), ready, ""},
 		{"crashed young", pod(ended(time.Second, "no module x"), restarted(1)), starting, "status 137 (OOMKilled); it said: no module x"},
 		{"crashed old", pod(ended(time.Hour, "")), lost, "its agent ended"},
