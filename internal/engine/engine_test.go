@@ -120,7 +120,7 @@ func TestNewRevisionReplacesWorkers(t *testing.T) {
 	r.run()
 	old := r.function("import time\ndef main(**kwargs):\n    time.sleep(1)\n    return 'old'\n")
 	slow := r.enqueue(old, "")
-	r.await("it runs", func() bool { return len(r.own(old)) == 1 })
+	r.awaitCall(old)
 	fresh := r.function("def main(**kwargs):\n    return 'new'\n")
 	changed, err := r.store.UpdateFunction(t.Context(), faas.AnyProject(), old.ID, store.FunctionChange{Code: &fresh.Code})
 	r.must(err)
@@ -137,20 +137,27 @@ func TestNewRevisionReplacesWorkers(t *testing.T) {
 	})
 }
 
+// awaitCall waits till a worker runs a call of the function. That it is the function's own is not enough: what was not sent yet rightly goes to another worker,
+// or to one of a newer revision.
+func (r *rig) awaitCall(f faas.Function) {
+	r.Helper()
+	r.await("a call runs in a worker", func() bool {
+		own := r.own(f)
+		if len(own) == 0 {
+			return false
+		}
+		status, err := r.engine.client.Status(r.Context(), own[0])
+		return err == nil && status.Busy == 1
+	})
+}
+
 // TestLostWorker ends a worker in the middle of a call: the call has an end, and the next has a worker.
 func TestLostWorker(t *testing.T) {
 	r := newRig(t, nil)
 	r.run()
 	f := r.function("import time\ndef main(n=9, **kwargs):\n    time.sleep(n)\n")
 	id := r.enqueue(f, "")
-	r.await("it runs in a worker", func() bool { // claimed is not enough: what was not sent yet rightly goes to another worker
-		own := r.own(f)
-		if len(own) == 0 {
-			return false
-		}
-		status, err := r.engine.client.Status(t.Context(), own[0])
-		return err == nil && status.Busy == 1
-	})
+	r.awaitCall(f)
 	r.must(r.workers.Remove(t.Context(), r.own(f)[0].ID))
 	// Its agent may have found time to tell that the runtime ended, or not; either way the record says what is known.
 	x := r.ended(id)
