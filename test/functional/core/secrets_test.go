@@ -104,8 +104,8 @@ func searchLogs() (found []string) {
 	}
 	for _, file := range files {
 		text, err := os.ReadFile(file)
-		if err != nil {
-			found = append(found, err.Error())
+		if err != nil || len(text) == 0 {
+			found = append(found, fmt.Sprintf("%s was not searched: %d bytes, %v", file, len(text), err))
 		}
 		found = append(found, leaks(file, text)...)
 		if m := stackTrace.Find(text); m != nil {

@@ -49,16 +49,17 @@ func TestSwiftFunction(t *testing.T) {
 	demo := login(ctx, t, "demo")
 	c := with(t, 0, demo.text)
 	id := fromSwift(ctx, t, demo, c, "changing", "def main(**kwargs):\n    return 'before'\n")
+	cold, err := ofObject(ctx, t, c, "code", "changing.zip") // not called before the change
+	must(t, err)
+	forget(t, c, cold.ID)
 	if out := run(ctx, t, c, id, nil); out != `"before"` {
 		t.Errorf("the function returns %s", out)
 	}
 	putCode(ctx, t, demo, "changing", "def main(**kwargs):\n    return 'after'\n")
-	await(ctx, t, "the function runs the object's new code", func() bool {
-		for range 8 { // more at a time than a worker takes, so that another is needed
-			go c.Execute(ctx, id, true, nil)
-		}
-		return run(ctx, t, c, id, nil) == `"after"`
-	})
+	if out := run(ctx, t, c, cold.ID, nil); out != `"after"` {
+		t.Errorf("the first call after the change returns %s", out)
+	}
+	await(ctx, t, "the function that was warm runs the object's new code", func() bool { return run(ctx, t, c, id, nil) == `"after"` })
 	for range 10 {
 		if out := run(ctx, t, c, id, nil); out != `"after"` {
 			t.Errorf("an old worker still runs: %s", out)
