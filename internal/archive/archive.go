@@ -1,5 +1,5 @@
-// Package archive checks and unpacks function packages: zip files from people whom nobody here trusts. Neither function
-// believes a size or a name that the zip declares.
+// Package archive checks and unpacks function packages: zip files from people whom nobody here
+// trusts. Neither function believes a size or a name that the zip declares.
 package archive
 
 import (
@@ -14,9 +14,10 @@ import (
 	"github.com/openstack-faas/faas/internal/faas"
 )
 
-// Check reads the whole zip and tells whether it may become a function's code. It inflates every entry, because what an
-// entry declares as its size may be a lie, and keeps nothing. The error is a *faas.Error of kind Invalid that names the
-// entry and says what is wrong with it; errors of r itself come back wrapped.
+// Check reads the whole zip and reports whether it may become a function's code. It inflates every
+// entry, because what an entry declares as its size may be a lie, and keeps nothing. The error is a
+// *faas.Error of kind Invalid that names the entry and says what is wrong with it; errors of r
+// itself come back wrapped.
 func Check(r io.ReaderAt, size int64) error {
 	files, err := inspect(r, size)
 	if err != nil {
@@ -72,13 +73,15 @@ func inspect(r io.ReaderAt, size int64) ([]*zip.File, error) {
 	return z.File, nil
 }
 
-// maxDirectory is how many bytes may be read of a zip before its entries are judged: 400 for each of as many as are allowed. The zip
-// reader believes no count: it makes an entry, several times as large, of each 46 bytes that look like one, and only then says how many.
+// maxDirectory is how many bytes may be read of a zip before its entries are judged: 400 for each
+// of as many as are allowed. The zip reader believes no count: it makes an entry, several times as
+// large, of each 46 bytes that look like one, and only then says how many.
 const maxDirectory = 8 << 20
 
 var errDirectory = errors.New("the directory is too large")
 
-// reader remembers the source's own failure: every other error about a zip is its author's, whatever the zip reader calls it.
+// reader remembers the source's own failure: every other error about a zip is its author's,
+// whatever the zip reader calls it.
 type reader struct {
 	io.ReaderAt
 	left   int64 // bytes that may still be read
@@ -119,7 +122,8 @@ func checkEntry(f *zip.File) error {
 	return nil
 }
 
-// inflate copies an entry's data to w and returns its true size. It stops at left bytes, whatever the header said.
+// inflate copies an entry's data to w and returns its true size. It stops at left bytes, whatever
+// the header said.
 func inflate(f *zip.File, w io.Writer, left int64) (int64, error) {
 	rc, err := f.Open()
 	if err != nil {
@@ -141,7 +145,8 @@ func inflate(f *zip.File, w io.Writer, left int64) (int64, error) {
 	return n, nil
 }
 
-// writer tells errors of the destination, which are ours, from those of the zip, which are its author's.
+// writer marks errors of the destination, which are ours, so that they differ from those of the
+// zip, which are its author's.
 type writer struct{ io.Writer }
 
 func (w writer) Write(p []byte) (int, error) {

@@ -48,7 +48,7 @@ func pack(t testing.TB, entries ...entry) []byte {
 	return b.Bytes()
 }
 
-// central gives a zip whose first central header was changed by edit.
+// central returns a zip whose first central header was changed by edit.
 func central(t *testing.T, b []byte, edit func(header []byte)) []byte {
 	t.Helper()
 	b = bytes.Clone(b)

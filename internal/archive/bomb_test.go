@@ -12,7 +12,8 @@ import (
 	"github.com/openstack-faas/faas/internal/faas"
 )
 
-// bomb is a zip of n entries of a megabyte of zeros each, deflated once. Each declares the given size.
+// bomb is a zip of n entries of a megabyte of zeros each, deflated once. Each declares the given
+// size.
 func bomb(t *testing.T, n int, declared uint64) []byte {
 	t.Helper()
 	seed := &bytes.Buffer{}
@@ -46,8 +47,8 @@ func TestBombThatDeclaresItself(t *testing.T) {
 	}
 }
 
-// A zip may consist of entries alone, each a few bytes. They are refused before there is memory for all of them, even if the zip says
-// that it has none.
+// A zip may consist of entries alone, each a few bytes. They are refused before there is memory for
+// all of them, even if the zip says that it has none.
 func TestBombOfEntries(t *testing.T) {
 	const entries = 1_000_000
 	out := &bytes.Buffer{}
@@ -78,7 +79,8 @@ func TestBombOfEntries(t *testing.T) {
 	}
 }
 
-// Inflating stops at what is left of the allowance, whether the entry is honest about its megabyte or not.
+// Inflating stops at what is left of the allowance, whether the entry is honest about its megabyte
+// or not.
 func TestInflateStops(t *testing.T) {
 	for name, declared := range map[string]uint64{"honest": 1 << 20, "lying": 10} {
 		t.Run(name, func(t *testing.T) {

@@ -27,7 +27,8 @@ func FuzzCheck(f *testing.F) {
 	})
 }
 
-// FuzzUnpack asks that whatever Check lets pass unpacks, and that nothing ever lands beside the directory.
+// FuzzUnpack asks that whatever Check lets pass unpacks, and that nothing ever lands beside the
+// directory.
 func FuzzUnpack(f *testing.F) {
 	seeds(f)
 	f.Fuzz(func(t *testing.T, b []byte) {

@@ -7,14 +7,16 @@ import (
 	"github.com/openstack-faas/faas/internal/faas"
 )
 
-// What the file systems that we unpack to can hold, with room for the directory that the code is put in.
+// What the file systems that we unpack to can hold, with room for the directory that the code is
+// put in.
 const (
 	maxNameLength = 1024 // bytes of an entry's whole name
 	maxPartLength = 255  // bytes between two slashes
 	maxDepth      = 64   // directories within each other
 )
 
-// badName tells why an entry's name cannot be a file below the code's directory, or "" when it can.
+// badName returns why an entry's name cannot be a file below the code's directory, or "" when it
+// can.
 func badName(name string) string {
 	switch {
 	case name == "":
@@ -87,7 +89,7 @@ func (t tree) add(name string) error {
 	return nil
 }
 
-// next gives the index of the slash after the one at i, or -1.
+// next returns the index of the slash after the one at i, or -1.
 func next(s string, i int) int {
 	j := strings.IndexByte(s[i+1:], '/')
 	if j < 0 {

@@ -13,16 +13,18 @@ import (
 	"github.com/openstack-faas/faas/internal/faas"
 )
 
-// The modes of what is unpacked: nobody writes to a function's code, everybody on the worker may read it.
+// The modes of what is unpacked: nobody writes to a function's code, everybody on the worker may
+// read it.
 const (
 	dirMode        = 0o755
 	fileMode       = 0o444
 	executableMode = 0o555
 )
 
-// Unpack writes the zip's files below dir, which must exist, making the checks of Check on the way. It follows nothing that
-// leads out of dir and replaces nothing that is there. Refusals are errors like Check's; what the disk says comes back wrapped.
-// After an error dir holds a part of the package.
+// Unpack writes the zip's files below dir, which must exist, making the checks of Check on the way.
+// It follows nothing that leads out of dir and replaces nothing that is there. Refusals are errors
+// like Check's; what the disk says comes back wrapped. After an error dir holds a part of the
+// package.
 func Unpack(r io.ReaderAt, size int64, dir string) error {
 	files, err := inspect(r, size)
 	if err != nil {

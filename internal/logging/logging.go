@@ -15,8 +15,8 @@ type Options struct {
 	File  string // "" for standard error
 }
 
-// New makes a logger; closing the closer is the last thing that a service does. The file is appended to and opened once:
-// rotate it by copying and truncating.
+// New makes a logger; closing the closer is the last thing that a service does. The file is
+// appended to and opened once: rotate it by copying and truncating.
 func New(o Options) (*slog.Logger, io.Closer, error) {
 	out := os.Stderr
 	if o.File != "" {

@@ -7,8 +7,8 @@ import (
 	"github.com/open-policy-agent/opa/v1/ast"
 )
 
-// impure lists the families of built-in functions that rules may not use: those that look at the world outside their input,
-// and those that could hold up a request for long.
+// impure lists the families of built-in functions that rules may not use: those that look at the
+// world outside their input, and those that could hold up a request for long.
 var impure = []string{"http.", "net.", "io.jwt.", "opa.", "rego.", "providers.", "time.", "rand.", "uuid.", "crypto.", "graphql.", "trace", "print"}
 
 // capabilities are what rules may use: a decision must follow from its input alone.

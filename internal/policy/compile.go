@@ -95,7 +95,7 @@ func parse(file string, text []byte) (*ast.Module, error) {
 	return module, nil
 }
 
-// ruleName gives the name that `allow contains "name" if …` is about.
+// ruleName returns the name that `allow contains "name" if …` is about.
 func ruleName(rule *ast.Rule) (string, error) {
 	where := rule.Loc().File
 	if rule.Head.Name != "allow" || rule.Head.Key == nil {

@@ -7,7 +7,8 @@ import (
 	"github.com/openstack-faas/faas/internal/faas"
 )
 
-// logDecision writes who asked for what and whether they may: names and ids, nothing that proves who they are.
+// logDecision writes who asked for what and whether they may: names and ids, nothing that proves
+// who they are.
 func (e *Enforcer) logDecision(ctx context.Context, id faas.Identity, rule string, target Target, allowed bool) {
 	attrs := []slog.Attr{
 		slog.String("rule", rule), slog.Bool("allowed", allowed), slog.String("user_id", id.UserID), slog.String("project_id", id.ProjectID),

@@ -14,8 +14,8 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// overrides gathers an operator's rules. Helper rules of any name may stand in other packages of Rego; in the package
-// faas.override each rule names what it replaces.
+// overrides gathers an operator's rules. Helper rules of any name may stand in other packages of
+// Rego; in the package faas.override each rule names what it replaces.
 type overrides struct {
 	known    map[string]bool // the rules that exist
 	replaced map[string]any  // the rules that the defaults do not decide any more, and whether "rego" or a "list" does

@@ -1,6 +1,7 @@
-// Package policy decides who may do what, by rules in Rego that Open Policy Agent evaluates. The defaults are compiled in;
-// an operator's files replace single rules. A decision is a function of rule, identity and target and of nothing else: the
-// rules cannot reach the network, the clock or chance. That is why decisions can be remembered.
+// Package policy decides who may do what, by rules in Rego that Open Policy Agent evaluates. The
+// defaults are compiled in; an operator's files replace single rules. A decision is a function of
+// rule, identity and target and of nothing else: the rules cannot reach the network, the clock or
+// chance. That is why decisions can be remembered.
 package policy
 
 import (
@@ -52,7 +53,8 @@ type ruleSet struct {
 	decisions cache
 }
 
-// New compiles the default rules and the operator's. The error of a broken file names file and line.
+// New compiles the default rules and the operator's. The error of a broken file names file and
+// line.
 func New(ctx context.Context, o Options) (*Enforcer, error) {
 	e := &Enforcer{dirs: o.Dirs, logDecisions: o.LogDecisions, requestID: o.RequestID, log: o.Log, metrics: newMetrics(o.Registry)}
 	if e.log == nil {
@@ -75,11 +77,11 @@ func (e *Enforcer) Reload(ctx context.Context) error {
 // Known reports whether there is a rule of this name.
 func (e *Enforcer) Known(rule string) bool { return e.rules.Load().names[rule] }
 
-// Rules gives the names of the rules that there are, in order.
+// Rules returns the names of the rules that there are, in order.
 func (e *Enforcer) Rules() []string { return slices.Sorted(maps.Keys(e.rules.Load().names)) }
 
-// Allow returns nil when the rule lets the identity act on the target, else an error of kind faas.Forbidden. A rule that
-// does not exist refuses.
+// Allow returns nil when the rule lets the identity act on the target, else an error of kind
+// faas.Forbidden. A rule that does not exist refuses.
 func (e *Enforcer) Allow(ctx context.Context, id faas.Identity, rule string, target Target) error {
 	rules := e.rules.Load()
 	if !rules.names[rule] {

@@ -17,8 +17,8 @@ import (
 // extensions are those of the files that have rules in them.
 var extensions = []string{".rego", ".yaml", ".yml", ".json"}
 
-// refresh reloads the rules if the operator's files are not as they were when it last looked, and says whether they were not. Files that are
-// broken are refused once, whatever the rules go on as.
+// refresh reloads the rules if the operator's files are not as they were when it last looked, and
+// says whether they were not. Files that are broken are refused once, whatever the rules go on as.
 func (e *Enforcer) refresh(ctx context.Context) (changed bool, err error) {
 	now := fingerprint(e.dirs)
 	if now == e.seen {
@@ -28,7 +28,8 @@ func (e *Enforcer) refresh(ctx context.Context) (changed bool, err error) {
 	return true, e.Reload(ctx)
 }
 
-// fingerprint tells states of the folders apart: names and contents, and what cannot be read and why.
+// fingerprint identifies a state of the folders: names and contents, and what cannot be read and
+// why.
 func fingerprint(dirs []string) [sha256.Size]byte {
 	sum := sha256.New()
 	part := func(b []byte) {

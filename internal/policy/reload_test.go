@@ -57,7 +57,7 @@ func watch(t *testing.T, change ...func(*Options)) *watched {
 	return w
 }
 
-// metric gives the value of a counter or gauge.
+// metric returns the value of a counter or gauge.
 func (w *watched) metric(name string) float64 {
 	w.t.Helper()
 	families, err := w.all.Gather()

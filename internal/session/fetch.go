@@ -8,7 +8,8 @@ import (
 	"github.com/openstack-faas/faas/internal/faas"
 )
 
-// fetch asks Keystone for the entry's token, unless that is under way, and gives what is closed when it is over. The caller holds the lock.
+// fetch asks Keystone for the entry's token, unless that is under way, and returns what is closed
+// when it is over. The caller holds the lock.
 func (s *Sessions) fetch(e *entry) <-chan struct{} {
 	if e.flight != nil {
 		return e.flight
@@ -32,7 +33,8 @@ func (s *Sessions) fetch(e *entry) <-chan struct{} {
 	return flight
 }
 
-// landed keeps what Keystone has said. A token that is there stays while Keystone is away, not when it says that there is none.
+// landed keeps what Keystone has said. A token that is there stays while Keystone is away, not when
+// it says that there is none.
 func (s *Sessions) landed(e *entry, token Token, err error) {
 	now := s.cfg.Now()
 	e.failed = err
@@ -48,10 +50,11 @@ func (s *Sessions) landed(e *entry, token Token, err error) {
 	}
 }
 
-// publicInterface is which of a service's endpoints functions are told: their code is not the operator's.
+// publicInterface is which of a service's endpoints functions are told: their code is not the
+// operator's.
 const publicInterface = "public"
 
-// contextOf gives the call's context as runtimes know it: docs/runtime-protocol.md.
+// contextOf returns the call's context as runtimes know it: docs/runtime-protocol.md.
 func contextOf(t Token) json.RawMessage {
 	type cloud struct {
 		AuthURL   string            `json:"auth_url"`

@@ -34,7 +34,7 @@ func away(err error) error {
 	return e
 }
 
-// Valid tells whether a token that TrustToken gave still is.
+// Valid reports whether a token that TrustToken gave still is.
 func (k Keystone) Valid(ctx context.Context, token faas.Secret) (bool, error) {
 	_, err := k.Validate(ctx, token.Reveal())
 	if errors.Is(err, keystone.ErrInvalidToken) {

@@ -11,7 +11,8 @@ import (
 	"github.com/openstack-faas/faas/pkg/keystone"
 )
 
-// TestServiceLockedOut has Keystone refuse the service itself: sessions that are held go on, and calls without one are told to come again.
+// TestServiceLockedOut has Keystone refuse the service itself: sessions that are held go on, and
+// calls without one are told to come again.
 func TestServiceLockedOut(t *testing.T) {
 	var passed atomic.Int64
 	begun := time.Now()

@@ -15,7 +15,8 @@ const (
 	renewParallel = 8
 )
 
-// renewAlways renews the tokens that are in use shortly before they end, and drops those that are not, until Close.
+// renewAlways renews the tokens that are in use shortly before they end, and drops those that are
+// not, until Close.
 func (s *Sessions) renewAlways() {
 	tick := time.NewTicker(renewPause)
 	defer tick.Stop()
@@ -29,7 +30,8 @@ func (s *Sessions) renewAlways() {
 	}
 }
 
-// renew has one look. It returns when the requests that it made are on their way, all but the last few answered.
+// renew has one look. It returns when the requests that it made are on their way, all but the last
+// few answered.
 func (s *Sessions) renew() {
 	ending, unchecked := s.due()
 	for _, e := range ending {
@@ -57,7 +59,8 @@ func (s *Sessions) aside(do func()) {
 	}
 }
 
-// due gives which tokens are to be renewed and which to be looked at, and drops what is of no use any more.
+// due returns which tokens are to be renewed and which to be looked at, and drops what is of no use
+// any more.
 func (s *Sessions) due() (ending, unchecked []*entry) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -79,8 +82,8 @@ func (s *Sessions) due() (ending, unchecked []*entry) {
 	return ending, unchecked
 }
 
-// check drops a token that was revoked, as those of a trust that is no more are, and of a user or a project that is disabled. The next one is got at
-// once, or it is found that there is none.
+// check drops a token that was revoked, as those of a trust that is no more are, and of a user or a
+// project that is disabled. The next one is got at once, or it is found that there is none.
 func (s *Sessions) check(e *entry) {
 	s.mu.Lock()
 	token := e.token
@@ -100,7 +103,7 @@ func (s *Sessions) check(e *entry) {
 	}
 }
 
-// ending tells whether calls will soon want another token than this.
+// ending reports whether calls will soon want another token than this.
 func (e *entry) ending(now time.Time) bool {
 	whole := e.session.ExpiresAt.Sub(e.got)
 	return e.session.ExpiresAt.Sub(now) < min(e.life+renewAhead, whole*3/4)

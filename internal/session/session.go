@@ -1,5 +1,6 @@
-// Package session gives functions what they act with in OpenStack: short-lived tokens of the Keystone trusts that those who made the functions left
-// to the service. API and engine take them from here for each call; on the way of a warm one that is a look into a map.
+// Package session holds the credentials that functions use in OpenStack: short-lived tokens from
+// the Keystone trusts that the functions' creators made for the service. API and engine take a
+// token from here for each call. For a warm call that is one map lookup.
 package session
 
 import (
@@ -15,10 +16,11 @@ import (
 
 // Source gets tokens from Keystone.
 type Source interface {
-	// TrustToken gets a new token of the trust. An error is a *faas.Error: of kind Forbidden when the trust gives none, because it, its user, or
-	// its project is gone or disabled, and of kind Unavailable when Keystone cannot be asked.
+	// TrustToken gets a new token of the trust. An error is a *faas.Error: of kind Forbidden when
+	// no token can be had, because the trust, its user, or its project is gone or disabled, and of
+	// kind Unavailable when Keystone cannot be asked.
 	TrustToken(ctx context.Context, trustID string) (Token, error)
-	// Valid tells whether a token that it gave still is, as far as Keystone can be asked.
+	// Valid reports whether a token that it gave still is, as far as Keystone can be asked.
 	Valid(ctx context.Context, token faas.Secret) (bool, error)
 }
 
@@ -82,11 +84,14 @@ const (
 	defaultCheck = 5 * time.Minute
 	// requestPatience bounds a request to Keystone that calls wait for.
 	requestPatience = 15 * time.Second
-	// renewalPatience is how long a call waits for a better token than the one there is, which still is valid.
+	// renewalPatience is how long a call waits for a better token than the one there is, which
+	// still is valid.
 	renewalPatience = time.Second
-	// callMargin is how much longer than its call a token should live: what the function has begun elsewhere may go on with it.
+	// callMargin is how much longer than its call a token should live: what the function has begun
+	// elsewhere may go on with it.
 	callMargin = time.Minute
-	// expiryMargin is what a token must have left to be of any use: the way to the worker, and clocks that differ.
+	// expiryMargin is what a token must have left to be of any use: the way to the worker, and
+	// clocks that differ.
 	expiryMargin = 5 * time.Second
 	// forbiddenFor and unavailableFor are how long Keystone is not asked again.
 	forbiddenFor   = 10 * time.Second
@@ -124,9 +129,10 @@ func (s *Sessions) Close() {
 	s.flying.Wait()
 }
 
-// Get gives the session of a call that the token is to outlive by that long from now. Where tokens live shorter than that, it is one that has at
-// least half its life left. While Keystone is away any valid one will do; without one the error's kind is Unavailable. Forbidden says that the trust
-// gives no tokens any more.
+// Get returns the session of a call that the token is to outlive by that long from now. Where
+// tokens live shorter than that, it is one that has at least half its life left. While Keystone is
+// away any valid one will do; without one the error's kind is Unavailable. Forbidden means that the
+// trust yields no tokens any more.
 func (s *Sessions) Get(ctx context.Context, trustID string, life time.Duration) (Session, error) {
 	s.mu.Lock()
 	e := s.entry(trustID)
@@ -152,7 +158,8 @@ func (s *Sessions) Get(ctx context.Context, trustID string, life time.Duration) 
 	return e.answer(s.cfg.Now())
 }
 
-// ForCall gives the context of a call that may wait and run for so long, and where its token does not outlive that, how it comes by the next.
+// ForCall returns the context of a call that may wait and run for so long, and where its token does
+// not outlive that, how it comes by the next.
 func (s *Sessions) ForCall(ctx context.Context, trustID string, wait, timeout time.Duration) (json.RawMessage, *faas.Renewal, error) {
 	life := wait + timeout + callMargin
 	got, err := s.Get(ctx, trustID, life)
@@ -179,7 +186,7 @@ func (s *Sessions) Forget(trustID string) {
 	s.drop(s.byTrust[trustID])
 }
 
-// entry gives the trust's entry, a new one if it must, as the one used last.
+// entry returns the trust's entry, a new one if it must, as the one used last.
 func (s *Sessions) entry(trustID string) *entry {
 	if at := s.byTrust[trustID]; at != nil {
 		s.order.MoveToFront(at)
@@ -199,7 +206,7 @@ func (s *Sessions) drop(at *list.Element) {
 	}
 }
 
-// lasts tells whether there is a token that has long enough left.
+// lasts reports whether there is a token that has long enough left.
 func (e *entry) lasts(now time.Time, life time.Duration) bool {
 	return e.valid(now) && e.session.ExpiresAt.Sub(now) >= min(life, e.session.ExpiresAt.Sub(e.got)/2)
 }
@@ -208,7 +215,7 @@ func (e *entry) valid(now time.Time) bool {
 	return e.session.Context != nil && e.session.ExpiresAt.Sub(now) > expiryMargin
 }
 
-// answer gives what there is: a token that Keystone would not give any more is none.
+// answer returns what there is: a token that Keystone would not give any more is none.
 func (e *entry) answer(now time.Time) (Session, error) {
 	switch {
 	case e.valid(now):

@@ -17,7 +17,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// source gives tokens t1, t2, … of an hour, after some milliseconds.
+// source returns tokens t1, t2, … of an hour, after some milliseconds.
 type source struct {
 	mu    sync.Mutex
 	life  time.Duration

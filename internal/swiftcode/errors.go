@@ -15,7 +15,7 @@ const retryAfter = 5 * time.Second
 // maxQuoted is how many letters of a name are repeated in a message.
 const maxQuoted = 100
 
-// named gives an object as messages have it.
+// named returns an object as messages have it.
 func named(c faas.Code) string {
 	return fmt.Sprintf("object %q in the container %q of the project's Swift", cut(c.Object), cut(c.Container))
 }

@@ -68,7 +68,8 @@ func (r *real) put(name string, body []byte) {
 	}
 }
 
-// manifest makes a large object of what begins with the prefix: a dynamic one, or a static one of the segments as they are now.
+// manifest makes a large object of what begins with the prefix: a dynamic one, or a static one of
+// the segments as they are now.
 func (r *real) manifest(name, query string, header map[string]string, body string) {
 	r.Helper()
 	to := r.demo.Endpoints["object-store"] + "/" + strings.ReplaceAll(r.container, " ", "%20") + "/" + name + query

@@ -1,5 +1,6 @@
-// Package swiftcode takes functions' code from objects in their projects' Swift: API and engine alike read an object with somebody's rights, check it as
-// an uploaded package is checked, and keep it with the packages.
+// Package swiftcode takes functions' code from objects in their projects' Swift: API and engine
+// alike read an object with somebody's rights, check it as an uploaded package is checked, and keep
+// it with the packages.
 package swiftcode
 
 import (
@@ -19,7 +20,7 @@ import (
 	"github.com/openstack-faas/faas/pkg/swift"
 )
 
-// Endpoint gives the URL of a project's account in Swift.
+// Endpoint returns the URL of a project's account in Swift.
 type Endpoint func(ctx context.Context, projectID string) (string, error)
 
 // Config is what a Source needs. Every field is required but Spool.
@@ -57,13 +58,16 @@ func Names(container, object string) error {
 	return nil
 }
 
-// Room tells whether a project may keep a package of so many bytes; the error is of kind OverQuota when not.
+// Room reports whether a project may keep a package of so many bytes; the error is of kind
+// OverQuota when not.
 type Room func(ctx context.Context, size int64) error
 
-// Fetch reads the object that the code names, with the rights of the token, and gives the code with what it found; its bytes are kept then. room is asked
-// before they are read, and again before they are kept; nil has room for anything. Errors that are the object's are of kind Invalid, or OverQuota, and say
-// what would be right; when they are of its content, the code has its ETag, else it has none. Unauthenticated says that the token is not valid, Unavailable
-// that Swift cannot be reached, and Busy that too many objects are being read.
+// Fetch reads the object that the code names, with the rights of the token, and returns the code
+// with what it found; its bytes are kept then. room is asked before they are read, and again before
+// they are kept; nil has room for anything. Errors that are the object's are of kind Invalid, or
+// OverQuota, and say what would be right; when they are of its content, the code has its ETag, else
+// it has none. Unauthenticated says that the token is not valid, Unavailable that Swift cannot be
+// reached, and Busy that too many objects are being read.
 func (s *Source) Fetch(ctx context.Context, token faas.Secret, projectID string, code faas.Code, room Room) (faas.Code, error) {
 	code = faas.Code{Source: faas.SourceSwift, Container: code.Container, Object: code.Object}
 	if room == nil {
@@ -97,7 +101,8 @@ func (s *Source) Fetch(ctx context.Context, token faas.Secret, projectID string,
 	return s.keep(ctx, code, body, room)
 }
 
-// ETag gives the ETag of what the object that the code names holds now, as Fetch records it. Errors are as those of Fetch.
+// ETag returns the ETag of what the object that the code names holds now, as Fetch records it.
+// Errors are as those of Fetch.
 func (s *Source) ETag(ctx context.Context, token faas.Secret, projectID string, code faas.Code) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, headPatience)
 	defer cancel()
@@ -168,7 +173,7 @@ func (s *Source) check(ctx context.Context, code faas.Code, file io.ReaderAt) er
 	return unfit(code, archive.Check(file, code.Size))
 }
 
-// source tells errors of the object from those of the file that it goes to.
+// source marks errors of reading the object, so that they differ from those of writing the file.
 type source struct {
 	io.Reader
 	failed error
@@ -185,7 +190,7 @@ func (s *source) Read(p []byte) (int, error) {
 // maxETag is how many letters of an ETag are recorded as they are.
 const maxETag = 200
 
-// short gives an ETag as it is recorded: itself, unless it is one that Swift would not give.
+// short returns an ETag as it is recorded: itself, unless it is one that Swift would not give.
 func short(etag string) string {
 	plain := len(etag) <= maxETag
 	for _, c := range []byte(etag) {

@@ -128,7 +128,7 @@ func TestWhatCannotBeCode(t *testing.T) {
 		token faas.Secret
 		of    string
 		says  string
-		seen  bool // Changed tells of it, too
+		seen  bool // Changed reports it, too
 	}{
 		"no object":        {named("none"), token, project, `no object "none" in the container "c"`, true},
 		"no container":     {faas.Code{Container: "none", Object: "none"}, token, project, `in the container "none"`, true},
@@ -195,7 +195,8 @@ func TestTokenThatIsNoMore(t *testing.T) {
 	}
 }
 
-// TestRoomIsAskedForBeforeAnythingIsKept has an object whose size is announced, and a project with room for less.
+// TestRoomIsAskedForBeforeAnythingIsKept has an object whose size is announced, and a project with
+// room for less.
 func TestRoomIsAskedForBeforeAnythingIsKept(t *testing.T) {
 	r := newRig(t)
 	zip := r.zip("x")
@@ -223,7 +224,8 @@ func TestRoomIsAskedForBeforeAnythingIsKept(t *testing.T) {
 	}
 }
 
-// TestObjectsAreReadAFewAtATime has Swift slow: a third object of a project waits for its turn, another project's does not.
+// TestObjectsAreReadAFewAtATime has Swift slow: a third object of a project waits for its turn,
+// another project's does not.
 func TestObjectsAreReadAFewAtATime(t *testing.T) {
 	r := newRig(t)
 	r.swift.Put(project, "c", "x", r.zip("x"))

@@ -15,7 +15,8 @@ import (
 	"time"
 )
 
-// writeCertificates makes an authority for the life of a test, and a server's certificate for 127.0.0.1: ca.pem, server.pem, server.key.
+// writeCertificates makes an authority for the life of a test, and a server's certificate for
+// 127.0.0.1: ca.pem, server.pem, server.key.
 func writeCertificates(dir string) error {
 	caKey, err1 := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	key, err2 := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)

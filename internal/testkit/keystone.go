@@ -12,7 +12,8 @@ import (
 	"github.com/gophercloud/gophercloud/v2/openstack/identity/v3/tokens"
 )
 
-// Cloud is the real Keystone of the mini cloud, and its users: admin, demo, demo_reader, alt, and faas, the service itself.
+// Cloud is the real Keystone of the mini cloud, and its users: admin, demo, demo_reader, alt, and
+// faas, the service itself.
 type Cloud struct {
 	AuthURL string
 	Region  string
@@ -31,7 +32,8 @@ type Session struct {
 	Identity                 *gophercloud.ServiceClient // Keystone, as the user
 }
 
-// Keystone gives the mini cloud's Keystone. The test is skipped where OS_AUTH_URL, which make cloud-up CLOUD=core leaves in .cloud/env, is not set.
+// Keystone returns the mini cloud's Keystone. The test is skipped where OS_AUTH_URL, which make
+// cloud-up CLOUD=core leaves in .cloud/env, is not set.
 func Keystone(t testing.TB) *Cloud {
 	t.Helper()
 	c := &Cloud{AuthURL: os.Getenv("OS_AUTH_URL"), users: map[string]CloudUser{}}
@@ -49,7 +51,7 @@ func Keystone(t testing.TB) *Cloud {
 	return c
 }
 
-// User gives a user by name.
+// User returns a user by name.
 func (c *Cloud) User(t testing.TB, name string) CloudUser {
 	t.Helper()
 	u, ok := c.users[name]
@@ -114,7 +116,8 @@ func (c *Cloud) identity(t testing.TB, token string) *gophercloud.ServiceClient 
 	return &gophercloud.ServiceClient{ProviderClient: p, Endpoint: strings.TrimRight(c.AuthURL, "/") + "/", Type: "identity"}
 }
 
-// repository is the folder of go.mod: a test runs in that of its package. With -trimpath, no program knows where its source is.
+// repository is the folder of go.mod: a test runs in that of its package. With -trimpath, no
+// program knows where its source is.
 func repository(t testing.TB) string {
 	t.Helper()
 	dir, err := os.Getwd()

@@ -20,8 +20,8 @@ type FakeToken struct {
 	Issued, Expires       time.Time
 }
 
-// FakeKeystone answers about tokens as Keystone was seen to do, and goes wrong in the ways that a test wants. Tests about anything else than
-// outages, time and races meet the real one.
+// FakeKeystone answers about tokens as Keystone was seen to do, and goes wrong in the ways that a
+// test wants. Tests about anything else than outages, time and races meet the real one.
 type FakeKeystone struct {
 	URL      string // with /v3
 	Password string // of the user faas

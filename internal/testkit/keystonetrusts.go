@@ -2,7 +2,7 @@ package testkit
 
 import "net/http"
 
-// Trust has a trust be there that gives tokens, or as that of a disabled user none.
+// Trust adds a trust. It yields tokens unless its user is disabled.
 func (k *FakeKeystone) Trust(id string, gives bool) { k.set(func() { k.trusts[id] = gives }) }
 
 // LockOut has the service's password be refused, or no longer; its tokens go on.

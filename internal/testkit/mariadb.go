@@ -21,17 +21,20 @@ import (
 	"github.com/go-sql-driver/mysql"
 )
 
-// Password is that of the user faas of every MariaDB here, with every character that a URL trips over.
+// Password is that of the user faas of every MariaDB here, with every character that a URL trips
+// over.
 const Password = "p@ss/w:rd%#?&"
 
-// MariaDB is a MariaDB server of a test's own, which flushes every commit to the disk as a real one does.
+// MariaDB is a MariaDB server of a test's own, which flushes every commit to the disk as a real one
+// does.
 type MariaDB struct {
 	dir, port string
 	process   *exec.Cmd
 	databases atomic.Int64
 }
 
-// StartMariaDB makes a server in the folder, which is empty, and returns when it answers. Its caller stops it.
+// StartMariaDB makes a server in the folder, which is empty, and returns when it answers. Its
+// caller stops it.
 func StartMariaDB(dir string) (*MariaDB, error) {
 	install, err := installed("mariadb-install-db")
 	if err != nil {
@@ -88,7 +91,8 @@ func (m *MariaDB) socket() string { return filepath.Join(m.dir, "socket") }
 // Address is host:port, the same after every Start.
 func (m *MariaDB) Address() string { return "127.0.0.1:" + m.port }
 
-// Start starts the server on its folder, the first time or again, and returns when it answers: an error after a minute.
+// Start starts the server on its folder, the first time or again, and returns when it answers: an
+// error after a minute.
 func (m *MariaDB) Start() error {
 	server, err := installed("mariadbd")
 	if err != nil {
@@ -167,7 +171,8 @@ func (m *MariaDB) Exec(statements ...string) error {
 	return nil
 }
 
-// Database makes an empty database for the test and gives its URL, as an operator writes it. It is dropped when the test ends.
+// Database makes an empty database for the test and returns its URL, as an operator writes it. It
+// is dropped when the test ends.
 func (m *MariaDB) Database(t testing.TB) string {
 	t.Helper()
 	name := fmt.Sprintf("faas%d", m.databases.Add(1))
@@ -182,7 +187,7 @@ func (m *MariaDB) Database(t testing.TB) string {
 	return m.URL(m.Address(), name)
 }
 
-// Open gives connections to a database by its URL, past everything that is ours.
+// Open returns connections to a database by its URL, past everything that is ours.
 func (m *MariaDB) Open(database string) (*sql.DB, error) {
 	u, err := url.Parse(database)
 	if err != nil {

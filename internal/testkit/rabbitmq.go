@@ -20,14 +20,16 @@ import (
 )
 
 const (
-	// rabbitScript is the server's own: the one in PATH would change to another user and read the system's configuration.
+	// rabbitScript is the server's own: the one in PATH would change to another user and read the
+	// system's configuration.
 	rabbitScript = "/usr/lib/rabbitmq/bin/rabbitmq-server"
 	rabbitCtl    = "/usr/lib/rabbitmq/bin/rabbitmqctl"
 	rabbitReady  = "Server startup complete"
 	rabbitUser   = "faas"
 )
 
-// RabbitMQ is a server of the test's own, on ports of the loopback interface, with its state in a folder that Stop removes.
+// RabbitMQ is a server of the test's own, on ports of the loopback interface, with its state in a
+// folder that Stop removes.
 type RabbitMQ struct {
 	dir, password             string
 	plain, tls, dist, portmap string // addresses, the last two bare ports
@@ -37,7 +39,8 @@ type RabbitMQ struct {
 	epmd   *process
 }
 
-// StartRabbitMQ starts a server from the Debian package rabbitmq-server and returns once it accepts clients.
+// StartRabbitMQ starts a server from the Debian package rabbitmq-server and returns once it accepts
+// clients.
 func StartRabbitMQ(ctx context.Context) (_ *RabbitMQ, err error) {
 	for _, file := range []string{rabbitScript, "/usr/bin/epmd"} {
 		if _, err := os.Stat(file); err != nil {
@@ -91,7 +94,8 @@ log.file = false
 	)
 }
 
-// environment leaves nothing to the machine: neither its configuration, nor its Erlang cookie, nor its port mapper.
+// environment leaves nothing to the machine: neither its configuration, nor its Erlang cookie, nor
+// its port mapper.
 func (r *RabbitMQ) environment() []string {
 	return []string{
 		"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C.UTF-8", "HOME=" + r.dir,
@@ -141,7 +145,8 @@ func (r *RabbitMQ) Kill() {
 	}
 }
 
-// Alarm has RabbitMQ believe that its memory is used up, and no more. While it does, it reads nothing from connections that publish.
+// Alarm has RabbitMQ believe that its memory is used up, and no more. While it does, it reads
+// nothing from connections that publish.
 func (r *RabbitMQ) Alarm(ctx context.Context, on bool) error {
 	share := "0.6"
 	if on {
@@ -155,8 +160,9 @@ func (r *RabbitMQ) Alarm(ctx context.Context, on bool) error {
 	return nil
 }
 
-// Registered waits until RabbitMQ has a quorum queue's name on disk. It writes those half a second late (seen in 3.10), and a queue that it is killed before has no leader
-// ever again, with all that had been confirmed.
+// Registered waits until RabbitMQ has a quorum queue's name on disk. It writes those half a second
+// late (seen in 3.10), and a queue that it is killed before has no leader ever again, with all that
+// had been confirmed.
 func (r *RabbitMQ) Registered(ctx context.Context, queue string) error {
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
@@ -191,7 +197,8 @@ func (r *RabbitMQ) Stop() error {
 // URL is the server's transport_url.
 func (r *RabbitMQ) URL() string { return r.URLAt(r.plain) }
 
-// TLSURL is the transport_url of the listener with TLS, whose certificate the CA in CAFile signed for 127.0.0.1.
+// TLSURL is the transport_url of the listener with TLS, whose certificate the CA in CAFile signed
+// for 127.0.0.1.
 func (r *RabbitMQ) TLSURL() string {
 	return r.URLAt(r.tls) + "?ssl=1&ssl_ca_file=" + url.QueryEscape(r.CAFile())
 }
@@ -207,7 +214,7 @@ func (r *RabbitMQ) Address() string { return r.plain }
 // CAFile is the path of the certificate authority's certificate.
 func (r *RabbitMQ) CAFile() string { return filepath.Join(r.dir, "ca.pem") }
 
-// freePorts gives ports that nobody listens on now.
+// freePorts returns ports that nobody listens on now.
 func freePorts(ctx context.Context, n int) (ports []string, err error) {
 	for range n {
 		l, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
@@ -227,8 +234,8 @@ type process struct {
 	done chan struct{} // closed when the child is gone and its output read
 }
 
-// start runs a command. The kernel ties "dies with its parent" to the thread that started the child, so a goroutine keeps that
-// thread until the child is gone.
+// start runs a command. The kernel ties "dies with its parent" to the thread that started the
+// child, so a goroutine keeps that thread until the child is gone.
 func start(cmd *exec.Cmd, output io.Writer) (*process, error) {
 	cmd.Stdout, cmd.Stderr = output, output
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
@@ -282,7 +289,7 @@ func (w *watch) Write(b []byte) (int, error) {
 	}
 }
 
-// tail gives the last lines.
+// tail returns the last lines.
 func (w *watch) tail() string {
 	w.mu.Lock()
 	defer w.mu.Unlock()

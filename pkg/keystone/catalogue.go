@@ -9,8 +9,9 @@ import (
 	"github.com/gophercloud/gophercloud/v2/openstack/identity/v3/tokens"
 )
 
-// Endpoint gives the URL of a service by its type, in the configured region and of the configured interface, without a slash at the end. Where a URL
-// has a project in it, that is the service's own. The error is ErrNotFound for a service that the catalogue does not have.
+// Endpoint returns the URL of a service by its type, in the configured region and for the
+// configured interface, without a trailing slash. A project id in the URL is the service's own
+// project. The error is ErrNotFound for a service that is not in the catalogue.
 func (c *Client) Endpoint(ctx context.Context, serviceType string) (string, error) {
 	own, err := c.service(ctx)
 	if err != nil {
@@ -19,7 +20,8 @@ func (c *Client) Endpoint(ctx context.Context, serviceType string) (string, erro
 	return pick(own.catalogue, serviceType, c.cfg.Interface, c.cfg.Region)
 }
 
-// EndpointFor is Endpoint with the given project in the URL's path in place of the service's own, as for Swift, whose accounts are named after projects.
+// EndpointFor is Endpoint with the given project in the URL's path in place of the service's own,
+// as for Swift, whose accounts are named after projects.
 func (c *Client) EndpointFor(ctx context.Context, serviceType, projectID string) (string, error) {
 	own, err := c.service(ctx)
 	if err != nil {

@@ -33,7 +33,8 @@ func TestEndpoint(t *testing.T) {
 	}
 }
 
-// TestEndpointRegions has no region be chosen where there are several, one that there is not, and another interface.
+// TestEndpointRegions has no region be chosen where there are several, one that there is not, and
+// another interface.
 func TestEndpointRegions(t *testing.T) {
 	c, _, _ := newTest(t, func(cfg *Config) { cfg.Region = "" })
 	if got, err := c.Endpoint(t.Context(), "object-store"); err == nil || !strings.Contains(err.Error(), "one or two") {

@@ -8,7 +8,8 @@ import (
 // retryPause is how long Keystone is left alone after it failed.
 const retryPause = time.Second
 
-// circuit keeps requests from a Keystone that is away: one a second tries again.
+// circuit is a circuit breaker: while Keystone fails, one request a second is let through to try
+// again.
 type circuit struct {
 	mu      sync.Mutex
 	failing bool
@@ -64,7 +65,7 @@ func (c *circuit) worked() (first bool) {
 	return first
 }
 
-// dragged notes that an answer took too long to wait for.
+// dragged notes that an answer took too long for callers that can do without it.
 func (c *circuit) dragged(now time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -18,7 +18,8 @@ import (
 	"golang.org/x/sync/singleflight"
 )
 
-// Config is how Keystone is reached, and as whom. AuthURL, Username, Password and Project are required.
+// Config is how Keystone is reached, and as whom. AuthURL, Username, Password and Project are
+// required.
 type Config struct {
 	AuthURL       string // http://keystone.example.org:5000/v3; /v3 may be left out
 	Username      string // the service's own user
@@ -40,7 +41,8 @@ type Config struct {
 	Log *slog.Logger     // nil: slog.Default()
 }
 
-// Client speaks to Keystone. It is safe for concurrent use. What it has under way when nobody waits any more ends within the timeout.
+// Client speaks to Keystone. It is safe for concurrent use. What it has under way when nobody waits
+// any more ends within the timeout.
 type Client struct {
 	cfg      Config
 	now      func() time.Time
@@ -104,7 +106,7 @@ func (cfg Config) withDefaults() Config {
 	return cfg
 }
 
-// orElse sets what is zero.
+// orElse sets a value that is zero to its default.
 func orElse[T comparable](v *T, initial T) {
 	var zero T
 	if *v == zero {
@@ -112,7 +114,7 @@ func orElse[T comparable](v *T, initial T) {
 	}
 }
 
-// baseURL gives the URL of Keystone's v3 API with a slash at its end.
+// baseURL returns the URL of Keystone's v3 API with a slash at its end.
 func baseURL(authURL string) (string, error) {
 	u, err := url.Parse(authURL)
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || u.User != nil || u.RawQuery != "" {
@@ -141,7 +143,8 @@ func certificates(file string) (*x509.CertPool, error) {
 	return pool, nil
 }
 
-// TLSConfig is a copy of how the client verifies Keystone's certificate, for those who speak to other services of the same cloud.
+// TLSConfig is a copy of how the client verifies Keystone's certificate, for those who speak to
+// other services of the same cloud.
 func (c *Client) TLSConfig() *tls.Config {
 	return c.http.Transport.(*http.Transport).TLSClientConfig.Clone()
 }
@@ -157,7 +160,7 @@ func (c *Client) identity(token string) *gophercloud.ServiceClient {
 	return &gophercloud.ServiceClient{ProviderClient: p, Endpoint: c.base, Type: "identity"}
 }
 
-// failed leaves Keystone alone for a while and tells the operator, the first time.
+// failed opens the circuit for a while. It logs the first failure only.
 func (c *Client) failed(err error) {
 	c.counts.failures.Add(1)
 	pause, tell := retryPause, c.log.Warn
@@ -169,8 +172,9 @@ func (c *Client) failed(err error) {
 	}
 }
 
-// ask has Keystone asked by f, unless it was seen to be away within the last second. Requests that may be sent twice are, when the first one fails
-// where nothing had failed before: a Keystone that is being restarted drops some.
+// ask sends a request to Keystone through f, unless the circuit is open: Keystone failed within the
+// last second. With twice set, a first failure after success is repeated once, because a Keystone
+// that is being restarted drops a few requests. Only requests that may arrive twice set it.
 func (c *Client) ask(ctx context.Context, op string, twice bool, f func(ctx context.Context) error) error {
 	healthy, allowed := c.circuit.enter(c.now())
 	if !allowed {

@@ -18,7 +18,8 @@ var (
 	ErrNotFound     = errors.New("Keystone knows nothing like that") //nolint:staticcheck // a name
 )
 
-// errOurselves is the outage that the operator has to end: Keystone takes the service for nobody, or for nobody who may.
+// errOurselves is the outage that the operator has to end: Keystone takes the service for nobody,
+// or for nobody who may.
 var errOurselves = fmt.Errorf("%w: it refuses the service itself", ErrUnavailable)
 
 // Error is an answer of Keystone's that is no success. It is one of the errors above by its status.
@@ -37,7 +38,7 @@ func (e *Error) Error() string {
 	return text
 }
 
-// Is tells which of this package's errors it is.
+// Is reports whether the status belongs to one of the errors of this package.
 func (e *Error) Is(target error) bool {
 	switch target {
 	case ErrUnavailable:
@@ -52,7 +53,7 @@ func (e *Error) Is(target error) bool {
 	return false
 }
 
-// status gives the status of an answer that was no success, 0 for any other error.
+// status returns the status of an answer that was no success, 0 for any other error.
 func status(err error) int {
 	var e *Error
 	if errors.As(err, &e) {
@@ -61,8 +62,9 @@ func status(err error) int {
 	return 0
 }
 
-// failure makes gophercloud's errors this package's. Those carry the whole answer, which can repeat what was sent: only its message is taken, and
-// only where quoted says that nothing secret was sent.
+// failure makes gophercloud's errors this package's. Those carry the whole answer, which can repeat
+// what was sent: only its message is taken, and only where quoted says that nothing secret was
+// sent.
 func failure(op string, err error, quoted bool) error {
 	if err == nil {
 		return nil

@@ -16,8 +16,9 @@ import (
 	"github.com/gophercloud/gophercloud/v2/openstack/identity/v3/tokens"
 )
 
-// UnifiedLimits reads the limits that Keystone keeps for a service. Keystone shows other projects' limits to the scope of the system alone, so the service's
-// user needs the role reader on it. It is safe for concurrent use.
+// UnifiedLimits reads the limits that Keystone keeps for a service. Keystone shows other projects'
+// limits to the scope of the system alone, so the service's user needs the role reader on it. It is
+// safe for concurrent use.
 type UnifiedLimits struct {
 	client      *Client
 	serviceType string
@@ -37,16 +38,19 @@ type registered struct {
 	until   time.Time
 }
 
-// registeredFor is how long registered limits are remembered: they hold for all projects, and seldom change.
+// registeredFor is how long registered limits are remembered: they hold for all projects, and
+// seldom change.
 const registeredFor = time.Minute
 
-// UnifiedLimits gives a reader of the limits of the service that the catalogue has under the type.
+// UnifiedLimits returns a reader of the limits of the service that the catalogue has under the
+// type.
 func (c *Client) UnifiedLimits(serviceType string) *UnifiedLimits {
 	return &UnifiedLimits{client: c, serviceType: serviceType}
 }
 
-// Of gives a project's limits by the names of the resources: its own, and where it has none the registered ones. Those of our region stand over those
-// of all regions. Errors are ErrNotFound when Keystone has no such service, ErrForbidden and ErrUnavailable.
+// Of returns a project's limits by the names of the resources: its own, and where it has none the
+// registered ones. Those of our region stand over those of all regions. Errors are ErrNotFound when
+// Keystone has no such service, ErrForbidden and ErrUnavailable.
 func (u *UnifiedLimits) Of(ctx context.Context, projectID string) (map[string]int64, error) {
 	token, all, err := u.shared(ctx)
 	if err != nil {
@@ -74,7 +78,7 @@ func (u *UnifiedLimits) Of(ctx context.Context, projectID string) (map[string]in
 	return merged, nil
 }
 
-// shared gives a token of the system's scope and what holds for all projects.
+// shared returns a token of the system's scope and what holds for all projects.
 func (u *UnifiedLimits) shared(ctx context.Context) (string, registered, error) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -95,7 +99,7 @@ func (u *UnifiedLimits) shared(ctx context.Context) (string, registered, error) 
 	return token, fresh, nil
 }
 
-// token gives a token, a new one where there is none.
+// token returns a token, a new one where there is none.
 func (u *UnifiedLimits) token(ctx context.Context, now time.Time) (string, error) {
 	if own := u.own.Load(); own != nil && now.Before(own.renew) {
 		return own.id, nil
@@ -152,7 +156,7 @@ func (u *UnifiedLimits) readRegistered(ctx context.Context, token string) (regis
 	return registered{service: ids[0].ID, limits: all.merged()}, err
 }
 
-// ask has Keystone asked; a token that it refuses is not used again.
+// ask sends a request to Keystone. A token that Keystone refuses is not used again.
 func (u *UnifiedLimits) ask(ctx context.Context, op, token string, f func(ctx context.Context) error) error {
 	err := u.client.ask(ctx, op, true, func(ctx context.Context) error { return failure(op, f(ctx), true) })
 	if errors.Is(err, ErrInvalidToken) {
@@ -162,7 +166,7 @@ func (u *UnifiedLimits) ask(ctx context.Context, op, token string, f func(ctx co
 	return err
 }
 
-// forget gives up a token.
+// forget drops a token that Keystone refused, so that the next request gets another.
 func (u *UnifiedLimits) forget(token string) {
 	if own := u.own.Load(); own != nil && own.id == token {
 		u.own.CompareAndSwap(own, nil)

@@ -19,7 +19,8 @@ import (
 	"github.com/openstack-faas/faas/pkg/keystone"
 )
 
-// TestRealUnifiedLimits has limits of a service of the test's own, read by a user of the test's own.
+// TestRealUnifiedLimits has limits of a service of the test's own, read by a user of the test's
+// own.
 func TestRealUnifiedLimits(t *testing.T) {
 	cloud := testkit.Keystone(t)
 	a := cloud.User(t, "admin")
@@ -103,7 +104,7 @@ func override(t *testing.T, admin *gophercloud.ServiceClient, service, project, 
 	}
 }
 
-// grantOnSystem gives a user a role on the system, for which gophercloud has no call.
+// grantOnSystem returns a user a role on the system, for which gophercloud has no call.
 func grantOnSystem(t *testing.T, admin *gophercloud.ServiceClient, user, role string) {
 	t.Helper()
 	pages, err := roles.List(admin, roles.ListOpts{Name: role}).AllPages(t.Context())

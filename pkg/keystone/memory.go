@@ -10,7 +10,8 @@ import (
 // hash stands for a text that is not to be kept.
 type hash [sha256.Size]byte
 
-// memory remembers answers, up to a number; the one that was not asked for the longest is forgotten first.
+// memory remembers answers, up to a number; the one that was not asked for the longest is forgotten
+// first.
 type memory[V any] struct {
 	mu    sync.Mutex
 	size  int
@@ -28,7 +29,7 @@ func newMemory[V any](size int) *memory[V] {
 	return &memory[V]{size: size, byKey: map[hash]*list.Element{}}
 }
 
-// get gives what is remembered and since when.
+// get returns what is remembered and since when.
 func (m *memory[V]) get(key hash) (value V, at time.Time, ok bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -6,7 +6,8 @@ import (
 	"testing"
 )
 
-// TestRefusalsTellWhomTheyAreOf has what Keystone 2023.1 was seen to say with a 403 when it was asked about a token.
+// TestRefusalsTellWhomTheyAreOf has what Keystone 2023.1 was seen to say with a 403 when it was
+// asked about a token.
 func TestRefusalsTellWhomTheyAreOf(t *testing.T) {
 	for message, want := range map[string]bool{
 		"You are not authorized to perform the requested action.":                          true, // the trust's user is disabled

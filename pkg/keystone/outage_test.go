@@ -12,8 +12,8 @@ import (
 	"github.com/openstack-faas/faas/internal/testkit"
 )
 
-// TestOutage has Keystone be away in each way that it has: known tokens go on for the time that the operator says, unknown ones do not, and it is
-// asked once a second at most.
+// TestOutage has Keystone be away in each way that it has: known tokens go on for the time that the
+// operator says, unknown ones do not, and it is asked once a second at most.
 func TestOutage(t *testing.T) {
 	for name, trouble := range map[string]func(fake *testkit.FakeKeystone, on bool){
 		"cut":         (*testkit.FakeKeystone).Cut,
@@ -80,7 +80,8 @@ func TestRevokedDuringOutage(t *testing.T) {
 	mustBe(t.Context(), t, c, "good", ErrInvalidToken)
 }
 
-// TestSlowKeystone holds known tokens up no longer than the patience, and only the first: what comes of the question holds for later ones.
+// TestSlowKeystone holds known tokens up no longer than the patience, and only the first: what
+// comes of the question holds for later ones.
 func TestSlowKeystone(t *testing.T) {
 	c, fake, clock := newTest(t, nil)
 	c.patience = 20 * time.Millisecond
@@ -143,7 +144,8 @@ func TestServiceTokenRefused(t *testing.T) {
 	}
 }
 
-// TestServiceTokenIsRenewed before its end, with nobody waiting; and goes on while Keystone is away.
+// TestServiceTokenIsRenewed before its end, with nobody waiting; and goes on while Keystone is
+// away.
 func TestServiceTokenIsRenewed(t *testing.T) {
 	c, fake, clock := newTest(t, nil)
 	fake.ServiceLife(time.Hour)
@@ -173,7 +175,8 @@ func TestServiceTokenIsRenewed(t *testing.T) {
 	until(t, func() bool { return !same() })
 }
 
-// TestWrongPassword is an outage to callers, and said clearly in the log, once; neither says the password or a token.
+// TestWrongPassword is an outage to callers, and said clearly in the log, once; neither says the
+// password or a token.
 func TestWrongPassword(t *testing.T) {
 	var log bytes.Buffer
 	c, fake, clock := newTest(t, func(cfg *Config) {

@@ -14,8 +14,9 @@ import (
 // projectTime is how long an answer about a project is taken for true.
 const projectTime = 30 * time.Second
 
-// ProjectEnabled reports whether a project is there and it and its domain are enabled. The answer may be half a minute old, and while Keystone cannot
-// be asked OutageTime older. The error is ErrUnavailable, or ctx's.
+// ProjectEnabled reports whether a project is there and it and its domain are enabled. The answer
+// may be half a minute old, and while Keystone cannot be asked OutageTime older. The error is
+// ErrUnavailable, or ctx's.
 func (c *Client) ProjectEnabled(ctx context.Context, projectID string) (bool, error) {
 	key, now := hash(sha256.Sum256([]byte("project "+projectID))), c.now()
 	enabled, at, ok := c.projects.get(key)

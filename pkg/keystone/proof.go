@@ -9,8 +9,9 @@ import (
 	"github.com/gophercloud/gophercloud/v2/openstack/identity/v3/tokens"
 )
 
-// proven has Keystone say whether it still takes the service's password, with one login for all who ask at a time. The error is ErrUnavailable, or
-// ctx's. After a refusal it is not tried again for ownPause: Keystone locks out users who try too often. What needs no password goes on meanwhile.
+// proven has Keystone say whether it still takes the service's password, with one login for all who
+// ask at a time. The error is ErrUnavailable, or ctx's. After a refusal it is not tried again for
+// ownPause: Keystone locks out users who try too often. What needs no password goes on meanwhile.
 func (c *Client) proven(ctx context.Context) error {
 	detached := context.WithoutCancel(ctx)
 	answer := c.flights.DoChan("proof", func() (any, error) { return nil, c.prove(detached) })
@@ -46,7 +47,7 @@ func (c *Client) prove(ctx context.Context) error {
 	}
 }
 
-// unproven notes that the service's password is refused, and tells the operator the first time.
+// unproven notes that Keystone refuses the service's password. It logs the first refusal only.
 func (c *Client) unproven(err error) error {
 	err = fmt.Errorf("%w: its password is wrong, has expired or is locked out, or its user, domain or project is disabled: %w", errOurselves, err)
 	c.counts.failures.Add(1)

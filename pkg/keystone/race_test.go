@@ -10,8 +10,9 @@ import (
 	"github.com/openstack-faas/faas/internal/testkit"
 )
 
-// TestAllAtOnce has many callers with good and bad tokens, while time passes, Keystone comes and goes, and the service's own tokens end. Nobody is ever
-// taken for somebody else, and no bad token for a good one.
+// TestAllAtOnce has many callers with good and bad tokens, while time passes, Keystone comes and
+// goes, and the service's own tokens end. Nobody is ever taken for somebody else, and no bad token
+// for a good one.
 func TestAllAtOnce(t *testing.T) {
 	c, fake, clock := newTest(t, func(cfg *Config) { cfg.CacheSize, cfg.CacheTime = 20, time.Second })
 	const users = 30

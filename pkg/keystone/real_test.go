@@ -31,7 +31,7 @@ func realClient(t *testing.T, cloud *testkit.Cloud, change func(*keystone.Config
 	return c
 }
 
-// TestRealTokens has a token of every kind that Keystone gives.
+// TestRealTokens reads a token of every kind that Keystone issues.
 func TestRealTokens(t *testing.T) {
 	cloud := testkit.Keystone(t)
 	c := realClient(t, cloud, nil)

@@ -64,7 +64,8 @@ func TestRealManyAtOnce(t *testing.T) {
 	}
 }
 
-// TestRealApplicationCredentials has restricted ones, unrestricted ones, and ones with access rules.
+// TestRealApplicationCredentials has restricted ones, unrestricted ones, and ones with access
+// rules.
 func TestRealApplicationCredentials(t *testing.T) {
 	cloud := testkit.Keystone(t)
 	c := realClient(t, cloud, nil)

@@ -21,11 +21,13 @@ type ownToken struct {
 const (
 	// renewBefore is how long before its end, at most, the service's own token is renewed.
 	renewBefore = 5 * time.Minute
-	// ownPause is how long Keystone is left alone after it refused the service itself: it locks out users who try too often.
+	// ownPause is how long Keystone is left alone after it refused the service itself: it locks out
+	// users who try too often.
 	ownPause = 5 * time.Second
 )
 
-// ServiceToken gives a token of the service's own, with at least a minute left where Keystone's tokens last longer than that.
+// ServiceToken returns a token of the service's own, with at least a minute left where Keystone's
+// tokens last longer than that.
 func (c *Client) ServiceToken(ctx context.Context) (string, error) {
 	own, err := c.service(ctx)
 	if err != nil {
@@ -34,7 +36,7 @@ func (c *Client) ServiceToken(ctx context.Context) (string, error) {
 	return own.id, nil
 }
 
-// RenewServiceToken gives a token of the service's own other than the refused one.
+// RenewServiceToken returns a token of the service's own other than the refused one.
 func (c *Client) RenewServiceToken(ctx context.Context, refused string) (string, error) {
 	own, err := c.serviceAfter(ctx, refused)
 	if err != nil {
@@ -43,7 +45,7 @@ func (c *Client) RenewServiceToken(ctx context.Context, refused string) (string,
 	return own.id, nil
 }
 
-// ServiceUser gives the id of the service's own user, the trustee of trusts.
+// ServiceUser returns the id of the service's own user, the trustee of trusts.
 func (c *Client) ServiceUser(ctx context.Context) (string, error) {
 	own, err := c.service(ctx)
 	if err != nil {
@@ -52,7 +54,7 @@ func (c *Client) ServiceUser(ctx context.Context) (string, error) {
 	return own.userID, nil
 }
 
-// service gives the current token. Nobody waits for its renewal while the old one lasts.
+// service returns the current token. Nobody waits for its renewal while the old one lasts.
 func (c *Client) service(ctx context.Context) (*ownToken, error) {
 	own, now := c.own.Load(), c.now()
 	if own != nil && now.Before(own.renew) {
@@ -78,7 +80,7 @@ func (c *Client) service(ctx context.Context) (*ownToken, error) {
 	}
 }
 
-// serviceAfter gives a token other than the refused one.
+// serviceAfter returns a token other than the refused one.
 func (c *Client) serviceAfter(ctx context.Context, refused string) (*ownToken, error) {
 	if own := c.own.Load(); own != nil && own.id == refused {
 		c.own.CompareAndSwap(own, nil)
@@ -139,8 +141,9 @@ func (c *Client) authenticate(ctx context.Context, op string, scope tokens.Scope
 	return own, nil
 }
 
-// asService has Keystone asked with the service's own token, once more with a new one when that is refused: it may have been revoked, or Keystone's
-// keys changed. Requests that it sends may be sent twice.
+// asService has Keystone asked with the service's own token, once more with a new one when that is
+// refused: it may have been revoked, or Keystone's keys changed. Requests that it sends may be sent
+// twice.
 func (c *Client) asService(ctx context.Context, op string, f func(ctx context.Context, own string) error) error {
 	own, err := c.service(ctx)
 	if err != nil {

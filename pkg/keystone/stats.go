@@ -14,7 +14,7 @@ type Stats struct {
 
 type counts struct{ recalled, outage, asked, refused, failures atomic.Int64 }
 
-// Stats gives the numbers.
+// Stats returns the numbers.
 func (c *Client) Stats() Stats {
 	return Stats{
 		Recalled: c.counts.recalled.Load(), Outage: c.counts.outage.Load(), Asked: c.counts.asked.Load(),

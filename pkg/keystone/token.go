@@ -5,7 +5,8 @@ import (
 	"time"
 )
 
-// Token is what Keystone says of a token. It is shared between all who present that token: read only.
+// Token is what Keystone says of a token. It is shared between all who present that token: read
+// only.
 type Token struct {
 	UserID       string
 	UserName     string
@@ -49,7 +50,7 @@ type AccessRule struct {
 // Scoped reports whether the token is for anything.
 func (t *Token) Scoped() bool { return t.ProjectID != "" || t.DomainID != "" || t.System }
 
-// RoleNames gives the names of the roles.
+// RoleNames returns the names of the roles.
 func (t *Token) RoleNames() []string {
 	names := make([]string, len(t.Roles))
 	for i, r := range t.Roles {

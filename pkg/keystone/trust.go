@@ -25,8 +25,10 @@ type TrustRequest struct {
 	Roles []Role // found by id, or where it is empty by name; among those of the user's token
 }
 
-// CreateTrust has the user whom the token is of, and in its project, delegate the roles to the service, which then acts as that user. The token must
-// not come of a trust or of an application credential. Errors are ErrInvalidToken, ErrForbidden, ErrUnavailable; after the last the trust may have been made all the same.
+// CreateTrust creates a trust by which the token's user delegates roles in the token's project to
+// the service. The service then acts as that user. The token must not itself come from a trust or
+// an application credential. Errors are ErrInvalidToken, ErrForbidden and ErrUnavailable. After
+// ErrUnavailable the trust may exist all the same.
 func (c *Client) CreateTrust(ctx context.Context, userToken string, req TrustRequest) (Trust, error) {
 	user, err := c.Validate(ctx, userToken)
 	if err != nil {
@@ -76,8 +78,9 @@ type TrustToken struct {
 	Endpoints map[string]string // public URLs by type of service
 }
 
-// TrustToken gets a token by a trust, with a request each time. Errors are ErrNotFound for a trust that is no more, ErrForbidden for one that is of no
-// use because its user or project is disabled or its user lost a role, and ErrUnavailable.
+// TrustToken gets a token by a trust, with a request each time. Errors are ErrNotFound for a trust
+// that is no more, ErrForbidden for one that is of no use because its user or project is disabled
+// or its user lost a role, and ErrUnavailable.
 func (c *Client) TrustToken(ctx context.Context, trustID string) (TrustToken, error) {
 	if c.password.broken() { // no more guesses than must be
 		if err := c.proven(ctx); err != nil {
@@ -111,8 +114,9 @@ func (c *Client) TrustToken(ctx context.Context, trustID string) (TrustToken, er
 	return t, nil
 }
 
-// whyNot tells apart what Keystone has one answer for: the trust is no more, it is of no use any more, or the service's own password is refused. The
-// last shows nowhere else as long as the service's token lasts.
+// whyNot finds the reason for a 401, which Keystone answers in three cases: the trust was deleted,
+// the trust can no longer be used, or the service's own password is refused. The last case shows
+// nowhere else while the service's token lasts.
 func (c *Client) whyNot(ctx context.Context, trustID string, refusal error) error {
 	const op = "reading a trust"
 	err := c.asService(ctx, op, func(ctx context.Context, own string) error {
@@ -127,8 +131,9 @@ func (c *Client) whyNot(ctx context.Context, trustID string, refusal error) erro
 	return fmt.Errorf("%w: %w", ErrForbidden, opaque(refusal))
 }
 
-// DeleteTrust deletes a trust; one that is no more is deleted already. Keystone lets the trustor and an administrator do it: it is done with the
-// service's own token, so that it needs nobody else's, and the service's user needs the role admin in its project. Without it the error is
+// DeleteTrust deletes a trust; one that is no more is deleted already. Keystone lets the trustor
+// and an administrator do it: it is done with the service's own token, so that it needs nobody
+// else's, and the service's user needs the role admin in its project. Without it the error is
 // ErrForbidden.
 func (c *Client) DeleteTrust(ctx context.Context, trustID string) error {
 	err := c.asService(ctx, "deleting a trust", func(ctx context.Context, own string) error {

@@ -19,8 +19,9 @@ import (
 	"github.com/openstack-faas/faas/internal/testkit"
 )
 
-// TestServiceLockedOut has Keystone refuse the service's password while the service's token lasts: that says nothing of trusts, Keystone is asked once
-// in a while only, and tokens of callers are validated all the same.
+// TestServiceLockedOut has Keystone refuse the service's password while the service's token lasts:
+// that says nothing of trusts, Keystone is asked once in a while only, and tokens of callers are
+// validated all the same.
 func TestServiceLockedOut(t *testing.T) {
 	var log bytes.Buffer
 	c, fake, clock := newTest(t, func(cfg *Config) { cfg.Log = slog.New(slog.NewTextHandler(&log, nil)) })
@@ -93,8 +94,8 @@ func TestProofIsShared(t *testing.T) {
 	}
 }
 
-// TestRealPasswordRefused has the real Keystone refuse a service's password: first while its token lasts, as when it is locked out, then with that
-// token revoked too, as when its user is disabled.
+// TestRealPasswordRefused has the real Keystone refuse a service's password: first while its token
+// lasts, as when it is locked out, then with that token revoked too, as when its user is disabled.
 func TestRealPasswordRefused(t *testing.T) {
 	cloud := testkit.Keystone(t)
 	admin := cloud.Login(t, "admin").Identity

@@ -14,25 +14,31 @@ import (
 )
 
 const (
-	// refusedTime is how long a token that Keystone refused is refused without asking. It cannot become valid again; memory alone bounds it.
+	// refusedTime is how long a token that Keystone refused is refused without asking. It cannot
+	// become valid again; memory alone bounds it.
 	refusedTime = 10 * time.Second
-	// maxRefused is how many of those are remembered, apart from the good ones, so that made-up tokens cannot push those out.
+	// maxRefused is how many of those are remembered, apart from the good ones, so that made-up
+	// tokens cannot push those out.
 	maxRefused = 1000
-	// knownPatience is how long a request with a token that was valid waits to hear whether it still is.
+	// knownPatience is how long a request with a token that was valid waits to hear whether it
+	// still is.
 	knownPatience = 500 * time.Millisecond
-	// maxToken is the longest token, in bytes. Keystone's own are 255 at most, signed ones some thousand.
+	// maxToken is the longest token, in bytes. Keystone's own are 255 at most, signed ones some
+	// thousand.
 	maxToken = 8192
 )
 
-// Validate tells who a token is of. What Keystone says is remembered for CacheTime, never beyond the token's expiry, and refusals briefly; all who
-// ask about one token at a time share one request. The error is ErrInvalidToken, or ErrUnavailable when Keystone cannot be asked and said nothing
-// of this token within CacheTime and OutageTime, or ctx's.
+// Validate returns the token's user, scope and roles. Keystone's answer is cached for CacheTime,
+// never beyond the token's expiry; refusals are cached for ten seconds. Concurrent callers with the
+// same token share one request. The error is ErrInvalidToken, or ErrUnavailable when Keystone
+// cannot be asked and said nothing of this token within CacheTime and OutageTime, or ctx's.
 func (c *Client) Validate(ctx context.Context, token string) (*Token, error) {
 	return c.validate(ctx, token, false)
 }
 
-// ValidateExpired is Validate for a token that may have expired, not longer ago than Keystone's allow_expired_window: a service that goes on with
-// the work of a user sends it beside a token of its own.
+// ValidateExpired is Validate for a token that may have expired, not longer ago than Keystone's
+// allow_expired_window: a service that goes on with the work of a user sends it beside a token of
+// its own.
 func (c *Client) ValidateExpired(ctx context.Context, token string) (*Token, error) {
 	return c.validate(ctx, token, true)
 }
@@ -56,7 +62,8 @@ func (c *Client) validate(ctx context.Context, token string, expired bool) (*Tok
 	return c.await(ctx, answer, known)
 }
 
-// plausible keeps from Keystone what cannot be a token, and from Go's client what cannot be a header.
+// plausible keeps from Keystone what cannot be a token, and from Go's client what cannot be a
+// header.
 func plausible(token string) bool {
 	if token == "" || len(token) > maxToken {
 		return false
@@ -79,7 +86,8 @@ func tokenKey(token string, expired bool) hash {
 	return key
 }
 
-// recall gives what is remembered of a token: known is nil when that is nothing, or nothing that could do even while Keystone is away.
+// recall returns what is remembered of a token: known is nil when that is nothing, or nothing that
+// could do even while Keystone is away.
 func (c *Client) recall(key hash, now time.Time, expired bool) (known *Token, fresh bool, err error) {
 	if _, at, ok := c.refused.get(key); ok && now.Sub(at) < refusedTime {
 		return nil, false, ErrInvalidToken
@@ -163,7 +171,8 @@ func (c *Client) describe(ctx context.Context, token string, expired bool) (*Tok
 		client := c.identity(own)
 		_, err := client.Get(ctx, client.ServiceURL(path), &answer, &gophercloud.RequestOpts{ //nolint:bodyclose // gophercloud closes what it decodes
 			OkCodes: []int{http.StatusOK, http.StatusNonAuthoritativeInfo},
-			// Without the second Keystone refuses tokens of application credentials that have access rules.
+			// Without the second Keystone refuses tokens of application credentials that have
+			// access rules.
 			MoreHeaders: map[string]string{"X-Subject-Token": token, "OpenStack-Identity-Access-Rules": "1.0"},
 		})
 		err = failure("validating a token", err, true)
@@ -188,11 +197,12 @@ func (c *Client) describe(ctx context.Context, token string, expired bool) (*Tok
 	return answer.token(), nil
 }
 
-// notAllowed begins what Keystone says with a 403. The name of the rule follows where the one who asks is not allowed to.
+// notAllowed begins what Keystone says with a 403. The name of the rule follows where the one who
+// asks is not allowed to.
 const notAllowed = "You are not authorized to perform the requested action"
 
-// ofNoUse tells whether a 403 is about the token that was asked about, not about us: Keystone answers so for one that comes of a trust whose user was
-// disabled or lost a role.
+// ofNoUse reports whether a 403 is about the token that was asked about, not about us: Keystone
+// answers so for one that comes of a trust whose user was disabled or lost a role.
 func ofNoUse(err error) bool {
 	var e *Error
 	return errors.As(err, &e) && e.Status == http.StatusForbidden && strings.HasPrefix(e.Message, notAllowed) && !strings.Contains(e.Message, "identity:")

@@ -14,7 +14,8 @@ import (
 
 func isError(err, want error) bool { return errors.Is(err, want) }
 
-// TestValidateRemembers asks once within the cache time, and again after it: then a revocation is noticed.
+// TestValidateRemembers asks once within the cache time, and again after it: then a revocation is
+// noticed.
 func TestValidateRemembers(t *testing.T) {
 	c, fake, clock := newTest(t, nil)
 	fake.Issue("good", demo)
@@ -28,7 +29,8 @@ func TestValidateRemembers(t *testing.T) {
 	mustBe(t.Context(), t, c, "good", ErrInvalidToken)
 }
 
-// TestValidateNeverBeyondExpiry has a token end within the cache time, while Keystone is there and while it is away.
+// TestValidateNeverBeyondExpiry has a token end within the cache time, while Keystone is there and
+// while it is away.
 func TestValidateNeverBeyondExpiry(t *testing.T) {
 	c, fake, clock := newTest(t, nil)
 	short := demo
@@ -106,7 +108,8 @@ func until(t *testing.T, done func() bool) {
 	}
 }
 
-// TestRefusalsAreRemembered has a bad token, and more made-up ones than are remembered of either kind.
+// TestRefusalsAreRemembered has a bad token, and more made-up ones than are remembered of either
+// kind.
 func TestRefusalsAreRemembered(t *testing.T) {
 	c, fake, clock := newTest(t, func(cfg *Config) { cfg.CacheSize = 10 })
 	fake.Issue("good", demo)
@@ -132,7 +135,8 @@ func TestRefusalsAreRemembered(t *testing.T) {
 	}
 }
 
-// TestMemoryIsBounded has more good tokens than are remembered: the one that was not used for the longest is asked for again.
+// TestMemoryIsBounded has more good tokens than are remembered: the one that was not used for the
+// longest is asked for again.
 func TestMemoryIsBounded(t *testing.T) {
 	c, fake, _ := newTest(t, func(cfg *Config) { cfg.CacheSize = 3 })
 	for _, token := range []string{"a", "b", "c", "d"} {

@@ -31,7 +31,8 @@ func (c *Client) DeleteContainer(ctx context.Context, container string) error {
 	})
 }
 
-// Entry is an object in the list of its container. A list may be late: by moments as a rule, by longer after a failure in Swift.
+// Entry is an object in the list of its container. A list may be late: by moments as a rule, by
+// longer after a failure in Swift.
 type Entry struct {
 	Name     string
 	Size     int64     // bytes
@@ -42,8 +43,8 @@ type Entry struct {
 // PageSize is how many entries of a list Swift is asked for at a time.
 const PageSize = 1000
 
-// List calls visit for each object of a container in the order of their names, until visit returns an error, which List returns. The error is of
-// ErrNotFound when there is no such container.
+// List calls visit for each object of a container in the order of their names, until visit returns
+// an error, which List returns. The error is of ErrNotFound when there is no such container.
 func (c *Client) List(ctx context.Context, container string, visit func(Entry) error) error {
 	return c.list(ctx, container, PageSize, visit)
 }
@@ -66,7 +67,7 @@ func (c *Client) list(ctx context.Context, container string, size int, visit fun
 	}
 }
 
-// page gives the entries after the marker.
+// page returns the entries after the marker.
 func (c *Client) page(ctx context.Context, container, marker string, size int) (page []objects.Object, err error) {
 	if err := CheckNames(container, "any"); err != nil {
 		return nil, err

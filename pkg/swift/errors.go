@@ -40,10 +40,10 @@ func (e *Error) Error() string {
 	return fmt.Sprintf("swift: %s %q: %v", e.Op, what, e.Err)
 }
 
-// Unwrap gives the reason.
+// Unwrap returns the reason.
 func (e *Error) Unwrap() error { return e.Err }
 
-// of gives the error that came of what e says was asked; nil for nil.
+// of returns the error that came of what e says was asked; nil for nil.
 func (e Error) of(err error) error {
 	if err == nil {
 		return nil

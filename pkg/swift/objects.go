@@ -16,7 +16,7 @@ import (
 	"github.com/gophercloud/gophercloud/v2/openstack/objectstorage/v1/objects"
 )
 
-// Object is what Swift tells of an object.
+// Object is the metadata of an object.
 type Object struct {
 	ETag        string    // opaque: the MD5 of a plain object's bytes, of a large object's segments something else
 	Size        int64     // bytes as announced, -1 when unknown: a bound on reading is the reader's own
@@ -30,7 +30,8 @@ const (
 	MaxObjectName    = 1024 // bytes
 )
 
-// CheckNames tells whether there may be an object of this name in a container of that; the error is of ErrName.
+// CheckNames reports whether there may be an object of this name in a container of that; the error
+// is of ErrName.
 func CheckNames(container, object string) error {
 	switch {
 	case container == "" || object == "":
@@ -56,7 +57,7 @@ func dotted(object string) bool {
 	return false
 }
 
-// Head tells of an object.
+// Head returns the metadata of an object.
 func (c *Client) Head(ctx context.Context, container, object string) (o Object, err error) {
 	if err := CheckNames(container, object); err != nil {
 		return o, err
@@ -69,7 +70,8 @@ func (c *Client) Head(ctx context.Context, container, object string) (o Object, 
 	return o, err
 }
 
-// Get gives an object's bytes and what Swift tells of just these. The caller closes the body, whose errors are of ErrUnavailable; it ends with ctx.
+// Get returns an object's bytes and their metadata. The caller closes the body. Errors of reading
+// it are ErrUnavailable, and it ends with ctx.
 func (c *Client) Get(ctx context.Context, container, object string) (body io.ReadCloser, o Object, err error) {
 	if err := CheckNames(container, object); err != nil {
 		return nil, o, err
@@ -100,8 +102,9 @@ func (r *reading) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// Put stores what content has from its beginning, and returns when Swift has it whole. md5sum is the MD5 of it in hexadecimal: Swift refuses bytes that
-// are not of it. An object of the same name is replaced at once and as a whole.
+// Put stores what content has from its beginning, and returns when Swift has it whole. md5sum is
+// the MD5 of it in hexadecimal: Swift refuses bytes that are not of it. An object of the same name
+// is replaced at once and as a whole.
 func (c *Client) Put(ctx context.Context, container, object string, content io.ReadSeeker, md5sum string) error {
 	if err := CheckNames(container, object); err != nil {
 		return err
@@ -152,7 +155,7 @@ func described(h http.Header) Object {
 
 func unquoted(etag string) string { return strings.Trim(etag, `"`) }
 
-// MD5 gives the MD5 of the bytes in hexadecimal, as Put wants it.
+// MD5 returns the MD5 of the bytes in hexadecimal, as Put wants it.
 func MD5(b []byte) string {
 	sum := md5.Sum(b) //nolint:gosec // as above
 	return hex.EncodeToString(sum[:])

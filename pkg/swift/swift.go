@@ -12,11 +12,11 @@ import (
 	"github.com/gophercloud/gophercloud/v2"
 )
 
-// Token gives the token that requests are sent with. refused is the one that Swift did not take a moment ago, "" for none: where another can be had,
-// another is given.
+// Token returns the token that requests are sent with. refused is the one that Swift did not take a
+// moment ago, "" for none: where another can be had, another is given.
 type Token func(ctx context.Context, refused string) (string, error)
 
-// Endpoint gives the URL of the account, as the catalogue has it.
+// Endpoint returns the URL of the account, as the catalogue has it.
 type Endpoint func(ctx context.Context) (string, error)
 
 // Config is what a Client needs.
@@ -37,7 +37,8 @@ func New(cfg Config) *Client {
 	return &Client{cfg: cfg}
 }
 
-// With gives a client that shares the connections of this one, for an account by its URL and one token, which no other takes the place of.
+// With returns a client that shares the connections of this one, for an account by its URL and one
+// token, which no other takes the place of.
 func (c *Client) With(token, endpoint string) *Client {
 	return New(Config{Token: Fixed(token), Endpoint: At(endpoint), HTTP: c.cfg.HTTP})
 }
@@ -60,7 +61,8 @@ const (
 	idlePerHost    = 32
 )
 
-// NewHTTP gives an HTTP client that suits Swift, with the transport's certificates and proxies. It follows no redirect: Go would send the token along.
+// NewHTTP returns an HTTP client that suits Swift, with the transport's certificates and proxies.
+// It follows no redirect: Go would send the token along.
 func NewHTTP(like *http.Transport) *http.Client {
 	transport := like.Clone()
 	transport.DialContext = (&net.Dialer{Timeout: connectTimeout, KeepAlive: 30 * time.Second}).DialContext
@@ -71,7 +73,8 @@ func NewHTTP(like *http.Transport) *http.Client {
 	}
 }
 
-// request does one request, and does it again with another token if there is one and Swift does not take the first.
+// request does one request, and does it again with another token if there is one and Swift does not
+// take the first.
 func (c *Client) request(ctx context.Context, what Error, do func(*gophercloud.ServiceClient) error) error {
 	endpoint, err := c.cfg.Endpoint(ctx)
 	if err != nil {

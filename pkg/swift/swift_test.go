@@ -17,7 +17,8 @@ import (
 	"github.com/openstack-faas/faas/pkg/swift/swifttest"
 )
 
-// onBoth runs a test on the small Swift and, where there is one, on the real one, each with an empty container of its own.
+// onBoth runs a test on the small Swift and, where there is one, on the real one, each with an
+// empty container of its own.
 func onBoth(t *testing.T, test func(t *testing.T, c *Client, container string)) {
 	t.Run("small", func(t *testing.T) {
 		s := swifttest.New(t)

@@ -1,4 +1,5 @@
-// Package swifttest is a small Swift for tests, which answers as the real one was seen to. Tests of pkg/swift hold both against the same.
+// Package swifttest is a small Swift for tests, which answers as the real one was seen to. Tests of
+// pkg/swift hold both against the same.
 package swifttest
 
 import (
@@ -46,7 +47,7 @@ func New(t testing.TB) *Server {
 	return s
 }
 
-// Grant lets a token use a project's account, and gives its URL.
+// Grant lets a token use a project's account and returns the account's URL.
 func (s *Server) Grant(token, project string) (endpoint string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -88,7 +89,7 @@ func (s *Server) Release() {
 	}
 }
 
-// Requests gives what was asked since it was called last: methods and paths.
+// Requests returns what was asked since it was called last: methods and paths.
 func (s *Server) Requests() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -108,7 +109,8 @@ func (s *Server) Put(project, container, name string, body []byte) {
 	s.containers[at][name] = &object{body: body, etag: sum(body), modified: time.Now()}
 }
 
-// PutLarge stores an object as one of segments shows: its ETag is in quotes, and no MD5 of its bytes.
+// PutLarge stores an object as one of segments shows: its ETag is in quotes, and no MD5 of its
+// bytes.
 func (s *Server) PutLarge(project, container, name string, body []byte) {
 	s.Put(project, container, name, body)
 	s.mu.Lock()
