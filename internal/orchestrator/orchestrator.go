@@ -27,8 +27,16 @@ type Orchestrator interface {
 	// DeletePool ends the pool and its generic workers; claimed ones stay. There being no such pool is no error.
 	DeletePool(ctx context.Context, runtimeID string) error
 
-	// Workers gives every worker known now, from memory.
+	// Workers returns a copy of every worker known now, from memory. Whoever needs them often, or
+	// all their changes, uses Watch.
 	Workers() []faas.Worker
+	// Watch delivers batches of changes until ctx ends or the orchestrator is closed; then the
+	// channel is closed. The first batch holds every worker, and is empty if there are none. Each
+	// later batch holds what changed since the one before: in order, with at most one change per
+	// worker, which is its latest state. So a slow reader skips intermediate states but never misses
+	// the latest; of a worker that it was not shown it does not receive the end. A reader that
+	// stops reading must end ctx.
+	Watch(ctx context.Context) <-chan []Change
 	// Events delivers what changes with workers, from now until ctx ends, then the channel is closed. A slow reader
 	// loses the oldest events: look at Workers for what is true.
 	Events(ctx context.Context) <-chan Event

@@ -100,8 +100,13 @@ func start(ctx context.Context, cfg Config, client kubernetes.Interface) (*Orche
 	return o, nil
 }
 
-// Workers gives every worker known now.
-func (o *Orchestrator) Workers() []faas.Worker { return o.list() }
+// Workers returns a copy of every worker known now.
+func (o *Orchestrator) Workers() []faas.Worker { return o.feed.Workers() }
+
+// Watch delivers the workers, then their changes, until ctx or the orchestrator ends.
+func (o *Orchestrator) Watch(ctx context.Context) <-chan []orchestrator.Change {
+	return o.feed.Watch(ctx)
+}
 
 // Events delivers what changes with workers from now until ctx or the orchestrator ends.
 func (o *Orchestrator) Events(ctx context.Context) <-chan orchestrator.Event {
@@ -138,6 +143,7 @@ func (o *Orchestrator) Close() error {
 	o.stop()
 	o.wait.Wait()
 	o.events.Close()
+	o.feed.Close()
 	return nil
 }
 

@@ -24,6 +24,7 @@ type state struct {
 	words   map[string]string             // by runtime id: why its last generic worker ended that was lost before another came up
 	changed chan struct{}                 // closed, and replaced, with every change
 	events  orchestrator.Fanout
+	feed    orchestrator.Feed // of the workers that are not gone; it is changed under mu
 }
 
 // worker is a pod as it was told last. The pod is the informer's: it is never changed.
@@ -56,19 +57,6 @@ func (s *state) announce() {
 	s.changed = make(chan struct{})
 }
 
-// list gives the workers that are not gone.
-func (s *state) list() []faas.Worker {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	all := make([]faas.Worker, 0, len(s.workers))
-	for _, w := range s.workers {
-		if !w.gone {
-			all = append(all, w.Worker)
-		}
-	}
-	return all
-}
-
 // find gives a copy of what is known of a worker that is not gone.
 func (s *state) find(workerID string) (worker, bool) {
 	s.mu.Lock()
@@ -86,7 +74,8 @@ func (s *state) observe(pod *corev1.Pod) (must bool, reason string) {
 	health, reason := examine(pod)
 	view, err := workerOf(pod, health)
 	if err != nil { // somebody has put labels on it that are not ours
-		health, reason = lost, "it cannot be told whose it is: "+err.Error()
+		health, reason = lost, "its labels do not say whose it is: "+err.Error()
+		view = faas.Worker{ID: pod.Name, RuntimeID: pod.Labels[labelRuntime]}
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -115,6 +104,9 @@ func (s *state) observe(pod *corev1.Pod) (must bool, reason string) {
 	case wasReady && (health != ready || restarts != w.restarts) && view.Generic():
 		s.tell(orchestrator.Gone, w, ending(pod)) // and it may come back
 		wasReady = false
+	}
+	if !w.gone {
+		s.feed.Set(w.Worker)
 	}
 	if health == ready && !w.gone {
 		w.restarts = restarts
@@ -166,6 +158,7 @@ func (s *state) end(w *worker, reason string) {
 	if w.removed != "" {
 		reason = w.removed
 	}
+	s.feed.End(w.ID, reason)
 	s.tell(orchestrator.Gone, w, reason)
 }
 

@@ -33,6 +33,7 @@ type Orchestrator struct {
 	agents    *agentClient
 	starting  chan struct{} // holds one token for each worker that starts now
 	events    orchestrator.Fanout
+	feed      orchestrator.Feed // of workers; every change of a worker is shown to it under mu
 
 	stop context.CancelFunc
 	ctx  context.Context // of the pools' loops
@@ -147,15 +148,12 @@ func (o *Orchestrator) DeletePool(ctx context.Context, runtimeID string) error {
 	return p.end(ctx)
 }
 
-// Workers gives every worker known now.
-func (o *Orchestrator) Workers() []faas.Worker {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	all := make([]faas.Worker, 0, len(o.workers))
-	for _, w := range o.workers {
-		all = append(all, w.Worker)
-	}
-	return all
+// Workers returns a copy of every worker known now.
+func (o *Orchestrator) Workers() []faas.Worker { return o.feed.Workers() }
+
+// Watch delivers the workers, then their changes, until ctx or the orchestrator ends.
+func (o *Orchestrator) Watch(ctx context.Context) <-chan []orchestrator.Change {
+	return o.feed.Watch(ctx)
 }
 
 // Events delivers what changes with workers from now until ctx or the orchestrator ends.
@@ -190,6 +188,7 @@ func (o *Orchestrator) claim(workerID string, target faas.Target) (*worker, erro
 	}
 	w.Key, w.ProjectID, w.Ready = target.Key, target.ProjectID, true
 	w.phase = phaseClaimed
+	o.feed.Set(w.Worker)
 	if p := w.pool; p != nil {
 		w.pool = nil
 		p.failures = 0
@@ -225,5 +224,6 @@ func (o *Orchestrator) Close() error {
 	o.stop()
 	o.wait.Wait()
 	o.events.Close()
+	o.feed.Close()
 	return errors.Join(o.limits.close(), removeTree(o.run), o.state.close())
 }

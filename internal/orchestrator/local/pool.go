@@ -220,6 +220,7 @@ func (p *pool) surplus(reason string) []*worker {
 	}
 	for _, w := range out {
 		w.Ready = false // so that nobody tries to claim it
+		p.o.feed.Set(w.Worker)
 	}
 	return out
 }

@@ -52,6 +52,7 @@ func (o *Orchestrator) begin(p *pool) {
 	w.place = placeOf(o.run, w.ID)
 	w.Address = "unix:" + w.place.socket()
 	o.workers[w.ID] = w
+	o.feed.Set(w.Worker)
 	o.wait.Go(func() { o.live(w) })
 }
 
@@ -133,6 +134,7 @@ func (o *Orchestrator) announceReady(w *worker) {
 	defer o.mu.Unlock()
 	w.phase = phaseReady
 	w.Ready = w.retiring == ""
+	o.feed.Set(w.Worker)
 	if w.pool != nil {
 		w.pool.failures = 0
 		w.pool.announce()
@@ -158,6 +160,7 @@ func (o *Orchestrator) forget(w *worker, process *process, err error) {
 	defer o.mu.Unlock()
 	delete(o.workers, w.ID)
 	w.Ready = false
+	o.feed.End(w.ID, reason)
 	if p := w.pool; p != nil {
 		if !asked && o.cfg.Now().Sub(w.StartedAt) < provenAfter {
 			p.failure(w, err)
@@ -206,6 +209,7 @@ func (o *Orchestrator) keep(w *worker) {
 	defer o.mu.Unlock()
 	p := w.pool
 	w.pool, w.retiring, w.Ready = nil, "", true
+	o.feed.Set(w.Worker)
 	close(w.kept)
 	if p != nil {
 		p.announce()
