@@ -177,10 +177,10 @@ func TestRolesOfFunctions(t *testing.T) {
 // leftBehind expects that many trusts to be noted for an engine.
 func (s *service) leftBehind(want int) {
 	s.t.Helper()
-	doomed, err := s.store.DoomedTrusts(s.t.Context(), time.Now().Add(time.Hour), 10)
+	due, err := s.store.DueTrustDeletions(s.t.Context(), time.Now().Add(time.Hour), 10)
 	s.must(err)
-	if len(doomed) != want {
-		s.t.Errorf("%v are noted, want %d", doomed, want)
+	if len(due) != want {
+		s.t.Errorf("%v are noted, want %d", due, want)
 	}
 }
 

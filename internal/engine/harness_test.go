@@ -86,7 +86,7 @@ func newRigOn(t *testing.T, url string, connect func() broker.Broker, limits fun
 	r := &rig{T: t, dir: t.TempDir(), connect: connect, broker: connect()}
 	var err error
 	r.must(store.Migrate(t.Context(), url))
-	r.store, err = store.Open(t.Context(), url, store.Options{Log: log, Patience: time.Second})
+	r.store, err = store.Open(t.Context(), url, store.Options{Log: log, WriteTimeout: time.Second})
 	r.must(err)
 	r.code, err = codestore.NewFiles(filepath.Join(r.dir, "packages"))
 	r.must(err)

@@ -52,7 +52,7 @@ func (e *Engine) mendUsage(ctx context.Context) {
 }
 
 func (e *Engine) mendUsageOnce(ctx context.Context) {
-	n, err := e.cfg.Store.MendUsage(ctx)
+	n, err := e.cfg.Store.RepairUsage(ctx)
 	if err != nil && ctx.Err() == nil {
 		e.log.Warn("what projects have could not be counted again", "error", err)
 	}

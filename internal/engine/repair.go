@@ -51,23 +51,23 @@ func (e *Engine) repairOnce(ctx context.Context) {
 // adopt tells the orchestrator whose a worker is. One that serves what is no more, or is no more as it was, ends when it is idle.
 func (e *Engine) adopt(ctx context.Context, t told) {
 	key := t.status.Key
-	f, err := e.cfg.Store.Function(ctx, faas.AnyProject(), key.FunctionID)
-	switch {
-	case err != nil && faas.KindOf(err) != faas.NotFound:
-		return // the next look tries again
-	case err != nil || f.Target().Key != key:
+	target, err := e.cfg.Store.Target(ctx, key)
+	switch kind := faas.KindOf(err); {
+	case kind == faas.NotFound || kind == faas.Outdated:
 		e.endIfIdle(ctx, t.Worker, 0)
 		return
-	case !e.claims.reserve(t.ID, f.Target()):
+	case err != nil:
+		return // the next look tries again
+	case !e.claims.reserve(t.ID, target):
 		return
 	}
 	e.log.Warn("found a worker whose engine died before it could say whose it is", "worker", t.ID, "function_id", key.FunctionID)
 	e.claims.specialised(t.ID)
 	w := t.Worker
-	w.Key, w.ProjectID = key, f.ProjectID
+	w.Key, w.ProjectID = key, target.ProjectID
 	ctx, cancel := context.WithTimeout(ctx, adoptTimeout)
 	defer cancel()
-	e.claimed(ctx, w, orchestrator.Claim{Target: f.Target(), Footprint: t.status.Footprint})
+	e.claimed(ctx, w, orchestrator.Claim{Target: target, Footprint: t.status.Footprint})
 	e.place.serve()
 }
 

@@ -69,12 +69,12 @@ func (e *Engine) deleteTrusts(ctx context.Context) {
 }
 
 func (e *Engine) deleteTrustsOnce(ctx context.Context) {
-	doomed, err := e.cfg.Store.DoomedTrusts(ctx, e.now(), trustBatch)
+	due, err := e.cfg.Store.DueTrustDeletions(ctx, e.now(), trustBatch)
 	if err != nil {
 		e.log.Warn("the trusts that are to be deleted cannot be read", "error", err)
 		return
 	}
-	for _, d := range doomed {
+	for _, d := range due {
 		if ctx.Err() != nil || !e.deleteTrust(ctx, d) {
 			return
 		}
@@ -82,20 +82,20 @@ func (e *Engine) deleteTrustsOnce(ctx context.Context) {
 }
 
 // deleteTrust reports whether it is worth going on with others.
-func (e *Engine) deleteTrust(ctx context.Context, d store.DoomedTrust) bool {
+func (e *Engine) deleteTrust(ctx context.Context, d store.TrustDeletion) bool {
 	now := e.now()
 	again := now.Add(max(trustPatience, min(lastTrustWait, trustPause<<min(d.Attempts, 10))))
-	taken, err := e.cfg.Store.TakeDoomedTrust(ctx, d.ID, now, again)
+	taken, err := e.cfg.Store.ClaimTrustDeletion(ctx, d.TrustID, now, again)
 	if err != nil || !taken {
 		return err == nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, trustPatience)
 	defer cancel()
-	if err = e.cfg.Trusts.Keystone.DeleteTrust(ctx, d.ID); err == nil {
-		err = e.cfg.Store.ForgetTrust(ctx, d.ID)
+	if err = e.cfg.Trusts.Keystone.DeleteTrust(ctx, d.TrustID); err == nil {
+		err = e.cfg.Store.FinishTrustDeletion(ctx, d.TrustID)
 	}
 	if err != nil {
-		e.log.Warn("a trust could not be deleted", "trust_id", d.ID, "attempts", d.Attempts+1, "again", again, "error", err)
+		e.log.Warn("a trust could not be deleted", "trust_id", d.TrustID, "attempts", d.Attempts+1, "again", again, "error", err)
 	}
 	return faas.KindOf(err) != faas.Unavailable
 }

@@ -73,13 +73,13 @@ func TestTrustsAreDeleted(t *testing.T) {
 	now := time.Now()
 	r.engine.now = func() time.Time { return now }
 	ctx := t.Context()
-	r.must(r.store.DoomTrust(ctx, "a", now))
-	r.must(r.store.DoomTrust(ctx, "b", now.Add(time.Minute)))
+	r.must(r.store.ScheduleTrustDeletion(ctx, "a", now))
+	r.must(r.store.ScheduleTrustDeletion(ctx, "b", now.Add(time.Minute)))
 	left := func() int {
 		t.Helper()
-		doomed, err := r.store.DoomedTrusts(ctx, now.Add(24*time.Hour), 10)
+		due, err := r.store.DueTrustDeletions(ctx, now.Add(24*time.Hour), 10)
 		r.must(err)
-		return len(doomed)
+		return len(due)
 	}
 	k.set(func() { k.err = faas.Errorf(faas.Unavailable, "Keystone cannot be asked.") })
 	r.engine.deleteTrustsOnce(ctx)

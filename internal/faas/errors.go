@@ -45,7 +45,7 @@ type Error struct {
 	Cause      error
 }
 
-// Error gives the message and, when there is one, the cause.
+// Error returns the message and, when there is one, the cause.
 func (e *Error) Error() string {
 	if e.Cause != nil {
 		return e.Message + ": " + e.Cause.Error()
@@ -53,7 +53,7 @@ func (e *Error) Error() string {
 	return e.Message
 }
 
-// Unwrap gives the cause.
+// Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Cause }
 
 // Errorf makes an Error of the kind with a formatted message for the caller.
@@ -68,7 +68,7 @@ func (e *Error) WithCause(err error) *Error {
 	return &c
 }
 
-// KindOf gives the kind of the first Error in err's chain, Internal for any other error, and "" for nil.
+// KindOf returns the kind of the first Error in err's chain, Internal for any other error, and "" for nil.
 func KindOf(err error) Kind {
 	if err == nil {
 		return ""

@@ -61,7 +61,7 @@ type result struct {
 	Output   json.RawMessage `json:"output"`
 }
 
-// ResultText gives the text of an execution's Result. An output that is no JSON is recorded as null.
+// ResultText returns the text of an execution's Result. An output that is no JSON is recorded as null.
 func ResultText(duration time.Duration, output json.RawMessage) string {
 	b, err := json.Marshal(result{Duration: float64(duration.Microseconds()) / 1e6, Output: output})
 	if err != nil {
@@ -70,7 +70,7 @@ func ResultText(duration time.Duration, output json.RawMessage) string {
 	return string(b)
 }
 
-// TextOutput gives a message as an output: a JSON string.
+// TextOutput returns a message as an output: a JSON string.
 func TextOutput(message string) json.RawMessage {
 	b, _ := json.Marshal(message) // a string cannot fail
 	return b

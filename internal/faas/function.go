@@ -55,7 +55,7 @@ type Function struct {
 	UpdatedAt     time.Time // zero until the first update
 }
 
-// Target gives what a worker must hold to run the live version of the function.
+// Target returns what a worker must hold to run the live version of the function.
 func (f Function) Target() Target {
 	return Target{
 		Key:       Key{FunctionID: f.ID, Version: 0, Revision: f.Revision},

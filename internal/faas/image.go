@@ -24,7 +24,7 @@ type RunImageAnswer struct {
 	RetryAfter time.Duration `json:"retry_after,omitempty"`
 }
 
-// PlainValue gives the value of an input that is no JSON object, as it was given: a word, or other JSON. False says that the input is an object, or that
+// PlainValue returns the value of an input that is no JSON object, as it was given: a word, or other JSON. False says that the input is an object, or that
 // there is none.
 func PlainValue(input json.RawMessage) (value json.RawMessage, plain bool) {
 	if !bytes.Contains(input, []byte(PlainInput)) {

@@ -26,14 +26,14 @@ type AcquireRequest struct {
 	Waited  time.Duration `json:"waited"`  // how long the first of those that wait has waited
 }
 
-// Method gives the method that the owner of the function's shard serves.
+// Method returns the method that the owner of the function's shard serves.
 func (r AcquireRequest) Method() string { return MethodAcquireIn(ShardOf(r.Target.Key.FunctionID)) }
 
 // ExecutionLanes is how many queues asynchronous executions are divided between, by their project: a long queue of one project then
 // stands in the way of an eighth of the others, not of all.
 const ExecutionLanes = 8
 
-// ExecutionLane gives the lane of a project's asynchronous executions, from 0 to ExecutionLanes-1.
+// ExecutionLane returns the lane of a project's asynchronous executions, from 0 to ExecutionLanes-1.
 func ExecutionLane(projectID string) int { return hash(projectID, ExecutionLanes) }
 
 // ExecutionsQueue names the queue of a project's asynchronous executions. Its messages are ids of queued executions, as text.

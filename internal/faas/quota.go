@@ -22,7 +22,7 @@ const Unlimited int64 = -1
 // Amounts are limits or uses by resource.
 type Amounts map[Resource]int64
 
-// Limit gives the limit of a resource; one that is not there is Unlimited.
+// Limit returns the limit of a resource; one that is not there is Unlimited.
 func (a Amounts) Limit(r Resource) int64 {
 	if n, ok := a[r]; ok && n >= 0 {
 		return n
@@ -30,7 +30,7 @@ func (a Amounts) Limit(r Resource) int64 {
 	return Unlimited
 }
 
-// Fits gives nil when n more of a resource, of which so much is in use, are within the limit, and else the error of kind OverQuota.
+// Fits returns nil when n more of a resource, of which so much is in use, are within the limit, and else the error of kind OverQuota.
 func (a Amounts) Fits(r Resource, used, n int64) error {
 	if limit := a.Limit(r); n > 0 && limit != Unlimited && used+n > limit {
 		return Over(r, limit, used, n)

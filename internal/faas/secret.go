@@ -6,7 +6,7 @@ type Secret string
 
 const hidden = "***"
 
-// Reveal gives the text.
+// Reveal returns the text.
 func (s Secret) Reveal() string { return string(s) }
 
 // String hides the text.

@@ -9,7 +9,7 @@ import (
 // functions at a time; more engines than shards would leave some without any.
 const Shards = 8
 
-// ShardOf gives the part that an id belongs to, from 0 to Shards-1, the same in every process and release.
+// ShardOf returns the part that an id belongs to, from 0 to Shards-1, the same in every process and release.
 func ShardOf(id string) int { return hash(id, Shards) }
 
 func hash(id string, parts uint32) int {
@@ -18,8 +18,8 @@ func hash(id string, parts uint32) int {
 	return int(h.Sum32() % parts)
 }
 
-// ShardName gives the name under which engines stand in line for the shard.
+// ShardName returns the name under which engines stand in line for the shard.
 func ShardName(shard int) string { return fmt.Sprintf("functions.%d", shard) }
 
-// MethodAcquireIn gives the name of MethodAcquire as the owner of a shard serves it.
+// MethodAcquireIn returns the name of MethodAcquire as the owner of a shard serves it.
 func MethodAcquireIn(shard int) string { return fmt.Sprintf("%s.%d", MethodAcquire, shard) }

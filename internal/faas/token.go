@@ -28,12 +28,12 @@ func NewWorkerKey(secret string) (WorkerKey, error) {
 	return WorkerKey{ed25519.NewKeyFromSeed(seed[:])}, nil
 }
 
-// Token gives the token that the worker's agent demands.
+// Token returns the token that the worker's agent demands.
 func (k WorkerKey) Token(workerID string) string {
 	return base64.RawURLEncoding.EncodeToString(ed25519.Sign(k.private, []byte(tokenContext+workerID)))
 }
 
-// Public gives what the agent checks tokens with, as text. It is no secret.
+// Public returns what the agent checks tokens with, as text. It is no secret.
 func (k WorkerKey) Public() string {
 	return base64.RawURLEncoding.EncodeToString(k.private.Public().(ed25519.PublicKey))
 }

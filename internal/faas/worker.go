@@ -14,7 +14,7 @@ type Key struct {
 	Revision   int64  `json:"revision"`
 }
 
-// String gives the key in the form that workers are asked with: function/version/revision.
+// String returns the key in the form that workers are asked with: function/version/revision.
 func (k Key) String() string { return fmt.Sprintf("%s/%d/%d", k.FunctionID, k.Version, k.Revision) }
 
 // Target is a key and all that specialising a worker for it takes.

@@ -2,34 +2,38 @@ package store
 
 import (
 	"context"
-	"strings"
 
 	"github.com/openstack-faas/faas/internal/faas"
 )
 
-// The log is the last column and no list reads it: SQLite then never touches the pages that a long log overflows into.
-const (
-	executionColumns = `id, project_id, user_id, request_id, function_id, function_version, function_alias, description, sync, status,
-	owner, lease_until, attempts, created_at, started_at, ended_at, updated_at, input, result`
-	executionRow    = `(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
-	insertExecution = `INSERT INTO executions (` + executionColumns + `, log_text) VALUES ` + executionRow
-)
+// The log is the last column and is read by itself only: SQLite then never touches the pages that a long log overflows into. An execution is never
+// updated as a whole: each change of its state is a conditional statement of its own.
+var executions = newResource("executions", "execution", "", []column[faas.Execution]{
+	{name: "id", at: func(x *faas.Execution) any { return &x.ID }, kind: code},
+	{name: "project_id", at: func(x *faas.Execution) any { return &x.ProjectID }, kind: text},
+	{name: "user_id", at: func(x *faas.Execution) any { return &x.UserID }, kind: text},
+	{name: "request_id", at: func(x *faas.Execution) any { return &x.RequestID }, kind: text},
+	{name: "function_id", at: func(x *faas.Execution) any { return &x.FunctionID }, kind: code},
+	{name: "function_version", at: func(x *faas.Execution) any { return &x.FunctionVersion }, kind: number},
+	{name: "function_alias", at: func(x *faas.Execution) any { return &x.FunctionAlias }, kind: text},
+	{name: "description", at: func(x *faas.Execution) any { return &x.Description }, kind: text},
+	{name: "sync", at: func(x *faas.Execution) any { return &x.Sync }, kind: boolean},
+	{name: "status", at: func(x *faas.Execution) any { return &x.Status }, kind: state},
+	{name: "owner", at: func(x *faas.Execution) any { return &x.Owner }},
+	{name: "lease_until", at: func(x *faas.Execution) any { return timeColumn{&x.LeaseUntil} }},
+	{name: "attempts", at: func(x *faas.Execution) any { return &x.Attempts }},
+	{name: "created_at", at: func(x *faas.Execution) any { return timeColumn{&x.CreatedAt} }, kind: instant},
+	{name: "started_at", at: func(x *faas.Execution) any { return timeColumn{&x.StartedAt} }},
+	{name: "ended_at", at: func(x *faas.Execution) any { return timeColumn{&x.EndedAt} }},
+	{name: "updated_at", at: func(x *faas.Execution) any { return timeColumn{&x.UpdatedAt} }, kind: instant},
+	{name: "input", at: func(x *faas.Execution) any { return &x.Input }},
+	{name: "result", at: func(x *faas.Execution) any { return &x.Result }},
+	{name: "log_text", at: func(x *faas.Execution) any { return &x.Log }, rule: unread},
+})
 
-var executionTable = table{
-	name: "executions", noun: "execution", columns: executionColumns,
-	fields: map[string]field{
-		"id": {column: "id", kind: code}, "project_id": {column: "project_id"}, "user_id": {column: "user_id"},
-		"request_id": {column: "request_id"}, "function_id": {column: "function_id", kind: code},
-		"function_version": {column: "function_version", kind: number}, "function_alias": {column: "function_alias"},
-		"description": {column: "description"}, "sync": {column: "sync", kind: boolean},
-		"status":     {column: "status", kind: state},
-		"created_at": {column: "created_at", kind: instant}, "updated_at": {column: "updated_at", kind: instant},
-	},
-}
-
-// Execution gives an execution that the scope sees, without its log.
+// Execution returns an execution that the scope sees, without its log.
 func (s *Store) Execution(ctx context.Context, scope faas.Scope, id string) (faas.Execution, error) {
-	e, err := scanExecution(s.get.one(ctx, s.get.execution, id))
+	e, err := executions.scan(s.get.one(ctx, s.get.execution, id))
 	if err != nil {
 		return faas.Execution{}, missing("execution", id, err)
 	}
@@ -39,7 +43,7 @@ func (s *Store) Execution(ctx context.Context, scope faas.Scope, id string) (faa
 	return e, nil
 }
 
-// ExecutionLog gives what an execution that the scope sees has printed; "" until it ended.
+// ExecutionLog returns what an execution that the scope sees has printed; "" until it ended.
 func (s *Store) ExecutionLog(ctx context.Context, scope faas.Scope, id string) (string, error) {
 	var project, text string
 	err := s.get.one(ctx, s.get.executionLog, id).Scan(&project, &text)
@@ -55,7 +59,7 @@ func (s *Store) ExecutionLog(ctx context.Context, scope faas.Scope, id string) (
 // Executions lists what the scope sees, without logs. A filter on the status running finds queued executions too, since to clients
 // an execution runs from its creation on.
 func (s *Store) Executions(ctx context.Context, scope faas.Scope, q faas.Query) ([]faas.Execution, error) {
-	return list(ctx, s, &executionTable, scope, q, scanExecution)
+	return list(ctx, s, &executions, scope, q)
 }
 
 // DeleteExecution forgets an execution that has ended; one that has not is a faas.Conflict.
@@ -80,22 +84,13 @@ func (s *Store) DeleteExecution(ctx context.Context, scope faas.Scope, id string
 }
 
 func (t *tx) execution(id string) (faas.Execution, error) {
-	e, err := scanExecution(t.queryRow(`SELECT `+executionColumns+` FROM executions WHERE id = ?`, id))
+	e, err := executions.scan(t.queryRow(executions.selectByID(), id))
 	return e, missing("execution", id, err)
 }
 
 // insert writes whole rows, all or none, and counts the calls for their functions.
 func (t *tx) insert(rows ...*faas.Execution) error {
-	query, args := insertExecution, make([]any, 0, len(rows)*strings.Count(executionRow, "?"))
-	if len(rows) > 1 {
-		query += strings.Repeat(", "+executionRow, len(rows)-1)
-	}
-	for _, e := range rows {
-		args = append(args,
-			e.ID, e.ProjectID, e.UserID, e.RequestID, e.FunctionID, e.FunctionVersion, e.FunctionAlias, e.Description,
-			flag(e.Sync), string(e.Status), e.Owner, micros(e.LeaseUntil), e.Attempts,
-			micros(e.CreatedAt), micros(e.StartedAt), micros(e.EndedAt), micros(e.UpdatedAt), e.Input, e.Result, e.Log)
-	}
+	query, args := executions.insert(rows...)
 	if _, err := t.exec(query, args...); err != nil {
 		return t.already("execution", rows[0].ID, err)
 	}
@@ -103,11 +98,4 @@ func (t *tx) insert(rows ...*faas.Execution) error {
 		t.calls[e.FunctionID]++
 	}
 	return nil
-}
-
-func scanExecution(row scanner) (e faas.Execution, err error) {
-	err = row.Scan(&e.ID, &e.ProjectID, &e.UserID, &e.RequestID, &e.FunctionID, &e.FunctionVersion, &e.FunctionAlias, &e.Description,
-		&e.Sync, &e.Status, &e.Owner, timeColumn{&e.LeaseUntil}, &e.Attempts,
-		timeColumn{&e.CreatedAt}, timeColumn{&e.StartedAt}, timeColumn{&e.EndedAt}, timeColumn{&e.UpdatedAt}, &e.Input, &e.Result)
-	return e, err
 }

@@ -2,28 +2,39 @@ package store
 
 import (
 	"context"
-	"database/sql"
-	"strings"
 	"time"
 
 	"github.com/openstack-faas/faas/internal/faas"
 )
 
-const functionColumns = `id, project_id, name, description, runtime_id, entry, code_source, code_md5, code_sha256, code_size, code_container,
-	code_object, code_image, code_protocol, code_etag, trust_id, trust_roles, cpu, memory_size, timeout_seconds, call_count, latest_version, revision,
-	created_at, updated_at`
-
-var functionTable = table{
-	name: "functions", noun: "function", columns: functionColumns,
-	fields: map[string]field{
-		"id": {column: "id", kind: code}, "project_id": {column: "project_id"}, "name": {column: "name"},
-		"description": {column: "description"}, "runtime_id": {column: "runtime_id", kind: code}, "entry": {column: "entry"},
-		"cpu": {column: "cpu", kind: number}, "memory_size": {column: "memory_size", kind: number},
-		"timeout": {column: "timeout_seconds", kind: number}, "count": {column: "call_count", kind: number},
-		"latest_version": {column: "latest_version", kind: number},
-		"created_at":     {column: "created_at", kind: instant}, "updated_at": {column: "updated_at", kind: instant},
-	},
-}
+// runtime_id is insertOnly since a function keeps its runtime, call_count and latest_version since they have statements of their own.
+var functions = newResource("functions", "function", "", []column[faas.Function]{
+	{name: "id", at: func(f *faas.Function) any { return &f.ID }, kind: code, rule: insertOnly},
+	{name: "project_id", at: func(f *faas.Function) any { return &f.ProjectID }, kind: text, rule: insertOnly},
+	{name: "name", at: func(f *faas.Function) any { return &f.Name }, kind: text},
+	{name: "description", at: func(f *faas.Function) any { return &f.Description }, kind: text},
+	{name: "runtime_id", at: func(f *faas.Function) any { return referenceColumn{&f.RuntimeID} }, kind: code, rule: insertOnly},
+	{name: "entry", at: func(f *faas.Function) any { return &f.Entry }, kind: text},
+	{name: "code_source", at: func(f *faas.Function) any { return &f.Code.Source }},
+	{name: "code_md5", at: func(f *faas.Function) any { return &f.Code.MD5 }},
+	{name: "code_sha256", at: func(f *faas.Function) any { return &f.Code.SHA256 }},
+	{name: "code_size", at: func(f *faas.Function) any { return &f.Code.Size }},
+	{name: "code_container", at: func(f *faas.Function) any { return &f.Code.Container }},
+	{name: "code_object", at: func(f *faas.Function) any { return &f.Code.Object }},
+	{name: "code_image", at: func(f *faas.Function) any { return &f.Code.Image }},
+	{name: "code_protocol", at: func(f *faas.Function) any { return &f.Code.Protocol }},
+	{name: "code_etag", at: func(f *faas.Function) any { return &f.Code.ETag }},
+	{name: "trust_id", at: func(f *faas.Function) any { return &f.TrustID }},
+	{name: "trust_roles", at: func(f *faas.Function) any { return namesColumn{&f.TrustRoles} }},
+	{name: "cpu", at: func(f *faas.Function) any { return &f.CPU }, kind: number},
+	{name: "memory_size", at: func(f *faas.Function) any { return &f.MemorySize }, kind: number},
+	{name: "timeout_seconds", at: func(f *faas.Function) any { return secondsColumn{&f.Timeout} }, kind: number, as: "timeout"},
+	{name: "call_count", at: func(f *faas.Function) any { return &f.Count }, kind: number, as: "count", rule: insertOnly},
+	{name: "latest_version", at: func(f *faas.Function) any { return &f.LatestVersion }, kind: number, rule: insertOnly},
+	{name: "revision", at: func(f *faas.Function) any { return &f.Revision }},
+	{name: "created_at", at: func(f *faas.Function) any { return timeColumn{&f.CreatedAt} }, kind: instant, rule: insertOnly},
+	{name: "updated_at", at: func(f *faas.Function) any { return timeColumn{&f.UpdatedAt} }, kind: instant},
+})
 
 // FunctionChange is what UpdateFunction changes; nil leaves a field as it is.
 type FunctionChange struct {
@@ -45,8 +56,8 @@ type FunctionTrust struct {
 	Roles []string
 }
 
-// CreateFunction records a function and gives it as recorded. An empty ID or CreatedAt is filled in, and a Revision of 0 becomes 1. A
-// runtime that the function's project cannot see is faas.Invalid, one that is not available a faas.Conflict. A trust must have been noted by DoomTrust.
+// CreateFunction records a function and returns it as recorded. An empty ID or CreatedAt is filled in, and a Revision of 0 becomes 1. A
+// runtime that the function's project cannot see is faas.Invalid, one that is not available a faas.Conflict. A trust must have been noted by ScheduleTrustDeletion.
 // A package must have been stored after AnnouncePackage; one that was deleted since is faas.Unavailable.
 // What the project has then is within the quota, which may be nil, or the error is a faas.OverQuota.
 func (s *Store) CreateFunction(ctx context.Context, f faas.Function, quota faas.Amounts) (faas.Function, error) {
@@ -71,11 +82,8 @@ func (s *Store) CreateFunction(ctx context.Context, f faas.Function, quota faas.
 		if err := t.keepPackage(f.Code.SHA256); err != nil {
 			return err
 		}
-		_, err := t.exec(`INSERT INTO functions (`+functionColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-			f.ID, f.ProjectID, f.Name, f.Description, orNull(f.RuntimeID), f.Entry,
-			string(f.Code.Source), f.Code.MD5, f.Code.SHA256, f.Code.Size, f.Code.Container, f.Code.Object, f.Code.Image, string(f.Code.Protocol),
-			f.Code.ETag, f.TrustID, strings.Join(f.TrustRoles, ","), f.CPU, f.MemorySize, int64(f.Timeout/time.Second), f.Count, f.LatestVersion, f.Revision,
-			micros(f.CreatedAt), micros(f.UpdatedAt))
+		query, args := functions.insert(&f)
+		_, err := t.exec(query, args...)
 		return t.already("function", f.ID, err)
 	})
 	return f, err
@@ -100,7 +108,7 @@ func (t *tx) usableRuntime(f faas.Function) error {
 	return nil
 }
 
-// Function gives a function that the scope sees.
+// Function returns a function that the scope sees.
 func (s *Store) Function(ctx context.Context, scope faas.Scope, id string) (faas.Function, error) {
 	f, err := s.functions.get(ctx, id)
 	if err != nil {
@@ -114,15 +122,15 @@ func (s *Store) Function(ctx context.Context, scope faas.Scope, id string) (faas
 
 // readFunction reads a function, whosever it is.
 func (s *Store) readFunction(ctx context.Context, id string) (faas.Function, error) {
-	return scanFunction(s.get.one(ctx, s.get.function, id))
+	return functions.scan(s.get.one(ctx, s.get.function, id))
 }
 
 // Functions lists what the scope sees.
 func (s *Store) Functions(ctx context.Context, scope faas.Scope, q faas.Query) ([]faas.Function, error) {
-	return list(ctx, s, &functionTable, scope, q, scanFunction)
+	return list(ctx, s, &functions, scope, q)
 }
 
-// UpdateFunction changes a function and gives it as it is now. Its Revision grows when code, entry, cpu or memory became different.
+// UpdateFunction changes a function and returns it as it is now. Its Revision grows when code, entry, cpu or memory became different.
 // A package must have been stored as for CreateFunction. More package bytes than the change's quota lets the project have are a faas.OverQuota.
 func (s *Store) UpdateFunction(ctx context.Context, scope faas.Scope, id string, change FunctionChange) (faas.Function, error) {
 	var f faas.Function
@@ -148,13 +156,8 @@ func (s *Store) UpdateFunction(ctx context.Context, scope faas.Scope, id string,
 				return err
 			}
 		}
-		_, err = t.exec(`UPDATE functions SET name = ?, description = ?, entry = ?, code_source = ?, code_md5 = ?, code_sha256 = ?,
-			code_size = ?, code_container = ?, code_object = ?, code_image = ?, code_protocol = ?, code_etag = ?, trust_id = ?, trust_roles = ?, cpu = ?, memory_size = ?, timeout_seconds = ?,
-			revision = ?, updated_at = ? WHERE id = ?`,
-			f.Name, f.Description, f.Entry, string(f.Code.Source), f.Code.MD5, f.Code.SHA256,
-			f.Code.Size, f.Code.Container, f.Code.Object, f.Code.Image, string(f.Code.Protocol), f.Code.ETag, f.TrustID, strings.Join(f.TrustRoles, ","),
-			f.CPU, f.MemorySize, int64(f.Timeout/time.Second),
-			f.Revision, micros(f.UpdatedAt), id)
+		query, args := functions.update(id, &f)
+		_, err = t.exec(query, args...)
 		return err
 	})
 	if err != nil {
@@ -181,7 +184,7 @@ func (c FunctionChange) applied(f faas.Function) faas.Function {
 	return f
 }
 
-// DeleteFunction forgets a function and gives what it was; its trust is noted as one to delete. Its executions stay.
+// DeleteFunction forgets a function and returns what it was; its trust is noted as one to delete. Its executions stay.
 func (s *Store) DeleteFunction(ctx context.Context, scope faas.Scope, id string) (faas.Function, error) {
 	var f faas.Function
 	err := s.recorder.do(ctx, func(t *tx) error {
@@ -203,55 +206,11 @@ func (s *Store) DeleteFunction(ctx context.Context, scope faas.Scope, id string)
 	return f, nil
 }
 
-// PackageReferenced reports whether any project's function has this package, by the digest of its bytes.
-func (s *Store) PackageReferenced(ctx context.Context, sha256 string) (bool, error) {
-	var n int
-	err := s.get.one(ctx, s.get.packageUse, sha256).Scan(&n)
-	return n > 0, unavailable(err)
-}
-
-// PackagesReferenced gives the digests of every package that a function of any project has.
-func (s *Store) PackagesReferenced(ctx context.Context) (map[string]bool, error) {
-	rows, err := s.readers.QueryContext(ctx, `SELECT DISTINCT code_sha256 FROM functions WHERE code_sha256 <> ''`)
-	if err != nil {
-		return nil, unavailable(err)
-	}
-	digests, err := scanAll(rows, func(row scanner) (digest string, err error) { return digest, row.Scan(&digest) })
-	referenced := make(map[string]bool, len(digests))
-	for _, digest := range digests {
-		referenced[digest] = true
-	}
-	return referenced, err
-}
-
-// function gives a function that the scope may change, and keeps others from changing it until the commit.
+// function returns a function that the scope may change, and keeps others from changing it until the commit.
 func (t *tx) function(scope faas.Scope, id string) (faas.Function, error) {
-	f, err := scanFunction(t.queryRow(`SELECT `+functionColumns+` FROM functions WHERE id = ?`+t.grammar.forUpdate, id))
+	f, err := functions.scan(t.queryRow(functions.selectByID()+t.grammar.forUpdate, id))
 	if err == nil && !scope.Sees(f.ProjectID) {
 		return f, notFound("function", id)
 	}
 	return f, missing("function", id, err)
-}
-
-func scanFunction(row scanner) (f faas.Function, err error) {
-	var runtimeID sql.NullString
-	var seconds int64
-	var roles string
-	err = row.Scan(&f.ID, &f.ProjectID, &f.Name, &f.Description, &runtimeID, &f.Entry,
-		&f.Code.Source, &f.Code.MD5, &f.Code.SHA256, &f.Code.Size, &f.Code.Container, &f.Code.Object, &f.Code.Image, &f.Code.Protocol, &f.Code.ETag, &f.TrustID, &roles,
-		&f.CPU, &f.MemorySize, &seconds, &f.Count, &f.LatestVersion, &f.Revision,
-		timeColumn{&f.CreatedAt}, timeColumn{&f.UpdatedAt})
-	f.RuntimeID, f.Timeout = runtimeID.String, time.Duration(seconds)*time.Second
-	if roles != "" {
-		f.TrustRoles = strings.Split(roles, ",")
-	}
-	return f, err
-}
-
-// orNull keeps the foreign key out of play where there is nothing to refer to.
-func orNull(id string) any {
-	if id == "" {
-		return nil
-	}
-	return id
 }

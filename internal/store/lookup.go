@@ -12,11 +12,11 @@ type lookups struct {
 
 func (l *lookups) prepare(ctx context.Context, db *sql.DB) error {
 	for query, to := range map[string]**sql.Stmt{
-		`SELECT ` + runtimeColumns + ` FROM runtimes WHERE id = ?`:     &l.runtime,
-		`SELECT ` + functionColumns + ` FROM functions WHERE id = ?`:   &l.function,
-		`SELECT ` + executionColumns + ` FROM executions WHERE id = ?`: &l.execution,
-		`SELECT project_id, log_text FROM executions WHERE id = ?`:     &l.executionLog,
-		`SELECT COUNT(*) FROM functions WHERE code_sha256 = ?`:         &l.packageUse,
+		runtimes.selectByID():   &l.runtime,
+		functions.selectByID():  &l.function,
+		executions.selectByID(): &l.execution,
+		`SELECT project_id, log_text FROM executions WHERE id = ?`: &l.executionLog,
+		packageUses: &l.packageUse,
 	} {
 		stmt, err := db.PrepareContext(ctx, query)
 		if err != nil {

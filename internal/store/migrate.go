@@ -30,7 +30,7 @@ func Migrate(ctx context.Context, url string) error {
 	})
 }
 
-// SchemaVersion gives the version of the database's schema and the one that this program needs.
+// SchemaVersion returns the version of the database's schema and the one that this program needs.
 func SchemaVersion(ctx context.Context, url string) (has, needs int64, err error) {
 	d, err := dialectOf(url)
 	if err != nil {

@@ -81,7 +81,7 @@ func columnsOf(t *testing.T, open func(string) (*sql.DB, error), url string) []s
 	return columns(t, db)
 }
 
-// columns gives every column of the database with its type.
+// columns returns every column of the database with its type.
 func columns(t *testing.T, db *sql.DB) (all []string) {
 	t.Helper()
 	rows, err := db.QueryContext(t.Context(), `SELECT CONCAT_WS(' ', table_name, column_name, column_type, COALESCE(collation_name, ''), COALESCE(column_default, ''))

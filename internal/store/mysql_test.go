@@ -39,7 +39,7 @@ var shared struct {
 	err    error
 }
 
-// mariadb gives the one server of this package's tests.
+// mariadb returns the one server of this package's tests.
 func mariadb(t testing.TB) *testkit.MariaDB {
 	t.Helper()
 	shared.once.Do(func() {
@@ -122,7 +122,7 @@ func TestWhileTheServerIsAway(t *testing.T) {
 	if err := store.Migrate(t.Context(), url); err != nil {
 		t.Fatal(err)
 	}
-	s, err := store.Open(t.Context(), url, store.Options{Patience: 300 * time.Millisecond, StartDelay: -1})
+	s, err := store.Open(t.Context(), url, store.Options{WriteTimeout: 300 * time.Millisecond, StartDelay: -1})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -164,7 +164,7 @@ func TestCloseWhileTheServerIsAway(t *testing.T) {
 	server := mariadb(t)
 	url := server.Database(t)
 	fatal(t, store.Migrate(t.Context(), url))
-	s, err := store.Open(t.Context(), url, store.Options{Patience: 100 * time.Millisecond, Log: slog.New(slog.DiscardHandler)})
+	s, err := store.Open(t.Context(), url, store.Options{WriteTimeout: 100 * time.Millisecond, Log: slog.New(slog.DiscardHandler)})
 	fatal(t, err)
 	fatal(t, server.Kill())
 	fatal(t, s.Start(t.Context(), execution()))

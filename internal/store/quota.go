@@ -10,12 +10,12 @@ import (
 	"github.com/openstack-faas/faas/internal/faas"
 )
 
-// Quotas gives the limits that are a project's own; what it has none of is the configuration's to say.
+// Quotas returns the limits that are a project's own; what it has none of is the configuration's to say.
 func (s *Store) Quotas(ctx context.Context, projectID string) (faas.Amounts, error) {
 	return s.amounts(ctx, `SELECT resource, hard_limit FROM quotas WHERE project_id = ?`, projectID)
 }
 
-// QuotaUsage gives what a project has of the resources that are counted here: functions and package bytes.
+// QuotaUsage returns what a project has of the resources that are counted here: functions and package bytes.
 func (s *Store) QuotaUsage(ctx context.Context, projectID string) (faas.Amounts, error) {
 	return s.amounts(ctx, `SELECT resource, used FROM quota_usages WHERE project_id = ?`, projectID)
 }
@@ -37,7 +37,7 @@ func (s *Store) amounts(ctx context.Context, query, projectID string) (faas.Amou
 	return amounts, err
 }
 
-// SetQuotas gives a project limits of its own, or with nil takes one away. Limits that are not named stay.
+// SetQuotas returns a project limits of its own, or with nil takes one away. Limits that are not named stay.
 func (s *Store) SetQuotas(ctx context.Context, projectID string, limits map[faas.Resource]*int64) error {
 	return s.recorder.do(ctx, func(t *tx) error {
 		for _, r := range slices.Sorted(maps.Keys(limits)) {
@@ -76,7 +76,7 @@ func (t *tx) use(projectID string, r faas.Resource, n int64, quota faas.Amounts)
 	switch {
 	case n == 0:
 		return nil
-	case n < 0: // what was never counted is not given back; MendUsage counts anew
+	case n < 0: // what was never counted is not given back; RepairUsage counts anew
 		_, err := t.exec(`UPDATE quota_usages SET used = used - ? WHERE project_id = ? AND resource = ? AND used >= ?`, -n, projectID, string(r), -n)
 		return err
 	}

@@ -75,7 +75,7 @@ func TestMendUsage(t *testing.T) {
 		fatal(t, err)
 	}
 	for _, want := range []int{3, 0} {
-		if n, err := s.MendUsage(t.Context()); err != nil || n != want {
+		if n, err := s.RepairUsage(t.Context()); err != nil || n != want {
 			t.Errorf("mended %d counts, want %d; %v", n, want, err)
 		}
 	}

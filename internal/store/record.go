@@ -57,7 +57,7 @@ const maxWaiting = 4096
 
 func startRecorder(ctx context.Context, db *sql.DB, d dialect, o Options) (*recorder, error) {
 	r := &recorder{
-		db: db, dialect: d, fence: newFence(o.Now), log: o.Log, held: newStarts(o.StartDelay), patience: o.Patience,
+		db: db, dialect: d, fence: newFence(o.Now), log: o.Log, held: newStarts(o.StartDelay), patience: o.WriteTimeout,
 		in: make(chan *operation, maxWaiting), closing: make(chan struct{}), done: make(chan struct{}),
 	}
 	if err := r.connect(ctx); err != nil {
@@ -94,7 +94,7 @@ func (r *recorder) submit(ctx context.Context, w *write) error {
 	return r.hand(ctx, &operation{write: w}, patience.C)
 }
 
-// errPatience is what callers hear who waited for as long as Options.Patience.
+// errPatience is what callers hear who waited for as long as Options.WriteTimeout.
 var errPatience = errors.New("no answer in time; what was to be written may be written still")
 
 func (r *recorder) await(ctx context.Context, op *operation) error {

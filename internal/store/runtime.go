@@ -2,23 +2,24 @@ package store
 
 import (
 	"context"
-	"database/sql"
 
 	"github.com/openstack-faas/faas/internal/faas"
 )
 
-const runtimeColumns = `id, project_id, name, description, image, status, status_reason, is_public, trusted, created_at, updated_at`
-
-var runtimeTable = table{
-	name: "runtimes", noun: "runtime", columns: runtimeColumns,
-	fields: map[string]field{
-		"id": {column: "id", kind: code}, "project_id": {column: "project_id"}, "name": {column: "name"},
-		"description": {column: "description"}, "image": {column: "image"}, "status": {column: "status", kind: code},
-		"is_public": {column: "is_public", kind: boolean}, "trusted": {column: "trusted", kind: boolean},
-		"created_at": {column: "created_at", kind: instant}, "updated_at": {column: "updated_at", kind: instant},
-	},
-	public: "is_public = 1",
-}
+// The status is insertOnly since SetRuntimeStatus and RevertRuntime write it.
+var runtimes = newResource("runtimes", "runtime", "is_public = 1", []column[faas.Runtime]{
+	{name: "id", at: func(r *faas.Runtime) any { return &r.ID }, kind: code, rule: insertOnly},
+	{name: "project_id", at: func(r *faas.Runtime) any { return &r.ProjectID }, kind: text, rule: insertOnly},
+	{name: "name", at: func(r *faas.Runtime) any { return &r.Name }, kind: text},
+	{name: "description", at: func(r *faas.Runtime) any { return &r.Description }, kind: text},
+	{name: "image", at: func(r *faas.Runtime) any { return &r.Image }, kind: text},
+	{name: "status", at: func(r *faas.Runtime) any { return &r.Status }, kind: code, rule: insertOnly},
+	{name: "status_reason", at: func(r *faas.Runtime) any { return &r.StatusReason }, rule: insertOnly},
+	{name: "is_public", at: func(r *faas.Runtime) any { return &r.IsPublic }, kind: boolean, rule: insertOnly},
+	{name: "trusted", at: func(r *faas.Runtime) any { return &r.Trusted }, kind: boolean, rule: insertOnly},
+	{name: "created_at", at: func(r *faas.Runtime) any { return timeColumn{&r.CreatedAt} }, kind: instant, rule: insertOnly},
+	{name: "updated_at", at: func(r *faas.Runtime) any { return timeColumn{&r.UpdatedAt} }, kind: instant},
+})
 
 // RuntimeChange is what UpdateRuntime changes; nil leaves a field as it is.
 type RuntimeChange struct {
@@ -27,7 +28,7 @@ type RuntimeChange struct {
 	Image       *string
 }
 
-// CreateRuntime records a runtime and gives it as recorded. An empty ID, Status or CreatedAt is filled in (status: creating). An id that
+// CreateRuntime records a runtime and returns it as recorded. An empty ID, Status or CreatedAt is filled in (status: creating). An id that
 // exists is a faas.Conflict.
 func (s *Store) CreateRuntime(ctx context.Context, r faas.Runtime) (faas.Runtime, error) {
 	if r.ID == "" {
@@ -41,17 +42,16 @@ func (s *Store) CreateRuntime(ctx context.Context, r faas.Runtime) (faas.Runtime
 	}
 	r.CreatedAt, r.UpdatedAt = moment(micros(r.CreatedAt)), moment(micros(r.UpdatedAt))
 	err := s.recorder.do(ctx, func(t *tx) error {
-		_, err := t.exec(`INSERT INTO runtimes (`+runtimeColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-			r.ID, r.ProjectID, r.Name, r.Description, r.Image, string(r.Status), r.StatusReason,
-			flag(r.IsPublic), flag(r.Trusted), micros(r.CreatedAt), micros(r.UpdatedAt))
+		query, args := runtimes.insert(&r)
+		_, err := t.exec(query, args...)
 		return t.already("runtime", r.ID, err)
 	})
 	return r, err
 }
 
-// Runtime gives a runtime that the scope sees: its own project's, or a public one.
+// Runtime returns a runtime that the scope sees: its own project's, or a public one.
 func (s *Store) Runtime(ctx context.Context, scope faas.Scope, id string) (faas.Runtime, error) {
-	r, err := scanRuntime(s.get.one(ctx, s.get.runtime, id))
+	r, err := runtimes.scan(s.get.one(ctx, s.get.runtime, id))
 	if err != nil {
 		return faas.Runtime{}, missing("runtime", id, err)
 	}
@@ -63,7 +63,7 @@ func (s *Store) Runtime(ctx context.Context, scope faas.Scope, id string) (faas.
 
 // Runtimes lists what the scope sees, public runtimes of other projects too.
 func (s *Store) Runtimes(ctx context.Context, scope faas.Scope, q faas.Query) ([]faas.Runtime, error) {
-	return list(ctx, s, &runtimeTable, scope, q, scanRuntime)
+	return list(ctx, s, &runtimes, scope, q)
 }
 
 // UpdateRuntime changes a runtime of the scope's own project; a public one of another project is not found.
@@ -78,8 +78,8 @@ func (s *Store) UpdateRuntime(ctx context.Context, scope faas.Scope, id string, 
 		set(&r.Description, change.Description)
 		set(&r.Image, change.Image)
 		r.UpdatedAt = s.timestamp()
-		_, err = t.exec(`UPDATE runtimes SET name = ?, description = ?, image = ?, updated_at = ? WHERE id = ?`,
-			r.Name, r.Description, r.Image, micros(r.UpdatedAt), id)
+		query, args := runtimes.update(id, &r)
+		_, err = t.exec(query, args...)
 		return err
 	})
 	if err != nil {
@@ -131,11 +131,11 @@ func (s *Store) DeleteRuntime(ctx context.Context, scope faas.Scope, id string) 
 
 // runtime reads a runtime under a lock, one of the grammar's.
 func (t *tx) runtime(id, lock string) (faas.Runtime, error) {
-	r, err := scanRuntime(t.queryRow(`SELECT `+runtimeColumns+` FROM runtimes WHERE id = ?`+lock, id))
+	r, err := runtimes.scan(t.queryRow(runtimes.selectByID()+lock, id))
 	return r, missing("runtime", id, err)
 }
 
-// ownRuntime gives a runtime that the scope may change, and keeps others from changing or using it until the commit.
+// ownRuntime returns a runtime that the scope may change, and keeps others from changing or using it until the commit.
 func (t *tx) ownRuntime(scope faas.Scope, id string) (faas.Runtime, error) {
 	r, err := t.runtime(id, t.grammar.forUpdate)
 	if err == nil && !scope.Sees(r.ProjectID) {
@@ -146,17 +146,6 @@ func (t *tx) ownRuntime(scope faas.Scope, id string) (faas.Runtime, error) {
 
 func seesRuntime(scope faas.Scope, r faas.Runtime) bool {
 	return scope.Sees(r.ProjectID) || r.IsPublic && scope.ProjectID() != ""
-}
-
-// scanner is a *sql.Row or *sql.Rows.
-type scanner interface{ Scan(dest ...any) error }
-
-var _ scanner = (*sql.Rows)(nil)
-
-func scanRuntime(row scanner) (r faas.Runtime, err error) {
-	err = row.Scan(&r.ID, &r.ProjectID, &r.Name, &r.Description, &r.Image, &r.Status, &r.StatusReason,
-		&r.IsPublic, &r.Trusted, timeColumn{&r.CreatedAt}, timeColumn{&r.UpdatedAt})
-	return r, err
 }
 
 // set changes the value when there is a new one.

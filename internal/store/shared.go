@@ -26,8 +26,8 @@ type round[T any] struct {
 	err   error
 }
 
-// roundPatience bounds a read that several wait for: each of them leaves by its own context before, as a rule.
-const roundPatience = 15 * time.Second
+// sharedReadTimeout bounds a read that several wait for: each of them leaves by its own context before, as a rule.
+const sharedReadTimeout = 15 * time.Second
 
 func newShared[T any](read func(ctx context.Context, id string) (T, error)) *shared[T] {
 	return &shared[T]{read: read, flights: map[string]*flight[T]{}}
@@ -63,7 +63,7 @@ func (s *shared[T]) get(ctx context.Context, id string) (T, error) {
 // fly makes the reads that are waited for until nobody waits.
 func (s *shared[T]) fly(id string, r *round[T]) {
 	for ; r != nil; r = s.landed(id) {
-		ctx, cancel := context.WithTimeout(context.Background(), roundPatience)
+		ctx, cancel := context.WithTimeout(context.Background(), sharedReadTimeout)
 		r.value, r.err = s.read(ctx, id)
 		cancel()
 		close(r.done)

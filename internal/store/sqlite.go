@@ -58,7 +58,7 @@ func (d sqliteFile) create() error {
 // busyTimeout is how long, in milliseconds, a connection waits for another process that writes: faas-manage, for one.
 const busyTimeout = 10_000
 
-// open gives connections to the file. WAL lets reads go on beside the writer; synchronous=FULL has each commit on the disk
+// open returns connections to the file. WAL lets reads go on beside the writer; synchronous=FULL has each commit on the disk
 // before it returns.
 func (d sqliteFile) open(m mode) (*sql.DB, error) {
 	pragmas := url.Values{"_pragma": {

@@ -22,8 +22,8 @@ type Options struct {
 	// StartDelay is how long the record of a start is held back for its ending, so that a short call costs one row written
 	// once; 20 ms when 0, not held back at all when negative.
 	StartDelay time.Duration
-	// Patience is how long a write waits for a database that is away before its caller hears faas.Unavailable; 15 s when 0.
-	Patience time.Duration
+	// WriteTimeout is how long a write waits for a database that is away before its caller hears faas.Unavailable; 15 s when 0.
+	WriteTimeout time.Duration
 }
 
 // Store is an open database. It is safe for concurrent use.
@@ -71,8 +71,8 @@ func (o Options) withDefaults() Options {
 	if o.StartDelay == 0 {
 		o.StartDelay = 20 * time.Millisecond
 	}
-	if o.Patience <= 0 {
-		o.Patience = 15 * time.Second
+	if o.WriteTimeout <= 0 {
+		o.WriteTimeout = 15 * time.Second
 	}
 	return o
 }
@@ -126,5 +126,5 @@ func (s *Store) closeConnections() error {
 	return nil
 }
 
-// timestamp gives the clock's time as the database keeps it.
+// timestamp returns the clock's time as the database keeps it.
 func (s *Store) timestamp() time.Time { return moment(micros(s.now())) }

@@ -1,7 +1,9 @@
 package store
 
 import (
+	"database/sql/driver"
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -29,14 +31,87 @@ func flag(b bool) int64 {
 	return 0
 }
 
-// timeColumn scans a column of microseconds into a time.
-type timeColumn struct{ to *time.Time }
+// Codecs of columns. database/sql calls Scan to read and Value to write; neither is called by anything else.
 
-// Scan is called by database/sql.
+// timeColumn keeps a time as microseconds since 1970.
+type timeColumn struct{ of *time.Time }
+
+var _ codec = timeColumn{}
+
+// Scan reads the column.
 func (c timeColumn) Scan(value any) error {
 	us, err := integer(value)
-	*c.to = moment(us)
+	*c.of = moment(us)
 	return err
+}
+
+// Value writes the column.
+func (c timeColumn) Value() (driver.Value, error) { return micros(*c.of), nil }
+
+// secondsColumn keeps a duration as whole seconds.
+type secondsColumn struct{ of *time.Duration }
+
+var _ codec = secondsColumn{}
+
+// Scan reads the column.
+func (c secondsColumn) Scan(value any) error {
+	seconds, err := integer(value)
+	*c.of = time.Duration(seconds) * time.Second
+	return err
+}
+
+// Value writes the column.
+func (c secondsColumn) Value() (driver.Value, error) { return int64(*c.of / time.Second), nil }
+
+// referenceColumn keeps an id that refers to another table's row. "" is NULL, which keeps the foreign key out of play.
+type referenceColumn struct{ of *string }
+
+var _ codec = referenceColumn{}
+
+// Scan reads the column.
+func (c referenceColumn) Scan(value any) error {
+	var err error
+	*c.of, err = characters(value)
+	return err
+}
+
+// Value writes the column.
+func (c referenceColumn) Value() (driver.Value, error) {
+	if *c.of == "" {
+		return nil, nil
+	}
+	return *c.of, nil
+}
+
+// namesColumn keeps names, none of which has a comma, separated by commas; "" is none.
+type namesColumn struct{ of *[]string }
+
+var _ codec = namesColumn{}
+
+// Scan reads the column.
+func (c namesColumn) Scan(value any) error {
+	names, err := characters(value)
+	*c.of = nil
+	if names != "" {
+		*c.of = strings.Split(names, ",")
+	}
+	return err
+}
+
+// Value writes the column.
+func (c namesColumn) Value() (driver.Value, error) { return strings.Join(*c.of, ","), nil }
+
+// characters returns a driver's value of a column of text; NULL is "".
+func characters(value any) (string, error) {
+	switch v := value.(type) {
+	case string:
+		return v, nil
+	case []byte:
+		return string(v), nil
+	case nil:
+		return "", nil
+	}
+	return "", fmt.Errorf("a column of text holds a %T", value)
 }
 
 func integer(value any) (int64, error) {
@@ -46,5 +121,5 @@ func integer(value any) (int64, error) {
 	case nil:
 		return 0, nil
 	}
-	return 0, fmt.Errorf("a column of times holds a %T", value)
+	return 0, fmt.Errorf("a column of whole numbers holds a %T", value)
 }

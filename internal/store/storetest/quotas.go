@@ -63,7 +63,7 @@ func quotas(t *testing.T, f *fixture) {
 	_, err = made("ours", 5, nil)
 	must(t, err)
 	has(faas.Amounts{faas.ResourceFunctions: 3, faas.ResourcePackages: 50})
-	if n, err := f.MendUsage(ctx); err != nil || n != 0 {
+	if n, err := f.RepairUsage(ctx); err != nil || n != 0 {
 		t.Errorf("%d right counts were mended, %v", n, err)
 	}
 }

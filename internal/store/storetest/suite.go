@@ -17,7 +17,7 @@ import (
 	"github.com/openstack-faas/faas/internal/store"
 )
 
-// Open gives a store on a new, empty database whose clock is now; each call with the same t gives another database. reopen
+// Open returns a store on a new, empty database whose clock is now; each call with the same t gives another database. reopen
 // closes that store and opens the same database again.
 type Open func(t *testing.T, now func() time.Time) (s *store.Store, reopen func() *store.Store)
 
@@ -40,12 +40,15 @@ func Run(t *testing.T, open Open) {
 		"what fails in a batch fails alone": failsAlone,
 		"purge":                             purge,
 		"what was committed is there again": survives,
-		"trusts that are to be deleted":     doomedTrusts,
+		"trusts that are to be deleted":     trustDeletions,
 		"packages in use":                   packagesInUse,
 		"packages that are deleted":         packagesDeleted,
 		"quotas":                            quotas,
 		"quotas of projects":                ownQuotas,
 		"closed":                            closed,
+		"every field of a row":              everyFieldIsKept,
+		"every change of a function":        everyChangeIsKept,
+		"targets":                           targets,
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := &fixture{clock: time.Date(2026, 1, 2, 3, 4, 5, 678901000, time.UTC)}

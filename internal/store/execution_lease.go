@@ -13,7 +13,7 @@ import (
 // OutputLost is the output of an execution whose lease ran out.
 const OutputLost = "The process that ran this execution was lost; the function may have run, wholly or in part."
 
-// RenewLeases prolongs the leases that the owner holds on the executions and gives the ids of those that it holds no longer: they ended,
+// RenewLeases prolongs the leases that the owner holds on the executions and returns the ids of those that it holds no longer: they ended,
 // were settled or are gone.
 func (s *Store) RenewLeases(ctx context.Context, owner string, ids []string, until time.Time) ([]string, error) {
 	if len(ids) == 0 {
@@ -69,46 +69,16 @@ func (s *Store) SettleExpired(ctx context.Context, now time.Time, limit int) ([]
 }
 
 func (t *tx) expired(now time.Time, limit int) ([]faas.Execution, error) {
-	rows, err := t.query(`SELECT `+executionColumns+` FROM executions
+	rows, err := t.query(`SELECT `+executions.selected+` FROM executions
 		WHERE ended_at = 0 AND status = 'running' AND lease_until < ? ORDER BY created_at LIMIT ?`, micros(now), limit)
 	if err != nil {
 		return nil, err
 	}
-	return scanAll(rows, scanExecution)
+	return scanAll(rows, executions.scan)
 }
 
 func lostResult(e faas.Execution) string {
 	seconds := max(0, e.LeaseUntil.Sub(e.StartedAt).Seconds())
 	output, _ := json.Marshal(OutputLost) // a string always marshals
 	return fmt.Sprintf(`{"duration": %g, "output": %s}`, math.Round(seconds*1000)/1000, output)
-}
-
-// PurgeExecutions forgets executions that ended before the time, limit at most, and gives how many.
-func (s *Store) PurgeExecutions(ctx context.Context, before time.Time, limit int) (int, error) {
-	var purged int
-	err := s.recorder.do(ctx, func(t *tx) error {
-		// What ended before was created before: this bound lets the index on created_at find the rows.
-		rows, err := t.query(`SELECT id FROM executions WHERE created_at < ? AND ended_at > 0 AND ended_at < ?
-			ORDER BY created_at LIMIT ?`, micros(before), micros(before), limit)
-		if err != nil {
-			return err
-		}
-		ids, err := scanAll(rows, func(row scanner) (id string, err error) { return id, row.Scan(&id) })
-		if err != nil {
-			return err
-		}
-		purged = 0
-		for _, id := range ids {
-			n, err := t.exec(`DELETE FROM executions WHERE id = ?`, id)
-			if err != nil {
-				return err
-			}
-			purged += int(n)
-		}
-		return nil
-	})
-	if err != nil {
-		return 0, err
-	}
-	return purged, nil
 }

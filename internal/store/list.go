@@ -15,11 +15,18 @@ import (
 	"github.com/openstack-faas/faas/internal/faas"
 )
 
+// scanner is a *sql.Row or *sql.Rows.
+type scanner interface{ Scan(dest ...any) error }
+
+var _ scanner = (*sql.Rows)(nil)
+
 // table is what a list needs to know of a resource.
 type table struct {
-	name, noun, columns string
-	fields              map[string]field // what may be filtered and sorted by, under the names that clients know
-	public              string           // the condition of rows that every project sees; "" for none
+	name, noun string
+	selected   string // the columns that make an object, in their order
+
+	fields map[string]field // what may be filtered and sorted by, under the names that clients know
+	public string           // the condition of rows that every project sees; "" for none
 }
 
 type field struct {
@@ -30,12 +37,13 @@ type field struct {
 type fieldKind int
 
 const (
-	text    fieldKind = iota
-	number            // a whole number
-	boolean           // true or false
-	instant           // a time, as the API shows it
-	state             // an execution's status
-	code              // an id or the like, of ASCII alone
+	notCompared fieldKind = iota // lists are neither filtered nor sorted by it
+	text
+	number  // a whole number
+	boolean // true or false
+	instant // a time, as the API shows it
+	state   // an execution's status
+	code    // an id or the like, of ASCII alone
 )
 
 // statement is SQL that grows, with its arguments.
@@ -50,7 +58,7 @@ func (s *statement) and(condition string, args ...any) {
 }
 
 // list reads what the scope sees and the query asks for.
-func list[T any](ctx context.Context, s *Store, t *table, scope faas.Scope, q faas.Query, scan func(scanner) (T, error)) ([]T, error) {
+func list[T any](ctx context.Context, s *Store, t *resource[T], scope faas.Scope, q faas.Query) ([]T, error) {
 	var st statement
 	t.inScope(&st, scope)
 	for _, f := range q.Filters {
@@ -67,7 +75,7 @@ func list[T any](ctx context.Context, s *Store, t *table, scope faas.Scope, q fa
 			return nil, err
 		}
 	}
-	query := "SELECT " + t.columns + " FROM " + t.name
+	query := "SELECT " + t.selected + " FROM " + t.name
 	if len(st.where) > 0 {
 		query += " WHERE " + strings.Join(st.where, " AND ")
 	}
@@ -80,7 +88,7 @@ func list[T any](ctx context.Context, s *Store, t *table, scope faas.Scope, q fa
 	if err != nil {
 		return nil, unavailable(err)
 	}
-	return scanAll(rows, scan)
+	return scanAll(rows, t.scan)
 }
 
 func (t *table) inScope(st *statement, scope faas.Scope) {
@@ -145,7 +153,7 @@ var likeEscaper = strings.NewReplacer("!", "!!", "%", "!%", "_", "!_")
 
 func marks(n int) string { return strings.TrimSuffix(strings.Repeat("?, ", n), ", ") }
 
-// values gives a filter's values as the column has them.
+// values returns a filter's values as the column has them.
 func (f field) values(filter faas.Filter) ([]any, error) {
 	var values []any
 	for _, v := range filter.Values {
@@ -204,7 +212,7 @@ type key struct {
 	desc   bool
 }
 
-// sortKeys gives the columns of an order; the last is always the id.
+// sortKeys returns the columns of an order; the last is always the id.
 func (t *table) sortKeys(asked []faas.SortKey) ([]key, error) {
 	if len(asked) == 0 {
 		asked = []faas.SortKey{{Field: "created_at"}}

@@ -21,7 +21,7 @@ func (s *Store) Enqueue(ctx context.Context, e faas.Execution) error {
 	return s.recorder.doSingle(ctx, func(t *tx) error { return t.insert(&e) })
 }
 
-// Claim makes a queued execution the owner's to run, under a lease until leaseUntil, and gives it as claimed. Of several who try, one
+// Claim makes a queued execution the owner's to run, under a lease until leaseUntil, and returns it as claimed. Of several who try, one
 // gets true. False says that it is not queued any more or is gone: whoever was to run it has done so, or does.
 func (s *Store) Claim(ctx context.Context, id, owner string, leaseUntil time.Time) (faas.Execution, bool, error) {
 	var e faas.Execution
@@ -59,7 +59,7 @@ func (s *Store) Release(ctx context.Context, id, owner string) (bool, error) {
 	return released, nil
 }
 
-// TakeStale gives the ids of queued executions whose message is taken for lost by the time due, oldest first, limit at most, and trusts
+// TakeStale returns the ids of queued executions whose message is taken for lost by the time due, oldest first, limit at most, and trusts
 // the messages that its caller is about to publish for another WakeAfter. Of several who ask at once, each gets others. Projects that are excepted
 // are passed over: their messages are known to be there.
 func (s *Store) TakeStale(ctx context.Context, due time.Time, limit int, except ...string) ([]string, error) {

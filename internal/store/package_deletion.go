@@ -78,9 +78,8 @@ func (t *tx) takePackage(sha256 string, now, until int64) (bool, error) {
 		return false, err
 	}
 	// The note is ours until the commit: a function that was recorded before is seen, and one that comes waits for us.
-	var functions int
-	err = t.queryRow(`SELECT COUNT(*) FROM functions WHERE code_sha256 = ?`, sha256).Scan(&functions)
-	if err != nil || functions == 0 {
+	used, err := t.packageUsed(sha256)
+	if err != nil || !used {
 		return err == nil, err
 	}
 	_, err = t.exec(`DELETE FROM package_notes WHERE sha256 = ?`, sha256)
@@ -96,7 +95,7 @@ func (s *Store) PackageDeleted(ctx context.Context, sha256 string, until time.Ti
 	})
 }
 
-// UndeletedPackages gives the packages whose deletion was begun and is taken for given up, limit at most, and forgets what else is due.
+// UndeletedPackages returns the packages whose deletion was begun and is taken for given up, limit at most, and forgets what else is due.
 func (s *Store) UndeletedPackages(ctx context.Context, now time.Time, limit int) ([]string, error) {
 	rows, err := s.readers.QueryContext(ctx, `SELECT sha256, state FROM package_notes WHERE due_at <= ? ORDER BY due_at, sha256 LIMIT ?`, micros(now), limit)
 	if err != nil {

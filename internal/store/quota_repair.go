@@ -6,34 +6,28 @@ import (
 	"github.com/openstack-faas/faas/internal/faas"
 )
 
-// counted is what the rows themselves say of each resource that quota_usages keeps count of.
-var counted = map[faas.Resource]string{
-	faas.ResourceFunctions: `COUNT(*)`,
-	faas.ResourcePackages:  `COALESCE(SUM(code_size), 0)`,
-}
-
-// MendUsage counts again what every project has and corrects the counts that are off, which programs older than the counts leave behind. It
-// gives how many were.
-func (s *Store) MendUsage(ctx context.Context) (mended int, err error) {
+// RepairUsage counts again what every project has and corrects the counts that are off, which programs older than the counts leave behind. It
+// returns how many were.
+func (s *Store) RepairUsage(ctx context.Context) (repaired int, err error) {
 	for r, count := range counted {
 		projects, err := s.miscounted(ctx, r, count)
 		if err != nil {
-			return mended, err
+			return repaired, err
 		}
 		for _, project := range projects {
-			changed, err := s.mend(ctx, project, r, count)
+			changed, err := s.repairUsage(ctx, project, r, count)
 			if err != nil {
-				return mended, err
+				return repaired, err
 			}
 			if changed {
-				mended++
+				repaired++
 			}
 		}
 	}
-	return mended, nil
+	return repaired, nil
 }
 
-// miscounted gives the projects whose count seems off. It may be because it changes meanwhile.
+// miscounted returns the projects whose count seems off. It may be because it changes meanwhile.
 func (s *Store) miscounted(ctx context.Context, r faas.Resource, count string) ([]string, error) {
 	rows, err := s.readers.QueryContext(ctx, `SELECT f.project_id FROM (SELECT project_id, `+count+` AS n FROM functions GROUP BY project_id) f
 		LEFT JOIN quota_usages u ON u.project_id = f.project_id AND u.resource = ? WHERE u.used IS NULL OR u.used <> f.n
@@ -45,9 +39,9 @@ func (s *Store) miscounted(ctx context.Context, r faas.Resource, count string) (
 	return scanAll(rows, func(row scanner) (project string, err error) { return project, row.Scan(&project) })
 }
 
-// mend corrects one count. Its row is locked before the functions are counted: what changes them changes the row, too, so that whatever is not
+// repairUsage corrects one count. Its row is locked before the functions are counted: what changes them changes the row, too, so that whatever is not
 // committed yet is counted after this.
-func (s *Store) mend(ctx context.Context, projectID string, r faas.Resource, count string) (changed bool, err error) {
+func (s *Store) repairUsage(ctx context.Context, projectID string, r faas.Resource, count string) (changed bool, err error) {
 	err = s.recorder.do(ctx, func(t *tx) error {
 		changed = false
 		used, there, err := t.used(projectID, r, t.grammar.forUpdate)
