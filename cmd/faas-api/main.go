@@ -39,13 +39,10 @@ func run(ctx context.Context, conf *config.APIService, log *slog.Logger) (err er
 	if err != nil {
 		return err
 	}
-	parts, err := service.Open(ctx, service.Sections{Default: conf.Default, Database: conf.Database, Storage: conf.Storage, Rabbit: conf.Rabbit, Auth: conf.Auth, Quota: conf.Quota, Notify: conf.Notify, Program: "faas-api"}, log)
+	parts, err := service.Open(ctx, "faas-api", conf.Service, log)
 	defer func() { err = errors.Join(err, parts.Close()) }()
 	if err != nil {
 		return err
 	}
-	return service.RunAPI(ctx, parts, key.Token, service.APISections{
-		Default: conf.Default, API: conf.API, Limits: conf.Limits, Worker: conf.Worker, Policy: conf.Policy, CORS: conf.CORS, Auth: conf.Auth, Trust: conf.Trust, Health: conf.Health, Metrics: conf.Metrics,
-		Images: true,
-	}, log)
+	return service.RunAPI(ctx, parts, service.Workers{Token: key.Token, Images: true}, conf, log)
 }

@@ -34,7 +34,7 @@ func start(args, environ []string) error {
 }
 
 func run(ctx context.Context, conf *config.EngineService, log *slog.Logger) (err error) {
-	parts, err := service.Open(ctx, service.Sections{Default: conf.Default, Database: conf.Database, Storage: conf.Storage, Rabbit: conf.Rabbit, Auth: conf.Auth, Quota: conf.Quota, Notify: conf.Notify, Program: "faas-engine"}, log)
+	parts, err := service.Open(ctx, "faas-engine", conf.Service, log)
 	defer func() {
 		if !errors.Is(err, service.ErrOverdue) {
 			err = errors.Join(err, parts.Close())

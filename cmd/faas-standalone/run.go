@@ -33,7 +33,7 @@ func run(ctx context.Context, conf *config.Standalone, log *slog.Logger) (err er
 	}()
 	select {
 	case <-ready:
-		err = service.RunAPI(ctx, parts, workers.Token, apiSections(conf), log)
+		err = service.RunAPI(ctx, parts, service.Workers{Token: workers.Token}, apiConfig(conf), log)
 	case err := <-ended:
 		return err
 	}
@@ -46,15 +46,17 @@ func run(ctx context.Context, conf *config.Standalone, log *slog.Logger) (err er
 	return errors.Join(err, overdue)
 }
 
-// assemble opens the parts. Those that it opened before an error are given with it, to be closed.
-func assemble(ctx context.Context, conf *config.Standalone, log *slog.Logger) (p service.Parts, workers *local.Orchestrator, err error) {
+// assemble opens the parts. With an error come those that were opened before it, to be closed.
+func assemble(
+	ctx context.Context, conf *config.Standalone, log *slog.Logger,
+) (p service.Parts, workers *local.Orchestrator, err error) {
 	if err := os.MkdirAll(conf.Default.StatePath, 0o700); err != nil {
 		return p, nil, fmt.Errorf("[DEFAULT] state_path: %w", err)
 	}
 	if err := store.Migrate(ctx, conf.Database.Connection); err != nil { // nobody else uses an embedded database
 		return p, nil, err
 	}
-	if p, err = service.Open(ctx, service.Sections{Default: conf.Default, Database: conf.Database, Storage: conf.Storage, Auth: conf.Auth, Quota: conf.Quota, Notify: conf.Notify, Program: "faas-standalone"}, log); err != nil {
+	if p, err = service.Open(ctx, "faas-standalone", conf.Service, log); err != nil {
 		return p, nil, err
 	}
 	workers, err = local.New(ctx, workersConfig(conf, log))
@@ -69,11 +71,11 @@ func closeAll(p service.Parts, workers *local.Orchestrator) error {
 	return errors.Join(err, p.Close())
 }
 
-// apiSections leaves the drain time out: nothing balances between processes of which there is one.
-func apiSections(conf *config.Standalone) service.APISections {
-	s := service.APISections{Default: conf.Default, API: conf.API, Limits: conf.Limits, Worker: conf.Worker, Policy: conf.Policy, CORS: conf.CORS, Auth: conf.Auth, Trust: conf.Trust, Health: conf.Health, Metrics: conf.Metrics}
-	s.API.DrainTime = 0
-	return s
+// apiConfig leaves the drain time out: nothing balances between processes of which there is one.
+func apiConfig(conf *config.Standalone) *config.APIService {
+	c := conf.APIService
+	c.API.DrainTime = 0
+	return &c
 }
 
 func workersConfig(conf *config.Standalone, log *slog.Logger) local.Config {

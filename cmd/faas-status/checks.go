@@ -86,15 +86,11 @@ func checkSecret(_ context.Context, conf *config.Status) (outcome, string) {
 	return success, ""
 }
 
-func sections(conf *config.Status) service.Sections {
-	return service.Sections{Default: conf.Default, Database: conf.Database, Storage: conf.Storage, Rabbit: conf.Rabbit, Auth: conf.Auth}
-}
-
 func checkBroker(ctx context.Context, conf *config.Status) (outcome, string) {
 	if embedded(conf) {
 		return success, "In process: for faas-standalone."
 	}
-	if err := service.CheckBroker(ctx, sections(conf)); err != nil {
+	if err := service.CheckBroker(ctx, conf.Base); err != nil {
 		return failure, "RabbitMQ cannot be reached: " + err.Error()
 	}
 	return success, ""
@@ -112,7 +108,7 @@ func checkKeystone(ctx context.Context, conf *config.Status) (outcome, string) {
 	if swift {
 		types = append(types, "object-store")
 	}
-	missing, err := service.CheckKeystone(ctx, sections(conf), types...)
+	missing, err := service.CheckKeystone(ctx, conf.Base, types...)
 	switch {
 	case err != nil:
 		return failure, "Keystone gives the service no token: " + err.Error()

@@ -1,7 +1,6 @@
 package api
 
 import (
-	"context"
 	"math"
 	"net/http"
 
@@ -47,36 +46,15 @@ func (s *Server) createExecution(r *http.Request, id faas.Identity) (any, error)
 		return nil, err
 	}
 	infoOf(r).executionID = x.ID
-	counted, err := s.count(r.Context(), x)
-	if err != nil {
-		return nil, err
-	}
-	defer counted()
 	if x.Sync {
-		x, err = s.run(r.Context(), function, x)
-	} else {
-		err = s.enqueue(r, x)
-		x.Status = faas.ExecutionQueued
+		x, err = s.runCounted(r.Context(), function, x)
+	} else if x, err = s.submit.Submit(r.Context(), x); err == nil {
+		s.metrics.execution(faas.ExecutionQueued)
 	}
 	if err != nil {
 		return nil, err
 	}
 	return created{viewExecution(x)}, nil
-}
-
-// enqueue records an asynchronous execution and wakes an engine. The record is what counts: an engine finds what it was not
-// told of, only later.
-func (s *Server) enqueue(r *http.Request, x faas.Execution) error {
-	if err := s.cfg.Store.Enqueue(r.Context(), x); err != nil {
-		return err
-	}
-	s.metrics.execution(faas.ExecutionQueued)
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), tellPatience)
-	defer cancel()
-	if err := s.cfg.Broker.Enqueue(ctx, faas.ExecutionsQueue(x.ProjectID), []byte(x.ID)); err != nil {
-		s.log.Warn("no engine could be told of an execution; it waits to be found", "request_id", infoOf(r).id, "execution_id", x.ID, "error", err)
-	}
-	return nil
 }
 
 func (s *Server) listExecutions(r *http.Request, id faas.Identity) (any, error) {

@@ -44,7 +44,7 @@ func (s *Server) updateFunction(r *http.Request, id faas.Identity) (any, error) 
 		return nil, err
 	}
 	if after.Revision != before.Revision {
-		s.functionChanged(r, faas.FunctionChanged{FunctionID: functionID, Revision: after.Revision})
+		s.announceFunction(r, faas.FunctionChanged{FunctionID: functionID, Revision: after.Revision})
 	}
 	s.cfg.Notify.Function(notify.FunctionUpdate, id.UserID, infoOf(r).recorded(), after)
 	return functionViewer(r)(after), nil

@@ -2,7 +2,6 @@ package api
 
 import (
 	"context"
-	"encoding/json"
 	"math"
 	"net/http"
 	"regexp"
@@ -200,19 +199,16 @@ func (s *Server) deleteFunction(r *http.Request, id faas.Identity) (any, error) 
 	if err != nil {
 		return nil, err
 	}
-	s.functionChanged(r, faas.FunctionChanged{FunctionID: functionID})
+	s.announceFunction(r, faas.FunctionChanged{FunctionID: functionID})
 	s.deleteTrust(r.Context(), gone.TrustID)
 	s.cfg.Notify.Function(notify.FunctionDelete, id.UserID, infoOf(r).recorded(), gone)
 	return noContent{}, nil
 }
 
-// functionChanged tells everyone, so that workers of what the function was end. That is a kindness: those that nobody tells
-// are never called again and end by their idleness.
-func (s *Server) functionChanged(r *http.Request, change faas.FunctionChanged) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), tellPatience)
-	defer cancel()
-	body, _ := json.Marshal(change) // strings and numbers: cannot fail
-	if err := s.cfg.Broker.Broadcast(ctx, faas.TopicFunction, body); err != nil {
-		s.log.Warn("a function's change could not be broadcast", "request_id", infoOf(r).id, "function_id", change.FunctionID, "error", err)
+// announceFunction tells everyone of the function's change, so that workers of its older revisions end soon.
+func (s *Server) announceFunction(r *http.Request, change faas.FunctionChanged) {
+	if err := s.cfg.Engines.FunctionChanged(r.Context(), change); err != nil {
+		s.log.Warn("a function's change could not be announced; its old workers end by being idle",
+			"request_id", infoOf(r).id, "function_id", change.FunctionID, "error", err)
 	}
 }

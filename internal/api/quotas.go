@@ -206,14 +206,3 @@ func (s *Server) roomForPackage(projectID string, before int64) swiftcode.Room {
 		return limits.Fits(faas.ResourcePackages, used[faas.ResourcePackages], size-before)
 	}
 }
-
-// count counts an execution that its project asks for; done is to be called when it has ended, or has been handed on.
-func (s *Server) count(ctx context.Context, x faas.Execution) (done func(), err error) {
-	switch {
-	case s.cfg.Calls == nil:
-		return func() {}, nil
-	case x.Sync:
-		return s.cfg.Calls.Begin(ctx, x.ProjectID)
-	}
-	return func() {}, s.cfg.Calls.Ask(ctx, x.ProjectID)
-}

@@ -19,6 +19,19 @@ const (
 	recordPatience = 15 * time.Second
 )
 
+// runCounted runs a synchronous execution if its project may have one more, and returns its record as it ended.
+func (s *Server) runCounted(ctx context.Context, function faas.Function, x faas.Execution) (faas.Execution, error) {
+	if s.cfg.Calls == nil {
+		return s.run(ctx, function, x)
+	}
+	ended, err := s.cfg.Calls.Begin(ctx, x.ProjectID)
+	if err != nil {
+		return x, err
+	}
+	defer ended()
+	return s.run(ctx, function, x)
+}
+
 // run runs a synchronous execution and gives its record as it ended. The record begins when the call has a slot of a worker:
 // until then an error leaves nothing behind. From then on whatever happens to the call is recorded, and is an error only
 // when the caller can do something about it.
@@ -29,10 +42,8 @@ func (s *Server) run(ctx context.Context, function faas.Function, x faas.Executi
 			return nil
 		}
 		x.Status, x.Owner, x.StartedAt = faas.ExecutionRunning, s.cfg.Name, s.now()
-		x.LeaseUntil = x.StartedAt.Add(s.cfg.CallWait + function.Timeout + leaseGrace)
-		if function.Code.Protocol == faas.ProtocolRun {
-			x.LeaseUntil = x.LeaseUntil.Add(faas.ImageStart + leaseGrace) // an engine runs it, and is waited for as long
-		}
+		longest := s.cfg.Caller.Longest(function.Code.Protocol, function.Timeout)
+		x.LeaseUntil = x.StartedAt.Add(longest + leaseGrace)
 		begun = true
 		err := s.cfg.Store.Start(ctx, x)
 		if err == nil {
@@ -106,7 +117,7 @@ func (s *Server) callOnce(ctx context.Context, function faas.Function, x faas.Ex
 	if err := s.act(ctx, target, &call); err != nil {
 		return faas.Outcome{}, err
 	}
-	return s.cfg.Call(ctx, target, call, begin)
+	return s.cfg.Caller.Call(ctx, target, call, begin)
 }
 
 // finish records how the execution ended, and gives it so, without reading it back.

@@ -2,8 +2,6 @@ package api
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"net/http"
 	"regexp"
 	"time"
@@ -45,7 +43,7 @@ func (s *Server) createRuntime(r *http.Request, id faas.Identity) (any, error) {
 	if runtime, err = s.cfg.Store.CreateRuntime(r.Context(), runtime); err != nil {
 		return nil, err
 	}
-	return created{viewRuntime(s.bringAbout(r, runtime))}, nil
+	return created{viewRuntime(s.announceRuntime(r, runtime))}, nil
 }
 
 func (s *Server) listRuntimes(r *http.Request, id faas.Identity) (any, error) {
@@ -109,7 +107,7 @@ func (s *Server) changeRuntime(r *http.Request, scope faas.Scope, id string, cha
 	if err := s.cfg.Store.SetRuntimeStatus(ctx, id, runtime.Status, ""); err != nil {
 		return nil, err
 	}
-	return viewRuntime(s.bringAbout(r, runtime)), nil
+	return viewRuntime(s.announceRuntime(r, runtime)), nil
 }
 
 func (s *Server) deleteRuntime(r *http.Request, id faas.Identity) (any, error) {
@@ -120,20 +118,17 @@ func (s *Server) deleteRuntime(r *http.Request, id faas.Identity) (any, error) {
 	if err := s.cfg.Store.DeleteRuntime(r.Context(), s.runtimeScope(r, id), runtimeID); err != nil {
 		return nil, err
 	}
-	s.bringAbout(r, faas.Runtime{ID: runtimeID})
+	s.announceRuntime(r, faas.Runtime{ID: runtimeID})
 	return noContent{}, nil
 }
 
-// tellPatience bounds how long telling the engine of a change that is recorded may take.
-const tellPatience = 5 * time.Second
+// announceTimeout bounds how long it may take to record that no engine could be told of a runtime.
+const announceTimeout = 5 * time.Second
 
-// bringAbout has the engine bring a runtime's pool to what its row says, or to nothing when it has none. If the engine cannot
-// be told, the runtime says so: updating it tries again.
-func (s *Server) bringAbout(r *http.Request, runtime faas.Runtime) faas.Runtime {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), tellPatience)
-	defer cancel()
-	body, _ := json.Marshal(faas.RuntimeRequest{RuntimeID: runtime.ID}) // a string: cannot fail
-	err := s.cfg.Broker.Enqueue(ctx, faas.QueueRuntimes, body)
+// announceRuntime has an engine bring the runtime's pool to what its row says, or to nothing when it has none. If no
+// engine can be told, the runtime's status says so: an update of its image tries again.
+func (s *Server) announceRuntime(r *http.Request, runtime faas.Runtime) faas.Runtime {
+	err := s.cfg.Engines.RuntimeChanged(r.Context(), runtime.ID)
 	if err == nil {
 		return runtime
 	}
@@ -141,7 +136,9 @@ func (s *Server) bringAbout(r *http.Request, runtime faas.Runtime) faas.Runtime 
 	if runtime.Status == "" {
 		return runtime // deleted: its pool goes with the engine's next start
 	}
-	runtime.Status, runtime.StatusReason = faas.RuntimeError, "The engine could not be told; change the image to try again."
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), announceTimeout)
+	defer cancel()
+	runtime.Status, runtime.StatusReason = faas.RuntimeError, "No engine could be told of the runtime; set its image to try again."
 	if err := s.cfg.Store.SetRuntimeStatus(ctx, runtime.ID, runtime.Status, runtime.StatusReason); err != nil {
 		s.log.Error("a runtime's state cannot be recorded", "runtime_id", runtime.ID, "error", err)
 	}
@@ -157,14 +154,7 @@ func (s *Server) getPool(r *http.Request, id faas.Identity) (any, error) {
 	if _, err := s.cfg.Store.Runtime(r.Context(), s.runtimeScope(r, id), runtimeID); err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithTimeout(r.Context(), tellPatience)
-	defer cancel()
-	var pool faas.Pool
-	err = s.cfg.Broker.Call(ctx, faas.MethodPool, faas.RuntimeRequest{RuntimeID: runtimeID}, &pool)
-	var known *faas.Error
-	if err != nil && !errors.As(err, &known) {
-		err = faas.Errorf(faas.Unavailable, "No engine can be asked for the pool.").WithCause(err)
-	}
+	pool, err := s.cfg.Engines.Pool(r.Context(), runtimeID)
 	if err != nil {
 		return nil, err
 	}

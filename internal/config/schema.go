@@ -27,14 +27,20 @@ func (o option) env() string {
 	return "FAAS_" + strings.ToUpper(o.section) + "_" + strings.ToUpper(o.name)
 }
 
-// options lists the options of a binary's struct, in the order of its fields. c is a pointer to the struct.
-func options(c any) []option {
+// options lists the options of a binary's struct, in the order of its fields; what it embeds comes first. c is a
+// pointer to the struct.
+func options(c any) []option { return optionsOf(reflect.ValueOf(c).Elem()) }
+
+func optionsOf(v reflect.Value) []option {
 	var all []option
-	v := reflect.ValueOf(c).Elem()
 	for i := range v.NumField() {
-		section := v.Type().Field(i).Tag.Get("section")
-		for j := range v.Field(i).NumField() {
-			all = append(all, newOption(section, v.Field(i).Type().Field(j), v.Field(i).Field(j)))
+		field, value := v.Type().Field(i), v.Field(i)
+		if field.Anonymous {
+			all = append(all, optionsOf(value)...)
+			continue
+		}
+		for j := range value.NumField() {
+			all = append(all, newOption(field.Tag.Get("section"), value.Type().Field(j), value.Field(j)))
 		}
 	}
 	return all

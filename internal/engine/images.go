@@ -17,11 +17,10 @@ const defaultImagePods = 50
 const imagesPerProject = 256
 
 // call runs a call where its target's code runs: in a container of its own, or on a worker.
-func (e *Engine) call(ctx context.Context, target faas.Target, call faas.Call, begin dispatch.Begin) (faas.Outcome, error) {
-	if target.Protocol == faas.ProtocolRun {
-		return e.runImage(ctx, target, call, begin)
-	}
-	return e.dispatch.Call(ctx, target, call, begin)
+func (e *Engine) call(
+	ctx context.Context, target faas.Target, call faas.Call, begin dispatch.Begin,
+) (faas.Outcome, error) {
+	return dispatch.ByProtocol(e.dispatch.Call, e.runImage)(ctx, target, call, begin)
 }
 
 // runImage waits, by turns between projects, for one of the containers that this engine may run at a time; kind Busy says that it got none

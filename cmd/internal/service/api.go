@@ -15,27 +15,18 @@ import (
 	"github.com/openstack-faas/faas/internal/api"
 	"github.com/openstack-faas/faas/internal/config"
 	"github.com/openstack-faas/faas/internal/dispatch"
-	"github.com/openstack-faas/faas/internal/policy"
+	"github.com/openstack-faas/faas/internal/engineclient"
 )
 
-// APISections are the API's configuration.
-type APISections struct {
-	Default config.Default
-	API     config.API
-	Limits  config.ResourceLimits
-	Worker  config.Worker
-	Policy  config.Policy
-	CORS    config.CORS
-	Auth    config.Authtoken
-	Trust   config.Trust
-	Health  config.HealthCheck
-	Metrics config.Metrics
-	Images  bool // functions may be of container images: the engines' orchestrator runs them
+// Workers is what the API must know of the workers that engines make.
+type Workers struct {
+	Token  func(workerID string) string // returns what a worker is asked with
+	Images bool                         // workers may be of functions' own container images
 }
 
-// RunAPI answers requests until ctx ends, then lets go of its load balancers, and ends when the requests under way have their answers.
-// token gives the tokens of workers.
-func RunAPI(ctx context.Context, p Parts, token func(workerID string) string, conf APISections, log *slog.Logger) error {
+// RunAPI answers requests until ctx ends. Then it has load balancers let go of it, and returns when the requests under
+// way have their answers.
+func RunAPI(ctx context.Context, p Parts, workers Workers, conf *config.APIService, log *slog.Logger) error {
 	registry := newRegistry()
 	p.Notify.Register(registry)
 	rules, stopRules, err := watchedRules(ctx, conf.Policy, registry, log)
@@ -43,36 +34,43 @@ func RunAPI(ctx context.Context, p Parts, token func(workerID string) string, co
 		return err
 	}
 	defer stopRules()
-	client := dispatch.NewClient(token)
-	client.Bound(conf.Worker.Process())
+	engines := engineclient.New(p.Broker)
+	agents := dispatch.NewClient(workers.Token)
+	agents.Bound(conf.Worker.Process())
 	calls := dispatch.New(dispatch.Config{
-		Client: client, Acquire: p.acquire, Wait: conf.API.CallWait, PerProject: conf.API.MaxWaiting, Log: log,
+		Client: agents, Acquire: engines.Acquire, Wait: conf.API.CallWait, PerProject: conf.API.MaxWaiting, Log: log,
 	})
 	defer calls.Close()
-	forget, err := p.forgetWorkers(ctx, calls)
+	stopNews, err := engines.Follow(ctx, calls)
 	if err != nil {
 		return err
 	}
-	defer forget()
-	server := api.New(p.apiConfig(conf, rules, calls, registry, log))
-	return serve(ctx, conf, server, log)
+	defer stopNews()
+	ready := p.apiConfig(conf)
+	ready.Policy, ready.Registry, ready.Log, ready.Images = rules, registry, log, workers.Images
+	ready.Engines, ready.Caller = engines, engineclient.NewCaller(engines, calls.Call, conf.API.CallWait)
+	ready.Auth, ready.AuthURI = p.authenticator(conf, registry)
+	return serve(ctx, conf, api.New(ready), log)
 }
 
-func (p Parts) apiConfig(conf APISections, rules *policy.Enforcer, calls *dispatch.Dispatcher, registry *prometheus.Registry, log *slog.Logger) api.Config {
-	who, uri := p.authenticator(conf, registry)
+// apiConfig returns what the API takes from the parts and the configuration as it is.
+func (p Parts) apiConfig(conf *config.APIService) api.Config {
 	return api.Config{
-		Name: p.Name, Auth: who, AuthURI: uri, Policy: rules,
-		Store: p.Store, Code: p.Code, Broker: p.Broker, Notify: p.Notify, Call: p.caller(calls, conf.API.CallWait), Limits: conf.Limits.Ranges(), CallWait: conf.API.CallWait,
-		Images: conf.Images, ImagesFrom: conf.API.ImagesFrom,
-		MaxLimit: conf.API.MaxLimit, MaxBody: conf.API.MaxBody, MaxInput: conf.API.MaxInput, PublicEndpoint: conf.API.PublicEndpoint,
-		Swift: p.Objects.source, Trusts: p.trustsOfAPI(conf.Trust), Quotas: p.Quotas, Calls: p.Calls, CORS: pagesOf(conf.CORS),
-		DisableByFile: conf.Health.DisableByFile, Registry: registry, ShowMetrics: conf.Metrics.Enabled, Log: log,
+		Name: p.Name, Store: p.Store, Code: p.Code, Broker: p.Broker, Notify: p.Notify,
+		Swift: p.Objects.source, Trusts: p.trustsOfAPI(conf.Trust), Quotas: p.Quotas, Calls: p.Calls,
+		Limits: conf.Limits.Ranges(), ImagesFrom: conf.API.ImagesFrom,
+		MaxLimit: conf.API.MaxLimit, MaxBody: conf.API.MaxBody, MaxInput: conf.API.MaxInput,
+		PublicEndpoint: conf.API.PublicEndpoint, CORS: pagesOf(conf.CORS),
+		DisableByFile: conf.Health.DisableByFile, ShowMetrics: conf.Metrics.Enabled,
 	}
 }
 
-// pagesOf gives which pages may use the API.
+// pagesOf returns which pages may use the API.
 func pagesOf(c config.CORS) api.CORS {
-	return api.CORS{Origins: c.Origins, Credentials: c.Credentials, Expose: c.Expose, Methods: c.Methods, Headers: c.Headers, MaxAge: c.MaxAge}
+	return api.CORS{
+		Origins: c.Origins, Credentials: c.Credentials, Expose: c.Expose, Methods: c.Methods, Headers: c.Headers,
+		MaxAge: c.MaxAge,
+	}
 }
 
 // newRegistry makes a registry that tells of the process itself.
@@ -86,7 +84,7 @@ func newRegistry() *prometheus.Registry {
 const maxHeader = 64 << 10
 
 // serve listens until ctx ends; then it goes on answering for the drain time, with each answer closing its connection, and ends.
-func serve(ctx context.Context, conf APISections, handler *api.Server, log *slog.Logger) error {
+func serve(ctx context.Context, conf *config.APIService, handler *api.Server, log *slog.Logger) error {
 	var lc net.ListenConfig
 	listener, err := lc.Listen(ctx, "tcp", conf.API.Listen())
 	if err != nil {

@@ -29,7 +29,7 @@ func openKeystone(strategy string, conf config.Authtoken, log *slog.Logger) (*ke
 }
 
 // authenticator is what tells callers apart, and the Keystone that those without a token are sent to: "" for none.
-func (p Parts) authenticator(conf APISections, registry *prometheus.Registry) (who api.Authenticator, uri string) {
+func (p Parts) authenticator(conf *config.APIService, registry *prometheus.Registry) (who api.Authenticator, uri string) {
 	if p.Keystone == nil {
 		return api.NewNoauth(conf.API.NoauthProject), ""
 	}

@@ -6,10 +6,11 @@ import (
 	"log/slog"
 
 	"github.com/openstack-faas/faas/internal/broker"
+	"github.com/openstack-faas/faas/internal/config"
 )
 
 // CheckBroker connects to RabbitMQ and leaves again.
-func CheckBroker(ctx context.Context, conf Sections) error {
+func CheckBroker(ctx context.Context, conf config.Base) error {
 	c, err := rabbitConfig(conf)
 	if err != nil {
 		return err
@@ -22,7 +23,7 @@ func CheckBroker(ctx context.Context, conf Sections) error {
 }
 
 // CheckKeystone gets a token of the service's own, and gives which of the service types the catalogue does not have.
-func CheckKeystone(ctx context.Context, conf Sections, serviceTypes ...string) (missing []string, err error) {
+func CheckKeystone(ctx context.Context, conf config.Base, serviceTypes ...string) (missing []string, err error) {
 	client, err := openKeystone("keystone", conf.Auth, slog.New(slog.DiscardHandler))
 	if err != nil {
 		return nil, err

@@ -39,28 +39,17 @@ type Parts struct {
 	stopSharing func() // nil before calls are counted together with other processes
 }
 
-// Sections are the parts' configuration.
-type Sections struct {
-	Default  config.Default
-	Database config.Database
-	Storage  config.Storage
-	Rabbit   config.Rabbit
-	Auth     config.Authtoken
-	Notify   config.Notifications
-	Program  string // whose notifications they are
-	Quota    config.Quota
-}
+// connectTimeout bounds how long a process waits for RabbitMQ at its start before it gives up, for whoever started it to see.
+const connectTimeout = time.Minute
 
-// connectPatience bounds how long a process waits for RabbitMQ at its start before it gives up, for whoever started it to see.
-const connectPatience = time.Minute
-
-// Open opens the parts. Those that it opened before an error are given with it, to be closed.
-func Open(ctx context.Context, conf Sections, log *slog.Logger) (p Parts, err error) {
+// Open opens the parts of the program, which is named in its notifications. With an error come the parts that were
+// opened before it, to be closed.
+func Open(ctx context.Context, program string, conf config.Service, log *slog.Logger) (p Parts, err error) {
 	p.Name = conf.Default.Process() + "-" + faas.NewID()
 	if p.Keystone, err = openKeystone(conf.Default.AuthStrategy, conf.Auth, log); err != nil {
 		return p, err
 	}
-	if err = p.openNotifications(conf, log); err != nil {
+	if err = p.openNotifications(conf, program, log); err != nil {
 		return p, err
 	}
 	p.Sessions = openSessions(p.Keystone, conf.Auth.CacheTime, log)
@@ -73,14 +62,14 @@ func Open(ctx context.Context, conf Sections, log *slog.Logger) (p Parts, err er
 	if err = p.openQuotas(conf.Quota, log); err != nil {
 		return p, err
 	}
-	if p.Broker, err = openBroker(ctx, conf, log); err != nil {
+	if p.Broker, err = openBroker(ctx, conf.Base, log); err != nil {
 		return p, err
 	}
 	err = p.shareCalls(ctx, log)
 	return p, err
 }
 
-func openBroker(ctx context.Context, conf Sections, log *slog.Logger) (broker.Broker, error) {
+func openBroker(ctx context.Context, conf config.Base, log *slog.Logger) (broker.Broker, error) {
 	if strings.HasPrefix(conf.Default.TransportURL, "in-process://") {
 		return broker.NewInProcess(), nil
 	}
@@ -89,7 +78,7 @@ func openBroker(ctx context.Context, conf Sections, log *slog.Logger) (broker.Br
 		return nil, err
 	}
 	c.Log = log
-	ctx, cancel := context.WithTimeout(ctx, connectPatience)
+	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
 	defer cancel()
 	b, err := broker.NewRabbit(ctx, c)
 	if err != nil {
@@ -99,7 +88,7 @@ func openBroker(ctx context.Context, conf Sections, log *slog.Logger) (broker.Br
 }
 
 // rabbitConfig joins the URL and the section. Options in the URL's query go first, as operators know it from oslo.messaging.
-func rabbitConfig(conf Sections) (broker.Config, error) {
+func rabbitConfig(conf config.Base) (broker.Config, error) {
 	r := conf.Rabbit
 	c, err := broker.ParseTransportURL(conf.Default.TransportURL, map[string]string{
 		"ssl": strconv.FormatBool(r.SSL), "ssl_ca_file": r.CAFile, "ssl_cert_file": r.CertFile, "ssl_key_file": r.KeyFile,

@@ -15,7 +15,7 @@ func TestRabbitConfig(t *testing.T) {
 		"rabbit://u:p@h:1/?ssl_ca_file=/url":  {"h:1", "/url"},
 		"rabbit://u:p@h/v?ssl=false&unknown=": {"h:5672", "/section/ca"},
 	} {
-		c, err := rabbitConfig(Sections{Default: config.Default{TransportURL: url}, Rabbit: section})
+		c, err := rabbitConfig(config.Base{Default: config.Default{TransportURL: url}, Rabbit: section})
 		if err != nil {
 			t.Fatal(err)
 		}

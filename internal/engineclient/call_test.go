@@ -1,4 +1,4 @@
-package service
+package engineclient
 
 import (
 	"context"
@@ -37,8 +37,8 @@ func TestRunImageAsksAnEngine(t *testing.T) {
 				defer stop()
 			}
 			begun := 0
-			call := Parts{Broker: b}.caller(nil, time.Second)
-			out, err := call(t.Context(), faas.Target{Protocol: faas.ProtocolRun}, faas.Call{Timeout: time.Second}, func(context.Context) error {
+			caller := NewCaller(New(b), nil, time.Second)
+			out, err := caller.Call(t.Context(), faas.Target{Protocol: faas.ProtocolRun}, faas.Call{Timeout: time.Second}, func(context.Context) error {
 				begun++
 				return nil
 			})

@@ -1,0 +1,98 @@
+// Package submit is the one way by which asynchronous executions enter the service, whoever asks for them: it counts
+// the execution against its project's quotas, records it, and wakes an engine to run it.
+package submit
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/openstack-faas/faas/internal/broker"
+	"github.com/openstack-faas/faas/internal/faas"
+	"github.com/openstack-faas/faas/internal/quota"
+	"github.com/openstack-faas/faas/internal/store"
+)
+
+// wakeTimeout bounds how long it may take to wake an engine.
+const wakeTimeout = 5 * time.Second
+
+// Config is what a Submitter needs. Store and Broker are required.
+type Config struct {
+	Store  *store.Store
+	Broker broker.Broker
+	Calls  *quota.Calls     // counts what projects ask for; nil: nobody does
+	Log    *slog.Logger     // nil: slog.Default()
+	Now    func() time.Time // nil: time.Now
+}
+
+// Submitter takes asynchronous executions in. It is safe for concurrent use.
+type Submitter struct {
+	cfg     Config
+	results *prometheus.CounterVec
+}
+
+// New returns a submitter.
+func New(cfg Config) *Submitter {
+	if cfg.Log == nil {
+		cfg.Log = slog.Default()
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	return &Submitter{cfg: cfg, results: prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "faas_executions_submitted_total",
+		Help: "Asynchronous executions by what became of them here: queued, unannounced (queued, but no engine could be woken), " +
+			"refused (over a quota) or failed.",
+	}, []string{"result"})}
+}
+
+// Register has the registry count what is submitted.
+func (s *Submitter) Register(registry prometheus.Registerer) { registry.MustRegister(s.results) }
+
+// Submit records that the function is to be executed, and returns the record: queued, with an id unless x has one. x
+// says whose execution it is (ProjectID, UserID, RequestID), of what (FunctionID, FunctionVersion, FunctionAlias) and
+// with what (Input, Description); the caller has made sure that the function exists and that it may be executed.
+//
+// An error says that the execution is not recorded, or, where the database was lost during the commit, that nobody
+// knows. Its kind is faas.Busy when the project asks for more executions than it may, with the time after which to try
+// again. The record is what counts: when no engine can be woken there is no error, for engines look for queued
+// executions from time to time.
+func (s *Submitter) Submit(ctx context.Context, x faas.Execution) (faas.Execution, error) {
+	if s.cfg.Calls != nil {
+		if err := s.cfg.Calls.Ask(ctx, x.ProjectID); err != nil {
+			return x, s.count(err)
+		}
+	}
+	if x.ID == "" {
+		x.ID = faas.NewID()
+	}
+	x.Sync, x.Status, x.CreatedAt = false, faas.ExecutionQueued, s.cfg.Now()
+	if err := s.cfg.Store.Enqueue(ctx, x); err != nil {
+		return x, s.count(err)
+	}
+	// The record is committed, so that whoever asked may leave now: the wake-up call is made all the same.
+	waking, cancel := context.WithTimeout(context.WithoutCancel(ctx), wakeTimeout)
+	defer cancel()
+	if err := s.cfg.Broker.Enqueue(waking, faas.ExecutionsQueue(x.ProjectID), []byte(x.ID)); err != nil {
+		s.results.WithLabelValues("unannounced").Inc()
+		s.cfg.Log.Warn("no engine could be woken for a queued execution; an engine will find it later",
+			"execution_id", x.ID, "request_id", x.RequestID, "error", err)
+		return x, nil
+	}
+	s.results.WithLabelValues("queued").Inc()
+	return x, nil
+}
+
+// count counts an execution that is not recorded.
+func (s *Submitter) count(err error) error {
+	result := "failed"
+	switch faas.KindOf(err) {
+	case faas.Busy, faas.OverQuota:
+		result = "refused"
+	default:
+	}
+	s.results.WithLabelValues(result).Inc()
+	return err
+}
