@@ -43,9 +43,10 @@ func run(ctx context.Context, conf *config.EngineService, log *slog.Logger) (err
 	if err != nil {
 		return err
 	}
-	status, err := service.StartStatus(ctx, parts, conf.Engine, conf.Metrics, log)
+	health := service.NewEngineHealth(parts)
+	status, err := service.StartStatus(ctx, conf.Engine.Status(), conf.Metrics, parts.Registry, health, log)
 	if err != nil {
-		return err
+		return fmt.Errorf("[engine] %w", err)
 	}
 	defer status.Stop()
 	workers, err := newWorkers(ctx, conf, log)
@@ -54,5 +55,8 @@ func run(ctx context.Context, conf *config.EngineService, log *slog.Logger) (err
 	}
 	defer func() { err = errors.Join(err, workers.Close()) }()
 	eng := service.NewEngine(parts, workers, conf.Engine, conf.API.CallWait, log)
-	return service.RunEngine(ctx, eng, conf.Default.ShutdownTimeout, func() { status.Ready(); log.Info("engine works", "name", parts.Name) })
+	return service.RunEngine(ctx, eng, conf.Default.ShutdownTimeout, func() {
+		health.Ready()
+		log.Info("engine works", "name", parts.Name)
+	})
 }

@@ -13,8 +13,8 @@ start_services() {
         fail "the database could not be brought up to date; see $logs/faas-manage.log"
     service faas-engine-1 FAAS_DEFAULT_HOST=engine-1 FAAS_ENGINE_STATUS_PORT=7080 "$repository/bin/faas-engine"
     service faas-engine-2 FAAS_DEFAULT_HOST=engine-2 FAAS_ENGINE_STATUS_PORT=7081 "$repository/bin/faas-engine"
-    service faas-api-1 FAAS_DEFAULT_HOST=api-1 FAAS_API_PORT=7070 "$repository/bin/faas-api"
-    service faas-api-2 FAAS_DEFAULT_HOST=api-2 FAAS_API_PORT=7071 "$repository/bin/faas-api"
+    service faas-api-1 FAAS_DEFAULT_HOST=api-1 FAAS_API_PORT=7070 FAAS_API_STATUS_PORT=7082 "$repository/bin/faas-api"
+    service faas-api-2 FAAS_DEFAULT_HOST=api-2 FAAS_API_PORT=7071 FAAS_API_STATUS_PORT=7083 "$repository/bin/faas-api"
     wait_for faas-engine-1 60 is_well 7080
     wait_for faas-engine-2 60 is_well 7081
     wait_for faas-api-1 60 is_well 7070

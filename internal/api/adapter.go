@@ -16,11 +16,10 @@ type handler func(r *http.Request, id faas.Identity) (any, error)
 
 // Answers other than 200 with JSON.
 type (
-	created     struct{ body any }     // 201 with JSON
-	noContent   struct{}               // 204 without a body
-	plainText   string                 // 200, text/plain
-	httpHandler struct{ http.Handler } // writes the answer itself
-	withStatus  struct {               // any status; a plainText, or JSON
+	created    struct{ body any } // 201 with JSON
+	noContent  struct{}           // 204 without a body
+	plainText  string             // 200, text/plain
+	withStatus struct {           // any status; a plainText, or JSON
 		status int
 		body   any
 	}
@@ -79,8 +78,6 @@ func (s *Server) write(w http.ResponseWriter, r *http.Request, answer any) {
 		s.writeText(w, r, http.StatusOK, string(a))
 	case packageFile:
 		s.writePackage(w, r, a)
-	case httpHandler:
-		a.ServeHTTP(w, r)
 	case withStatus:
 		if text, ok := a.body.(plainText); ok {
 			s.writeText(w, r, a.status, string(text))

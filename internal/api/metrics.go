@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/openstack-faas/faas/internal/faas"
 )
@@ -48,12 +47,4 @@ func (m *metrics) request(method, route string, status int, took time.Duration) 
 
 func (m *metrics) execution(status faas.ExecutionStatus) {
 	m.executions.WithLabelValues(string(status)).Inc()
-}
-
-// showMetrics is GET /metrics.
-func (s *Server) showMetrics(*http.Request, faas.Identity) (any, error) {
-	if !s.cfg.ShowMetrics {
-		return nil, faas.Errorf(faas.NotFound, "Metrics are not served here.")
-	}
-	return httpHandler{promhttp.HandlerFor(s.cfg.Registry, promhttp.HandlerOpts{})}, nil
 }

@@ -111,7 +111,7 @@ func (s *Server) finished(w *answerWriter, r *http.Request, info *requestInfo, t
 	switch {
 	case w.status == http.StatusInternalServerError:
 		level = slog.LevelError
-	case info.route == "/healthcheck" || info.route == "/metrics":
+	case info.route == "/healthcheck":
 		level = slog.LevelDebug // asked every few seconds by machines
 	}
 	if s.log.Enabled(r.Context(), level) {

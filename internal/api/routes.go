@@ -21,7 +21,6 @@ func (s *Server) routes() []route {
 		{"GET", "/", "", s.listVersions, v10},
 		{"GET", "/v1", "", s.getVersion, v10},
 		{"GET", "/healthcheck", "", s.healthcheck, v10},
-		{"GET", "/metrics", "", s.showMetrics, v10},
 
 		{"POST", "/v1/runtimes", "runtime:create", s.createRuntime, v10},
 		{"GET", "/v1/runtimes", "runtime:get_all", s.listRuntimes, v10},

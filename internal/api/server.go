@@ -54,10 +54,9 @@ type Config struct {
 	CORS           CORS     // which pages of other origins may use the API
 	DisableByFile  string   // while this file exists, /healthcheck answers 503; "" for none
 
-	Registry    *prometheus.Registry // nil makes one
-	ShowMetrics bool                 // serve /metrics
-	Log         *slog.Logger         // nil: slog.Default()
-	Now         func() time.Time     // nil: time.Now
+	Registry *prometheus.Registry // nil makes one
+	Log      *slog.Logger         // nil: slog.Default()
+	Now      func() time.Time     // nil: time.Now
 }
 
 // Server answers requests. It is safe for concurrent use, keeps no state and owns no goroutine.

@@ -57,7 +57,7 @@ func newService(t testing.TB, change ...func(*Config)) *service {
 	cfg := Config{
 		Name: "test", Auth: headerAuth{}, Policy: enforcer, Store: s.store, Code: s.code, Broker: s.broker,
 		Engines: engines, Caller: engineclient.NewCaller(engines, s.worker, time.Second),
-		Limits: faas.DefaultLimits(), SpoolDir: dir, ShowMetrics: true, Log: slog.New(slog.NewTextHandler(s.logs, nil)),
+		Limits: faas.DefaultLimits(), SpoolDir: dir, Log: slog.New(slog.NewTextHandler(s.logs, nil)),
 	}
 	for _, c := range change {
 		c(&cfg)

@@ -97,8 +97,21 @@ func (d Default) Process() string {
 	return name
 }
 
-// Listen gives the address to listen on as net.Listen takes it.
+// Listen returns the address to listen on as net.Listen takes it.
 func (a API) Listen() string { return net.JoinHostPort(a.Host, strconv.Itoa(a.Port)) }
+
+// Status returns the address of the status port of a process that serves the API; "" for none.
+func (a API) Status() string { return statusAddress(a.StatusHost, a.StatusPort) }
+
+// Status returns the address of the status port of a process that is an engine only; "" for none.
+func (e Engine) Status() string { return statusAddress(e.StatusHost, e.StatusPort) }
+
+func statusAddress(host string, port int) string {
+	if port == 0 {
+		return ""
+	}
+	return net.JoinHostPort(host, strconv.Itoa(port))
+}
 
 // ListenOverrides turns the value of a --listen flag, HOST:PORT, into options for Sources.Overrides.
 func ListenOverrides(listen string) (map[string]string, error) {

@@ -26,6 +26,8 @@ type API struct {
 	MaxWaiting     int           `opt:"max_waiting_per_project" default:"1000" range:"1:1000000" help:"Calls of one project that may wait for a worker at a time. One more is answered with 429 at once."`
 	DrainTime      time.Duration `opt:"drain_time" default:"5" range:"0:600" help:"How long the process goes on answering after it was told to end, while /healthcheck answers 503 and each answer closes its connection, so that load balancers let go of it first."`
 	ImagesFrom     []string      `opt:"image_functions_from" default:"" help:"Where the images of functions may come from, separated by commas: registries (registry.example.org) or prefixes of repositories (docker.io/myproject). Empty: no function may be of an image. Nodes pull these images, from wherever a tenant says: name what you trust to be nothing but a registry."`
+	StatusHost     string        `opt:"status_host" default:"127.0.0.1" required:"true" help:"The address on which a process that serves the API answers its operator: /healthcheck, which the public port has too, and what [metrics] allows. Keep it from strangers."`
+	StatusPort     int           `opt:"status_port" default:"0" range:"0:65535" help:"The port of status_host. 0: none."`
 	NoauthProject  string        `opt:"noauth_project_id" default:"default" required:"true" help:"The project that everything belongs to with auth_strategy = noauth."`
 }
 
@@ -58,8 +60,8 @@ type Engine struct {
 	AsyncParallel         int           `opt:"async_parallel" default:"32" range:"1:10000" help:"Asynchronous executions that one engine runs at a time. One project alone gets about four fifths of them."`
 	ReapInterval          time.Duration `opt:"reap_interval" default:"5" range:"1:3600" help:"How often lost messages, expired leases and idle workers are looked for."`
 	ExecutionRetention    time.Duration `opt:"execution_retention" default:"2592000" range:"0:3153600000" help:"How long the record of an ended execution is kept. 0: for ever."`
-	StatusHost            string        `opt:"status_host" default:"127.0.0.1" required:"true" help:"The address on which faas-engine serves /healthcheck and /metrics, if status_port says so."`
-	StatusPort            int           `opt:"status_port" default:"0" range:"0:65535" help:"The port on which faas-engine serves /healthcheck and /metrics. 0: none."`
+	StatusHost            string        `opt:"status_host" default:"127.0.0.1" required:"true" help:"The address on which faas-engine answers its operator: /healthcheck and what [metrics] allows. Keep it from strangers."`
+	StatusPort            int           `opt:"status_port" default:"0" range:"0:65535" help:"The port of status_host. 0: none."`
 	PackageGrace          time.Duration `opt:"package_grace" default:"3600" range:"60:31536000" help:"How long a package that no function refers to is kept."`
 }
 
@@ -167,9 +169,10 @@ type HealthCheck struct {
 	DisableByFile string `opt:"disable_by_file_path" default:"" help:"While this file exists, /healthcheck answers 503, so that a load balancer lets go of this process."`
 }
 
-// Metrics is what Prometheus is told.
+// Metrics is what the status ports serve besides /healthcheck.
 type Metrics struct {
-	Enabled bool `opt:"enabled" default:"true" help:"Serve /metrics on the address of the API, to anyone who can reach it."`
+	Enabled   bool `opt:"enabled" default:"true" help:"Serve /metrics on the status port of each process, to anyone who can reach it: see status_port in [api] and [engine]."`
+	Profiling bool `opt:"profiling" default:"false" help:"Serve Go's profiles at /debug/pprof on the status port, to anyone who can reach it. They show what the process holds in memory, tokens among it, and take processor time."`
 }
 
 // Rabbit is how RabbitMQ is reached, by the names that operators know from oslo.messaging.

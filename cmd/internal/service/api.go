@@ -9,9 +9,6 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/collectors"
-
 	"github.com/openstack-faas/faas/internal/api"
 	"github.com/openstack-faas/faas/internal/config"
 	"github.com/openstack-faas/faas/internal/dispatch"
@@ -27,9 +24,7 @@ type Workers struct {
 // RunAPI answers requests until ctx ends. Then it has load balancers let go of it, and returns when the requests under
 // way have their answers.
 func RunAPI(ctx context.Context, p Parts, workers Workers, conf *config.APIService, log *slog.Logger) error {
-	registry := newRegistry()
-	p.Notify.Register(registry)
-	rules, stopRules, err := watchedRules(ctx, conf.Policy, registry, log)
+	rules, stopRules, err := watchedRules(ctx, conf.Policy, p.Registry, log)
 	if err != nil {
 		return err
 	}
@@ -47,10 +42,16 @@ func RunAPI(ctx context.Context, p Parts, workers Workers, conf *config.APIServi
 	}
 	defer stopNews()
 	ready := p.apiConfig(conf)
-	ready.Policy, ready.Registry, ready.Log, ready.Images = rules, registry, log, workers.Images
+	ready.Policy, ready.Registry, ready.Log, ready.Images = rules, p.Registry, log, workers.Images
 	ready.Engines, ready.Caller = engines, engineclient.NewCaller(engines, calls.Call, conf.API.CallWait)
-	ready.Auth, ready.AuthURI = p.authenticator(conf, registry)
-	return serve(ctx, conf, api.New(ready), log)
+	ready.Auth, ready.AuthURI = p.authenticator(conf)
+	server := api.New(ready)
+	status, err := StartStatus(ctx, conf.API.Status(), conf.Metrics, p.Registry, server, log)
+	if err != nil {
+		return fmt.Errorf("[api] %w", err)
+	}
+	defer status.Stop()
+	return serve(ctx, conf, server, log)
 }
 
 // apiConfig returns what the API takes from the parts and the configuration as it is.
@@ -61,7 +62,7 @@ func (p Parts) apiConfig(conf *config.APIService) api.Config {
 		Limits: conf.Limits.Ranges(), ImagesFrom: conf.API.ImagesFrom,
 		MaxLimit: conf.API.MaxLimit, MaxBody: conf.API.MaxBody, MaxInput: conf.API.MaxInput,
 		PublicEndpoint: conf.API.PublicEndpoint, CORS: pagesOf(conf.CORS),
-		DisableByFile: conf.Health.DisableByFile, ShowMetrics: conf.Metrics.Enabled,
+		DisableByFile: conf.Health.DisableByFile,
 	}
 }
 
@@ -71,13 +72,6 @@ func pagesOf(c config.CORS) api.CORS {
 		Origins: c.Origins, Credentials: c.Credentials, Expose: c.Expose, Methods: c.Methods, Headers: c.Headers,
 		MaxAge: c.MaxAge,
 	}
-}
-
-// newRegistry makes a registry that tells of the process itself.
-func newRegistry() *prometheus.Registry {
-	r := prometheus.NewRegistry()
-	r.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	return r
 }
 
 // maxHeader bounds a request's line and headers, in bytes: two long tokens, a page's cookies and a long filter have room in it.

@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"log/slog"
 
-	"github.com/prometheus/client_golang/prometheus"
-
 	"github.com/openstack-faas/faas/internal/api"
 	"github.com/openstack-faas/faas/internal/config"
 	"github.com/openstack-faas/faas/pkg/keystone"
@@ -29,7 +27,7 @@ func openKeystone(strategy string, conf config.Authtoken, log *slog.Logger) (*ke
 }
 
 // authenticator is what tells callers apart, and the Keystone that those without a token are sent to: "" for none.
-func (p Parts) authenticator(conf *config.APIService, registry *prometheus.Registry) (who api.Authenticator, uri string) {
+func (p Parts) authenticator(conf *config.APIService) (who api.Authenticator, uri string) {
 	if p.Keystone == nil {
 		return api.NewNoauth(conf.API.NoauthProject), ""
 	}
@@ -38,6 +36,6 @@ func (p Parts) authenticator(conf *config.APIService, registry *prometheus.Regis
 		uri = conf.Auth.AuthURL
 	}
 	auth := &api.KeystoneAuth{Client: p.Keystone, ServiceRoles: conf.Auth.ServiceRoles, RolesMust: conf.Auth.ServiceRolesMust}
-	auth.Register(registry)
+	auth.Register(p.Registry)
 	return auth, uri
 }

@@ -23,5 +23,6 @@ func (p *Parts) openNotifications(conf config.Service, program string, log *slog
 	rabbit.Log = log
 	p.carry = &notify.Rabbit{Broker: rabbit, Exchange: conf.Notify.Exchange, Topics: conf.Notify.Topics, Durable: conf.Rabbit.Durable, Log: log}
 	p.Notify = notify.New(notify.Config{Publisher: program + "." + conf.Default.Process(), Carry: p.carry.Carry, Log: log})
+	p.Notify.Register(p.Registry)
 	return nil
 }

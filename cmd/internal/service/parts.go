@@ -9,6 +9,9 @@ import (
 	"strings"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
 	"github.com/openstack-faas/faas/internal/broker"
 	"github.com/openstack-faas/faas/internal/codestore"
 	"github.com/openstack-faas/faas/internal/config"
@@ -22,10 +25,11 @@ import (
 
 // Parts are what API and engine meet in.
 type Parts struct {
-	Name   string // of this start of this process, in leases
-	Store  *store.Store
-	Code   codestore.Store
-	Broker broker.Broker
+	Name     string               // of this start of this process, in leases
+	Registry *prometheus.Registry // of the process's metrics
+	Store    *store.Store
+	Code     codestore.Store
+	Broker   broker.Broker
 
 	Notify *notify.Notifier // nil with [oslo_messaging_notifications] driver = noop
 	carry  *notify.Rabbit   // what carries those
@@ -45,7 +49,7 @@ const connectTimeout = time.Minute
 // Open opens the parts of the program, which is named in its notifications. With an error come the parts that were
 // opened before it, to be closed.
 func Open(ctx context.Context, program string, conf config.Service, log *slog.Logger) (p Parts, err error) {
-	p.Name = conf.Default.Process() + "-" + faas.NewID()
+	p.Name, p.Registry = conf.Default.Process()+"-"+faas.NewID(), newRegistry()
 	if p.Keystone, err = openKeystone(conf.Default.AuthStrategy, conf.Auth, log); err != nil {
 		return p, err
 	}
@@ -67,6 +71,13 @@ func Open(ctx context.Context, program string, conf config.Service, log *slog.Lo
 	}
 	err = p.shareCalls(ctx, log)
 	return p, err
+}
+
+// newRegistry returns a registry with the metrics of the process itself.
+func newRegistry() *prometheus.Registry {
+	r := prometheus.NewRegistry()
+	r.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return r
 }
 
 func openBroker(ctx context.Context, conf config.Base, log *slog.Logger) (broker.Broker, error) {

@@ -6,61 +6,96 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"strconv"
+	"net/http/pprof"
 	"sync/atomic"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/openstack-faas/faas/internal/config"
 )
 
-// Status is where an engine, which serves no API, can be asked how it is: GET /healthcheck and, if metrics are on, GET /metrics.
+// Status is the port on which a process answers its operator, and nobody else: GET /healthcheck, GET /metrics if
+// [metrics] enabled says so, and /debug/pprof if [metrics] profiling does.
 type Status struct {
-	ready  atomic.Bool
-	parts  Parts
 	server *http.Server
+	ended  chan struct{}
 }
 
-// StartStatus serves it until Stop, or nothing at all when the configuration names no port.
-func StartStatus(ctx context.Context, p Parts, conf config.Engine, metrics config.Metrics, log *slog.Logger) (*Status, error) {
-	s := &Status{parts: p}
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /healthcheck", s.healthcheck)
-	if metrics.Enabled {
-		registry := newRegistry()
-		p.Notify.Register(registry)
-		mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
+// StartStatus serves at the address, HOST:PORT, until Stop; "" serves nothing.
+func StartStatus(
+	ctx context.Context, address string, conf config.Metrics, registry prometheus.Gatherer, health http.Handler, log *slog.Logger,
+) (*Status, error) {
+	s := &Status{ended: make(chan struct{})}
+	s.server = &http.Server{
+		Handler: statusRoutes(conf, registry, health), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: time.Minute,
+		MaxHeaderBytes: maxHeader, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 	}
-	s.server = &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug)}
-	if conf.StatusPort == 0 {
+	if address == "" {
+		close(s.ended)
 		return s, nil
 	}
 	var lc net.ListenConfig
-	listener, err := lc.Listen(ctx, "tcp", net.JoinHostPort(conf.StatusHost, strconv.Itoa(conf.StatusPort)))
+	listener, err := lc.Listen(ctx, "tcp", address)
 	if err != nil {
-		return nil, fmt.Errorf("[engine] status_host and status_port: %w", err)
+		return nil, fmt.Errorf("status_host and status_port: %w", err)
 	}
-	go func() { _ = s.server.Serve(listener) }() // ends with Stop
+	log.Info("serving status", "address", listener.Addr().String())
+	go func() {
+		defer close(s.ended)
+		_ = s.server.Serve(listener) // ends with Stop
+	}()
 	return s, nil
 }
 
-// Ready tells that the engine works.
-func (s *Status) Ready() { s.ready.Store(true) }
+// statusRoutes mounts what the configuration allows. The profiles are mounted one by one: net/http/pprof's own routes
+// are those of the default mux, which nothing here serves.
+func statusRoutes(conf config.Metrics, registry prometheus.Gatherer, health http.Handler) http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("GET /healthcheck", health)
+	if conf.Enabled {
+		mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
+	}
+	if conf.Profiling {
+		mux.HandleFunc("GET /debug/pprof/", pprof.Index)
+		mux.HandleFunc("GET /debug/pprof/cmdline", pprof.Cmdline)
+		mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
+		mux.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
+		mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
+	}
+	return mux
+}
 
 // Stop ends the server.
-func (s *Status) Stop() { _ = s.server.Close() }
+func (s *Status) Stop() {
+	_ = s.server.Close()
+	<-s.ended
+}
 
-// statusPatience is how long the database may take to answer before it counts as away.
-const statusPatience = 2 * time.Second
+// pingTimeout is how long the database may take to answer before it counts as away.
+const pingTimeout = 2 * time.Second
 
-func (s *Status) healthcheck(w http.ResponseWriter, r *http.Request) {
-	ctx, cancel := context.WithTimeout(r.Context(), statusPatience)
+// EngineHealth answers GET /healthcheck for a process that serves no API.
+type EngineHealth struct {
+	ready atomic.Bool
+	parts Parts
+}
+
+// NewEngineHealth returns one that answers 503 until Ready.
+func NewEngineHealth(p Parts) *EngineHealth { return &EngineHealth{parts: p} }
+
+// Ready says that the engine works.
+func (h *EngineHealth) Ready() { h.ready.Store(true) }
+
+// ServeHTTP answers 200, or 503 with the reason.
+func (h *EngineHealth) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	ctx, cancel := context.WithTimeout(r.Context(), pingTimeout)
 	defer cancel()
 	switch {
-	case !s.ready.Load():
+	case !h.ready.Load():
 		http.Error(w, "STARTING", http.StatusServiceUnavailable)
-	case s.parts.Store.Ping(ctx) != nil:
+	case h.parts.Store.Ping(ctx) != nil:
 		http.Error(w, "DATABASE UNAVAILABLE", http.StatusServiceUnavailable)
 	default:
 		fmt.Fprint(w, "OK")
