@@ -27,7 +27,7 @@ func aged(t *testing.T, days ...int) (url string) {
 	start := func(begin time.Time) faas.Execution {
 		x := faas.Execution{
 			ID: faas.NewID(), ProjectID: "p", FunctionID: faas.NewID(), Status: faas.ExecutionRunning, Sync: true,
-			CreatedAt: begin, StartedAt: begin, LeaseUntil: begin.Add(time.Hour), Owner: "test",
+			CreatedAt: begin, StartedAt: begin, Lease: time.Hour, Owner: "test",
 		}
 		if err := s.Start(t.Context(), x); err != nil {
 			t.Fatal(err)

@@ -43,7 +43,7 @@ func (s *Server) run(ctx context.Context, function faas.Function, x faas.Executi
 		}
 		x.Status, x.Owner, x.StartedAt = faas.ExecutionRunning, s.cfg.Name, s.now()
 		longest := s.cfg.Caller.Longest(function.Code.Protocol, function.Timeout)
-		x.LeaseUntil = x.StartedAt.Add(longest + leaseGrace)
+		x.Lease = longest + leaseGrace
 		begun = true
 		err := s.cfg.Store.Start(ctx, x)
 		if err == nil {

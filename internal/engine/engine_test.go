@@ -48,7 +48,7 @@ func TestRunsWhatWasQueuedBefore(t *testing.T) {
 func TestSettlesWhatADeadEngineRan(t *testing.T) {
 	r := newRig(t, nil)
 	id := r.record(r.function(echo), "")
-	if _, won, err := r.store.Claim(t.Context(), id, "a dead engine", time.Now().Add(200*time.Millisecond)); err != nil || !won {
+	if _, won, err := r.store.Claim(t.Context(), id, "a dead engine", 200*time.Millisecond); err != nil || !won {
 		t.Fatal(won, err)
 	}
 	r.run()

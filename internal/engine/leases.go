@@ -67,7 +67,7 @@ func (e *Engine) renewLeases(ctx context.Context) {
 		if len(ids) == 0 {
 			return
 		}
-		if _, err := e.cfg.Store.RenewLeases(ctx, e.cfg.Name, ids, e.now().Add(e.cfg.Limits.Lease)); err != nil {
+		if _, err := e.cfg.Store.RenewLeases(ctx, e.cfg.Name, ids, e.cfg.Limits.Lease); err != nil {
 			e.log.Warn("leases could not be renewed", "executions", len(ids), "error", err)
 		}
 	})
@@ -103,7 +103,7 @@ func (e *Engine) settleExpired(ctx context.Context, hold *holdOff) {
 		hold.answered(err, begun, e.now(), e.cfg.Limits.Lease)
 		return
 	}
-	settled, err := e.cfg.Store.SettleExpired(ctx, begun, settleBatch)
+	settled, err := e.cfg.Store.SettleExpired(ctx, settleBatch)
 	hold.answered(err, begun, e.now(), e.cfg.Limits.Lease)
 	if err != nil {
 		e.log.Warn("expired leases could not be settled", "error", err)

@@ -47,7 +47,7 @@ func TestTellsOthersOfExecutions(t *testing.T) {
 	r.engine.cfg.Notify = n
 	f := r.function("import time\ndef main(**kwargs):\n    time.sleep(0.05)\n    if kwargs.get('wrong'): raise ValueError\n")
 	lost := r.record(f, "")
-	if _, won, err := r.store.Claim(t.Context(), lost, "a dead engine", time.Now().Add(200*time.Millisecond)); err != nil || !won {
+	if _, won, err := r.store.Claim(t.Context(), lost, "a dead engine", 200*time.Millisecond); err != nil || !won {
 		t.Fatal(won, err)
 	}
 	r.run()

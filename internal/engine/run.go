@@ -101,7 +101,7 @@ func (e *Engine) claim(ctx context.Context, id string) error {
 	if err := e.leases.begin(id); err != nil {
 		return err
 	}
-	_, ok, err := e.cfg.Store.Claim(ctx, id, e.cfg.Name, e.now().Add(e.cfg.Limits.Lease))
+	_, ok, err := e.cfg.Store.Claim(ctx, id, e.cfg.Name, e.cfg.Limits.Lease)
 	switch {
 	case err != nil:
 		e.claims.tasks.Go(func() { e.release(ctx, id) })

@@ -20,16 +20,16 @@ const (
 // wake publishes queued executions again whose message was lost.
 func (e *Engine) wake(ctx context.Context) {
 	if !e.cfg.Broker.Durable() {
-		e.wakeUp(ctx, e.now().Add(store.WakeAfter)) // the messages ended with the process before: wake all
+		e.wakeUp(ctx, store.WakeAfter) // the messages ended with the process before: wake all
 	}
-	every(ctx, e.cfg.Limits.Reap, func(ctx context.Context) { e.wakeUp(ctx, e.now()) })
+	every(ctx, e.cfg.Limits.Reap, func(ctx context.Context) { e.wakeUp(ctx, 0) })
 }
 
-// wakeUp publishes the queued executions again whose message is taken for lost by the time given. Those of a project that waits at the gate while its lane
+// wakeUp publishes the queued executions again whose message is taken for lost now, or will be within the time. Those of a project that waits at the gate while its lane
 // is backed up are passed over: their messages are not lost, only far back.
-func (e *Engine) wakeUp(ctx context.Context, due time.Time) {
+func (e *Engine) wakeUp(ctx context.Context, within time.Duration) {
 	for ctx.Err() == nil {
-		ids, err := e.cfg.Store.TakeStale(ctx, due, wakeBatch, e.backedUp()...)
+		ids, err := e.cfg.Store.TakeStale(ctx, within, wakeBatch, e.backedUp()...)
 		if err != nil && ctx.Err() == nil {
 			e.log.Warn("queued executions could not be looked up", "error", err)
 		}

@@ -48,7 +48,7 @@ func TestSettlesWhileTheBrokerIsAway(t *testing.T) {
 	r.withBroker(b)
 	f := r.function(echo)
 	queued, dead := r.record(f, ""), r.record(f, "")
-	if _, won, err := r.store.Claim(t.Context(), dead, "a dead engine", time.Now()); err != nil || !won {
+	if _, won, err := r.store.Claim(t.Context(), dead, "a dead engine", -time.Second); err != nil || !won {
 		t.Fatal(won, err)
 	}
 	r.run()
@@ -57,7 +57,7 @@ func TestSettlesWhileTheBrokerIsAway(t *testing.T) {
 		t.Errorf("got %+v", x)
 	}
 	b.is.Store(false)
-	r.engine.wakeUp(t.Context(), time.Now().Add(store.WakeAfter))
+	r.engine.wakeUp(t.Context(), store.WakeAfter)
 	if x := r.ended(queued); x.Status != faas.ExecutionSuccess {
 		t.Errorf("got %+v", x)
 	}
@@ -71,7 +71,7 @@ func TestRunsPastALongLane(t *testing.T) {
 	r.run()
 	id := r.record(r.function(echo), "")
 	r.engine.lanes.inHand[faas.ExecutionLane(project)].Add(int32(r.engine.lanes.depth))
-	r.engine.wakeUp(t.Context(), time.Now().Add(store.WakeAfter).Add(time.Second))
+	r.engine.wakeUp(t.Context(), store.WakeAfter+time.Second)
 	if x := r.ended(id); x.Status != faas.ExecutionSuccess || b.sent.Load() != 0 {
 		t.Errorf("got %+v; %d messages were sent", x, b.sent.Load())
 	}

@@ -34,12 +34,13 @@ type Execution struct {
 	Description     string
 	Sync            bool
 	Status          ExecutionStatus
-	Input           string // JSON text of an object, or "" for none; a plain word is {"__function_input": word}
-	Result          string // JSON text {"duration": seconds, "output": …}; "" until it ended
-	Log             string // what the function and its child processes printed; not filled by lists
-	Owner           string // the process that runs it; "" before it was claimed
-	LeaseUntil      time.Time
-	Attempts        int // how often a run was begun; more than one says that it may have run more than once
+	Input           string        // JSON text of an object, or "" for none; a plain word is {"__function_input": word}
+	Result          string        // JSON text {"duration": seconds, "output": …}; "" until it ended
+	Log             string        // what the function and its child processes printed; not filled by lists
+	Owner           string        // the process that runs it; "" before it was claimed
+	Lease           time.Duration // what its owner asks for, counted from the record's writing on; written and never read back
+	LeaseUntil      time.Time     // by the database's clock: nobody compares it with their own; read and never written
+	Attempts        int           // how often a run was begun; more than one says that it may have run more than once
 	CreatedAt       time.Time
 	StartedAt       time.Time
 	EndedAt         time.Time

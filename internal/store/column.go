@@ -3,16 +3,18 @@ package store
 import (
 	"database/sql"
 	"database/sql/driver"
+	"reflect"
 	"strings"
+	"time"
 )
 
 // resource describes the table of one kind of object. Everything that names columns is derived from its list of columns: what is read,
 // inserted and updated, and what lists may be filtered and sorted by. A new column is one line there and one migration.
 type resource[T any] struct {
 	table
-	columns   []column[T]
-	insertOne string // the statement that inserts one object
-	row       string // what it has of placeholders for one: (?, ?, …)
+	columns []column[T]
+	into    string // INSERT INTO … VALUES, to be followed by rows
+	row     string // the placeholders of one object, in parentheses; clockMark stands for grammar.now
 }
 
 // column is one column of a table and the part of the object that it keeps.
@@ -20,10 +22,13 @@ type column[T any] struct {
 	name string
 	// at returns where the column's value is in the object: a pointer to a field of a basic type, or a codec around one. It is
 	// read to write the column and set to read it.
-	at   func(*T) any
-	kind fieldKind // whether and how lists compare the column
-	as   string    // the name by which clients filter and sort; "" for the column's own
-	rule columnRule
+	at func(*T) any
+	// asked returns a time span that the column is written with instead: the column becomes that much later than the database's clock
+	// says, or 0 for a span of 0. Times that processes with different clocks compare are kept so.
+	asked func(*T) time.Duration
+	kind  fieldKind // whether and how lists compare the column
+	as    string    // the name by which clients filter and sort; "" for the column's own
+	rule  columnRule
 }
 
 // columnRule says which statements leave a column out.
@@ -45,9 +50,14 @@ type codec interface {
 // newResource returns a resource whose columns are read in their order. public is the condition of rows that every project sees; "" for none.
 func newResource[T any](name, noun, public string, columns []column[T]) resource[T] {
 	r := resource[T]{table: table{name: name, noun: noun, public: public, fields: map[string]field{}}, columns: columns}
-	var all, read []string
+	var all, places, read []string
 	for _, c := range columns {
 		all = append(all, c.name)
+		if c.asked == nil {
+			places = append(places, "?")
+		} else {
+			places = append(places, "COALESCE("+clockMark+" + NULLIF(?, 0), 0)")
+		}
 		if c.rule&unread == 0 {
 			read = append(read, c.name)
 		}
@@ -56,10 +66,13 @@ func newResource[T any](name, noun, public string, columns []column[T]) resource
 		}
 	}
 	r.selected = strings.Join(read, ", ")
-	r.row = "(" + marks(len(all)) + ")"
-	r.insertOne = "INSERT INTO " + name + " (" + strings.Join(all, ", ") + ") VALUES " + r.row
+	r.into = "INSERT INTO " + name + " (" + strings.Join(all, ", ") + ") VALUES "
+	r.row = "(" + strings.Join(places, ", ") + ")"
 	return r
 }
+
+// clockMark stands for the expression of the database's clock where the database is not known yet.
+const clockMark = "{now}"
 
 // selectByID is the statement that reads one object by its id.
 func (r *resource[T]) selectByID() string {
@@ -80,17 +93,25 @@ func (r *resource[T]) scan(row scanner) (T, error) {
 }
 
 // insert returns the statement that inserts the objects, one at least, and its arguments.
-func (r *resource[T]) insert(objects ...*T) (query string, args []any) {
+func (r *resource[T]) insert(g grammar, objects ...*T) (query string, args []any) {
 	args = make([]any, 0, len(objects)*len(r.columns))
 	for _, v := range objects {
-		for i := range r.columns {
-			args = append(args, argument(r.columns[i].at(v)))
+		args = r.values(args, v)
+	}
+	row := strings.ReplaceAll(r.row, clockMark, g.now)
+	return r.into + row + strings.Repeat(", "+row, len(objects)-1), args
+}
+
+// values appends the arguments that insert one object: strings, whole numbers and nil.
+func (r *resource[T]) values(args []any, v *T) []any {
+	for i := range r.columns {
+		if c := &r.columns[i]; c.asked != nil {
+			args = append(args, c.asked(v).Microseconds())
+		} else {
+			args = append(args, argument(c.at(v)))
 		}
 	}
-	if len(objects) == 1 {
-		return r.insertOne, args
-	}
-	return r.insertOne + strings.Repeat(", "+r.row, len(objects)-1), args
+	return args
 }
 
 // update returns the statement that writes what may change of the object with the id, and its arguments.
@@ -105,18 +126,21 @@ func (r *resource[T]) update(id string, v *T) (query string, args []any) {
 	return "UPDATE " + r.name + " SET " + strings.Join(sets, ", ") + " WHERE id = ?", append(args, id)
 }
 
-// argument returns what a column's pointer points to, in a form that drivers take. The common types are told apart here, since the way of a
-// call comes through; database/sql follows pointers to any other by reflection.
+// argument returns what a column's pointer points to as a string, an int64 or nil, which every driver takes as it is. The common types are
+// told apart first, since the records of all calls come through here.
 func argument(at any) any {
 	switch p := at.(type) {
 	case *string:
 		return *p
-	case *int:
-		return int64(*p)
 	case *int64:
 		return *p
+	case *int:
+		return int64(*p)
 	case *bool:
 		return flag(*p)
+	case codec:
+		value, _ := p.Value() // no codec of ours fails to write
+		return value
 	}
-	return at
+	return reflect.ValueOf(at).Elem().String() // the named strings: statuses, sources, protocols
 }

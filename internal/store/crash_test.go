@@ -60,7 +60,7 @@ func (l *ledger) caller(ctx context.Context, t *testing.T, mine, other *store.St
 		var rivals sync.WaitGroup
 		for owner, s := range map[string]*store.Store{name + " here": mine, name + " there": other} {
 			rivals.Go(func() {
-				_, won, err := s.Claim(ctx, x.ID, owner, time.Now().Add(time.Hour))
+				_, won, err := s.Claim(ctx, x.ID, owner, time.Hour)
 				unavailableOnly(t, err)
 				if !won {
 					return

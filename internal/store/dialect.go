@@ -45,6 +45,8 @@ type grammar struct {
 	begin     string // "" where the first statement begins a transaction
 	forUpdate string // follows a SELECT whose row is to be changed; "" where there is one writer at a time anyway
 	forShare  string // follows a SELECT whose row is to stay as it is until the commit
+	// now is an expression for the present time by the database's clock, in microseconds since 1970 UTC.
+	now string
 	// prepared says that BEGIN, COMMIT and the like may be prepared.
 	prepared bool
 	// rows is how many executions one statement inserts at most: where each statement is a journey, many.

@@ -126,12 +126,12 @@ func lossless(t *testing.T, s *store.Store, lose func()) {
 	lose()
 	fatal(t, s.Enqueue(ctx, x))
 	lose()
-	got, won, err := s.Claim(ctx, x.ID, "engine", time.Now().Add(-time.Second))
+	got, won, err := s.Claim(ctx, x.ID, "engine", -time.Second)
 	if err != nil || !won || got.Owner != "engine" || got.Attempts != 1 {
 		t.Errorf("claimed: %v, %+v, %v", won, got, err)
 	}
 	lose()
-	settled, err := s.SettleExpired(ctx, time.Now(), 10)
+	settled, err := s.SettleExpired(ctx, 10)
 	if err != nil || len(settled) != 1 {
 		t.Errorf("settled: %v, %v", settled, err)
 	}

@@ -18,11 +18,11 @@ type Ending struct {
 	EndedAt time.Time // the store's clock when zero
 }
 
-// Start records that an execution runs, under the lease that e carries, and does not wait for the record to be committed: a crash may
+// Start records that an execution runs, under the lease that e asks for, and does not wait for the record to be committed: a crash may
 // lose it, together with the call that nobody was answered. The record may also be held back a moment for its ending. Start
 // blocks while the recorder is far behind, until ctx ends. Status becomes running; an empty StartedAt, CreatedAt or Attempts is filled in.
 func (s *Store) Start(ctx context.Context, e faas.Execution) error {
-	if e.ID == "" || e.LeaseUntil.IsZero() {
+	if e.ID == "" || e.Lease == 0 {
 		return errors.New("an execution starts with an id and a lease")
 	}
 	e.Status = faas.ExecutionRunning
@@ -52,7 +52,7 @@ func (s *Store) Finish(ctx context.Context, id string, ending Ending) error {
 // applied gives the execution as it is after its ending.
 func (e Ending) applied(x faas.Execution) faas.Execution {
 	x.Status, x.Result, x.Log = e.Status, e.Result, e.Log
-	x.EndedAt, x.UpdatedAt, x.LeaseUntil = e.EndedAt, e.EndedAt, time.Time{}
+	x.EndedAt, x.UpdatedAt, x.Lease, x.LeaseUntil = e.EndedAt, e.EndedAt, 0, time.Time{}
 	return x
 }
 

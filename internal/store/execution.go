@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"time"
 
 	"github.com/openstack-faas/faas/internal/faas"
 )
@@ -20,7 +21,10 @@ var executions = newResource("executions", "execution", "", []column[faas.Execut
 	{name: "sync", at: func(x *faas.Execution) any { return &x.Sync }, kind: boolean},
 	{name: "status", at: func(x *faas.Execution) any { return &x.Status }, kind: state},
 	{name: "owner", at: func(x *faas.Execution) any { return &x.Owner }},
-	{name: "lease_until", at: func(x *faas.Execution) any { return timeColumn{&x.LeaseUntil} }},
+	{
+		name: "lease_until", at: func(x *faas.Execution) any { return timeColumn{&x.LeaseUntil} },
+		asked: func(x *faas.Execution) time.Duration { return x.Lease },
+	},
 	{name: "attempts", at: func(x *faas.Execution) any { return &x.Attempts }},
 	{name: "created_at", at: func(x *faas.Execution) any { return timeColumn{&x.CreatedAt} }, kind: instant},
 	{name: "started_at", at: func(x *faas.Execution) any { return timeColumn{&x.StartedAt} }},
@@ -90,7 +94,7 @@ func (t *tx) execution(id string) (faas.Execution, error) {
 
 // insert writes whole rows, all or none, and counts the calls for their functions.
 func (t *tx) insert(rows ...*faas.Execution) error {
-	query, args := executions.insert(rows...)
+	query, args := executions.insert(t.grammar, rows...)
 	if _, err := t.exec(query, args...); err != nil {
 		return t.already("execution", rows[0].ID, err)
 	}

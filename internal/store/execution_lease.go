@@ -13,9 +13,9 @@ import (
 // OutputLost is the output of an execution whose lease ran out.
 const OutputLost = "The process that ran this execution was lost; the function may have run, wholly or in part."
 
-// RenewLeases prolongs the leases that the owner holds on the executions and returns the ids of those that it holds no longer: they ended,
+// RenewLeases has the leases that the owner holds on the executions last for that long from now on and returns the ids of those that it holds no longer: they ended,
 // were settled or are gone.
-func (s *Store) RenewLeases(ctx context.Context, owner string, ids []string, until time.Time) ([]string, error) {
+func (s *Store) RenewLeases(ctx context.Context, owner string, ids []string, lease time.Duration) ([]string, error) {
 	if len(ids) == 0 {
 		return nil, nil
 	}
@@ -23,8 +23,8 @@ func (s *Store) RenewLeases(ctx context.Context, owner string, ids []string, unt
 	err := s.recorder.doWithStarts(ctx, func(t *tx) error {
 		lost = nil
 		for _, id := range ids {
-			n, err := t.exec(`UPDATE executions SET lease_until = ? WHERE id = ? AND owner = ? AND status = 'running'`,
-				micros(until), id, owner)
+			n, err := t.exec(`UPDATE executions SET lease_until = `+t.grammar.now+` + ?
+				WHERE id = ? AND owner = ? AND status = 'running'`, lease.Microseconds(), id, owner)
 			if err != nil {
 				return err
 			}
@@ -40,19 +40,19 @@ func (s *Store) RenewLeases(ctx context.Context, owner string, ids []string, unt
 	return lost, nil
 }
 
-// SettleExpired ends running executions whose lease ran out before now, limit at most, with the status error and OutputLost, and gives
+// SettleExpired ends running executions whose lease is over, limit at most, with the status error and OutputLost, and returns
 // them as settled. Their duration is the time from their start to the end of their lease.
-func (s *Store) SettleExpired(ctx context.Context, now time.Time, limit int) ([]faas.Execution, error) {
+func (s *Store) SettleExpired(ctx context.Context, limit int) ([]faas.Execution, error) {
 	var settled []faas.Execution
 	err := s.recorder.doWithStarts(ctx, func(t *tx) error {
-		expired, err := t.expired(now, limit)
+		expired, err := t.expired(limit)
 		if err != nil {
 			return err
 		}
 		settled = nil
 		for _, e := range expired {
-			ending := Ending{Status: faas.ExecutionError, Result: lostResult(e), EndedAt: moment(micros(now))}
-			n, err := t.end(` AND lease_until < ?`, e.ID, ending, micros(now))
+			ending := Ending{Status: faas.ExecutionError, Result: lostResult(e), EndedAt: s.timestamp()}
+			n, err := t.end(` AND lease_until < `+t.grammar.now, e.ID, ending)
 			if err != nil {
 				return err
 			}
@@ -68,9 +68,9 @@ func (s *Store) SettleExpired(ctx context.Context, now time.Time, limit int) ([]
 	return settled, nil
 }
 
-func (t *tx) expired(now time.Time, limit int) ([]faas.Execution, error) {
+func (t *tx) expired(limit int) ([]faas.Execution, error) {
 	rows, err := t.query(`SELECT `+executions.selected+` FROM executions
-		WHERE ended_at = 0 AND status = 'running' AND lease_until < ? ORDER BY created_at LIMIT ?`, micros(now), limit)
+		WHERE ended_at = 0 AND status = 'running' AND lease_until < `+t.grammar.now+` ORDER BY created_at LIMIT ?`, limit)
 	if err != nil {
 		return nil, err
 	}

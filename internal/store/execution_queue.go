@@ -8,28 +8,33 @@ import (
 	"github.com/openstack-faas/faas/internal/faas"
 )
 
+// Leases, and the times when messages are taken for lost, are compared by processes whose clocks differ. They are therefore reckoned by the
+// clock of the database alone: callers say how long, and never until when. created_at and the like are for people to read and are by the clock of the
+// process that writes them.
+
 // WakeAfter is how long a queued execution's message is trusted: one that nobody has claimed by then is published again.
 const WakeAfter = time.Minute
 
 // Enqueue records an asynchronous execution as queued and returns when that is committed. An empty CreatedAt is filled in.
 func (s *Store) Enqueue(ctx context.Context, e faas.Execution) error {
 	e.Status = faas.ExecutionQueued
-	e.Owner, e.LeaseUntil, e.StartedAt, e.EndedAt = "", s.now().Add(WakeAfter), time.Time{}, time.Time{}
+	e.Owner, e.Lease, e.StartedAt, e.EndedAt = "", WakeAfter, time.Time{}, time.Time{}
 	if e.CreatedAt.IsZero() {
 		e.CreatedAt = s.now()
 	}
 	return s.recorder.doSingle(ctx, func(t *tx) error { return t.insert(&e) })
 }
 
-// Claim makes a queued execution the owner's to run, under a lease until leaseUntil, and returns it as claimed. Of several who try, one
+// Claim makes a queued execution the owner's to run, under a lease of that length, and returns it as claimed. Of several who try, one
 // gets true. False says that it is not queued any more or is gone: whoever was to run it has done so, or does.
-func (s *Store) Claim(ctx context.Context, id, owner string, leaseUntil time.Time) (faas.Execution, bool, error) {
+func (s *Store) Claim(ctx context.Context, id, owner string, lease time.Duration) (faas.Execution, bool, error) {
 	var e faas.Execution
 	var won bool
 	err := s.recorder.do(ctx, func(t *tx) error {
 		now := micros(s.now())
-		n, err := t.exec(`UPDATE executions SET status = 'running', owner = ?, lease_until = ?, attempts = attempts + 1, started_at = ?,
-			updated_at = ? WHERE id = ? AND status = 'queued'`, owner, micros(leaseUntil), now, now, id)
+		n, err := t.exec(`UPDATE executions SET status = 'running', owner = ?, lease_until = `+t.grammar.now+` + ?,
+			attempts = attempts + 1, started_at = ?, updated_at = ? WHERE id = ? AND status = 'queued'`,
+			owner, lease.Microseconds(), now, now, id)
 		if won = err == nil && n == 1; !won {
 			return err
 		}
@@ -47,9 +52,9 @@ func (s *Store) Claim(ctx context.Context, id, owner string, leaseUntil time.Tim
 func (s *Store) Release(ctx context.Context, id, owner string) (bool, error) {
 	var released bool
 	err := s.recorder.doSingle(ctx, func(t *tx) error {
-		now := s.now()
-		n, err := t.exec(`UPDATE executions SET status = 'queued', owner = '', lease_until = ?, attempts = attempts - 1, started_at = 0, updated_at = ?
-			WHERE id = ? AND owner = ? AND status = 'running'`, micros(now.Add(WakeAfter)), micros(now), id, owner)
+		n, err := t.exec(`UPDATE executions SET status = 'queued', owner = '', lease_until = `+t.grammar.now+` + ?,
+			attempts = attempts - 1, started_at = 0, updated_at = ? WHERE id = ? AND owner = ? AND status = 'running'`,
+			WakeAfter.Microseconds(), micros(s.now()), id, owner)
 		released = err == nil && n == 1
 		return err
 	})
@@ -59,11 +64,12 @@ func (s *Store) Release(ctx context.Context, id, owner string) (bool, error) {
 	return released, nil
 }
 
-// TakeStale returns the ids of queued executions whose message is taken for lost by the time due, oldest first, limit at most, and trusts
+// TakeStale returns the ids of queued executions whose message is taken for lost now, or will be within the time, oldest first, limit at most, and trusts
 // the messages that its caller is about to publish for another WakeAfter. Of several who ask at once, each gets others. Projects that are excepted
 // are passed over: their messages are known to be there.
-func (s *Store) TakeStale(ctx context.Context, due time.Time, limit int, except ...string) ([]string, error) {
-	query, args := `SELECT id FROM executions WHERE ended_at = 0 AND status = 'queued' AND lease_until < ?`, []any{micros(due)}
+func (s *Store) TakeStale(ctx context.Context, within time.Duration, limit int, except ...string) ([]string, error) {
+	due := s.dialect.grammar().now + ` + ?`
+	query, args := `SELECT id FROM executions WHERE ended_at = 0 AND status = 'queued' AND lease_until < `+due, []any{within.Microseconds()}
 	if len(except) > 0 {
 		query += ` AND project_id NOT IN (?` + strings.Repeat(", ?", len(except)-1) + `)`
 		for _, project := range except {
@@ -83,8 +89,8 @@ func (s *Store) TakeStale(ctx context.Context, due time.Time, limit int, except 
 		}
 		ids = []string{}
 		for _, id := range found {
-			n, err := t.exec(`UPDATE executions SET lease_until = ? WHERE id = ? AND status = 'queued' AND lease_until < ?`,
-				micros(s.now().Add(WakeAfter)), id, micros(due))
+			n, err := t.exec(`UPDATE executions SET lease_until = `+t.grammar.now+` + ?
+				WHERE id = ? AND status = 'queued' AND lease_until < `+due, max(WakeAfter, 2*within).Microseconds(), id, within.Microseconds())
 			if err != nil {
 				return err
 			}

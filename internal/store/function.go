@@ -82,7 +82,7 @@ func (s *Store) CreateFunction(ctx context.Context, f faas.Function, quota faas.
 		if err := t.keepPackage(f.Code.SHA256); err != nil {
 			return err
 		}
-		query, args := functions.insert(&f)
+		query, args := functions.insert(t.grammar, &f)
 		_, err := t.exec(query, args...)
 		return t.already("function", f.ID, err)
 	})

@@ -96,5 +96,9 @@ func (d mysqlServer) schema() schema {
 }
 
 func (d mysqlServer) grammar() grammar {
-	return grammar{forUpdate: " FOR UPDATE", forShare: " LOCK IN SHARE MODE", rows: 32, fenced: true}
+	return grammar{
+		forUpdate: " FOR UPDATE", forShare: " LOCK IN SHARE MODE", rows: 32, fenced: true,
+		// UTC_TIMESTAMP knows no summer time, unlike UNIX_TIMESTAMP(NOW(6)).
+		now: "TIMESTAMPDIFF(MICROSECOND, '1970-01-01 00:00:00', UTC_TIMESTAMP(6))",
+	}
 }

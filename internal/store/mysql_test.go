@@ -197,5 +197,5 @@ func eventually(t *testing.T, s *store.Store, do func(context.Context) error) {
 var ended = store.Ending{Status: faas.ExecutionSuccess, Result: `{"duration": 0.001, "output": 1}`}
 
 func execution() faas.Execution {
-	return faas.Execution{ID: faas.NewID(), ProjectID: "p", FunctionID: "f", Input: `{"n":1}`, LeaseUntil: time.Now().Add(time.Hour)}
+	return faas.Execution{ID: faas.NewID(), ProjectID: "p", FunctionID: "f", Input: `{"n":1}`, Lease: time.Hour}
 }

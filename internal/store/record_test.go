@@ -76,11 +76,11 @@ func TestFullDisk(t *testing.T) {
 func TestStartOutlivesAFullDisk(t *testing.T) {
 	s := openLimited(t)
 	s.mayGrowTo(t, 1)
-	x := faas.Execution{ID: faas.NewID(), ProjectID: "p", Input: strings.Repeat("x", 100_000), LeaseUntil: time.Now().Add(time.Hour)}
+	x := faas.Execution{ID: faas.NewID(), ProjectID: "p", Input: strings.Repeat("x", 100_000), Lease: time.Hour}
 	if err := s.Start(t.Context(), x); err != nil {
 		t.Fatal(err)
 	}
-	_, err := s.SettleExpired(t.Context(), time.Now(), 1) // has the start written, or tried
+	_, err := s.SettleExpired(t.Context(), 1) // has the start written, or tried
 	if faas.KindOf(err) != faas.Unavailable {
 		t.Errorf("on a full disk: %v", err)
 	}

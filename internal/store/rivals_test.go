@@ -154,10 +154,9 @@ func enqueue(t *testing.T, s *store.Store, n int) []string {
 
 func bothTake(t *testing.T, stores [2]*store.Store) {
 	ids := enqueue(t, stores[0], rounds)
-	due := time.Now().Add(store.WakeAfter).Add(time.Millisecond)
 	var taken [2][]string
 	both(stores, func(n int, s *store.Store) {
-		got, err := s.TakeStale(t.Context(), due, rounds)
+		got, err := s.TakeStale(t.Context(), store.WakeAfter+time.Second, rounds)
 		if err != nil {
 			t.Error(err)
 		}
@@ -169,16 +168,15 @@ func bothTake(t *testing.T, stores [2]*store.Store) {
 		t.Errorf("of %d, %d and %d were taken", len(ids), len(taken[0]), len(taken[1]))
 	}
 	for _, id := range ids { // out of the way of the next test
-		_, _, err := stores[0].Claim(t.Context(), id, "engine", time.Now().Add(time.Hour))
+		_, _, err := stores[0].Claim(t.Context(), id, "engine", time.Hour)
 		fatal(t, err)
 	}
 }
 
 func bothSettle(t *testing.T, stores [2]*store.Store) {
 	ids := enqueue(t, stores[0], rounds)
-	past := time.Now().Add(-time.Minute)
 	for _, id := range ids {
-		_, _, err := stores[0].Claim(t.Context(), id, "engine", past)
+		_, _, err := stores[0].Claim(t.Context(), id, "engine", -time.Minute)
 		fatal(t, err)
 	}
 	var settled [2][]faas.Execution
@@ -186,13 +184,13 @@ func bothSettle(t *testing.T, stores [2]*store.Store) {
 	var group sync.WaitGroup
 	group.Go(func() {
 		var err error
-		if lost, err = stores[0].RenewLeases(t.Context(), "engine", ids[:rounds/2], time.Now().Add(time.Hour)); err != nil {
+		if lost, err = stores[0].RenewLeases(t.Context(), "engine", ids[:rounds/2], time.Hour); err != nil {
 			t.Error(err)
 		}
 	})
 	both(stores, func(n int, s *store.Store) {
 		var err error
-		if settled[n], err = s.SettleExpired(t.Context(), time.Now(), rounds); err != nil {
+		if settled[n], err = s.SettleExpired(t.Context(), rounds); err != nil {
 			t.Error(err)
 		}
 	})

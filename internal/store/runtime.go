@@ -42,7 +42,7 @@ func (s *Store) CreateRuntime(ctx context.Context, r faas.Runtime) (faas.Runtime
 	}
 	r.CreatedAt, r.UpdatedAt = moment(micros(r.CreatedAt)), moment(micros(r.UpdatedAt))
 	err := s.recorder.do(ctx, func(t *tx) error {
-		query, args := runtimes.insert(&r)
+		query, args := runtimes.insert(t.grammar, &r)
 		_, err := t.exec(query, args...)
 		return t.already("runtime", r.ID, err)
 	})

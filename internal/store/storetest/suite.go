@@ -369,10 +369,10 @@ func synchronous(t *testing.T, f *fixture) {
 	fn := f.function(t, "ours", f.runtime(t, "ours", false).ID, "f")
 	for _, held := range []bool{true, false} { // the start joined with its ending, and written before
 		x := execution("ours", fn.ID)
-		x.Sync, x.LeaseUntil = true, f.now().Add(time.Minute)
+		x.Sync, x.Lease = true, time.Minute
 		must(t, f.Start(ctx, x))
 		if !held {
-			_, err := f.SettleExpired(ctx, f.now(), 10) // has all starts written, and settles none
+			_, err := f.SettleExpired(ctx, 10) // has all starts written, and settles none
 			must(t, err)
 		}
 		f.pass(time.Second)
@@ -406,12 +406,12 @@ func asynchronous(t *testing.T, f *fixture) {
 	if err != nil || len(running) != 1 {
 		t.Errorf("to clients a queued execution runs: %v, %v", running, err)
 	}
-	got, won, err := f.Claim(ctx, x.ID, "engine", f.now().Add(time.Minute))
+	got, won, err := f.Claim(ctx, x.ID, "engine", time.Minute)
 	if err != nil || !won || got.Status != faas.ExecutionRunning || got.Owner != "engine" || got.Attempts != 1 || got.Input != x.Input {
 		t.Errorf("claimed %+v, %v, %v", got, won, err)
 	}
 	must(t, f.Finish(ctx, x.ID, store.Ending{Status: faas.ExecutionFailed, Result: "{}"}))
-	_, won, err = f.Claim(ctx, x.ID, "another", f.now().Add(time.Minute))
+	_, won, err = f.Claim(ctx, x.ID, "another", time.Minute)
 	if err != nil || won {
 		t.Errorf("an ended execution was claimed: %v", err)
 	}
@@ -424,7 +424,7 @@ func oneClaimWins(t *testing.T, f *fixture) {
 	var group sync.WaitGroup
 	for n := range 100 {
 		group.Go(func() {
-			_, won, err := f.Claim(t.Context(), x.ID, fmt.Sprint("engine ", n), f.now().Add(time.Minute))
+			_, won, err := f.Claim(t.Context(), x.ID, fmt.Sprint("engine ", n), time.Minute)
 			if err != nil {
 				t.Error(err)
 			}
@@ -439,23 +439,24 @@ func oneClaimWins(t *testing.T, f *fixture) {
 	}
 }
 
+// over is a lease that has ended before it began: the database's clock goes its own way.
+const over = -time.Second
+
 func leases(t *testing.T, f *fixture) {
 	ctx := t.Context()
 	kept, lost, held := execution("ours", "f"), execution("ours", "f"), execution("ours", "f")
 	for _, x := range []faas.Execution{kept, lost} {
 		must(t, f.Enqueue(ctx, x))
-		_, _, err := f.Claim(ctx, x.ID, "engine", f.now().Add(10*time.Second))
+		_, _, err := f.Claim(ctx, x.ID, "engine", over)
 		must(t, err)
 	}
-	held.LeaseUntil = f.now().Add(10 * time.Second)
+	held.Lease = over
 	must(t, f.Start(ctx, held)) // its process dies before its end; repair must see it though it may be held back
-	f.pass(6 * time.Second)
-	gone, err := f.RenewLeases(ctx, "engine", []string{kept.ID, held.ID}, f.now().Add(10*time.Second))
+	gone, err := f.RenewLeases(ctx, "engine", []string{kept.ID, held.ID}, time.Minute)
 	if err != nil || len(gone) != 1 || gone[0] != held.ID { // the third has another owner
 		t.Errorf("renewed, but not %v, %v", gone, err)
 	}
-	f.pass(6 * time.Second)
-	settled, err := f.SettleExpired(ctx, f.now(), 10)
+	settled, err := f.SettleExpired(ctx, 10)
 	if err != nil || len(settled) != 2 {
 		t.Fatalf("settled %v, %v", settled, err)
 	}
@@ -477,7 +478,7 @@ func releases(t *testing.T, f *fixture) {
 	must(t, err)
 	for range 2 {
 		f.pass(time.Second)
-		claimed, won, err := f.Claim(ctx, x.ID, "engine", f.now().Add(time.Minute))
+		claimed, won, err := f.Claim(ctx, x.ID, "engine", time.Minute)
 		if err != nil || !won || claimed.Attempts != 1 {
 			t.Fatalf("claimed %+v, %v, %v", claimed, won, err)
 		}
@@ -489,7 +490,10 @@ func releases(t *testing.T, f *fixture) {
 		}
 		got, err := f.Execution(ctx, ours, x.ID)
 		must(t, err)
-		queued.UpdatedAt, queued.LeaseUntil = f.now(), f.now().Add(store.WakeAfter)
+		if again := got.LeaseUntil.Sub(queued.LeaseUntil); again < 0 || again > time.Minute {
+			t.Errorf("its message is taken for lost %s later than before", again)
+		}
+		queued.UpdatedAt, queued.LeaseUntil = f.now(), got.LeaseUntil
 		if got != queued {
 			t.Errorf("got %+v, want %+v", got, queued)
 		}
@@ -501,6 +505,7 @@ func releases(t *testing.T, f *fixture) {
 
 func lostMessages(t *testing.T, f *fixture) {
 	ctx := t.Context()
+	const later = store.WakeAfter + time.Second
 	var want []string
 	for range 5 {
 		x := execution("ours", "f")
@@ -508,23 +513,22 @@ func lostMessages(t *testing.T, f *fixture) {
 		want = append(want, x.ID)
 		f.pass(time.Second)
 	}
-	early, err := f.TakeStale(ctx, f.now(), 10)
+	early, err := f.TakeStale(ctx, 0, 10)
 	if err != nil || len(early) != 0 {
 		t.Errorf("taken for lost at once: %v, %v", early, err)
 	}
-	f.pass(store.WakeAfter)
-	excepted, err := f.TakeStale(ctx, f.now(), 10, "ours", "theirs")
+	excepted, err := f.TakeStale(ctx, later, 10, "ours", "theirs")
 	if err != nil || len(excepted) != 0 {
 		t.Errorf("taken though excepted: %v, %v", excepted, err)
 	}
-	first, err := f.TakeStale(ctx, f.now(), 3, "theirs")
+	first, err := f.TakeStale(ctx, later, 3, "theirs")
 	must(t, err)
-	rest, err := f.TakeStale(ctx, f.now(), 3)
+	rest, err := f.TakeStale(ctx, later, 3)
 	must(t, err)
 	if got := slices.Concat(first, rest); !slices.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)
 	}
-	again, err := f.TakeStale(ctx, f.now(), 10)
+	again, err := f.TakeStale(ctx, later, 10)
 	if err != nil || len(again) != 0 {
 		t.Errorf("taken twice: %v, %v", again, err)
 	}
@@ -566,7 +570,7 @@ func purge(t *testing.T, f *fixture) {
 	must(t, f.Enqueue(ctx, queued))
 	for range 5 {
 		x := execution("ours", "f")
-		x.LeaseUntil = f.now().Add(time.Minute)
+		x.Lease = time.Minute
 		must(t, f.Start(ctx, x))
 		must(t, f.Finish(ctx, x.ID, store.Ending{Status: faas.ExecutionSuccess}))
 	}
@@ -600,7 +604,7 @@ func survives(t *testing.T, f *fixture) {
 
 func closed(t *testing.T, f *fixture) {
 	x := execution("ours", "f")
-	x.LeaseUntil = f.now()
+	x.Lease = time.Minute
 	must(t, f.Start(t.Context(), x)) // held back, and written by Close
 	must(t, f.Close())
 	must(t, f.Close())
