@@ -1,8 +1,8 @@
 // Command faas-agent runs beside a language runtime in every worker.
 //
 //	faas-agent                     the agent of a worker that is a process tree. Its starter writes its configuration, a line of JSON
-//	                               (agent.Config), to its standard input and keeps that open for as long as it wants the worker.
-//	faas-agent pod                 the agent of a worker that is a pod, told by its environment (agent.PodConfig)
+//	                               (agentconfig.Config), to its standard input and keeps that open for as long as it wants the worker.
+//	faas-agent pod                 the agent of a worker that is a pod, told by its environment (podlayout.Config)
 //	faas-agent runtime -- COMMAND… the agent's hand in the pod's other container: process 1 there, which starts the runtime
 package main
 
@@ -21,10 +21,13 @@ import (
 	"time"
 
 	"github.com/openstack-faas/faas/internal/agent"
+	"github.com/openstack-faas/faas/internal/agentconfig"
+	"github.com/openstack-faas/faas/internal/podlayout"
+	"github.com/openstack-faas/faas/internal/supervisor"
 )
 
 const usage = `faas-agent                      reads its configuration, a line of JSON, from its standard input
-faas-agent pod                  reads it from the environment: ` + agent.EnvConfig + `, ` + agent.EnvWorkerID + `
+faas-agent pod                  reads it from the environment: ` + podlayout.EnvConfig + `, ` + podlayout.EnvWorkerID + `
 faas-agent runtime -- COMMAND…  starts the runtime when the pod's agent says so
 `
 
@@ -61,7 +64,7 @@ func run(arguments []string, log *slog.Logger) error {
 }
 
 func fromInput(ctx context.Context, in io.Reader, out io.Writer, log *slog.Logger) error {
-	c, err := agent.ReadConfig(in)
+	c, err := agentconfig.Read(in)
 	if err != nil {
 		return err
 	}
@@ -74,7 +77,7 @@ func fromInput(ctx context.Context, in io.Reader, out io.Writer, log *slog.Logge
 }
 
 func inPod(ctx context.Context, out io.Writer, log *slog.Logger) error {
-	c, workerID, err := agent.ReadPodConfig()
+	c, workerID, err := podlayout.Read()
 	if err != nil {
 		return err
 	}
@@ -96,6 +99,6 @@ func supervise(ctx context.Context, command []string) error {
 	if command[0] == "--" {
 		command = command[1:]
 	}
-	s := agent.Supervisor{RunDir: agent.PodRunDir, Command: command, Environ: os.Environ()}
+	s := supervisor.Supervisor{RunDir: podlayout.RunDir, Command: command, Environ: os.Environ()}
 	return s.Run(ctx)
 }

@@ -17,17 +17,20 @@ import (
 	"sync"
 	"time"
 
+	"github.com/openstack-faas/faas/internal/agentconfig"
 	"github.com/openstack-faas/faas/internal/cgroup"
+	"github.com/openstack-faas/faas/internal/proctree"
+	"github.com/openstack-faas/faas/internal/supervision"
 )
 
 // Agent is one worker's agent. There is one in a process: it may take the process's children for its own.
 type Agent struct {
-	config Config
-	log    *slog.Logger
-	now    func() time.Time
-	gate   gate
-	mark   mark
-	place  place
+	config  agentconfig.Config
+	log     *slog.Logger
+	now     func() time.Time
+	gate    gate
+	mark    mark
+	runtime processes
 
 	sharesNetwork bool // with the function: what connects from within is the function
 
@@ -39,17 +42,17 @@ type Agent struct {
 }
 
 // New makes an agent whose runtime lives beneath it; Run is its life.
-func New(c Config, log *slog.Logger, now func() time.Time) *Agent {
+func New(c agentconfig.Config, log *slog.Logger, now func() time.Time) *Agent {
 	var group *cgroup.Group
 	if c.Cgroup != nil {
 		group = cgroup.Open(*c.Cgroup)
 	}
-	return newAgent(c, newChildren(c.Runtime, group, true), knownToken(c.Token), log, now)
+	return newAgent(c, proctree.New(c.Runtime, group, true), knownToken(c.Token), log, now)
 }
 
-func newAgent(c Config, p place, g gate, log *slog.Logger, now func() time.Time) *Agent {
-	a := &Agent{config: c, log: log, now: now, gate: g, place: p, worker: newWorker(c.Slots, now)}
-	a.memory.place = p
+func newAgent(c agentconfig.Config, p processes, g gate, log *slog.Logger, now func() time.Time) *Agent {
+	a := &Agent{config: c, log: log, now: now, gate: g, runtime: p, worker: newWorker(c.Slots, now)}
+	a.memory.runtime = p
 	a.root = newRoot(c.RunDir, c.Limits, &a.wait, a.worker.refuse)
 	return a
 }
@@ -60,19 +63,19 @@ func newAgent(c Config, p place, g gate, log *slog.Logger, now func() time.Time)
 func (a *Agent) Run(ctx context.Context, abandoned <-chan struct{}, announce io.Writer) error {
 	failed := a.run(ctx, abandoned, announce)
 	if failed != nil {
-		_ = json.NewEncoder(announce).Encode(Announcement{State: AnnouncedFailed, Message: failed.Error()})
+		_ = json.NewEncoder(announce).Encode(agentconfig.Announcement{State: agentconfig.AnnouncedFailed, Message: failed.Error()})
 	}
 	return failed
 }
 
 func (a *Agent) run(ctx context.Context, abandoned <-chan struct{}, announce io.Writer) error {
-	if err := shield(); err != nil {
+	if err := proctree.Shield(); err != nil {
 		return err
 	}
 	if err := a.mark.begin(a.config); err != nil {
 		return err
 	}
-	reserveThreads()
+	proctree.ReserveThreads()
 	control, err := listen(ctx, a.config.Listen)
 	if err != nil {
 		return err
@@ -88,7 +91,9 @@ func (a *Agent) run(ctx context.Context, abandoned <-chan struct{}, announce io.
 	}
 	a.wait.Go(func() { _ = server.Serve(control) })
 	return a.serve(ctx, server, abandoned, func(version string) error {
-		return json.NewEncoder(announce).Encode(Announcement{State: a.worker.status().State, Address: address(control), Version: version})
+		return json.NewEncoder(announce).Encode(agentconfig.Announcement{
+			State: a.worker.status().State, Address: address(control), Version: version,
+		})
 	})
 }
 
@@ -102,7 +107,9 @@ func (a *Agent) serve(ctx context.Context, server *http.Server, abandoned <-chan
 		return err
 	}
 	a.wait.Go(func() { a.accept(runtimes) })
-	err = a.place.start(ctx, launch{Socket: socket, HomeDir: a.config.HomeDir, Slots: a.config.Slots, Limits: a.config.Limits}, a.root.fail)
+	err = a.runtime.Start(ctx, supervision.Launch{
+		Socket: socket, HomeDir: a.config.HomeDir, Slots: a.config.Slots, Limits: a.config.Limits,
+	}, a.root.fail)
 	if err == nil {
 		err = a.warmUp(ctx, abandoned)
 	}
@@ -130,7 +137,7 @@ func (a *Agent) accept(runtimes net.Listener) {
 
 // warmUp waits for the runtime and for its first slot, which idles until the worker is a function's.
 func (a *Agent) warmUp(ctx context.Context, abandoned <-chan struct{}) error {
-	late := time.NewTimer(a.config.Waits.Start)
+	late := time.NewTimer(a.config.Timeouts.Start)
 	defer late.Stop()
 	await := func(what, never <-chan struct{}) error {
 		select {
@@ -141,7 +148,7 @@ func (a *Agent) warmUp(ctx context.Context, abandoned <-chan struct{}) error {
 		case <-a.root.lost:
 			return a.root.why
 		case <-late.C:
-			return fmt.Errorf("the runtime was not warm within %s", a.config.Waits.Start)
+			return fmt.Errorf("the runtime was not warm within %s", a.config.Timeouts.Start)
 		case <-ctx.Done():
 			return errors.New("ended before the runtime was warm")
 		case <-abandoned:
@@ -162,7 +169,7 @@ func (a *Agent) warmUp(ctx context.Context, abandoned <-chan struct{}) error {
 		first.close()
 		return err
 	}
-	a.worker.becomeWarm(first, a.place.footprint())
+	a.worker.becomeWarm(first, a.runtime.Footprint())
 	return nil
 }
 
@@ -176,32 +183,32 @@ func (a *Agent) untilEnd(ctx context.Context, server *http.Server, abandoned <-c
 	case <-ctx.Done():
 	}
 	a.worker.refuse()
-	patience, cancel := context.WithTimeout(context.WithoutCancel(ctx), a.config.Waits.Drain)
+	timeout, cancel := context.WithTimeout(context.WithoutCancel(ctx), a.config.Timeouts.Drain)
 	defer cancel()
 	a.wait.Go(func() {
 		select {
 		case <-abandoned:
 		case <-a.root.lost:
-		case <-patience.Done():
+		case <-timeout.Done():
 		}
 		cancel()
 	})
-	if err := server.Shutdown(patience); err != nil {
+	if err := server.Shutdown(timeout); err != nil {
 		a.log.Warn("calls were still running at the end", "error", err)
 	}
 	return nil
 }
 
-// answerPatience bounds how long the calls that the end of everything has ended may take to be answered.
-const answerPatience = 2 * time.Second
+// answerTimeout bounds how long the calls that the end of everything has ended may take to be answered.
+const answerTimeout = 2 * time.Second
 
 // stop ends the runtime, answers the calls whose end that was, and waits for all goroutines.
 func (a *Agent) stop(server *http.Server, runtimes net.Listener) error {
 	a.root.fail(errors.New("the worker is ending"))
-	err := a.place.end()
-	patience, cancel := context.WithTimeout(context.Background(), answerPatience)
+	err := a.runtime.End()
+	timeout, cancel := context.WithTimeout(context.Background(), answerTimeout)
 	defer cancel()
-	_ = server.Shutdown(patience)
+	_ = server.Shutdown(timeout)
 	_ = server.Close()
 	runtimes.Close()
 	for s := a.worker.another(); s != nil; s = a.worker.another() {

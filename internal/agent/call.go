@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/openstack-faas/faas/internal/faas"
+	"github.com/openstack-faas/faas/internal/jsonlines"
 )
 
 // call runs a call to its end, or refuses it before anything of it has begun.
@@ -48,7 +49,7 @@ func (a *Agent) runIn(s *slot, c faas.Call, deadline time.Time) (*slot, faas.Out
 	defer a.calls.end(s)
 	var answer []byte
 	if err == nil {
-		answer, err = s.lines.next()
+		answer, err = s.lines.Next()
 	}
 	if err != nil {
 		return nil, a.interrupted(s, err)
@@ -59,7 +60,7 @@ func (a *Agent) runIn(s *slot, c faas.Call, deadline time.Time) (*slot, faas.Out
 // answered turns a slot's line into the outcome.
 func (a *Agent) answered(s *slot, answer []byte) (*slot, faas.Outcome) {
 	r, err := decodeResult(answer)
-	s.lines.release()
+	s.lines.Release()
 	if err != nil {
 		log := a.end(s)
 		return nil, failure("The function's process broke the protocol between it and the worker.", log)
@@ -83,10 +84,10 @@ func (a *Agent) interrupted(s *slot, err error) faas.Outcome {
 	switch {
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return failure(faas.OutputTimeout, a.end(s))
-	case errors.Is(err, errLineTooLong):
+	case errors.Is(err, jsonlines.ErrTooLong):
 		return failure(a.tooLarge(), a.end(s))
 	}
-	if !a.awaitEnd(s, ownEndPatience) {
+	if !a.awaitEnd(s, ownEndTimeout) {
 		return failure("The function's process closed its connection to the worker.", a.end(s))
 	}
 	log := a.end(s)
@@ -100,9 +101,9 @@ func (a *Agent) tooLarge() string {
 	return fmt.Sprintf("The result is too large: at most %d bytes of JSON are allowed.", a.config.Limits.Result)
 }
 
-// ownEndPatience bounds how long a slot that has closed its connection may take to be told as ended before it is taken for one
+// ownEndTimeout bounds how long a slot that has closed its connection may take to be told as ended before it is taken for one
 // that lives on without it.
-const ownEndPatience = 500 * time.Millisecond
+const ownEndTimeout = 500 * time.Millisecond
 
 // slotFor gives the idle slot, if it still lives, another idle one or a new one; or the outcome of a call that gets none. An error
 // means that the worker is over and nothing of the call has begun.
@@ -134,9 +135,9 @@ var errNeverConnected = errors.New("the slot ended before it connected")
 
 // loadLine is what a slot is told before its first call.
 func (a *Agent) loadLine(owner faas.Specialisation) []byte {
-	return line(load{
+	return jsonlines.Encode(load{
 		Type: "load", Code: a.config.CodeDir, Entry: owner.Entry, ResultLimit: a.config.Limits.Result,
-		Memory: owner.MemorySize, MemoryBounded: a.place.bounded(),
+		Memory: owner.MemorySize, MemoryBounded: a.runtime.Bounded(),
 	})
 }
 
@@ -145,8 +146,8 @@ func (a *Agent) loadLine(owner faas.Specialisation) []byte {
 func (a *Agent) end(s *slot) (log string) {
 	a.sweep(s) // first: the root may not get to it while the slot forks and forks
 	a.root.kill(s)
-	if !a.awaitEnd(s, a.config.Waits.Kill) {
-		a.root.fail(fmt.Errorf("the runtime did not end a slot within %s", a.config.Waits.Kill))
+	if !a.awaitEnd(s, a.config.Timeouts.Kill) {
+		a.root.fail(fmt.Errorf("the runtime did not end a slot within %s", a.config.Timeouts.Kill))
 	}
 	log = s.log.take()
 	s.close()
@@ -165,7 +166,7 @@ func (a *Agent) sweep(s *slot) {
 		pid = s.pid
 	default: // there is none, or it has not begun to be one
 	}
-	if err := a.place.sweep(pid); err != nil {
+	if err := a.runtime.Sweep(pid); err != nil {
 		a.root.fail(fmt.Errorf("what a slot has started could not be ended: %w", err))
 	}
 }
@@ -175,8 +176,8 @@ func (a *Agent) discard(s *slot) {
 	a.wait.Go(func() { a.end(s) })
 }
 
-func (a *Agent) awaitEnd(s *slot, patience time.Duration) bool {
-	late := time.NewTimer(patience)
+func (a *Agent) awaitEnd(s *slot, timeout time.Duration) bool {
+	late := time.NewTimer(timeout)
 	defer late.Stop()
 	select {
 	case <-s.ended:

@@ -8,6 +8,8 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/openstack-faas/faas/internal/logclip"
 )
 
 // capture takes what a slot and its child processes print out of the slot's pipe: as it comes, so that nobody who prints waits
@@ -18,7 +20,7 @@ type capture struct {
 	raw  syscall.RawConn
 
 	mu     sync.Mutex
-	kept   clip
+	kept   logclip.Clip
 	buffer []byte
 }
 
@@ -40,7 +42,7 @@ func openCapture(path string, limit int64) (*capture, error) {
 		file.Close()
 		return nil, fmt.Errorf("open log pipe: %w", err)
 	}
-	return &capture{path: path, file: file, raw: raw, kept: clip{limit: int(limit)}, buffer: make([]byte, 8<<10)}, nil
+	return &capture{path: path, file: file, raw: raw, kept: logclip.New(limit), buffer: make([]byte, 8<<10)}, nil
 }
 
 // unlink removes the pipe's name, once the slot has opened it.
@@ -53,7 +55,7 @@ func (c *capture) run() {
 			c.mu.Lock()
 			n, err := unix.Read(int(fd), c.buffer)
 			if n > 0 {
-				c.kept.write(c.buffer[:n])
+				_, _ = c.kept.Write(c.buffer[:n])
 			}
 			c.mu.Unlock()
 			if n <= 0 && !errors.Is(err, syscall.EINTR) {
@@ -68,7 +70,7 @@ func (c *capture) take() string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.drain()
-	return c.kept.take()
+	return c.kept.Take()
 }
 
 // skip forgets what was printed since take: it belongs to no call.
@@ -76,7 +78,7 @@ func (c *capture) skip() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.drain()
-	c.kept.reset()
+	c.kept.Reset()
 }
 
 // drain reads what is in the pipe now and no more, for a child process may go on printing for ever.
@@ -87,7 +89,7 @@ func (c *capture) drain() {
 			var n int
 			n, err = unix.Read(int(fd), c.buffer[:min(left, len(c.buffer))])
 			if n > 0 {
-				c.kept.write(c.buffer[:n])
+				_, _ = c.kept.Write(c.buffer[:n])
 				left -= n
 			}
 		}

@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/openstack-faas/faas/internal/agent"
+	"github.com/openstack-faas/faas/internal/agentconfig"
 	"github.com/openstack-faas/faas/internal/faas"
 )
 
@@ -219,7 +219,7 @@ func TestTerminates(t *testing.T) {
 // A call that does not end within the time that is left for it does not keep the worker.
 func TestTerminatesInTime(t *testing.T) {
 	each(t, func(t *testing.T, begin beginner) {
-		r := begin(t, "python3", func(c *agent.Config) { c.Waits.Drain = 50 * time.Millisecond }).specialise("main.f", waits)
+		r := begin(t, "python3", func(c *agentconfig.Config) { c.Timeouts.Drain = 50 * time.Millisecond }).specialise("main.f", waits)
 		answered := make(chan faas.Outcome, 1)
 		go func() {
 			out, _ := r.try(`{"name":"a"}`, time.Minute)
@@ -238,7 +238,7 @@ func TestTerminatesInTime(t *testing.T) {
 
 // TestTCP has no pod: its agent hears nobody of this host.
 func TestTCP(t *testing.T) {
-	r := begin(t, "python3", func(c *agent.Config) { c.Listen = "tcp:127.0.0.1:0" }).specialise("main.f", plain)
+	r := begin(t, "python3", func(c *agentconfig.Config) { c.Listen = "tcp:127.0.0.1:0" }).specialise("main.f", plain)
 	if out := r.call(""); string(out.Output) != "1" {
 		t.Errorf("got %+v", out)
 	}

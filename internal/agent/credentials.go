@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"github.com/openstack-faas/faas/internal/faas"
+	"github.com/openstack-faas/faas/internal/jsonlines"
 )
 
 // underway are the slots that run a call, by its execution. Its zero value is ready to use.
@@ -66,7 +67,7 @@ func (a *Agent) serveCredentials(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusBadRequest, "invalid", "the body is no credentials")
 		return
 	}
-	if !a.calls.tell(c.ExecutionID, line(credentials{Type: "credentials", Context: c.Context})) {
+	if !a.calls.tell(c.ExecutionID, jsonlines.Encode(credentials{Type: "credentials", Context: c.Context})) {
 		refuse(w, http.StatusConflict, faas.RefusedNotMine, "")
 		return
 	}

@@ -20,7 +20,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/openstack-faas/faas/internal/agent"
+	"github.com/openstack-faas/faas/internal/agentconfig"
 	"github.com/openstack-faas/faas/internal/cgroup"
 	"github.com/openstack-faas/faas/internal/faas"
 	"github.com/openstack-faas/faas/runtimes"
@@ -48,17 +48,17 @@ var testKey = faas.Key{FunctionID: "f", Version: 0, Revision: 1}
 // running is an agent with its runtime, and what asks it.
 type running struct {
 	t       testing.TB
-	config  agent.Config
+	config  agentconfig.Config
 	command *exec.Cmd
 	stdin   io.WriteCloser
 	client  http.Client
-	said    agent.Announcement
+	said    agentconfig.Announcement
 	ended   chan struct{} // closed when it was waited for
 	pod     *pod          // nil: the runtime lives beneath the agent
 }
 
 // beginner starts an agent for the runtime and returns when it is generic.
-type beginner func(t testing.TB, name string, change func(*agent.Config)) *running
+type beginner func(t testing.TB, name string, change func(*agentconfig.Config)) *running
 
 // each runs a test for both places where a runtime's processes may live.
 func each(t *testing.T, test func(t *testing.T, begin beginner)) {
@@ -67,7 +67,7 @@ func each(t *testing.T, test func(t *testing.T, begin beginner)) {
 }
 
 // begin has the runtime beneath the agent.
-func begin(t testing.TB, name string, change func(*agent.Config)) *running {
+func begin(t testing.TB, name string, change func(*agentconfig.Config)) *running {
 	t.Helper()
 	return launch(t, name, change).mustBeGeneric()
 }
@@ -81,7 +81,7 @@ func (r *running) mustBeGeneric() *running {
 }
 
 // launch starts an agent and returns when it has announced itself.
-func launch(t testing.TB, name string, change func(*agent.Config)) *running {
+func launch(t testing.TB, name string, change func(*agentconfig.Config)) *running {
 	t.Helper()
 	r := &running{t: t, config: configure(t, name)}
 	if change != nil {
@@ -96,7 +96,7 @@ func launch(t testing.TB, name string, change func(*agent.Config)) *running {
 func (r *running) run(command *exec.Cmd) {
 	t := r.t
 	t.Helper()
-	r.command, r.said, r.ended = command, agent.Announcement{}, make(chan struct{})
+	r.command, r.said, r.ended = command, agentconfig.Announcement{}, make(chan struct{})
 	r.command.Stderr = os.Stderr
 	var err error
 	if r.stdin, err = r.command.StdinPipe(); err != nil {
@@ -144,7 +144,7 @@ func agentCommand(t testing.TB) *exec.Cmd {
 }
 
 // configure makes the places of a worker; as root its runtime gets a user of its own.
-func configure(t testing.TB, name string) agent.Config {
+func configure(t testing.TB, name string) agentconfig.Config {
 	t.Helper()
 	language, ok := runtimes.ForImage(name)
 	if !ok {
@@ -165,7 +165,7 @@ func configure(t testing.TB, name string) agent.Config {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
-	c := agent.Config{
+	c := agentconfig.Config{
 		WorkerID: testWorker, Token: testToken, Listen: "unix:" + filepath.Join(dir, "agent"), Slots: 3,
 		RunDir: filepath.Join(dir, "run"), CodeDir: filepath.Join(dir, "code"), HomeDir: filepath.Join(dir, "home"),
 	}
@@ -189,7 +189,7 @@ func configure(t testing.TB, name string) agent.Config {
 }
 
 // withGroup puts the worker into a control group of so much memory; the test is skipped where the host grants none.
-func withGroup(t testing.TB, memory int64) func(*agent.Config) {
+func withGroup(t testing.TB, memory int64) func(*agentconfig.Config) {
 	t.Helper()
 	host := cgroup.Probe()
 	if !host.Has("memory") {
@@ -208,7 +208,7 @@ func withGroup(t testing.TB, memory int64) func(*agent.Config) {
 	if err := group.SetMemory(memory); err != nil {
 		t.Fatal(err)
 	}
-	return func(c *agent.Config) {
+	return func(c *agentconfig.Config) {
 		at := group.Location()
 		c.Cgroup = &at
 	}

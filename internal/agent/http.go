@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/openstack-faas/faas/internal/faas"
+	"github.com/openstack-faas/faas/internal/podlayout"
 )
 
 // maxCall bounds a call's request, in bytes; the API bounds inputs more tightly.
@@ -18,7 +19,7 @@ const maxCall = 64 << 20
 // ServeHTTP answers the requests of API, engine and orchestrator.
 func (a *Agent) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header()["Date"] = nil // nobody reads it
-	if r.URL.Path == PodReadyPath {
+	if r.URL.Path == podlayout.ReadyPath {
 		serveReady(w, a.worker)
 		return
 	}

@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/openstack-faas/faas/internal/agent"
+	"github.com/openstack-faas/faas/internal/agentconfig"
 	"github.com/openstack-faas/faas/internal/faas"
 )
 
@@ -117,7 +117,7 @@ func TestOutOfMemoryTogether(t *testing.T) {
 
 func TestProcessLimits(t *testing.T) {
 	each(t, func(t *testing.T, begin beginner) {
-		r := begin(t, "python3", func(c *agent.Config) { c.Limits.FileSize = 1 << 20 }).specialise("main.f", files{"main.py": `
+		r := begin(t, "python3", func(c *agentconfig.Config) { c.Limits.FileSize = 1 << 20 }).specialise("main.f", files{"main.py": `
 import os, resource, time
 def files():
     held = [open("/dev/null") for _ in range(2000)]
@@ -190,7 +190,7 @@ def f():
 
 func TestLogIsClipped(t *testing.T) {
 	each(t, func(t *testing.T, begin beginner) {
-		r := begin(t, "python3", func(c *agent.Config) { c.Limits.Log = 1000 }).specialise("main.f", files{
+		r := begin(t, "python3", func(c *agentconfig.Config) { c.Limits.Log = 1000 }).specialise("main.f", files{
 			"main.py": "def f(n):\n    print('first')\n    for i in range(n):\n        print('€' * 30)\n    print('last')",
 		})
 		if out := r.call(`{"n": 3}`); strings.Contains(out.Log, "cut") || strings.Count(out.Log, "€") != 90 {
@@ -237,7 +237,7 @@ func TestRootDies(t *testing.T) {
 	each(t, func(t *testing.T, begin beginner) {
 		for _, signal := range []syscall.Signal{syscall.SIGKILL, syscall.SIGSTOP} {
 			t.Run(signal.String(), func(t *testing.T) {
-				r := begin(t, "python3", func(c *agent.Config) { c.Waits.Kill = 100 * time.Millisecond }).specialise("main.f", files{
+				r := begin(t, "python3", func(c *agentconfig.Config) { c.Timeouts.Kill = 100 * time.Millisecond }).specialise("main.f", files{
 					"main.py": "import os, time\ndef f(signal):\n    os.kill(os.getppid(), signal)\n    time.sleep(60)",
 				})
 				out, _ := r.try(`{"signal": `+strconv.Itoa(int(signal))+`}`, 300*time.Millisecond)
@@ -289,20 +289,20 @@ func TestAbandoned(t *testing.T) {
 
 func TestCannotStart(t *testing.T) {
 	for name, c := range map[string]struct {
-		change func(*agent.Config)
+		change func(*agentconfig.Config)
 		says   string
 	}{
-		"no interpreter": {func(c *agent.Config) { c.Runtime.Command = []string{"/nowhere/python"} }, "start runtime"},
-		"ends at once":   {func(c *agent.Config) { c.Runtime.Command = []string{"/bin/sh", "-c", "exit 3"} }, "status 3"},
-		"is never warm": {func(c *agent.Config) {
+		"no interpreter": {func(c *agentconfig.Config) { c.Runtime.Command = []string{"/nowhere/python"} }, "start runtime"},
+		"ends at once":   {func(c *agentconfig.Config) { c.Runtime.Command = []string{"/bin/sh", "-c", "exit 3"} }, "status 3"},
+		"is never warm": {func(c *agentconfig.Config) {
 			c.Runtime.Command = []string{"/bin/sleep", "60"}
-			c.Waits.Start = 100 * time.Millisecond
+			c.Timeouts.Start = 100 * time.Millisecond
 		}, "not warm within"},
-		"wrong run folder": {func(c *agent.Config) { c.RunDir = "/nowhere" }, "listen"},
+		"wrong run folder": {func(c *agentconfig.Config) { c.RunDir = "/nowhere" }, "listen"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := launch(t, "python3", c.change)
-			if r.said.State != agent.AnnouncedFailed || !strings.Contains(r.said.Message, c.says) {
+			if r.said.State != agentconfig.AnnouncedFailed || !strings.Contains(r.said.Message, c.says) {
 				t.Errorf("announced %+v", r.said)
 			}
 			r.awaitEnd()

@@ -14,6 +14,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/openstack-faas/faas/internal/agent"
+	"github.com/openstack-faas/faas/internal/agentconfig"
 )
 
 // An agent and a supervisor take their process's children for their own, so each test's is a process: this binary, asked by this
@@ -57,7 +58,7 @@ func play(role func(context.Context, *slog.Logger) error) (exitStatus int) {
 }
 
 func runAlone(ctx context.Context, log *slog.Logger) error {
-	c, err := agent.ReadConfig(os.Stdin)
+	c, err := agentconfig.Read(os.Stdin)
 	if err != nil {
 		return err
 	}

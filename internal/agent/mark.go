@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+
+	"github.com/openstack-faas/faas/internal/agentconfig"
 )
 
 // mark is a file that outlives the agent's process and says that the worker was made a function's, so that whoever starts in the
@@ -33,7 +35,7 @@ var errWasOwned = errors.New("this worker was a function's before its agent was 
 
 // begin gives an error unless the worker is known to have been nobody's up to now; then it clears away what an agent before this one
 // has left.
-func (m mark) begin(c Config) error {
+func (m mark) begin(c agentconfig.Config) error {
 	if m == "" {
 		return nil
 	}

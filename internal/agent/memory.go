@@ -8,7 +8,7 @@ import (
 
 // memoryWatch tells ends of slots for want of memory from other ends.
 type memoryWatch struct {
-	place place
+	runtime processes
 
 	mu   sync.Mutex
 	seen int // kills that were given to a slot's end
@@ -35,7 +35,7 @@ func (m *memoryWatch) ranOut(end ending, log string, marks []string) bool {
 func (m *memoryWatch) killed() bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	n, err := m.place.oomKills()
+	n, err := m.runtime.OOMKills()
 	if err != nil || n <= m.seen {
 		return false
 	}

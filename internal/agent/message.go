@@ -10,9 +10,6 @@ import (
 // protocolVersion is the version of the runtime protocol that this agent speaks: docs/runtime-protocol.md.
 const protocolVersion = 1
 
-// maxControlLine bounds the lines of the root process and a slot's first, in bytes.
-const maxControlLine = 64 << 10
-
 // maxFraming is what a result's line may have beyond the result itself, in bytes: field names and a failure's message.
 const maxFraming = 128 << 10
 
@@ -88,15 +85,6 @@ type load struct {
 type credentials struct {
 	Type    string          `json:"type"`
 	Context json.RawMessage `json:"context"`
-}
-
-// line encodes a message with its line feed. None of ours can fail to be encoded.
-func line(message any) []byte {
-	b, err := json.Marshal(message)
-	if err != nil {
-		panic(err)
-	}
-	return append(b, '\n')
 }
 
 // appendCall appends a call's line. Input and context are JSON already, and go in as they are: only line feeds, which in JSON are

@@ -41,20 +41,3 @@ func TestAppendOutcome(t *testing.T) {
 		t.Errorf("got %+v", got)
 	}
 }
-
-func TestParseStat(t *testing.T) {
-	for text, want := range map[string]relation{
-		"7 (python3) S 1 7 5 0 -1":  {pid: 7, parent: 1, session: 5},
-		"7 (a) b (c) Z 12 7 6 0":    {pid: 7, parent: 12, session: 6, dead: true},
-		"7 ()) R 3 4) S 1 2 3 4 5 ": {pid: 7, parent: 1, session: 3},
-	} {
-		if got, ok := parseStat(7, []byte(text)); !ok || got != want {
-			t.Errorf("%q: got %+v, %v", text, got, ok)
-		}
-	}
-	for _, text := range []string{"", "7", "7 (x) S", "7 (x) S a b c"} {
-		if _, ok := parseStat(7, []byte(text)); ok {
-			t.Errorf("%q was taken", text)
-		}
-	}
-}

@@ -19,8 +19,10 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/openstack-faas/faas/internal/agent"
+	"github.com/openstack-faas/faas/internal/agentconfig"
 	"github.com/openstack-faas/faas/internal/cgroup"
 	"github.com/openstack-faas/faas/internal/faas"
+	"github.com/openstack-faas/faas/internal/podlayout"
 )
 
 // ready asks as a kubelet does; 0 when nobody listens.
@@ -31,7 +33,7 @@ func (r *running) ready() int {
 			return (&net.Dialer{}).DialContext(ctx, "unix", strings.TrimPrefix(r.config.Listen, "unix:"))
 		}}
 	}
-	answer, err := r.client.Get("http://worker" + agent.PodReadyPath)
+	answer, err := r.client.Get("http://worker" + podlayout.ReadyPath)
 	if err != nil {
 		return 0
 	}
@@ -69,7 +71,7 @@ func TestPodTakesLargePackage(t *testing.T) {
 	}
 	noise := make([]byte, 20<<20) // which no zip makes smaller
 	_, _ = rand.NewChaCha8([32]byte{}).Read(noise)
-	r := beginPod(t, "python3", func(c *agent.Config) {
+	r := beginPod(t, "python3", func(c *agentconfig.Config) {
 		if err := unix.Mount("tmpfs", c.RunDir, "tmpfs", 0, "size=8m,mode=755"); err != nil {
 			t.Fatal(err)
 		}
@@ -113,7 +115,7 @@ func TestPodIsStartedAgain(t *testing.T) {
 				}
 				return
 			}
-			if r.said.State != agent.AnnouncedFailed || !strings.Contains(r.said.Message, "was a function's") {
+			if r.said.State != agentconfig.AnnouncedFailed || !strings.Contains(r.said.Message, "was a function's") {
 				t.Errorf("announced %+v", r.said)
 			}
 			r.awaitEnd()
@@ -207,13 +209,13 @@ func TestPodCannotStart(t *testing.T) {
 		"is never warm":  {[]string{"/bin/sleep", "60"}, "not warm within"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			r := preparePod(t, "python3", func(c2 *agent.Config) {
+			r := preparePod(t, "python3", func(c2 *agentconfig.Config) {
 				c2.Runtime.Command = c.command
-				c2.Waits.Start = 300 * time.Millisecond
+				c2.Timeouts.Start = 300 * time.Millisecond
 			})
 			r.startSupervisor()
 			r.run(r.podCommand())
-			if r.said.State != agent.AnnouncedFailed || !strings.Contains(r.said.Message, c.says) {
+			if r.said.State != agentconfig.AnnouncedFailed || !strings.Contains(r.said.Message, c.says) {
 				t.Errorf("announced %+v", r.said)
 			}
 			r.awaitEnd()
@@ -276,14 +278,14 @@ def f(who):
 }
 
 // withTasks bounds the processes and threads of the runtime and its supervisor, as a kubelet bounds a pod's.
-func withTasks(t testing.TB, n int) func(*agent.Config) {
+func withTasks(t testing.TB, n int) func(*agentconfig.Config) {
 	t.Helper()
 	host := cgroup.Probe()
 	if !host.Has("pids") {
 		t.Skip("no pids controller: ", host.Missing["pids"])
 	}
 	grouped := withGroup(t, 512<<20)
-	return func(c *agent.Config) {
+	return func(c *agentconfig.Config) {
 		grouped(c)
 		if err := cgroup.Open(*c.Cgroup).SetPids(n); err != nil {
 			t.Fatal(err)
@@ -325,14 +327,14 @@ def f(bomb, hide=False):
 func TestPodConfigRefused(t *testing.T) {
 	key := testTokenKey.Public()
 	for says, environ := range map[string][2]string{
-		agent.EnvWorkerID: {`{"token_key":"` + key + `"}`, ""},
-		agent.EnvConfig:   {`{`, "w"},
-		"no Ed25519":      {`{"token_key":"x"}`, "w"},
-		"slots":           {`{"token_key":"` + key + `","slots":-1}`, "w"},
+		podlayout.EnvWorkerID: {`{"token_key":"` + key + `"}`, ""},
+		podlayout.EnvConfig:   {`{`, "w"},
+		"no Ed25519":          {`{"token_key":"x"}`, "w"},
+		"slots":               {`{"token_key":"` + key + `","slots":-1}`, "w"},
 	} {
-		t.Setenv(agent.EnvConfig, environ[0])
-		t.Setenv(agent.EnvWorkerID, environ[1])
-		c, workerID, err := agent.ReadPodConfig()
+		t.Setenv(podlayout.EnvConfig, environ[0])
+		t.Setenv(podlayout.EnvWorkerID, environ[1])
+		c, workerID, err := podlayout.Read()
 		if err == nil {
 			_, err = agent.NewPod(c, workerID, nil, time.Now)
 		}

@@ -17,7 +17,10 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/openstack-faas/faas/internal/agent"
+	"github.com/openstack-faas/faas/internal/agentconfig"
 	"github.com/openstack-faas/faas/internal/cgroup"
+	"github.com/openstack-faas/faas/internal/podlayout"
+	"github.com/openstack-faas/faas/internal/supervisor"
 )
 
 // What a test's supervisor is told beside its arguments, the runtime's command.
@@ -34,7 +37,7 @@ type pod struct {
 }
 
 // beginPod has the runtime beneath a supervisor.
-func beginPod(t testing.TB, name string, change func(*agent.Config)) *running {
+func beginPod(t testing.TB, name string, change func(*agentconfig.Config)) *running {
 	t.Helper()
 	r := preparePod(t, name, change)
 	r.startSupervisor()
@@ -43,7 +46,7 @@ func beginPod(t testing.TB, name string, change func(*agent.Config)) *running {
 }
 
 // preparePod starts nothing yet.
-func preparePod(t testing.TB, name string, change func(*agent.Config)) *running {
+func preparePod(t testing.TB, name string, change func(*agentconfig.Config)) *running {
 	t.Helper()
 	r := &running{t: t, config: configure(t, name), pod: &pod{}}
 	r.config.Runtime.OwnUser = false // pods share their users
@@ -72,14 +75,14 @@ func preparePod(t testing.TB, name string, change func(*agent.Config)) *running 
 // podCommand is this binary as a pod's agent.
 func (r *running) podCommand() *exec.Cmd {
 	r.t.Helper()
-	told, err := json.Marshal(agent.PodConfig{
-		TokenKey: testTokenKey.Public(), Slots: r.config.Slots, Limits: r.config.Limits, Waits: r.config.Waits,
+	told, err := json.Marshal(podlayout.Config{
+		TokenKey: testTokenKey.Public(), Slots: r.config.Slots, Limits: r.config.Limits, Timeouts: r.config.Timeouts,
 		RunDir: r.config.RunDir, CodeDir: r.config.CodeDir, HomeDir: r.config.HomeDir, Listen: r.config.Listen,
 	})
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	return role(bePod, testUID+1, agent.EnvConfig+"="+string(told), agent.EnvWorkerID+"="+testWorker)
+	return role(bePod, testUID+1, podlayout.EnvConfig+"="+string(told), podlayout.EnvWorkerID+"="+testWorker)
 }
 
 func role(name string, user int, environ ...string) *exec.Cmd {
@@ -136,7 +139,7 @@ func runPod(ctx context.Context, log *slog.Logger) error {
 	if err := becomeUser(); err != nil {
 		return err
 	}
-	c, workerID, err := agent.ReadPodConfig()
+	c, workerID, err := podlayout.Read()
 	if err != nil {
 		return err
 	}
@@ -165,7 +168,7 @@ func runSupervisor(ctx context.Context, _ *slog.Logger) error {
 	if err := becomeUser(); err != nil {
 		return err
 	}
-	s := agent.Supervisor{RunDir: os.Getenv(envRunDir), Command: os.Args[1:], Environ: os.Environ()}
+	s := supervisor.Supervisor{RunDir: os.Getenv(envRunDir), Command: os.Args[1:], Environ: os.Environ()}
 	return s.Run(ctx)
 }
 

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/openstack-faas/faas/internal/faas"
+	"github.com/openstack-faas/faas/internal/jsonlines"
 )
 
 // root is the runtime's root process as the agent sees it: it starts slots and ends them.
@@ -44,9 +45,9 @@ func newRoot(runDir string, limits faas.ProcessLimits, wait *sync.WaitGroup, ref
 // serve is the life of a connection that the runtime made: a root's or a slot's, as its first line says. It returns at once for
 // a slot, which is read by who calls it, and at the end of the root's connection.
 func (r *root) serve(conn net.Conn) {
-	_ = conn.SetDeadline(time.Now().Add(firstLinePatience))
-	lines := newLineReader(conn, maxControlLine)
-	first, err := lines.next()
+	_ = conn.SetDeadline(time.Now().Add(firstLineTimeout))
+	lines := jsonlines.NewReader(conn, jsonlines.MaxControlLine)
+	first, err := lines.Next()
 	if err != nil {
 		conn.Close()
 		return
@@ -62,8 +63,8 @@ func (r *root) serve(conn net.Conn) {
 	}
 }
 
-// firstLinePatience bounds how long a connection may stay nameless.
-const firstLinePatience = 5 * time.Second
+// firstLineTimeout bounds how long a connection may stay nameless.
+const firstLineTimeout = 5 * time.Second
 
 // greet takes the first root that says hello; there is never another.
 func (r *root) greet(conn net.Conn, hello fromRoot) bool {
@@ -86,14 +87,14 @@ func (r *root) greet(conn net.Conn, hello fromRoot) bool {
 }
 
 // connect gives a slot its connection, if the nonce is the one it was started with. A nonce serves once.
-func (r *root) connect(conn net.Conn, lines *lineReader, ready fromRoot) bool {
+func (r *root) connect(conn net.Conn, lines *jsonlines.Reader, ready fromRoot) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	s := r.slots[ready.Slot]
 	if s == nil || s.conn != nil || subtle.ConstantTimeCompare([]byte(s.nonce), []byte(ready.Nonce)) != 1 {
 		return false
 	}
-	lines.max = int(r.limits.Result) + maxFraming
+	lines.Max = int(r.limits.Result) + maxFraming
 	s.conn, s.lines, s.pid = conn, lines, ready.PID
 	s.log.unlink()
 	close(s.connected)
@@ -101,9 +102,9 @@ func (r *root) connect(conn net.Conn, lines *lineReader, ready fromRoot) bool {
 }
 
 // listen hears the root until it is gone.
-func (r *root) listen(lines *lineReader) {
+func (r *root) listen(lines *jsonlines.Reader) {
 	for {
-		line, err := lines.next()
+		line, err := lines.Next()
 		var message fromRoot
 		if err == nil {
 			message, err = decodeFromRoot(line)
@@ -164,7 +165,7 @@ func (r *root) start(memory int64) (*slot, error) {
 		return nil, err
 	}
 	r.wait.Go(s.log.run)
-	message := line(start{Type: "start", Slot: s.number, Nonce: s.nonce, Output: s.log.path, Memory: memory})
+	message := jsonlines.Encode(start{Type: "start", Slot: s.number, Nonce: s.nonce, Output: s.log.path, Memory: memory})
 	if err := r.send(message); err != nil {
 		r.fail(err)
 		return nil, err
@@ -195,13 +196,13 @@ func (r *root) newSlot() (*slot, error) {
 
 // kill asks for the end of a slot, which its channel tells.
 func (r *root) kill(s *slot) {
-	if err := r.send(line(kill{Type: "kill", Slot: s.number})); err != nil {
+	if err := r.send(jsonlines.Encode(kill{Type: "kill", Slot: s.number})); err != nil {
 		r.fail(err)
 	}
 }
 
-// rootPatience bounds how long the root may leave what it is sent unread: its pipe's worth of it, that is.
-const rootPatience = 2 * time.Second
+// rootTimeout bounds how long the root may leave what it is sent unread: its pipe's worth of it, that is.
+const rootTimeout = 2 * time.Second
 
 func (r *root) send(message []byte) error {
 	r.mu.Lock()
@@ -209,7 +210,7 @@ func (r *root) send(message []byte) error {
 	if r.why != nil {
 		return errLost
 	}
-	_ = r.conn.SetWriteDeadline(time.Now().Add(rootPatience))
+	_ = r.conn.SetWriteDeadline(time.Now().Add(rootTimeout))
 	if _, err := r.conn.Write(message); err != nil {
 		return fmt.Errorf("tell the runtime: %w", err)
 	}

@@ -12,34 +12,29 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/openstack-faas/faas/internal/agentconfig"
 	"github.com/openstack-faas/faas/internal/faas"
+	"github.com/openstack-faas/faas/internal/podlayout"
 )
-
-// PodServer says that the worker's other container is not a runtime but a function's own HTTP server. The worker is that
-// function's from its birth.
-type PodServer struct {
-	Port int      `json:"port"` // on which it listens, on any address that is also this container's
-	Key  faas.Key `json:"key"`
-}
 
 // Server is the agent beside a function's own HTTP server. It answers the same requests as Agent, specialisation apart.
 type Server struct {
-	listen string
-	peer   string // where the function's server listens, host:port
-	key    faas.Key
-	limits faas.ProcessLimits
-	waits  Waits
-	log    *slog.Logger
-	now    func() time.Time
-	gate   gate
-	worker *worker
-	client *http.Client
+	listen   string
+	peer     string // where the function's server listens, host:port
+	key      faas.Key
+	limits   faas.ProcessLimits
+	timeouts agentconfig.Timeouts
+	log      *slog.Logger
+	now      func() time.Time
+	gate     gate
+	worker   *worker
+	client   *http.Client
 
 	sharesNetwork bool // as Agent's
 }
 
-// NewServer makes the agent of a worker whose PodConfig names a server; Run is its life.
-func NewServer(p PodConfig, workerID string, log *slog.Logger, now func() time.Time) (*Server, error) {
+// NewServer makes the agent of a worker whose configuration names a server; Run is its life.
+func NewServer(p podlayout.Config, workerID string, log *slog.Logger, now func() time.Time) (*Server, error) {
 	checker, err := faas.NewTokenChecker(p.TokenKey, workerID)
 	if err != nil {
 		return nil, err
@@ -47,11 +42,11 @@ func NewServer(p PodConfig, workerID string, log *slog.Logger, now func() time.T
 	if p.Server.Port < 1 || p.Server.Port > 65535 || p.Server.Key.FunctionID == "" {
 		return nil, fmt.Errorf("server: port %d or key %s is none", p.Server.Port, p.Server.Key)
 	}
-	c := Config{Slots: p.Slots, Limits: p.Limits, Waits: p.Waits}
-	c.fill()
+	c := agentconfig.Config{Slots: p.Slots, Limits: p.Limits, Timeouts: p.Timeouts}
+	c.Fill()
 	return &Server{
 		listen: p.Listen, peer: net.JoinHostPort("127.0.0.1", strconv.Itoa(p.Server.Port)), key: p.Server.Key,
-		limits: c.Limits, waits: c.Waits, log: log, now: now,
+		limits: c.Limits, timeouts: c.Timeouts, log: log, now: now,
 		gate: &signedToken{checker: checker, now: now}, worker: newWorker(c.Slots, now), client: newServerClient(), sharesNetwork: true,
 	}, nil
 }
@@ -75,7 +70,9 @@ func (s *Server) Run(ctx context.Context, announce io.Writer) error {
 	go func() { ended <- server.Serve(control) }()
 	if err = s.awaitPeer(ctx); err == nil {
 		s.worker.bornFor(s.key)
-		err = json.NewEncoder(announce).Encode(Announcement{State: faas.WorkerSpecialised, Address: address(control)})
+		err = json.NewEncoder(announce).Encode(agentconfig.Announcement{
+			State: faas.WorkerSpecialised, Address: address(control),
+		})
 	}
 	if err == nil {
 		select {
@@ -85,9 +82,9 @@ func (s *Server) Run(ctx context.Context, announce io.Writer) error {
 		}
 	}
 	s.worker.refuse()
-	patience, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.waits.Drain)
+	timeout, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.timeouts.Drain)
 	defer cancel()
-	if late := server.Shutdown(patience); late != nil {
+	if late := server.Shutdown(timeout); late != nil {
 		s.log.Warn("calls were still running at the end", "error", late)
 		_ = server.Close()
 	}
@@ -102,7 +99,7 @@ const peerPause = 25 * time.Millisecond
 
 // awaitPeer waits until the function's server accepts connections. Its image may still be on its way.
 func (s *Server) awaitPeer(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, s.waits.Start)
+	ctx, cancel := context.WithTimeout(ctx, s.timeouts.Start)
 	defer cancel()
 	dialer := net.Dialer{Timeout: time.Second}
 	for {
@@ -121,7 +118,7 @@ func (s *Server) awaitPeer(ctx context.Context) error {
 // ServeHTTP answers the requests of API, engine and kubelet.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header()["Date"] = nil
-	if r.URL.Path == PodReadyPath {
+	if r.URL.Path == podlayout.ReadyPath {
 		serveReady(w, s.worker)
 		return
 	}

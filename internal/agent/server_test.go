@@ -14,7 +14,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/openstack-faas/faas/internal/agentconfig"
 	"github.com/openstack-faas/faas/internal/faas"
+	"github.com/openstack-faas/faas/internal/podlayout"
 )
 
 var servedKey = faas.Key{FunctionID: "f", Revision: 3}
@@ -71,8 +73,8 @@ func startServed(t *testing.T, port int, limits faas.ProcessLimits) *served {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a, err := NewServer(PodConfig{
-		TokenKey: key.Public(), Slots: 2, Limits: limits, Listen: "tcp:127.0.0.1:0", Server: &PodServer{Port: port, Key: servedKey},
+	a, err := NewServer(podlayout.Config{
+		TokenKey: key.Public(), Slots: 2, Limits: limits, Listen: "tcp:127.0.0.1:0", Server: &podlayout.Server{Port: port, Key: servedKey},
 	}, "w", slog.New(slog.DiscardHandler), time.Now)
 	if err != nil {
 		t.Fatal(err)
@@ -92,7 +94,7 @@ func startServed(t *testing.T, port int, limits faas.ProcessLimits) *served {
 			t.Error(err)
 		}
 	})
-	var announced Announcement
+	var announced agentconfig.Announcement
 	if err := json.NewDecoder(said).Decode(&announced); err != nil {
 		t.Fatal(err)
 	}
@@ -194,7 +196,7 @@ func TestServerAgentRefuses(t *testing.T) {
 	}))
 	defer function.Close()
 	s := startServed(t, portOf(t, function.Listener.Addr().String()), faas.ProcessLimits{})
-	if status, _ := s.ask("GET", PodReadyPath, ""); status != http.StatusOK {
+	if status, _ := s.ask("GET", podlayout.ReadyPath, ""); status != http.StatusOK {
 		t.Errorf("it is ready, and says %d", status)
 	}
 	if _, refused := s.call(faas.Key{FunctionID: "g"}, "", time.Minute); refused != faas.RefusedNotMine {
@@ -235,8 +237,8 @@ func TestServerThatNeverListens(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a, err := NewServer(PodConfig{
-		TokenKey: key.Public(), Listen: "tcp:127.0.0.1:0", Server: &PodServer{Port: 1, Key: servedKey}, Waits: Waits{Start: 100 * time.Millisecond},
+	a, err := NewServer(podlayout.Config{
+		TokenKey: key.Public(), Listen: "tcp:127.0.0.1:0", Server: &podlayout.Server{Port: 1, Key: servedKey}, Timeouts: agentconfig.Timeouts{Start: 100 * time.Millisecond},
 	}, "w", slog.New(slog.DiscardHandler), time.Now)
 	if err != nil {
 		t.Fatal(err)

@@ -8,6 +8,8 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/openstack-faas/faas/internal/jsonlines"
 )
 
 // slot is one process of the runtime in which one call at a time runs. Between being taken from the idle ones and being put back
@@ -21,7 +23,7 @@ type slot struct {
 
 	connected chan struct{} // closed when the process has connected; conn, lines and pid are set before
 	conn      net.Conn
-	lines     *lineReader
+	lines     *jsonlines.Reader
 	pid       int
 
 	telling   sync.Mutex // held while something is sent to a call that runs
@@ -61,7 +63,7 @@ func (s *slot) quiet() bool {
 	default:
 	}
 	raw, err := s.conn.(syscall.Conn).SyscallConn()
-	if err != nil || !s.lines.empty() {
+	if err != nil || !s.lines.Empty() {
 		return false
 	}
 	var peeked error

@@ -15,6 +15,7 @@ import (
 
 	"github.com/openstack-faas/faas/internal/archive"
 	"github.com/openstack-faas/faas/internal/faas"
+	"github.com/openstack-faas/faas/internal/jsonlines"
 )
 
 // maxHead bounds the line that announces a package, in bytes.
@@ -50,11 +51,11 @@ func (a *Agent) specialise(body io.Reader) (refused string, err error) {
 // prepare lets the first slot load the function before the first call is there. It gives nil when the slot cannot be kept: some
 // languages can be held to the function's memory only from the start of their process.
 func (a *Agent) prepare(first *slot, s faas.Specialisation) *slot {
-	if !a.place.bounded() && a.root.hello.BoundsMemory == "start" {
+	if !a.runtime.Bounded() && a.root.hello.BoundsMemory == "start" {
 		a.discard(first)
 		return nil
 	}
-	_ = first.conn.SetDeadline(a.now().Add(loadPatience))
+	_ = first.conn.SetDeadline(a.now().Add(loadTimeout))
 	if _, err := first.conn.Write(a.loadLine(s)); err != nil {
 		a.discard(first)
 		return nil
@@ -63,8 +64,8 @@ func (a *Agent) prepare(first *slot, s faas.Specialisation) *slot {
 	return first
 }
 
-// loadPatience bounds how long an idle slot may leave what it is sent unread.
-const loadPatience = 2 * time.Second
+// loadTimeout bounds how long an idle slot may leave what it is sent unread.
+const loadTimeout = 2 * time.Second
 
 // unpack reads the request and puts the package's files in their place.
 func (a *Agent) unpack(body io.Reader) (faas.Specialisation, error) {
@@ -91,7 +92,7 @@ func (a *Agent) unpack(body io.Reader) (faas.Specialisation, error) {
 // readHead reads the line before the package.
 func readHead(r *bufio.Reader) (faas.Specialisation, error) {
 	var s faas.Specialisation
-	head, err := (&lineReader{buffered: r, max: maxHead}).next()
+	head, err := jsonlines.NewReader(r, maxHead).Next()
 	if err != nil {
 		return s, &packageError{"there is no line that announces the package: " + err.Error()}
 	}

@@ -8,8 +8,8 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 
-	"github.com/openstack-faas/faas/internal/agent"
 	"github.com/openstack-faas/faas/internal/faas"
+	"github.com/openstack-faas/faas/internal/podlayout"
 )
 
 // health is what a pod is good for.
@@ -138,7 +138,7 @@ func workerOf(pod *corev1.Pod, health health) (faas.Worker, error) {
 		w.Slots = slots
 	}
 	if pod.Status.PodIP != "" {
-		w.Address = "tcp:" + net.JoinHostPort(pod.Status.PodIP, strconv.Itoa(agent.PodPort))
+		w.Address = "tcp:" + net.JoinHostPort(pod.Status.PodIP, strconv.Itoa(podlayout.Port))
 	}
 	return w, nil
 }

@@ -12,9 +12,10 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/validation"
 
-	"github.com/openstack-faas/faas/internal/agent"
+	"github.com/openstack-faas/faas/internal/agentconfig"
 	"github.com/openstack-faas/faas/internal/faas"
 	"github.com/openstack-faas/faas/internal/orchestrator"
+	"github.com/openstack-faas/faas/internal/podlayout"
 )
 
 // Labels of the pods of image functions, beside those of a claimed worker.
@@ -67,9 +68,9 @@ func (c Config) serverPod(workerID string, target faas.Target, owner metav1.Owne
 	if err != nil {
 		return nil, err
 	}
-	config, err := json.Marshal(agent.PodConfig{
-		TokenKey: c.Key.Public(), Slots: c.Slots, Limits: c.Limit, Server: &agent.PodServer{Port: serverPort, Key: target.Key},
-		Waits: agent.Waits{Start: c.Progress, Drain: c.Drain}, // as in a pool
+	config, err := json.Marshal(podlayout.Config{
+		TokenKey: c.Key.Public(), Slots: c.Slots, Limits: c.Limit, Server: &podlayout.Server{Port: serverPort, Key: target.Key},
+		Timeouts: agentconfig.Timeouts{Start: c.Progress, Drain: c.Drain}, // as in a pool
 	})
 	if err != nil {
 		return nil, fmt.Errorf("encode the agent's configuration: %w", err)
@@ -105,13 +106,13 @@ func (c Config) functionContainer(target faas.Target) corev1.Container {
 	cpu := int64(target.CPU)
 	return corev1.Container{
 		Name: functionContainer, Image: target.Image, ImagePullPolicy: c.PullPolicy,
-		Env: []corev1.EnvVar{{Name: "HOME", Value: agent.PodHomeDir}, {Name: "TMPDIR", Value: agent.PodHomeDir}},
+		Env: []corev1.EnvVar{{Name: "HOME", Value: podlayout.HomeDir}, {Name: "TMPDIR", Value: podlayout.HomeDir}},
 		Resources: corev1.ResourceRequirements{
 			Requests: amounts(min(c.Request.CPU, cpu), min(c.Request.Memory, target.MemorySize), diskRequest),
 			Limits:   amounts(cpu, target.MemorySize, c.Scratch+logsSize),
 		},
-		VolumeMounts:             []corev1.VolumeMount{{Name: scratchVolume, MountPath: agent.PodHomeDir}},
-		SecurityContext:          confined(agent.PodRuntimeUID),
+		VolumeMounts:             []corev1.VolumeMount{{Name: scratchVolume, MountPath: podlayout.HomeDir}},
+		SecurityContext:          confined(podlayout.RuntimeUID),
 		TerminationMessagePolicy: corev1.TerminationMessageFallbackToLogsOnError,
 	}
 }

@@ -10,9 +10,9 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"github.com/openstack-faas/faas/internal/agent"
 	"github.com/openstack-faas/faas/internal/faas"
 	"github.com/openstack-faas/faas/internal/orchestrator"
+	"github.com/openstack-faas/faas/internal/podlayout"
 )
 
 const executionID = "5f6c2b1e-8f0b-4b6e-9d55-6a0f6a9a0002"
@@ -158,9 +158,9 @@ func TestPodsOfImagesAreConfined(t *testing.T) {
 
 func TestServerPodTellsItsAgent(t *testing.T) {
 	pod := serverPodOf(t, testConfig(t), imageTarget(faas.ProtocolHTTP))
-	var told agent.PodConfig
+	var told podlayout.Config
 	for _, env := range pod.Spec.Containers[0].Env {
-		if env.Name == agent.EnvConfig {
+		if env.Name == podlayout.EnvConfig {
 			if err := json.Unmarshal([]byte(env.Value), &told); err != nil {
 				t.Fatal(err)
 			}

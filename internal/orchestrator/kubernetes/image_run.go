@@ -12,8 +12,8 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"github.com/openstack-faas/faas/internal/agent"
 	"github.com/openstack-faas/faas/internal/faas"
+	"github.com/openstack-faas/faas/internal/logclip"
 	"github.com/openstack-faas/faas/internal/orchestrator"
 )
 
@@ -207,7 +207,7 @@ func (o *Orchestrator) callLog(ctx context.Context, pod string) (log string, err
 	ctx, cancel := context.WithTimeout(ctx, logPatience)
 	defer cancel()
 	request := o.client.CoreV1().Pods(o.cfg.Namespace).GetLogs(pod, &corev1.PodLogOptions{Container: functionContainer})
-	kept := agent.NewLogClip(o.cfg.Limit.Log)
+	kept := logclip.New(o.cfg.Limit.Log)
 	err = insist(ctx, func(ctx context.Context) error {
 		kept.Take() // what an attempt before has read
 		stream, err := request.Stream(ctx)
@@ -215,7 +215,7 @@ func (o *Orchestrator) callLog(ctx context.Context, pod string) (log string, err
 			return err
 		}
 		defer stream.Close()
-		_, err = io.Copy(kept, stream)
+		_, err = io.Copy(&kept, stream)
 		return err
 	})
 	return kept.Take(), err

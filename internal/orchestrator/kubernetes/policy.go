@@ -13,8 +13,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
 
-	"github.com/openstack-faas/faas/internal/agent"
 	"github.com/openstack-faas/faas/internal/faas"
+	"github.com/openstack-faas/faas/internal/podlayout"
 )
 
 // policyName is the NetworkPolicy of all our pods. It owns pools and workers: who deletes it deletes them, so that no worker
@@ -53,7 +53,7 @@ func (c Config) agentsPolicy(owner metav1.OwnerReference) *netv1.NetworkPolicy {
 			PolicyTypes: []netv1.PolicyType{netv1.PolicyTypeIngress},
 			Ingress: []netv1.NetworkPolicyIngressRule{{
 				From:  c.Network.clients(),
-				Ports: []netv1.NetworkPolicyPort{port(corev1.ProtocolTCP, agent.PodPort)},
+				Ports: []netv1.NetworkPolicyPort{port(corev1.ProtocolTCP, podlayout.Port)},
 			}},
 		},
 	}

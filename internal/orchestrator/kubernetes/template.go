@@ -13,9 +13,10 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
 
-	"github.com/openstack-faas/faas/internal/agent"
+	"github.com/openstack-faas/faas/internal/agentconfig"
 	"github.com/openstack-faas/faas/internal/faas"
 	"github.com/openstack-faas/faas/internal/orchestrator"
+	"github.com/openstack-faas/faas/internal/podlayout"
 )
 
 // The containers and volumes of a worker.
@@ -64,9 +65,9 @@ func (c Config) template(pool orchestrator.Pool) (corev1.PodTemplateSpec, error)
 }
 
 func (c Config) podSpec(pool orchestrator.Pool) (corev1.PodSpec, error) {
-	config, err := json.Marshal(agent.PodConfig{
+	config, err := json.Marshal(podlayout.Config{
 		TokenKey: c.Key.Public(), Slots: c.Slots, Limits: c.Limit,
-		Waits: agent.Waits{Start: c.Progress, Drain: c.Drain}, // the runtime's image may have to be pulled while the agent waits
+		Timeouts: agentconfig.Timeouts{Start: c.Progress, Drain: c.Drain}, // the runtime's image may have to be pulled while the agent waits
 	})
 	if err != nil {
 		return corev1.PodSpec{}, fmt.Errorf("encode the agent's configuration: %w", err)
@@ -131,11 +132,11 @@ func (c Config) runtimeContainer(image string) corev1.Container {
 			{ResourceName: corev1.ResourceMemory, RestartPolicy: corev1.NotRequired},
 		},
 		VolumeMounts: []corev1.VolumeMount{
-			{Name: runVolume, MountPath: agent.PodRunDir, ReadOnly: true},
-			{Name: codeVolume, MountPath: agent.PodCodeDir, ReadOnly: true},
-			{Name: scratchVolume, MountPath: agent.PodHomeDir},
+			{Name: runVolume, MountPath: podlayout.RunDir, ReadOnly: true},
+			{Name: codeVolume, MountPath: podlayout.CodeDir, ReadOnly: true},
+			{Name: scratchVolume, MountPath: podlayout.HomeDir},
 		},
-		SecurityContext:          confined(agent.PodRuntimeUID),
+		SecurityContext:          confined(podlayout.RuntimeUID),
 		TerminationMessagePolicy: corev1.TerminationMessageFallbackToLogsOnError,
 	}
 }
@@ -145,19 +146,19 @@ func (c Config) agentContainer(config string) corev1.Container {
 	delete(limits, corev1.ResourceCPU) // it moves the bytes of calls: a limit would stand in their way, and its use is theirs
 	return corev1.Container{
 		Name: agentContainer, Image: c.AgentImage, ImagePullPolicy: c.PullPolicy,
-		Command: []string{agent.PodBinary, "pod"},
+		Command: []string{podlayout.AgentBinary, "pod"},
 		Env: []corev1.EnvVar{
-			{Name: agent.EnvConfig, Value: config},
-			{Name: agent.EnvWorkerID, ValueFrom: &corev1.EnvVarSource{FieldRef: &corev1.ObjectFieldSelector{APIVersion: "v1", FieldPath: "metadata.name"}}},
+			{Name: podlayout.EnvConfig, Value: config},
+			{Name: podlayout.EnvWorkerID, ValueFrom: &corev1.EnvVarSource{FieldRef: &corev1.ObjectFieldSelector{APIVersion: "v1", FieldPath: "metadata.name"}}},
 		},
-		Ports:     []corev1.ContainerPort{{ContainerPort: agent.PodPort, Protocol: corev1.ProtocolTCP}},
+		Ports:     []corev1.ContainerPort{{ContainerPort: podlayout.Port, Protocol: corev1.ProtocolTCP}},
 		Resources: corev1.ResourceRequirements{Requests: amounts(10, agentRequest, diskRequest), Limits: limits},
 		VolumeMounts: []corev1.VolumeMount{
-			{Name: runVolume, MountPath: agent.PodRunDir},
-			{Name: codeVolume, MountPath: agent.PodCodeDir},
+			{Name: runVolume, MountPath: podlayout.RunDir},
+			{Name: codeVolume, MountPath: podlayout.CodeDir},
 		},
 		StartupProbe:             c.startupProbe(),
-		SecurityContext:          confined(agent.PodAgentUID),
+		SecurityContext:          confined(podlayout.AgentUID),
 		TerminationMessagePolicy: corev1.TerminationMessageFallbackToLogsOnError,
 	}
 }
@@ -167,7 +168,7 @@ func (c Config) agentContainer(config string) corev1.Container {
 func (c Config) startupProbe() *corev1.Probe {
 	return &corev1.Probe{
 		ProbeHandler: corev1.ProbeHandler{HTTPGet: &corev1.HTTPGetAction{
-			Path: agent.PodReadyPath, Port: intstr.FromInt32(agent.PodPort), Scheme: corev1.URISchemeHTTP,
+			Path: podlayout.ReadyPath, Port: intstr.FromInt32(podlayout.Port), Scheme: corev1.URISchemeHTTP,
 		}},
 		PeriodSeconds: 1, TimeoutSeconds: 5, SuccessThreshold: 1, FailureThreshold: max(1, int32(c.Progress/time.Second)),
 	}

@@ -9,9 +9,9 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"github.com/openstack-faas/faas/internal/agent"
 	"github.com/openstack-faas/faas/internal/faas"
 	"github.com/openstack-faas/faas/internal/orchestrator"
+	"github.com/openstack-faas/faas/internal/podlayout"
 )
 
 // hostile are what somebody may put where a name is asked for, to make it more than one.
@@ -137,7 +137,7 @@ func TestTemplateIsAsConfined(t *testing.T) {
 		}
 	}
 	for _, mount := range spec.Containers[0].VolumeMounts {
-		if mount.ReadOnly != (mount.MountPath != agent.PodHomeDir) {
+		if mount.ReadOnly != (mount.MountPath != podlayout.HomeDir) {
 			t.Errorf("the runtime's %s: read-only %v", mount.MountPath, mount.ReadOnly)
 		}
 	}

@@ -9,7 +9,7 @@ import (
 	"os/exec"
 	"syscall"
 
-	"github.com/openstack-faas/faas/internal/agent"
+	"github.com/openstack-faas/faas/internal/agentconfig"
 	"github.com/openstack-faas/faas/internal/cgroup"
 )
 
@@ -82,18 +82,18 @@ func (o *Orchestrator) record(w *worker, p *process) error {
 	return o.state.keep(record{ID: w.ID, PID: pid, Started: started, UID: w.uid})
 }
 
-func (o *Orchestrator) agentConfig(w *worker) agent.Config {
+func (o *Orchestrator) agentConfig(w *worker) agentconfig.Config {
 	var at *cgroup.Location
 	if w.group != nil {
 		location := w.group.Location()
 		at = &location
 	}
-	return agent.Config{
+	return agentconfig.Config{
 		WorkerID: w.ID, Token: o.Token(w.ID), Listen: w.Address,
 		Slots: o.cfg.Slots, Limits: o.cfg.Processes, Cgroup: at,
-		Runtime: agent.Process{Command: w.language.argv, UID: w.uid, GID: w.uid, OwnUser: o.users != nil},
+		Runtime: agentconfig.Process{Command: w.language.argv, UID: w.uid, GID: w.uid, OwnUser: o.users != nil},
 		RunDir:  w.place.run(), CodeDir: w.place.code(), HomeDir: w.place.home(),
-		Waits: agent.Waits{Start: o.cfg.StartTimeout},
+		Timeouts: agentconfig.Timeouts{Start: o.cfg.StartTimeout},
 	}
 }
 

@@ -11,7 +11,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/openstack-faas/faas/internal/agent"
+	"github.com/openstack-faas/faas/internal/agentconfig"
 	"github.com/openstack-faas/faas/internal/cgroup"
 )
 
@@ -106,11 +106,11 @@ func (a *announcement) Write(text []byte) (int, error) {
 
 // readAnnouncement gives why the worker failed, if it did.
 func readAnnouncement(line []byte) error {
-	var said agent.Announcement
+	var said agentconfig.Announcement
 	if err := json.Unmarshal(line, &said); err != nil {
 		return fmt.Errorf("its agent said something else than that it is warm: %w", err)
 	}
-	if said.State == agent.AnnouncedFailed {
+	if said.State == agentconfig.AnnouncedFailed {
 		return fmt.Errorf("its agent said: %s", said.Message)
 	}
 	return nil

@@ -1,4 +1,6 @@
-package agent
+// Package logclip keeps a bounded part of a log of any length: the first and the last half, where
+// the errors usually are.
+package logclip
 
 import (
 	"fmt"
@@ -6,8 +8,9 @@ import (
 	"unicode/utf8"
 )
 
-// clip keeps a text of bounded size out of one of any size: its first and its last half, where the errors usually are.
-type clip struct {
+// Clip is a writer that keeps the first and the last half of what it is given. It is not safe for
+// concurrent use.
+type Clip struct {
 	limit int // bytes that are kept
 	head  []byte
 	tail  []byte // a ring once it is full
@@ -15,8 +18,13 @@ type clip struct {
 	total int64
 }
 
-func (c *clip) write(p []byte) {
-	c.total += int64(len(p))
+// New returns a Clip that keeps so many bytes.
+func New(limit int64) Clip { return Clip{limit: int(limit)} }
+
+// Write takes the next bytes in. It never fails.
+func (c *Clip) Write(p []byte) (int, error) {
+	n := len(p)
+	c.total += int64(n)
 	if room := c.limit/2 - len(c.head); room > 0 {
 		n := min(room, len(p))
 		c.head = append(c.head, p[:n]...)
@@ -36,10 +44,15 @@ func (c *clip) write(p []byte) {
 		c.at = (c.at + n) % size
 		p = p[n:]
 	}
+	return n, nil
 }
 
-// take gives what was kept, with a mark where it was cut, and begins anew.
-func (c *clip) take() string {
+// Take returns what was kept, with a mark where bytes were cut out, and begins anew. A character
+// that the cut would divide is left out as a whole.
+func (c *Clip) Take() string {
+	if c.total == 0 {
+		return "" // the usual log
+	}
 	cut := c.total - int64(len(c.head)+len(c.tail))
 	head, tail := c.head, slices.Concat(c.tail[c.at:], c.tail[:c.at])
 	mark := ""
@@ -49,16 +62,17 @@ func (c *clip) take() string {
 		mark = fmt.Sprintf("\n[… %d bytes of the log were cut out here …]\n", cut)
 	}
 	text := string(head) + mark + string(tail)
-	c.reset()
+	c.Reset()
 	return text
 }
 
-func (c *clip) reset() {
+// Reset forgets what was kept.
+func (c *Clip) Reset() {
 	c.total, c.at = 0, 0
 	c.head, c.tail = reuse(c.head), reuse(c.tail)
 }
 
-// reuse keeps a small buffer for the next text and lets go of a large one.
+// reuse keeps a small buffer for the next text and frees a large one.
 func reuse(b []byte) []byte {
 	if cap(b) > 4096 {
 		return nil
@@ -66,7 +80,7 @@ func reuse(b []byte) []byte {
 	return b[:0]
 }
 
-// wholeEnd drops the beginning of a character at b's end, whose rest was cut off.
+// wholeEnd drops the beginning of a character at b's end whose rest was cut off.
 func wholeEnd(b []byte) []byte {
 	for i := len(b) - 1; i >= 0 && i >= len(b)-utf8.UTFMax; i-- {
 		if utf8.RuneStart(b[i]) {

@@ -1,4 +1,4 @@
-package agent
+package proctree
 
 import (
 	"bufio"
@@ -9,12 +9,14 @@ import (
 	"strings"
 )
 
-// footprint reckons each slot that is not there yet to take what the one that is takes of its own.
-func (c *children) footprint() int64 {
-	if !c.bounded() {
+// Footprint returns the bytes that the warm runtime takes before any of a function's code runs, were
+// all its slots there; 0 where that is not known. Each slot that does not run yet is reckoned to take
+// what the running one takes of its own.
+func (t *Tree) Footprint() int64 {
+	if !t.Bounded() {
 		return 0
 	}
-	used, err := c.group.MemoryInUse()
+	used, err := t.group.MemoryInUse()
 	if err != nil || used == 0 {
 		return 0
 	}
@@ -22,9 +24,9 @@ func (c *children) footprint() int64 {
 	if err != nil {
 		return 0
 	}
-	missing, each := c.slots, int64(0)
+	missing, each := t.slots, int64(0)
 	for _, r := range all {
-		if r.parent == c.root && !r.dead {
+		if r.parent == t.root && !r.dead {
 			missing--
 			each = max(each, privateMemory(r.pid))
 		}
@@ -32,8 +34,8 @@ func (c *children) footprint() int64 {
 	return used + int64(max(missing, 0))*each
 }
 
-// privateMemory gives the bytes of a process's memory that it has written and shares with no other, or 0 where the kernel does not
-// tell; proc(5) describes the file.
+// privateMemory returns the bytes of a process's memory that it has written and shares with no other,
+// or 0 where the kernel does not say; proc(5) describes the file.
 func privateMemory(pid int) int64 {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/smaps_rollup", pid))
 	if err != nil {

@@ -1,4 +1,4 @@
-package agent
+package proctree
 
 import (
 	"errors"
@@ -9,15 +9,19 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/openstack-faas/faas/internal/agentconfig"
+	"github.com/openstack-faas/faas/internal/supervision"
 )
 
-// tasksPerProcess is how many threads a process of a warm runtime has at most before the function's code starts any: Node.js has
-// eleven. They do not count against what the function is allowed.
+// tasksPerProcess is how many threads a process of a warm runtime has at most before the function's
+// code starts any: Node.js has eleven. They do not count against what the function is allowed.
 const tasksPerProcess = 16
 
-// shield keeps other processes of the same user from reading this one's memory, where the token is, and makes this one the
-// parent of every descendant whose parent ends, so that none can hide from killing and reaping.
-func shield() error {
+// Shield keeps other processes of the same user from reading this one's memory, where the token is.
+// It also makes this process the parent of every descendant whose parent ends, so that none can hide
+// from killing and reaping.
+func Shield() error {
 	if err := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0); err != nil {
 		return fmt.Errorf("shield memory: %w", err)
 	}
@@ -28,7 +32,7 @@ func shield() error {
 }
 
 // startRoot starts the runtime's root process under its limits.
-func startRoot(p Process, l launch) (pid int, err error) {
+func startRoot(p agentconfig.Process, l supervision.Launch) (pid int, err error) {
 	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
 	if err != nil {
 		return 0, fmt.Errorf("open null device: %w", err)
@@ -52,8 +56,9 @@ func startRoot(p Process, l launch) (pid int, err error) {
 	return pid, nil
 }
 
-// startWithoutPrivileges starts a process that no set-user-id program can lift above its user. The flag is a thread's and
-// inherited, so it is set on the thread that forks, which keeps it: the agent needs no such program itself.
+// startWithoutPrivileges starts a process that no set-user-id program can lift above its user. The
+// flag belongs to a thread and is inherited, so it is set on the thread that forks. That thread keeps
+// it: the agent itself needs no such program.
 func startWithoutPrivileges(command []string, attributes *os.ProcAttr) (pid int, err error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
@@ -68,17 +73,18 @@ func startWithoutPrivileges(command []string, attributes *os.ProcAttr) (pid int,
 	return pid, process.Release() // the reaper waits for it
 }
 
-func environment(p Process, l launch) []string {
+func environment(p agentconfig.Process, l supervision.Launch) []string {
 	return append([]string{
 		"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C.UTF-8",
 		"HOME=" + l.HomeDir, "TMPDIR=" + l.HomeDir, "FAAS_SOCKET=" + l.Socket,
 	}, p.Env...)
 }
 
-// lowerLimits sets the limits that the runtime inherits, on this process: the one way that needs no privilege over a process of
-// another user. This process stays far below them.
-func lowerLimits(p Process, l launch) error {
-	signal.Ignore(syscall.SIGXFSZ) // inherited too: writing beyond the largest file is an error of that write, and ends nobody
+// lowerLimits sets the limits that the runtime inherits on this process: the one way that needs no
+// privilege over a process of another user. This process stays far below them.
+func lowerLimits(p agentconfig.Process, l supervision.Launch) error {
+	// Inherited too: writing beyond the largest file is an error of that write, and ends nobody.
+	signal.Ignore(syscall.SIGXFSZ)
 	limits := map[int]uint64{
 		syscall.RLIMIT_NOFILE: uint64(l.Limits.OpenFiles),
 		syscall.RLIMIT_FSIZE:  uint64(l.Limits.FileSize),
@@ -93,7 +99,8 @@ func lowerLimits(p Process, l launch) error {
 			return fmt.Errorf("limit runtime: %w", err)
 		}
 		n = min(n, now.Max)
-		// Not by x/sys: syscall must know, for it gives children the number of open files that it found at the start.
+		// Not by x/sys: package syscall must know, because it sets for children the number of open
+		// files that it found at the start.
 		if err := syscall.Setrlimit(resource, &syscall.Rlimit{Cur: n, Max: n}); err != nil {
 			return fmt.Errorf("limit runtime: %w", err)
 		}
@@ -101,7 +108,8 @@ func lowerLimits(p Process, l launch) error {
 	return nil
 }
 
-// reap waits for every child that has ended, those that this process has inherited too, and reports whether the root was among them.
+// reap waits for every child that has ended, those that this process has inherited too, and reports
+// whether the root was among them.
 func reap(rootPID int) (rootEnded bool, status syscall.WaitStatus) {
 	for {
 		var s syscall.WaitStatus

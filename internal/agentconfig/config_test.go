@@ -1,4 +1,4 @@
-package agent
+package agentconfig
 
 import (
 	"encoding/json"
@@ -21,11 +21,11 @@ func TestConfigDefaults(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := ReadConfig(strings.NewReader(string(text) + "\n"))
+	c, err := Read(strings.NewReader(string(text) + "\n"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c.Slots != faas.DefaultConcurrency || c.Limits != faas.DefaultProcessLimits() || c.Runtime.GID != 1000 || c.Waits.Kill != 2*time.Second {
+	if c.Slots != faas.DefaultConcurrency || c.Limits != faas.DefaultProcessLimits() || c.Runtime.GID != 1000 || c.Timeouts.Kill != 2*time.Second {
 		t.Errorf("got %+v", c)
 	}
 }
@@ -48,12 +48,12 @@ func TestConfigRefused(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := ReadConfig(strings.NewReader(string(text))); err == nil || !strings.Contains(err.Error(), says) {
+		if _, err := Read(strings.NewReader(string(text))); err == nil || !strings.Contains(err.Error(), says) {
 			t.Errorf("%s: got %v", says, err)
 		}
 	}
 	for _, text := range []string{"", "{", "[]", `{"slots":"three"}`} {
-		if _, err := ReadConfig(strings.NewReader(text)); err == nil {
+		if _, err := Read(strings.NewReader(text)); err == nil {
 			t.Errorf("%q was taken", text)
 		}
 	}

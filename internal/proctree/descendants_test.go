@@ -1,4 +1,4 @@
-package agent
+package proctree
 
 import (
 	"os"
@@ -22,7 +22,7 @@ func TestRelationsUnseen(t *testing.T) {
 		if err := unix.Prlimit(0, unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: files, Max: before.Max}, nil); err != nil {
 			t.Fatal(err)
 		}
-		swept := (&children{root: -1}).sweep(0)
+		swept := (&Tree{root: -1}).Sweep(0)
 		if err := unix.Prlimit(0, unix.RLIMIT_NOFILE, &before, nil); err != nil {
 			t.Fatal(err)
 		}
@@ -61,5 +61,22 @@ func TestLeftovers(t *testing.T) {
 	ended := []relation{{pid: 3, parent: 2, session: 3, dead: true}, {pid: 10, parent: 1, session: 3}}
 	if got := leftovers(1, 2, 3, append(ended, all[:2]...)); !slices.Equal(got, []int{10}) {
 		t.Errorf("of a slot that its root has not reaped: got %v", got)
+	}
+}
+
+func TestParseStat(t *testing.T) {
+	for text, want := range map[string]relation{
+		"7 (python3) S 1 7 5 0 -1":  {pid: 7, parent: 1, session: 5},
+		"7 (a) b (c) Z 12 7 6 0":    {pid: 7, parent: 12, session: 6, dead: true},
+		"7 ()) R 3 4) S 1 2 3 4 5 ": {pid: 7, parent: 1, session: 3},
+	} {
+		if got, ok := parseStat(7, []byte(text)); !ok || got != want {
+			t.Errorf("%q: got %+v, %v", text, got, ok)
+		}
+	}
+	for _, text := range []string{"", "7", "7 (x) S", "7 (x) S a b c"} {
+		if _, ok := parseStat(7, []byte(text)); ok {
+			t.Errorf("%q was taken", text)
+		}
 	}
 }

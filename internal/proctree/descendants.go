@@ -1,4 +1,4 @@
-package agent
+package proctree
 
 import (
 	"bytes"
@@ -12,14 +12,15 @@ import (
 	"time"
 )
 
-// relation is what /proc tells of a process's place among the others.
+// relation is what /proc says of a process's place among the others.
 type relation struct {
 	pid, parent, session int
 	dead                 bool // waits to be reaped
 }
 
-// relations reads /proc; processes that end meanwhile are left out. An error says that some may be missing: a function has this
-// process's user, and may take from it the right to open files, say.
+// relations reads /proc. Processes that end meanwhile are left out. An error means that some may be
+// missing: a function has this process's user, and may for instance take from it the right to open
+// files.
 func relations() ([]relation, error) {
 	dir, err := os.Open("/proc")
 	if err != nil {
@@ -51,7 +52,8 @@ func relations() ([]relation, error) {
 	return all, nil
 }
 
-// parseStat reads the fields after the command's name, which may itself hold spaces and parentheses: proc(5).
+// parseStat reads the fields after the command's name, which may itself hold spaces and parentheses:
+// proc(5).
 func parseStat(pid int, stat []byte) (relation, bool) {
 	after := stat[bytes.LastIndexByte(stat, ')')+1:]
 	fields := bytes.Fields(after)
@@ -64,11 +66,12 @@ func parseStat(pid int, stat []byte) (relation, bool) {
 	return relation{pid: pid, parent: parent, session: session, dead: dead}, err1 == nil && err2 == nil
 }
 
-// killAll kills what list gives until it gives none. Something must be reaping meanwhile. Processes are stopped before any is
-// killed: those that fork as fast as others die cannot take the places of the dead.
+// killAll kills what list returns until it returns none. Something must be reaping meanwhile.
+// Processes are stopped before any is killed: those that fork as fast as others die cannot take the
+// places of the dead.
 func killAll(list func() ([]int, error)) error {
 	stopped := map[int]bool{}
-	for end := time.Now().Add(killPatience); ; {
+	for end := time.Now().Add(KillTimeout); ; {
 		alive, err := list()
 		if err != nil || len(alive) == 0 {
 			return err
@@ -97,10 +100,13 @@ func stop(alive []int, stopped map[int]bool) (found bool) {
 	return found
 }
 
-// leftovers gives the processes beneath this one, self, that belong to no slot that is to live: neither the root nor a slot, which is
-// a child of the root's, is above them or leads their session. They are what a slot that has ended leaves behind, in whatever session
-// they hide, and also what a living slot has sent away for good, into a session of its own and without a parent: nobody can tell whose
-// that was. The slot that is given, 0 for none, is not to live, and is among them. Dead ones count until they are reaped, if that is self's to do.
+// leftovers returns the processes beneath this one, self, that belong to no slot that is to live:
+// neither the root nor a slot (a child of the root's) is above them or leads their session.
+//
+// They are what a slot that has ended leaves behind, in whatever session they hide. They are also
+// what a living slot has sent away for good, into a session of its own and without a parent: nobody
+// can tell whose that was. The slot that is given, 0 for none, is not to live and is among them. Dead
+// processes count until they are reaped, if that is self's to do.
 func leftovers(self, root, slot int, all []relation) []int {
 	owned, leaders := map[int]bool{root: true}, map[int]bool{root: true}
 	for _, r := range all {
@@ -115,14 +121,15 @@ func leftovers(self, root, slot int, all []relation) []int {
 	mine := descendants(self, all)
 	var left []int
 	for _, r := range all {
-		if !owned[r.pid] && !leaders[r.session] && (!r.dead || r.parent == self) && slices.Contains(mine, r.pid) {
+		ours := owned[r.pid] || leaders[r.session]
+		if !ours && (!r.dead || r.parent == self) && slices.Contains(mine, r.pid) {
 			left = append(left, r.pid)
 		}
 	}
 	return left
 }
 
-// descendants gives those that are beneath the process, dead ones that were not reaped too.
+// descendants returns the processes beneath the one given, dead ones that were not reaped too.
 func descendants(of int, all []relation) []int {
 	children := map[int][]int{}
 	for _, r := range all {

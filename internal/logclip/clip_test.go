@@ -1,4 +1,4 @@
-package agent
+package logclip
 
 import (
 	"bytes"
@@ -13,7 +13,7 @@ func TestClip(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	for range 500 {
 		limit := 2 + random.IntN(60)
-		c := clip{limit: limit}
+		c := New(int64(limit))
 		for range 3 { // it is used for one call after another
 			var text bytes.Buffer
 			for range random.IntN(12) {
@@ -22,14 +22,14 @@ func TestClip(t *testing.T) {
 					piece[i] = 'a' + byte(random.IntN(26))
 				}
 				text.Write(piece)
-				c.write(piece)
+				_, _ = c.Write(piece)
 			}
 			want := text.String()
 			if len(want) > limit {
 				cut := len(want) - limit
 				want = want[:limit/2] + fmt.Sprintf("\n[… %d bytes of the log were cut out here …]\n", cut) + want[limit/2+cut:]
 			}
-			if got := c.take(); got != want {
+			if got := c.Take(); got != want {
 				t.Fatalf("limit %d: got %q, want %q", limit, got, want)
 			}
 		}
@@ -38,9 +38,9 @@ func TestClip(t *testing.T) {
 
 func TestClipKeepsCharactersWhole(t *testing.T) {
 	for limit := 4; limit < 40; limit++ {
-		c := clip{limit: limit}
-		c.write([]byte(strings.Repeat("€", 100)))
-		if got := c.take(); strings.Trim(strings.ReplaceAll(got, "€", ""), "\n")[0] != '[' || strings.ToValidUTF8(got, "?") != got {
+		c := New(int64(limit))
+		_, _ = c.Write([]byte(strings.Repeat("€", 100)))
+		if got := c.Take(); strings.Trim(strings.ReplaceAll(got, "€", ""), "\n")[0] != '[' || strings.ToValidUTF8(got, "?") != got {
 			t.Fatalf("limit %d: %q", limit, got)
 		}
 	}
