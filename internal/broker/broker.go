@@ -46,11 +46,15 @@ type Broker interface {
 
 	// Own stands in line for a shard until ctx ends. While this caller is the shard's one owner, hold runs; its context ends when
 	// the ownership is lost, and it must return promptly then, for the next may be told only after it has. A hold that returns by itself gives the shard up
-	// and stands in line again after a pause. Whoever came first owns; the next does when the owner stops, or its connection dies. stop waits for hold.
+	// at once and stands in line again, behind the others. Whoever came first owns; the next does when the owner stops, or its connection dies. stop waits for hold.
 	//
 	// Ownership spares owners from getting into each other's way. It is not a fence: a process that was frozen may act on a
 	// shard that it has lost, so what it writes must be conditional on what it read.
 	Own(ctx context.Context, shard string, hold func(ctx context.Context)) (stop func(), err error)
+
+	// Connected reports whether messages can be received at the moment: who stands in line is in it
+	// only then.
+	Connected() bool
 
 	// Close ends every handler's context, waits for the handlers, and gives back what they did not settle.
 	Close() error

@@ -76,6 +76,9 @@ func (b *InProcess) enter() error {
 	return nil
 }
 
+// Connected implements Broker.
+func (b *InProcess) Connected() bool { return b.ctx.Err() == nil }
+
 // until gives a context that ends with the caller's and with the broker.
 func (b *InProcess) until(ctx context.Context) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancel(ctx)

@@ -111,6 +111,9 @@ func (r *Rabbit) spawn(f func()) bool {
 	return true
 }
 
+// Connected implements Broker.
+func (r *Rabbit) Connected() bool { return r.ctx.Err() == nil && r.consuming.isLive() }
+
 // until gives a context that ends with the caller's and with the broker.
 func (r *Rabbit) until(ctx context.Context) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancel(ctx)

@@ -69,6 +69,13 @@ func (l *link) isHeld() bool {
 	return l.held
 }
 
+// isLive reports whether there is a connection.
+func (l *link) isLive() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.conn != nil && !l.conn.IsClosed()
+}
+
 func (l *link) set(conn *amqp.Connection, held bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -55,15 +55,17 @@ func (r *Rabbit) Own(ctx context.Context, shard string, hold func(ctx context.Co
 		take: func(ctx context.Context, d amqp.Delivery) {
 			if ctx.Err() == nil && t.got(d) {
 				t.begin(ctx, func(ctx context.Context) {
+					// The channel closes as soon as this returns: the next in line waits for nothing. Whoever
+					// gives shards up again and again is kept from it by the subscription's own pauses.
 					if err := r.putToken(ctx, q); err == nil {
 						r.keep(ctx, q, &t, hold)
 					}
-					pause(ctx, r.config.RedeliverAfter) // before standing in line again
 				})
 			}
 		},
-		finish:  t.end,
-		release: t.end,
+		finish:    t.end,
+		release:   t.end,
+		onPurpose: t.wasGivenUp,
 	})
 }
 
@@ -112,13 +114,28 @@ type tenure struct {
 
 	mu    sync.Mutex
 	begun bool           // on this channel
+	given bool           // this channel was closed because hold returned by itself
 	token *amqp.Delivery // that is held; nil between one and the next
 }
 
 func (t *tenure) attached(ch *amqp.Channel) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.ch, t.begun, t.token = ch, false, nil
+	t.ch, t.begun, t.given, t.token = ch, false, false, nil
+}
+
+func (t *tenure) giveUp() {
+	t.mu.Lock()
+	t.given = true
+	ch := t.ch
+	t.mu.Unlock()
+	_ = ch.Close()
+}
+
+func (t *tenure) wasGivenUp() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.given
 }
 
 // got takes in a token; it tells whether it is the channel's first, with which the tenure begins.
@@ -145,11 +162,10 @@ func (t *tenure) settle() error {
 // begin runs hold beside the subscription. When it returns by itself, the channel closes, which gives the token back.
 func (t *tenure) begin(ctx context.Context, hold func(context.Context)) {
 	ctx, t.cancel = context.WithCancel(ctx)
-	ch := t.ch
 	t.under.Go(func() {
 		hold(ctx)
 		if ctx.Err() == nil {
-			_ = ch.Close()
+			t.giveUp()
 		}
 	})
 }

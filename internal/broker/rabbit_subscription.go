@@ -21,6 +21,8 @@ type subscription struct {
 	finish func()
 	// release gives up what the channel stands for, when it has ended or is about to. It may be nil.
 	release func()
+	// onPurpose reports whether the channel ended because its taker closed it. It may be nil.
+	onPurpose func() bool
 }
 
 // subscribe runs the subscription until ctx ends. It returns once it is attached for the first time. stop waits.
@@ -57,7 +59,9 @@ func (r *Rabbit) attend(ctx context.Context, s *subscription, attached chan<- st
 		if ctx.Err() != nil {
 			return
 		}
-		r.log.Warn("a consumer was lost and is attached again", "consumer", s.name, "error", err)
+		if s.onPurpose == nil || !s.onPurpose() {
+			r.log.Warn("a consumer was lost and is attached again", "consumer", s.name, "error", err)
+		}
 		if time.Since(since) > r.config.RetryInterval {
 			round = 0
 		}
