@@ -23,3 +23,18 @@ func ShardName(shard int) string { return fmt.Sprintf("functions.%d", shard) }
 
 // MethodAcquireIn returns the name of MethodAcquire as the owner of a shard serves it.
 func MethodAcquireIn(shard int) string { return fmt.Sprintf("%s.%d", MethodAcquire, shard) }
+
+// Sharding is the number of shards that the functions and the work that is due are divided into. It
+// is fixed when the database is made, and every process reads it from there.
+type Sharding int
+
+// Of returns the shard of an id, from 0 to the number less one. It is the same in every process and
+// release.
+func (n Sharding) Of(id string) int { return hash(id, uint32(n)) }
+
+// Ownership is what the owner of a shard shows for what it writes. The epoch grows each time an
+// engine takes the shard: a write under an epoch that is over is refused.
+type Ownership struct {
+	Shard int
+	Epoch int64
+}

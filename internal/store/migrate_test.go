@@ -28,6 +28,7 @@ func TestMigrationsThatWereInterrupted(t *testing.T) {
 		{3, []string{"ALTER TABLE functions DROP COLUMN code_etag, DROP COLUMN trust_id, DROP COLUMN trust_roles"}},
 		{6, []string{"DROP TABLE quota_usages"}},
 		{8, []string{"DROP TABLE package_notes"}},
+		{10, []string{"DROP TABLE engines", "DELETE FROM shards WHERE id > 20"}},
 		{7, []string{"DELETE FROM quota_usages WHERE resource = 'package_bytes'"}},
 	}
 	for version := range needs {

@@ -34,6 +34,7 @@ type Store struct {
 	writer   *sql.DB
 	recorder *recorder
 	get      lookups
+	shards   faas.Sharding
 
 	functions *shared[faas.Function]
 }
@@ -87,6 +88,9 @@ func (s *Store) connect(ctx context.Context, o Options) (err error) {
 		return err
 	}
 	if err := s.get.prepare(ctx, s.readers); err != nil {
+		return err
+	}
+	if s.shards, err = readSharding(ctx, s.readers); err != nil {
 		return err
 	}
 	if s.writer, err = s.dialect.open(forWriting); err != nil {

@@ -1,0 +1,307 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/openstack-faas/faas/internal/faas"
+)
+
+// DueItem is a piece of work that is due at a time. Its kind and ref name it.
+type DueItem struct {
+	Kind      string
+	Ref       string // what it is about: an id, as a rule
+	Shard     int
+	In        time.Duration // until it is due, by the database's clock; not above 0: it is due
+	Attempts  int           // how often it was taken since it succeeded last, this time included
+	LastError string        // of the last attempt that failed
+
+	dueAt int64
+	token int64 // of the attempt in hand
+}
+
+// ErrNotInHand is in the chain of what an attempt hears whose item is no longer its own: its time had
+// run out and another attempt has begun, or the item was added anew or withdrawn meanwhile.
+var ErrNotInHand = errors.New("the item is not in hand any more")
+
+// The states of an item.
+const (
+	dueWaiting = "waiting"
+	dueDead    = "dead"
+)
+
+// lastErrorLength is how many bytes of an error are kept.
+const lastErrorLength = 1000
+
+// AddDue has work done after the time, once. An item of the same kind and ref is due then and begins
+// anew, whatever its state: who has it in hand at the moment finds out that it is no longer its own.
+func (s *Store) AddDue(ctx context.Context, kind, ref string, after time.Duration) error {
+	return s.recorder.do(ctx, func(t *tx) error { return t.addDue(s.shards, kind, ref, after) })
+}
+
+// EnsureDue adds work that is due at once unless an item of the same kind and ref is there.
+func (s *Store) EnsureDue(ctx context.Context, kind, ref string) error {
+	return s.recorder.doSingle(ctx, func(t *tx) error {
+		err := t.insertDue(s.shards, kind, ref, 0)
+		if t.dialect.fault(err) == duplicate {
+			return nil
+		}
+		return err
+	})
+}
+
+// HastenDue has the waiting items of a kind done now.
+func (s *Store) HastenDue(ctx context.Context, kind string) error {
+	return s.recorder.doSingle(ctx, func(t *tx) error {
+		_, err := t.exec(`UPDATE due_work SET due_at = `+t.grammar.now+` WHERE kind = ? AND state = ? AND token = 0 AND due_at > `+t.grammar.now,
+			kind, dueWaiting)
+		return err
+	})
+}
+
+// WithdrawDue takes out an item, if it is there.
+func (s *Store) WithdrawDue(ctx context.Context, kind, ref string) error {
+	return s.recorder.doSingle(ctx, func(t *tx) error { return t.withdrawDue(kind, ref) })
+}
+
+// addDue is AddDue within a transaction. Its last statement is never refused.
+func (t *tx) addDue(n faas.Sharding, kind, ref string, after time.Duration) error {
+	err := t.insertDue(n, kind, ref, after)
+	if t.dialect.fault(err) != duplicate {
+		return err
+	}
+	_, err = t.exec(`UPDATE due_work SET state = ?, due_at = `+t.grammar.now+` + ?, token = 0, attempts = 0, last_error = ''
+		WHERE kind = ? AND ref = ?`, dueWaiting, after.Microseconds(), kind, ref)
+	return err
+}
+
+func (t *tx) insertDue(n faas.Sharding, kind, ref string, after time.Duration) error {
+	_, err := t.exec(`INSERT INTO due_work (kind, ref, shard, state, due_at, epoch, token, attempts, last_error, created_at)
+		VALUES (?, ?, ?, ?, `+t.grammar.now+` + ?, 0, 0, 0, '', `+t.grammar.now+`)`,
+		kind, ref, n.Of(ref), dueWaiting, after.Microseconds())
+	return err
+}
+
+func (t *tx) withdrawDue(kind, ref string) error {
+	_, err := t.exec(`DELETE FROM due_work WHERE kind = ? AND ref = ?`, kind, ref)
+	return err
+}
+
+// DueQuery asks for items that may be taken.
+type DueQuery struct {
+	Shards []int          // of these
+	Room   map[string]int // of each kind at most so many
+	Within time.Duration  // due by then: those that are not due yet say when the next look is worth it
+}
+
+// DueItems returns the items that are due, and those that will be soon, of each kind the longest due
+// first. One statement looks up all kinds and shards: it reads the entries of the index that are
+// due, and nothing of what is due later.
+func (s *Store) DueItems(ctx context.Context, q DueQuery) ([]DueItem, error) {
+	now := s.dialect.grammar().now
+	var shards strings.Builder
+	for i, shard := range q.Shards {
+		if i > 0 {
+			shards.WriteByte(',')
+		}
+		fmt.Fprint(&shards, shard)
+	}
+	var parts []string
+	var args []any
+	for kind, room := range q.Room {
+		if room <= 0 {
+			continue
+		}
+		// The subquery has the LIMIT stand beside UNION on every database. In its place the optimiser
+		// walks the index in its order and stops at the limit.
+		parts = append(parts, `SELECT * FROM (SELECT kind, ref, shard, due_at, due_at - `+now+` AS due_in FROM due_work
+			WHERE kind = ? AND state = 'waiting' AND due_at <= `+now+` + ? AND shard IN (`+shards.String()+`)
+			ORDER BY due_at LIMIT ?) one`)
+		args = append(args, kind, q.Within.Microseconds(), room)
+	}
+	if len(parts) == 0 || len(q.Shards) == 0 {
+		return nil, nil
+	}
+	rows, err := s.readers.QueryContext(ctx, strings.Join(parts, ` UNION ALL `), args...)
+	if err != nil {
+		return nil, unavailable(err)
+	}
+	return scanAll(rows, func(row scanner) (i DueItem, err error) {
+		var in int64
+		err = row.Scan(&i.Kind, &i.Ref, &i.Shard, &i.dueAt, &in)
+		i.In = time.Duration(in) * time.Microsecond
+		return i, err
+	})
+}
+
+// TakeDue takes items of one shard in hand for the owner, until the time has run out, and returns
+// those that it took: an item goes to one of several that try. ErrNotOwner says that the shard is
+// another's.
+func (s *Store) TakeDue(ctx context.Context, o faas.Ownership, items []DueItem, hold func(kind string) time.Duration) ([]DueItem, error) {
+	var taken []DueItem
+	err := s.recorder.do(ctx, func(t *tx) error {
+		taken = nil
+		if err := t.owns(o); err != nil {
+			return err
+		}
+		for _, i := range items {
+			if i.Shard != o.Shard {
+				continue
+			}
+			i.token = 1 + rand.Int64N(1<<62)
+			n, err := t.exec(`UPDATE due_work SET due_at = `+t.grammar.now+` + ?, epoch = ?, token = ?, attempts = attempts + 1
+				WHERE kind = ? AND ref = ? AND state = 'waiting' AND due_at = ? AND due_at <= `+t.grammar.now,
+				hold(i.Kind).Microseconds(), o.Epoch, i.token, i.Kind, i.Ref, i.dueAt)
+			if err != nil {
+				return err
+			}
+			if n == 0 {
+				continue // withdrawn, or another attempt's
+			}
+			err = t.queryRow(`SELECT attempts, last_error FROM due_work WHERE kind = ? AND ref = ?`, i.Kind, i.Ref).Scan(&i.Attempts, &i.LastError)
+			if err != nil {
+				return err
+			}
+			taken = append(taken, i)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return taken, nil
+}
+
+// DueDone strikes out an item that is done. This and what follows return ErrNotInHand when the item
+// is another attempt's meanwhile.
+func (s *Store) DueDone(ctx context.Context, i DueItem) error {
+	return s.recorder.doSingle(ctx, func(t *tx) error { return t.dueDone(i) })
+}
+
+// dueDone is DueDone within the transaction of what was to be done: then it is done exactly once.
+func (t *tx) dueDone(i DueItem) error {
+	n, err := t.exec(`DELETE FROM due_work WHERE kind = ? AND ref = ? AND token = ?`, i.Kind, i.Ref, i.token)
+	return inHand(i, n, err)
+}
+
+// DueAgain has an item that went well done again after the time.
+func (s *Store) DueAgain(ctx context.Context, i DueItem, after time.Duration) error {
+	return s.recorder.doSingle(ctx, func(t *tx) error { return t.dueAgain(i, after) })
+}
+
+// dueAgain is DueAgain within the transaction of what was done.
+func (t *tx) dueAgain(i DueItem, after time.Duration) error {
+	n, err := t.exec(`UPDATE due_work SET due_at = `+t.grammar.now+` + ?, token = 0, attempts = 0, last_error = ''
+		WHERE kind = ? AND ref = ? AND token = ?`, after.Microseconds(), i.Kind, i.Ref, i.token)
+	return inHand(i, n, err)
+}
+
+// DueFailed has an item tried again after the time, with the attempt counted; why is kept with it.
+func (s *Store) DueFailed(ctx context.Context, i DueItem, after time.Duration, why string) error {
+	return s.recorder.doSingle(ctx, func(t *tx) error {
+		n, err := t.exec(`UPDATE due_work SET due_at = `+t.grammar.now+` + ?, token = 0, last_error = ?
+			WHERE kind = ? AND ref = ? AND token = ?`, after.Microseconds(), shortened(why), i.Kind, i.Ref, i.token)
+		return inHand(i, n, err)
+	})
+}
+
+// DueReturned gives an item back that nothing was tried of, to be taken at once.
+func (s *Store) DueReturned(ctx context.Context, i DueItem) error {
+	return s.recorder.doSingle(ctx, func(t *tx) error {
+		n, err := t.exec(`UPDATE due_work SET due_at = `+t.grammar.now+`, token = 0, attempts = attempts - 1
+			WHERE kind = ? AND ref = ? AND token = ?`, i.Kind, i.Ref, i.token)
+		return inHand(i, n, err)
+	})
+}
+
+// DueDead puts an item aside that has failed too often: it is not tried again until ReviveDue.
+func (s *Store) DueDead(ctx context.Context, i DueItem, why string) error {
+	return s.recorder.doSingle(ctx, func(t *tx) error {
+		n, err := t.exec(`UPDATE due_work SET state = ?, token = 0, due_at = `+t.grammar.now+`, last_error = ?
+			WHERE kind = ? AND ref = ? AND token = ?`, dueDead, shortened(why), i.Kind, i.Ref, i.token)
+		return inHand(i, n, err)
+	})
+}
+
+func inHand(i DueItem, changed int64, err error) error {
+	if err == nil && changed == 0 {
+		return faas.Errorf(faas.Conflict, "The %s of %s is not in hand any more.", i.Kind, i.Ref).WithCause(ErrNotInHand)
+	}
+	return err
+}
+
+// shortened cuts a text that is too long to be kept, at a whole character.
+func shortened(text string) string {
+	text = strings.ToValidUTF8(text, "\uFFFD")
+	if len(text) <= lastErrorLength {
+		return text
+	}
+	text = text[:lastErrorLength]
+	for !utf8.ValidString(text) {
+		text = text[:len(text)-1]
+	}
+	return text
+}
+
+// DeadItem is an item that was put aside.
+type DeadItem struct {
+	Kind, Ref string
+	Attempts  int
+	Since     time.Time // by the database's clock
+	LastError string
+}
+
+// DeadItems returns items that were put aside, limit at most, by kind and the longest dead first.
+func (s *Store) DeadItems(ctx context.Context, kinds []string, limit int) ([]DeadItem, error) {
+	dead := []DeadItem{}
+	for _, kind := range kinds { // each is a walk along the index
+		rows, err := s.readers.QueryContext(ctx, `SELECT kind, ref, attempts, due_at, last_error FROM due_work
+			WHERE kind = ? AND state = ? ORDER BY due_at LIMIT ?`, kind, dueDead, limit-len(dead))
+		if err != nil {
+			return nil, unavailable(err)
+		}
+		of, err := scanAll(rows, func(row scanner) (d DeadItem, err error) {
+			return d, row.Scan(&d.Kind, &d.Ref, &d.Attempts, timeColumn{&d.Since}, &d.LastError)
+		})
+		if err != nil {
+			return nil, err
+		}
+		if dead = append(dead, of...); len(dead) >= limit {
+			break
+		}
+	}
+	return dead, nil
+}
+
+// DueKinds returns the kinds of which there are items, in order.
+func (s *Store) DueKinds(ctx context.Context) ([]string, error) {
+	rows, err := s.readers.QueryContext(ctx, `SELECT DISTINCT kind FROM due_work ORDER BY kind`)
+	if err != nil {
+		return nil, unavailable(err)
+	}
+	return scanAll(rows, func(row scanner) (kind string, err error) { return kind, row.Scan(&kind) })
+}
+
+// ReviveDue has items tried again that were put aside, of a kind all or one, and returns how many.
+// ref is "" for all.
+func (s *Store) ReviveDue(ctx context.Context, kind, ref string) (int64, error) {
+	var revived int64
+	err := s.recorder.doSingle(ctx, func(t *tx) (err error) {
+		revive := `UPDATE due_work SET state = 'waiting', attempts = 0, token = 0, due_at = ` + t.grammar.now + ` WHERE kind = ? AND state = 'dead'`
+		if ref == "" {
+			revived, err = t.exec(revive, kind)
+		} else {
+			revived, err = t.exec(revive+` AND ref = ?`, kind, ref)
+		}
+		return err
+	})
+	if err != nil {
+		return 0, err
+	}
+	return revived, nil
+}
