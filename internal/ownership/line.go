@@ -1,0 +1,189 @@
+package ownership
+
+import (
+	"context"
+	"time"
+
+	"github.com/openstack-faas/faas/internal/faas"
+	"github.com/openstack-faas/faas/internal/store"
+)
+
+const (
+	// takePause is the time between two attempts to take a shard in the database.
+	takePause = 250 * time.Millisecond
+	// The pauses before a shard is handed over again that came back: the engine that should own it
+	// announces that it stands in line, and does not take it.
+	firstRetreat = 5 * time.Second
+	lastRetreat  = 5 * time.Minute
+)
+
+// stand joins the lines that the view has this engine in and leaves the others. A shard that it owns
+// it keeps until handOver.
+func (b *Balancer) stand(ctx context.Context) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	wanted := map[int]bool{}
+	for _, shard := range b.view.StandsFor(b.cfg.Name) {
+		wanted[shard] = true
+		if b.lines[shard] == nil {
+			b.join(ctx, shard)
+		}
+	}
+	for shard, l := range b.lines {
+		if !wanted[shard] && b.owned[shard] == nil {
+			l.quit()
+		}
+	}
+}
+
+// join stands in line for a shard, in a goroutine: it may take as long as the broker is away.
+func (b *Balancer) join(ctx context.Context, shard int) {
+	ctx, leave := context.WithCancel(ctx)
+	l := &line{leave: leave}
+	b.lines[shard] = l
+	b.tasks.Go(func() {
+		defer leave()
+		defer b.ended(shard)
+		stop, err := b.cfg.Broker.Own(ctx, faas.ShardName(shard), func(ctx context.Context) { b.hold(ctx, shard) })
+		if err != nil {
+			if ctx.Err() == nil {
+				b.cfg.Log.Warn("no place in line for a shard", "shard", shard, "error", err)
+			}
+			return
+		}
+		b.attached(l)
+		<-ctx.Done()
+		stop()
+	})
+}
+
+func (b *Balancer) attached(l *line) {
+	b.mu.Lock()
+	l.attached = true
+	b.mu.Unlock()
+	b.tell()
+}
+
+func (b *Balancer) ended(shard int) {
+	b.mu.Lock()
+	delete(b.lines, shard)
+	b.mu.Unlock()
+	b.tell()
+}
+
+func (b *Balancer) tell() {
+	select {
+	case b.news <- struct{}{}:
+	default: // the loop will look anyway
+	}
+}
+
+// hold is called by the broker when the shard is this engine's, which ctx is the time of. Returning
+// passes the shard on to the next in line.
+func (b *Balancer) hold(ctx context.Context, shard int) {
+	if b.declines(shard) {
+		return
+	}
+	taken, ok := b.take(ctx, shard)
+	if !ok {
+		return
+	}
+	ctx, yield := context.WithCancel(ctx)
+	defer yield()
+	b.set(shard, &ownership{taken, ctx, yield})
+	defer b.set(shard, nil)
+	b.cfg.Log.Info("owns a shard", "shard", shard, "epoch", taken.Epoch)
+	b.cfg.Hold(ctx, taken)
+	b.cfg.Log.Info("owns a shard no longer", "shard", shard, "epoch", taken.Epoch)
+}
+
+func (b *Balancer) set(shard int, o *ownership) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.owned[shard] = o
+}
+
+// take begins a new epoch of the shard. While the database is away it goes on trying: the loop ends
+// ctx when that takes too long.
+func (b *Balancer) take(ctx context.Context, shard int) (faas.Ownership, bool) {
+	for ctx.Err() == nil {
+		o, err := b.cfg.Store.TakeShard(ctx, shard, b.cfg.Name)
+		if err == nil {
+			return o, ctx.Err() == nil
+		}
+		if ctx.Err() == nil {
+			b.cfg.Log.Warn("a shard could not be taken yet", "shard", shard, "error", err)
+		}
+		timer := time.NewTimer(takePause)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+		}
+	}
+	return faas.Ownership{}, false
+}
+
+// declines reports whether a shard that the broker offers is better the next one's in line: the
+// engine that should own it is waiting there.
+func (b *Balancer) declines(shard int) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.retreat(shard)
+}
+
+// handOver gives up shards whose right owner stands in line for them, a few at a time, and returns
+// how many.
+func (b *Balancer) handOver() (n int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for shard, o := range b.owned {
+		if o == nil || o.ctx.Err() != nil || !b.retreat(shard) {
+			continue
+		}
+		o.yield()
+		if n++; n == handoversPerBeat {
+			break
+		}
+	}
+	return n
+}
+
+// retreat is how often a shard was left to its right owner, and when it was last.
+type retreat struct {
+	at    time.Time
+	times int
+}
+
+// retreat decides whether to leave a shard to the engine that should own it, and counts it if so. It
+// does not unless that engine says that it stands in line, for the same set of engines as are seen
+// here: nobody else needs to be told of the shard then. Should the shard come back all the same,
+// it is kept for longer each time. The caller holds the lock.
+func (b *Balancer) retreat(shard int) bool {
+	target := b.view.Target(shard)
+	if target == "" || target == b.cfg.Name || b.standing[target] != b.view.ID() {
+		return false
+	}
+	now, before := b.cfg.Now(), b.retreats[shard]
+	if before.times > 0 && now.Sub(before.at) < min(lastRetreat, firstRetreat<<min(before.times-1, 10)) {
+		return false
+	}
+	b.retreats[shard] = retreat{now, before.times + 1}
+	return true
+}
+
+// dropOvertaken gives up what another engine has taken in the database. The broker lets one own at a
+// time, so that happens when a taking that was given up for lost is committed late.
+func (b *Balancer) dropOvertaken(owners []store.ShardOwner) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, row := range owners {
+		if row.Shard >= len(b.owned) {
+			continue
+		}
+		if o := b.owned[row.Shard]; o != nil && row.Epoch > o.Epoch {
+			b.cfg.Log.Warn("a shard's epoch is over before its ownership", "shard", row.Shard, "epoch", o.Epoch, "owner", row.Owner)
+			o.yield()
+		}
+	}
+}
