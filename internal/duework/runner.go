@@ -1,0 +1,256 @@
+package duework
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/openstack-faas/faas/internal/faas"
+	"github.com/openstack-faas/faas/internal/store"
+)
+
+const (
+	// longestSleep is the time between two looks when nothing is known to be due sooner: that others have
+	// added something in the meantime is found out at a look.
+	longestSleep = 5 * time.Second
+	// shortestSleep is the time between two looks at least, so that many items that end one after the
+	// other do not cause a look each.
+	shortestSleep = 20 * time.Millisecond
+	// recordTimeout bounds how long it may take to record how an item went.
+	recordTimeout = 10 * time.Second
+)
+
+// Config is what a Runner needs.
+type Config struct {
+	Store *store.Store
+	Owned func() []faas.Ownership // the shards whose work is this engine's, at the moment
+	Kinds []Kind
+	Log   *slog.Logger // nil: slog.Default()
+}
+
+// Runner does the work that is due of the shards that an engine owns. Make it with New, run it with
+// Run; the other methods are safe for concurrent use.
+type Runner struct {
+	cfg     Config
+	kinds   map[string]Kind
+	metrics metrics
+	wake    chan struct{} // of one place
+	running sync.WaitGroup
+
+	mu     sync.Mutex
+	inHand map[string]int // items by kind
+}
+
+// New makes a runner that does nothing until Run.
+func New(c Config) *Runner {
+	if c.Log == nil {
+		c.Log = slog.Default()
+	}
+	r := &Runner{cfg: c, kinds: map[string]Kind{}, metrics: newMetrics(), wake: make(chan struct{}, 1), inHand: map[string]int{}}
+	for _, k := range c.Kinds {
+		r.kinds[k.Name] = k.complete()
+	}
+	return r
+}
+
+// Wake has the runner look at once: something was added that is due, or a shard has become this
+// engine's.
+func (r *Runner) Wake() {
+	select {
+	case r.wake <- struct{}{}:
+	default: // it will look anyway
+	}
+}
+
+// Run works until ctx ends, and returns when nothing is in hand any more. Runs under way hear of the
+// end by their contexts; what they have not done is given back.
+func (r *Runner) Run(ctx context.Context) {
+	defer r.running.Wait()
+	ensured := false
+	for ctx.Err() == nil {
+		sleep := longestSleep
+		if !ensured {
+			ensured = r.ensureRecurring(ctx)
+		}
+		if ensured {
+			sleep = r.look(ctx)
+		}
+		if !r.sleep(ctx, sleep) {
+			return
+		}
+	}
+}
+
+// sleep waits, for shortestSleep at least; false when ctx has ended.
+func (r *Runner) sleep(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(max(d, shortestSleep))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	case <-r.wake:
+	}
+	timer.Reset(shortestSleep)
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// ensureRecurring makes the items of the kinds that recur, wherever they are missing.
+func (r *Runner) ensureRecurring(ctx context.Context) bool {
+	for _, k := range r.kinds {
+		if k.Every == 0 {
+			continue
+		}
+		if err := r.cfg.Store.EnsureDue(ctx, k.Name, ""); err != nil {
+			if ctx.Err() == nil {
+				r.cfg.Log.Warn("work that recurs could not be noted down yet", "kind", k.Name, "error", err)
+			}
+			return false
+		}
+	}
+	return true
+}
+
+// look takes what is due and begins with it. It returns how long there is nothing more to do; an item
+// that ends wakes the loop before that when there was no room for more of its kind.
+func (r *Runner) look(ctx context.Context) time.Duration {
+	owned := r.cfg.Owned()
+	if len(owned) == 0 {
+		return longestSleep
+	}
+	query := store.DueQuery{Room: r.room(), Within: longestSleep}
+	for _, o := range owned {
+		query.Shards = append(query.Shards, o.Shard)
+	}
+	items, err := r.cfg.Store.DueItems(ctx, query)
+	if err != nil {
+		if ctx.Err() == nil {
+			r.cfg.Log.Warn("work that is due cannot be looked up", "error", err)
+		}
+		return longestSleep
+	}
+	due := map[int][]store.DueItem{} // by shard
+	sleep, found := longestSleep, map[string]int{}
+	for _, i := range items {
+		if found[i.Kind]++; i.In > 0 {
+			sleep = min(sleep, i.In)
+			continue
+		}
+		due[i.Shard] = append(due[i.Shard], i)
+	}
+	for _, o := range owned {
+		r.takeAndRun(ctx, o, due[o.Shard])
+	}
+	for kind, room := range query.Room { // as many were found as were asked for: there may be more
+		if room > 0 && found[kind] == room && r.has(kind) < r.kinds[kind].Parallel {
+			sleep = 0
+		}
+	}
+	return sleep
+}
+
+// room returns how many more items of each kind may be in hand.
+func (r *Runner) room() map[string]int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	room := make(map[string]int, len(r.kinds))
+	for name, k := range r.kinds {
+		room[name] = k.Parallel - r.inHand[name]
+	}
+	return room
+}
+
+func (r *Runner) has(kind string) int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.inHand[kind]
+}
+
+// takeAndRun takes items of one shard in hand and runs each in a goroutine.
+func (r *Runner) takeAndRun(ctx context.Context, o faas.Ownership, items []store.DueItem) {
+	if len(items) == 0 {
+		return
+	}
+	taken, err := r.cfg.Store.TakeDue(ctx, o, items, func(kind string) time.Duration { return r.kinds[kind].Timeout + holdMargin })
+	switch {
+	case errors.Is(err, store.ErrNotOwner):
+		r.cfg.Log.Info("a shard's work is another engine's now", "shard", o.Shard)
+		return
+	case err != nil: // what was taken all the same comes again when its time in hand is over
+		if ctx.Err() == nil {
+			r.cfg.Log.Warn("work that is due cannot be taken", "shard", o.Shard, "error", err)
+		}
+		return
+	}
+	for _, i := range taken {
+		k := r.kinds[i.Kind]
+		r.mu.Lock()
+		r.inHand[i.Kind]++
+		r.mu.Unlock()
+		r.metrics.began(i)
+		r.running.Go(func() {
+			defer r.ended(k)
+			r.run(ctx, k, i)
+		})
+	}
+}
+
+// ended makes room for another item, and wakes the loop when half of the hands are free: one look
+// then finds work for all of them.
+func (r *Runner) ended(k Kind) {
+	r.mu.Lock()
+	r.inHand[k.Name]--
+	wake := r.inHand[k.Name] <= k.Parallel/2
+	r.mu.Unlock()
+	r.metrics.ended(k.Name)
+	if wake {
+		r.Wake()
+	}
+}
+
+// run does one item and records how it went.
+func (r *Runner) run(ctx context.Context, k Kind, i store.DueItem) {
+	running, cancel := context.WithTimeout(ctx, k.Timeout)
+	next, err := k.Run(running, i)
+	cancel()
+	next = k.recurring(next)
+	recording, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordTimeout)
+	defer cancel()
+	outcome, failure := r.record(recording, k, i, next, err, ctx.Err() != nil)
+	if failure != nil {
+		outcome = "lost"
+		r.cfg.Log.Warn("how work went could not be recorded; it may be done again", "kind", i.Kind, "ref", i.Ref, "error", failure)
+	}
+	r.metrics.count(i.Kind, outcome)
+}
+
+// record returns what an item is counted as, and why it could not be recorded.
+func (r *Runner) record(ctx context.Context, k Kind, i store.DueItem, next Next, err error, stopping bool) (string, error) {
+	log := r.cfg.Log.With("kind", i.Kind, "ref", i.Ref, "attempts", i.Attempts)
+	switch {
+	case errors.Is(err, store.ErrNotInHand): // its own transaction has found out
+		return "lost", nil
+	case err == nil && next.recorded:
+		return "done", nil
+	case err == nil && next.again:
+		return "again", r.cfg.Store.DueAgain(ctx, i, next.after)
+	case err == nil:
+		return "done", r.cfg.Store.DueDone(ctx, i)
+	case stopping:
+		return "returned", r.cfg.Store.DueReturned(ctx, i)
+	case k.dies(i.Attempts):
+		log.Error("work that was due has failed too often and is put aside", "error", err)
+		return "dead", r.cfg.Store.DueDead(ctx, i, err.Error())
+	}
+	again := k.retryAfter(i.Attempts)
+	log.Warn("work that was due has failed", "again", again, "error", err)
+	return "failed", r.cfg.Store.DueFailed(ctx, i, again, err.Error())
+}
