@@ -16,8 +16,10 @@ import (
 const (
 	// replyTo is RabbitMQ's direct reply-to: replies come straight to the channel that asked, without a queue.
 	replyTo = "amq.rabbitmq.reply-to"
-	// deadlineHeader holds when the caller leaves, in microseconds since 1970 UTC. The clocks of callers and servers are expected to agree, as NTP has them.
-	deadlineHeader = "faas-deadline"
+	// timeLeftHeader holds how much longer the caller waits, in microseconds from when the request is sent. It is a
+	// duration, and not a moment, because the clocks of caller and server need not agree: a caller whose clock is a
+	// second behind would otherwise never be served, or one ahead be served after it has left.
+	timeLeftHeader = "faas-time-left"
 )
 
 // inbox sends requests, and hears their replies on the same channel, as direct reply-to demands.
@@ -153,7 +155,7 @@ func (b *inbox) ask(ctx context.Context, queue string, body []byte) ([]byte, err
 		if left <= 0 {
 			return nil, context.DeadlineExceeded
 		}
-		m.Headers = amqp.Table{deadlineHeader: deadline.UnixMicro()}
+		m.Headers = amqp.Table{timeLeftHeader: left.Microseconds()}
 		m.Expiration = strconv.FormatInt(left.Milliseconds()+1, 10)
 	}
 	if err := b.ch.PublishWithContext(ctx, "", queue, true, false, m); err != nil {

@@ -125,6 +125,46 @@ func TestLateRequest(t *testing.T) {
 	}
 }
 
+// TestClocksApart has callers whose clocks are a minute ahead of the server's, or behind: both are served, within the
+// time that they wait. What is sent holds no time of day that a server could take for its own.
+func TestClocksApart(t *testing.T) {
+	c := config(t, server(t).URL())
+	b, ch := connect(t, c), raw(t)
+	_, err := ch.QueueDeclare(c.Prefix+".call.m", false, false, false, false, amqp.Table{"x-expires": 10_000})
+	must(t, err)
+	const wait = 50 * time.Second
+	go func() {
+		ctx, cancel := context.WithTimeout(t.Context(), wait)
+		defer cancel()
+		_ = b.Call(ctx, "m", 1, nil) // nobody answers it
+	}()
+	deliveries, err := ch.Consume(c.Prefix+".call.m", "first", true, false, false, false, nil)
+	must(t, err)
+	sent := receive(t, deliveries)
+	must(t, ch.Cancel("first", false))
+	left, ok := sent.Headers["faas-time-left"].(int64)
+	if !ok || left <= 0 || left > wait.Microseconds() || !sent.Timestamp.IsZero() || len(sent.Headers) != 1 {
+		t.Errorf("a request says %v, %v of its caller's time", sent.Headers, sent.Timestamp)
+	}
+	got := make(chan time.Duration, 1)
+	stop, err := b.Serve(t.Context(), "m", 1, func(ctx context.Context, _ json.RawMessage) (any, error) {
+		deadline, _ := ctx.Deadline()
+		got <- time.Until(deadline)
+		return nil, nil
+	})
+	must(t, err)
+	defer stop()
+	for _, shift := range []time.Duration{-time.Minute, 0, time.Minute} {
+		request := amqp.Publishing{
+			Body: sent.Body, ReplyTo: "nowhere", Headers: sent.Headers, Timestamp: time.Now().Add(shift),
+		}
+		must(t, ch.Publish("", c.Prefix+".call.m", true, false, request))
+		if d := receive(t, got); d <= 0 || d > wait {
+			t.Errorf("with a clock %v apart a caller that waits for %v is served for %v", shift, wait, d)
+		}
+	}
+}
+
 // TestRubbishRequests puts what no caller sends into the queues.
 func TestRubbishRequests(t *testing.T) {
 	c := config(t, server(t).URL())
@@ -142,8 +182,9 @@ func TestRubbishRequests(t *testing.T) {
 		{},
 		{Body: []byte("{"), ReplyTo: "nowhere"},
 		{Body: []byte("1"), ReplyTo: "amq.rabbitmq.reply-to.rubbish"},
-		{Body: []byte("1"), ReplyTo: "nowhere", Headers: amqp.Table{"faas-deadline": "soon"}},
-		{Body: []byte("1"), ReplyTo: "nowhere", Headers: amqp.Table{"faas-deadline": int64(-1 << 63)}},
+		{Body: []byte("1"), ReplyTo: "nowhere", Headers: amqp.Table{"faas-time-left": "soon"}},
+		{Body: []byte("1"), ReplyTo: "nowhere", Headers: amqp.Table{"faas-time-left": int64(-1 << 63)}},
+		{Body: []byte("1"), ReplyTo: "nowhere", Headers: amqp.Table{"faas-time-left": int64(1<<63 - 1)}},
 	} {
 		must(t, ch.Publish("", c.Prefix+".call.echo", true, false, m))
 	}
