@@ -229,10 +229,14 @@ func TestAbandonedCalls(t *testing.T) {
 	add("awaited", 10*time.Minute)
 	_, stop := calls.follow("awaited")
 	defer stop()
-	ended := add("ended", 2*time.Minute)
-	ended.Status.ContainerStatuses = []corev1.ContainerStatus{{State: corev1.ContainerState{
-		Terminated: &corev1.ContainerStateTerminated{FinishedAt: metav1.NewTime(now.Add(-90 * time.Second))},
-	}}}
+	ended := func(name string, ago time.Duration) {
+		pod := add(name, 10*time.Minute)
+		pod.Status.ContainerStatuses = []corev1.ContainerStatus{{State: corev1.ContainerState{
+			Terminated: &corev1.ContainerStateTerminated{FinishedAt: metav1.NewTime(now.Add(-ago))},
+		}}}
+	}
+	ended("ended", endGrace+time.Second)
+	ended("ended just now", endGrace-time.Second)
 	calls.tell(add("deleted", 10*time.Minute), true)
 	names := map[string]bool{}
 	for _, pod := range calls.abandoned(now) {

@@ -2,15 +2,11 @@ package kubernetes
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
-	"syscall"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/openstack-faas/faas/internal/faas"
 	"github.com/openstack-faas/faas/internal/logclip"
@@ -18,10 +14,8 @@ import (
 )
 
 const (
-	// createPatience is how long the API server may be away when a pod is to be made.
-	createPatience = 15 * time.Second
-	// logPatience is how long it may be away when a call's log is to be read.
-	logPatience = 30 * time.Second
+	// logTimeout is how long it may be away when a call's log is to be read.
+	logTimeout = 30 * time.Second
 	// lastWords is how many bytes of its log a failed call's output holds.
 	lastWords = 2 << 10
 )
@@ -42,11 +36,15 @@ func (o *Orchestrator) RunImage(ctx context.Context, call orchestrator.ImageCall
 	news, stop := o.calls.follow(pod.Name)
 	defer stop()
 	begun := time.Now()
-	made, err := o.create(ctx, pod)
+	made, doubted, err := o.create(ctx, pod)
 	if err != nil {
 		return faas.Outcome{}, err
 	}
-	defer o.remove(made.Name, made.UID, "its call is over")
+	if doubted {
+		defer o.retire(made)
+	} else {
+		defer o.remove(made.Name, made.UID, "its call is over")
+	}
 	end, err := o.awaitCall(ctx, call.Timeout, news)
 	if err != nil {
 		return faas.Outcome{}, err
@@ -54,38 +52,6 @@ func (o *Orchestrator) RunImage(ctx context.Context, call orchestrator.ImageCall
 	outcome := o.callOutcome(ctx, made.Name, end)
 	outcome.Duration = time.Since(begun)
 	return outcome, nil
-}
-
-// create makes a pod whose name nobody else uses. When it cannot be told whether it was made, the pod is deleted and the kind is faas.Internal.
-func (o *Orchestrator) create(ctx context.Context, pod *corev1.Pod) (made *corev1.Pod, err error) {
-	ctx, cancel := context.WithTimeout(ctx, createPatience)
-	defer cancel()
-	pods, doubtful := o.client.CoreV1().Pods(o.cfg.Namespace), false
-	err = insist(ctx, func(ctx context.Context) error {
-		made, err = pods.Create(ctx, pod, metav1.CreateOptions{})
-		if apierrors.IsAlreadyExists(err) { // by an attempt whose answer was lost
-			made, err = pods.Get(ctx, pod.Name, metav1.GetOptions{})
-		}
-		var answer apierrors.APIStatus
-		doubtful = doubtful || err != nil && !errors.As(err, &answer) && !errors.Is(err, syscall.ECONNREFUSED)
-		return err
-	})
-	switch {
-	case err == nil:
-		return made, nil
-	case doubtful:
-		o.wait.Go(func() {
-			_ = insist(o.ctx, func(ctx context.Context) error { // what it leaves is swept
-				err := pods.Delete(ctx, pod.Name, metav1.DeleteOptions{GracePeriodSeconds: pointer(int64(0))})
-				if apierrors.IsNotFound(err) {
-					return nil
-				}
-				return err
-			})
-		})
-		return nil, faas.Errorf(faas.Internal, "Kubernetes did not say whether it runs the function's container; the function may have run.").WithCause(err)
-	}
-	return nil, refused("The function's container cannot be made", err)
 }
 
 // callEnd is how a call's container came to its end.
@@ -204,7 +170,7 @@ func (o *Orchestrator) callOutcome(ctx context.Context, pod string, end callEnd)
 
 // callLog reads what the container has printed, of which as much is kept as of any call's log.
 func (o *Orchestrator) callLog(ctx context.Context, pod string) (log string, err error) {
-	ctx, cancel := context.WithTimeout(ctx, logPatience)
+	ctx, cancel := context.WithTimeout(ctx, logTimeout)
 	defer cancel()
 	request := o.client.CoreV1().Pods(o.cfg.Namespace).GetLogs(pod, &corev1.PodLogOptions{Container: functionContainer})
 	kept := logclip.New(o.cfg.Limit.Log)

@@ -21,7 +21,7 @@ func (o *Orchestrator) StartServer(ctx context.Context, workerID string, target 
 	if err != nil {
 		return err
 	}
-	made, err := o.create(ctx, pod)
+	made, _, err := o.create(ctx, pod)
 	if err != nil {
 		return err
 	}

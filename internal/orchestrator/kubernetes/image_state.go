@@ -71,8 +71,9 @@ func (c *callPods) abandoned(now time.Time) (pods []*corev1.Pod) {
 	return pods
 }
 
-// endGrace is how long whoever waits for a pod's end may take to read its log and to delete it.
-const endGrace = time.Minute
+// endGrace is how long a pod stays after its end for those who still read its log. It is also how
+// long the name of a pod whose creation was doubtful stays taken: see retire.
+const endGrace = 2 * time.Minute
 
 // expiry is when a call's pod is nobody's any more.
 func expiry(pod *corev1.Pod) time.Time {

@@ -83,9 +83,15 @@ func restConfig(path string) (*rest.Config, error) {
 	return clientcmd.BuildConfigFromFlags("", path)
 }
 
-func start(ctx context.Context, cfg Config, client kubernetes.Interface) (*Orchestrator, error) {
+// newOrchestrator returns an orchestrator that does not listen to the cluster yet.
+func newOrchestrator(cfg Config, client kubernetes.Interface) *Orchestrator {
 	o := &Orchestrator{cfg: cfg, log: cfg.Log, client: client, state: newState(), removals: map[string]*removal{}}
 	o.ctx, o.stop = context.WithCancel(context.Background())
+	return o
+}
+
+func start(ctx context.Context, cfg Config, client kubernetes.Interface) (*Orchestrator, error) {
+	o := newOrchestrator(cfg, client)
 	_, err := o.ensurePolicy(ctx)
 	if err == nil {
 		err = o.listen(ctx)
