@@ -72,6 +72,7 @@ namespace = $workers_namespace
 agent_image = docker.io/faas-mini/agent:dev
 image_pull_policy = IfNotPresent
 ingress_from = $node_ip/32
+egress_allow = $world_ip/32
 $([[ $cloud == base ]] || services_of_core)
 CONF
     )

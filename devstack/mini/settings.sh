@@ -22,7 +22,7 @@ service_cidr=10.96.0.0/16
 api_service_ip=10.96.0.1
 api=https://$node_ip:6443
 world=faas-world                # the network namespace, and the interface that leads to it
-world_ip=198.51.100.1           # of TEST-NET-2 (RFC 5737): nobody else's, anywhere
+world_ip=198.51.100.1           # of TEST-NET-2 (RFC 5737): nobody else's, anywhere; functions must be allowed to reach it
 world_gateway=198.51.100.254
 containerd_socket=$run/containerd.sock
 

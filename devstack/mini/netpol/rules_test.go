@@ -53,6 +53,7 @@ func TestRules(t *testing.T) {
 		"pods of it":       {both, []netv1.NetworkPolicyPeer{{NamespaceSelector: other, PodSelector: role("api")}}, nil, "ip daddr " + workers + " ip saddr { 10.0.0.5 }"},
 		"nobody":           {both, []netv1.NetworkPolicyPeer{{PodSelector: role("none")}}, nil, ""},
 		"block":            {both, []netv1.NetworkPolicyPeer{{IPBlock: &netv1.IPBlock{CIDR: "0.0.0.0/0", Except: []string{"10.0.0.0/8"}}}}, nil, "ip daddr " + workers + " ip saddr 0.0.0.0/0 ip saddr != { 10.0.0.0/8 }"},
+		"block with gaps":  {both, []netv1.NetworkPolicyPeer{{IPBlock: &netv1.IPBlock{CIDR: "0.0.0.0/0", Except: []string{"198.18.0.0/15", "224.0.0.0/4", "240.0.0.0/4"}}}}, nil, "ip daddr " + workers + " ip saddr 0.0.0.0/0 ip saddr != { 198.18.0.0/15, 224.0.0.0/4, 240.0.0.0/4 }"},
 		"block of IPv6":    {both, []netv1.NetworkPolicyPeer{{IPBlock: &netv1.IPBlock{CIDR: "::/0"}}}, nil, ""},
 		"hostile block":    {both, []netv1.NetworkPolicyPeer{{IPBlock: &netv1.IPBlock{CIDR: "0.0.0.0/0 accept"}}}, nil, ""},
 		"port":             {both, nil, []netv1.NetworkPolicyPort{{Port: &port}}, "ip daddr " + workers + " tcp dport 80"},

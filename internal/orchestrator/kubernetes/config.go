@@ -9,7 +9,6 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	netv1 "k8s.io/api/networking/v1"
 	"k8s.io/apimachinery/pkg/api/validation"
 
 	"github.com/openstack-faas/faas/internal/faas"
@@ -49,29 +48,6 @@ type Config struct {
 type Resources struct {
 	CPU    int64 // millicores
 	Memory int64 // bytes
-}
-
-// Network says whom workers may reach and who may reach them. Kubernetes does not tell which addresses are those of its pods,
-// services and nodes: whoever runs a cluster with public ones must name them in Deny, or functions reach kubelets and API server.
-type Network struct {
-	// Deny are blocks that functions may not reach beside everything private, shared (RFC 6598), link-local (the metadata address
-	// is one) or loopback, where pods, services and nodes nearly always are.
-	Deny []string
-	// Allow are blocks that functions may reach although they are denied: the endpoints of an OpenStack are often private. Of IPv6
-	// they may reach these alone.
-	Allow []string
-	// Resolvers are the name servers of the workers, which they may reach wherever those are. Nil: the node's own, which
-	// they reach only if those are not denied.
-	Resolvers []string
-	// From are blocks from which APIs and engines reach workers when they do not run in the cluster.
-	From []string
-	// Clients are the pods that reach workers. Nil: the pods of any namespace that are labelled as ours, by ClientLabel.
-	Clients []netv1.NetworkPolicyPeer
-}
-
-// alwaysDeny is where the cluster's own addresses nearly always are.
-var alwaysDeny = []string{
-	"0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.168.0.0/16",
 }
 
 // withDefaults gives the configuration with every gap filled, or what is wrong with it.

@@ -3,15 +3,12 @@ package kubernetes
 import (
 	"context"
 	"fmt"
-	"net/netip"
-	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 	netv1 "k8s.io/api/networking/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/util/intstr"
 
 	"github.com/openstack-faas/faas/internal/faas"
 	"github.com/openstack-faas/faas/internal/podlayout"
@@ -31,7 +28,7 @@ func (c Config) policy() *netv1.NetworkPolicy {
 		Spec: netv1.NetworkPolicySpec{
 			PodSelector: metav1.LabelSelector{MatchLabels: map[string]string{labelName: workerName}},
 			PolicyTypes: []netv1.PolicyType{netv1.PolicyTypeIngress, netv1.PolicyTypeEgress},
-			Egress:      c.Network.ways(),
+			Egress:      c.Network.egress(),
 		},
 	}
 }
@@ -57,83 +54,6 @@ func (c Config) agentsPolicy(owner metav1.OwnerReference) *netv1.NetworkPolicy {
 			}},
 		},
 	}
-}
-
-// clients are who may reach a worker's agent.
-func (n Network) clients() []netv1.NetworkPolicyPeer {
-	peers := n.Clients
-	if peers == nil {
-		peers = []netv1.NetworkPolicyPeer{{
-			NamespaceSelector: &metav1.LabelSelector{},
-			PodSelector: &metav1.LabelSelector{MatchExpressions: []metav1.LabelSelectorRequirement{
-				{Key: ClientLabel, Operator: metav1.LabelSelectorOpIn, Values: ClientNames},
-			}},
-		}}
-	}
-	return append(peers[:len(peers):len(peers)], blocks(n.From)...)
-}
-
-// ways are where a worker may go.
-func (n Network) ways() []netv1.NetworkPolicyEgressRule {
-	var rules []netv1.NetworkPolicyEgressRule
-	if world := n.world(); world != nil {
-		rules = append(rules, netv1.NetworkPolicyEgressRule{To: []netv1.NetworkPolicyPeer{{IPBlock: world}}})
-	}
-	if len(n.Allow) > 0 {
-		rules = append(rules, netv1.NetworkPolicyEgressRule{To: blocks(n.Allow)})
-	}
-	if len(n.Resolvers) > 0 {
-		var hosts []string
-		for _, resolver := range n.Resolvers {
-			address := netip.MustParseAddr(resolver) // checked by Config.validate
-			hosts = append(hosts, netip.PrefixFrom(address, address.BitLen()).String())
-		}
-		rules = append(rules, netv1.NetworkPolicyEgressRule{
-			To:    blocks(hosts),
-			Ports: []netv1.NetworkPolicyPort{port(corev1.ProtocolUDP, 53), port(corev1.ProtocolTCP, 53)},
-		})
-	}
-	return rules
-}
-
-// world is all of IPv4 but what is denied; nil when that is everything.
-func (n Network) world() *netv1.IPBlock {
-	world := &netv1.IPBlock{CIDR: "0.0.0.0/0"}
-	denied := n.denied()
-	for _, prefix := range denied {
-		if prefix.Bits() == 0 {
-			return nil
-		}
-		within := func(other netip.Prefix) bool { return other.Bits() < prefix.Bits() && other.Overlaps(prefix) }
-		if !slices.ContainsFunc(denied, within) { // some networks refuse blocks that overlap
-			world.Except = append(world.Except, prefix.String())
-		}
-	}
-	return world
-}
-
-// denied gives the blocks of IPv4 that functions may not reach, each once; IPv6 is closed anyway.
-func (n Network) denied() []netip.Prefix {
-	var denied []netip.Prefix
-	for _, block := range slices.Concat(alwaysDeny, n.Deny) {
-		prefix := netip.MustParsePrefix(block) // checked by Config.validate
-		if prefix.Addr().Is4() && !slices.Contains(denied, prefix) {
-			denied = append(denied, prefix)
-		}
-	}
-	return denied
-}
-
-func blocks(all []string) []netv1.NetworkPolicyPeer {
-	var peers []netv1.NetworkPolicyPeer
-	for _, block := range all {
-		peers = append(peers, netv1.NetworkPolicyPeer{IPBlock: &netv1.IPBlock{CIDR: block}})
-	}
-	return peers
-}
-
-func port(protocol corev1.Protocol, number int32) netv1.NetworkPolicyPort {
-	return netv1.NetworkPolicyPort{Protocol: &protocol, Port: pointer(intstr.FromInt32(number))}
 }
 
 // ensurePolicy makes sure that the namespace has both NetworkPolicies as they shall be, and gives the workers'.
