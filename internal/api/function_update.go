@@ -50,14 +50,20 @@ func (s *Server) updateFunction(r *http.Request, id faas.Identity) (any, error) 
 	return functionViewer(r)(after), nil
 }
 
-// recordChange records the change, and with new roles a new trust: that of the caller takes the place of the one before.
-func (s *Server) recordChange(ctx context.Context, id faas.Identity, before faas.Function, change store.FunctionChange, roles *[]string) (faas.Function, error) {
-	if roles != nil {
-		trust, err := s.trust(ctx, id, before.Code.Source, roles)
-		if err != nil {
-			return before, err
-		}
-		change.Trust = &trust
+// recordChange records the change, and with new roles or another's code a new trust: that of the caller takes the
+// place of the one before.
+func (s *Server) recordChange(
+	ctx context.Context, id faas.Identity, before faas.Function, change store.FunctionChange, roles *[]string,
+) (faas.Function, error) {
+	var err error
+	if change.Trust, err = s.changedTrust(ctx, id, before, change, roles); err != nil {
+		return before, err
+	}
+	if changesCode(before, change) {
+		change.ActsBy = &before.TrustID // or the code would meet a trust that another gives the function meanwhile
+	}
+	if change.Trust != nil {
+		change.Revision = before.Revision // or the trust would meet code that another puts there meanwhile
 	}
 	after, err := s.cfg.Store.UpdateFunction(ctx, faas.ProjectScope(id), before.ID, change)
 	switch {

@@ -22,18 +22,20 @@ type trustKeeper struct {
 	mu     sync.Mutex
 	made   int
 	trusts map[string][]string // roles by trust
+	makers map[string]string   // users by trust
 	err    error               // of all that it is asked
 }
 
 func (k *trustKeeper) MakeTrust(_ context.Context, token faas.Secret, roles []string) (string, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if k.err != nil || token.Reveal() != "the caller's" {
+	maker, own := strings.CutPrefix(token.Reveal(), "the token of ")
+	if k.err != nil || !own {
 		return "", k.err
 	}
 	k.made++
 	id := fmt.Sprintf("t-%d", k.made)
-	k.trusts[id] = roles
+	k.trusts[id], k.makers[id] = roles, maker
 	return id, nil
 }
 
@@ -55,7 +57,7 @@ func (k *trustKeeper) TrustToken(_ context.Context, id string) (session.Token, e
 	if k.trusts[id] == nil {
 		return session.Token{}, faas.Errorf(faas.Forbidden, "The function can no longer act.")
 	}
-	return session.Token{Value: faas.Secret("token-of-" + id), ExpiresAt: time.Now().Add(time.Hour), ProjectID: project}, nil
+	return session.Token{Value: faas.Secret("token-of-" + id), ExpiresAt: time.Now().Add(time.Hour), ProjectID: project, UserID: k.makers[id]}, nil
 }
 
 func (k *trustKeeper) Valid(_ context.Context, token faas.Secret) (bool, error) {
@@ -84,19 +86,22 @@ func (k *trustKeeper) has(t *testing.T, want ...string) {
 	}
 }
 
-// tokenAuth is headerAuth with a token, which is a delegated one where the header says so.
+// tokenAuth is headerAuth with the token of the user whom a header names, which is a delegated one where another says so.
 type tokenAuth struct{}
 
 // Authenticate believes the headers.
 func (tokenAuth) Authenticate(r *http.Request) (faas.Identity, error) {
 	id, err := headerAuth{}.Authenticate(r)
-	id.Token, id.Delegate = "the caller's", r.Header.Get("X-Test-Delegate") != ""
+	if user := r.Header.Get("X-Test-User"); user != "" {
+		id.UserID = user
+	}
+	id.Token, id.Delegate = faas.Secret("the token of "+id.UserID), r.Header.Get("X-Test-Delegate") != ""
 	return id, err
 }
 
 func trusting(t *testing.T, change ...func(*Config)) (*service, *trustKeeper) {
 	t.Helper()
-	k := &trustKeeper{trusts: map[string][]string{}}
+	k := &trustKeeper{trusts: map[string][]string{}, makers: map[string]string{}}
 	sessions := session.New(session.Config{Source: k})
 	t.Cleanup(sessions.Close)
 	use := func(c *Config) {
@@ -227,7 +232,7 @@ func TestNoTrustIsLeft(t *testing.T) {
 	s.leftBehind(1)
 	k.fail(nil)
 
-	_, err := s.api.recordFunction(t.Context(), faas.Identity{ProjectID: project, Roles: []string{"member"}, Token: "the caller's"},
+	_, err := s.api.recordFunction(t.Context(), faas.Identity{ProjectID: project, Roles: []string{"member"}, Token: "the token of u"},
 		faas.Function{ProjectID: project, RuntimeID: faas.NewID(), Code: faas.Code{Source: faas.SourcePackage}}, nil)
 	if faas.KindOf(err) != faas.Invalid {
 		t.Errorf("a function without a runtime: %v", err)

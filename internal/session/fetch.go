@@ -40,7 +40,7 @@ func (s *Sessions) landed(e *entry, token Token, err error) {
 	e.failed = err
 	switch faas.KindOf(err) {
 	case "":
-		e.session = Session{Context: contextOf(token), Token: token.Value, ExpiresAt: token.ExpiresAt}
+		e.session = Session{Context: contextOf(token), Token: token.Value, UserID: token.UserID, ExpiresAt: token.ExpiresAt}
 		e.token, e.got, e.checked = token.Value, now, now
 	case faas.Forbidden:
 		e.session, e.retry = Session{}, now.Add(forbiddenFor)

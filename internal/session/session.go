@@ -48,6 +48,7 @@ type Config struct {
 type Session struct {
 	Context   json.RawMessage // of the call; shared: not to be changed. It holds the token
 	Token     faas.Secret     // the token alone
+	UserID    string          // whom it acts for: who made the trust
 	ExpiresAt time.Time
 }
 

@@ -47,6 +47,7 @@ type FunctionChange struct {
 	Timeout     *time.Duration // whole seconds
 	Trust       *FunctionTrust // the one before is to be deleted
 	Revision    int64          // the function must be of this one, or the error is a faas.Conflict; 0: of any
+	ActsBy      *string        // the id of the trust that it must have until now, or the error is a faas.Conflict; nil: any or none
 	Quota       faas.Amounts   // what the function's project may have; nil: anything
 }
 
@@ -139,8 +140,8 @@ func (s *Store) UpdateFunction(ctx context.Context, scope faas.Scope, id string,
 		if f, err = t.function(scope, id); err != nil {
 			return err
 		}
-		if change.Revision != 0 && change.Revision != f.Revision {
-			return faas.Errorf(faas.Conflict, "Function %s was changed meanwhile.", id)
+		if change.Revision != 0 && change.Revision != f.Revision || change.ActsBy != nil && *change.ActsBy != f.TrustID {
+			return faas.Errorf(faas.Conflict, "Function %s was changed by another request meanwhile; look at it and try again.", id)
 		}
 		if err := t.changeTrust(f.TrustID, change.Trust, s.now()); err != nil {
 			return err

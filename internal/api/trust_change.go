@@ -1,0 +1,86 @@
+package api
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/openstack-faas/faas/internal/faas"
+	"github.com/openstack-faas/faas/internal/store"
+)
+
+// whoseLife is how long a token must last that is looked at only for whose it is.
+const whoseLife = time.Minute
+
+// changedTrust returns the trust by which a function is to act after a change; nil leaves the one that it has. asked
+// are the roles that the request names, nil for none.
+//
+// Whoever decides what code runs can do all that its trust allows. So a trust never outlives a change of the code by
+// somebody else than the user who gave it, or by a token with fewer roles: the trust is made anew, by the caller and
+// with the same roles, and a caller who cannot give those is refused and learns what to do.
+func (s *Server) changedTrust(
+	ctx context.Context, id faas.Identity, before faas.Function, change store.FunctionChange, asked *[]string,
+) (*store.FunctionTrust, error) {
+	if asked == nil {
+		if before.TrustID == "" || s.cfg.Trusts == nil || !changesCode(before, change) {
+			return nil, nil
+		}
+		own, err := s.givenBy(ctx, id, before)
+		if err != nil || own {
+			return nil, err
+		}
+		if !s.cfg.Trusts.Enabled { // the operator wants no further trusts
+			return &store.FunctionTrust{}, nil
+		}
+		if err := mayInherit(id, before); err != nil {
+			return nil, err
+		}
+		asked = &before.TrustRoles
+	}
+	trust, err := s.trust(ctx, id, before.Code.Source, asked)
+	if err != nil {
+		return nil, err
+	}
+	return &trust, nil
+}
+
+// changesCode reports whether the change may have other code run: its entry may name any module that the runtime has.
+func changesCode(before faas.Function, change store.FunctionChange) bool {
+	return change.Code != nil || change.Entry != nil && *change.Entry != before.Entry
+}
+
+// givenBy reports whether the caller could have given the function its trust: it is this user's, and the token has all
+// of its roles. A trust that is of no use any more, because its user is gone, say, is nobody's.
+func (s *Server) givenBy(ctx context.Context, id faas.Identity, f faas.Function) (bool, error) {
+	if len(missingRoles(id, f.TrustRoles)) > 0 {
+		return false, nil
+	}
+	session, err := s.cfg.Trusts.Sessions.Get(ctx, f.TrustID, whoseLife)
+	if faas.KindOf(err) == faas.Forbidden {
+		return false, nil
+	}
+	return err == nil && id.UserID != "" && session.UserID == id.UserID, err
+}
+
+// mayInherit refuses a caller who cannot give a function the roles that another gave it.
+func mayInherit(id faas.Identity, f faas.Function) error {
+	const advice = `Have that user change it, or name the roles that it is to have from you in roles, [] for none, ` +
+		`with microversion %s.`
+	if id.Delegate {
+		return faas.Errorf(faas.Forbidden, "Function %s acts with roles that another user or another token gave it. "+
+			"Your token is delegated itself, by a trust or an application credential, so that it can not give them anew. "+
+			advice, f.ID, v11)
+	}
+	if missing := missingRoles(id, f.TrustRoles); len(missing) > 0 {
+		return faas.Errorf(faas.Forbidden, "Function %s acts with the roles %s, which another user or another token gave it. "+
+			"You do not have %s in this project, so that you can not change its code as it is. "+advice,
+			f.ID, short(strings.Join(f.TrustRoles, ", ")), short(strings.Join(missing, ", ")), v11)
+	}
+	return nil
+}
+
+// missingRoles returns those of the roles that the caller does not have.
+func missingRoles(id faas.Identity, roles []string) []string {
+	return slices.DeleteFunc(slices.Clone(roles), id.HasRole)
+}
