@@ -2,8 +2,11 @@ package store_test
 
 import (
 	"context"
+	"slices"
+	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/openstack-faas/faas/internal/faas"
 	"github.com/openstack-faas/faas/internal/store"
@@ -88,17 +91,26 @@ func callable(b *testing.B, s *store.Store) faas.Function {
 	return f
 }
 
-// share has callers do b.N things among them.
+// share has callers do b.N things among them, and reports the median and the 99th percentile of how
+// long one took.
 func share(b *testing.B, callers int, do func(context.Context) error) {
 	var left atomic.Int64
 	left.Store(int64(b.N))
+	var mu sync.Mutex
+	took := make([]time.Duration, 0, b.N)
 	done := make(chan error, callers)
 	for range callers {
 		go func() {
+			var mine []time.Duration
 			var err error
 			for err == nil && left.Add(-1) >= 0 {
+				begun := time.Now()
 				err = do(b.Context())
+				mine = append(mine, time.Since(begun))
 			}
+			mu.Lock()
+			took = append(took, mine...)
+			mu.Unlock()
 			done <- err
 		}()
 	}
@@ -107,4 +119,11 @@ func share(b *testing.B, callers int, do func(context.Context) error) {
 			b.Error(err)
 		}
 	}
+	b.StopTimer()
+	slices.Sort(took)
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "/s")
+	b.ReportMetric(milliseconds(took[len(took)/2]), "p50-ms")
+	b.ReportMetric(milliseconds(took[len(took)*99/100]), "p99-ms")
 }
+
+func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }

@@ -42,16 +42,17 @@ type schema struct {
 
 // grammar is the words that databases do not share.
 type grammar struct {
-	begin     string // "" where the first statement begins a transaction
+	begin     string
+	commit    string
+	rollback  string
 	forUpdate string // follows a SELECT whose row is to be changed; "" where there is one writer at a time anyway
 	forShare  string // follows a SELECT whose row is to stay as it is until the commit
 	// now is an expression for the present time by the database's clock, in microseconds since 1970 UTC.
 	now string
 	// prepared says that BEGIN, COMMIT and the like may be prepared.
 	prepared bool
-	// rows is how many executions one statement inserts at most: where each statement is a journey, many.
-	rows int
-	// fenced says that a COMMIT may go unanswered, so that every batch leaves a mark to be found out by (fence.go).
+	// fenced says that this is a server: a COMMIT may go unanswered, so that every batch leaves a mark
+	// to be found out by (fence.go), each statement is a round trip, and several writers can work.
 	fenced bool
 }
 

@@ -33,7 +33,7 @@ func (s *Store) Start(ctx context.Context, e faas.Execution) error {
 	if e.CreatedAt.IsZero() {
 		e.CreatedAt = e.StartedAt
 	}
-	return s.recorder.submit(ctx, &write{start: &e})
+	return s.calls.start(ctx, &e)
 }
 
 // Finish records how a running execution ended and returns when that is committed. A row that is gone is a faas.NotFound; one that
@@ -46,31 +46,38 @@ func (s *Store) Finish(ctx context.Context, id string, ending Ending) error {
 		ending.EndedAt = s.now()
 	}
 	ending.Log = strings.ToValidUTF8(ending.Log, "\uFFFD") // a function may print any bytes; not every database keeps them
-	return s.recorder.wait(ctx, &write{id: id, ending: &ending})
+	op := &operation{execution: id, ending: &ending, change: ending.change(id), kept: true}
+	if err := s.calls.await(ctx, op); err != nil {
+		return err
+	}
+	if op.row != nil || op.changed > 0 { // it was joined with its start, or has found it
+		return nil
+	}
+	return s.recorder.do(ctx, func(t *tx) error { return t.whyNotEnded(id) })
 }
 
-// applied gives the execution as it is after its ending.
+// applied returns the execution as it is after its ending.
 func (e Ending) applied(x faas.Execution) faas.Execution {
 	x.Status, x.Result, x.Log = e.Status, e.Result, e.Log
 	x.EndedAt, x.UpdatedAt, x.Lease, x.LeaseUntil = e.EndedAt, e.EndedAt, 0, time.Time{}
 	return x
 }
 
-func (t *tx) finish(id string, e Ending) error {
-	n, err := t.end("", id, e)
-	if err != nil || n > 0 {
-		return err
+// change writes the ending of an execution that runs.
+func (e Ending) change(id string) change {
+	at := micros(e.EndedAt)
+	return change{
+		`UPDATE executions SET status = ?, result = ?, log_text = ?, ended_at = ?, updated_at = ?, lease_until = 0
+			WHERE id = ? AND status = 'running'`,
+		[]any{string(e.Status), e.Result, e.Log, at, at, id},
 	}
+}
+
+// whyNotEnded returns the error of an ending that found no running execution.
+func (t *tx) whyNotEnded(id string) error {
 	x, err := t.execution(id)
 	if err != nil {
 		return err
 	}
 	return faas.Errorf(faas.Conflict, "Execution %s is not running: its status is %s.", id, x.Status)
-}
-
-// end writes the ending of an execution that runs and meets the condition besides, and gives 0 when there is none.
-func (t *tx) end(condition, id string, e Ending, args ...any) (int64, error) {
-	at := micros(e.EndedAt)
-	return t.exec(`UPDATE executions SET status = ?, result = ?, log_text = ?, ended_at = ?, updated_at = ?, lease_until = 0
-		WHERE id = ? AND status = 'running'`+condition, append([]any{string(e.Status), e.Result, e.Log, at, at, id}, args...)...)
 }

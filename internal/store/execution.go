@@ -68,7 +68,10 @@ func (s *Store) Executions(ctx context.Context, scope faas.Scope, q faas.Query) 
 
 // DeleteExecution forgets an execution that has ended; one that has not is a faas.Conflict.
 func (s *Store) DeleteExecution(ctx context.Context, scope faas.Scope, id string) error {
-	return s.recorder.doWithStarts(ctx, func(t *tx) error {
+	if err := s.calls.await(ctx, &operation{execution: id}); err != nil { // has its start written
+		return err
+	}
+	return s.recorder.do(ctx, func(t *tx) error {
 		e, err := t.execution(id)
 		if err != nil {
 			return err
@@ -92,14 +95,9 @@ func (t *tx) execution(id string) (faas.Execution, error) {
 	return e, missing("execution", id, err)
 }
 
-// insert writes whole rows, all or none, and counts the calls for their functions.
-func (t *tx) insert(rows ...*faas.Execution) error {
-	query, args := executions.insert(t.grammar, rows...)
-	if _, err := t.exec(query, args...); err != nil {
-		return t.already("execution", rows[0].ID, err)
-	}
-	for _, e := range rows {
-		t.calls[e.FunctionID]++
-	}
-	return nil
+// insert writes a whole row.
+func (t *tx) insert(e *faas.Execution) error {
+	query, args := executions.insert(t.grammar, e)
+	_, err := t.exec(query, args...)
+	return t.already("execution", e.ID, err)
 }

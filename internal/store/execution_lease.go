@@ -19,23 +19,21 @@ func (s *Store) RenewLeases(ctx context.Context, owner string, ids []string, lea
 	if len(ids) == 0 {
 		return nil, nil
 	}
-	var lost []string
-	err := s.recorder.doWithStarts(ctx, func(t *tx) error {
-		lost = nil
-		for _, id := range ids {
-			n, err := t.exec(`UPDATE executions SET lease_until = `+t.grammar.now+` + ?
-				WHERE id = ? AND owner = ? AND status = 'running'`, lease.Microseconds(), id, owner)
-			if err != nil {
-				return err
-			}
-			if n == 0 {
-				lost = append(lost, id)
-			}
-		}
-		return nil
-	})
-	if err != nil {
+	renewals := make([]*operation, 0, len(ids))
+	for _, id := range ids {
+		renewals = append(renewals, &operation{execution: id, change: change{
+			`UPDATE executions SET lease_until = ` + s.dialect.grammar().now + ` + ? WHERE id = ? AND owner = ? AND status = 'running'`,
+			[]any{lease.Microseconds(), id, owner},
+		}})
+	}
+	if err := s.calls.awaitAll(ctx, renewals); err != nil {
 		return nil, err
+	}
+	var lost []string
+	for _, r := range renewals {
+		if r.changed == 0 {
+			lost = append(lost, r.execution)
+		}
 	}
 	return lost, nil
 }
@@ -43,8 +41,11 @@ func (s *Store) RenewLeases(ctx context.Context, owner string, ids []string, lea
 // SettleExpired ends running executions whose lease is over, limit at most, with the status error and OutputLost, and returns
 // them as settled. Their duration is the time from their start to the end of their lease.
 func (s *Store) SettleExpired(ctx context.Context, limit int) ([]faas.Execution, error) {
+	if err := s.calls.writeStarts(ctx); err != nil {
+		return nil, err
+	}
 	var settled []faas.Execution
-	err := s.recorder.doWithStarts(ctx, func(t *tx) error {
+	err := s.chores.do(ctx, func(t *tx) error {
 		expired, err := t.expired(limit)
 		if err != nil {
 			return err
@@ -52,7 +53,8 @@ func (s *Store) SettleExpired(ctx context.Context, limit int) ([]faas.Execution,
 		settled = nil
 		for _, e := range expired {
 			ending := Ending{Status: faas.ExecutionError, Result: lostResult(e), EndedAt: s.timestamp()}
-			n, err := t.end(` AND lease_until < `+t.grammar.now, e.ID, ending)
+			end := ending.change(e.ID)
+			n, err := t.exec(end.query+` AND lease_until < `+t.grammar.now, end.args...)
 			if err != nil {
 				return err
 			}

@@ -16,7 +16,7 @@ func (s *Store) PurgeableExecutions(ctx context.Context, before time.Time) (int,
 // PurgeExecutions forgets executions that ended before the time, limit at most, and returns how many.
 func (s *Store) PurgeExecutions(ctx context.Context, before time.Time, limit int) (int, error) {
 	var purged int
-	err := s.recorder.do(ctx, func(t *tx) error {
+	err := s.chores.do(ctx, func(t *tx) error {
 		// What ended before was created before: this bound lets the index on created_at find the rows.
 		rows, err := t.query(`SELECT id FROM executions WHERE created_at < ? AND ended_at > 0 AND ended_at < ?
 			ORDER BY created_at LIMIT ?`, micros(before), micros(before), limit)

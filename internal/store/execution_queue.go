@@ -22,46 +22,38 @@ func (s *Store) Enqueue(ctx context.Context, e faas.Execution) error {
 	if e.CreatedAt.IsZero() {
 		e.CreatedAt = s.now()
 	}
-	return s.recorder.doSingle(ctx, func(t *tx) error { return t.insert(&e) })
+	return s.calls.insert(ctx, &e)
 }
 
 // Claim makes a queued execution the owner's to run, under a lease of that length, and returns it as claimed. Of several who try, one
 // gets true. False says that it is not queued any more or is gone: whoever was to run it has done so, or does.
 func (s *Store) Claim(ctx context.Context, id, owner string, lease time.Duration) (faas.Execution, bool, error) {
-	var e faas.Execution
-	var won bool
-	err := s.recorder.do(ctx, func(t *tx) error {
-		now := micros(s.now())
-		n, err := t.exec(`UPDATE executions SET status = 'running', owner = ?, lease_until = `+t.grammar.now+` + ?,
-			attempts = attempts + 1, started_at = ?, updated_at = ? WHERE id = ? AND status = 'queued'`,
-			owner, lease.Microseconds(), now, now, id)
-		if won = err == nil && n == 1; !won {
-			return err
-		}
+	now := micros(s.now())
+	n, err := s.calls.exec(ctx, id, `UPDATE executions SET status = 'running', owner = ?, lease_until = `+s.dialect.grammar().now+` + ?,
+		attempts = attempts + 1, started_at = ?, updated_at = ? WHERE id = ? AND status = 'queued'`,
+		owner, lease.Microseconds(), now, now, id)
+	if err != nil || n == 0 {
+		return faas.Execution{}, false, err
+	}
+	e, err := executions.scan(s.get.one(ctx, s.get.execution, id))
+	if err == nil && e.Owner == owner {
+		return e, true, nil
+	}
+	// A reader on another node of a cluster may be behind the writer.
+	err = s.recorder.do(ctx, func(t *tx) error {
 		e, err = t.execution(id)
 		return err
 	})
-	if err != nil || !won {
-		return faas.Execution{}, false, err
-	}
-	return e, true, nil
+	return e, err == nil, err
 }
 
 // Release puts an execution that the owner has claimed, and of which nothing has begun, back into the queue; its message is the caller's to see to.
 // False says that it is not the owner's any more.
 func (s *Store) Release(ctx context.Context, id, owner string) (bool, error) {
-	var released bool
-	err := s.recorder.doSingle(ctx, func(t *tx) error {
-		n, err := t.exec(`UPDATE executions SET status = 'queued', owner = '', lease_until = `+t.grammar.now+` + ?,
-			attempts = attempts - 1, started_at = 0, updated_at = ? WHERE id = ? AND owner = ? AND status = 'running'`,
-			WakeAfter.Microseconds(), micros(s.now()), id, owner)
-		released = err == nil && n == 1
-		return err
-	})
-	if err != nil {
-		return false, err
-	}
-	return released, nil
+	n, err := s.calls.exec(ctx, id, `UPDATE executions SET status = 'queued', owner = '', lease_until = `+s.dialect.grammar().now+` + ?,
+		attempts = attempts - 1, started_at = 0, updated_at = ? WHERE id = ? AND owner = ? AND status = 'running'`,
+		WakeAfter.Microseconds(), micros(s.now()), id, owner)
+	return n > 0, err
 }
 
 // TakeStale returns the ids of queued executions whose message is taken for lost now, or will be within the time, oldest first, limit at most, and trusts
@@ -78,7 +70,7 @@ func (s *Store) TakeStale(ctx context.Context, within time.Duration, limit int, 
 	}
 	query, args = query+` ORDER BY created_at LIMIT ?`, append(args, limit)
 	var ids []string
-	err := s.recorder.do(ctx, func(t *tx) error {
+	err := s.chores.do(ctx, func(t *tx) error {
 		rows, err := t.query(query, args...)
 		if err != nil {
 			return err

@@ -9,59 +9,96 @@ import (
 	"github.com/openstack-faas/faas/internal/faas"
 )
 
-// fence finds out what became of a COMMIT that was not answered, because the connection or the server was lost: repeating a batch that
-// was committed would do twice what is not the same done twice, such as counting calls, and would tell the winner of a claim that it
-// lost. Every batch therefore writes its number, in its own transaction, into the one row that its process has in the table writers.
-// Whether the number stands there is whether the batch was committed.
+// fence finds out what became of a COMMIT that was not answered, because the connection or the
+// server was lost. Repeating a batch that was committed would do twice what is not the same done
+// twice, such as counting calls, and the winner of a claim would hear that it lost. Therefore every
+// batch writes its number, in its own transaction, into the one row that its writer has in the table
+// writers. Whether the number stands there is whether the batch was committed.
 //
-// It may also be on its way still: in a server that has not noticed that its client is gone, or in another node of a cluster. So the
-// question writes the row, too. The lock of the row makes it wait for a transaction on the same server, and certification lets only the
-// first of two win on different nodes. Once the question is committed, the batch is not and never will be, and is run again.
+// It may also be on its way still: in a server that has not noticed that its client is gone, or on
+// another node of a cluster. Therefore the question writes the row, too, with the number negated.
+//   - A transaction that has written its number holds the lock of the row: the question waits for it.
+//   - One that has not will find the row with a number that is not below its own. Then the statement
+//     that writes it fails, and the COMMIT behind it, in the same packet, is not run.
+//   - On two nodes of a cluster, certification lets only the first of the two win.
+//
+// So, once the question is committed, the batch is not and never will be. It is run again under a
+// new number.
+//
+// A batch that is sent as one packet loses the answers of its statements together with that of its
+// COMMIT. Therefore the row also keeps how many rows each of them found.
 type fence struct {
-	id    string
-	batch int64 // the batch that is being written
-	doubt bool  // its COMMIT was sent and not answered with success
-	now   func() time.Time
+	id      string
+	batch   int64 // the number of the batch that is being written
+	doubt   bool  // its COMMIT was sent and not answered with success
+	doubted bool  // there was a doubt since the writer began
+	now     func() time.Time
 }
 
 func newFence(now func() time.Time) fence { return fence{id: faas.NewID(), now: now} }
 
+// next begins a batch.
 func (f *fence) next() { f.batch++; f.doubt = false }
 
-// mark is the statement that writes the number into the process's row. It holds nothing but our own id and two numbers, so that it can be
-// sent as text, together with the COMMIT.
-func (f *fence) mark(number int64) string {
-	return fmt.Sprintf(`INSERT INTO writers (id, batch, seen_at) VALUES ('%s', %d, %d)
-		ON DUPLICATE KEY UPDATE batch = VALUES(batch), seen_at = VALUES(seen_at)`, f.id, number, micros(f.now()))
+// sent notes what became of a COMMIT.
+func (f *fence) sent(err error) {
+	f.doubt = err != nil
+	f.doubted = f.doubted || f.doubt
 }
 
-// committed settles the doubt: true says that the batch was committed, false that it was not and cannot be any more. An error leaves the
-// doubt as it is; asking again does no harm.
-func (f *fence) committed(t *tx) (bool, error) {
-	var last int64
-	err := t.queryRow(`SELECT batch FROM writers WHERE id = ? FOR UPDATE`, f.id).Scan(&last)
-	if err != nil && !errors.Is(err, sql.ErrNoRows) {
-		return false, err
+// mark is the statement that writes a batch's number into the writer's row. It fails, because the
+// column is NOT NULL, when the row has that number or a later one already. It holds nothing but our
+// own id, numbers and the expression for the outcome, so that it can be sent as text together with
+// the COMMIT.
+func (f *fence) mark(number int64, outcome string) string {
+	return fmt.Sprintf(`INSERT INTO writers (id, batch, seen_at, outcome) VALUES ('%s', %d, %d, %s) ON DUPLICATE KEY UPDATE
+		batch = IF(ABS(batch) < ABS(VALUES(batch)), VALUES(batch), NULL), seen_at = VALUES(seen_at), outcome = VALUES(outcome)`,
+		f.id, number, micros(f.now()), outcome)
+}
+
+const noOutcome = `''`
+
+// committed settles the doubt. It reports whether the batch was committed, and with which outcome.
+// When it was not, it cannot be any more. An error leaves the doubt as it is, and asking again does no
+// harm.
+func (f *fence) committed(t *tx) (bool, string, error) {
+	if err := t.begin(); err != nil {
+		return false, "", err
 	}
-	if last != f.batch {
-		if err := t.control(f.mark(-f.batch)); err != nil {
-			return false, err
+	var last int64
+	var outcome string
+	err := t.queryRow(`SELECT batch, outcome FROM writers WHERE id = ? FOR UPDATE`, f.id).Scan(&last, &outcome)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return false, "", err
+	}
+	if last != f.batch && last != -f.batch { // the latter when this question was asked before
+		if err := t.control(f.mark(-f.batch, noOutcome)); err != nil {
+			return false, "", err
 		}
 	}
-	if err := t.control("COMMIT"); err != nil {
-		return false, err
+	if err := t.control(t.grammar.commit); err != nil {
+		return false, "", err
 	}
 	f.doubt = false
-	return last == f.batch, nil
+	return last == f.batch, outcome, nil
 }
 
-// forgetAfter is when the row of a process that was killed is of no use any more.
+// forgetAfter is when the row of a writer that was killed is of no use any more.
 const forgetAfter = 7 * 24 * time.Hour
 
-// remove takes out the process's row and those of processes that are long gone. Where it fails, the row stays for another to remove.
+// remove takes out the writer's row, and those of writers that are long gone. The row of one that
+// was ever in doubt stays until then: without it a packet that is still on its way would be taken for
+// new. Where remove fails, the row stays for another to remove.
 func (f *fence) remove(t *tx) {
-	_, err := t.exec(`DELETE FROM writers WHERE id = ? OR seen_at < ?`, f.id, micros(f.now().Add(-forgetAfter)))
+	id := f.id
+	if f.doubted {
+		id = ""
+	}
+	if t.begin() != nil {
+		return
+	}
+	_, err := t.exec(`DELETE FROM writers WHERE id = ? OR seen_at < ?`, id, micros(f.now().Add(-forgetAfter)))
 	if err == nil {
-		_ = t.control("COMMIT")
+		_ = t.control(t.grammar.commit)
 	}
 }

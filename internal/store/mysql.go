@@ -24,6 +24,7 @@ const (
 	listTimeout    = time.Minute      // of one statement of a reader
 	readerLifetime = 3 * time.Minute  // after that a connection is made anew, so that a failover's new server is found
 	lockTimeout    = "5"              // seconds for which a statement waits for another transaction
+	silenceTimeout = "10"             // seconds after which a transaction is undone whose next statement does not come
 )
 
 func (d mysqlServer) String() string { return d.config.Addr + "/" + d.config.DBName }
@@ -42,12 +43,10 @@ func (d mysqlServer) open(m mode) (*sql.DB, error) {
 	switch m {
 	case forReading:
 	case forWriting:
-		c.MultiStatements = true     // of text without arguments: the mark of a batch and its COMMIT are one round trip
-		c.Params["autocommit"] = "0" // a transaction begins by itself: one round trip less
+		c.MultiStatements, c.InterpolateParams = true, true // a batch is one packet
+		c.Params["autocommit"] = "0"                        // a transaction begins by itself: one round trip less
 		c.Params["innodb_lock_wait_timeout"] = lockTimeout
 		c.ReadTimeout, c.WriteTimeout = answerTimeout, answerTimeout
-		// MariaDB's: the transaction of a connection that was lost unnoticed does not hold its locks for hours.
-		settings = append(settings, "SET SESSION idle_transaction_timeout = 10")
 	case forMigrating:
 		c.ReadTimeout, c.WriteTimeout = 0, 0 // changing a large table takes as long as it takes
 	}
@@ -95,10 +94,19 @@ func (d mysqlServer) schema() schema {
 	return schema{folder: "migrations/mysql", reader: goose.DialectMySQL}
 }
 
+// grammar has a transaction of several round trips begin with the time that the server waits for the
+// next of them. When this host is lost in between, the server ends the session then and frees the locks,
+// which would be hours later otherwise. Between transactions a session may be silent for as long as
+// the server is set to allow.
 func (d mysqlServer) grammar() grammar {
 	return grammar{
-		forUpdate: " FOR UPDATE", forShare: " LOCK IN SHARE MODE", rows: 32, fenced: true,
+		begin:     "SET SESSION wait_timeout = " + silenceTimeout,
+		commit:    "COMMIT; " + silenceAllowed,
+		rollback:  "ROLLBACK; " + silenceAllowed,
+		forUpdate: " FOR UPDATE", forShare: " LOCK IN SHARE MODE", fenced: true,
 		// UTC_TIMESTAMP knows no summer time, unlike UNIX_TIMESTAMP(NOW(6)).
 		now: "TIMESTAMPDIFF(MICROSECOND, '1970-01-01 00:00:00', UTC_TIMESTAMP(6))",
 	}
 }
+
+const silenceAllowed = "SET SESSION wait_timeout = DEFAULT"

@@ -59,7 +59,7 @@ func (t *tx) announce(sha256 string, until int64) (bool, error) {
 // is being stored, or when it is another's to delete.
 func (s *Store) TakePackage(ctx context.Context, sha256 string, now, until time.Time) (bool, error) {
 	var ours bool
-	err := s.recorder.do(ctx, func(t *tx) (err error) {
+	err := s.chores.do(ctx, func(t *tx) (err error) {
 		ours, err = t.takePackage(sha256, micros(now), micros(until))
 		return err
 	})
@@ -88,11 +88,9 @@ func (t *tx) takePackage(sha256 string, now, until int64) (bool, error) {
 
 // PackageDeleted is called when a package is deleted that was the caller's to delete until the given time.
 func (s *Store) PackageDeleted(ctx context.Context, sha256 string, until time.Time) error {
-	return s.recorder.do(ctx, func(t *tx) error {
-		_, err := t.exec(`UPDATE package_notes SET state = ?, due_at = ? WHERE sha256 = ? AND state = ? AND due_at = ?`,
-			gone, micros(s.now().Add(goneFor)), sha256, taken, micros(until))
-		return err
-	})
+	_, err := s.chores.exec(ctx, "", `UPDATE package_notes SET state = ?, due_at = ? WHERE sha256 = ? AND state = ? AND due_at = ?`,
+		gone, micros(s.now().Add(goneFor)), sha256, taken, micros(until))
+	return err
 }
 
 // UndeletedPackages returns the packages whose deletion was begun and is taken for given up, limit at most, and forgets what else is due.
@@ -112,10 +110,8 @@ func (s *Store) UndeletedPackages(ctx context.Context, now time.Time, limit int)
 			undeleted = append(undeleted, n.sha256)
 			continue
 		}
-		err := s.recorder.doSingle(ctx, func(t *tx) error {
-			_, err := t.exec(`DELETE FROM package_notes WHERE sha256 = ? AND state <> ? AND due_at <= ?`, n.sha256, taken, micros(now))
-			return err
-		})
+		_, err := s.chores.exec(ctx, "", `DELETE FROM package_notes WHERE sha256 = ? AND state <> ? AND due_at <= ?`,
+			n.sha256, taken, micros(now))
 		if err != nil {
 			return undeleted, err
 		}

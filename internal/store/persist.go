@@ -2,52 +2,77 @@ package store
 
 import (
 	"context"
-	"database/sql/driver"
 	"errors"
-	"math/bits"
+	"log/slog"
 	"math/rand/v2"
+	"sync"
 	"time"
-
-	"github.com/openstack-faas/faas/internal/faas"
 )
 
-// persist runs the work until it is committed, or until an error comes that repeating would not change. While the database is away it goes
-// on for as long as that takes: callers leave by themselves when their patience ends, and what they asked for is then left out, but
-// starts and endings are kept, since they tell of what has happened.
-func (r *recorder) persist(work []*operation) error {
-	r.fence.next()
+// attempts are the tries to commit one batch.
+type attempts struct {
+	batch  []*operation
+	packet packet // what was last sent as one packet
+	sent   bool   // the last try sent one
+	singly bool   // a packet has failed that was not the connection's fault: the operations go one by one
+}
+
+// persist runs the batch until it is committed, or until an error comes that repeating would not
+// change. While the database is away it goes on for as long as that takes: callers leave by
+// themselves when their time is over, and what they asked for is then left out, except for what is
+// kept because it has happened.
+func (w *writer) persist(batch []*operation) error {
+	w.fence.next()
+	a := attempts{batch: batch}
 	var since time.Time // of the first failure
-	for attempt := 0; ; attempt++ {
-		err := r.attempt(work)
-		if err == nil && r.silentFor(since) > toldAfter {
-			r.log.Info("the database takes writes again", "after", r.silentFor(since))
+	for n := 0; ; n++ {
+		err := w.attempt(&a)
+		if err == nil {
+			w.outage.over()
 		}
-		if err == nil || !r.repeats(err) {
+		if err == nil || !w.repeats(err) {
 			return err
 		}
-		if attempt == 0 {
+		if n == 0 {
 			since = time.Now()
 		}
-		if attempt == tellAt {
-			r.log.Warn("the database takes no writes; they wait", "since", since, "error", err)
+		if n == reportedAt {
+			w.outage.seen(since, err)
 		}
-		if !r.pause(attempt) {
+		if !w.pause(n) {
 			return err
 		}
 	}
 }
 
-// A deadlock or a connection that was closed for its idleness is over by then and not worth a line.
-const (
-	tellAt    = 4
-	toldAfter = 20 * time.Millisecond
-)
+// reportedAt is the try after which an outage is worth a line in the log. A deadlock or a connection
+// that was closed for its idleness is over by then.
+const reportedAt = 4
 
-func (r *recorder) silentFor(since time.Time) time.Duration {
-	if since.IsZero() {
-		return 0
+// outage is what the log says of a database that takes no writes: one line when it begins and one
+// when it ends, though all writers of a store see it.
+type outage struct {
+	log   *slog.Logger
+	mu    sync.Mutex
+	since time.Time // zero while there is none
+}
+
+func (o *outage) seen(since time.Time, err error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.since.IsZero() {
+		o.since = since
+		o.log.Warn("the database takes no writes; they wait", "since", since, "error", err)
 	}
-	return time.Since(since)
+}
+
+func (o *outage) over() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if !o.since.IsZero() {
+		o.log.Info("the database takes writes again", "after", time.Since(o.since))
+		o.since = time.Time{}
+	}
 }
 
 // awayError is that there is no connection to be had.
@@ -56,206 +81,172 @@ type awayError struct{ cause error }
 func (e *awayError) Error() string { return "connect: " + e.cause.Error() }
 func (e *awayError) Unwrap() error { return e.cause }
 
-func (r *recorder) repeats(err error) bool {
+func (w *writer) repeats(err error) bool {
 	var away *awayError
-	if r.fence.doubt || errors.As(err, &away) {
+	if w.fence.doubt || errors.As(err, &away) {
 		return true
 	}
-	f := r.dialect.fault(err)
+	f := w.dialect.fault(err)
 	return f == passing || f == cut
 }
 
-// pause waits before the next attempt: briefly at first, for what passes by itself, up to a second. It differs each time, lest two processes
-// that stood in each other's way do so again. Once the recorder is to close, it gives up after its patience.
-func (r *recorder) pause(attempt int) bool {
+// pause waits before the next try: briefly at first, for what passes by itself, up to a second. It
+// differs each time, lest two processes that stood in each other's way do so again. Once callers are
+// refused, it gives up after the recorder's timeout and returns false.
+func (w *writer) pause(attempt int) bool {
 	longest := min(time.Second, time.Millisecond<<min(attempt, 10))
 	timer := time.NewTimer(longest/2 + rand.N(longest/2))
 	defer timer.Stop()
-	closing := r.closing
-	if !r.giveUpAt.IsZero() {
+	closing := w.closing
+	if !w.giveUpAt.IsZero() {
 		closing = nil
 	}
 	select {
 	case <-timer.C:
 	case <-closing:
-		r.giveUpAt = time.Now().Add(r.patience)
+		w.giveUpAt = time.Now().Add(w.timeout)
 	}
-	return r.giveUpAt.IsZero() || time.Now().Before(r.giveUpAt)
+	return w.giveUpAt.IsZero() || time.Now().Before(w.giveUpAt)
 }
 
-// attempt runs the work in one transaction, on a new connection if need be.
-func (r *recorder) attempt(work []*operation) error {
-	if r.tx == nil {
-		if err := r.connect(context.Background()); err != nil {
+// attempt runs the batch in one transaction, on a new connection if need be. An error is that of the
+// transaction and so of all operations.
+func (w *writer) attempt(a *attempts) error {
+	if w.tx == nil {
+		if err := w.connect(context.Background()); err != nil {
 			return &awayError{err}
 		}
 	}
-	if r.fence.doubt {
-		committed, err := r.fence.committed(r.tx)
-		if err != nil {
-			r.undo(err)
+	if w.fence.doubt {
+		committed, err := w.resolve(a)
+		if committed || err != nil {
 			return err
 		}
-		if committed {
-			return nil // and what the operations gave when they ran holds
-		}
 	}
-	return r.transact(work)
-}
-
-// connect takes a connection of the recorder's own.
-func (r *recorder) connect(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, 2*connectTimeout)
-	defer cancel()
-	conn, err := r.db.Conn(ctx)
-	if err != nil {
-		return err
+	var err error
+	if a.packet, a.sent = packetOf(a.batch); a.sent && w.dialect.grammar().fenced && !a.singly {
+		err = w.send(a)
+	} else {
+		a.sent, err = false, w.transact(a.batch)
 	}
-	r.tx = newTx(conn, r.dialect)
-	return nil
-}
-
-func (r *recorder) disconnect() {
-	_ = r.tx.conn.Raw(func(any) error { return driver.ErrBadConn }) // has it thrown away, not kept for the next
-	_ = r.tx.conn.Close()
-	r.tx = nil
-}
-
-// leave ends the recorder's last connection; its database is closed next, and tells what goes wrong.
-func (r *recorder) leave() {
-	if r.tx == nil {
-		return
-	}
-	if r.tx.grammar.fenced && !r.fence.doubt {
-		r.fence.remove(r.tx)
-	}
-	_ = r.tx.conn.Close()
-}
-
-// transact runs the operations in one transaction. An error is that of the transaction and so of all of them; an operation's own error is
-// kept with it and leaves the others alone.
-func (r *recorder) transact(work []*operation) error {
-	clear(r.tx.calls)
-	err := r.tx.begin()
-	if err == nil {
-		err = r.runAll(work)
-	}
-	if err == nil {
-		err = r.tx.countCalls()
-	}
-	if err == nil {
-		err = r.end()
-	}
-	if err != nil {
-		r.undo(err)
+	if err != nil && w.tx != nil {
+		w.undo(err)
 	}
 	return err
 }
 
-// end commits. On a server, an answer that is not a success may be the answer's loss and not the commit's.
-func (r *recorder) end() error {
-	if !r.tx.grammar.fenced {
-		return r.tx.control("COMMIT")
+// resolve finds out whether the last try was committed after all. If it was, what the operations
+// found holds; if not, it cannot be any more, and the batch gets a new number.
+func (w *writer) resolve(a *attempts) (committed bool, err error) {
+	committed, outcome, err := w.fence.committed(w.tx)
+	if err != nil {
+		w.undo(err)
+		return false, err
 	}
-	err := r.tx.control(r.fence.mark(r.fence.batch) + "; COMMIT")
-	r.fence.doubt = err != nil
+	if !committed {
+		w.fence.next()
+		return false, nil
+	}
+	if a.sent {
+		a.packet.learn(outcome)
+	}
+	return true, nil
+}
+
+// send commits the batch as one packet, if the server takes one so large.
+func (w *writer) send(a *attempts) error {
+	if a.packet.empty() {
+		return nil
+	}
+	err := a.packet.send(w.tx, &w.fence)
+	if errors.Is(err, errTooLarge) {
+		a.sent, a.singly = false, true
+		return w.transact(a.batch)
+	}
+	// Whether it was COMMIT that failed is for the fence to say. Then each statement shows its own error.
+	a.singly = err != nil && w.dialect.fault(err) < broken
+	return err
+}
+
+// transact runs the operations one after the other in one transaction. An operation's own error is
+// kept with it and leaves the others alone.
+func (w *writer) transact(batch []*operation) error {
+	err := w.tx.begin()
+	if err == nil {
+		err = w.runAll(batch)
+	}
+	if err == nil {
+		err = w.end()
+	}
+	return err
+}
+
+// end commits. On a server, an answer that is not a success may be the answer's loss and not the
+// commit's.
+func (w *writer) end() error {
+	g := w.tx.grammar
+	if !g.fenced {
+		return w.tx.control(g.commit)
+	}
+	err := w.tx.control(w.fence.mark(w.fence.batch, noOutcome) + "; " + g.commit)
+	w.fence.sent(err)
 	return err
 }
 
 // undo leaves nothing of a transaction behind, were it at the price of the connection.
-func (r *recorder) undo(err error) {
-	failed := r.tx.control("ROLLBACK")
+func (w *writer) undo(err error) {
+	failed := w.tx.control(w.tx.grammar.rollback)
 	switch {
-	case r.dialect.fault(err) == cut, failed != nil && r.dialect.fault(failed) == cut:
-		r.disconnect()
-	case failed != nil && r.tx.grammar.begin == "":
-		r.disconnect()
-	default: // where BEGIN is said, ROLLBACK fails when the database has done so itself; were it neither, the next BEGIN would tell
+	case w.dialect.fault(err) == cut, failed != nil && w.dialect.fault(failed) == cut:
+		w.disconnect()
+	case failed != nil && w.tx.grammar.fenced:
+		w.disconnect()
+	default: // an SQLite that has undone the transaction itself refuses ROLLBACK; had it not, the next BEGIN would fail
 	}
 }
 
-// runAll stops at the first error that is the database's own: the transaction may be gone with it, and what came after would be
-// committed by itself.
-func (r *recorder) runAll(work []*operation) error {
-	for len(work) > 0 {
-		n, err := r.runTogether(work)
-		if err != nil {
-			return err
-		}
-		if n > 0 {
-			work = work[n:]
+// runAll stops at the first error that is the database's own: the transaction may be gone with it,
+// and what came after would be committed by itself.
+func (w *writer) runAll(batch []*operation) error {
+	for _, op := range batch {
+		if op.abandoned() {
+			op.err = errAbandoned
 			continue
 		}
-		op := work[0]
-		work = work[1:]
-		if op.do != nil && op.left.Load() {
-			continue // nobody waits for its answer
-		}
-		if op.err = r.runOne(op); r.dialect.fault(op.err) >= broken {
+		if op.err = w.runOne(op); w.dialect.fault(op.err) >= broken {
 			return op.err
 		}
 	}
 	return nil
 }
 
-// runTogether inserts the executions at the beginning of the work with one statement and gives how many they were: 0 when there are fewer
-// than two or when that did not work, so that they are tried one by one and each tells of itself.
-func (r *recorder) runTogether(work []*operation) (int, error) {
-	var rows []*faas.Execution
-	for _, op := range work[:min(len(work), r.tx.grammar.rows)] {
-		if op.do != nil || op.write.start == nil {
-			break
-		}
-		rows = append(rows, op.write.start)
-	}
-	rows = rows[:powerOfTwo(len(rows))]
-	if len(rows) < 2 {
-		return 0, nil
-	}
-	err := r.tx.insert(rows...)
-	if r.dialect.fault(err) >= broken {
-		return 0, err
-	}
-	if err != nil {
-		return 0, nil //nolint:nilerr // each is tried by itself, and tells
-	}
-	for _, op := range work[:len(rows)] {
-		op.err = nil
-	}
-	return len(rows), nil
-}
-
-// powerOfTwo gives the largest that is not above n, so that there are few different statements to keep prepared; 0 for 0.
-func powerOfTwo(n int) int {
-	if n == 0 {
-		return 0
-	}
-	return 1 << (bits.Len(uint(n)) - 1)
-}
-
-// runOne runs one operation. A single statement that fails undoes itself; what may be several is undone to a savepoint.
-func (r *recorder) runOne(op *operation) error {
+// runOne runs one operation. A single statement that fails undoes itself; what may be several is
+// undone to a savepoint.
+func (w *writer) runOne(op *operation) (err error) {
 	switch {
-	case op.do == nil && op.write.start != nil:
-		return r.tx.insert(op.write.start)
+	case op.row != nil:
+		return w.tx.insert(op.row)
+	case op.change.query != "":
+		op.changed, err = w.tx.exec(op.change.query, op.change.args...)
+		return err
 	case op.do == nil:
-		return r.tx.finish(op.write.id, *op.write.ending)
+		return nil
 	case op.single:
-		return op.do(r.tx)
+		return op.do(w.tx)
 	}
-	if err := r.tx.control("SAVEPOINT operation"); err != nil {
+	if err := w.tx.control("SAVEPOINT operation"); err != nil {
 		return err
 	}
-	err := op.do(r.tx)
-	if r.dialect.fault(err) >= broken {
+	err = op.do(w.tx)
+	if w.dialect.fault(err) >= broken {
 		return err // the whole transaction is undone
 	}
 	if err != nil {
-		if undo := r.tx.control("ROLLBACK TO operation"); undo != nil {
+		if undo := w.tx.control("ROLLBACK TO operation"); undo != nil {
 			return undo
 		}
 	}
-	if release := r.tx.control("RELEASE SAVEPOINT operation"); release != nil {
+	if release := w.tx.control("RELEASE SAVEPOINT operation"); release != nil {
 		return release
 	}
 	return err

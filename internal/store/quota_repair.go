@@ -42,7 +42,7 @@ func (s *Store) miscounted(ctx context.Context, r faas.Resource, count string) (
 // repairUsage corrects one count. Its row is locked before the functions are counted: what changes them changes the row, too, so that whatever is not
 // committed yet is counted after this.
 func (s *Store) repairUsage(ctx context.Context, projectID string, r faas.Resource, count string) (changed bool, err error) {
-	err = s.recorder.do(ctx, func(t *tx) error {
+	err = s.chores.do(ctx, func(t *tx) error {
 		changed = false
 		used, there, err := t.used(projectID, r, t.grammar.forUpdate)
 		if err != nil {

@@ -1,8 +1,8 @@
 package store
 
 import (
+	"cmp"
 	"context"
-	"database/sql"
 	"errors"
 	"log/slog"
 	"sync"
@@ -12,59 +12,108 @@ import (
 	"github.com/openstack-faas/faas/internal/faas"
 )
 
-// recorder is the one goroutine that writes. It takes all operations that wait, runs them in one transaction and answers them
-// together after the commit: a flush of the disk, which costs more than a hundred rows, is shared by all callers at the time.
+// recorder commits what callers hand in. Its writers, each with a connection of its own, take all
+// operations that wait, run them in one transaction and answer them together after the commit: a
+// flush of the disk, which costs more than a hundred rows, is shared by all callers at the time.
+// While one writer waits for its commit, another takes what has come meanwhile.
+//
+// Writers run side by side, so that only operations of the same execution keep their order
+// (order.go). A caller who needs one operation after another waits for the first one's answer.
 type recorder struct {
-	db       *sql.DB
-	dialect  dialect
-	tx       *tx // nil while there is no connection
-	fence    fence
-	log      *slog.Logger
-	held     starts
-	patience time.Duration
-	giveUpAt time.Time // set when it is to close while the database is away
+	dialect dialect
+	log     *slog.Logger
+	now     func() time.Time
+	timeout time.Duration // of a caller's wait, and of the last attempts once callers are refused
+	counts  *callCounts
+	outage  *outage
 
-	mu      sync.RWMutex // held for reading while an operation is handed in, for writing to close
-	closed  bool
-	in      chan *operation
-	closing chan struct{}
-	done    chan struct{}
+	slots   chan struct{}   // holds an element for each operation that is accepted and not answered
+	small   chan *operation // what any writer may take
+	large   chan *operation // what one writer does by itself, so that nothing small waits for it; may be nil
+	closing chan struct{}   // closed when callers are refused: no writer waits long for a lost database
+	stopped chan struct{}   // closed when the writers are to end
+	running sync.WaitGroup  // the writers
+
+	sequence *sequence
 }
 
-// operation is one caller's part of a batch: do, or a write of a start or an ending.
+// operation is one caller's part of a batch. It does one of three things: it inserts row, it runs
+// change, or it calls do. With none of them it only waits for what came before it.
 type operation struct {
-	do     func(*tx) error // may run more than once, so it sets what it gives anew
-	write  *write
-	starts bool        // do is to see starts that are held back
-	single bool        // do is one statement, which undoes itself when it fails
-	left   atomic.Bool // its caller waits no longer: a do that was not run yet is not run any more
-	err    error       // set by the recorder before answered
-	answer chan struct{}
+	row    *faas.Execution
+	change change
+	do     func(*tx) error // may run more than once, so it sets what it returns anew
+	single bool            // do is one statement, which undoes itself when it fails
+
+	execution string      // operations of one execution are committed in the order they came in; "": no order
+	starts    bool        // row is the start of an execution, which is held back a moment for its ending
+	ending    *Ending     // change writes this ending, which becomes part of a start that still waits
+	kept      bool        // it records what has happened, and is written even when its caller has left
+	final     bool        // it is accepted though callers are refused
+	left      atomic.Bool // its caller has left; unless it is kept, it is not begun any more
+
+	changed int64         // rows that the change found; set before the answer
+	err     error         // set before the answer
+	answer  chan struct{} // closed after the commit; nil when nobody waits
+
+	// The order's.
+	held *time.Timer // set while a start is held back
+	next *operation  // of the same execution, ready when this one is answered
 }
 
-// write is the start or the ending of an execution.
-type write struct {
-	start  *faas.Execution
-	id     string
-	ending *Ending
+// change is one UPDATE or DELETE. Its query has question marks only where arguments belong.
+type change struct {
+	query string
+	args  []any // strings and integers
 }
 
-// maxBatch bounds what one transaction does, so that the first of a batch does not wait long for the last.
-const maxBatch = 512
+const (
+	// maxBatch bounds what one transaction does, so that the first of a batch does not wait long for
+	// the last.
+	maxBatch = 512
+	// maxBatchBytes bounds it likewise, and keeps a batch far below what a server takes in one packet.
+	maxBatchBytes = 1 << 20
+	// largeOperation is the size in bytes from which an operation is written by itself.
+	largeOperation = 256 << 10
+	// maxWaiting is how many operations may wait before callers are held up.
+	maxWaiting = 4096
+)
 
-// maxWaiting is how many operations may wait before callers are held up.
-const maxWaiting = 4096
-
-func startRecorder(ctx context.Context, db *sql.DB, d dialect, o Options) (*recorder, error) {
+// newRecorder returns a recorder without writers.
+func newRecorder(d dialect, o Options, counts *callCounts, out *outage) *recorder {
 	r := &recorder{
-		db: db, dialect: d, fence: newFence(o.Now), log: o.Log, held: newStarts(o.StartDelay), patience: o.WriteTimeout,
-		in: make(chan *operation, maxWaiting), closing: make(chan struct{}), done: make(chan struct{}),
+		dialect: d, log: o.Log, now: o.Now, timeout: o.WriteTimeout, counts: counts, outage: out,
+		slots:   make(chan struct{}, maxWaiting),
+		small:   make(chan *operation, maxWaiting),
+		closing: make(chan struct{}), stopped: make(chan struct{}),
 	}
-	if err := r.connect(ctx); err != nil {
-		return nil, unavailable(err)
+	r.sequence = newSequence(o.StartDelay, r.ready, r.freeSlot)
+	return r
+}
+
+// ready lets the writers have an operation. It never blocks, since there are no more than slots.
+func (r *recorder) ready(op *operation) {
+	if r.large != nil && op.size() >= largeOperation {
+		r.large <- op
+		return
 	}
-	go r.run()
-	return r, nil
+	r.small <- op
+}
+
+func (r *recorder) freeSlot() { <-r.slots }
+
+// size is about how many bytes the operation sends.
+func (op *operation) size() int {
+	n := 0
+	if op.row != nil {
+		n = len(op.row.Input) + len(op.row.Result) + len(op.row.Log) + len(op.row.Description)
+	}
+	for _, arg := range op.change.args {
+		if text, ok := arg.(string); ok {
+			n += len(text)
+		}
+	}
+	return n
 }
 
 // do runs f in a transaction and waits for the commit. What f did is undone when it returns an error.
@@ -77,136 +126,118 @@ func (r *recorder) doSingle(ctx context.Context, f func(*tx) error) error {
 	return r.await(ctx, &operation{do: f, single: true})
 }
 
-// doWithStarts is do for what must see executions whose start is held back.
-func (r *recorder) doWithStarts(ctx context.Context, f func(*tx) error) error {
-	return r.await(ctx, &operation{do: f, starts: true})
-}
-
-// wait hands in a write and waits for its commit.
-func (r *recorder) wait(ctx context.Context, w *write) error {
-	return r.await(ctx, &operation{write: w})
-}
-
-// submit hands in a write and does not wait for it.
-func (r *recorder) submit(ctx context.Context, w *write) error {
-	patience := time.NewTimer(r.patience)
-	defer patience.Stop()
-	return r.hand(ctx, &operation{write: w}, patience.C)
-}
-
-// errPatience is what callers hear who waited for as long as Options.WriteTimeout.
-var errPatience = errors.New("no answer in time; what was to be written may be written still")
-
-func (r *recorder) await(ctx context.Context, op *operation) error {
-	op.answer = make(chan struct{})
-	patience := time.NewTimer(r.patience)
-	defer patience.Stop()
-	if err := r.hand(ctx, op, patience.C); err != nil {
-		return err
+// exec runs one statement on an execution and waits for the commit. It returns how many rows the
+// statement found.
+func (r *recorder) exec(ctx context.Context, execution, query string, args ...any) (int64, error) {
+	op := &operation{execution: execution, change: change{query, args}}
+	if err := r.await(ctx, op); err != nil {
+		return 0, err
 	}
-	var err error
+	return op.changed, nil
+}
+
+// insert records an execution and waits for the commit.
+func (r *recorder) insert(ctx context.Context, e *faas.Execution) error {
+	return r.await(ctx, &operation{execution: e.ID, row: e})
+}
+
+// start hands in the start of an execution and does not wait for it.
+func (r *recorder) start(ctx context.Context, e *faas.Execution) error {
+	timeout := time.NewTimer(r.timeout)
+	defer timeout.Stop()
+	return r.hand(ctx, &operation{execution: e.ID, row: e, starts: true, kept: true}, timeout.C)
+}
+
+// writeStarts has every start that was handed in before written, and waits for the commits.
+func (r *recorder) writeStarts(ctx context.Context) error {
+	var waits []*operation
+	for _, id := range r.sequence.starting() {
+		waits = append(waits, &operation{execution: id})
+	}
+	return r.awaitAll(ctx, waits)
+}
+
+// errAbandoned is the error of an operation that was not begun, because nobody waits for its answer.
+var errAbandoned = errors.New("the caller has left")
+
+func (op *operation) abandoned() bool { return !op.kept && op.left.Load() }
+
+// errNoAnswer is what callers hear who waited for as long as Options.WriteTimeout.
+var errNoAnswer = errors.New("no answer in time; what was to be written may still be written")
+
+// await hands in an operation and waits for its answer. A caller who leaves before returns without
+// the operation's results, since a writer may still be setting them.
+func (r *recorder) await(ctx context.Context, op *operation) error {
+	return r.awaitAll(ctx, []*operation{op})
+}
+
+// awaitAll is await for several, which may become one batch. It returns the first error.
+func (r *recorder) awaitAll(ctx context.Context, ops []*operation) (err error) {
+	timeout := time.NewTimer(r.timeout)
+	defer timeout.Stop()
+	for n, op := range ops {
+		op.answer = make(chan struct{})
+		if err = r.hand(ctx, op, timeout.C); err != nil {
+			ops = ops[:n]
+			break
+		}
+	}
+	for _, op := range ops {
+		err = cmp.Or(err, r.answerTo(ctx, op, timeout.C))
+	}
+	return err
+}
+
+// answerTo waits for the answer to an operation that was handed in.
+func (r *recorder) answerTo(ctx context.Context, op *operation, timeout <-chan time.Time) (err error) {
 	select {
 	case <-op.answer:
 		return unavailable(op.err)
-	case <-ctx.Done(): // it may be committed all the same, so what it gives is still being written: callers return without it
+	case <-ctx.Done():
 		err = ctx.Err()
-	case <-patience.C:
-		err = errPatience
+	case <-timeout:
+		err = errNoAnswer
 	}
 	op.left.Store(true)
 	return unavailable(err)
 }
 
-func (r *recorder) hand(ctx context.Context, op *operation, patience <-chan time.Time) error {
-	r.mu.RLock()
-	defer r.mu.RUnlock()
-	if r.closed {
-		return faas.Errorf(faas.Unavailable, "The database is closed.")
-	}
+// hand accepts an operation, as soon as there is a slot for it.
+func (r *recorder) hand(ctx context.Context, op *operation, timeout <-chan time.Time) error {
 	if err := ctx.Err(); err != nil { // the select below may choose any: nothing is begun for a caller who has left
 		return unavailable(err)
 	}
 	select {
-	case r.in <- op:
-		return nil
-	case <-ctx.Done():
-		return unavailable(ctx.Err())
-	case <-patience:
-		return unavailable(errPatience)
+	case r.slots <- struct{}{}:
+	default:
+		select {
+		case r.slots <- struct{}{}:
+		case <-ctx.Done():
+			return unavailable(ctx.Err())
+		case <-timeout:
+			return unavailable(errNoAnswer)
+		}
 	}
+	if !r.sequence.accept(op) {
+		r.freeSlot()
+		return faas.Errorf(faas.Unavailable, "The database is closed.")
+	}
+	return nil
 }
 
-// close commits what was handed in and ends the goroutine; false when it had been closed before.
-func (r *recorder) close() bool {
-	if r == nil {
-		return true
-	}
-	r.mu.Lock()
-	was := r.closed
-	r.closed = true
-	if !was {
-		close(r.in)
+// refuse ends the acceptance of operations and returns when those that were accepted are answered.
+// It reports false when it had been called before.
+func (r *recorder) refuse() bool {
+	idle, first := r.sequence.refuse()
+	if first {
 		close(r.closing)
 	}
-	r.mu.Unlock()
-	<-r.done
-	return !was
+	<-idle
+	return first
 }
 
-func (r *recorder) run() {
-	defer close(r.done)
-	defer r.leave()
-	batch := make([]*operation, 0, maxBatch)
-	timer := time.NewTimer(time.Hour)
-	defer timer.Stop()
-	for open := true; open; {
-		batch = batch[:0]
-		timer.Reset(r.held.due(time.Now()))
-		select {
-		case op, ok := <-r.in:
-			if open = ok; ok {
-				batch = r.gather(append(batch, op))
-			}
-		case <-timer.C:
-		}
-		r.commit(batch, !open)
-	}
-}
-
-// gather adds what waits already.
-func (r *recorder) gather(batch []*operation) []*operation {
-	for len(batch) < maxBatch {
-		select {
-		case op, ok := <-r.in:
-			if !ok {
-				return batch
-			}
-			batch = append(batch, op)
-		default:
-			return batch
-		}
-	}
-	return batch
-}
-
-// commit runs a batch in one transaction and answers it.
-func (r *recorder) commit(batch []*operation, last bool) {
-	work := r.held.take(batch, time.Now(), last)
-	if len(work) == 0 {
-		return
-	}
-	err := r.persist(work)
-	for _, op := range work {
-		if err != nil {
-			op.err = err
-		}
-		switch {
-		case op.answer != nil:
-			close(op.answer)
-		case op.err == nil:
-		case err != nil && !last && r.held.again(op, time.Now()):
-		default:
-			r.log.Error("the start of an execution could not be recorded", "execution_id", op.write.start.ID, "error", op.err)
-		}
-	}
+// stop ends the writers of a recorder that refuses callers.
+func (r *recorder) stop() {
+	close(r.stopped)
+	r.running.Wait()
 }

@@ -82,7 +82,8 @@ func (d sqliteFile) schema() schema {
 // grammar takes the write lock at once: a transaction that began by reading could not get it later without starting anew.
 func (d sqliteFile) grammar() grammar {
 	return grammar{
-		begin: "BEGIN IMMEDIATE", prepared: true, rows: 1, now: "CAST(unixepoch('now', 'subsec') * 1000000 AS INTEGER)",
+		begin: "BEGIN IMMEDIATE", commit: "COMMIT", rollback: "ROLLBACK", prepared: true,
+		now: "CAST(unixepoch('now', 'subsec') * 1000000 AS INTEGER)",
 	}
 }
 

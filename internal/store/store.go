@@ -19,6 +19,8 @@ type Options struct {
 	Log *slog.Logger
 	// Readers is how many connections serve reads; 4 when 0.
 	Readers int
+	// Writers is how many connections to a server write executions; 3 when 0. SQLite has one writer.
+	Writers int
 	// StartDelay is how long the record of a start is held back for its ending, so that a short call costs one row written
 	// once; 20 ms when 0, not held back at all when negative.
 	StartDelay time.Duration
@@ -28,13 +30,13 @@ type Options struct {
 
 // Store is an open database. It is safe for concurrent use.
 type Store struct {
-	now      func() time.Time
-	dialect  dialect
-	readers  *sql.DB
-	writer   *sql.DB
-	recorder *recorder
-	get      lookups
-	shards   faas.Sharding
+	now     func() time.Time
+	dialect dialect
+	readers *sql.DB
+	writer  *sql.DB
+	*recorders
+	get    lookups
+	shards faas.Sharding
 
 	functions *shared[faas.Function]
 }
@@ -69,6 +71,9 @@ func (o Options) withDefaults() Options {
 	if o.Readers <= 0 {
 		o.Readers = 4
 	}
+	if o.Writers <= 0 {
+		o.Writers = 3
+	}
 	if o.StartDelay == 0 {
 		o.StartDelay = 20 * time.Millisecond
 	}
@@ -96,8 +101,7 @@ func (s *Store) connect(ctx context.Context, o Options) (err error) {
 	if s.writer, err = s.dialect.open(forWriting); err != nil {
 		return err
 	}
-	s.writer.SetMaxOpenConns(1)
-	s.recorder, err = startRecorder(ctx, s.writer, s.dialect, o)
+	s.recorders, err = startRecorders(ctx, s.writer, s.dialect, o)
 	return err
 }
 
@@ -109,7 +113,7 @@ func (s *Store) Ping(ctx context.Context) error {
 
 // Close commits every write that was asked for, then closes the database. After it every method fails with faas.Unavailable.
 func (s *Store) Close() error {
-	if !s.recorder.close() {
+	if !s.recorders.close() {
 		return nil
 	}
 	err := s.closeConnections() // ends reads under way

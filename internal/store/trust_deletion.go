@@ -32,22 +32,15 @@ func (s *Store) DueTrustDeletions(ctx context.Context, now time.Time, limit int)
 // ClaimTrustDeletion makes a deletion that is due the caller's until the given time, and reports whether it did: it does not when another
 // process has claimed the deletion, or when a function has the trust.
 func (s *Store) ClaimTrustDeletion(ctx context.Context, trustID string, now, until time.Time) (bool, error) {
-	var claimed bool
-	err := s.recorder.do(ctx, func(t *tx) error {
-		n, err := t.exec(`UPDATE trusts_to_delete SET due_at = ?, attempts = attempts + 1 WHERE trust_id = ? AND due_at <= ?`,
-			micros(until), trustID, micros(now))
-		claimed = n > 0
-		return err
-	})
-	return claimed && err == nil, err
+	n, err := s.chores.exec(ctx, "", `UPDATE trusts_to_delete SET due_at = ?, attempts = attempts + 1 WHERE trust_id = ? AND due_at <= ?`,
+		micros(until), trustID, micros(now))
+	return n > 0, err
 }
 
 // FinishTrustDeletion removes the record of a deletion: the trust is gone.
 func (s *Store) FinishTrustDeletion(ctx context.Context, trustID string) error {
-	return s.recorder.do(ctx, func(t *tx) error {
-		_, err := t.exec(`DELETE FROM trusts_to_delete WHERE trust_id = ?`, trustID)
-		return err
-	})
+	_, err := s.chores.exec(ctx, "", `DELETE FROM trusts_to_delete WHERE trust_id = ?`, trustID)
+	return err
 }
 
 func (t *tx) scheduleTrustDeletion(trustID string, due time.Time) error {

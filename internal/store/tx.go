@@ -4,27 +4,24 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
-	"maps"
-	"slices"
 
 	"github.com/openstack-faas/faas/internal/faas"
 )
 
-// tx is the recorder's connection within a transaction. Its statements are prepared once and kept: on the way of a call,
-// parsing them costs more than running them.
+// tx is a writer's connection within a transaction. Its statements are prepared once and kept.
 type tx struct {
 	conn    *sql.Conn
 	dialect dialect
 	grammar grammar
 	stmts   map[string]*sql.Stmt
-	calls   map[string]int // executions inserted in this transaction, by function
 }
 
 func newTx(conn *sql.Conn, d dialect) *tx {
-	return &tx{conn: conn, dialect: d, grammar: d.grammar(), stmts: map[string]*sql.Stmt{}, calls: map[string]int{}}
+	return &tx{conn: conn, dialect: d, grammar: d.grammar(), stmts: map[string]*sql.Stmt{}}
 }
 
-// background is the context of every statement of a transaction: a batch is many callers', and none of them may cut it short.
+// background is the context of every statement of a transaction: a batch is many callers', and none
+// of them may cut it short.
 func background() context.Context { return context.Background() }
 
 func (t *tx) stmt(query string) (*sql.Stmt, error) {
@@ -39,7 +36,7 @@ func (t *tx) stmt(query string) (*sql.Stmt, error) {
 	return s, nil
 }
 
-// exec runs a statement and gives how many rows it changed.
+// exec runs a statement and returns how many rows it found.
 func (t *tx) exec(query string, args ...any) (int64, error) {
 	s, err := t.stmt(query)
 	if err != nil {
@@ -52,13 +49,8 @@ func (t *tx) exec(query string, args ...any) (int64, error) {
 	return res.RowsAffected()
 }
 
-// begin begins a transaction where that needs saying.
-func (t *tx) begin() error {
-	if t.grammar.begin == "" {
-		return nil
-	}
-	return t.control(t.grammar.begin)
-}
+// begin begins a transaction.
+func (t *tx) begin() error { return t.control(t.grammar.begin) }
 
 // control runs what begins, ends or divides a transaction.
 func (t *tx) control(query string) error {
@@ -96,16 +88,4 @@ func (t *tx) already(noun, id string, err error) error {
 		return faas.Errorf(faas.Conflict, "There is a %s %s already.", noun, id)
 	}
 	return err
-}
-
-// countCalls adds the transaction's executions to their functions' counts. It comes last, since every process counts the same functions
-// and the row of one is locked from here to the commit; and in order, so that two processes do not wait for each other.
-func (t *tx) countCalls() error {
-	for _, id := range slices.Sorted(maps.Keys(t.calls)) {
-		if _, err := t.exec(`UPDATE functions SET call_count = call_count + ? WHERE id = ?`, t.calls[id], id); err != nil {
-			return err
-		}
-	}
-	clear(t.calls)
-	return nil
 }

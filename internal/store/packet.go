@@ -1,0 +1,148 @@
+package store
+
+import (
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/go-sql-driver/mysql"
+
+	"github.com/openstack-faas/faas/internal/faas"
+)
+
+// A round trip to a database costs two wake-ups, one of the server's thread and one of ours, each of
+// which waits on a busy machine for a turn on a processor. So a batch whose operations are single
+// statements goes to a server as one packet: the rows, the changes, the mark of the fence and the
+// COMMIT. The server runs a packet when it has all of it, so that no transaction stays open when
+// this host is lost. It stops at the first statement that fails; then the batch is undone and its
+// operations are run one by one, so that each hears of its own error.
+type packet struct {
+	rows    []*operation
+	changes []*operation
+}
+
+func (p packet) empty() bool { return len(p.rows)+len(p.changes) == 0 }
+
+// packetOf returns the batch's operations without those whose callers have left. It reports false
+// when they cannot go as one packet.
+func packetOf(batch []*operation) (p packet, ok bool) {
+	for _, op := range batch {
+		switch {
+		case op.do != nil || !op.validText():
+			return packet{}, false
+		case op.abandoned():
+			op.err = errAbandoned
+		case op.row != nil:
+			p.rows = append(p.rows, op)
+		case op.change.query != "":
+			p.changes = append(p.changes, op)
+		}
+	}
+	return p, true
+}
+
+// validText reports whether all text is UTF-8, the character set of the connection. Only such text
+// is made part of a statement. Other text is sent as the argument of a prepared one, which the
+// server refuses by itself.
+func (op *operation) validText() bool {
+	args := op.change.args
+	if op.row != nil {
+		args = executions.values(nil, op.row)
+	}
+	for _, arg := range args {
+		if text, ok := arg.(string); ok && !utf8.ValidString(text) {
+			return false
+		}
+	}
+	return true
+}
+
+// text returns the statements of the packet and their arguments. @outcome collects how many rows
+// each change found, a digit each, for the fence.
+func (p packet) text(g grammar, f *fence) (query string, args []driver.NamedValue) {
+	var b strings.Builder
+	add := func(query string, values []any) {
+		b.WriteString(query + "; ")
+		for _, v := range values {
+			args = append(args, driver.NamedValue{Ordinal: len(args) + 1, Value: v})
+		}
+	}
+	if len(p.rows) > 0 {
+		rows := make([]*faas.Execution, 0, len(p.rows))
+		for _, op := range p.rows {
+			rows = append(rows, op.row)
+		}
+		add(executions.insert(g, rows...))
+	}
+	outcome := noOutcome
+	if len(p.changes) > 0 {
+		outcome = "@outcome"
+		add("SET @outcome = ''", nil)
+	}
+	for _, op := range p.changes {
+		add(op.change.query, op.change.args)
+		add("SET @outcome = CONCAT(@outcome, LEAST(ROW_COUNT(), 9))", nil)
+	}
+	b.WriteString(f.mark(f.batch, outcome) + "; COMMIT")
+	return b.String(), args
+}
+
+// errTooLarge is that the packet is larger than the server takes. Nothing of it was sent.
+var errTooLarge = errors.New("the batch is too large for one packet")
+
+// send runs the packet and notes what each change found. An error may be that of any statement of
+// it, or the loss of the answer.
+func (p packet) send(t *tx, f *fence) error {
+	query, args := p.text(t.grammar, f)
+	var affected []int64
+	err := t.conn.Raw(func(conn any) error {
+		res, err := conn.(driver.ExecerContext).ExecContext(background(), query, args)
+		if err == nil {
+			affected = res.(mysql.Result).AllRowsAffected()
+		}
+		if errors.Is(err, driver.ErrSkip) {
+			err = errTooLarge
+		}
+		return err
+	})
+	if errors.Is(err, errTooLarge) {
+		return err
+	}
+	if f.sent(err); err != nil {
+		return err
+	}
+	return p.found(affected)
+}
+
+// found takes what each change found from the results of all statements.
+func (p packet) found(affected []int64) error {
+	first := min(len(p.rows), 1)
+	if want := first + 2 + 1 + 2*len(p.changes); len(p.changes) > 0 && len(affected) != want {
+		return fmt.Errorf("the database has answered %d statements of %d", len(affected), want)
+	}
+	for n, op := range p.changes {
+		op.changed = affected[first+1+2*n]
+	}
+	p.succeed()
+	return nil
+}
+
+// learn takes what each change found from the outcome that the fence has kept.
+func (p packet) learn(outcome string) {
+	for n, op := range p.changes {
+		op.changed = int64(outcome[n] - '0')
+	}
+	p.succeed()
+}
+
+// succeed clears the errors of tries before.
+func (p packet) succeed() {
+	for _, op := range p.rows {
+		op.err = nil
+	}
+	for _, op := range p.changes {
+		op.err = nil
+	}
+}
