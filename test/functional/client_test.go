@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 )
 
 // openstack runs Debian's own client, python-qinlingclient within it.
@@ -69,7 +68,7 @@ func (o openstack) write(name, text string) string {
 
 // TestOpenStackClient types every command of the client that belongs to runtimes, functions and executions.
 func TestOpenStackClient(t *testing.T) {
-	ctx := patience(t, 5*time.Minute)
+	ctx := testContext(t)
 	dir := t.TempDir()
 	var log logBuffer
 	s := start(ctx, t, dir, "[engine]\npool_size = 1\n", &log)
@@ -92,9 +91,9 @@ func TestOpenStackClient(t *testing.T) {
 // functions makes, changes, lists and downloads a function and gives its id.
 func (o openstack) functions() string {
 	file := o.write("hello.py", "def main(name='World', **kwargs):\n    print('greeting', name)\n    return 'Hello, ' + name\n")
-	made := o.show("function", "create", "--name", "hello", "--runtime", "python3", "--file", file, "--entry", "hello.main", "--cpu", "500", "--memory-size", "67108864", "--timeout", "7")
+	made := o.show("function", "create", "--name", "hello", "--runtime", "python3", "--file", file, "--entry", "hello.main", "--cpu", "500", "--memory-size", "67108864", "--timeout", "70")
 	id, _ := made["id"].(string)
-	for column, want := range map[string]any{"name": "hello", "entry": "hello.main", "cpu": 500.0, "memory_size": 67108864.0, "timeout": 7.0} {
+	for column, want := range map[string]any{"name": "hello", "entry": "hello.main", "cpu": 500.0, "memory_size": 67108864.0, "timeout": 70.0} {
 		if made[column] != want {
 			o.t.Errorf("function create shows %s = %v, want %v", column, made[column], want)
 		}
@@ -105,8 +104,8 @@ func (o openstack) functions() string {
 	if list := o.must("function", "list", "--filter", "name=neq:hello", "-f", "value", "-c", "Id"); list != "" {
 		o.t.Errorf("a filtered function list prints %q", list)
 	}
-	changed := o.show("function", "update", "hello", "--name", "renamed", "--timeout", "9", "--description", "greets")
-	if changed["name"] != "renamed" || changed["timeout"] != 9.0 || changed["description"] != "greets" || changed["entry"] != "hello.main" {
+	changed := o.show("function", "update", "hello", "--name", "renamed", "--timeout", "90", "--description", "greets")
+	if changed["name"] != "renamed" || changed["timeout"] != 90.0 || changed["description"] != "greets" || changed["entry"] != "hello.main" {
 		o.t.Errorf("function update shows %v", changed)
 	}
 	file = o.write("hello.py", "def main(name='World', **kwargs):\n    print('greeting', name)\n    return 'Good day, ' + name\n")

@@ -33,10 +33,17 @@ func (l *logBuffer) String() string {
 	return l.b.String()
 }
 
-// patience bounds a test: generous, because a machine may be busy, and never reached when all is well.
-func patience(t *testing.T, d time.Duration) context.Context {
+// hangTimeout ends a test that hangs. No machine is so slow that a test which makes progress reaches it.
+const hangTimeout = 15 * time.Minute
+
+// functionTimeout, in seconds, is what functions of these tests may take unless the test is about that
+// timeout: the default of 5 s is too short for a machine that is ten times slower or stalls.
+const functionTimeout = 120
+
+// testContext returns a context that ends with the test, and with hangTimeout at the latest.
+func testContext(t *testing.T) context.Context {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), d)
+	ctx, cancel := context.WithTimeout(t.Context(), hangTimeout)
 	t.Cleanup(cancel)
 	return ctx
 }
@@ -58,6 +65,12 @@ func start(ctx context.Context, t *testing.T, dir, conf string, log *logBuffer) 
 // python makes a Python function of one module.
 func python(ctx context.Context, t *testing.T, c *apiclient.Client, code string) apiclient.Function {
 	t.Helper()
+	return pythonWithin(ctx, t, c, code, functionTimeout)
+}
+
+// pythonWithin makes a Python function that may take so many seconds.
+func pythonWithin(ctx context.Context, t *testing.T, c *apiclient.Client, code string, timeout int) apiclient.Function {
+	t.Helper()
 	rt, err := c.AwaitRuntime(ctx, "python3")
 	if err != nil {
 		t.Fatal(err)
@@ -66,11 +79,39 @@ func python(ctx context.Context, t *testing.T, c *apiclient.Client, code string)
 	if err != nil {
 		t.Fatal(err)
 	}
-	f, err := c.CreateFunction(ctx, apiclient.NewFunction{Name: t.Name(), RuntimeID: rt.ID, Package: zip, CPU: 1000})
+	f, err := c.CreateFunction(ctx, apiclient.NewFunction{Name: t.Name(), RuntimeID: rt.ID, Package: zip, CPU: 1000, Timeout: timeout})
 	if err != nil {
 		t.Fatal(err)
 	}
 	return f
+}
+
+// sharedFolder returns a folder that test and functions can use, whoever those run as.
+func sharedFolder(t *testing.T) string {
+	t.Helper()
+	folder, err := os.MkdirTemp("", "faas-shared-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(folder) })
+	if err := os.Chmod(folder, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	return folder
+}
+
+// await polls a condition that nothing signals to the outside.
+func await(ctx context.Context, t *testing.T, what string, condition func() bool) {
+	t.Helper()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for !condition() {
+		select {
+		case <-ctx.Done():
+			t.Fatalf("it never came about that %s", what)
+		case <-tick.C:
+		}
+	}
 }
 
 // stop ends a service as an operator would; that it ends well is part of every test.

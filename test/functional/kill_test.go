@@ -25,12 +25,13 @@ def main(n, path, **kwargs):
     return n
 `
 
+// kills is how often the service is killed.
 const kills = 50
 
-// TestKill kills the service at random points under load and then counts: every execution that was acknowledged has ended,
-// a success ran exactly once, an error at most once, and nothing ran twice.
+// TestKill kills the service at random points under load and then counts: every execution that was acknowledged has
+// ended, a success ran exactly once, an error at most once, and nothing ran twice.
 func TestKill(t *testing.T) {
-	ctx := patience(t, 10*time.Minute)
+	ctx := testContext(t)
 	dir, marks := stateAndMarks(t)
 	conf := "[engine]\nlease = 2\nreap_interval = 1\npool_size = 2\n"
 	var log logBuffer
@@ -46,12 +47,15 @@ func TestKill(t *testing.T) {
 			s = start(ctx, t, dir, conf, &log)
 		}
 		work, cancel := context.WithCancel(ctx)
-		done := l.load(work, s.Client)
-		select {
-		case <-time.After(time.Duration(20+random.IntN(700)) * time.Millisecond):
-		case <-ctx.Done():
-			t.Fatal(ctx.Err())
+		// By turns: in the burst after a start, when most is queued, and once calls run and end.
+		burst := round%2 == 0
+		done := l.load(work, s.Client, burst)
+		if burst {
+			l.more(ctx, t, random.IntN(60), 0)
+		} else {
+			l.more(ctx, t, random.IntN(30), 1+random.IntN(5))
 		}
+		<-time.After(time.Duration(random.IntN(50)) * time.Millisecond) // or all kills would follow an answer
 		s.Kill()
 		cancel()
 		done.Wait()
@@ -92,15 +96,37 @@ type ledger struct {
 	syncs        int
 }
 
-// load asks for executions from several sides until ctx ends or the service is gone.
-func (l *ledger) load(ctx context.Context, c *apiclient.Client) *sync.WaitGroup {
+// more waits until so many more executions have been acknowledged, so many of them synchronous.
+func (l *ledger) more(ctx context.Context, t *testing.T, n, syncs int) {
+	t.Helper()
+	count := func() (all, syncs int) {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		return len(l.acknowledged), l.syncs
+	}
+	all, synchronous := count()
+	await(ctx, t, fmt.Sprintf("%d more executions are acknowledged, %d of them synchronous", n, syncs), func() bool {
+		allNow, synchronousNow := count()
+		return allNow >= all+n && synchronousNow >= synchronous+syncs
+	})
+}
+
+// refusedPause keeps callers whom nobody answers from asking as fast as they can.
+const refusedPause = 20 * time.Millisecond
+
+// load asks for executions from several sides until ctx ends: two wait for answers, the others for acknowledgements, and
+// for the ends of their executions too unless this is a burst.
+func (l *ledger) load(ctx context.Context, c *apiclient.Client, burst bool) *sync.WaitGroup {
 	var done sync.WaitGroup
 	for caller := range 6 {
 		sync := caller < 2
 		done.Go(func() {
 			for ctx.Err() == nil {
-				if !l.ask(ctx, c, sync) {
-					return
+				id := l.ask(ctx, c, sync)
+				if id == "" {
+					<-time.After(refusedPause)
+				} else if !sync && !burst {
+					_, _ = c.Await(ctx, id, 10*time.Millisecond) // settle looks at all of them
 				}
 			}
 		})
@@ -108,14 +134,15 @@ func (l *ledger) load(ctx context.Context, c *apiclient.Client) *sync.WaitGroup 
 	return &done
 }
 
-func (l *ledger) ask(ctx context.Context, c *apiclient.Client, sync bool) bool {
+// ask executes the function once and returns the id of the execution, "" if that is not acknowledged.
+func (l *ledger) ask(ctx context.Context, c *apiclient.Client, sync bool) (id string) {
 	l.mu.Lock()
 	l.next++
 	n := l.next
 	l.mu.Unlock()
 	x, err := c.Execute(ctx, l.function, sync, map[string]any{"n": n, "path": l.marks})
 	if err != nil {
-		return false
+		return ""
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -123,7 +150,7 @@ func (l *ledger) ask(ctx context.Context, c *apiclient.Client, sync bool) bool {
 	if sync {
 		l.syncs++
 	}
-	return true
+	return x.ID
 }
 
 // settle waits for the end of all that was acknowledged and holds it against what ran.
@@ -150,8 +177,8 @@ func (l *ledger) settle(ctx context.Context, t *testing.T, c *apiclient.Client) 
 	}
 	t.Logf("%d kills; acknowledged %d (%d synchronous), of which %v; lost %d, doubled 0 unless told above",
 		kills, len(l.acknowledged), l.syncs, byStatus, len(l.acknowledged)-len(ended))
-	if len(l.acknowledged) < 10*kills {
-		t.Errorf("only %d executions were acknowledged: the load proves too little", len(l.acknowledged))
+	if len(l.acknowledged) < 10*kills || l.syncs < kills/2 {
+		t.Errorf("only %d executions were acknowledged, %d synchronous: the load proves too little", len(l.acknowledged), l.syncs)
 	}
 }
 

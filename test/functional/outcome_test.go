@@ -1,11 +1,14 @@
 package functional
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/openstack-faas/faas/internal/apiclient"
 )
@@ -18,6 +21,7 @@ type outcome struct {
 	status     string
 	output     string // a part of the output as JSON
 	log        string // a part of the log
+	timeout    int    // seconds; 0: functionTimeout
 }
 
 var pythonOutcomes = []outcome{
@@ -32,7 +36,7 @@ var pythonOutcomes = []outcome{
 	{name: "no such function", code: "def other():\n    pass", status: "failed", output: "other"},
 	{name: "no such module", code: "def main():\n    pass", entry: "absent.main", status: "failed", output: "main"},
 	{name: "an exit", code: "import os\ndef main():\n    os._exit(3)", status: "failed", output: "3"},
-	{name: "too long", code: "import time\ndef main():\n    print('begun')\n    time.sleep(60)", status: "failed", output: "Function execution timeout.", log: "begun"},
+	{name: "too long", code: "import time\ndef main():\n    print('begun')\n    time.sleep(10000)", status: "failed", output: "Function execution timeout.", log: "begun", timeout: 3},
 	{name: "too much memory", code: "def main():\n    b = bytearray(400 << 20)\n    return len(b)", status: "failed", output: "too much resource consumption"},
 	{name: "order of the log", code: "import subprocess, sys\ndef main():\n    print('one')\n    subprocess.run(['/bin/sh', '-c', 'echo two; echo three >&2'])\n    sys.stderr.write('four\\n')", status: "success", log: "one\ntwo\nthree\nfour\n"},
 	{name: "a long log", code: "def main():\n    print('first')\n    for i in range(100000):\n        print('line', i)\n    print('last')", status: "success", log: "last"},
@@ -50,13 +54,13 @@ var nodeOutcomes = []outcome{
 	{name: "a syntax error", code: "exports.main = (", status: "failed", output: "Unexpected", log: "main.js"},
 	{name: "no such function", code: "exports.other = () => 1", status: "failed", output: "other"},
 	{name: "an exit", code: "exports.main = () => process.exit(3)", status: "failed", output: "3"},
-	{name: "too long", code: "exports.main = () => { console.log('begun'); for (;;) {} }", status: "failed", output: "Function execution timeout.", log: "begun"},
+	{name: "too long", code: "exports.main = () => { console.log('begun'); for (;;) {} }", status: "failed", output: "Function execution timeout.", log: "begun", timeout: 3},
 	{name: "order of the log", code: "exports.main = () => { console.log('one'); require('child_process').execSync('echo two; echo three >&2', {stdio: 'inherit'}); console.error('four') }", status: "success", log: "one\ntwo\nthree\nfour\n"},
 }
 
 // TestOutcomes runs functions that do what functions do, well and badly, and looks at what their callers are told.
 func TestOutcomes(t *testing.T) {
-	ctx := patience(t, 5*time.Minute)
+	ctx := testContext(t)
 	var log logBuffer
 	s := start(ctx, t, t.TempDir(), "[engine]\nworker_idle_time = 2\n", &log)
 	defer stop(t, s)
@@ -82,7 +86,7 @@ func (o outcome) check(ctx context.Context, t *testing.T, c *apiclient.Client, r
 	if err != nil {
 		t.Fatal(err)
 	}
-	f, err := c.CreateFunction(ctx, apiclient.NewFunction{Name: o.name, RuntimeID: runtime, Entry: o.entry, Package: zip, CPU: 1000, Timeout: 2})
+	f, err := c.CreateFunction(ctx, apiclient.NewFunction{Name: o.name, RuntimeID: runtime, Entry: o.entry, Package: zip, CPU: 1000, Timeout: cmp.Or(o.timeout, functionTimeout)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -110,32 +114,72 @@ func (o outcome) check(ctx context.Context, t *testing.T, c *apiclient.Client, r
 
 func clip(s string) string { return s[:min(len(s), 500)] }
 
-// TestSlotsAreApart has one call run out of time while its neighbours on the same worker go on.
+// apart is a function of three roles. "endless" says when half of its time is over and never returns; "patient"
+// returns when the test says so.
+const apart = `
+import os, time
+
+def main(role, folder):
+    if role == "endless":
+        time.sleep(6)
+        mark = "half"
+    else:
+        mark = f"{role}-{os.getpid()}"
+    open(os.path.join(folder, mark), "w").close()
+    while role == "endless" or role == "patient" and not os.path.exists(os.path.join(folder, "go")):
+        time.sleep(0.01)
+    return role
+`
+
+// TestSlotsAreApart has one call run out of time while its neighbours on the same worker go on. They begin when half of
+// its time is over and end after its end, when half of theirs is: there is room for delays on both sides.
 func TestSlotsAreApart(t *testing.T) {
-	ctx := patience(t, time.Minute)
+	ctx := testContext(t)
 	var log logBuffer
 	s := start(ctx, t, t.TempDir(), "[engine]\nmax_workers_per_function = 1\n", &log)
 	defer stop(t, s)
-	f := python(ctx, t, s.Client, "import time\ndef main(n):\n    time.sleep(n)\n    return n\n")
-	ended := make(chan apiclient.Execution, 3)
-	for _, n := range []float64{60, 4, 4} { // the function's timeout is 5 s
+	f := pythonWithin(ctx, t, s.Client, apart, 12)
+	folder := sharedFolder(t)
+	call := func(role string) chan string {
+		ended := make(chan string, 1)
 		go func() {
-			x, err := s.Client.Execute(ctx, f.ID, true, map[string]float64{"n": n})
-			if err != nil {
-				t.Error(err)
-			}
-			ended <- x
+			x, err := s.Client.Execute(ctx, f.ID, true, map[string]string{"role": role, "folder": folder})
+			ended <- fmt.Sprint(x.Status, err)
 		}()
+		return ended
 	}
-	count := map[string]int{}
-	for range 3 {
-		count[(<-ended).Status]++
+	endless := call("endless")
+	await(ctx, t, "half of its time is over", func() bool {
+		_, err := os.Stat(filepath.Join(folder, "half"))
+		return err == nil
+	})
+	patient := []chan string{call("patient"), call("patient")}
+	begun := func() int {
+		marks, _ := filepath.Glob(filepath.Join(folder, "patient-*")) // the pattern is well formed
+		return len(marks)
 	}
-	if count["success"] != 2 || count["failed"] != 1 {
-		t.Errorf("got %v, want two to succeed beside one that fails", count)
+	await(ctx, t, "the neighbours are under way", func() bool { return begun() == 2 || len(endless) > 0 })
+	t.Logf("%d neighbours ran when it ended", begun())
+	if got := <-endless; got != "failed<nil>" {
+		t.Errorf("the call that takes too long: %s", got)
 	}
-	x, err := s.Client.Execute(ctx, f.ID, true, map[string]float64{"n": 0})
-	if err != nil || x.Status != "success" {
-		t.Errorf("after that: %+v, %v\n%s", x, err, &log)
+	for _, p := range patient {
+		select {
+		case got := <-p:
+			t.Errorf("a neighbour ended with it: %s", got)
+			return
+		default:
+		}
+	}
+	if err := os.WriteFile(filepath.Join(folder, "go"), nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range patient {
+		if got := <-p; got != "success<nil>" {
+			t.Errorf("a neighbour of the call that took too long: %s", got)
+		}
+	}
+	if got := <-call("quick"); got != "success<nil>" {
+		t.Errorf("after that: %s\n%s", got, &log)
 	}
 }

@@ -3,13 +3,14 @@
 package cloud
 
 import (
-	"bufio"
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
 	"os"
 	"os/exec"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -37,10 +38,17 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// patience bounds a test: generous, because a machine may be busy, and never reached when all is well.
-func patience(t *testing.T, d time.Duration) context.Context {
+// hangTimeout ends a test that hangs. No machine is so slow that a test which makes progress reaches it.
+const hangTimeout = 15 * time.Minute
+
+// functionTimeout, in seconds, is what functions of these tests may take unless the test is about that
+// timeout: the default of 5 s is too short for a machine that is ten times slower or stalls.
+const functionTimeout = 120
+
+// testContext returns a context that ends with the test, and with hangTimeout at the latest.
+func testContext(t *testing.T) context.Context {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), d)
+	ctx, cancel := context.WithTimeout(t.Context(), hangTimeout)
 	t.Cleanup(cancel)
 	return ctx
 }
@@ -73,13 +81,12 @@ func create(ctx context.Context, t *testing.T, c *apiclient.Client, runtime, cod
 	f.Package, err = apiclient.Zip(map[string]string{file: code})
 	must(t, err)
 	f.Name, f.RuntimeID = t.Name(), rt.ID
-	if f.CPU == 0 {
-		f.CPU = 1000
-	}
+	f.CPU = cmp.Or(f.CPU, 1000)
+	f.Timeout = cmp.Or(f.Timeout, functionTimeout)
 	made, err := c.CreateFunction(ctx, f)
 	must(t, err)
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+		ctx, cancel := context.WithTimeout(context.Background(), hangTimeout)
 		defer cancel()
 		_ = c.Do(ctx, "DELETE", "/v1/functions/"+made.ID, nil, nil) // the test's own outcome is told already
 	})
@@ -143,6 +150,17 @@ func end(ctx context.Context, t *testing.T, part string, s syscall.Signal) {
 	await(ctx, t, part+" is gone", func() bool { return !alive(n) })
 }
 
+// pause stops the process of a part, which then neither answers nor refuses, until resume is called. The
+// test's end resumes it too.
+func pause(t *testing.T, part string) (resume func()) {
+	t.Helper()
+	n := pid(t, part)
+	must(t, syscall.Kill(n, syscall.SIGSTOP))
+	resume = sync.OnceFunc(func() { must(t, syscall.Kill(n, syscall.SIGCONT)) })
+	t.Cleanup(resume)
+	return resume
+}
+
 // alive tells a process from a zombie, which process 1 may reap late.
 func alive(n int) bool {
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", n))
@@ -181,22 +199,4 @@ func ofPods(ctx context.Context, t *testing.T, label, field string) []string {
 		return len(found) > 0
 	})
 	return found
-}
-
-// lines calls hear for each line of a file from an offset on and gives the offset of its end.
-func lines(t *testing.T, file string, from int64, hear func(line []byte)) int64 {
-	t.Helper()
-	f, err := os.Open(file)
-	must(t, err)
-	defer f.Close()
-	_, err = f.Seek(from, 0)
-	must(t, err)
-	scan := bufio.NewScanner(f)
-	scan.Buffer(nil, 1<<20)
-	for scan.Scan() {
-		from += int64(len(scan.Bytes())) + 1
-		hear(scan.Bytes())
-	}
-	must(t, scan.Err())
-	return from
 }

@@ -11,14 +11,13 @@ import (
 // one whose record says that it may have run did so at most once.
 
 const (
-	faultPatience = 4 * time.Minute
-	callers       = 6
-	callTakes     = 0.05 // seconds
+	callers   = 6
+	callTakes = 0.05 // seconds
 )
 
 // TestEngineKilled kills each engine once while it runs executions. The other takes over; a lease settles what the dead one had begun.
 func TestEngineKilled(t *testing.T) {
-	ctx, c := patience(t, faultPatience), client(t)
+	ctx, c := testContext(t), client(t)
 	l := newLedger(ctx, t, c, callTakes)
 	stop := l.load(ctx, c, callers)
 	for _, engine := range []string{"faas-engine-1", "faas-engine-2"} {
@@ -34,7 +33,7 @@ func TestEngineKilled(t *testing.T) {
 
 // TestRabbitMQKilled kills the message bus and brings it back. Warm calls do not need it, and what is asked for meanwhile runs afterwards.
 func TestRabbitMQKilled(t *testing.T) {
-	ctx, c := patience(t, faultPatience), client(t)
+	ctx, c := testContext(t), client(t)
 	l := newLedger(ctx, t, c, callTakes)
 	stop := l.load(ctx, c, callers)
 	l.more(ctx, t, 100)
@@ -49,7 +48,7 @@ func TestRabbitMQKilled(t *testing.T) {
 
 // TestMariaDBKilled kills the database and brings it back: what cannot be recorded is refused, and what was acknowledged is there.
 func TestMariaDBKilled(t *testing.T) {
-	ctx, c := patience(t, faultPatience), client(t)
+	ctx, c := testContext(t), client(t)
 	l := newLedger(ctx, t, c, callTakes)
 	stop := l.load(ctx, c, callers)
 	for range 2 {
@@ -65,7 +64,7 @@ func TestMariaDBKilled(t *testing.T) {
 
 // TestWorkersDeleted deletes pods of the function's workers at random. Their calls end as uncertain, and the next ones go to others.
 func TestWorkersDeleted(t *testing.T) {
-	ctx, c := patience(t, faultPatience), client(t)
+	ctx, c := testContext(t), client(t)
 	l := newLedger(ctx, t, c, callTakes)
 	stop := l.load(ctx, c, callers)
 	for range 6 {
@@ -83,7 +82,7 @@ const apiServerAway = 30 * time.Second
 
 // TestKubernetesAPIDown stops the API server for half a minute: warm calls go on all the while, none of them refused.
 func TestKubernetesAPIDown(t *testing.T) {
-	ctx, c := patience(t, faultPatience), client(t)
+	ctx, c := testContext(t), client(t)
 	l := newLedger(ctx, t, c, callTakes)
 	stop := l.load(ctx, c, callers)
 	l.more(ctx, t, 100)
@@ -100,7 +99,7 @@ func TestKubernetesAPIDown(t *testing.T) {
 
 // TestRollingRestart replaces both APIs and both engines one after the other, as an upgrade does. No request fails at all.
 func TestRollingRestart(t *testing.T) {
-	ctx, c := patience(t, faultPatience), client(t)
+	ctx, c := testContext(t), client(t)
 	l := newLedger(ctx, t, c, callTakes)
 	stop := l.load(ctx, c, callers)
 	for _, part := range []string{"faas-api-1", "faas-api-2", "faas-engine-1", "faas-engine-2"} {

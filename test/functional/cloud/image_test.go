@@ -6,7 +6,6 @@ import (
 	"errors"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -24,7 +23,7 @@ func image(ctx context.Context, t *testing.T, c *apiclient.Client, name, protoco
 		"name": t.Name(), "code": map[string]string{"source": "image", "image": name, "protocol": protocol}, "cpu": 1000, "timeout": timeout,
 	}, &made))
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+		ctx, cancel := context.WithTimeout(context.Background(), hangTimeout)
 		defer cancel()
 		_ = c.Do(ctx, "DELETE", "/v1/functions/"+made.ID, nil, nil) // the test's own outcome is told already
 	})
@@ -57,8 +56,8 @@ func imagePods(t *testing.T, function string) []string {
 
 // TestImageRuns gives an image its arguments, through both APIs, waiting and not.
 func TestImageRuns(t *testing.T) {
-	ctx := patience(t, 4*time.Minute)
-	f := image(ctx, t, client(t), echoImage, "run", 20)
+	ctx := testContext(t)
+	f := image(ctx, t, client(t), echoImage, "run", functionTimeout)
 	for _, test := range []struct {
 		input any
 		want  string
@@ -88,26 +87,25 @@ func TestImageRuns(t *testing.T) {
 
 // TestImageEnds has containers that end otherwise than well.
 func TestImageEnds(t *testing.T) {
-	ctx, c := patience(t, 4*time.Minute), client(t)
-	f := image(ctx, t, c, echoImage, "run", 3)
+	ctx, c := testContext(t), client(t)
+	f := image(ctx, t, c, echoImage, "run", functionTimeout)
+	short := image(ctx, t, c, echoImage, "run", 5)
 	nowhere := image(ctx, t, c, "docker.io/faas-mini/nowhere:dev", "run", 300)
 	for _, test := range []struct {
 		function, input string
 		told            []string
-		within          time.Duration
 	}{
-		{f, "last words exit=3", []string{"status 3", "exiting as told"}, 30 * time.Second},
-		{f, "sleep=100", []string{"Function execution timeout."}, 30 * time.Second},
-		{f, "memory=200000000", []string{"Function execution failed because of too much resource consumption"}, 30 * time.Second},
-		{f, "a\x00b", []string{"NUL"}, 30 * time.Second},
-		{nowhere, "", []string{"Pull", "faas-mini/nowhere"}, time.Minute},
+		{f, "last words exit=3", []string{"status 3", "exiting as told"}},
+		{short, "sleep=100000", []string{"Function execution timeout."}},
+		{f, "memory=200000000", []string{"Function execution failed because of too much resource consumption"}},
+		{f, "a\x00b", []string{"NUL"}},
+		{nowhere, "", []string{"Pull", "faas-mini/nowhere"}},
 	} {
 		begun := time.Now()
 		x := execute(ctx, t, c, test.function, true, test.input)
-		took := time.Since(begun)
-		t.Logf("%q: %v: %s %s", test.input, took.Round(time.Millisecond), x.Status, x.Result)
-		if x.Status != "failed" || took > test.within {
-			t.Errorf("%q: %s after %v", test.input, x.Status, took)
+		t.Logf("%q: %v: %s %s", test.input, time.Since(begun).Round(time.Millisecond), x.Status, x.Result)
+		if x.Status != "failed" {
+			t.Errorf("%q: %s %s", test.input, x.Status, x.Result)
 		}
 		for _, told := range test.told {
 			if !strings.Contains(outputText(t, x), told) {
@@ -115,14 +113,14 @@ func TestImageEnds(t *testing.T) {
 			}
 		}
 	}
-	x := execute(ctx, t, c, f, false, "before sleep=100")
+	x := execute(ctx, t, c, short, false, "before sleep=100000")
 	log, err := c.Log(ctx, x.ID)
 	must(t, err)
-	if log != "before\nsleep=100\n" {
+	if log != "before\nsleep=100000\n" {
 		t.Errorf("the log of a call that took too long: %q", log)
 	}
 	await(ctx, t, "no container is left", func() bool {
-		return len(imagePods(t, f))+len(imagePods(t, nowhere)) == 0
+		return len(imagePods(t, f))+len(imagePods(t, short))+len(imagePods(t, nowhere)) == 0
 	})
 }
 
@@ -142,10 +140,11 @@ func echoedBy(t *testing.T, x apiclient.Execution) (e echoed) {
 	return e
 }
 
-// TestImageServer calls a server in an image: the first call waits for it, the next are quick, and all that it may answer is told.
+// TestImageServer calls a server in an image: the first call waits for it, the next find it running, and callers are
+// told all that it may answer.
 func TestImageServer(t *testing.T) {
-	ctx, c := patience(t, 5*time.Minute), client(t)
-	f := image(ctx, t, c, echoImage, "http", 3)
+	ctx, c := testContext(t), client(t)
+	f := image(ctx, t, c, echoImage, "http", functionTimeout)
 	begun := time.Now()
 	x := execute(ctx, t, c, f, true, map[string]any{"a": 1})
 	cold := time.Since(begun)
@@ -164,9 +163,6 @@ func TestImageServer(t *testing.T) {
 	}
 	slices.Sort(warm)
 	t.Logf("cold %v, warm p50 %v, p95 %v", cold.Round(time.Millisecond), warm[10], warm[19])
-	if warm[10] > 200*time.Millisecond {
-		t.Errorf("a warm call takes %v", warm[10])
-	}
 	if got := echoedBy(t, execute(ctx, t, c, f, false, nil)); string(got.Got) != "{}" {
 		t.Errorf("without an input it was sent %s", got.Got)
 	}
@@ -176,9 +172,13 @@ func TestImageServer(t *testing.T) {
 	}{
 		{map[string]any{"text": "just text"}, "success", "just text"},
 		{map[string]any{"status": 503, "text": "not now"}, "failed", "not now"},
-		{map[string]any{"sleep": 100}, "failed", "Function execution timeout."},
+		{map[string]any{"sleep": 100000}, "failed", "Function execution timeout."},
 	} {
-		x := execute(ctx, t, c, f, true, test.input)
+		called := f
+		if test.input["sleep"] != nil {
+			called = image(ctx, t, c, echoImage, "http", 5)
+		}
+		x := execute(ctx, t, c, called, true, test.input)
 		if x.Status != test.status || outputText(t, x) != test.told {
 			t.Errorf("%v: %s %s", test.input, x.Status, x.Result)
 		}
@@ -197,38 +197,29 @@ func TestImageServer(t *testing.T) {
 	await(ctx, t, "no worker is left", func() bool { return len(imagePods(t, f)) == 0 })
 }
 
-// TestImageServerGrows has six calls of two seconds at once, three to a worker.
+// TestImageServerGrows has six calls, three to a worker, of which none ends before all six are under way.
 func TestImageServerGrows(t *testing.T) {
-	ctx, c := patience(t, 3*time.Minute), client(t)
-	f := image(ctx, t, c, echoImage, "http", 20)
+	ctx, c := testContext(t), client(t)
+	f := image(ctx, t, c, echoImage, "http", 300)
 	begun := time.Now()
-	var mu sync.Mutex
-	hosts := map[string]int{}
-	var group sync.WaitGroup
-	for range 6 {
-		group.Go(func() {
-			x, err := c.Execute(ctx, f, true, map[string]any{"sleep": 2})
-			var e echoed
-			if err != nil || x.Status != "success" || json.Unmarshal(x.Output(), &e) != nil {
-				t.Errorf("%s %s %v", x.Status, x.Result, err)
-				return
-			}
-			mu.Lock()
-			defer mu.Unlock()
-			hosts[e.Host]++
-		})
-	}
-	group.Wait()
-	t.Logf("six calls of 2 s from nothing: %v, on %v", time.Since(begun).Round(time.Millisecond), hosts)
+	g := startGate(t)
+	group := g.call(ctx, t, 6, func() (apiclient.Execution, error) {
+		return c.Execute(ctx, f, true, map[string]any{"ask": g.url})
+	})
+	await(ctx, t, "six calls are under way", func() bool { return g.count() == 6 })
+	hosts := g.hosts()
+	t.Logf("six calls at once from nothing after %v, on %v", time.Since(begun).Round(time.Millisecond), hosts)
 	if len(hosts) != 2 {
 		t.Errorf("on %d workers, want two", len(hosts))
 	}
+	g.open()
+	group.Wait()
 }
 
-// TestImageServerThatCannotBe has an image that no server comes of: the caller is told why, soon.
+// TestImageServerThatCannotBe has an image that no server comes of: the caller is told why.
 func TestImageServerThatCannotBe(t *testing.T) {
-	ctx, c := patience(t, 3*time.Minute), client(t)
-	f := image(ctx, t, c, "docker.io/faas-mini/nowhere:dev", "http", 3)
+	ctx, c := testContext(t), client(t)
+	f := image(ctx, t, c, "docker.io/faas-mini/nowhere:dev", "http", functionTimeout)
 	begun := time.Now()
 	_, err := c.Execute(ctx, f, true, nil)
 	var e *apiclient.Error

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/openstack-faas/faas/internal/apiclient"
 )
@@ -14,31 +13,37 @@ import (
 
 // reach tries to connect to each address and, where that succeeds, to be answered.
 const reach = `
-import socket
+import socket, threading
 
 def main(addresses, **kwargs):
     answers = {}
-    for address in addresses:
+
+    def knock(address):
         host, port = address.rsplit(":", 1)
         try:
-            s = socket.create_connection((host, int(port)), timeout=1.5)
-            s.settimeout(1.5)
+            s = socket.create_connection((host, int(port)), timeout=15)
             s.sendall(b"GET / HTTP/1.0\r\n\r\n")
             answers[address] = "answered" if s.recv(1) else "closed"
         except OSError as e:
             answers[address] = type(e).__name__
+
+    knocks = [threading.Thread(target=knock, args=[address]) for address in addresses]
+    for k in knocks:
+        k.start()
+    for k in knocks:
+        k.join()
     return answers
 `
 
 // TestNetworkIsOutOfReach tries what a function must not reach, and the world, which it may.
 func TestNetworkIsOutOfReach(t *testing.T) {
-	ctx := patience(t, 3*time.Minute)
+	ctx := testContext(t)
 	c := client(t)
 	neighbour := create(ctx, t, c, "python3", echo, apiclient.NewFunction{})
 	_, err := c.Execute(ctx, neighbour.ID, true, nil)
 	must(t, err)
 	other := ofPods(ctx, t, "faas.openstack.org/function-id="+neighbour.ID, ".status.podIP")[0]
-	f := create(ctx, t, c, "python3", reach, apiclient.NewFunction{Timeout: 60})
+	f := create(ctx, t, c, "python3", reach, apiclient.NewFunction{})
 	_, err = c.Execute(ctx, f.ID, true, map[string]any{"addresses": []string{}})
 	must(t, err)
 	ofPods(ctx, t, "faas.openstack.org/function-id="+f.ID, ".metadata.name") // from here on its worker is none of the generic ones
@@ -115,9 +120,9 @@ def main(**kwargs):
 
 // TestMachineIsOutOfReach tries the host's files, the worker's own limits and the service's secrets.
 func TestMachineIsOutOfReach(t *testing.T) {
-	ctx := patience(t, 2*time.Minute)
+	ctx := testContext(t)
 	c := client(t)
-	f := create(ctx, t, c, "python3", look, apiclient.NewFunction{Timeout: 30})
+	f := create(ctx, t, c, "python3", look, apiclient.NewFunction{})
 	x, err := c.Execute(ctx, f.ID, true, nil)
 	must(t, err)
 	var saw map[string]any
@@ -178,7 +183,7 @@ def processor():
     begun, cpu = time.monotonic(), time.process_time()
     while time.monotonic() - begun < 3:
         pass
-    return time.process_time() - cpu
+    return (time.process_time() - cpu) / (time.monotonic() - begun)
 
 def fine():
     return "fine"
@@ -186,10 +191,10 @@ def fine():
 
 // TestLimitsHold takes more than a function may have of each thing, while a neighbour goes on undisturbed.
 func TestLimitsHold(t *testing.T) {
-	ctx := patience(t, 4*time.Minute)
+	ctx := testContext(t)
 	c := client(t)
 	neighbour := create(ctx, t, c, "python3", echo, apiclient.NewFunction{})
-	f := create(ctx, t, c, "python3", greed, apiclient.NewFunction{CPU: 200, MemorySize: 64 << 20, Timeout: 30})
+	f := create(ctx, t, c, "python3", greed, apiclient.NewFunction{CPU: 200, MemorySize: 64 << 20})
 	run := func(want string) apiclient.Execution {
 		t.Helper()
 		x, err := c.Execute(ctx, f.ID, true, map[string]string{"want": want})
@@ -212,8 +217,8 @@ func TestLimitsHold(t *testing.T) {
 	if x := run("lift"); !strings.Contains(string(x.Output()), "refused") {
 		t.Errorf("limits can be lifted: %s %s", x.Status, x.Result)
 	}
-	if x := run("processor"); x.Status != "success" || seconds(t, x) > 1.0 {
-		t.Errorf("3 s on a fifth of a core took %s of processor time", x.Output())
+	if x := run("processor"); x.Status != "success" || number(t, x) > 0.33 {
+		t.Errorf("a limit of a fifth of a core allows %s of one", x.Output())
 	}
 	if x := run("processes"); x.Status == "success" && !strings.Contains(string(x.Output()), "BlockingIOError") {
 		t.Errorf("processes: %s %s", x.Status, x.Result)
@@ -223,19 +228,18 @@ func TestLimitsHold(t *testing.T) {
 	}
 }
 
-func seconds(t *testing.T, x apiclient.Execution) float64 {
+func number(t *testing.T, x apiclient.Execution) (n float64) {
 	t.Helper()
-	var s float64
-	if _, err := fmt.Sscan(string(x.Output()), &s); err != nil {
+	if _, err := fmt.Sscan(string(x.Output()), &n); err != nil {
 		t.Fatalf("%s %s", x.Status, x.Result)
 	}
-	return s
+	return n
 }
 
 // awaitLimit waits until a function's worker has its own processor limit in force.
 func awaitLimit(t *testing.T, function, cpu string) {
 	t.Helper()
-	await(patience(t, 30*time.Second), t, "the worker has a limit of "+cpu, func() bool {
+	await(testContext(t), t, "the worker has a limit of "+cpu, func() bool {
 		return kubectl(t.Context(), t, "get", "pods", "-n", "faas", "-l", "faas.openstack.org/function-id="+function,
 			"-o", `jsonpath={.items[*].status.containerStatuses[?(@.name=="runtime")].resources.limits.cpu}`) == cpu
 	})

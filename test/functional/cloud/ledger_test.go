@@ -19,7 +19,7 @@ const tell = `
 import time, urllib.request
 
 def main(n, url, pause=0.0, **kwargs):
-    urllib.request.urlopen(url + "/" + str(n), timeout=10).read()
+    urllib.request.urlopen(url + "/" + str(n), timeout=100).read()
     time.sleep(pause)
     return n
 `
@@ -41,7 +41,7 @@ type ledger struct {
 func newLedger(ctx context.Context, t *testing.T, c *apiclient.Client, pause float64) *ledger {
 	t.Helper()
 	l := &ledger{world: startWorld(t), pause: pause, acknowledged: map[string]int{}, refused: map[int]int{}}
-	l.function = create(ctx, t, c, "python3", tell, apiclient.NewFunction{Timeout: 30}).ID
+	l.function = create(ctx, t, c, "python3", tell, apiclient.NewFunction{}).ID
 	_, err := c.Execute(ctx, l.function, true, l.input(0)) // it works before anything is broken
 	must(t, err)
 	return l
@@ -73,7 +73,7 @@ func (l *ledger) ask(ctx context.Context, c *apiclient.Client, sync bool) {
 	l.next++
 	n := l.next
 	l.mu.Unlock()
-	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
+	ctx, cancel := context.WithTimeout(ctx, hangTimeout)
 	defer cancel()
 	x, err := c.Execute(ctx, l.function, sync, l.input(n))
 	if err != nil {

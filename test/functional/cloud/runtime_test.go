@@ -4,7 +4,6 @@ import (
 	"context"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/openstack-faas/faas/internal/apiclient"
 )
@@ -22,7 +21,7 @@ func newRuntime(ctx context.Context, t *testing.T, c *apiclient.Client, image st
 	var made runtimeView
 	must(t, c.Do(ctx, "POST", "/v1/runtimes", map[string]any{"name": t.Name(), "image": image, "is_public": true, "trusted": true}, &made))
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+		ctx, cancel := context.WithTimeout(context.Background(), hangTimeout)
 		defer cancel()
 		_ = c.Do(ctx, "DELETE", "/v1/runtimes/"+made.ID, nil, nil) // most tests have done so
 	})
@@ -42,7 +41,7 @@ func awaitStatus(ctx context.Context, t *testing.T, c *apiclient.Client, id stri
 
 // TestRuntimeWithoutImage is a runtime whose image is nowhere: its status says error, and the reason is Kubernetes' own.
 func TestRuntimeWithoutImage(t *testing.T) {
-	ctx, c := patience(t, 4*time.Minute), client(t)
+	ctx, c := testContext(t), client(t)
 	made := newRuntime(ctx, t, c, "docker.io/faas-mini/nowhere:dev")
 	r := awaitStatus(ctx, t, c, made.ID)
 	if r.Status != "error" || !strings.Contains(r.Reason, "Pull") && !strings.Contains(r.Reason, "image") {
@@ -57,7 +56,7 @@ func TestRuntimeWithoutImage(t *testing.T) {
 
 // TestRuntimeUpdate changes a runtime's image to one that is nowhere: it goes back to the old one, and functions run all the while.
 func TestRuntimeUpdate(t *testing.T) {
-	ctx, c := patience(t, 6*time.Minute), client(t)
+	ctx, c := testContext(t), client(t)
 	made := newRuntime(ctx, t, c, "docker.io/faas-mini/python3:dev")
 	if r := awaitStatus(ctx, t, c, made.ID); r.Status != "available" {
 		t.Fatalf("got %+v", r)

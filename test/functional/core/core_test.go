@@ -49,10 +49,17 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// patience bounds a test: generous, because a machine may be busy, and never reached when all is well.
-func patience(t *testing.T, d time.Duration) context.Context {
+// hangTimeout ends a test that hangs. No machine is so slow that a test which makes progress reaches it.
+const hangTimeout = 15 * time.Minute
+
+// functionTimeout, in seconds, is what functions of these tests may take unless the test is about that
+// timeout: the default of 5 s is too short for a machine that is ten times slower or stalls.
+const functionTimeout = 120
+
+// testContext returns a context that ends with the test, and with hangTimeout at the latest.
+func testContext(t *testing.T) context.Context {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), d)
+	ctx, cancel := context.WithTimeout(t.Context(), hangTimeout)
 	t.Cleanup(cancel)
 	return ctx
 }
@@ -100,13 +107,13 @@ func makeFunction(ctx context.Context, t *testing.T, c *apiclient.Client, runtim
 	must(t, err)
 	pack, err := apiclient.Zip(map[string]string{file: code})
 	must(t, err)
-	return c.CreateFunction(ctx, apiclient.NewFunction{Name: t.Name(), RuntimeID: rt.ID, Package: pack, CPU: 1000, Timeout: 30})
+	return c.CreateFunction(ctx, apiclient.NewFunction{Name: t.Name(), RuntimeID: rt.ID, Package: pack, CPU: 1000, Timeout: functionTimeout})
 }
 
 // forget deletes a function at the test's end.
 func forget(t *testing.T, c *apiclient.Client, functionID string) {
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+		ctx, cancel := context.WithTimeout(context.Background(), hangTimeout)
 		defer cancel()
 		_ = c.Do(ctx, "DELETE", "/v1/functions/"+functionID, nil, nil) // the test's own outcome is told already
 	})

@@ -31,12 +31,13 @@ func openrc(name string) (credentials, error) {
 	return credentials{values["OS_USERNAME"], values["OS_PASSWORD"], values["OS_PROJECT_NAME"]}, nil
 }
 
-// token is what Keystone gave, with the endpoints that it told.
+// token is what Keystone has issued, with the endpoints of its catalogue.
 type token struct {
 	text      string
 	projectID string
 	userID    string
 	swift     string
+	expires   time.Time
 }
 
 // login gets a token of the user in its project.
@@ -58,6 +59,7 @@ func authenticate(ctx context.Context, t *testing.T, auth map[string]any) token 
 		Token struct {
 			Project struct{ ID string }
 			User    struct{ ID string }
+			Expires time.Time `json:"expires_at"`
 			Catalog []struct {
 				Type      string
 				Endpoints []struct{ Interface, URL string }
@@ -65,7 +67,10 @@ func authenticate(ctx context.Context, t *testing.T, auth map[string]any) token 
 		}
 	}
 	head := keystone(ctx, t, "POST", "/auth/tokens", "", map[string]any{"auth": auth}, &answer)
-	made := token{text: head.Get("X-Subject-Token"), projectID: answer.Token.Project.ID, userID: answer.Token.User.ID}
+	made := token{
+		text: head.Get("X-Subject-Token"), projectID: answer.Token.Project.ID, userID: answer.Token.User.ID,
+		expires: answer.Token.Expires,
+	}
 	for _, service := range answer.Token.Catalog {
 		for _, endpoint := range service.Endpoints {
 			if service.Type == "object-store" && endpoint.Interface == "public" {
@@ -148,7 +153,7 @@ func newTenant(ctx context.Context, t *testing.T) tenant {
 	keystone(ctx, t, "GET", "/roles?name=member", admin, nil, &roles)
 	keystone(ctx, t, "PUT", "/projects/"+project.Project.ID+"/users/"+user.User.ID+"/roles/"+roles.Roles[0].ID, admin, nil, nil)
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+		ctx, cancel := context.WithTimeout(context.Background(), hangTimeout)
 		defer cancel()
 		for _, path := range []string{"/users/" + user.User.ID, "/projects/" + project.Project.ID} {
 			request(ctx, t, "DELETE", env.keystone+path, map[string]string{"X-Auth-Token": admin}, nil)

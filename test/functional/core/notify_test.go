@@ -5,14 +5,13 @@ import (
 	"os"
 	"strings"
 	"testing"
-	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
 )
 
 // TestNotifications listens where Ceilometer would, while a function is made, run and deleted.
 func TestNotifications(t *testing.T) {
-	ctx := patience(t, time.Minute)
+	ctx := testContext(t)
 	conn, err := amqp.Dial("amqp" + strings.TrimPrefix(os.Getenv("TRANSPORT_URL"), "rabbit"))
 	must(t, err)
 	t.Cleanup(func() { conn.Close() })

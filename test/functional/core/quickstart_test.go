@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/openstack-faas/faas/internal/apiclient"
 )
@@ -49,14 +48,14 @@ func (s shell) show(args ...string) map[string]any {
 
 // TestQuickStart types the quick start with Debian's client: a runtime by the admin; functions from a file, a package and Swift by demo.
 func TestQuickStart(t *testing.T) {
-	ctx := patience(t, 5*time.Minute)
+	ctx := testContext(t)
 	dir := t.TempDir()
 	admin, demo := shell{ctx, t, "admin", dir}, shell{ctx, t, "demo", dir}
 
 	runtime := admin.show("openstack", "runtime", "create", "--name", "quickstart", "docker.io/faas-mini/python3:dev")
 	id, _ := runtime["id"].(string)
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+		ctx, cancel := context.WithTimeout(context.Background(), hangTimeout)
 		defer cancel()
 		_, _ = shell{ctx, t, "admin", dir}.run("openstack", "runtime", "delete", id)
 	})

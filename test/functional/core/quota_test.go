@@ -6,14 +6,13 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/openstack-faas/faas/internal/apiclient"
 )
 
 // TestQuota has a hundred creates at once, through both APIs, at a limit of ten.
 func TestQuota(t *testing.T) {
-	ctx := patience(t, 3*time.Minute)
+	ctx := testContext(t)
 	of := newTenant(ctx, t)
 	admin := as(ctx, t, "admin")
 	admin.Header[version[0]] = version[1]

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"strings"
 	"testing"
-	"time"
 )
 
 // visit lists the project's containers through its session, and tries another project's account.
@@ -24,7 +23,7 @@ def main(context, other, **kwargs):
 
 // TestSession has a function act for its creator in its project, and nowhere else.
 func TestSession(t *testing.T) {
-	ctx := patience(t, 3*time.Minute)
+	ctx := testContext(t)
 	demo, alt := login(ctx, t, "demo"), login(ctx, t, "alt")
 	object(ctx, t, demo, "holiday", "picture", []byte("sun"))
 	object(ctx, t, alt, "private", "letter", []byte("dear"))
@@ -51,7 +50,7 @@ func TestSession(t *testing.T) {
 
 // TestNodeSession has a function in Node.js do the same with token and endpoints.
 func TestNodeSession(t *testing.T) {
-	ctx := patience(t, 3*time.Minute)
+	ctx := testContext(t)
 	demo := login(ctx, t, "demo")
 	object(ctx, t, demo, "holiday", "picture", []byte("sun"))
 	c := with(t, 0, demo.text)
@@ -105,7 +104,7 @@ def main(context=None, **kwargs):
 // TestNoSecretWithin has a function rummage through its worker.
 func TestNoSecretWithin(t *testing.T) {
 	t.Parallel()
-	ctx := patience(t, 3*time.Minute)
+	ctx := testContext(t)
 	c := as(ctx, t, "demo")
 	f := create(ctx, t, c, rummage)
 	if out := run(ctx, t, c, f.ID, nil); out != "[]" {

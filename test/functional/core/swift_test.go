@@ -4,9 +4,9 @@ import (
 	"context"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/openstack-faas/faas/internal/apiclient"
 )
@@ -35,7 +35,7 @@ func ofObject(ctx context.Context, t *testing.T, c *apiclient.Client, container,
 	must(t, err)
 	var made apiclient.Function
 	form := url.Values{
-		"name": {t.Name()}, "runtime_id": {rt.ID}, "cpu": {"1000"}, "timeout": {"30"},
+		"name": {t.Name()}, "runtime_id": {rt.ID}, "cpu": {"1000"}, "timeout": {strconv.Itoa(functionTimeout)},
 		"code": {`{"source": "swift", "swift": {"container": "` + container + `", "object": "` + name + `"}}`},
 	}
 	err = c.DoForm(ctx, "POST", "/v1/functions", form, &made)
@@ -45,7 +45,7 @@ func ofObject(ctx context.Context, t *testing.T, c *apiclient.Client, container,
 // TestSwiftFunction changes the object of a function: the next cold start runs what is there now.
 func TestSwiftFunction(t *testing.T) {
 	t.Parallel()
-	ctx := patience(t, 3*time.Minute)
+	ctx := testContext(t)
 	demo := login(ctx, t, "demo")
 	c := with(t, 0, demo.text)
 	id := fromSwift(ctx, t, demo, c, "changing", "def main(**kwargs):\n    return 'before'\n")
@@ -69,7 +69,7 @@ func TestSwiftFunction(t *testing.T) {
 
 // TestSwiftFaults makes functions of objects that are not there, another's, no package and too large.
 func TestSwiftFaults(t *testing.T) {
-	ctx := patience(t, 2*time.Minute)
+	ctx := testContext(t)
 	demo, alt := login(ctx, t, "demo"), login(ctx, t, "alt")
 	c := with(t, 0, demo.text)
 	object(ctx, t, demo, "code", "text.zip", []byte("no package"))

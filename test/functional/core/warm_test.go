@@ -14,16 +14,18 @@ import (
 	"github.com/openstack-faas/faas/internal/apiclient"
 )
 
-// TestWarmCost calls a function by turns through the API and through one that asks for no token, on the same database and workers.
+// TestWarmCost calls a function by turns through the API and through one that asks for no token, on the same database
+// and workers. The second is the floor: what Keystone, policy and quota add must not double a warm call, as a single
+// request to Keystone would. What they add in milliseconds is the business of make bench.
 func TestWarmCost(t *testing.T) {
-	ctx := patience(t, 3*time.Minute)
+	ctx := testContext(t)
 	owner := login(ctx, t, "demo")
 	asked := with(t, 0, owner.text)
 	asked.HTTP.Transport = asked.HTTP.Transport.(watched).RoundTripper // both are measured without the search
 	f := create(ctx, t, asked, echo)
 	unasked := noauth(ctx, t, owner.projectID)
 	took := map[*apiclient.Client][]time.Duration{}
-	const batches, each = 20, 40
+	const batches, each = 10, 40
 	for batch := range batches + 1 {
 		for _, c := range []*apiclient.Client{asked, unasked} {
 			for range each {
@@ -38,8 +40,8 @@ func TestWarmCost(t *testing.T) {
 	median := func(c *apiclient.Client) time.Duration { slices.Sort(took[c]); return took[c][len(took[c])/2] }
 	with, without := median(asked), median(unasked)
 	t.Logf("warm, one caller, p50 of %d: %v with Keystone, policy, quota and record; %v without Keystone", batches*each, with, without)
-	if with-without > time.Millisecond {
-		t.Errorf("Keystone, policy and quota cost %v a call, want a millisecond at most", with-without)
+	if with > 2*without {
+		t.Errorf("a call takes %v, and %v without Keystone, policy and quota: want twice as long at most", with, without)
 	}
 }
 

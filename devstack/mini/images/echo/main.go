@@ -1,9 +1,10 @@
-// Command echo is what the image faas-mini/echo runs, for the tests of functions of container images. With PORT set and no arguments it is an HTTP
-// server that answers with what it was sent; otherwise it prints its arguments, a line each, and does what some of them say: sleep=1.5, memory=BYTES,
-// exit=3.
+// Command echo is what the image faas-mini/echo runs, for the tests of functions of container images. With PORT set
+// and no arguments it is an HTTP server that answers with what it was sent; otherwise it prints its arguments, a line
+// each, and does what some of them say: sleep=1.5, memory=BYTES, exit=3.
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -18,7 +19,7 @@ import (
 
 func main() {
 	if port := os.Getenv("PORT"); port != "" && len(os.Args) == 1 {
-		fmt.Fprintln(os.Stderr, http.ListenAndServe(":"+port, http.HandlerFunc(answer))) //nolint:gosec // one caller, who has its own time limits
+		fmt.Fprintln(os.Stderr, http.ListenAndServe(":"+port, http.HandlerFunc(answer))) //nolint:gosec // one caller, with timeouts of its own
 		os.Exit(1)
 	}
 	for _, argument := range os.Args[1:] {
@@ -59,7 +60,22 @@ func use(bytes int) {
 
 var served atomic.Int64
 
-// answer tells what came. The members sleep, memory, exit and status of the input are done; text is answered as text.
+// ask waits until the URL answers. What is asked for is the name of this host.
+func ask(ctx context.Context, url, host string) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, url+"/"+host, nil)
+	if err != nil {
+		return
+	}
+	answer, err := http.DefaultClient.Do(r)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return
+	}
+	_ = answer.Body.Close()
+}
+
+// answer sends back what came. The members sleep, memory, exit, ask and status of the input are done; text is answered
+// as text.
 func answer(w http.ResponseWriter, r *http.Request) {
 	n := served.Add(1)
 	body, err := io.ReadAll(r.Body)
@@ -69,7 +85,7 @@ func answer(w http.ResponseWriter, r *http.Request) {
 	var asked struct {
 		Sleep, Memory, Exit json.Number
 		Status              int
-		Text                string
+		Ask, Text           string
 	}
 	if err := json.Unmarshal(body, &asked); err != nil && !errors.As(err, new(*json.UnmarshalTypeError)) {
 		http.Error(w, "no JSON: "+err.Error(), http.StatusBadRequest)
@@ -79,6 +95,9 @@ func answer(w http.ResponseWriter, r *http.Request) {
 	do("memory", asked.Memory.String())
 	do("exit", asked.Exit.String())
 	host, _ := os.Hostname()
+	if asked.Ask != "" {
+		ask(r.Context(), asked.Ask, host)
+	}
 	if asked.Text == "" {
 		w.Header().Set("Content-Type", "application/json")
 	}
@@ -89,5 +108,7 @@ func answer(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprint(w, asked.Text)
 		return
 	}
-	_ = json.NewEncoder(w).Encode(map[string]any{"got": json.RawMessage(body), "n": n, "host": host, "execution": r.Header.Get("X-Execution-Id")})
+	_ = json.NewEncoder(w).Encode(map[string]any{
+		"got": json.RawMessage(body), "n": n, "host": host, "execution": r.Header.Get("X-Execution-Id"),
+	})
 }
