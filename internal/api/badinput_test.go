@@ -245,7 +245,7 @@ func TestLargePackageIsRefusedWhileItArrives(t *testing.T) {
 	s := newService(t)
 	before := s.contents()
 	body := &trickle{head: "--b\r\nContent-Disposition: form-data; name=\"package\"; filename=\"a\"\r\n\r\n"}
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), hangTimeout)
 	defer cancel()
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, s.server.URL+"/v1/functions", body)
 	s.must(err)

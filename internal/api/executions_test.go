@@ -169,7 +169,7 @@ func TestTheRecordOutlivesItsCaller(t *testing.T) {
 	}
 	close(gone)
 	await(t, ended)
-	for deadline := time.Now().Add(5 * time.Second); ; {
+	for deadline := time.Now().Add(hangTimeout); ; {
 		x, err := s.store.Execution(t.Context(), faas.AnyProject(), id)
 		if err == nil && x.Status == faas.ExecutionSuccess {
 			return

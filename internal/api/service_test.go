@@ -41,6 +41,9 @@ type service struct {
 	call dispatch.Call
 }
 
+// hangTimeout ends a test that hangs. No machine is so slow that a test which makes progress reaches it.
+const hangTimeout = 5 * time.Minute
+
 // project is the one of the noauth identity in tests.
 const project = "p-one"
 
@@ -245,7 +248,7 @@ func (s *service) newRuntime() string {
 	s.t.Helper()
 	var made runtimeView
 	s.do("POST", "/v1/runtimes", `{"image": "python3", "name": "python3"}`, 201).decode(s.t, &made)
-	for deadline := time.Now().Add(5 * time.Second); ; {
+	for deadline := time.Now().Add(hangTimeout); ; {
 		r, err := s.store.Runtime(s.t.Context(), faas.AnyProject(), made.ID)
 		s.must(err)
 		if r.Status == faas.RuntimeAvailable {
@@ -325,7 +328,7 @@ func await[T any](t testing.TB, c <-chan T) T {
 	select {
 	case v := <-c:
 		return v
-	case <-time.After(5 * time.Second):
+	case <-time.After(hangTimeout):
 		t.Fatal("nothing came")
 		panic("unreachable")
 	}

@@ -148,7 +148,7 @@ func sorted(ids []string) []string {
 // available waits till the runtime is.
 func (s *service) available(runtimeID string) {
 	s.t.Helper()
-	for deadline := time.Now().Add(5 * time.Second); ; {
+	for deadline := time.Now().Add(hangTimeout); ; {
 		r, err := s.store.Runtime(s.t.Context(), faas.AnyProject(), runtimeID)
 		s.must(err)
 		if r.Status == faas.RuntimeAvailable {

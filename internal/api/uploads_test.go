@@ -26,13 +26,23 @@ func large(t testing.TB) string {
 
 // fewer tells whether the project has less than all its uploads under way.
 func (s *service) fewer(projectID string) bool {
-	ctx, cancel := context.WithTimeout(s.t.Context(), 10*time.Millisecond)
-	defer cancel()
+	ctx, cancel := context.WithCancel(s.t.Context())
+	cancel() // it does not wait
 	leave, err := s.api.uploads.Take(ctx, projectID)
 	if err == nil {
 		leave()
 	}
 	return err == nil
+}
+
+// until polls a condition that nothing signals.
+func (s *service) until(what string, condition func() bool) {
+	s.t.Helper()
+	for end := time.Now().Add(hangTimeout); !condition(); time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			s.t.Fatalf("it never came about that %s", what)
+		}
+	}
 }
 
 // TestLargeUploadsAFewAtATime has a project's two slow uploads keep its third waiting, but neither a small one nor another project's.
@@ -72,11 +82,7 @@ func TestLargeUploadsAFewAtATime(t *testing.T) {
 		_, err := io.WriteString(to, body[:len(body)-1000])
 		s.must(err)
 	}
-	for end := time.Now().Add(5 * time.Second); s.fewer(project); {
-		if time.Now().After(end) {
-			t.Fatal("two large uploads are under way, and have no places")
-		}
-	}
+	s.until("two large uploads have places", func() bool { return !s.fewer(project) })
 	upload(strings.NewReader(body))
 	small, smallType := form(zipOf(t, "main.py", "def main(): pass"))
 	for _, r := range []request{
@@ -96,9 +102,7 @@ func TestLargeUploadsAFewAtATime(t *testing.T) {
 		s.must(to.Close())
 	}
 	all.Wait()
-	if !s.fewer(project) {
-		t.Error("uploads that ended keep their places")
-	}
+	s.until("uploads that ended give their places back", func() bool { return s.fewer(project) })
 }
 
 func (s *service) keeps(pack string) bool {

@@ -14,8 +14,8 @@ import (
 	"go.uber.org/goleak"
 )
 
-// patience is how long what must happen may take on a slow machine; RabbitMQ needs some seconds to start.
-const patience = time.Minute
+// hangTimeout ends a test that hangs. No machine is so slow that a test which makes progress reaches it.
+const hangTimeout = 5 * time.Minute
 
 // rabbitServer is the one server of this run, started by the first test that wants it.
 var rabbitServer struct {
@@ -43,7 +43,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(afterwards{m}) }
 func server(t testing.TB) *testkit.RabbitMQ {
 	t.Helper()
 	rabbitServer.Do(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		ctx, cancel := context.WithTimeout(context.Background(), hangTimeout)
 		defer cancel()
 		rabbitServer.RabbitMQ, rabbitServer.err = testkit.StartRabbitMQ(ctx)
 	})
@@ -95,7 +95,7 @@ func TestRabbitOverTLS(t *testing.T) {
 
 func within(t testing.TB) context.Context {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), hangTimeout)
 	t.Cleanup(cancel)
 	return ctx
 }
@@ -112,7 +112,7 @@ func receive[T any](t testing.TB, c <-chan T) T {
 	select {
 	case v := <-c:
 		return v
-	case <-time.After(patience):
+	case <-time.After(hangTimeout):
 		t.Fatal("nothing came")
 		panic("unreachable")
 	}

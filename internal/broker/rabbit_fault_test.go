@@ -307,6 +307,7 @@ func own(t *testing.T, b broker.Broker, name string, events chan<- string) {
 // TestMemoryAlarm is a RabbitMQ that has no room. Callers leave when they wish, consumers go on, and a message that must wait is neither lost nor dead.
 func TestMemoryAlarm(t *testing.T) {
 	c := config(t, server(t).URL())
+	c.Heartbeat = time.Minute // what would end a wait that does not end with its context
 	b := connect(t, c)
 	for _, body := range []string{"must wait", "2", "3"} {
 		must(t, b.Enqueue(within(t), "q", []byte(body)))

@@ -60,7 +60,7 @@ func newDispatcher(t *testing.T, s *supply, wait time.Duration, perProject int) 
 func begin(context.Context) error { return nil }
 
 func aCall(n string) faas.Call {
-	return faas.Call{ExecutionID: n, Key: testTarget.Key, Input: json.RawMessage(`{"n":"` + n + `"}`), Timeout: time.Second}
+	return faas.Call{ExecutionID: n, Key: testTarget.Key, Input: json.RawMessage(`{"n":"` + n + `"}`), Timeout: time.Minute}
 }
 
 func TestCallRunsOnAnAcquiredWorker(t *testing.T) {
@@ -118,7 +118,7 @@ func TestGrowsPastAWorkerGivenTwice(t *testing.T) {
 	var asked atomic.Int64
 	allWait := make(chan struct{}) // six calls
 	d := New(Config{
-		Client: NewClient(func(string) string { return testToken }), Wait: 5 * time.Second, PerProject: 10, Log: slog.New(slog.DiscardHandler),
+		Client: NewClient(func(string) string { return testToken }), Wait: time.Minute, PerProject: 10, Log: slog.New(slog.DiscardHandler),
 		Acquire: func(_ context.Context, r faas.AcquireRequest) (faas.Worker, error) {
 			<-allWait
 			if asked.Add(1) == 2 {

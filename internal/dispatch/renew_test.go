@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/http"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/openstack-faas/faas/internal/faas"
@@ -27,10 +28,10 @@ func TestLongCallsAreGivenNewTokens(t *testing.T) {
 		given <- c
 		_, _ = w.Write([]byte("{}"))
 	}
-	d := newDispatcher(t, &supply{workers: []faas.Worker{a.worker}}, time.Second, 1)
+	d := newDispatcher(t, &supply{workers: []faas.Worker{a.worker}}, time.Minute, 1)
 	asked := 0
 	call := aCall("1")
-	call.Timeout = 20 * time.Second
+	call.Timeout = time.Minute
 	call.Renewal = &faas.Renewal{Ends: time.Now().Add(time.Second), Next: func(context.Context) (json.RawMessage, time.Time, error) {
 		asked++
 		return json.RawMessage(`{"n":` + string(rune('0'+asked)) + `}`), time.Now().Add(time.Second), nil
@@ -44,7 +45,7 @@ func TestLongCallsAreGivenNewTokens(t *testing.T) {
 // TestShortCallsAskForNoToken has a call end before its token does.
 func TestShortCallsAskForNoToken(t *testing.T) {
 	a := newAgent(t, testTarget.Key, succeed)
-	d := newDispatcher(t, &supply{workers: []faas.Worker{a.worker}}, time.Second, 1)
+	d := newDispatcher(t, &supply{workers: []faas.Worker{a.worker}}, time.Minute, 1)
 	call := aCall("1")
 	call.Renewal = &faas.Renewal{Ends: time.Now().Add(time.Hour), Next: func(context.Context) (json.RawMessage, time.Time, error) {
 		t.Error("it was asked for one")
@@ -56,11 +57,13 @@ func TestShortCallsAskForNoToken(t *testing.T) {
 }
 
 func TestUntilRenewal(t *testing.T) {
-	for left, want := range map[time.Duration]time.Duration{
-		time.Hour: 58 * time.Minute, 4 * time.Minute: 3 * time.Minute, time.Second: time.Second, -time.Hour: time.Second,
-	} {
-		if got := untilRenewal(time.Now().Add(left)).Round(time.Second); got != want {
-			t.Errorf("with %v left: in %v, want %v", left, got, want)
+	synctest.Test(t, func(t *testing.T) { // where no time passes between two looks at the clock
+		for left, want := range map[time.Duration]time.Duration{
+			time.Hour: 58 * time.Minute, 4 * time.Minute: 3 * time.Minute, time.Second: time.Second, -time.Hour: time.Second,
+		} {
+			if got := untilRenewal(time.Now().Add(left)); got != want {
+				t.Errorf("with %v left: in %v, want %v", left, got, want)
+			}
 		}
-	}
+	})
 }

@@ -72,7 +72,7 @@ func (c *carrier) open() {
 // wait waits until the condition holds.
 func (c *carrier) wait(t *testing.T, what string, holds func() bool) {
 	t.Helper()
-	deadline := time.After(20 * time.Second)
+	deadline := time.After(hangTimeout)
 	for {
 		c.mu.Lock()
 		done := holds()

@@ -90,7 +90,7 @@ func (l *ledger) until(t *testing.T, ended int) {
 	l.mu.Unlock()
 	select {
 	case <-l.done:
-	case <-time.After(time.Minute):
+	case <-time.After(hangTimeout):
 		t.Fatal("nothing ends any more")
 	}
 }

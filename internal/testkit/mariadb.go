@@ -92,7 +92,7 @@ func (m *MariaDB) socket() string { return filepath.Join(m.dir, "socket") }
 func (m *MariaDB) Address() string { return "127.0.0.1:" + m.port }
 
 // Start starts the server on its folder, the first time or again, and returns when it answers: an
-// error after a minute.
+// error after five minutes.
 func (m *MariaDB) Start() error {
 	server, err := installed("mariadbd")
 	if err != nil {
@@ -125,7 +125,7 @@ func (m *MariaDB) ready() error {
 		return err
 	}
 	defer db.Close()
-	deadline, tick := time.After(time.Minute), time.NewTicker(20*time.Millisecond)
+	deadline, tick := time.After(5*time.Minute), time.NewTicker(20*time.Millisecond)
 	defer tick.Stop()
 	for {
 		err := db.PingContext(context.Background())

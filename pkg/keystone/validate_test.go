@@ -94,10 +94,13 @@ func TestValidateIsOneRequest(t *testing.T) {
 	}
 }
 
+// hangTimeout ends a test that hangs. No machine is so slow that a test which makes progress reaches it.
+const hangTimeout = 5 * time.Minute
+
 // until waits for what a goroutine will do.
 func until(t *testing.T, done func() bool) {
 	t.Helper()
-	deadline, tick := time.After(10*time.Second), time.NewTicker(time.Millisecond)
+	deadline, tick := time.After(hangTimeout), time.NewTicker(time.Millisecond)
 	defer tick.Stop()
 	for !done() {
 		select {

@@ -60,9 +60,12 @@ func TestProcessesShareQuotas(t *testing.T) {
 	}
 }
 
+// hangTimeout ends a test that hangs. No machine is so slow that a test which makes progress reaches it.
+const hangTimeout = 5 * time.Minute
+
 func awaitRunning(t *testing.T, p Parts, want int64) {
 	t.Helper()
-	tick, late := time.NewTicker(10*time.Millisecond), time.After(20*time.Second)
+	tick, late := time.NewTicker(10*time.Millisecond), time.After(hangTimeout)
 	defer tick.Stop()
 	for p.Calls.Use("p")[faas.ResourceExecutions] != want {
 		select {

@@ -27,6 +27,9 @@ const (
 	missingImage = "docker.io/faas-mini/cobol85:dev"
 )
 
+// hangTimeout ends a test that hangs. No machine is so slow that a test which makes progress reaches it.
+const hangTimeout = 5 * time.Minute
+
 // clusterConfig is for a namespace of the test's own on the cluster that KUBECONFIG names.
 func clusterConfig(t *testing.T) Config {
 	t.Helper()
@@ -37,7 +40,7 @@ func clusterConfig(t *testing.T) Config {
 	cfg := testConfig(t)
 	cfg.Kubeconfig, cfg.Namespace = path, newNamespace(t, path)
 	cfg.PullPolicy = corev1.PullNever
-	cfg.Progress = 40 * time.Second
+	cfg.Progress = hangTimeout
 	if testing.Verbose() {
 		cfg.Log = slog.New(slog.NewTextHandler(t.Output(), nil))
 	}
@@ -73,7 +76,7 @@ func newNamespace(t *testing.T, path string) string {
 
 // deleteNamespace takes the owner first and all pods at once, or each would have its grace.
 func deleteNamespace(t *testing.T, client kubernetes.Interface, name string) {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), hangTimeout)
 	defer cancel()
 	now := metav1.DeleteOptions{GracePeriodSeconds: pointer(int64(0))}
 	err := insist(ctx, func(ctx context.Context) error {
@@ -97,7 +100,7 @@ func deleteNamespace(t *testing.T, client kubernetes.Interface, name string) {
 // open makes an orchestrator, which the test closes.
 func open(t *testing.T, cfg Config) *Orchestrator {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), hangTimeout)
 	defer cancel()
 	o, err := New(ctx, cfg)
 	if err != nil {
@@ -115,7 +118,7 @@ func closing(t *testing.T, o *Orchestrator) {
 // until waits for the workers to be as wanted.
 func (o *Orchestrator) until(t *testing.T, what string, wanted func([]faas.Worker) bool) {
 	t.Helper()
-	deadline := time.After(30 * time.Second)
+	deadline := time.After(hangTimeout)
 	for {
 		changed := o.changes()
 		if wanted(o.Workers()) {

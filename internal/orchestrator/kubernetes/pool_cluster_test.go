@@ -76,6 +76,10 @@ func TestChangeThatFailsGoesBack(t *testing.T) {
 	}
 }
 
+// telling is how long a pool that cannot come up is waited for in these tests: a good deal longer than Kubernetes takes
+// to say why.
+const telling = 20 * time.Second
+
 // Whatever keeps workers from coming up, the error says it in Kubernetes' own words.
 func TestReasonsOfFailure(t *testing.T) {
 	for _, test := range []struct {
@@ -87,9 +91,9 @@ func TestReasonsOfFailure(t *testing.T) {
 		{"no registry has it", func(c *Config) { c.PullPolicy = "IfNotPresent" }, "127.0.0.1:1/nobody/has-it:1", []string{"ErrImagePull|ImagePullBackOff", "127.0.0.1:1"}},
 		{"no name of an image", nil, "what is: this\n{}", []string{"InvalidImageName"}},
 		{"ends again and again", nil, agentImage, []string{"its runtime end.*: status 1; it said:", "FAAS_WORKER_ID"}},
-		{"no such runtime class", func(c *Config) { c.UntrustedClass, c.Progress = "nobody-has-it", 5*time.Second }, pythonImage, []string{"nobody-has-it"}},
-		{"no node to run on", func(c *Config) { c.NodeSelector, c.Progress = map[string]string{"nobody": "has-it"}, 5*time.Second }, pythonImage, []string{"Unschedulable", "nodes are available"}},
-		{"no room in the quota", func(c *Config) { c.Progress = 5 * time.Second }, pythonImage, []string{"exceeded quota"}},
+		{"no such runtime class", func(c *Config) { c.UntrustedClass, c.Progress = "nobody-has-it", telling }, pythonImage, []string{"nobody-has-it"}},
+		{"no node to run on", func(c *Config) { c.NodeSelector, c.Progress = map[string]string{"nobody": "has-it"}, telling }, pythonImage, []string{"Unschedulable", "nodes are available"}},
+		{"no room in the quota", func(c *Config) { c.Progress = telling }, pythonImage, []string{"exceeded quota"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()

@@ -6,9 +6,10 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/openstack-faas/faas/internal/dispatch"
 	"github.com/openstack-faas/faas/internal/faas"
@@ -62,7 +63,7 @@ func TestClaimOfAWorkerThatUsesTooMuchAlready(t *testing.T) {
 	call := func(input string) faas.Outcome {
 		t.Helper()
 		outcome, err := agents.Call(t.Context(), w, faas.Call{
-			ExecutionID: faas.NewID(), Key: target.Key, Input: json.RawMessage(input), Timeout: 5 * time.Second,
+			ExecutionID: faas.NewID(), Key: target.Key, Input: json.RawMessage(input), Timeout: hangTimeout,
 		})
 		if err != nil {
 			t.Fatal(err)
@@ -93,10 +94,21 @@ func TestShrinkingKeepsWhatIsBeingClaimed(t *testing.T) {
 	}()
 	agents := dispatch.NewClient(o.Token)
 	defer agents.Close()
-	w, target := specialised(t, o, agents, "import time\ndef main():\n    time.sleep(0.5)\n")
+	w, target := specialised(t, o, agents, "import os, time\ndef main(path):\n    while not os.path.exists(path):\n        time.sleep(0.01)\n")
+	folder, err := os.MkdirTemp("", "faas-end-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer os.RemoveAll(folder)
+	if err := os.Chmod(folder, 0o711); err != nil { // the worker is another user
+		t.Fatal(err)
+	}
+	end := filepath.Join(folder, "end")
 	running := make(chan error, 1)
 	go func() {
-		_, err := agents.Call(t.Context(), w, faas.Call{ExecutionID: faas.NewID(), Key: target.Key, Timeout: 5 * time.Second})
+		_, err := agents.Call(t.Context(), w, faas.Call{
+			ExecutionID: faas.NewID(), Key: target.Key, Timeout: hangTimeout, Input: json.RawMessage(`{"path": "` + end + `"}`),
+		})
 		running <- err
 	}()
 	for { // until the call has begun
@@ -109,6 +121,9 @@ func TestShrinkingKeepsWhatIsBeingClaimed(t *testing.T) {
 		}
 	}
 	if err := o.SetPool(t.Context(), orchestrator.Pool{RuntimeID: "r", Image: "python3", Size: 0}); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(end, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if err := <-running; err != nil {

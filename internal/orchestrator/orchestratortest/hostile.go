@@ -174,7 +174,7 @@ result = []
 def knock(door):
     host, _, port = door.rpartition(":")
     try:
-        socket.create_connection((host.strip("[]"), int(port)), timeout=2).close()
+        socket.create_connection((host.strip("[]"), int(port)), timeout=10).close()
         result.append(door)
     except OSError:
         pass
@@ -191,7 +191,7 @@ for t in threads:
 }
 
 func answers(ctx context.Context, address string) bool {
-	dialer := net.Dialer{Timeout: patience}
+	dialer := net.Dialer{Timeout: hangTimeout}
 	conn, err := dialer.DialContext(ctx, "tcp", address)
 	if err != nil {
 		return false

@@ -26,7 +26,7 @@ func (h *harness) watch(ctx context.Context) *view {
 // next applies one more batch, and returns false when there are no more.
 func (v *view) next() bool {
 	v.h.Helper()
-	deadline := time.NewTimer(patience)
+	deadline := time.NewTimer(hangTimeout)
 	defer deadline.Stop()
 	select {
 	case batch, open := <-v.changes:
