@@ -1,7 +1,6 @@
 package session
 
 import (
-	"container/list"
 	"context"
 	"time"
 )
@@ -65,14 +64,11 @@ func (s *Sessions) due() (ending, unchecked []*entry) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := s.cfg.Now()
-	var next *list.Element
-	for at := s.order.Front(); at != nil; at = next {
-		next = at.Next()
-		e := at.Value.(*entry)
+	for trust, e := range s.byTrust.All() {
 		switch {
 		case e.flight != nil || now.Before(e.retry):
 		case !e.valid(now):
-			s.drop(at)
+			s.byTrust.Delete(trust)
 		case e.used.After(e.got) && e.ending(now):
 			ending = append(ending, e)
 		case e.used.After(e.checked) && now.Sub(e.checked) >= s.cfg.Check:

@@ -4,7 +4,6 @@
 package session
 
 import (
-	"container/list"
 	"context"
 	"encoding/json"
 	"log/slog"
@@ -12,6 +11,7 @@ import (
 	"time"
 
 	"github.com/openstack-faas/faas/internal/faas"
+	"github.com/openstack-faas/faas/pkg/lru"
 )
 
 // Source gets tokens from Keystone.
@@ -62,8 +62,7 @@ type Sessions struct {
 	renewal chan struct{} // a place for each request that nobody waits for
 
 	mu      sync.Mutex
-	byTrust map[string]*list.Element
-	order   *list.List // of *entry, the one used last in front
+	byTrust *lru.Cache[string, *entry]
 }
 
 // entry is what is known of a trust.
@@ -115,7 +114,7 @@ func New(cfg Config) *Sessions {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	s := &Sessions{
-		cfg: cfg, ctx: ctx, cancel: cancel, renewal: make(chan struct{}, renewParallel), byTrust: map[string]*list.Element{}, order: list.New(),
+		cfg: cfg, ctx: ctx, cancel: cancel, renewal: make(chan struct{}, renewParallel), byTrust: lru.New[string, *entry](cfg.Size),
 	}
 	s.loop.Go(s.renewAlways)
 	return s
@@ -184,27 +183,17 @@ func (s *Sessions) Prefetch(trustID string) {
 func (s *Sessions) Forget(trustID string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.drop(s.byTrust[trustID])
+	s.byTrust.Delete(trustID)
 }
 
 // entry returns the trust's entry, a new one if it must, as the one used last.
 func (s *Sessions) entry(trustID string) *entry {
-	if at := s.byTrust[trustID]; at != nil {
-		s.order.MoveToFront(at)
-		return at.Value.(*entry)
-	}
-	e := &entry{trust: trustID}
-	s.byTrust[trustID] = s.order.PushFront(e)
-	if s.order.Len() > s.cfg.Size {
-		s.drop(s.order.Back())
+	e, ok := s.byTrust.Get(trustID)
+	if !ok {
+		e = &entry{trust: trustID}
+		s.byTrust.Put(trustID, e)
 	}
 	return e
-}
-
-func (s *Sessions) drop(at *list.Element) {
-	if at != nil {
-		delete(s.byTrust, s.order.Remove(at).(*entry).trust)
-	}
 }
 
 // lasts reports whether there is a token that has long enough left.

@@ -159,7 +159,7 @@ func TestDroppedWhenUnused(t *testing.T) {
 		get(t, s, "a", call)
 		time.Sleep(2 * time.Hour)
 		s.mu.Lock()
-		left := len(s.byTrust)
+		left := s.byTrust.Len()
 		s.mu.Unlock()
 		if left != 0 || k.count("a") != 1 {
 			t.Errorf("%d trusts are held, %d requests", left, k.count("a"))

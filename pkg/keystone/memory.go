@@ -1,10 +1,11 @@
 package keystone
 
 import (
-	"container/list"
 	"crypto/sha256"
 	"sync"
 	"time"
+
+	"github.com/openstack-faas/faas/pkg/lru"
 )
 
 // hash stands for a text that is not to be kept.
@@ -14,64 +15,40 @@ type hash [sha256.Size]byte
 // first.
 type memory[V any] struct {
 	mu    sync.Mutex
-	size  int
-	order list.List // of *remembered[V], the last used in front
-	byKey map[hash]*list.Element
+	known *lru.Cache[hash, remembered[V]]
 }
 
 type remembered[V any] struct {
-	key   hash
 	value V
 	at    time.Time // when it was true
 }
 
 func newMemory[V any](size int) *memory[V] {
-	return &memory[V]{size: size, byKey: map[hash]*list.Element{}}
+	return &memory[V]{known: lru.New[hash, remembered[V]](size)}
 }
 
 // get returns what is remembered and since when.
 func (m *memory[V]) get(key hash) (value V, at time.Time, ok bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	e, ok := m.byKey[key]
-	if !ok {
-		return value, at, false
-	}
-	m.order.MoveToFront(e)
-	r := e.Value.(*remembered[V])
-	return r.value, r.at, true
+	r, ok := m.known.Get(key)
+	return r.value, r.at, ok
 }
 
 func (m *memory[V]) put(key hash, value V, at time.Time) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if e, ok := m.byKey[key]; ok {
-		e.Value = &remembered[V]{key, value, at}
-		m.order.MoveToFront(e)
-		return
-	}
-	m.byKey[key] = m.order.PushFront(&remembered[V]{key, value, at})
-	for m.order.Len() > m.size {
-		m.drop(m.order.Back())
-	}
+	m.known.Put(key, remembered[V]{value, at})
 }
 
 func (m *memory[V]) forget(key hash) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if e, ok := m.byKey[key]; ok {
-		m.drop(e)
-	}
-}
-
-// drop wants the lock held.
-func (m *memory[V]) drop(e *list.Element) {
-	m.order.Remove(e)
-	delete(m.byKey, e.Value.(*remembered[V]).key)
+	m.known.Delete(key)
 }
 
 func (m *memory[V]) len() int {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.order.Len()
+	return m.known.Len()
 }
