@@ -1,22 +1,38 @@
-// Package engine owns what needs owning: the runtimes' pools, turning a generic worker into a function's, running asynchronous
-// executions, ending idle workers, repair and retention. Each of these is one loop in one file; Engine starts and stops them.
+// Package engine puts together what owns workers and asynchronous executions. Its rooms do the work and know nothing of each other but
+// for those beneath them:
+//
+//	autoscale  pools  placement  repair      use the fleet
+//	asyncrun   imagerun  upkeep
+//	preparation                              what a function needs before it gets a worker
+//	fleet  demand                            which workers there are, and how many are needed
+//
+// The engine wires them, answers the broker, owns shards, and starts their loops.
 package engine
 
 import (
-	"cmp"
 	"context"
-	"fmt"
 	"log/slog"
 	"sync"
 	"time"
 
+	"github.com/openstack-faas/faas/internal/background"
 	"github.com/openstack-faas/faas/internal/broker"
 	"github.com/openstack-faas/faas/internal/codestore"
 	"github.com/openstack-faas/faas/internal/dispatch"
-	"github.com/openstack-faas/faas/internal/faas"
+	"github.com/openstack-faas/faas/internal/engine/asyncrun"
+	"github.com/openstack-faas/faas/internal/engine/autoscale"
+	"github.com/openstack-faas/faas/internal/engine/demand"
+	"github.com/openstack-faas/faas/internal/engine/fleet"
+	"github.com/openstack-faas/faas/internal/engine/imagerun"
+	"github.com/openstack-faas/faas/internal/engine/placement"
+	"github.com/openstack-faas/faas/internal/engine/pools"
+	"github.com/openstack-faas/faas/internal/engine/preparation"
+	"github.com/openstack-faas/faas/internal/engine/repair"
+	"github.com/openstack-faas/faas/internal/engine/upkeep"
 	"github.com/openstack-faas/faas/internal/notify"
 	"github.com/openstack-faas/faas/internal/orchestrator"
 	"github.com/openstack-faas/faas/internal/quota"
+	"github.com/openstack-faas/faas/internal/session"
 	"github.com/openstack-faas/faas/internal/store"
 )
 
@@ -37,18 +53,34 @@ type Config struct {
 	Log          *slog.Logger     // nil: slog.Default()
 }
 
+// Objects is how the engine looks whether the objects in Swift that functions' code is from have changed.
+type Objects = preparation.Objects
+
+// Trusts is what functions act by in OpenStack.
+type Trusts struct {
+	Sessions *session.Sessions
+	Keystone Keystone
+}
+
+// Keystone is what the engine asks of it besides tokens.
+type Keystone interface {
+	asyncrun.Projects
+	upkeep.Trusts
+}
+
 // Limits are the engine's bounds and times, from [engine].
 type Limits struct {
-	PoolSize      int           // generic workers that each runtime keeps ready at least
-	PoolMax       int           // and at most, when claims demand it; PoolSize when less than that
-	PerFunction   int           // workers of one function at most
-	Workers       int           // workers of all functions together at most
-	Idle          time.Duration // a worker without a call for this long ends
-	Stable        time.Duration // workers that a function has not needed for this long end before that, all but the last; a minute when 0
+	PoolSize    int           // generic workers that each runtime keeps ready at least
+	PoolMax     int           // and at most, when claims demand it; PoolSize when less than that
+	PerFunction int           // workers of one function at most
+	Workers     int           // workers of all functions together at most
+	Idle        time.Duration // a worker without a call for this long ends
+	// Stable is how long a function must not have needed a worker for it to end before Idle, all but the last; a minute when 0.
+	Stable        time.Duration
 	Lease         time.Duration // how long an execution is this engine's without renewal
 	Reap          time.Duration // pause between two looks for lost messages and expired leases
-	ImagePods     int           // containers of image functions' calls that this engine runs at a time, of one project four fifths; 50 when 0
-	AsyncParallel int           // asynchronous executions that this engine has in hand at a time, of one project four fifths
+	ImagePods     int           // containers of image functions' calls that run at a time, of one project four fifths; 50 when 0
+	AsyncParallel int           // asynchronous executions that are in hand at a time, of one project four fifths
 	Wait          time.Duration // how long one attempt at an asynchronous execution waits for a slot
 	Retention     time.Duration // ended executions are purged after this long; 0 keeps them
 	PackageGrace  time.Duration // a package that no function refers to is collected after this long
@@ -57,31 +89,31 @@ type Limits struct {
 
 // Engine runs the loops. Make it with New, run it with Run.
 type Engine struct {
-	cfg        Config
-	log        *slog.Logger
-	now        func() time.Time
-	client     *dispatch.Client
-	dispatch   *dispatch.Dispatcher
-	packages   *packageCache
-	claims     claims
-	leases     leases
-	stale      stale
-	looks      looks
-	shards     shards
-	place      *place
-	demand     *demand
-	pools      *pools
-	gate       *gate
-	memories   memories
-	lanes      lanes
-	direct     direct
-	images     orchestrator.Images // nil: the orchestrator runs none
-	servers    servers
-	spoiled    spoiled
-	containers *gate         // for images that run for one call
-	tookOver   bell          // rung when workers may be there that nobody knows whose they are
-	ready      chan struct{} // closed when Run serves
-	once       sync.Once
+	cfg    Config
+	log    *slog.Logger
+	client *dispatch.Client
+
+	background *background.Group // everything that follows
+	intake     *background.Group // what takes new work; it is stopped first
+	loops      *background.Group // what keeps going until executions under way have ended
+	undo       *background.Group // what gives back what was taken
+
+	shards      *shards
+	ended       chan string // ids of workers that ended, to be broadcast
+	fleet       *fleet.Fleet
+	demand      *demand.Demand
+	preparation *preparation.Preparer
+	placement   *placement.Placer
+	autoscale   *autoscale.Scaler
+	pools       *pools.Pools
+	repair      *repair.Repairer
+	upkeep      *upkeep.Upkeeper
+	images      *imagerun.Runner
+	dispatch    *dispatch.Dispatcher
+	executions  *asyncrun.Runner
+
+	ready chan struct{} // closed when Run serves
+	once  sync.Once
 }
 
 // New makes an engine that does nothing until Run.
@@ -95,128 +127,72 @@ func New(cfg Config) *Engine {
 	if cfg.Limits.Stable == 0 {
 		cfg.Limits.Stable = time.Minute
 	}
-	e := &Engine{cfg: cfg, log: cfg.Log, now: cfg.Now, ready: make(chan struct{}), tookOver: newBell()}
-	e.place = newPlace(e)
-	e.demand = newDemand(cfg.Limits.Stable)
-	e.pools = newPools()
-	e.gate = newGate(cfg.Limits.AsyncParallel)
-	e.lanes.init(cfg.Limits.AsyncParallel)
-	e.direct.init(cfg.Limits.AsyncParallel)
-	e.images, _ = cfg.Orchestrator.(orchestrator.Images)
-	e.servers.init()
-	e.containers = newGate(cmp.Or(cfg.Limits.ImagePods, defaultImagePods))
-	e.client = dispatch.NewClient(cfg.Orchestrator.Token)
-	e.packages = newPackageCache(cfg.Code, cfg.Limits.PackageCache)
-	e.claims.init()
-	e.leases.init()
-	e.stale.init()
-	e.memories.init()
-	e.looks.init()
-	e.spoiled.init()
-	e.dispatch = dispatch.New(dispatch.Config{
-		Client: e.client, Acquire: e.acquire, Wait: cfg.Limits.Wait, PerProject: cfg.Limits.AsyncParallel, Log: cfg.Log,
-	})
+	e := &Engine{
+		cfg: cfg, log: cfg.Log, client: dispatch.NewClient(cfg.Orchestrator.Token), background: background.New(context.Background()),
+		shards: newShards(), ended: make(chan string, endedAtOnce), ready: make(chan struct{}),
+	}
+	e.intake, e.loops, e.undo = e.background.Child("intake"), e.background.Child("loops"), e.background.Child("undo")
+	e.makeWorkerRooms()
+	e.makeExecutionRooms()
 	return e
 }
 
-const (
-	poolParallel     = 64
-	runtimesParallel = 4
-)
+// makeWorkerRooms makes what knows and changes workers. A room gets those beneath it, and a function for what it says to one above.
+func (e *Engine) makeWorkerRooms() {
+	cfg, limits := e.cfg, e.cfg.Limits
+	e.demand = demand.New(limits.Stable)
+	e.fleet = fleet.New(fleet.Config{
+		Orchestrator: cfg.Orchestrator, Client: e.client, Group: e.background, Now: cfg.Now, Log: cfg.Log,
+		ServerUp: func() { e.placement.Retry() },
+	})
+	e.preparation = preparation.New(preparation.Config{
+		Store: cfg.Store, Code: cfg.Code, CacheSize: limits.PackageCache, Objects: cfg.Objects, Serves: e.fleet.Serves,
+		Changed: e.broadcastChange, Group: e.background, Now: cfg.Now, Log: cfg.Log,
+	})
+	e.placement = placement.New(placement.Config{
+		Name: cfg.Name, Store: cfg.Store, Client: e.client, Fleet: e.fleet, Demand: e.demand, Preparer: e.preparation, Quotas: cfg.Quotas,
+		Workers: limits.Workers, PerFunction: limits.PerFunction, Now: cfg.Now, Log: cfg.Log,
+		Unowned: func() { e.repair.Soon() },
+	})
+	e.autoscale = autoscale.New(autoscale.Config{
+		Fleet: e.fleet, Demand: e.demand, Owns: e.shards.owns, PerFunction: limits.PerFunction, Idle: limits.Idle, Now: cfg.Now, Log: cfg.Log,
+	})
+	e.pools = pools.New(pools.Config{
+		Store: cfg.Store, Orchestrator: cfg.Orchestrator, Fleet: e.fleet, Owns: e.shards.owns, Size: limits.PoolSize, Most: limits.PoolMax,
+		Workers: limits.Workers, Group: e.intake, Now: cfg.Now, Log: cfg.Log,
+	})
+	e.repair = repair.New(repair.Config{
+		Store: cfg.Store, Fleet: e.fleet, Owns: e.shards.owns, Adopted: e.placement.Retry, Swept: e.placement.ForgetOthers,
+		DeletePool: e.pools.Delete, Now: cfg.Now, Log: cfg.Log,
+	})
+}
+
+// makeExecutionRooms makes what runs executions and keeps their records.
+func (e *Engine) makeExecutionRooms() {
+	cfg, limits := e.cfg, e.cfg.Limits
+	images, _ := cfg.Orchestrator.(orchestrator.Images)
+	e.images = imagerun.New(imagerun.Config{Images: images, Parallel: limits.ImagePods, Wait: limits.Wait, Log: cfg.Log})
+	e.dispatch = dispatch.New(dispatch.Config{
+		Client: e.client, Acquire: e.acquire, Wait: limits.Wait, PerProject: limits.AsyncParallel, Log: cfg.Log,
+	})
+	running := asyncrun.Config{
+		Name: cfg.Name, Store: cfg.Store, Broker: cfg.Broker, Call: e.call, Calls: cfg.Calls, Notify: cfg.Notify,
+		Parallel: limits.AsyncParallel, Lease: limits.Lease, Wait: limits.Wait, Intake: e.intake, Undo: e.undo, Now: cfg.Now, Log: cfg.Log,
+	}
+	records := upkeep.Config{
+		Store: cfg.Store, Code: cfg.Code, Notify: cfg.Notify, Retention: limits.Retention, PackageGrace: limits.PackageGrace,
+		Lease: limits.Lease, Now: cfg.Now, Log: cfg.Log,
+	}
+	if trusts := cfg.Trusts; trusts != nil {
+		running.Credentials = &asyncrun.Credentials{Sessions: trusts.Sessions, Projects: trusts.Keystone}
+		records.Trusts = trusts.Keystone
+	}
+	e.executions = asyncrun.New(running)
+	e.upkeep = upkeep.New(records)
+}
 
 // Ready is closed when the engine answers requests and its loops run.
 func (e *Engine) Ready() <-chan struct{} { return e.ready }
 
-// Run works until ctx ends, then stops taking work, lets what runs end and returns.
-func (e *Engine) Run(ctx context.Context) error {
-	// The loops go on while executions under way end: their leases must not run out meanwhile.
-	looping, endLoops := context.WithCancel(context.WithoutCancel(ctx))
-	var loops sync.WaitGroup
-	defer loops.Wait()
-	defer endLoops()
-	stops, err := e.serve(ctx)
-	defer func() {
-		for _, stop := range stops {
-			stop()
-		}
-		e.direct.wait()
-		e.dispatch.Close()
-		e.looks.wait()
-		e.servers.stop()
-		e.claims.wait()
-	}()
-	if err != nil {
-		return err
-	}
-	for _, loop := range []func(context.Context){
-		e.watchWorkers, e.watchLine, e.watchDemand, e.makeRoom, e.endIdle, e.endStale, e.repair, e.sweep, e.renewLeases, e.settle, e.retain, e.deleteTrusts,
-		e.finishPackages, e.watchObjects,
-	} {
-		loops.Go(func() { loop(looping) })
-	}
-	loops.Go(func() { e.watchPools(ctx) })
-	loops.Go(func() { e.wake(ctx) })
-	loops.Go(func() { e.watchGate(looping) })
-	loops.Go(func() { e.mendUsage(looping) })
-	e.once.Do(func() { close(e.ready) })
-	<-ctx.Done()
-	return nil
-}
-
-// serve makes the engine reachable through the broker; the stops it returns are to be called even when it fails.
-func (e *Engine) serve(ctx context.Context) (stops []func(), err error) {
-	b := e.cfg.Broker
-	keep := func(what string, stop func(), err error) error {
-		if err != nil {
-			return fmt.Errorf("%s: %w", what, err)
-		}
-		stops = append(stops, stop)
-		return nil
-	}
-	stop, err := b.Serve(ctx, faas.MethodPool, poolParallel, e.servePool)
-	if err := keep(faas.MethodPool, stop, err); err != nil {
-		return stops, err
-	}
-	if e.images != nil {
-		stop, err = b.Serve(ctx, faas.MethodRunImage, acquireParallel, e.serveRunImage)
-		if err := keep(faas.MethodRunImage, stop, err); err != nil {
-			return stops, err
-		}
-	}
-	stop, err = b.Subscribe(ctx, faas.TopicFunction, e.functionChanged)
-	if err := keep(faas.TopicFunction, stop, err); err != nil {
-		return stops, err
-	}
-	for shard := range faas.Shards {
-		stop, err = e.own(ctx, shard)
-		if err := keep(faas.ShardName(shard), stop, err); err != nil {
-			return stops, err
-		}
-	}
-	stop, err = b.Consume(ctx, faas.QueueRuntimes, runtimesParallel, e.reconcileRuntime)
-	if err := keep(faas.QueueRuntimes, stop, err); err != nil {
-		return stops, err
-	}
-	for lane := range faas.ExecutionLanes {
-		queue := faas.ExecutionsQueueOf(lane)
-		stop, err = b.Consume(ctx, queue, e.lanes.depth, e.lanes.handler(lane, e.runExecution))
-		if err := keep(queue, stop, err); err != nil {
-			return stops, err
-		}
-	}
-	return stops, nil
-}
-
-// every calls do again and again with the pause between until ctx ends.
-func every(ctx context.Context, pause time.Duration, do func(context.Context)) {
-	tick := time.NewTicker(pause)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-			do(ctx)
-		}
-	}
-}
+// WorkerMemory returns the memory of the workers of functions that this engine owns, in bytes by project.
+func (e *Engine) WorkerMemory() map[string]int64 { return e.placement.Memory(e.shards.owns) }

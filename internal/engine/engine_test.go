@@ -24,7 +24,7 @@ func TestRunsAnAsynchronousExecution(t *testing.T) {
 		t.Errorf("log %q, %v", log, err)
 	}
 	r.await("the pool is full again", func() bool {
-		pool, err := r.engine.servePool(t.Context(), []byte(`{"runtime_id":"`+r.runtime+`"}`))
+		pool, err := r.engine.pools.Serve(t.Context(), []byte(`{"runtime_id":"`+r.runtime+`"}`))
 		return err == nil && pool == faas.Pool{Total: 1, Available: 1}
 	})
 }
@@ -228,7 +228,7 @@ func TestCollectsPackages(t *testing.T) {
 	dropped := r.function(echo + "# another package\n")
 	_, err := r.store.DeleteFunction(t.Context(), faas.AnyProject(), dropped.ID)
 	r.must(err)
-	r.engine.collectPackages(t.Context())
+	r.engine.upkeep.CollectPackages(t.Context())
 	if _, _, err := r.code.Open(t.Context(), dropped.Code.SHA256); faas.KindOf(err) != faas.NotFound {
 		t.Errorf("what no function refers to is still there: %v", err)
 	}

@@ -72,7 +72,7 @@ func TestShrinksAheadOfIdleTime(t *testing.T) {
 		r.ended(id)
 	}
 	r.await("one of them has ended", func() bool { return len(r.own(f)) == 1 })
-	r.engine.watchDemandOnce(t.Context())
+	r.engine.autoscale.Shrink(t.Context())
 	if n := len(r.own(f)); n != 1 {
 		t.Errorf("%d workers are left, want one", n)
 	}

@@ -124,11 +124,19 @@ func (r *rig) must(err error) {
 }
 
 // another makes an engine on the rig's parts.
-func (r *rig) another(name string) *Engine {
-	return New(Config{
-		Name: name, Store: r.store, Broker: r.connect(), Code: r.code, Orchestrator: r.workers, Limits: r.limits, Log: slog.New(slog.DiscardHandler),
-	})
+func (r *rig) another(name string, changes ...func(*Config)) *Engine {
+	cfg := Config{
+		Name: name, Store: r.store, Broker: r.connect(), Code: r.code, Orchestrator: r.workers, Limits: r.limits,
+		Log: slog.New(slog.DiscardHandler),
+	}
+	for _, change := range changes {
+		change(&cfg)
+	}
+	return New(cfg)
 }
+
+// with makes the rig's engine anew with another configuration, before it runs.
+func (r *rig) with(change func(*Config)) { r.engine = r.another("engine-1", change) }
 
 // start runs an engine until stop.
 func (r *rig) start(e *Engine) (stop func()) {
@@ -219,7 +227,7 @@ func (r *rig) ended(id string) (x faas.Execution) {
 	return x
 }
 
-// own gives the workers of a function.
+// own returns the workers of a function.
 func (r *rig) own(f faas.Function) (own []faas.Worker) {
 	for _, w := range r.workers.Workers() {
 		if w.Key.FunctionID == f.ID {
@@ -248,7 +256,7 @@ func (r *rig) call(d *dispatch.Dispatcher, f faas.Function, input string) (faas.
 	return d.Call(r.Context(), target, call, func(context.Context) error { return nil })
 }
 
-// count is how many workers there are that are as asked for.
+// count returns how many workers there are that are as asked for.
 func (r *rig) count(is func(faas.Worker) bool) (n int) {
 	for _, w := range r.workers.Workers() {
 		if is(w) {

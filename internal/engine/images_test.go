@@ -3,7 +3,6 @@ package engine
 import (
 	"context"
 	"encoding/json"
-	"log/slog"
 	"strings"
 	"sync"
 	"testing"
@@ -65,9 +64,7 @@ func withImages(t *testing.T, limits func(*Limits)) (*rig, *images) {
 	t.Helper()
 	r := newRig(t, limits)
 	o := &images{Orchestrator: r.workers, started: map[string]faas.Worker{}}
-	r.engine = New(Config{
-		Name: "engine-1", Store: r.store, Broker: r.connect(), Code: r.code, Orchestrator: o, Limits: r.limits, Log: slog.New(slog.DiscardHandler),
-	})
+	r.with(func(c *Config) { c.Orchestrator = o })
 	return r, o
 }
 

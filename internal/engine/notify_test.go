@@ -44,7 +44,7 @@ func TestTellsOthersOfExecutions(t *testing.T) {
 		return nil
 	}})
 	r := newRig(t, nil)
-	r.engine.cfg.Notify = n
+	r.with(func(c *Config) { c.Notify = n })
 	f := r.function("import time\ndef main(**kwargs):\n    time.sleep(0.05)\n    if kwargs.get('wrong'): raise ValueError\n")
 	lost := r.record(f, "")
 	if _, won, err := r.store.Claim(t.Context(), lost, "a dead engine", 200*time.Millisecond); err != nil || !won {

@@ -3,7 +3,6 @@ package engine
 import (
 	"context"
 	"encoding/json"
-	"log/slog"
 	"strings"
 	"sync"
 	"testing"
@@ -25,11 +24,9 @@ type objectRig struct {
 	swift  *swifttest.Server
 	source *swiftcode.Source
 
-	mu     sync.Mutex
-	token  func() (faas.Secret, error) // what Keystone gives for a trust
-	forgot []string                    // trusts whose tokens were
-	late   time.Duration               // how much later than it is the engine has it
-	quota  faas.Amounts
+	mu    sync.Mutex
+	token func() (faas.Secret, error) // what Keystone gives for a trust
+	quota faas.Amounts
 }
 
 func newObjectRig(t *testing.T) *objectRig {
@@ -41,36 +38,19 @@ func newObjectRig(t *testing.T) *objectRig {
 		Swift: swift.New(swift.Config{}), Code: r.code, MaxSize: 1 << 20,
 		Endpoint: func(_ context.Context, projectID string) (string, error) { return r.swift.Endpoint(projectID), nil },
 	})
-	r.engine = New(Config{
-		Name: "engine-1", Store: r.store, Broker: r.connect(), Code: r.code, Orchestrator: r.workers, Limits: r.limits, Log: slog.New(slog.DiscardHandler),
-		Now: r.clock,
-		Objects: &Objects{Forget: r.forget, Source: r.source, Interval: time.Hour, Quota: func(context.Context, string) (faas.Amounts, error) { return r.quota, nil }, Token: func(context.Context, string) (faas.Secret, error) {
-			r.mu.Lock()
-			defer r.mu.Unlock()
-			return r.token()
-		}},
+	r.with(func(c *Config) {
+		c.Objects = &Objects{
+			Source: r.source, Interval: time.Hour, Forget: func(string) {},
+			Quota: func(context.Context, string) (faas.Amounts, error) { return r.quota, nil },
+			Token: func(context.Context, string) (faas.Secret, error) {
+				r.mu.Lock()
+				defer r.mu.Unlock()
+				return r.token()
+			},
+		}
 	})
 	r.run()
 	return r
-}
-
-// clock is the engine's.
-func (r *objectRig) clock() time.Time {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return time.Now().Add(r.late)
-}
-
-func (r *objectRig) later(d time.Duration) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.late += d
-}
-
-func (r *objectRig) forget(trustID string) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.forgot = append(r.forgot, trustID)
 }
 
 func (r *objectRig) keystone(gives func() (faas.Secret, error)) {
@@ -159,7 +139,7 @@ func TestWithoutATrustNothingIsLookedAt(t *testing.T) {
 	f := r.made("")
 	r.put("two")
 	r.says(f, "one")
-	r.engine.lookAtObjects(t.Context())
+	r.engine.checkObjects(t.Context())
 	if asked := r.swift.Requests(); len(asked) != 0 {
 		t.Errorf("Swift was asked for %v", asked)
 	}
@@ -178,12 +158,12 @@ func TestWorkersOfOldContentAreReplaced(t *testing.T) {
 	r.put("one")
 	f := r.made("trust")
 	r.says(f, "one")
-	r.engine.lookAtObjects(t.Context())
+	r.engine.checkObjects(t.Context())
 	if after := r.now(f); after.Revision != f.Revision || len(changed) != 0 {
 		t.Fatalf("nothing changed, and it is %+v", after)
 	}
 	r.put("two")
-	r.engine.lookAtObjects(t.Context())
+	r.engine.checkObjects(t.Context())
 	after := r.now(f)
 	if after.Revision != f.Revision+1 {
 		t.Fatalf("it is still %+v", after)
@@ -204,7 +184,7 @@ func TestSwiftAwayConcernsColdCallsOnly(t *testing.T) {
 	r.says(warm, "one")
 	r.swift.Fail(503)
 	r.says(warm, "one")
-	r.engine.lookAtObjects(t.Context())
+	r.engine.checkObjects(t.Context())
 	r.says(warm, "one")
 	if _, err := r.call(r.api(300*time.Millisecond), cold, "{}"); faas.KindOf(err) != faas.Unavailable || !strings.Contains(err.Error(), `"f.zip" in the container "c"`) {
 		t.Errorf("cold: %v", err)
@@ -255,51 +235,6 @@ func TestObjectThatIsGoneIsSaid(t *testing.T) {
 	}
 	if after := r.now(f); after.Revision != f.Revision || after.Code != f.Code {
 		t.Errorf("it has become %+v", after)
-	}
-}
-
-// TestUpdateByItsOwnerWins has the owner update the function while the engine reads the changed object.
-func TestUpdateByItsOwnerWins(t *testing.T) {
-	r := newObjectRig(t)
-	r.put("one")
-	f := r.made("trust")
-	r.put("two")
-	theirs := f.Code
-	theirs.Object, theirs.ETag = "another", "theirs"
-	r.keystone(func() (faas.Secret, error) {
-		_, err := r.store.UpdateFunction(context.Background(), faas.AnyProject(), f.ID, store.FunctionChange{Code: &theirs})
-		return trustToken, err
-	})
-	if err := r.engine.lookAt(t.Context(), f.Target().Key); faas.KindOf(err) != faas.Outdated {
-		t.Errorf("got %v", err)
-	}
-	if after := r.now(f); after.Code != theirs || after.Revision != f.Revision+1 {
-		t.Errorf("it is %+v", after)
-	}
-}
-
-// TestLooksAreShared has Swift slow to answer: nobody waits for longer than they can, and one request is enough for all.
-func TestLooksAreShared(t *testing.T) {
-	r := newObjectRig(t)
-	r.put("one")
-	f := r.made("trust")
-	r.swift.Hold()
-	late := make(chan time.Time)
-	close(late)
-	for range 5 {
-		if err := r.engine.prepare(t.Context(), f.Target(), late); faas.KindOf(err) != faas.Unavailable || !strings.Contains(err.Error(), "still being read") {
-			t.Errorf("got %v", err)
-		}
-	}
-	answered := make(chan error, 1)
-	go func() { answered <- r.engine.prepare(context.Background(), f.Target(), nil) }()
-	r.await("Swift is asked", func() bool { return len(r.swift.Requests()) == 1 })
-	r.swift.Release()
-	if err := <-answered; err != nil {
-		t.Error(err)
-	}
-	if asked := r.swift.Requests(); len(asked) != 0 {
-		t.Errorf("Swift was asked again: %v", asked)
 	}
 }
 

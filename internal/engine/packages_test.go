@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
-	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -12,35 +12,32 @@ import (
 	"github.com/openstack-faas/faas/internal/faas"
 )
 
-// broken is a code store whose disk is.
-type broken struct {
+// failing is a code store that cannot be read at times.
+type failing struct {
 	codestore.Store
-	open error
+	is atomic.Bool
 }
 
-func (b broken) Open(context.Context, string) (io.ReadCloser, int64, error) {
-	return io.NopCloser(strings.NewReader("half")), 8, b.open
-}
-
-// Another process than the one that knows the worker asks for it, when the package is in no memory and cannot be read.
-func TestWorkerIsGivenWithoutItsPackage(t *testing.T) {
-	r := newObjectRig(t)
-	r.put("one")
-	f := r.made("trust")
-	r.says(f, "one")
-	r.engine.packages = newPackageCache(broken{open: errors.New("away")}, 100)
-	if out, err := r.call(r.api(time.Second), f, "{}"); err != nil || out.Status != faas.ExecutionSuccess {
-		t.Errorf("%+v, %v", out, err)
+func (f *failing) Open(ctx context.Context, sha256 string) (io.ReadCloser, int64, error) {
+	if f.is.Load() {
+		return nil, 0, errors.New("away")
 	}
+	return f.Store.Open(ctx, sha256)
 }
 
-func TestPackageThatCannotBeRead(t *testing.T) {
-	for name, open := range map[string]error{"not opened": errors.New("/secret/path: input/output error"), "cut short": nil} {
-		c := newPackageCache(broken{open: open}, 100)
-		_, err := c.get(t.Context(), "abc")
-		var f *faas.Error
-		if !errors.As(err, &f) || f.Kind != faas.Unavailable || strings.Contains(f.Message, "secret") {
-			t.Errorf("%s: %v", name, err)
-		}
+// TestWorkerIsGivenWithoutItsPackage has another process than the one that knows the worker ask for it, when the package is in no
+// memory and cannot be read.
+func TestWorkerIsGivenWithoutItsPackage(t *testing.T) {
+	r := newRig(t, func(l *Limits) { l.PackageCache = 0 })
+	code := &failing{Store: r.code}
+	r.with(func(c *Config) { c.Code = code })
+	r.run()
+	f := r.function(echo)
+	if _, err := r.call(r.api(20*time.Second), f, "{}"); err != nil {
+		t.Fatal(err)
+	}
+	code.is.Store(true)
+	if out, err := r.call(r.api(20*time.Second), f, "{}"); err != nil || out.Status != faas.ExecutionSuccess {
+		t.Errorf("%+v, %v", out, err)
 	}
 }

@@ -3,7 +3,6 @@ package engine
 import (
 	"context"
 	"io"
-	"log/slog"
 	"strings"
 	"testing"
 	"time"
@@ -41,7 +40,7 @@ func TestSlowPackageHoldsNoWorker(t *testing.T) {
 	r := newRig(t, func(l *Limits) { l.Workers = 1 })
 	slow, quick := r.function("def main(**kw):\n    return 'slow'\n"), r.function("def main(**kw):\n    return 'quick'\n")
 	code := &slowStore{Store: r.code, of: slow.Code.SHA256, asked: make(chan struct{}, 10), let: make(chan error)}
-	r.engine = New(Config{Name: "engine-1", Store: r.store, Broker: r.connect(), Code: code, Orchestrator: r.workers, Limits: r.limits, Log: slog.New(slog.DiscardHandler)})
+	r.with(func(c *Config) { c.Code = code })
 	r.run()
 	waiting := make(chan error, 1)
 	slowly, quickly := r.api(20*time.Second), r.api(20*time.Second)
@@ -69,7 +68,7 @@ func TestPackageThatCannotBeReadIsSaid(t *testing.T) {
 	r := newRig(t, nil)
 	f := r.function("def main(**kw):\n    return 1\n")
 	code := &slowStore{Store: r.code, of: f.Code.SHA256, asked: make(chan struct{}, 1000), let: make(chan error, 1)}
-	r.engine = New(Config{Name: "engine-1", Store: r.store, Broker: r.connect(), Code: code, Orchestrator: r.workers, Limits: r.limits, Log: slog.New(slog.DiscardHandler)})
+	r.with(func(c *Config) { c.Code = code })
 	r.run()
 	failing, stop := context.WithCancel(t.Context())
 	failed := make(chan struct{})

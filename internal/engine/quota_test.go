@@ -15,7 +15,7 @@ const echoes = "def main(**kwargs):\n    return kwargs\n"
 // within has the rig's engine keep to a quota of every project.
 func (r *rig) within(limits faas.Amounts) *quota.Quotas {
 	q := quota.New(quota.Config{Driver: quota.Database{Store: r.store}, Defaults: limits})
-	r.engine.cfg.Quotas, r.engine.cfg.Calls = q, quota.NewCalls(q, nil)
+	r.with(func(c *Config) { c.Quotas, c.Calls = q, quota.NewCalls(q, nil) })
 	r.engine.cfg.Calls.CountMemory(r.engine.WorkerMemory)
 	return q
 }
@@ -82,14 +82,14 @@ func TestMemoryOfOthersWorkers(t *testing.T) {
 	}
 	r.await("the worker is told to be the function's", func() bool { return len(r.own(first)) == 1 })
 	r.stop()
-	r.engine = r.another("engine-2")
 	r.within(faas.Amounts{faas.ResourceMemory: 3 * faas.DefaultMemorySize / 2})
 	r.run()
 	r.await("it owns the function's shard", func() bool { return r.engine.shards.owns(second.ID) })
-	if _, err := r.engine.memoryLimit(t.Context(), second.Target()); err != nil {
-		t.Fatal(err)
+	_, err = r.call(r.api(time.Second), second, `{}`)
+	if faas.KindOf(err) != faas.Busy || !strings.Contains(err.Error(), "in use 100663296") {
+		t.Errorf("while another engine's worker has all the memory: %v", err)
 	}
-	if got := r.engine.scene().memory[project]; got != 3<<25 {
+	if got := r.engine.WorkerMemory()[project]; got != memory {
 		t.Errorf("another engine's worker counts as %d bytes", got)
 	}
 }
@@ -127,7 +127,7 @@ func TestAsynchronousExecutionsWithinQuota(t *testing.T) {
 
 	r.set(q, faas.ResourceExecutions, 0)
 	waits := r.enqueue(f, `{}`)
-	r.await("it waits at the gate", func() bool { return len(r.engine.gate.crowd()) == 1 })
+	r.await("it waits for its turn", func() bool { return len(r.engine.executions.Waiting()) == 1 })
 	r.set(q, faas.ResourceExecutions, 1)
 	if x := r.ended(waits); x.Status != faas.ExecutionSuccess {
 		t.Errorf("%+v", x)

@@ -2,152 +2,138 @@ package engine
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
+	"fmt"
 	"time"
 
-	"github.com/openstack-faas/faas/internal/dispatch"
+	"github.com/openstack-faas/faas/internal/background"
 	"github.com/openstack-faas/faas/internal/faas"
+	"github.com/openstack-faas/faas/internal/store"
 )
 
-// errNotOurs says that an execution is another's or over: its message has nothing left to do.
-var errNotOurs = errors.New("the execution is not queued any more")
-
-// turnPatience is how long a message is held while its project has no turn. Its row waits on; the message comes again.
-const turnPatience = 10 * time.Minute
-
-// runExecution runs the queued execution that the message names, when its project has a turn. nil settles the message; an error has it delivered
-// again. The row stays queued until a slot is had, so that a process that dies while calls wait leaves nothing in doubt.
-func (e *Engine) runExecution(ctx context.Context, body []byte) error {
-	x, err := e.cfg.Store.Execution(ctx, faas.AnyProject(), string(body))
-	if faas.KindOf(err) == faas.NotFound || err == nil && x.Status != faas.ExecutionQueued {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	return e.runWhenTurn(ctx, x)
+// loop is one thing that the engine does again and again.
+type loop struct {
+	name     string
+	group    *background.Group // that it is stopped with
+	interval time.Duration     // pause before each run; 0: it runs until its context ends
+	run      func(ctx context.Context)
 }
 
-func (e *Engine) runWhenTurn(ctx context.Context, x faas.Execution) error {
-	waiting, cancel := context.WithTimeout(ctx, turnPatience)
-	leave, err := e.enter(waiting, x.ProjectID)
-	cancel()
-	if err != nil {
-		return faas.Errorf(faas.Busy, "The project has no turn yet.").WithCause(err)
+// allLoops is everything that the engine does without being asked.
+func (e *Engine) allLoops() []loop {
+	limits := e.cfg.Limits
+	all := []loop{
+		{"take in the orchestrator's events", e.loops, 0, e.watchWorkers},
+		{"broadcast the end of workers", e.loops, 0, e.broadcastEnded},
+		{"serve requests for workers", e.loops, 500 * time.Millisecond, func(context.Context) { e.placement.Retry() }},
+		{"make room for projects", e.loops, 0, e.placement.MakeRoom},
+		{"shrink functions", e.loops, e.autoscale.SampleInterval(), e.autoscale.Shrink},
+		{"end idle workers", e.loops, e.autoscale.IdleInterval(), e.autoscale.EndIdle},
+		{"end outdated workers", e.loops, 0, e.repair.WatchOutdated},
+		{"adopt unowned workers", e.loops, 0, e.repair.WatchUnowned},
+		{"sweep workers and pools", e.loops, time.Minute, e.repair.Sweep},
+		{"keep pools", e.intake, 0, e.pools.Watch},
+		{"try broken pools again", e.intake, 5 * time.Minute, e.pools.Retry},
+		{"renew leases", e.loops, e.executions.RenewInterval(), e.executions.RenewLeases},
+		{"let waiting executions run", e.loops, 250 * time.Millisecond, e.executions.RetryWaiting},
+		{"wake executions", e.intake, limits.Reap, func(ctx context.Context) { e.executions.Wake(ctx, 0) }},
+		{"settle expired executions", e.loops, limits.Reap, e.upkeep.SettleExpired},
+		{"purge executions", e.loops, 10 * time.Minute, e.upkeep.PurgeExecutions},
+		{"collect packages", e.loops, 10 * time.Minute, e.upkeep.CollectPackages},
+		{"finish deletions of packages", e.loops, 30 * time.Second, e.upkeep.FinishPackages},
+		{"delete trusts", e.loops, 15 * time.Second, e.upkeep.DeleteTrusts},
+		{"repair usage", e.loops, time.Hour, e.upkeep.RepairUsage},
 	}
-	defer leave()
-	return e.runInTurn(ctx, x)
+	if e.cfg.Objects != nil {
+		all = append(all, loop{"check objects in Swift", e.loops, e.cfg.Objects.Interval, e.checkObjects})
+	}
+	if !e.cfg.Broker.Durable() { // the messages ended with the process before: wake all
+		all = append(all, loop{"wake all executions", e.intake, 0, func(ctx context.Context) {
+			e.executions.Wake(ctx, store.WakeAfter)
+		}})
+	}
+	return all
 }
 
-func (e *Engine) runInTurn(ctx context.Context, x faas.Execution) error {
-	id := x.ID
-	var f faas.Function // that was called last
-	claimed := false    // by this message: another that names the same row may run it here
-	claim := func(ctx context.Context) error {
-		if claimed {
-			return nil
+// Run works until ctx ends, then stops taking work, lets what runs end and returns.
+func (e *Engine) Run(ctx context.Context) error {
+	stopIntake := context.AfterFunc(ctx, e.intake.Stop)
+	defer stopIntake()
+	stops, err := e.serve(ctx)
+	if err == nil {
+		for _, l := range e.allLoops() {
+			l.group.Every(l.name, l.interval, l.run)
 		}
-		err := e.claim(ctx, id)
-		if claimed = err == nil; claimed {
-			x.Status, x.StartedAt = faas.ExecutionRunning, e.now()
-			e.cfg.Notify.Started(f, x)
-		}
-		return err
+		e.once.Do(func() { close(e.ready) })
+		<-ctx.Done()
 	}
-	outcome, err := e.callFor(ctx, x, &f, claim)
-	if faas.KindOf(err) == faas.Outdated {
-		outcome, err = e.callFor(ctx, x, &f, claim) // its code changed in Swift: the new one runs
-	}
-	switch {
-	case err == nil:
-		return e.finish(ctx, f, x, outcome)
-	case errors.Is(err, errNotOurs):
-		return nil
-	case retryable(err):
-		if claimed {
-			e.release(ctx, id)
-		}
-		return err
-	}
-	if !claimed { // it failed before it began
-		if err := claim(ctx); err != nil {
-			return ignoreNotOurs(err)
-		}
-	}
-	e.log.Warn("an execution could not be run", "execution_id", id, "function_id", x.FunctionID, "request_id", x.RequestID, "error", err)
-	return e.finish(ctx, f, x, faas.Outcome{Status: faas.ExecutionError, Output: faas.TextOutput(reasonFor(err))})
-}
-
-// callFor runs the execution's function, of which it gives the record; claim is called just before the call is sent.
-func (e *Engine) callFor(ctx context.Context, x faas.Execution, called *faas.Function, claim dispatch.Begin) (faas.Outcome, error) {
-	f, err := e.cfg.Store.Function(ctx, faas.OneProject(x.ProjectID), x.FunctionID)
-	if err != nil {
-		return faas.Outcome{}, err
-	}
-	*called = f
-	target := f.Target()
-	call := faas.Call{ExecutionID: x.ID, Key: target.Key, Input: json.RawMessage(x.Input), Timeout: f.Timeout}
-	if err := e.act(ctx, f, &call); err != nil {
-		return faas.Outcome{}, err
-	}
-	return e.call(ctx, target, call, claim)
-}
-
-// claim makes a queued execution this engine's, under a lease that renewLeases renews until finish. It is seen through even when the engine is told to
-// end meanwhile. A claim without an answer may have been committed, or may be yet: it is undone, and until it is, nobody claims the row here.
-func (e *Engine) claim(ctx context.Context, id string) error {
-	ctx = context.WithoutCancel(ctx)
-	if err := e.leases.begin(id); err != nil {
-		return err
-	}
-	_, ok, err := e.cfg.Store.Claim(ctx, id, e.cfg.Name, e.cfg.Limits.Lease)
-	switch {
-	case err != nil:
-		e.claims.tasks.Go(func() { e.release(ctx, id) })
-		return err
-	case !ok:
-		e.leases.drop(id)
-		return errNotOurs
-	}
-	e.leases.hold(id)
-	return nil
-}
-
-// release gives back an execution that was claimed, or may have been, and then not run: the worker that was to run it refused, and no other was had in
-// time. Where it cannot be given back its lease settles it.
-func (e *Engine) release(ctx context.Context, id string) {
-	defer e.leases.drop(id)
-	err := persist(ctx, func(ctx context.Context) error {
-		_, err := e.cfg.Store.Release(ctx, id, e.cfg.Name)
-		return err
-	})
-	if err != nil {
-		e.log.Warn("an execution could not be given back", "execution_id", id, "error", err)
-	}
-}
-
-// retryable tells whether an execution that did not begin may begin later.
-func retryable(err error) bool {
-	k := faas.KindOf(err)
-	return k == faas.Busy || k == faas.Unavailable || k == faas.Outdated || errors.Is(err, context.Canceled)
-}
-
-func ignoreNotOurs(err error) error {
-	if errors.Is(err, errNotOurs) {
-		return nil
-	}
+	e.stop(stops)
 	return err
 }
 
-// reasonFor gives what the record may tell of an error.
-func reasonFor(err error) string {
-	var f *faas.Error
-	switch {
-	case !errors.As(err, &f):
-		return "The service failed to run the function."
-	case f.Kind == faas.NotFound:
-		return "The function does not exist any more."
+// stop ends the engine from the outside in. The loops go on while executions under way end: their leases must not run out meanwhile,
+// and they may need workers.
+func (e *Engine) stop(stops []func()) {
+	for _, stop := range stops {
+		stop() // waits for the messages and requests in hand
 	}
-	return f.Message
+	wait := func(g *background.Group) { _ = g.Wait(context.Background()) } // without a deadline there is no error
+	e.intake.Stop()
+	wait(e.intake)
+	e.dispatch.Close()
+	e.preparation.Stop()
+	e.fleet.Stop()
+	wait(e.undo)
+	e.loops.Stop()
+	wait(e.loops)
+	e.background.Stop()
+}
+
+const (
+	poolParallel     = 64
+	runtimesParallel = 4
+	imagesParallel   = 1024
+)
+
+// endpoint is one way in which the engine is reached through the broker.
+type endpoint struct {
+	name string
+	open func() (stop func(), err error)
+}
+
+// serve makes the engine reachable through the broker; the stops it returns are to be called even when it fails.
+func (e *Engine) serve(ctx context.Context) (stops []func(), err error) {
+	for _, at := range e.endpoints(ctx) {
+		stop, err := at.open()
+		if err != nil {
+			return stops, fmt.Errorf("%s: %w", at.name, err)
+		}
+		stops = append(stops, stop)
+	}
+	return stops, nil
+}
+
+func (e *Engine) endpoints(ctx context.Context) []endpoint {
+	b := e.cfg.Broker
+	all := []endpoint{
+		{faas.MethodPool, func() (func(), error) { return b.Serve(ctx, faas.MethodPool, poolParallel, e.pools.Serve) }},
+		{faas.TopicFunction, func() (func(), error) { return b.Subscribe(ctx, faas.TopicFunction, e.functionChanged) }},
+		{faas.QueueRuntimes, func() (func(), error) {
+			return b.Consume(ctx, faas.QueueRuntimes, runtimesParallel, e.pools.Reconcile)
+		}},
+	}
+	if e.images.Available() {
+		all = append(all, endpoint{faas.MethodRunImage, func() (func(), error) {
+			return b.Serve(ctx, faas.MethodRunImage, imagesParallel, e.images.Serve)
+		}})
+	}
+	for shard := range faas.Shards {
+		all = append(all, endpoint{faas.ShardName(shard), func() (func(), error) { return e.own(ctx, shard) }})
+	}
+	for lane := range faas.ExecutionLanes {
+		queue := faas.ExecutionsQueueOf(lane)
+		all = append(all, endpoint{queue, func() (func(), error) {
+			return b.Consume(ctx, queue, e.executions.Depth(), e.executions.Handler(lane))
+		}})
+	}
+	return all
 }

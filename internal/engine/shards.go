@@ -2,7 +2,6 @@ package engine
 
 import (
 	"context"
-	"encoding/json"
 	"sync"
 
 	"github.com/openstack-faas/faas/internal/faas"
@@ -13,6 +12,8 @@ type shards struct {
 	mu    sync.Mutex
 	owned [faas.Shards]context.Context
 }
+
+func newShards() *shards { return &shards{} }
 
 func (s *shards) set(owned context.Context, shard int) {
 	s.mu.Lock()
@@ -26,33 +27,32 @@ func (s *shards) drop(shard int) {
 	s.owned[shard] = nil
 }
 
-// of gives the context of the shard that an id belongs to; false when another engine owns it.
-func (s *shards) of(id string) (context.Context, bool) {
+// of returns the context of the shard that an id belongs to; ok is false when another engine owns it.
+func (s *shards) of(id string) (owned context.Context, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	ctx := s.owned[faas.ShardOf(id)]
-	return ctx, ctx != nil && ctx.Err() == nil
+	owned = s.owned[faas.ShardOf(id)]
+	return owned, owned != nil && owned.Err() == nil
 }
 
+// owns reports whether this engine owns the shard that an id belongs to.
 func (s *shards) owns(id string) bool {
 	_, owned := s.of(id)
 	return owned
 }
 
-// acquireParallel bounds how many requests for workers of one shard stand in line here at a time; those over it wait in the broker.
+// acquireParallel bounds how many requests for workers of one shard wait here at a time; those over it wait in the broker.
 const acquireParallel = 1024
 
-// own stands in line for a shard until ctx ends.
+// own asks for the ownership of a shard until ctx ends.
 func (e *Engine) own(ctx context.Context, shard int) (stop func(), err error) {
 	return e.cfg.Broker.Own(ctx, faas.ShardName(shard), func(ctx context.Context) { e.hold(ctx, shard) })
 }
 
-// hold serves the requests for workers of the shard's functions while this engine owns it. The loops that grow, shrink and repair look at
-// what is owned.
+// hold serves the requests for workers of the shard's functions while this engine owns it. The loops that grow, shrink and repair look
+// at what is owned.
 func (e *Engine) hold(ctx context.Context, shard int) {
-	stop, err := e.cfg.Broker.Serve(ctx, faas.MethodAcquireIn(shard), acquireParallel, func(ctx context.Context, request json.RawMessage) (any, error) {
-		return e.serveAcquire(ctx, request)
-	})
+	stop, err := e.cfg.Broker.Serve(ctx, faas.MethodAcquireIn(shard), acquireParallel, e.serveAcquire)
 	if err != nil {
 		if ctx.Err() == nil {
 			e.log.Error("requests for workers cannot be served; the shard is given up", "shard", shard, "error", err)
@@ -61,22 +61,11 @@ func (e *Engine) hold(ctx context.Context, shard int) {
 	}
 	e.shards.set(ctx, shard)
 	e.log.Info("owns a shard", "shard", shard)
-	e.tookOver.wake()
-	e.pools.takenOver(shard)
+	e.repair.Soon()
+	e.pools.TakenOver(shard)
 	<-ctx.Done()
 	e.shards.drop(shard)
 	e.log.Info("owns a shard no longer", "shard", shard)
-	e.claims.tasks.Go(stop) // who stand in line are told at once; a worker that is being specialised is not waited for
-}
-
-// bell wakes a loop. Its zero value is not ready: make one with newBell.
-type bell chan struct{}
-
-func newBell() bell { return make(bell, 1) }
-
-func (b bell) wake() {
-	select {
-	case b <- struct{}{}:
-	default: // it will look anyway
-	}
+	// Who waits for a worker is answered at once; a worker that is being specialised is not waited for.
+	e.undo.Go("stop serving a shard", func(context.Context) { stop() })
 }

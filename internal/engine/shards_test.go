@@ -3,7 +3,6 @@ package engine
 import (
 	"fmt"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -90,14 +89,14 @@ func TestAdoptsWhatADeadEngineSpecialised(t *testing.T) {
 	})
 	for i, w := range r.workers.Workers() {
 		target := []faas.Function{f, gone}[i].Target()
-		zip, err := r.engine.packages.get(t.Context(), target.SHA256)
+		zip, err := r.engine.preparation.Package(t.Context(), target.SHA256)
 		r.must(err)
 		_, err = r.engine.client.Specialise(t.Context(), w, faas.Specialisation{Key: target.Key, Entry: target.Entry, SHA256: target.SHA256}, zip)
 		r.must(err)
 	}
 	_, err := r.store.DeleteFunction(t.Context(), faas.AnyProject(), gone.ID)
 	r.must(err)
-	r.engine.repairOnce(t.Context())
+	r.engine.repair.AdoptUnowned(t.Context())
 	r.await("one is the function's, one has ended, two are new", func() bool {
 		return len(r.own(f)) == 1 && r.count(func(faas.Worker) bool { return true }) == 3 &&
 			r.count(func(w faas.Worker) bool { return w.Generic() && w.Ready }) == 2
@@ -128,30 +127,9 @@ func TestSweepsWhatIsNoMore(t *testing.T) {
 	_, err = r.store.DeleteFunction(t.Context(), faas.AnyProject(), deleted.ID)
 	r.must(err)
 	r.must(r.store.DeleteRuntime(t.Context(), faas.AnyProject(), spare.ID))
-	r.engine.sweepOnce(t.Context())
+	r.engine.repair.Sweep(t.Context())
 	r.await("their workers have ended", func() bool { return len(r.own(deleted)) == 0 && r.count(ofSpare) == 0 })
 	if len(r.own(kept)) != 1 {
 		t.Error("a worker ended whose function is there")
-	}
-}
-
-// TestEnginesTryOtherWorkersFirst has two engines rank the same workers.
-func TestEnginesTryOtherWorkersFirst(t *testing.T) {
-	rank := func(name string) string {
-		e := &Engine{cfg: Config{Name: name}}
-		workers := make([]faas.Worker, 20)
-		for i := range workers {
-			workers[i].ID = fmt.Sprint(i)
-		}
-		e.sortByRank(workers)
-		var ids []string
-		for _, w := range workers {
-			ids = append(ids, w.ID)
-		}
-		return strings.Join(ids, " ")
-	}
-	a, again, b := rank("a"), rank("a"), rank("b")
-	if a != again || a == b {
-		t.Errorf("the orders are %s, %s and %s", a, again, b)
 	}
 }

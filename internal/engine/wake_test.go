@@ -57,49 +57,8 @@ func TestSettlesWhileTheBrokerIsAway(t *testing.T) {
 		t.Errorf("got %+v", x)
 	}
 	b.is.Store(false)
-	r.engine.wakeUp(t.Context(), 3*store.WakeAfter) // by then the message that run tried to publish is taken for lost
+	r.engine.executions.Wake(t.Context(), 3*store.WakeAfter) // by then the message that run tried to publish is taken for lost
 	if x := r.ended(queued); x.Status != faas.ExecutionSuccess {
 		t.Errorf("got %+v", x)
-	}
-}
-
-// TestRunsPastALongLane has a project whose messages are behind all those of another.
-func TestRunsPastALongLane(t *testing.T) {
-	r := newRig(t, nil)
-	b := &away{Broker: r.broker}
-	r.withBroker(b)
-	r.run()
-	id := r.record(r.function(echo), "")
-	r.engine.lanes.inHand[faas.ExecutionLane(project)].Add(int32(r.engine.lanes.depth))
-	r.engine.wakeUp(t.Context(), store.WakeAfter+time.Second)
-	if x := r.ended(id); x.Status != faas.ExecutionSuccess || b.sent.Load() != 0 {
-		t.Errorf("got %+v; %d messages were sent", x, b.sent.Load())
-	}
-}
-
-func TestDirectIsBounded(t *testing.T) {
-	var d direct
-	d.init(8)
-	hold := make(chan struct{})
-	begun := func(project string, times int) (n int) {
-		for range times {
-			if d.run(project, func() { <-hold }) {
-				n++
-			}
-		}
-		return n
-	}
-	for _, p := range []string{"a", "b", "c", "d"} {
-		if n := begun(p, 5); n != 2 {
-			t.Errorf("%d of project %s, want two", n, p)
-		}
-	}
-	if begun("e", 1) != 0 {
-		t.Error("more than eight run")
-	}
-	close(hold)
-	d.wait()
-	if begun("a", 1) != 0 || len(d.of) != 0 || d.all != 0 {
-		t.Errorf("something begins, or is left, after the end: %+v", d.of)
 	}
 }

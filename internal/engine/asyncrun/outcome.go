@@ -1,0 +1,58 @@
+package asyncrun
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/openstack-faas/faas/internal/background"
+	"github.com/openstack-faas/faas/internal/faas"
+	"github.com/openstack-faas/faas/internal/store"
+)
+
+const (
+	// recordTimeout is how long an outcome is tried to be recorded while the database is away.
+	recordTimeout    = 5 * time.Minute
+	firstRecordPause = 50 * time.Millisecond
+	lastRecordPause  = time.Second // well within what settling holds off after the database was away
+)
+
+// finish records the outcome. While the database is away it tries again: the row is running all that time, and no engine settles it
+// just after the database has come back, even though its lease could not be renewed.
+func (r *Runner) finish(ctx context.Context, f faas.Function, x faas.Execution, o faas.Outcome) error {
+	defer r.leases.drop(x.ID)
+	ending := store.Ending{Status: o.Status, Result: faas.ResultText(o.Duration, o.Output), Log: o.Log, EndedAt: r.cfg.Now()}
+	err := persist(ctx, func(ctx context.Context) error { return r.cfg.Store.Finish(ctx, x.ID, ending) })
+	if err != nil {
+		r.log.Error("the outcome of an execution was not recorded",
+			"execution_id", x.ID, "function_id", x.FunctionID, "status", o.Status, "error", err)
+		return fmt.Errorf("record the outcome of %s: %w", x.ID, err)
+	}
+	r.log.Info("ran an execution", "execution_id", x.ID, "function_id", x.FunctionID, "project_id", x.ProjectID,
+		"request_id", x.RequestID, "status", o.Status, "duration", o.Duration)
+	x.Status, x.EndedAt = ending.Status, ending.EndedAt
+	r.cfg.Notify.Ended(f, x, o.Duration)
+	return nil
+}
+
+// persist records something that may be recorded once only: record is tried again until it succeeds or says that the row is not
+// running any more. That it says so after an attempt that failed may mean that this attempt was written all the same.
+func persist(ctx context.Context, record func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordTimeout)
+	defer cancel()
+	for pause, failed := firstRecordPause, false; ; pause = min(2*pause, lastRecordPause) {
+		err := record(ctx)
+		switch kind := faas.KindOf(err); {
+		case err == nil:
+			return nil
+		case kind == faas.Conflict && failed:
+			return nil
+		case kind == faas.Conflict || kind == faas.NotFound:
+			return err
+		case ctx.Err() != nil:
+			return err
+		}
+		failed = true
+		background.Sleep(ctx, pause)
+	}
+}

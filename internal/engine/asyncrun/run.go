@@ -1,0 +1,115 @@
+package asyncrun
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+
+	"github.com/openstack-faas/faas/internal/dispatch"
+	"github.com/openstack-faas/faas/internal/faas"
+)
+
+// errNotOurs says that an execution is another's or over: its message has nothing left to do.
+var errNotOurs = errors.New("the execution is not queued any more")
+
+// run runs the queued execution that a message names, when its project has a turn. nil settles the message; an error has it
+// delivered again. The row stays queued until a slot is had, so that a process that dies while calls wait leaves nothing in doubt.
+func (r *Runner) run(ctx context.Context, id string) error {
+	x, err := r.cfg.Store.Execution(ctx, faas.AnyProject(), id)
+	if faas.KindOf(err) == faas.NotFound || err == nil && x.Status != faas.ExecutionQueued {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return r.runWhenTurn(ctx, x)
+}
+
+func (r *Runner) runWhenTurn(ctx context.Context, x faas.Execution) error {
+	waiting, cancel := context.WithTimeout(ctx, turnTimeout)
+	leave, err := r.enter(waiting, x.ProjectID)
+	cancel()
+	if err != nil {
+		return faas.Errorf(faas.Busy, "The project has no turn yet.").WithCause(err)
+	}
+	defer leave()
+	return r.runInTurn(ctx, x)
+}
+
+func (r *Runner) runInTurn(ctx context.Context, x faas.Execution) error {
+	var f faas.Function // that was called last
+	claimed := false    // by this message: another that names the same row may run it here
+	claim := func(ctx context.Context) error {
+		if claimed {
+			return nil
+		}
+		err := r.claim(ctx, x.ID)
+		if claimed = err == nil; claimed {
+			x.Status, x.StartedAt = faas.ExecutionRunning, r.cfg.Now()
+			r.cfg.Notify.Started(f, x)
+		}
+		return err
+	}
+	outcome, err := r.callFor(ctx, x, &f, claim)
+	if faas.KindOf(err) == faas.Outdated {
+		outcome, err = r.callFor(ctx, x, &f, claim) // its code changed in Swift: the new one runs
+	}
+	switch {
+	case err == nil:
+		return r.finish(ctx, f, x, outcome)
+	case errors.Is(err, errNotOurs):
+		return nil
+	case retryable(err):
+		if claimed {
+			r.release(ctx, x.ID)
+		}
+		return err
+	}
+	if !claimed { // it failed before it began
+		if err := claim(ctx); err != nil {
+			return ignoreNotOurs(err)
+		}
+	}
+	r.log.Warn("an execution could not be run", "execution_id", x.ID, "function_id", x.FunctionID, "request_id", x.RequestID, "error", err)
+	return r.finish(ctx, f, x, faas.Outcome{Status: faas.ExecutionError, Output: faas.TextOutput(reasonFor(err))})
+}
+
+// callFor runs the execution's function and sets called to its record; claim is called just before the call is sent.
+func (r *Runner) callFor(ctx context.Context, x faas.Execution, called *faas.Function, claim dispatch.Begin) (faas.Outcome, error) {
+	f, err := r.cfg.Store.Function(ctx, faas.OneProject(x.ProjectID), x.FunctionID)
+	if err != nil {
+		return faas.Outcome{}, err
+	}
+	*called = f
+	target := f.Target()
+	call := faas.Call{ExecutionID: x.ID, Key: target.Key, Input: json.RawMessage(x.Input), Timeout: f.Timeout}
+	if err := r.attachCredentials(ctx, f, &call); err != nil {
+		return faas.Outcome{}, err
+	}
+	return r.cfg.Call(ctx, target, call, claim)
+}
+
+// retryable reports whether an execution that did not begin may begin later.
+func retryable(err error) bool {
+	k := faas.KindOf(err)
+	return k == faas.Busy || k == faas.Unavailable || k == faas.Outdated || errors.Is(err, context.Canceled)
+}
+
+func ignoreNotOurs(err error) error {
+	if errors.Is(err, errNotOurs) {
+		return nil
+	}
+	return err
+}
+
+// reasonFor returns what the record may tell of an error.
+func reasonFor(err error) string {
+	var f *faas.Error
+	switch {
+	case !errors.As(err, &f):
+		return "The service failed to run the function."
+	case f.Kind == faas.NotFound:
+		return "The function does not exist any more."
+	}
+	return f.Message
+}

@@ -1,0 +1,43 @@
+package engine
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+
+	"github.com/openstack-faas/faas/internal/broker"
+	"github.com/openstack-faas/faas/internal/dispatch"
+	"github.com/openstack-faas/faas/internal/engine/placement"
+	"github.com/openstack-faas/faas/internal/faas"
+)
+
+// call runs a call where its target's code runs: in a container of its own, or on a worker.
+func (e *Engine) call(ctx context.Context, target faas.Target, call faas.Call, begin dispatch.Begin) (faas.Outcome, error) {
+	return dispatch.ByProtocol(e.dispatch.Call, e.images.Run)(ctx, target, call, begin)
+}
+
+// serveAcquire answers a caller in another process that wants a worker.
+func (e *Engine) serveAcquire(ctx context.Context, request json.RawMessage) (any, error) {
+	var req faas.AcquireRequest
+	if err := json.Unmarshal(request, &req); err != nil {
+		return nil, faas.Errorf(faas.Invalid, "The request for a worker is malformed.").WithCause(err)
+	}
+	owned, ok := e.shards.of(req.Target.Key.FunctionID)
+	if !ok {
+		return nil, placement.ErrNotOwner()
+	}
+	return e.placement.Acquire(ctx, owned, req)
+}
+
+// acquire finds a worker for this engine's own calls: by itself when it owns the function's shard, else by the engine that does.
+func (e *Engine) acquire(ctx context.Context, req faas.AcquireRequest) (faas.Worker, error) {
+	if owned, ok := e.shards.of(req.Target.Key.FunctionID); ok {
+		return e.placement.Acquire(ctx, owned, req)
+	}
+	var w faas.Worker
+	err := e.cfg.Broker.Call(ctx, req.Method(), req, &w)
+	if errors.Is(err, broker.ErrClosed) {
+		err = faas.Errorf(faas.Unavailable, "This engine is stopping.").WithCause(err)
+	}
+	return w, err
+}

@@ -1,0 +1,100 @@
+package engine
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"github.com/openstack-faas/faas/internal/faas"
+	"github.com/openstack-faas/faas/internal/orchestrator"
+)
+
+const (
+	// endedAtOnce is how many workers may end while the broker is told of others; it is not told of those over it.
+	endedAtOnce = 1024
+	// publishTimeout bounds how long one message may take while the broker is away.
+	publishTimeout = 5 * time.Second
+)
+
+// watchWorkers lets those who wait for workers look again when something changes, and has everyone told of workers that ended.
+func (e *Engine) watchWorkers(ctx context.Context) {
+	for ev := range e.cfg.Orchestrator.Events(ctx) {
+		e.placement.Retry()
+		if ev.Kind != orchestrator.Gone {
+			continue
+		}
+		e.log.Info("a worker ended", "worker", ev.Worker.ID, "function_id", ev.Worker.Key.FunctionID, "reason", ev.Reason)
+		e.dispatch.Forget(ev.Worker.ID)
+		e.client.Forget(ev.Worker)
+		select {
+		case e.ended <- ev.Worker.ID:
+		default: // the broker is away: who calls the worker finds out
+		}
+	}
+}
+
+// broadcastEnded broadcasts the ends of workers until ctx ends, those together that came together.
+func (e *Engine) broadcastEnded(ctx context.Context) {
+	for {
+		var news faas.WorkersGone
+		select {
+		case id := <-e.ended:
+			news.IDs = append(news.IDs, id)
+		case <-ctx.Done():
+			return
+		}
+		for range len(e.ended) {
+			news.IDs = append(news.IDs, <-e.ended)
+		}
+		if err := e.broadcast(ctx, faas.TopicWorkersGone, news); err != nil && ctx.Err() == nil {
+			e.log.Warn("the end of workers could not be broadcast", "workers", len(news.IDs), "error", err)
+		}
+	}
+}
+
+// broadcastChange tells every engine and API of a function's new revision, so that workers of older ones end.
+func (e *Engine) broadcastChange(ctx context.Context, change faas.FunctionChanged) {
+	if err := e.broadcast(context.WithoutCancel(ctx), faas.TopicFunction, change); err != nil {
+		e.log.Warn("a function's change could not be broadcast", "function_id", change.FunctionID, "error", err)
+		e.letGoOfOutdated(change)
+	}
+}
+
+func (e *Engine) broadcast(ctx context.Context, topic string, news any) error {
+	body, err := json.Marshal(news)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, publishTimeout)
+	defer cancel()
+	return e.cfg.Broker.Broadcast(ctx, topic, body)
+}
+
+// functionChanged handles the news that a function has a new revision, or was deleted.
+func (e *Engine) functionChanged(body []byte) {
+	var change faas.FunctionChanged
+	if err := json.Unmarshal(body, &change); err != nil {
+		e.log.Error("news of a function is malformed", "error", err)
+		return
+	}
+	e.letGoOfOutdated(change)
+}
+
+// letGoOfOutdated sends no more calls to the workers of a function's older revisions; the owner of its shard ends them.
+func (e *Engine) letGoOfOutdated(change faas.FunctionChanged) {
+	e.dispatch.ForgetFunction(change.FunctionID, change.Revision)
+	e.repair.FunctionChanged(change)
+}
+
+// checkObjects looks at the objects in Swift of the functions that run here.
+func (e *Engine) checkObjects(ctx context.Context) {
+	seen := map[faas.Key]bool{}
+	var running []faas.Key
+	for _, w := range e.fleet.Workers() {
+		if !w.Generic() && w.Key.Version == 0 && e.shards.owns(w.Key.FunctionID) && !seen[w.Key] {
+			seen[w.Key] = true
+			running = append(running, w.Key)
+		}
+	}
+	e.preparation.CheckObjects(ctx, running)
+}

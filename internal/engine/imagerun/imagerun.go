@@ -1,0 +1,105 @@
+// Package imagerun runs the calls of functions whose container image runs once for each call.
+package imagerun
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"time"
+
+	"github.com/openstack-faas/faas/internal/dispatch"
+	"github.com/openstack-faas/faas/internal/engine/fleet"
+	"github.com/openstack-faas/faas/internal/faas"
+	"github.com/openstack-faas/faas/internal/fair"
+	"github.com/openstack-faas/faas/internal/orchestrator"
+)
+
+// Config is what a Runner needs. Every field but Images and Parallel is required.
+type Config struct {
+	Images   orchestrator.Images // nil: the orchestrator runs none
+	Parallel int                 // containers that run at a time, of one project four fifths; 50 when 0
+	Wait     time.Duration       // how long a call waits for its container
+	Log      *slog.Logger
+}
+
+// Runner runs containers. It is safe for concurrent use.
+type Runner struct {
+	cfg        Config
+	containers *fair.Limiter
+}
+
+const (
+	defaultParallel = 50
+	// generosity: a project that is alone may have four of every five containers.
+	generosity = 4
+	// waitingPerProject bounds how many calls of one project may wait here for a container.
+	waitingPerProject = 256
+	// retryAfter is what a refused caller is told to wait.
+	retryAfter = time.Second
+)
+
+// New returns a runner.
+func New(cfg Config) *Runner {
+	if cfg.Parallel == 0 {
+		cfg.Parallel = defaultParallel
+	}
+	return &Runner{cfg: cfg, containers: fair.NewLimiter(cfg.Parallel, fair.Leaving(generosity), waitingPerProject)}
+}
+
+// Available reports whether the orchestrator runs containers.
+func (r *Runner) Available() bool { return r.cfg.Images != nil }
+
+// Run waits, by turns between projects, for one of the containers that may run at a time; kind Busy says that it got none in time.
+// begin is called when it has; from then on the end of ctx no longer stops the call.
+func (r *Runner) Run(ctx context.Context, target faas.Target, call faas.Call, begin dispatch.Begin) (faas.Outcome, error) {
+	if r.cfg.Images == nil {
+		return faas.Outcome{}, fleet.ErrNoImages()
+	}
+	waiting, cancel := context.WithTimeout(ctx, r.cfg.Wait)
+	leave, err := r.containers.Enter(waiting, target.ProjectID)
+	cancel()
+	switch {
+	case errors.Is(err, fair.ErrTooManyWaiting):
+		return faas.Outcome{}, busy("The project has too many calls waiting for a container (%d at most).", waitingPerProject)
+	case err != nil:
+		return faas.Outcome{}, busy("As many containers run as may, and none ended in time.")
+	}
+	defer leave()
+	if err := begin(ctx); err != nil {
+		return faas.Outcome{}, err
+	}
+	arguments, fault := argumentsOf(call.Input)
+	if fault != "" {
+		return faas.Outcome{Status: faas.ExecutionFailed, Output: faas.TextOutput(fault)}, nil
+	}
+	return r.cfg.Images.RunImage(context.WithoutCancel(ctx), orchestrator.ImageCall{
+		ExecutionID: call.ExecutionID, Target: target, Arguments: arguments, Timeout: call.Timeout,
+	})
+}
+
+func busy(format string, args ...any) error {
+	e := faas.Errorf(faas.Busy, format, args...)
+	e.RetryAfter = retryAfter
+	return e
+}
+
+// Serve runs a call whose record its caller keeps. What it knows not to have begun is an answer too; an error leaves that open.
+func (r *Runner) Serve(ctx context.Context, request json.RawMessage) (any, error) {
+	var req faas.RunImageRequest
+	if err := json.Unmarshal(request, &req); err != nil {
+		return nil, faas.Errorf(faas.Invalid, "The request to run an image is malformed.").WithCause(err)
+	}
+	outcome, err := r.Run(ctx, req.Target, req.Call, func(context.Context) error { return nil })
+	if err == nil {
+		return faas.RunImageAnswer{Outcome: &outcome}, nil
+	}
+	log := r.cfg.Log.With("execution_id", req.Call.ExecutionID, "function_id", req.Target.Key.FunctionID, "error", err)
+	var known *faas.Error
+	if errors.As(err, &known) && known.Kind != faas.Internal {
+		log.Info("a container was not run")
+		return faas.RunImageAnswer{Refused: known.Kind, Message: known.Message, RetryAfter: known.RetryAfter}, nil
+	}
+	log.Error("a container was lost")
+	return nil, err
+}

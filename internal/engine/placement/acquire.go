@@ -1,0 +1,94 @@
+package placement
+
+import (
+	"context"
+	"time"
+
+	"github.com/openstack-faas/faas/internal/faas"
+)
+
+const (
+	// waitAtMost is how long a request without a deadline waits.
+	waitAtMost = 5 * time.Second
+	// answerMargin is how long before its deadline a request is answered that there is no room, so that the answer arrives.
+	answerMargin = 100 * time.Millisecond
+)
+
+// ErrNotOwner returns the error for a function whose shard this engine does not own. It may pass: the owner can be asked.
+func ErrNotOwner() error {
+	return faas.Errorf(faas.Unavailable, "Another engine owns the function now.")
+}
+
+// Acquire returns a worker for the target that the caller does not know: one that serves it already, else a generic one for which
+// it waits in the queue until shortly before ctx's deadline. owned ends when the engine no longer owns the function's shard. Errors
+// of kind Busy (no room) and Unavailable (no pool, or the shard was lost) may pass.
+func (p *Placer) Acquire(ctx, owned context.Context, req faas.AcquireRequest) (faas.Worker, error) {
+	now := p.cfg.Now()
+	p.cfg.Demand.Report(req, now)
+	late := time.NewTimer(timeoutOf(ctx))
+	defer late.Stop()
+	if err := p.cfg.Preparer.Prepare(ctx, req.Target, late.C); err != nil {
+		return faas.Worker{}, err
+	}
+	r := newRequest(req, now)
+	var err error
+	if r.memory, err = p.memoryLimit(ctx, req.Target); err != nil {
+		return faas.Worker{}, err
+	}
+	if !p.join(r) {
+		return faas.Worker{}, busy("The project has too many requests for workers waiting (%d at most).", requestsPerProject)
+	}
+	defer p.leave(r)
+	for {
+		select {
+		case a := <-r.assigned:
+			if a.serves || a.err != nil {
+				return a.worker, a.err
+			}
+			w, serves, err := p.specialise(ctx, a.worker, req.Target)
+			if serves || err != nil {
+				p.Retry() // others may have waited for it, or for what it left
+				return w, err
+			}
+			p.join(r)
+		case <-owned.Done():
+			return faas.Worker{}, ErrNotOwner()
+		case <-late.C:
+			return faas.Worker{}, p.noRoom(ctx, r)
+		case <-ctx.Done():
+			return faas.Worker{}, p.noRoom(ctx, r)
+		}
+	}
+}
+
+// timeoutOf returns for how long a request may wait so that its caller hears the answer.
+func timeoutOf(ctx context.Context) time.Duration {
+	deadline, ok := ctx.Deadline()
+	if !ok {
+		return waitAtMost
+	}
+	left := time.Until(deadline)
+	return max(left-min(answerMargin, left/4), 0)
+}
+
+// noRoom says why no worker was had in time: the project may have no more, the runtime is broken, or all that there are were taken.
+func (p *Placer) noRoom(ctx context.Context, r *request) error {
+	if over := p.snapshot().overMemory(r); over != nil {
+		over.Kind, over.RetryAfter = faas.Busy, retryAfter
+		return over
+	}
+	rt, err := p.cfg.Store.Runtime(ctx, faas.AnyProject(), r.target.RuntimeID)
+	if err == nil && rt.Status == faas.RuntimeError {
+		return faas.Errorf(faas.Unavailable, "The function's runtime has no workers: %s", rt.StatusReason)
+	}
+	return busy("No worker came free in time.")
+}
+
+// retryAfter is what a refused caller is told to wait.
+const retryAfter = time.Second
+
+func busy(format string, args ...any) error {
+	e := faas.Errorf(faas.Busy, format, args...)
+	e.RetryAfter = retryAfter
+	return e
+}

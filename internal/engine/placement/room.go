@@ -1,0 +1,86 @@
+package placement
+
+import (
+	"cmp"
+	"context"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/openstack-faas/faas/internal/background"
+	"github.com/openstack-faas/faas/internal/engine/fleet"
+	"github.com/openstack-faas/faas/internal/faas"
+)
+
+const (
+	// idleForRoom is how long a worker must have been idle to be taken away for another project.
+	idleForRoom = time.Second
+	// roomPause is the least time between two looks for a worker to take away.
+	roomPause = 250 * time.Millisecond
+)
+
+// MakeRoom ends idle workers, until ctx ends, while all that there may be are in use and somebody waits who has a better right, and
+// those of projects that wait and may have no more memory.
+func (p *Placer) MakeRoom(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-p.short:
+		}
+		p.makeRoomOnce(ctx)
+		background.Sleep(ctx, roomPause)
+	}
+}
+
+// makeRoomOnce ends one worker for the request whose turn it is.
+func (p *Placer) makeRoomOnce(ctx context.Context) {
+	for _, project := range p.givers() {
+		for _, w := range p.idlest(ctx, project) {
+			if p.cfg.Fleet.EndIfIdle(ctx, w, idleForRoom) {
+				p.log.Info("ended an idle worker to make room", "worker", w.ID, "function_id", w.Key.FunctionID, "project_id", project)
+				p.Retry()
+				return
+			}
+		}
+	}
+}
+
+// givers returns the projects that are to give a worker up, in the order in which they are asked; none when there is room, or nobody
+// who waits has a better right.
+func (p *Placer) givers() []string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	s := p.snapshot()
+	outOfMemory := s.outOfMemory(p.queue)
+	if s.claimed < s.most {
+		return outOfMemory
+	}
+	r, ok := p.queue.Next(s.growsFor, s.heldBy, s.share(p.queue))
+	if !ok {
+		return outOfMemory
+	}
+	return append(giversFor(r.ProjectID(), s.held, s.share(p.queue)), outOfMemory...)
+}
+
+// giversFor returns who gives a worker up for a project. One that has less than its share gets from those that have more than it
+// has, the one with the most first; and whoever waits may have what is idle of its own.
+func giversFor(project string, held map[string]int, share int) []string {
+	has := held[project]
+	givers := slices.DeleteFunc(slices.Collect(maps.Keys(held)), func(other string) bool {
+		return other != project && (has >= share || held[other] <= has)
+	})
+	slices.SortFunc(givers, func(a, b string) int { return cmp.Or(-cmp.Compare(held[a], held[b]), cmp.Compare(a, b)) })
+	return givers
+}
+
+// idlest returns the project's workers that have been idle for long enough to be taken away, the longest first.
+func (p *Placer) idlest(ctx context.Context, project string) []faas.Worker {
+	var own []faas.Worker
+	for _, w := range p.cfg.Fleet.Workers() {
+		if !w.Generic() && w.Ready && w.ProjectID == project {
+			own = append(own, w)
+		}
+	}
+	return fleet.IdleFor(p.cfg.Fleet.Statuses(ctx, own), idleForRoom)
+}

@@ -1,0 +1,60 @@
+package placement
+
+import (
+	"context"
+	"errors"
+
+	"github.com/openstack-faas/faas/internal/dispatch"
+	"github.com/openstack-faas/faas/internal/engine/preparation"
+	"github.com/openstack-faas/faas/internal/faas"
+	"github.com/openstack-faas/faas/internal/orchestrator"
+)
+
+// specialise makes a reserved generic worker the target's own. serves is false when another engine was first or the worker is gone;
+// an error is about the function's code. The caller may have left before: what was begun is seen through.
+func (p *Placer) specialise(ctx context.Context, w faas.Worker, target faas.Target) (_ faas.Worker, serves bool, err error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), preparation.Timeout)
+	defer cancel()
+	zip, err := p.cfg.Preparer.Package(ctx, target.SHA256)
+	if err != nil {
+		p.cfg.Fleet.Release(w.ID)
+		return faas.Worker{}, false, err
+	}
+	begun := p.cfg.Now()
+	spec := faas.Specialisation{Key: target.Key, Entry: target.Entry, SHA256: target.SHA256, MemorySize: target.MemorySize}
+	status, err := p.cfg.Client.Specialise(ctx, w, spec, zip)
+	if err == nil {
+		p.log.Info("specialised a worker", "worker", w.ID, "function_id", target.Key.FunctionID, "took", p.cfg.Now().Sub(begun))
+		w.Key, w.ProjectID = target.Key, target.ProjectID
+		p.cfg.Fleet.Claim(w, orchestrator.Claim{Target: target, Footprint: status.Footprint})
+		return w, true, nil
+	}
+	return faas.Worker{}, false, p.notSpecialised(ctx, w, target, err)
+}
+
+// notSpecialised ends or leaves alone a worker that could not be specialised. The error it returns says that no other worker would
+// do either; nil, that another may be tried.
+func (p *Placer) notSpecialised(ctx context.Context, w faas.Worker, target faas.Target, err error) error {
+	var refused *dispatch.RefusedError
+	if !errors.As(err, &refused) {
+		p.log.Warn("a generic worker could not be specialised", "worker", w.ID, "error", err)
+		p.cfg.Fleet.Discard(ctx, w)
+		return nil
+	}
+	switch refused.Refused {
+	case faas.RefusedPackage:
+		p.cfg.Fleet.Discard(ctx, w)
+		return faas.Errorf(faas.Invalid, "The function's package cannot be unpacked: %s", refused.Message)
+	case faas.RefusedClaimed:
+		p.cfg.Fleet.Lost(w.ID)
+		p.cfg.Unowned() // another engine's, or its engine died before it could say whose the worker is
+		return nil
+	case faas.RefusedStarting:
+		p.cfg.Fleet.Lost(w.ID) // not yet anybody's: left alone for a moment all the same
+		return nil
+	}
+	// It answered: another would answer the same, and one function must not use up the pool.
+	p.log.Error("a worker could not be made a function's", "worker", w.ID, "function_id", target.Key.FunctionID, "error", err)
+	p.cfg.Fleet.Discard(ctx, w)
+	return faas.Errorf(faas.Internal, "The function could not be put into a worker.").WithCause(err)
+}

@@ -1,0 +1,192 @@
+package pools
+
+import (
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/openstack-faas/faas/internal/faas"
+)
+
+const (
+	// refillTime is about how long replacing claimed workers takes: claims within such a span have to be met from what is ready.
+	refillTime = 10 * time.Second
+	// claimsKept is how long the claims of a busy moment keep a pool large.
+	claimsKept = 5 * time.Minute
+	// shrinkAfter is how long a pool must have been too large before it is made smaller.
+	shrinkAfter = time.Minute
+)
+
+// sizes is what the sizes of the runtimes' pools are worked out from. Every engine watches all claims, so that whoever comes to own a
+// runtime's shard knows what the last minutes needed.
+type sizes struct {
+	mu      sync.Mutex
+	watched bool                   // claims were looked at before: what is new was claimed since
+	seen    map[string]struct{}    // ids of workers that were claimed
+	claims  map[string][]time.Time // by runtime, oldest first
+	of      map[string]int         // sizes of pools that this engine has set
+	low     map[string]time.Time   // since when a pool has been larger than it should be
+	setting map[string]bool        // pools that are being set now
+	due     [faas.Shards]bool      // shards whose pools have to be brought up
+}
+
+func newSizes() *sizes {
+	return &sizes{
+		seen: map[string]struct{}{}, claims: map[string][]time.Time{}, of: map[string]int{},
+		low: map[string]time.Time{}, setting: map[string]bool{},
+	}
+}
+
+// takenOver says that the pools of a shard's runtimes are now this engine's to keep.
+func (s *sizes) takenOver(shard int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.due[shard] = true
+}
+
+func (s *sizes) set(runtimeID string, size int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.of[runtimeID] = size
+	delete(s.low, runtimeID)
+}
+
+func (s *sizes) forget(runtimeID string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.of, runtimeID)
+	delete(s.low, runtimeID)
+}
+
+// observe takes in which workers are claimed now.
+func (s *sizes) observe(workers []faas.Worker, now time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	claimed := make(map[string]struct{}, len(workers))
+	for _, w := range workers {
+		if w.Generic() {
+			continue
+		}
+		claimed[w.ID] = struct{}{}
+		if _, known := s.seen[w.ID]; !known && s.watched {
+			s.claims[w.RuntimeID] = append(s.claims[w.RuntimeID], now)
+		}
+	}
+	s.seen, s.watched = claimed, true
+	for runtime, times := range s.claims {
+		old, _ := slices.BinarySearchFunc(times, now.Add(-claimsKept), time.Time.Compare)
+		if s.claims[runtime] = slices.Delete(times, 0, old); len(s.claims[runtime]) == 0 {
+			delete(s.claims, runtime)
+		}
+	}
+}
+
+// peak returns the most workers of a runtime that were claimed within the time in which a pool refills.
+func (s *sizes) peak(runtimeID string) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return mostWithin(s.claims[runtimeID], refillTime)
+}
+
+// begin reports whether a pool is to be set to the size now, and marks it as being set: a larger one at once, a smaller one when the
+// pool has been too large for a while.
+func (s *sizes) begin(runtimeID string, size int, now time.Time) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	has, set := s.of[runtimeID]
+	switch {
+	case !set || s.setting[runtimeID]:
+		return false
+	case size == has:
+		delete(s.low, runtimeID)
+		return false
+	case size < has:
+		since, low := s.low[runtimeID]
+		if !low {
+			s.low[runtimeID] = now
+		}
+		if !low || now.Sub(since) < shrinkAfter {
+			return false
+		}
+	}
+	s.setting[runtimeID] = true
+	return true
+}
+
+// try reports whether a pool may be set now, and marks it as being set.
+func (s *sizes) try(runtimeID string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.setting[runtimeID] {
+		return false
+	}
+	s.setting[runtimeID] = true
+	return true
+}
+
+func (s *sizes) end(runtimeID string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.setting, runtimeID)
+}
+
+// runtimes returns those whose pools this engine has set.
+func (s *sizes) runtimes() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	ids := make([]string, 0, len(s.of))
+	for id := range s.of {
+		ids = append(ids, id)
+	}
+	return ids
+}
+
+// takeDue returns the shards whose pools have to be brought up.
+func (s *sizes) takeDue() []int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var shards []int
+	for shard, due := range s.due {
+		if due {
+			shards = append(shards, shard)
+			s.due[shard] = false
+		}
+	}
+	return shards
+}
+
+// stillDue says that the pools of shards could not be brought up: the next look tries again.
+func (s *sizes) stillDue(shards []int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, shard := range shards {
+		s.due[shard] = true
+	}
+}
+
+// assume says that a pool has a size, if this engine has set none: another engine made it.
+func (s *sizes) assume(runtimeID string, size int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, set := s.of[runtimeID]; !set {
+		s.of[runtimeID] = size
+	}
+}
+
+// mostWithin returns the most of the times, which are in ascending order, within any span of the length.
+func mostWithin(times []time.Time, span time.Duration) int {
+	best, first := 0, 0
+	for i, t := range times {
+		for times[first].Before(t.Add(-span)) {
+			first++
+		}
+		best = max(best, i-first+1)
+	}
+	return best
+}
+
+// poolSize returns how many generic workers a runtime's pool should hold: as many as were claimed at most while a pool refills, but no
+// fewer than least, no more than most, and beyond least no more than there is room for workers.
+func poolSize(claimed, least, most, room int) int {
+	return max(least, min(claimed, most, room))
+}

@@ -1,0 +1,94 @@
+package pools
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/openstack-faas/faas/internal/faas"
+)
+
+var testKey = faas.Key{FunctionID: "f", Revision: 1}
+
+func TestPoolsRememberClaims(t *testing.T) {
+	p := newSizes()
+	now := time.Unix(0, 0)
+	var workers []faas.Worker
+	claim := func(n int) {
+		for range n {
+			workers = append(workers, faas.Worker{ID: fmt.Sprint(len(workers)), RuntimeID: "r", Key: testKey})
+		}
+		p.observe(workers, now)
+	}
+	claim(5)
+	if p.peak("r") != 0 {
+		t.Error("what was claimed before anybody looked is no claim of the last minutes")
+	}
+	claim(2)
+	now = now.Add(5 * time.Second)
+	claim(2)
+	now = now.Add(time.Minute)
+	claim(3)
+	if p.peak("r") != 4 || p.peak("another") != 0 {
+		t.Errorf("peak %d", p.peak("r"))
+	}
+	now = now.Add(claimsKept - time.Minute + time.Second)
+	claim(0)
+	if p.peak("r") != 3 {
+		t.Errorf("peak %d when the first are forgotten", p.peak("r"))
+	}
+	now = now.Add(time.Minute)
+	workers = nil
+	claim(0)
+	if p.peak("r") != 0 || len(p.claims) != 0 || len(p.seen) != 0 {
+		t.Errorf("something is left: %+v", p)
+	}
+}
+
+func TestPoolsShrinkLate(t *testing.T) {
+	p := newSizes()
+	now := time.Unix(0, 0)
+	set := func(size int) bool {
+		begins := p.begin("r", size, now)
+		if begins {
+			p.set("r", size)
+			p.end("r")
+		}
+		return begins
+	}
+	if set(3) {
+		t.Error("a pool that nobody made is nobody's to change")
+	}
+	p.assume("r", 3)
+	if set(3) || !set(5) {
+		t.Error("a pool grows at once, and only when it must")
+	}
+	for range 10 {
+		if set(4) {
+			t.Error("a pool shrinks before it was too large for a while")
+		}
+		set(5) // it is needed again
+		now = now.Add(shrinkAfter / 2)
+	}
+	set(4)
+	if now = now.Add(shrinkAfter); !set(4) {
+		t.Error("a pool stays too large")
+	}
+	if p.begin("r", 9, now); p.begin("r", 9, now) {
+		t.Error("a pool is set twice at the same time")
+	}
+}
+
+func TestPoolSize(t *testing.T) {
+	for _, c := range []struct{ claimed, least, most, room, want int }{
+		{0, 3, 10, 100, 3}, {7, 3, 10, 100, 7}, {70, 3, 10, 100, 10}, {7, 3, 10, 5, 5}, {7, 3, 10, -2, 3}, {7, 3, 0, 100, 3},
+	} {
+		if got := poolSize(c.claimed, c.least, c.most, c.room); got != c.want {
+			t.Errorf("%+v: %d", c, got)
+		}
+	}
+	at := func(s int) time.Time { return time.Unix(int64(s), 0) }
+	if got := mostWithin([]time.Time{at(0), at(1), at(8), at(12), at(13), at(14), at(40)}, 10*time.Second); got != 4 {
+		t.Errorf("%d within ten seconds, want four", got)
+	}
+}
