@@ -194,15 +194,5 @@ func (s *Server) roomForFunction(ctx context.Context, projectID string) error {
 // roomForPackage tells whether a project may keep another package in the place of one that has so many bytes, 0 for none. What holds is counted when it is
 // recorded.
 func (s *Server) roomForPackage(projectID string, before int64) swiftcode.Room {
-	return func(ctx context.Context, size int64) error {
-		limits, err := s.quotaOf(ctx, projectID)
-		if err != nil || limits.Limit(faas.ResourcePackages) == faas.Unlimited {
-			return err
-		}
-		used, err := s.cfg.Store.QuotaUsage(ctx, projectID)
-		if err != nil {
-			return err
-		}
-		return limits.Fits(faas.ResourcePackages, used[faas.ResourcePackages], size-before)
-	}
+	return quota.PackageRoom(s.cfg.Store, s.quotaOf, projectID, before)
 }

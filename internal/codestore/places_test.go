@@ -31,8 +31,8 @@ func placesOf(t *testing.T, p *Places, projectID string, n int) []func() {
 // empty looks for what is left behind.
 func empty(t *testing.T, p *Places) {
 	t.Helper()
-	if p.taken != 0 || len(p.own) != 0 || len(p.waiting) != 0 {
-		t.Errorf("%d are taken, by %v, and %d wait", p.taken, p.own, len(p.waiting))
+	if free, waiting := p.limiter.Free(), p.limiter.Waiting(); free != maxPlaces || len(waiting) != 0 {
+		t.Errorf("%d are free, and %q wait", free, waiting)
 	}
 }
 
@@ -56,8 +56,8 @@ func TestProjectWithAllItsPlacesBlocksNoOther(t *testing.T) {
 		mine[0]()
 		mine[0]() // once more gives nothing more back
 		third.Wait()
-		if p.taken != 3 {
-			t.Errorf("%d are taken", p.taken)
+		if free := p.limiter.Free(); free != maxPlaces-3 {
+			t.Errorf("%d are free, with three taken", free)
 		}
 		for _, leave := range append(others, mine...) {
 			leave()
@@ -76,7 +76,7 @@ func TestPlacesAreBoundedInTotal(t *testing.T) {
 		begun := time.Now()
 		_, err := p.Take(t.Context(), "another")
 		var e *faas.Error
-		if !errors.As(err, &e) || e.Kind != faas.Busy || e.RetryAfter == 0 || time.Since(begun) != placePatience {
+		if !errors.As(err, &e) || e.Kind != faas.Busy || e.RetryAfter == 0 || time.Since(begun) != placeTimeout {
 			t.Errorf("%v after %v", err, time.Since(begun))
 		}
 		for _, one := range leave {

@@ -31,9 +31,11 @@ type Dispatcher struct {
 	cancel context.CancelFunc
 	done   sync.WaitGroup
 
-	mu      sync.Mutex
-	groups  map[faas.Key]*group
-	waiting map[string]int // calls that wait, by project
+	mu     sync.Mutex
+	groups map[faas.Key]*group
+	// waiting counts the calls that wait, by project. It is no fair.Limiter: a call waits for the slots of its own function, of
+	// which other projects have none, so there are no turns to take.
+	waiting map[string]int
 	shunned shunned
 }
 

@@ -117,6 +117,13 @@ func (l *Limiter) IsWaiting(project string) bool {
 	return len(l.waiting[project]) > 0
 }
 
+// Free returns how many slots nobody holds.
+func (l *Limiter) Free() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.free
+}
+
 // Held returns how many slots the project holds.
 func (l *Limiter) Held(project string) int {
 	l.mu.Lock()
@@ -153,7 +160,7 @@ func (l *Limiter) leave(project string, w *waiter) {
 // admit gives slots to those whose turn it is. A project whose first waiter finds nothing to begin with has no turn. The lock is
 // held.
 func (l *Limiter) admit() {
-	blocked := map[string]bool{}
+	var blocked map[string]bool // nil until there is one: most often there is none
 	for {
 		project, ok := l.next(blocked)
 		if !ok {
@@ -162,6 +169,9 @@ func (l *Limiter) admit() {
 		w := l.waiting[project][0]
 		done, err := w.begin()
 		if err != nil {
+			if blocked == nil {
+				blocked = map[string]bool{}
+			}
 			blocked[project] = true
 			continue
 		}

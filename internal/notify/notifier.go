@@ -1,6 +1,7 @@
 package notify
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"math/rand/v2"
@@ -48,10 +49,10 @@ type Notifier struct {
 
 // New makes a notifier, which delivers until Close.
 func New(cfg Config) *Notifier {
-	orElse(&cfg.Size, defaultSize)
-	orElse(&cfg.Pause, time.Second)
-	orElse(&cfg.Flush, 5*time.Second)
-	orElse(&cfg.Log, slog.Default())
+	cfg.Size = cmp.Or(cfg.Size, defaultSize)
+	cfg.Pause = cmp.Or(cfg.Pause, time.Second)
+	cfg.Flush = cmp.Or(cfg.Flush, 5*time.Second)
+	cfg.Log = cmp.Or(cfg.Log, slog.Default())
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
@@ -69,14 +70,6 @@ func New(cfg Config) *Notifier {
 func (n *Notifier) Register(registry prometheus.Registerer) {
 	if n != nil {
 		registry.MustRegister(n.counts)
-	}
-}
-
-// orElse sets what is zero.
-func orElse[T comparable](v *T, initial T) {
-	var zero T
-	if *v == zero {
-		*v = initial
 	}
 }
 

@@ -1,6 +1,7 @@
 package keystone
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -94,24 +95,16 @@ func New(cfg Config) (*Client, error) {
 const maxConnections = 64
 
 func (cfg Config) withDefaults() Config {
-	orElse(&cfg.UserDomain, "Default")
-	orElse(&cfg.ProjectDomain, "Default")
-	orElse(&cfg.Interface, "internal")
-	orElse(&cfg.Timeout, 10*time.Second)
-	orElse(&cfg.CacheSize, 10_000)
-	orElse(&cfg.Log, slog.Default())
+	cfg.UserDomain = cmp.Or(cfg.UserDomain, "Default")
+	cfg.ProjectDomain = cmp.Or(cfg.ProjectDomain, "Default")
+	cfg.Interface = cmp.Or(cfg.Interface, "internal")
+	cfg.Timeout = cmp.Or(cfg.Timeout, 10*time.Second)
+	cfg.CacheSize = cmp.Or(cfg.CacheSize, 10_000)
+	cfg.Log = cmp.Or(cfg.Log, slog.Default())
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
 	return cfg
-}
-
-// orElse sets a value that is zero to its default.
-func orElse[T comparable](v *T, initial T) {
-	var zero T
-	if *v == zero {
-		*v = initial
-	}
 }
 
 // baseURL returns the URL of Keystone's v3 API with a slash at its end.
