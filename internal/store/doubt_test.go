@@ -1,11 +1,6 @@
 package store_test
 
 import (
-	"bytes"
-	"net"
-	"strings"
-	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -13,111 +8,48 @@ import (
 	"github.com/openstack-faas/faas/internal/store"
 )
 
-// cutter passes bytes between a client and the server, and loses the connection at a COMMIT when a test says so.
-type cutter struct {
-	listener net.Listener
-	server   string
-	before   atomic.Bool // the next COMMIT does not reach the server
-	after    atomic.Bool // the next COMMIT reaches it, its answer does not come back
-	group    sync.WaitGroup
-}
-
-func newCutter(t *testing.T, server string) *cutter {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := &cutter{listener: l, server: server}
-	c.group.Go(c.accept)
-	t.Cleanup(func() { _ = l.Close(); c.group.Wait() })
-	return c
-}
-
-func (c *cutter) accept() {
-	for {
-		client, err := c.listener.Accept()
-		if err != nil {
-			return
-		}
-		c.group.Go(func() { c.serve(client) })
-	}
-}
-
-func (c *cutter) serve(client net.Conn) {
-	defer client.Close()
-	server, err := net.Dial("tcp", c.server)
-	if err != nil {
-		return
-	}
-	defer server.Close()
-	var deaf atomic.Bool
-	answered := make(chan struct{})
-	c.group.Go(func() {
-		defer client.Close()
-		buffer := make([]byte, 64<<10)
-		for {
-			n, err := server.Read(buffer)
-			if deaf.Load() {
-				close(answered)
-				return
-			}
-			if err != nil || second(client.Write(buffer[:n])) != nil {
-				return
-			}
-		}
-	})
-	buffer := make([]byte, 64<<10)
-	for {
-		n, err := client.Read(buffer)
-		if err != nil {
-			return
-		}
-		if bytes.Contains(buffer[:n], []byte("COMMIT")) {
-			if c.before.CompareAndSwap(true, false) {
-				return
-			}
-			deaf.Store(c.after.CompareAndSwap(true, false))
-		}
-		if _, err := server.Write(buffer[:n]); err != nil {
-			return
-		}
-		if deaf.Load() {
-			<-answered
-			return
-		}
-	}
-}
-
-func second[T any](_ T, err error) error { return err }
-
 // TestCommitWithoutAnswer loses the connection at a COMMIT, before and after the server did it. Either way every operation is done once
 // and hears what came of it.
 func TestCommitWithoutAnswer(t *testing.T) {
 	server := mariadb(t)
-	for name, lose := range map[string]func(*cutter){
-		"before": func(c *cutter) { c.before.Store(true) },
-		"after":  func(c *cutter) { c.after.Store(true) },
-	} {
+	for name, what := range map[string]mishap{"before": lostBefore, "after": lostAfter} {
 		t.Run(name, func(t *testing.T) {
 			direct := server.Database(t)
 			open(t, direct, nil)
-			c := newCutter(t, server.Address())
-			s, err := store.Open(t.Context(), strings.Replace(direct, server.Address(), c.listener.Addr().String(), 1), store.Options{})
-			if err != nil {
-				t.Fatal(err)
-			}
+			r := newRelay(t, server.Address())
+			s := r.open(t, direct, store.Options{})
 			defer s.Close()
-			lossless(t, s, func() { lose(c) })
+			lossless(t, s, func() { r.set(what, "COMMIT") })
 			f := newFunction(t, s)
 			x := execution()
 			x.FunctionID = f.ID
 			fatal(t, s.Enqueue(t.Context(), x))
-			lose(c)
+			r.set(what, "COMMIT")
 			fatal(t, s.Close()) // adds the call to the function's count
 			counted(t, direct, f.ID, 1)
 		})
 	}
+}
+
+// TestPacketThatComesLate has the server get a batch when it was already given up and run again: it is
+// not done twice.
+func TestPacketThatComesLate(t *testing.T) {
+	server := mariadb(t)
+	direct := server.Database(t)
+	f := newFunction(t, open(t, direct, nil))
+	r := newRelay(t, server.Address())
+	s := r.open(t, direct, store.Options{})
+	defer s.Close()
+	x := execution()
+	x.FunctionID = f.ID
+	fatal(t, s.Enqueue(t.Context(), x))
+	// Twice the same is not the same only for what adds, so the packet is that of the counts.
+	trap := r.set(late, "call_count +")
+	<-trap.sprung
+	fatal(t, s.Close()) // returns when the count was added
+	close(trap.release)
+	<-trap.over
+	counted(t, direct, f.ID, 1)
 }
 
 // counted opens the database anew and compares a function's count of calls.
