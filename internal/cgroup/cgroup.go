@@ -1,5 +1,6 @@
-// Package cgroup bounds the memory, cpu and number of the processes of a worker with Linux control groups, version 1 or 2,
-// where the host lets us make groups. Where it does not, that is an answer and no error: see Host.
+// Package cgroup limits the memory, CPU time and number of a worker's processes with Linux control
+// groups, version 1 or 2, where the host allows this process to make groups. A host that does not
+// allow it is no error: Host.Missing says why.
 package cgroup
 
 import (
@@ -9,7 +10,7 @@ import (
 	"strings"
 )
 
-// Host says what this process may bound on this machine.
+// Host says what this process may limit on this machine.
 type Host struct {
 	Version int               // 1 or 2; 0 when no controller can be used
 	Missing map[string]string // controller (memory, cpu, pids) to why it cannot be used
@@ -19,8 +20,8 @@ type Host struct {
 // Has reports whether groups made here have the controller: memory, cpu or pids.
 func (h *Host) Has(controller string) bool { return h.bases.dir(controller) != "" }
 
-// Location says where one group is, so that another process can find it. A controller's empty directory means that the
-// group lacks it. In version 2 all are the same directory.
+// Location says where one group is, so that another process can find it. A controller's empty
+// directory means that the group lacks it. In version 2 all are the same directory.
 type Location struct {
 	Version int    `json:"version"`
 	Memory  string `json:"memory,omitempty"`
@@ -28,7 +29,8 @@ type Location struct {
 	Pids    string `json:"pids,omitempty"`
 }
 
-// controllers are those that we know, in the order in which their directories are made and left.
+// controllers are the ones this package uses, in the order in which their directories are made and
+// left.
 var controllers = [...]string{"memory", "cpu", "pids"}
 
 func (l *Location) dir(controller string) string { return *l.slot(controller) }
@@ -44,7 +46,7 @@ func (l *Location) slot(controller string) *string {
 	}
 }
 
-// dirs gives the location's different directories.
+// dirs returns the location's directories, each once.
 func (l *Location) dirs() []string {
 	var all []string
 	for _, c := range controllers {
@@ -56,12 +58,12 @@ func (l *Location) dirs() []string {
 	return all
 }
 
-// Group is one control group. Its setters do nothing where the group lacks the controller, which its Has… methods tell.
-// Methods may be called concurrently.
+// Group is one control group. Its setters do nothing where the group lacks the controller; the Has…
+// methods report whether it has it. Methods may be called concurrently.
 type Group struct{ at Location }
 
-// Create makes a group without limits. The name may have several parts, "faas-a/worker"; groups on the way are made too.
-// A group that is there already is taken as it is.
+// Create makes a group without limits. The name may have several parts, as in "faas-a/worker"; the
+// groups above are made too. A group that exists is used as it is.
 func (h *Host) Create(name string) (*Group, error) {
 	if name == "" || !filepath.IsLocal(name) {
 		return nil, fmt.Errorf("cgroup name %q leads elsewhere", name)
@@ -81,7 +83,8 @@ func (h *Host) Create(name string) (*Group, error) {
 	return g, nil
 }
 
-// makeBelow makes the directories of the name one by one, for in version 2 each must hand its controllers to the next.
+// makeBelow makes the directories of the name one by one: in version 2 each must enable its
+// controllers for the next.
 func (h *Host) makeBelow(dir, name string) error {
 	parts := strings.Split(filepath.Clean(name), string(filepath.Separator))
 	for i, part := range parts {
@@ -100,10 +103,10 @@ func (h *Host) makeBelow(dir, name string) error {
 	return nil
 }
 
-// Open gives a group that was created before, perhaps by another process.
+// Open returns a group that was created before, perhaps by another process.
 func Open(at Location) *Group { return &Group{at: at} }
 
-// Location says where the group is.
+// Location returns where the group is.
 func (g *Group) Location() Location { return g.at }
 
 // HasMemory reports whether SetMemory, MemoryUsage and OOMKills mean something.

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// group makes a group on the real host, or skips where the host has none for us.
+// group makes a group on the real host, or skips the test where the host allows none.
 func group(t *testing.T, needs ...string) *Group {
 	t.Helper()
 	h := Probe()

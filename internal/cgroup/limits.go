@@ -10,16 +10,18 @@ import (
 	"syscall"
 )
 
-// period is the time, in microseconds, over which the cpu's share is measured out. The kernel's own default of 100 ms makes
-// a function of 100 millicores stand still for up to 90 ms once it has used its 10; with 20 ms it stands still for 18 at most.
-// Shorter still would bring its quota of 2 ms near to the kernel's least, 1 ms, and cost switches.
+// period is the time, in microseconds, over which a CPU quota is counted. With the kernel's default
+// of 100 ms, a function of 100 millicores is throttled for up to 90 ms once it has used its 10;
+// with 20 ms it is throttled for 18 at most. A shorter period would bring its quota of 2 ms near
+// the kernel's minimum of 1 ms, and cost context switches.
 const period = 20_000
 
-// minQuota is the least that the kernel takes, in microseconds.
+// minQuota is the smallest quota that the kernel accepts, in microseconds.
 const minQuota = 1000
 
-// SetMemory bounds the memory of the group's processes together, in bytes; swap is not given beyond that. Less than is in
-// use now is an error when the kernel cannot take enough back.
+// SetMemory limits the memory of the group's processes together, in bytes, without swap in
+// addition. A limit below what is in use is an error (EBUSY in version 1) when the kernel cannot
+// reclaim enough.
 func (g *Group) SetMemory(bytes int64) error {
 	if !g.HasMemory() {
 		return nil
@@ -31,7 +33,8 @@ func (g *Group) SetMemory(bytes int64) error {
 		}
 		return optional(write(g.at.Memory, "memory.swap.max", "0"))
 	}
-	// Memory with swap may never be less than memory, so which of the two goes first depends on whether the bound grows.
+	// The limit with swap may never be below the one without, so which of the two is written first
+	// depends on whether the limit grows.
 	if err := write(g.at.Memory, "memory.limit_in_bytes", text); errors.Is(err, syscall.EINVAL) {
 		if err := write(g.at.Memory, "memory.memsw.limit_in_bytes", text); err != nil {
 			return err
@@ -43,7 +46,7 @@ func (g *Group) SetMemory(bytes int64) error {
 	return optional(write(g.at.Memory, "memory.memsw.limit_in_bytes", text))
 }
 
-// SetCPU bounds the cpu time of the group's processes together, in thousandths of one core.
+// SetCPU limits the CPU time of the group's processes together, in thousandths of one core.
 func (g *Group) SetCPU(millicores int) error {
 	if !g.HasCPU() {
 		return nil
@@ -58,7 +61,7 @@ func (g *Group) SetCPU(millicores int) error {
 	return write(g.at.CPU, "cpu.cfs_quota_us", strconv.Itoa(quota))
 }
 
-// SetPids bounds the number of the group's processes and threads together.
+// SetPids limits the number of the group's processes and threads together.
 func (g *Group) SetPids(n int) error {
 	if !g.HasPids() {
 		return nil
@@ -66,7 +69,8 @@ func (g *Group) SetPids(n int) error {
 	return write(g.at.Pids, "pids.max", strconv.Itoa(n))
 }
 
-// MemoryUsage gives the bytes that the group is charged with now, page cache included; 0 without the controller.
+// MemoryUsage returns the bytes that are charged to the group now, page cache included; 0 without
+// the controller.
 func (g *Group) MemoryUsage() (int64, error) {
 	if !g.HasMemory() {
 		return 0, nil
@@ -82,8 +86,8 @@ func (g *Group) MemoryUsage() (int64, error) {
 	return strconv.ParseInt(strings.TrimSpace(string(b)), 10, 64)
 }
 
-// MemoryInUse gives the bytes that the group is charged with and that the kernel cannot take back without a cost: all but the
-// cache of files that nothing uses now. 0 without the controller.
+// MemoryInUse returns the bytes that are charged to the group and that the kernel cannot reclaim
+// for free: all but the inactive page cache. 0 without the controller.
 func (g *Group) MemoryInUse() (int64, error) {
 	usage, err := g.MemoryUsage()
 	if err != nil || usage == 0 {
@@ -106,7 +110,7 @@ func (g *Group) MemoryInUse() (int64, error) {
 	return usage, nil
 }
 
-// MemoryLimit gives the bytes that the group itself is bounded to; 0 when it is not.
+// MemoryLimit returns the group's own limit in bytes; 0 when it has none.
 func (g *Group) MemoryLimit() (int64, error) {
 	if !g.HasMemory() {
 		return 0, nil
@@ -130,10 +134,12 @@ func (g *Group) MemoryLimit() (int64, error) {
 	return n, err
 }
 
-// unbounded is less than what version 1 shows for no bound, the greatest multiple of a page's size, and more than any machine has.
+// unbounded is more bytes than any machine has, and less than what version 1 shows for no limit:
+// the greatest multiple of a page's size.
 const unbounded = 1 << 60
 
-// OOMKills gives how many processes of the group the kernel has killed for want of memory; 0 without the controller.
+// OOMKills returns how many of the group's processes the kernel has killed because the group was
+// out of memory; 0 without the controller.
 func (g *Group) OOMKills() (int, error) {
 	if !g.HasMemory() {
 		return 0, nil
@@ -161,7 +167,7 @@ func write(dir, name, text string) error {
 	return nil
 }
 
-// optional passes over the error of a file that kernels without swap do not have.
+// optional ignores the error of a file that kernels without swap accounting do not have.
 func optional(err error) error {
 	if errors.Is(err, os.ErrNotExist) || errors.Is(err, os.ErrPermission) {
 		return nil

@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// mount is one file system of control groups.
+// mount is one mounted file system of control groups.
 type mount struct {
 	dir     string
 	root    string   // the part of the hierarchy that is seen there
@@ -16,7 +16,8 @@ type mount struct {
 	options []string // of the superblock: version 1 names its controllers there
 }
 
-// readMounts finds the file systems of control groups; proc(5) describes the format.
+// readMounts returns the mounted file systems of control groups. proc(5) describes the file's
+// format.
 func readMounts(path string) ([]mount, error) {
 	b, err := os.ReadFile(path)
 	if err != nil {
@@ -34,7 +35,7 @@ func readMounts(path string) ([]mount, error) {
 	return mounts, nil
 }
 
-// ownV2 gives the directory of this process's own version 2 group below the mount.
+// ownV2 returns the directory of this process's own version 2 group below the mount.
 func ownV2(mountDir string) (string, error) {
 	b, err := os.ReadFile("/proc/self/cgroup")
 	if err != nil {

@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// Own gives the group whose memory this process counts to, to be watched: within a container, the container's own. Its HasMemory is
-// false where that cannot be found out.
+// Own returns the group to which this process's memory is charged, for watching it: within a
+// container, the container's own. Its HasMemory is false where the group cannot be determined.
 func Own() *Group {
 	mounts, err := readMounts("/proc/self/mountinfo")
 	if err != nil {
@@ -21,7 +21,8 @@ func Own() *Group {
 	return &Group{at: own(mounts, string(text))}
 }
 
-// own finds the directory of the memory controller. Version 1 comes first: where both are mounted, the controller is there.
+// own finds the directory of the memory controller. Version 1 comes first: where both are mounted,
+// the controller is there.
 func own(mounts []mount, memberships string) Location {
 	two := Location{}
 	for line := range strings.Lines(memberships) { // "4:memory:/path" in version 1, "0::/path" in version 2: cgroups(7)
@@ -33,7 +34,8 @@ func own(mounts []mount, memberships string) Location {
 			dir, ok := m.find(parts[2])
 			switch {
 			case !ok:
-			case m.kind == "cgroup" && slices.Contains(strings.Split(parts[1], ","), "memory") && slices.Contains(m.options, "memory"):
+			case m.kind == "cgroup" && slices.Contains(m.options, "memory") &&
+				slices.Contains(strings.Split(parts[1], ","), "memory"):
 				return Location{Version: 1, Memory: dir}
 			case m.kind == "cgroup2" && parts[0] == "0" && exists(filepath.Join(dir, "memory.current")):
 				two = Location{Version: 2, Memory: dir}
@@ -43,7 +45,8 @@ func own(mounts []mount, memberships string) Location {
 	return two
 }
 
-// find gives the directory of a group within a mount, which may show a part of the hierarchy only: a container sees its own.
+// find returns the directory of a group within a mount, which may show only a part of the
+// hierarchy: a container sees its own.
 func (m mount) find(path string) (string, bool) {
 	below, err := filepath.Rel(m.root, path)
 	if err != nil || !filepath.IsLocal(below) {

@@ -23,15 +23,39 @@ func TestOwn(t *testing.T) {
 		memberships string
 		want        Location
 	}{
-		"version 1":                          {[]mount{one}, "5:cpu:/x\n4:memory:/a/b\n0::/\n", Location{Version: 1, Memory: "/m/a/b"}},
-		"version 1, two controllers in one":  {[]mount{{dir: "/m", root: "/", kind: "cgroup", options: []string{"memory", "cpu"}}}, "4:cpu,memory:/a\n", Location{Version: 1, Memory: "/m/a"}},
-		"version 1, as a container sees it":  {[]mount{{dir: "/m", root: "/pods/p", kind: "cgroup", options: []string{"memory"}}}, "4:memory:/pods/p\n", Location{Version: 1, Memory: "/m"}},
-		"version 1, not ours":                {[]mount{{dir: "/m", root: "/pods/q", kind: "cgroup", options: []string{"memory"}}}, "4:memory:/pods/p\n", Location{}},
-		"version 2":                          {[]mount{{dir: two, root: "/", kind: "cgroup2"}}, "0::/a/b\n", Location{Version: 2, Memory: group}},
-		"version 2, as a container sees it":  {[]mount{{dir: two, root: "/", kind: "cgroup2"}}, "0::/\n", Location{Version: 2, Memory: two}},
-		"version 2 without memory":           {[]mount{{dir: "/nowhere", root: "/", kind: "cgroup2"}}, "0::/\n", Location{}},
-		"both, version 1 has the controller": {[]mount{{dir: two, root: "/", kind: "cgroup2"}, one}, "0::/\n4:memory:/a\n", Location{Version: 1, Memory: "/m/a"}},
-		"none":                               {nil, "4:memory:/a\n0::/\n", Location{}},
+		"version 1": {
+			[]mount{one},
+			"5:cpu:/x\n4:memory:/a/b\n0::/\n", Location{Version: 1, Memory: "/m/a/b"},
+		},
+		"version 1, two controllers in one": {
+			[]mount{{dir: "/m", root: "/", kind: "cgroup", options: []string{"memory", "cpu"}}},
+			"4:cpu,memory:/a\n", Location{Version: 1, Memory: "/m/a"},
+		},
+		"version 1, as a container sees it": {
+			[]mount{{dir: "/m", root: "/pods/p", kind: "cgroup", options: []string{"memory"}}},
+			"4:memory:/pods/p\n", Location{Version: 1, Memory: "/m"},
+		},
+		"version 1, not ours": {
+			[]mount{{dir: "/m", root: "/pods/q", kind: "cgroup", options: []string{"memory"}}},
+			"4:memory:/pods/p\n", Location{},
+		},
+		"version 2": {
+			[]mount{{dir: two, root: "/", kind: "cgroup2"}},
+			"0::/a/b\n", Location{Version: 2, Memory: group},
+		},
+		"version 2, as a container sees it": {
+			[]mount{{dir: two, root: "/", kind: "cgroup2"}},
+			"0::/\n", Location{Version: 2, Memory: two},
+		},
+		"version 2 without memory": {
+			[]mount{{dir: "/nowhere", root: "/", kind: "cgroup2"}},
+			"0::/\n", Location{},
+		},
+		"both, version 1 has the controller": {
+			[]mount{{dir: two, root: "/", kind: "cgroup2"}, one},
+			"0::/\n4:memory:/a\n", Location{Version: 1, Memory: "/m/a"},
+		},
+		"none": {nil, "4:memory:/a\n0::/\n", Location{}},
 	} {
 		if got := own(c.mounts, c.memberships); got != c.want {
 			t.Errorf("%s: got %+v, want %+v", name, got, c.want)

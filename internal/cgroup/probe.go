@@ -10,9 +10,10 @@ import (
 	"syscall"
 )
 
-// Probe finds out which controllers this process can make groups with, by making one. It prefers the version that has more
-// of them, and version 2 when both have as many. With version 2 it asks the directory it stands in to hand down its
-// controllers, for which it may have to move this process into a group of its own below it.
+// Probe determines which controllers this process can use, by making a group with each. It prefers
+// the version that has more of them, and version 2 when both have as many. With version 2 it
+// enables the controllers in its own group for the groups below; the kernel allows that only in a
+// group without processes, so Probe may move this process into a group of its own below.
 func Probe() *Host {
 	mounts, err := readMounts("/proc/self/mountinfo")
 	if err != nil {
@@ -27,7 +28,7 @@ func Probe() *Host {
 
 func (h *Host) count() int { return len(controllers) - len(h.Missing) }
 
-// found builds the answer from what was found out about each controller.
+// found builds the answer from what each controller's probe said.
 func found(version int, try func(controller string) (base string, err error)) *Host {
 	h := &Host{Version: version, Missing: map[string]string{}, bases: Location{Version: version}}
 	for _, c := range controllers {
@@ -100,8 +101,9 @@ func tryV2(base, controller string) error {
 	return tryGroup(base, limitFileV2[controller])
 }
 
-// enable lets the groups below dir have the controller. A group other than the root of all may not do that while it has
-// processes itself, so if the only obstacle is that we are in it, we move to a group of our own.
+// enable enables the controller for the groups below dir. The kernel refuses that for a group that
+// has processes itself, except the root. If this process is the only one in it, it moves to a group
+// of its own first.
 func enable(dir, controller string) error {
 	set := func() error {
 		return os.WriteFile(filepath.Join(dir, "cgroup.subtree_control"), []byte("+"+controller), 0)
@@ -120,13 +122,13 @@ func enable(dir, controller string) error {
 	return set()
 }
 
-// The file by which a group's limit is set, and thus known to be there.
+// The file that sets a group's limit, by which a controller is known to be there.
 var (
 	limitFileV1 = map[string]string{"memory": "memory.limit_in_bytes", "cpu": "cpu.cfs_quota_us", "pids": "pids.max"}
 	limitFileV2 = map[string]string{"memory": "memory.max", "cpu": "cpu.max", "pids": "pids.max"}
 )
 
-// tryGroup makes a group, sees whether its limit can be set, and removes it.
+// tryGroup makes a group, tries to set its limit, and removes it.
 func tryGroup(base, limitFile string) error {
 	dir, err := os.MkdirTemp(base, "faas-probe-")
 	if err != nil {

@@ -11,7 +11,8 @@ import (
 	"time"
 )
 
-// Add moves a process into the group. Its children to come will be in it too; those that it has already stay where they are.
+// Add moves a process into the group. The children that it starts later are in the group too; those
+// that it has already stay where they are.
 func (g *Group) Add(pid int) error {
 	for _, dir := range g.at.dirs() {
 		if err := os.WriteFile(filepath.Join(dir, "cgroup.procs"), []byte(strconv.Itoa(pid)), 0); err != nil {
@@ -21,7 +22,7 @@ func (g *Group) Add(pid int) error {
 	return nil
 }
 
-// Procs gives the ids of the group's processes; none when the group is gone or has no controller.
+// Procs returns the ids of the group's processes; none when the group is gone or has no controller.
 func (g *Group) Procs() ([]int, error) {
 	dirs := g.at.dirs()
 	if len(dirs) == 0 {
@@ -45,10 +46,12 @@ func (g *Group) Procs() ([]int, error) {
 	return pids, nil
 }
 
-// killPatience bounds how long processes may take to die: more than a moment only while the kernel writes out a core or a page.
-const killPatience = 5 * time.Second
+// killTimeout bounds how long killed processes may take to end. They take more than a moment only
+// while the kernel writes out a core or a page.
+const killTimeout = 5 * time.Second
 
-// Kill ends every process of the group and returns when none is left. The caller need not be their parent.
+// Kill ends every process of the group and returns when none is left. The caller need not be their
+// parent.
 func (g *Group) Kill() error {
 	for _, dir := range g.at.dirs() {
 		_ = os.WriteFile(filepath.Join(dir, "cgroup.kill"), []byte("1"), 0) // version 2, from Linux 5.14 on
@@ -56,7 +59,7 @@ func (g *Group) Kill() error {
 	if g.HasPids() {
 		_ = g.SetPids(0) // nothing forks itself away while it is being killed
 	}
-	for end := time.Now().Add(killPatience); ; time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(killTimeout); ; time.Sleep(time.Millisecond) {
 		pids, err := g.Procs()
 		if err != nil || len(pids) == 0 {
 			return err
@@ -70,8 +73,8 @@ func (g *Group) Kill() error {
 	}
 }
 
-// Remove deletes the group, which must have no process left; the kernel is given a moment to forget those that ended. The
-// groups that it lies in stay. Its not being there is no error.
+// Remove deletes the group, which must have no process left. It waits a moment for the kernel to
+// forget those that have ended. The groups above it stay. A group that does not exist is no error.
 func (g *Group) Remove() error {
 	var failed error
 	for _, dir := range g.at.dirs() {
@@ -81,7 +84,7 @@ func (g *Group) Remove() error {
 }
 
 func removeDir(dir string) error {
-	for end := time.Now().Add(killPatience); ; time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(killTimeout); ; time.Sleep(time.Millisecond) {
 		err := syscall.Rmdir(dir)
 		switch {
 		case err == nil || errors.Is(err, syscall.ENOENT):

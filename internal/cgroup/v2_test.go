@@ -8,10 +8,13 @@ import (
 	"testing"
 )
 
-// A host without version 2 controllers cannot show what is written to them, so a plain directory takes the files here.
+// A host without version 2 controllers cannot show what is written to them, so a plain directory
+// takes the files here.
 func TestLimitsV2(t *testing.T) {
 	dir := t.TempDir()
-	for _, name := range []string{"memory.max", "memory.swap.max", "cpu.max", "pids.max", "memory.current", "memory.events"} {
+	for _, name := range []string{
+		"memory.max", "memory.swap.max", "cpu.max", "pids.max", "memory.current", "memory.events",
+	} {
 		content := ""
 		switch name {
 		case "memory.current":
@@ -44,7 +47,8 @@ func TestLimitsV2(t *testing.T) {
 	}
 }
 
-// The real version 2 file system makes groups, takes processes and kills them even where it has no controller to offer.
+// The real version 2 file system makes groups, takes processes and kills them even where it has no
+// controller to offer.
 func TestKillV2(t *testing.T) {
 	mounts, err := readMounts("/proc/self/mountinfo")
 	if err != nil {
@@ -88,7 +92,8 @@ func TestMounts(t *testing.T) {
 	if err != nil || len(mounts) != 3 {
 		t.Fatalf("got %v, %v", mounts, err)
 	}
-	if mounts[1].dir != "/sys/fs/cgroup/cpu,cpuacct" || !slices.Contains(mounts[1].options, "cpu") || mounts[2].kind != "cgroup2" {
+	if mounts[1].dir != "/sys/fs/cgroup/cpu,cpuacct" || !slices.Contains(mounts[1].options, "cpu") ||
+		mounts[2].kind != "cgroup2" {
 		t.Errorf("got %v", mounts)
 	}
 }

@@ -8,14 +8,15 @@ import (
 // eventBacklog is how many events a reader may lag behind before it loses the oldest.
 const eventBacklog = 256
 
-// Fanout delivers events to every reader without ever waiting for one. Its zero value is ready; it is safe for concurrent use.
+// Fanout delivers events to every reader and never waits for one. Its zero value is ready; it is
+// safe for concurrent use.
 type Fanout struct {
 	mu      sync.Mutex
 	closed  bool
 	readers map[chan Event]struct{}
 }
 
-// Subscribe gives a channel of what is sent from now until ctx or the fanout ends.
+// Subscribe returns a channel of the events that are sent from now until ctx or the fanout ends.
 func (f *Fanout) Subscribe(ctx context.Context) <-chan Event {
 	events := make(chan Event, eventBacklog)
 	f.mu.Lock()
@@ -41,9 +42,11 @@ func (f *Fanout) unsubscribe(events chan Event) {
 	}
 }
 
-// Send tells every reader; one that lags behind by eventBacklog loses its oldest event.
+// Send delivers the event to every reader; one that lags behind by eventBacklog loses its oldest
+// event.
 //
-// It is the only one that writes to the channels and holds the lock meanwhile, so the place that it makes stays free.
+// Nothing else writes to the channels, and it holds the lock meanwhile, so the room that it makes
+// stays free.
 func (f *Fanout) Send(event Event) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

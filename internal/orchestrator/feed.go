@@ -37,7 +37,7 @@ type Feed struct {
 
 // watcher is one reader's queue. The feed's lock guards its fields, except wake and out.
 type watcher struct {
-	seen    map[string]struct{} // ids of the workers that the reader was shown and not told the end of
+	seen    map[string]struct{} // ids of the workers that the reader was shown, without those whose end it was shown too
 	pending map[string]pendingChange
 	ended   bool          // there will be no further changes
 	wake    chan struct{} // holds a token while there is something to look at
@@ -46,7 +46,7 @@ type watcher struct {
 
 type pendingChange struct {
 	Change
-	sequence uint64 // tells which change came first
+	sequence uint64 // orders the changes
 }
 
 // Workers returns a copy of every worker that the feed shows now, in no particular order.
@@ -108,7 +108,8 @@ func (f *Feed) publish(c Change) {
 // push queues the change in place of an older one of the same worker; the feed's lock is held.
 func (w *watcher) push(c Change, sequence uint64) {
 	if _, seen := w.seen[c.Worker.ID]; c.Gone && !seen {
-		// It came and went unseen. Dropping it is what bounds the queue of a reader that stands still.
+		// It came and went unseen. Dropping it is what bounds the queue of a reader that stands
+		// still.
 		delete(w.pending, c.Worker.ID)
 		return
 	}

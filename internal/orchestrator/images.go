@@ -7,16 +7,20 @@ import (
 	"github.com/openstack-faas/faas/internal/faas"
 )
 
-// Images is what an Orchestrator also is that runs functions of container images. It is safe for concurrent use.
+// Images is implemented by an Orchestrator that also runs functions of container images. It is safe
+// for concurrent use.
 type Images interface {
-	// RunImage runs a container to its end, or to the call's timeout, and gives what it printed as output and log. However the
-	// container ends is an outcome; so is that its image cannot be had or does not start. An error of kind Invalid, Busy or Unavailable says that nothing
-	// of it ran; any other, that it may have run. The container is gone, or about to be, when RunImage returns.
+	// RunImage runs a container to its end, or to the call's timeout, and returns what it printed
+	// as output and log. However the container ends is an outcome; so is that its image cannot be
+	// pulled or does not start. An error of kind Invalid, Busy or Unavailable says that nothing of
+	// it ran; any other error, that it may have run. The container is gone, or about to be, when
+	// RunImage returns.
 	RunImage(ctx context.Context, call ImageCall) (faas.Outcome, error)
 
-	// StartServer makes a worker of the id, whose container is the target's own server, and returns when it takes calls. An error of kind
-	// Unavailable may pass; any other says, for the function's owner, why it did not come up. After an error there is no such worker. When ctx ends before
-	// that the worker goes on coming up.
+	// StartServer makes a worker with this id whose container is the target's own server, and
+	// returns when it takes calls. An error of kind Unavailable is temporary; any other says, for
+	// the function's owner, why the server did not come up. After an error there is no such worker,
+	// except when ctx has ended: then the worker may still come up.
 	StartServer(ctx context.Context, workerID string, target faas.Target) error
 }
 

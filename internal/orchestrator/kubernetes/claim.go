@@ -17,12 +17,14 @@ import (
 	"github.com/openstack-faas/faas/internal/orchestrator"
 )
 
-// afterFirstCall lets the first call, for which the worker was specialised, have the machine to itself: what is written here is work for the API
-// server and the nodes, and nobody waits for it. Until then the pool's limits hold (docs/adr/0010).
+// afterFirstCall delays the writes to Kubernetes, so that the first call, for which the worker was
+// specialised, does not compete with them for the API server and the node. Nobody waits for the
+// writes. Until then the pool's limits hold (docs/adr/0010).
 const afterFirstCall = 150 * time.Millisecond
 
-// Claimed writes on the pod whose it is, a moment later, which takes it out of its ReplicaSet's hands, and sets the function's own limits. It
-// returns when both are known here. An error of kind faas.NotFound says that the worker is gone.
+// Claimed labels the pod, a moment later, with the function that it belongs to now, which releases
+// it from its ReplicaSet, and sets the function's own limits. It returns when both are done. An
+// error of kind faas.NotFound says that the worker is gone.
 func (o *Orchestrator) Claimed(ctx context.Context, workerID string, claim orchestrator.Claim) error {
 	w, there := o.find(workerID)
 	switch {
@@ -62,8 +64,8 @@ func (o *Orchestrator) label(ctx context.Context, w worker, target faas.Target) 
 		return err
 	}
 	var pod *corev1.Pod
-	err = insist(ctx, func(ctx context.Context) (err error) {
-		pod, err = o.client.CoreV1().Pods(o.cfg.Namespace).Patch(ctx, w.ID, types.MergePatchType, patch, metav1.PatchOptions{})
+	err = retry(ctx, func(ctx context.Context) (err error) {
+		pod, err = o.pods().Patch(ctx, w.ID, types.MergePatchType, patch, metav1.PatchOptions{})
 		return err
 	})
 	switch {
@@ -79,8 +81,9 @@ func (o *Orchestrator) label(ctx context.Context, w worker, target faas.Target) 
 	return nil
 }
 
-// claimPatch takes the pod out of its pool, gives it an owner that outlives that, and names its function. Its uid makes sure that it
-// is the very pod.
+// claimPatch returns a patch that takes the pod out of its pool, sets an owner that outlives the
+// pool, and names the function. The uid is a precondition: another pod of the same name is not
+// changed.
 func claimPatch(w worker, target faas.Target, owner metav1.OwnerReference) ([]byte, error) {
 	function, err := functionLabels(target)
 	if err != nil {
@@ -93,7 +96,7 @@ func claimPatch(w worker, target faas.Target, owner metav1.OwnerReference) ([]by
 	restarts, _ := restartsOf(w.pod)
 	patch, err := json.Marshal(map[string]any{"metadata": map[string]any{
 		"uid": w.pod.UID, "labels": labels, "ownerReferences": []metav1.OwnerReference{owner},
-		"annotations": map[string]any{noteRestarts: strconv.Itoa(restarts)},
+		"annotations": map[string]any{annotationRestarts: strconv.Itoa(restarts)},
 	}})
 	if err != nil {
 		return nil, fmt.Errorf("encode claim: %w", err)
@@ -120,12 +123,12 @@ func (o *Orchestrator) await(ctx context.Context, workerID string, wanted func(w
 	}
 }
 
-// memorySlack is what a function's worker may use beside footprint and memory_size: the runtime's own part in running calls, the
-// kernel's structures for its processes.
+// memorySlack is what a function's worker may use beside footprint and memory_size, in bytes: for
+// the runtime's own part in running calls and the kernel's structures for its processes.
 const memorySlack = 8 << 20
 
-// resize sets the function's own limits. A cluster that cannot change a running pod leaves the pool's ceiling in force, and says
-// so once.
+// resize sets the function's own limits. In a cluster that cannot change a running pod the pool's
+// ceiling stays in force, which is logged once.
 func (o *Orchestrator) resize(ctx context.Context, w worker, claim orchestrator.Claim) error {
 	if o.noResize.Load() {
 		return nil
@@ -142,7 +145,8 @@ func (o *Orchestrator) resize(ctx context.Context, w worker, claim orchestrator.
 		fallthrough
 	case apierrors.IsForbidden(err), apierrors.IsInvalid(err), apierrors.IsBadRequest(err):
 		if !o.resizeRefused.Swap(true) {
-			o.log.Warn("the cluster does not change the limits of running pods: functions run under the limits of their pools", "error", err)
+			o.log.Warn("the cluster does not change the limits of running pods: functions run under the limits of their pools",
+				"error", err)
 		}
 		return nil
 	default:
@@ -150,28 +154,32 @@ func (o *Orchestrator) resize(ctx context.Context, w worker, claim orchestrator.
 	}
 }
 
-// setLimits tells the API server, and no more.
+// setLimits asks the API server for the limits; it does not wait until they are in force.
 func (o *Orchestrator) setLimits(ctx context.Context, workerID string, limits corev1.ResourceList) error {
 	patch, err := resizePatch(limits)
 	if err != nil {
 		return err
 	}
-	return insist(ctx, func(ctx context.Context) error {
-		_, err := o.client.CoreV1().Pods(o.cfg.Namespace).Patch(ctx, workerID, types.StrategicMergePatchType, patch, metav1.PatchOptions{}, "resize")
+	return retry(ctx, func(ctx context.Context) error {
+		_, err := o.pods().Patch(ctx, workerID, types.StrategicMergePatchType, patch, metav1.PatchOptions{}, "resize")
 		return err
 	})
 }
 
-// lacksSubresource tells an API server that knows no pods/resize from a pod that is gone.
+// lacksSubresource reports whether the error is of an API server without pods/resize, which answers
+// with the same status as for a pod that is gone.
 func lacksSubresource(err error) bool {
-	return apierrors.IsMethodNotSupported(err) || apierrors.IsNotFound(err) && apierrors.HasStatusCause(err, metav1.CauseTypeUnexpectedServerResponse)
+	return apierrors.IsMethodNotSupported(err) ||
+		apierrors.IsNotFound(err) && apierrors.HasStatusCause(err, metav1.CauseTypeUnexpectedServerResponse)
 }
 
-// ownLimits gives what the runtime's container may use for the function: at least what is requested for it, for less is
-// refused. Of a footprint that is not known no limit can be made.
+// ownLimits returns what the runtime's container may use for the function. The limits are above the
+// requests, because Kubernetes refuses lower ones. Without a known footprint there is no memory
+// limit among them.
 func ownLimits(claim orchestrator.Claim, request Resources) corev1.ResourceList {
 	target := claim.Target
-	limits := amounts(max(int64(target.CPU), request.CPU+1), max(claim.Footprint+target.MemorySize+memorySlack, request.Memory+1), 0)
+	cpu, memory := int64(target.CPU), claim.Footprint+target.MemorySize+memorySlack
+	limits := amounts(max(cpu, request.CPU+1), max(memory, request.Memory+1), 0)
 	delete(limits, corev1.ResourceEphemeralStorage)
 	if claim.Footprint <= 0 {
 		delete(limits, corev1.ResourceMemory)
@@ -189,7 +197,7 @@ func resizePatch(limits corev1.ResourceList) ([]byte, error) {
 	return patch, nil
 }
 
-// inForce tells whether the kubelet says that the runtime's container runs under the limits.
+// inForce reports whether the runtime's container runs under the limits, by the kubelet's status.
 func inForce(pod *corev1.Pod, limits corev1.ResourceList) bool {
 	for _, c := range pod.Status.ContainerStatuses {
 		if c.Name != runtimeContainer || c.Resources == nil {

@@ -23,7 +23,7 @@ func testTarget() faas.Target {
 	}
 }
 
-// readyPool gives a pool's workers once it has so many.
+// readyPool returns the pool's workers once it has so many.
 func readyPool(t *testing.T, o *Orchestrator, size int) []faas.Worker {
 	t.Helper()
 	if err := o.SetPool(t.Context(), pythonPool(size)); err != nil {
@@ -35,7 +35,7 @@ func readyPool(t *testing.T, o *Orchestrator, size int) []faas.Worker {
 
 func podOf(t *testing.T, o *Orchestrator, workerID string) *corev1.Pod {
 	t.Helper()
-	pod, err := o.client.CoreV1().Pods(o.cfg.Namespace).Get(t.Context(), workerID, metav1.GetOptions{})
+	pod, err := o.pods().Get(t.Context(), workerID, metav1.GetOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -57,7 +57,8 @@ func TestClaimInTheCluster(t *testing.T) {
 	}
 	t.Logf("labelled and resized after %s", time.Since(begun))
 	pod := podOf(t, o, w.ID)
-	if _, generic := pod.Labels[labelPool]; generic || pod.Labels[labelFunction] != target.Key.FunctionID || pod.Labels[labelProject] != "project" {
+	if _, generic := pod.Labels[labelPool]; generic || pod.Labels[labelFunction] != target.Key.FunctionID ||
+		pod.Labels[labelProject] != "project" {
 		t.Errorf("its labels are %v", pod.Labels)
 	}
 	if owners := pod.OwnerReferences; len(owners) != 1 || owners[0].Kind != "NetworkPolicy" {
@@ -71,7 +72,7 @@ func TestClaimInTheCluster(t *testing.T) {
 	o.until(t, "the pool to be filled again", poolOf(2))
 	t.Logf("filled again after %s", time.Since(begun))
 
-	// It is nobody's but the policy's: the pool's end leaves it alone, the policy's end does not.
+	// Its only owner is the policy: it survives the end of the pool, and not the end of the policy.
 	if err := o.DeletePool(t.Context(), runtimeID); err != nil {
 		t.Fatal(err)
 	}
@@ -86,7 +87,7 @@ func TestClaimInTheCluster(t *testing.T) {
 	}
 }
 
-// A worker that uses more memory than it shall before its limits are set has its cpu's all the same.
+// A worker that uses more memory than its limit before the limits are set still gets its CPU limit.
 func TestGreedyClaimInTheCluster(t *testing.T) {
 	cfg := clusterConfig(t)
 	cfg.Request.Memory = 1 << 20
@@ -95,7 +96,8 @@ func TestGreedyClaimInTheCluster(t *testing.T) {
 	w := readyPool(t, o, 1)[0]
 	target := testTarget()
 	target.MemorySize = 0
-	if err := o.Claimed(t.Context(), w.ID, orchestrator.Claim{Target: target, Footprint: 1}); err != nil { // less than an interpreter takes
+	claim := orchestrator.Claim{Target: target, Footprint: 1} // less than an interpreter uses
+	if err := o.Claimed(t.Context(), w.ID, claim); err != nil {
 		t.Fatal(err)
 	}
 	pod := podOf(t, o, w.ID)
@@ -103,7 +105,7 @@ func TestGreedyClaimInTheCluster(t *testing.T) {
 	checkGroup(t, pod, "memory.max", "memory/memory.limit_in_bytes", strconv.FormatInt(o.cfg.Ceiling.Memory, 10))
 }
 
-// checkGroup reads what the kernel enforces upon the runtime's container, on the cluster's own node.
+// checkGroup reads what the kernel enforces on the runtime's container, on the cluster's own node.
 func checkGroup(t *testing.T, pod *corev1.Pod, v2, v1, want string) {
 	t.Helper()
 	for _, c := range pod.Status.ContainerStatuses {
@@ -148,7 +150,8 @@ func findGroupFile(file, id string) (string, error) {
 	return found, err
 }
 
-// While the API server is away, what is known stands, and what is asked for is done when it is back.
+// While the API server is away, what is known stands, and what is asked for is done when it is
+// back.
 func TestAPIServerIsAway(t *testing.T) {
 	cfg := clusterConfig(t)
 	door := newDoor(t, &cfg)

@@ -14,8 +14,8 @@ import (
 	"github.com/openstack-faas/faas/internal/faas"
 )
 
-// Config is what the orchestrator needs to know. Namespace, AgentImage and Key must be given; what a zero value means stands at each
-// other field.
+// Config configures the orchestrator. Namespace, AgentImage and Key are required; each other field
+// says what its zero value means.
 type Config struct {
 	Kubeconfig string // the file that says where the cluster is. "": this process runs in it, by its service account
 	Namespace  string // of the workers; it must exist. Nothing else should run in it
@@ -44,13 +44,14 @@ type Config struct {
 	Log      *slog.Logger  // nil: slog.Default
 }
 
-// Resources are an amount of each.
+// Resources are amounts of CPU and memory.
 type Resources struct {
 	CPU    int64 // millicores
 	Memory int64 // bytes
 }
 
-// withDefaults gives the configuration with every gap filled, or what is wrong with it.
+// withDefaults returns the configuration with its defaults filled in, or an error that says what is
+// wrong with it.
 func (c Config) withDefaults() (Config, error) {
 	if wrong := validation.ValidateNamespaceName(c.Namespace, false); len(wrong) > 0 {
 		return c, fmt.Errorf("the namespace %q: %s", c.Namespace, wrong[0])
@@ -75,7 +76,8 @@ func filled(limits faas.ProcessLimits) faas.ProcessLimits {
 	def := faas.DefaultProcessLimits()
 	return faas.ProcessLimits{
 		OpenFiles: cmp.Or(limits.OpenFiles, def.OpenFiles), Processes: cmp.Or(limits.Processes, def.Processes),
-		FileSize: cmp.Or(limits.FileSize, def.FileSize), Result: cmp.Or(limits.Result, def.Result), Log: cmp.Or(limits.Log, def.Log),
+		FileSize: cmp.Or(limits.FileSize, def.FileSize),
+		Result:   cmp.Or(limits.Result, def.Result), Log: cmp.Or(limits.Log, def.Log),
 	}
 }
 
@@ -83,7 +85,9 @@ func (c Config) validate() error {
 	if c.Request.CPU > c.Ceiling.CPU || c.Request.Memory > c.Ceiling.Memory {
 		return errors.New("workers would be set aside more than they may use")
 	}
-	for name, blocks := range map[string][]string{"allow": c.Network.Allow, "deny": c.Network.Deny, "from": c.Network.From} {
+	for name, blocks := range map[string][]string{
+		"allow": c.Network.Allow, "deny": c.Network.Deny, "from": c.Network.From,
+	} {
 		for _, block := range blocks {
 			if prefix, err := netip.ParsePrefix(block); err != nil || prefix.Masked() != prefix {
 				return fmt.Errorf("network: %s: %q is no address block", name, block)

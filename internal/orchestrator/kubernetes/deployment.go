@@ -12,17 +12,19 @@ import (
 	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/apimachinery/pkg/util/validation"
 
-	"github.com/openstack-faas/faas/internal/faas"
 	"github.com/openstack-faas/faas/internal/orchestrator"
 )
 
 // Annotations of a pool's Deployment.
 const (
-	noteProven   = "faas.openstack.org/proven"   // the image, as JSON, that workers last came up with: what a failed change goes back to
-	noteRejected = "faas.openstack.org/rejected" // the image, as JSON, that a change went back from, and why
+	// annotationProven is the last image, as JSON, that workers came up with: a failed change is
+	// rolled back to it.
+	annotationProven = "faas.openstack.org/proven"
+	// annotationRejected is the image, as JSON, from which a change was rolled back, and why.
+	annotationRejected = "faas.openstack.org/rejected"
 )
 
-// image is what of a pool tells one set of workers from another.
+// image is what distinguishes one generation of a pool's workers from another.
 type image struct {
 	Image   string `json:"image"`
 	Trusted bool   `json:"trusted"`
@@ -41,23 +43,24 @@ func (i image) String() string {
 	return string(text)
 }
 
-// noted reads an image from an annotation; false when there is none.
-func noted(d *appsv1.Deployment, note string) (image, bool) {
+// imageIn reads an image from an annotation; false when there is none.
+func imageIn(d *appsv1.Deployment, note string) (image, bool) {
 	var i image
 	err := json.Unmarshal([]byte(d.Annotations[note]), &i)
 	return i, err == nil && i.Image != ""
 }
 
-// poolName gives the name of a runtime's Deployment. A worker's name is that and 17 letters, which must be a host's name.
+// poolName returns the name of a runtime's Deployment. A pod's name is that name and 17 characters,
+// and must be a valid host name.
 func poolName(runtimeID string) (string, error) {
 	name := "pool-" + runtimeID
 	if wrong := validation.IsDNS1123Label(name + "-0123456789-01234"); checkLabel("", runtimeID) != nil || len(wrong) > 0 {
-		return "", faas.Errorf(faas.Invalid, "The runtime's id %q cannot be told to Kubernetes.", clip(runtimeID, 80))
+		return "", errNotALabel("runtime's id", runtimeID)
 	}
 	return name, nil
 }
 
-// deployment gives the pool as Kubernetes shall have it. The owner is the policy of the namespace.
+// deployment returns the pool's Deployment. The owner is the namespace's NetworkPolicy.
 func (c Config) deployment(pool orchestrator.Pool, owner metav1.OwnerReference) (*appsv1.Deployment, error) {
 	name, err := poolName(pool.RuntimeID)
 	if err != nil {
@@ -77,17 +80,22 @@ func (c Config) deployment(pool orchestrator.Pool, owner metav1.OwnerReference) 
 			Replicas: pointer(int32(pool.Size)),
 			Selector: &metav1.LabelSelector{MatchLabels: map[string]string{labelPool: pool.RuntimeID}},
 			Template: template,
-			// No old worker goes before a new one has come up: a bad image leaves the pool as it was.
-			Strategy: appsv1.DeploymentStrategy{Type: appsv1.RollingUpdateDeploymentStrategyType, RollingUpdate: &appsv1.RollingUpdateDeployment{
-				MaxUnavailable: pointer(intstr.FromInt32(0)), MaxSurge: pointer(intstr.FromString("50%")),
-			}},
+			// No old worker ends before a new one is ready, so a bad image leaves the pool as it
+			// was.
+			Strategy: appsv1.DeploymentStrategy{
+				Type: appsv1.RollingUpdateDeploymentStrategyType,
+				RollingUpdate: &appsv1.RollingUpdateDeployment{
+					MaxUnavailable: pointer(intstr.FromInt32(0)), MaxSurge: pointer(intstr.FromString("50%")),
+				},
+			},
 			RevisionHistoryLimit:    pointer(int32(1)),
 			ProgressDeadlineSeconds: pointer(max(1, int32(c.Progress/time.Second))),
 		},
 	}, nil
 }
 
-// differs tells whether the Deployment there is another than what is wanted. What is not said in want, Kubernetes has filled in.
+// differs reports whether the existing Deployment is not as wanted. Fields that are not set in want
+// are ignored: Kubernetes fills in their defaults.
 func differs(have, want *appsv1.Deployment) bool {
 	return have.Spec.Replicas == nil || *have.Spec.Replicas != *want.Spec.Replicas ||
 		have.Spec.Template.Labels[labelTemplate] != want.Spec.Template.Labels[labelTemplate] ||
@@ -95,7 +103,7 @@ func differs(have, want *appsv1.Deployment) bool {
 		!equality.Semantic.DeepEqual(want.OwnerReferences, have.OwnerReferences)
 }
 
-// merged gives what is there with the wanted put over it.
+// merged returns the existing Deployment with the wanted one applied to it.
 func merged(have, want *appsv1.Deployment) *appsv1.Deployment {
 	next := have.DeepCopy()
 	next.Spec, next.OwnerReferences = want.Spec, want.OwnerReferences

@@ -21,7 +21,7 @@ type door struct {
 	conns    map[net.Conn]bool
 }
 
-// newDoor changes the configuration to one that goes through the door.
+// newDoor changes the configuration so that the client goes through the door.
 func newDoor(t *testing.T, cfg *Config) *door {
 	t.Helper()
 	access, err := clientcmd.LoadFromFile(cfg.Kubeconfig)

@@ -27,10 +27,12 @@ const (
 	missingImage = "docker.io/faas-mini/cobol85:dev"
 )
 
-// hangTimeout ends a test that hangs. No machine is so slow that a test which makes progress reaches it.
+// hangTimeout ends a test that hangs. No machine is so slow that a test which makes progress
+// reaches it.
 const hangTimeout = 5 * time.Minute
 
-// clusterConfig is for a namespace of the test's own on the cluster that KUBECONFIG names.
+// clusterConfig returns the configuration for a namespace of the test's own in the cluster that
+// KUBECONFIG names.
 func clusterConfig(t *testing.T) Config {
 	t.Helper()
 	path := os.Getenv("KUBECONFIG")
@@ -56,12 +58,12 @@ func clientOf(t *testing.T, path string) kubernetes.Interface {
 	return client
 }
 
-// newNamespace makes a namespace that admits none but confined pods, and deletes it after the test.
+// newNamespace makes a namespace that admits only confined pods, and deletes it after the test.
 func newNamespace(t *testing.T, path string) string {
 	t.Helper()
 	client := clientOf(t, path)
 	var made *corev1.Namespace
-	err := insist(t.Context(), func(ctx context.Context) (err error) {
+	err := retry(t.Context(), func(ctx context.Context) (err error) {
 		made, err = client.CoreV1().Namespaces().Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{
 			GenerateName: "faas-test-", Labels: map[string]string{"pod-security.kubernetes.io/enforce": "restricted"},
 		}}, metav1.CreateOptions{})
@@ -74,21 +76,23 @@ func newNamespace(t *testing.T, path string) string {
 	return made.Name
 }
 
-// deleteNamespace takes the owner first and all pods at once, or each would have its grace.
+// deleteNamespace deletes the owner and all pods without grace first, or the deletion of the
+// namespace would wait for each pod's grace period.
 func deleteNamespace(t *testing.T, client kubernetes.Interface, name string) {
 	ctx, cancel := context.WithTimeout(context.Background(), hangTimeout)
 	defer cancel()
 	now := metav1.DeleteOptions{GracePeriodSeconds: pointer(int64(0))}
-	err := insist(ctx, func(ctx context.Context) error {
-		return client.AppsV1().Deployments(name).DeleteCollection(ctx, metav1.DeleteOptions{PropagationPolicy: pointer(metav1.DeletePropagationForeground)}, metav1.ListOptions{})
+	err := retry(ctx, func(ctx context.Context) error {
+		options := metav1.DeleteOptions{PropagationPolicy: pointer(metav1.DeletePropagationForeground)}
+		return client.AppsV1().Deployments(name).DeleteCollection(ctx, options, metav1.ListOptions{})
 	})
 	if err == nil {
-		err = insist(ctx, func(ctx context.Context) error {
+		err = retry(ctx, func(ctx context.Context) error {
 			return client.CoreV1().Namespaces().Delete(ctx, name, metav1.DeleteOptions{})
 		})
 	}
 	if err == nil {
-		err = insist(ctx, func(ctx context.Context) error {
+		err = retry(ctx, func(ctx context.Context) error {
 			return client.CoreV1().Pods(name).DeleteCollection(ctx, now, metav1.ListOptions{})
 		})
 	}
@@ -151,10 +155,11 @@ func pythonPool(size int) orchestrator.Pool {
 	return orchestrator.Pool{RuntimeID: runtimeID, Image: pythonImage, Size: size}
 }
 
-// killContainer ends the processes of a worker's container as a crash would. The test runs on the cluster's node.
+// killContainer kills the processes of a worker's container, as a crash would. The test runs on the
+// cluster's node.
 func killContainer(t *testing.T, o *Orchestrator, workerID, container string) {
 	t.Helper()
-	pod, err := o.client.CoreV1().Pods(o.cfg.Namespace).Get(t.Context(), workerID, metav1.GetOptions{})
+	pod, err := o.pods().Get(t.Context(), workerID, metav1.GetOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -173,7 +178,7 @@ func killContainer(t *testing.T, o *Orchestrator, workerID, container string) {
 	t.Fatalf("worker %s has no container %s", workerID, container)
 }
 
-// processesOf gives the processes of this machine that are in the container's control group.
+// processesOf returns the processes of this machine that are in the container's control group.
 func processesOf(t *testing.T, containerID string) []int {
 	t.Helper()
 	files, err := filepath.Glob("/proc/[0-9]*/cgroup")

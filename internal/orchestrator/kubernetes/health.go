@@ -12,7 +12,7 @@ import (
 	"github.com/openstack-faas/faas/internal/podlayout"
 )
 
-// health is what a pod is good for.
+// health says whether a pod can serve, and if not, what must happen to it.
 type health int
 
 const (
@@ -23,15 +23,17 @@ const (
 )
 
 const (
-	// provenAfter is how long a generic worker's container must have run for its end not to count as a failed start, which
-	// the kubelet tries again after a growing pause.
+	// provenAfter is how long a generic worker's container must have run for its end to be a crash,
+	// after which the worker is replaced. An earlier end is a failed start, which the kubelet tries
+	// again after a growing pause.
 	provenAfter = 10 * time.Second
-	// maxRestarts is how often a generic worker may start in vain before it is replaced by another: something of its own may
-	// stand in its way, the mark of a specialisation that nobody was told of, say.
+	// maxRestarts is how often a generic worker's start may fail before another worker replaces it:
+	// the cause may be in the pod itself, such as the mark of a specialisation whose caller never
+	// learned of it.
 	maxRestarts = 5
 )
 
-// examine tells what the pod is good for and, unless it is ready, why not.
+// examine returns the pod's health and, unless it is ready, the reason.
 func examine(pod *corev1.Pod) (health, string) {
 	switch {
 	case pod.DeletionTimestamp != nil:
@@ -55,9 +57,11 @@ func examine(pod *corev1.Pod) (health, string) {
 	}
 }
 
-// isReady goes by what the kubelet says of the containers. The condition Ready is the control plane's word, too: it takes that back of every pod of a node
-// that it has not heard of for a while, and when it could not hear itself, of all pods that there are, for up to a minute after. A worker on a node that is
-// dead indeed does not answer when it is to be claimed, and is deleted then.
+// isReady goes by the condition ContainersReady, which only the kubelet sets. The node controller
+// also sets the condition Ready: to false on all pods of a node that it has not heard from for 40
+// s, and after an outage of the API server on all pods of the cluster, for up to a minute. Workers
+// go on serving meanwhile. A worker on a node that is really dead is found by the engine's probe,
+// within seconds, and removed.
 func isReady(pod *corev1.Pod) bool {
 	said := map[corev1.PodConditionType]bool{}
 	for _, condition := range pod.Status.Conditions {
@@ -69,7 +73,8 @@ func isReady(pod *corev1.Pod) bool {
 	return said[corev1.PodReady]
 }
 
-// restartsOf counts the restarts of all containers. ended is how one came to its end that does not run now.
+// restartsOf counts the restarts of all containers. ended is how a container ended that does not
+// run now; nil if all run.
 func restartsOf(pod *corev1.Pod) (restarts int, ended *corev1.ContainerStateTerminated) {
 	for _, c := range pod.Status.ContainerStatuses {
 		restarts += int(c.RestartCount)
@@ -83,16 +88,16 @@ func restartsOf(pod *corev1.Pod) (restarts int, ended *corev1.ContainerStateTerm
 	return restarts, ended
 }
 
-// claimedRestarts is how often the containers had restarted when the worker was claimed.
+// claimedRestarts returns how often the containers had restarted when the worker was claimed.
 func claimedRestarts(pod *corev1.Pod) int {
-	restarts, err := strconv.Atoi(pod.Annotations[noteRestarts])
+	restarts, err := strconv.Atoi(pod.Annotations[annotationRestarts])
 	if err != nil {
 		return 0
 	}
 	return restarts
 }
 
-// ending tells how the pod, or the container of it that ended last, came to its end.
+// ending says how the pod ended, or the container of it that ended last.
 func ending(pod *corev1.Pod) string {
 	if pod.Status.Reason != "" { // Evicted, say
 		return clip(pod.Status.Reason+": "+pod.Status.Message, maxReason)
@@ -112,7 +117,7 @@ func ending(pod *corev1.Pod) string {
 	return "its " + of + " ended: " + terminated(last)
 }
 
-// terminated tells how a container ended, and what it said last.
+// terminated says how a container ended, with its last output.
 func terminated(t *corev1.ContainerStateTerminated) string {
 	text := fmt.Sprintf("status %d", t.ExitCode)
 	if t.Reason != "" && t.Reason != "Error" && t.Reason != "Completed" {
@@ -124,7 +129,7 @@ func terminated(t *corev1.ContainerStateTerminated) string {
 	return text
 }
 
-// workerOf gives the pod as a worker.
+// workerOf returns the pod as a worker.
 func workerOf(pod *corev1.Pod, health health) (faas.Worker, error) {
 	key, err := keyOf(pod)
 	if err != nil {
@@ -134,7 +139,7 @@ func workerOf(pod *corev1.Pod, health health) (faas.Worker, error) {
 		ID: pod.Name, RuntimeID: pod.Labels[labelRuntime], Slots: faas.DefaultConcurrency, Ready: health == ready,
 		Key: key, ProjectID: pod.Labels[labelProject], StartedAt: pod.CreationTimestamp.Time,
 	}
-	if slots, err := strconv.Atoi(pod.Annotations[noteSlots]); err == nil {
+	if slots, err := strconv.Atoi(pod.Annotations[annotationSlots]); err == nil {
 		w.Slots = slots
 	}
 	if pod.Status.PodIP != "" {

@@ -13,21 +13,29 @@ import (
 	"github.com/openstack-faas/faas/internal/orchestrator"
 )
 
-// pod makes a worker's pod that is ready, and changes it.
+// pod returns a worker's pod that is ready, with the changes applied.
 func pod(changes ...func(*corev1.Pod)) *corev1.Pod {
 	running := corev1.ContainerState{Running: &corev1.ContainerStateRunning{}}
 	p := &corev1.Pod{
 		ObjectMeta: metav1.ObjectMeta{
 			Name: "pool-a-1", UID: "1", CreationTimestamp: metav1.Now(),
-			Labels:      map[string]string{labelName: workerName, labelRuntime: runtimeID, labelPool: runtimeID, labelTemplate: "t"},
-			Annotations: map[string]string{noteSlots: "5"},
+			Labels: map[string]string{
+				labelName:     workerName,
+				labelRuntime:  runtimeID,
+				labelPool:     runtimeID,
+				labelTemplate: "t",
+			},
+			Annotations: map[string]string{annotationSlots: "5"},
 		},
 		Status: corev1.PodStatus{
 			Phase: corev1.PodRunning, PodIP: "10.1.2.3",
 			Conditions: []corev1.PodCondition{
 				{Type: corev1.PodReady, Status: corev1.ConditionTrue}, {Type: corev1.ContainersReady, Status: corev1.ConditionTrue},
 			},
-			ContainerStatuses: []corev1.ContainerStatus{{Name: runtimeContainer, State: running}, {Name: agentContainer, State: running}},
+			ContainerStatuses: []corev1.ContainerStatus{
+				{Name: runtimeContainer, State: running},
+				{Name: agentContainer, State: running},
+			},
 		},
 	}
 	for _, change := range changes {
@@ -49,14 +57,17 @@ func restarted(times int32) func(*corev1.Pod) {
 	return func(p *corev1.Pod) { p.Status.ContainerStatuses[1].RestartCount = times }
 }
 
-// ended is a container that ran for a time and is waiting to be started again.
+// ended makes the pod's container one that ran for a time and waits for its next start.
 func ended(ran time.Duration, message string) func(*corev1.Pod) {
 	return func(p *corev1.Pod) {
 		unready(p)
 		now := time.Now()
-		p.Status.ContainerStatuses[1].State = corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "CrashLoopBackOff"}}
+		p.Status.ContainerStatuses[1].State = corev1.ContainerState{
+			Waiting: &corev1.ContainerStateWaiting{Reason: "CrashLoopBackOff"},
+		}
 		p.Status.ContainerStatuses[1].LastTerminationState.Terminated = &corev1.ContainerStateTerminated{
-			ExitCode: 137, Reason: "OOMKilled", Message: message, StartedAt: metav1.NewTime(now.Add(-ran)), FinishedAt: metav1.NewTime(now),
+			ExitCode: 137, Reason: "OOMKilled", Message: message,
+			StartedAt: metav1.NewTime(now.Add(-ran)), FinishedAt: metav1.NewTime(now),
 		}
 	}
 }
@@ -71,9 +82,14 @@ func TestHealth(t *testing.T) {
 		{"ready", pod(), ready, ""},
 		{"no address yet", pod(func(p *corev1.Pod) { p.Status.PodIP = "" }), starting, ""},
 		{"not ready yet", pod(unready), starting, "not ready"},
-		{"not heard of by the control plane", pod(func(p *corev1.Pod) { p.Status.Conditions[0].Status = corev1.ConditionFalse }), ready, ""},
+		{"not heard of by the control plane", pod(func(p *corev1.Pod) {
+			p.Status.Conditions[0].Status = corev1.ConditionFalse
+		}), ready, ""},
 		{"ready again", pod(restarted(1)), ready, ""},
-		{"crashed young", pod(ended(time.Second, "no module x"), restarted(1)), starting, "status 137 (OOMKilled); it said: no module x"},
+		{
+			"crashed young", pod(ended(time.Second, "no module x"), restarted(1)),
+			starting, "status 137 (OOMKilled); it said: no module x",
+		},
 		{"crashed old", pod(ended(time.Hour, "")), lost, "its agent ended"},
 		{"crashed too often", pod(ended(time.Second, ""), restarted(maxRestarts)), lost, "its agent ended"},
 		{"being deleted", pod(func(p *corev1.Pod) { p.DeletionTimestamp = pointer(metav1.Now()) }), leaving, "deleted"},
@@ -83,7 +99,9 @@ func TestHealth(t *testing.T) {
 		{"claimed", pod(claimed), ready, ""},
 		{"claimed, its node unheard of", pod(claimed, unready), starting, ""},
 		{"claimed, restarted", pod(claimed, restarted(1)), lost, "not ready"},
-		{"claimed after a restart", pod(claimed, restarted(1), func(p *corev1.Pod) { p.Annotations[noteRestarts] = "1" }), ready, ""},
+		{"claimed after a restart", pod(claimed, restarted(1), func(p *corev1.Pod) {
+			p.Annotations[annotationRestarts] = "1"
+		}), ready, ""},
 		{"claimed, crashed", pod(claimed, ended(time.Second, "")), lost, "OOMKilled"},
 	} {
 		got, why := examine(test.pod)
@@ -111,7 +129,7 @@ func TestWorkerOfAPod(t *testing.T) {
 	}
 }
 
-// told are the events of a worker's life, in order.
+// told returns the events of a worker's life, in order.
 func told(t *testing.T, life func(*state)) []orchestrator.Event {
 	t.Helper()
 	s := newState()
@@ -176,7 +194,9 @@ func TestEventsOfAWorkersLife(t *testing.T) {
 func TestWhatIsStuck(t *testing.T) {
 	waiting := func(reason, message string) *corev1.Pod {
 		return pod(unready, func(p *corev1.Pod) {
-			p.Status.ContainerStatuses[0].State = corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: reason, Message: message}}
+			p.Status.ContainerStatuses[0].State = corev1.ContainerState{
+				Waiting: &corev1.ContainerStateWaiting{Reason: reason, Message: message},
+			}
 		})
 	}
 	for _, test := range []struct {
@@ -189,8 +209,14 @@ func TestWhatIsStuck(t *testing.T) {
 		{"running", pod(unready), "", false},
 		{"pull", waiting("ImagePullBackOff", "not found"), "its runtime cannot start: ImagePullBackOff: not found", false},
 		{"name", waiting("InvalidImageName", "x"), "its runtime cannot start: InvalidImageName: x", true},
-		{"crash", pod(ended(time.Second, "no such file")), "its agent ends again and again: status 137 (OOMKilled); it said: no such file", false},
-		{"crash after crash", pod(ended(time.Second, ""), restarted(givenUpAfter-1)), "its agent ends again and again: status 137 (OOMKilled)", true},
+		{
+			"crash", pod(ended(time.Second, "no such file")),
+			"its agent ends again and again: status 137 (OOMKilled); it said: no such file", false,
+		},
+		{
+			"crash after crash", pod(ended(time.Second, ""), restarted(givenUpAfter-1)),
+			"its agent ends again and again: status 137 (OOMKilled)", true,
+		},
 	} {
 		if reason, hopeless := stuck(test.pod); reason != test.reason || hopeless != test.hopeless {
 			t.Errorf("%s: %q, %v", test.name, reason, hopeless)

@@ -24,13 +24,13 @@ const createTimeout = 15 * time.Second
 //
 // doubted reports that the pod was made but that an attempt is unaccounted for, which may still
 // arrive and would make the pod again once its name is free: see retire. An error of kind Internal
-// says that it is unknown whether the pod was made, and so whether its program ran; what there is of
-// it is deleted. Any other error says that nothing was made.
+// says that it is unknown whether the pod was made, and so whether its program ran; what there is
+// of it is deleted. Any other error says that nothing was made.
 func (o *Orchestrator) create(ctx context.Context, pod *corev1.Pod) (made *corev1.Pod, doubted bool, err error) {
 	trying, cancel := context.WithTimeout(ctx, createTimeout)
 	defer cancel()
-	pods := o.client.CoreV1().Pods(o.cfg.Namespace)
-	err = insist(trying, func(ctx context.Context) error {
+	pods := o.pods()
+	err = retry(trying, func(ctx context.Context) error {
 		made, err = pods.Create(ctx, pod, metav1.CreateOptions{})
 		switch {
 		case apierrors.IsAlreadyExists(err): // by an attempt whose answer was lost
@@ -60,9 +60,9 @@ func (o *Orchestrator) create(ctx context.Context, pod *corev1.Pod) (made *corev
 }
 
 // refusesCreation reports whether the error of a request to create an object proves that the object
-// was not made. A status of 500 and more does not: the API server may have lost its answer from etcd
-// (500), may still be at work (504), or a proxy before it speaks for it (502, 503). Of what is no
-// answer only a refused connection proves it.
+// was not made. A status of 500 and more does not: the API server may have lost its answer from
+// etcd (500), may still be at work (504), or a proxy before it speaks for it (502, 503). Of what is
+// no answer only a refused connection proves it.
 func refusesCreation(err error) bool {
 	var answer apierrors.APIStatus
 	if errors.As(err, &answer) {
@@ -75,8 +75,8 @@ func refusesCreation(err error) bool {
 // deleteByName deletes a pod that may be there, in the background. What that leaves is swept.
 func (o *Orchestrator) deleteByName(name string) {
 	o.wait.Go(func() {
-		_ = insist(o.ctx, func(ctx context.Context) error {
-			err := o.client.CoreV1().Pods(o.cfg.Namespace).Delete(ctx, name, metav1.DeleteOptions{
+		_ = retry(o.ctx, func(ctx context.Context) error {
+			err := o.pods().Delete(ctx, name, metav1.DeleteOptions{
 				GracePeriodSeconds: pointer(int64(0)),
 			})
 			if apierrors.IsNotFound(err) {
@@ -87,12 +87,13 @@ func (o *Orchestrator) deleteByName(name string) {
 	})
 }
 
-// retire ends the pod of a call that is over and leaves its name taken, so that an attempt to create
-// it which is still on its way does not run the function a second time: the kernel goes on delivering
-// what a broken connection had not sent, for a minute or two. The sweep deletes the pod after endGrace.
+// retire ends the pod of a call that is over and leaves its name taken, so that an attempt to
+// create it which is still on its way does not run the function a second time: the kernel goes on
+// delivering what a broken connection had not sent, for a minute or two. The sweep deletes the pod
+// after endGrace.
 func (o *Orchestrator) retire(pod *corev1.Pod) {
 	o.wait.Go(func() {
-		err := insist(o.ctx, func(ctx context.Context) error { return o.stopPod(ctx, pod) })
+		err := retry(o.ctx, func(ctx context.Context) error { return o.stopPod(ctx, pod) })
 		if err != nil && !o.closed() {
 			o.log.Warn("a container whose call is over cannot be stopped; it runs until its pod's deadline",
 				"pod", pod.Name, "error", err)
@@ -103,7 +104,7 @@ func (o *Orchestrator) retire(pod *corev1.Pod) {
 // stopPod has the kubelet end the pod's containers, by a deadline that is over, and keeps the pod.
 func (o *Orchestrator) stopPod(ctx context.Context, pod *corev1.Pod) error {
 	patch := fmt.Sprintf(`{"metadata":{"uid":%q},"spec":{"activeDeadlineSeconds":1}}`, pod.UID)
-	pods := o.client.CoreV1().Pods(o.cfg.Namespace)
+	pods := o.pods()
 	_, err := pods.Patch(ctx, pod.Name, types.MergePatchType, []byte(patch), metav1.PatchOptions{})
 	if apierrors.IsNotFound(err) || apierrors.IsConflict(err) { // gone, and perhaps another has its name
 		return nil

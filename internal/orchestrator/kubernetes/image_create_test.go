@@ -18,8 +18,8 @@ import (
 	"github.com/openstack-faas/faas/internal/faas"
 )
 
-// answers is an API server that knows one namespace's pods. Each request to create one is answered as
-// the next of its script says; then all goes well.
+// answers is an API server that knows one namespace's pods. Each request to create one is answered
+// as the next of its script says; then all goes well.
 type answers struct {
 	mu     sync.Mutex
 	script []answer
@@ -109,7 +109,8 @@ func fail(w http.ResponseWriter, code int) {
 	})
 }
 
-// asking returns an orchestrator, of which only what makes pods is used, and the server that it asks.
+// asking returns an orchestrator, of which only what makes pods is used, and the server that it
+// asks.
 func asking(t *testing.T, script ...answer) (*Orchestrator, *answers) {
 	t.Helper()
 	a := &answers{script: script, pods: map[string]*corev1.Pod{}}
@@ -192,8 +193,8 @@ func TestCreationThatIsDoubtful(t *testing.T) {
 	}
 }
 
-// A pod that was made in doubt keeps its name when its call is over: a late attempt to create it must
-// find it there, and only its containers end.
+// A pod that was made in doubt keeps its name when its call is over: a late attempt to create it
+// must find it there, and only its containers end.
 func TestDoubtfulPodIsStoppedNotDeleted(t *testing.T) {
 	o, server := asking(t, answer{makes: true, code: 504})
 	pod := callPodOf(t, o.cfg, imageCall())
@@ -210,7 +211,8 @@ func TestDoubtfulPodIsStoppedNotDeleted(t *testing.T) {
 	if deadline := left.Spec.ActiveDeadlineSeconds; deadline == nil || *deadline != 1 {
 		t.Errorf("its deadline is %v s", deadline)
 	}
-	if _, err := o.client.CoreV1().Pods(o.cfg.Namespace).Create(t.Context(), pod, metav1.CreateOptions{}); err == nil || server.runs != 1 {
+	if _, err := o.pods().Create(t.Context(), pod, metav1.CreateOptions{}); err == nil ||
+		server.runs != 1 {
 		t.Errorf("a late attempt made it again: %v, %d", err, server.runs)
 	}
 }

@@ -27,7 +27,7 @@ const (
 const (
 	// functionContainer is the container of a function's own image.
 	functionContainer = "function"
-	// serverPort is where a function's server is told to listen.
+	// serverPort is the port on which a function's server must listen; it gets it as $PORT.
 	serverPort = 8080
 	callPrefix = "call-"
 )
@@ -36,10 +36,11 @@ func isCall(pod *corev1.Pod) bool { return pod.Labels[labelProtocol] == string(f
 
 func isServer(pod *corev1.Pod) bool { return pod.Labels[labelProtocol] == string(faas.ProtocolHTTP) }
 
-// callPod gives the pod of one call: the function's container and nothing else. It ends by itself if nobody ends it before.
+// callPod returns the pod of one call: the function's container and nothing else. Its
+// activeDeadlineSeconds ends it if nobody does before.
 func (c Config) callPod(call orchestrator.ImageCall, owner metav1.OwnerReference) (*corev1.Pod, error) {
 	if wrong := validation.IsDNS1123Label(callPrefix + call.ExecutionID); call.ExecutionID == "" || len(wrong) > 0 {
-		return nil, faas.Errorf(faas.Invalid, "The execution's id %q cannot be told to Kubernetes.", clip(call.ExecutionID, 80))
+		return nil, errNotALabel("execution's id", call.ExecutionID)
 	}
 	pod, err := c.imagePod(callPrefix+call.ExecutionID, call.Target, owner)
 	if err != nil {
@@ -56,20 +57,21 @@ func (c Config) callPod(call orchestrator.ImageCall, owner metav1.OwnerReference
 	return pod, nil
 }
 
-// literally writes an argument so that Kubernetes puts no variable in it.
+// literally escapes an argument so that Kubernetes expands no variable in it.
 func literally(argument string) string { return strings.ReplaceAll(argument, "$", "$$") }
 
-// serverPod gives the pod of a worker whose container is the target's own server.
+// serverPod returns the pod of a worker whose container is the target's own server.
 func (c Config) serverPod(workerID string, target faas.Target, owner metav1.OwnerReference) (*corev1.Pod, error) {
 	if wrong := validation.IsDNS1123Label(workerID); len(wrong) > 0 {
-		return nil, faas.Errorf(faas.Invalid, "The worker's id %q cannot be told to Kubernetes.", clip(workerID, 80))
+		return nil, errNotALabel("worker's id", workerID)
 	}
 	pod, err := c.imagePod(workerID, target, owner)
 	if err != nil {
 		return nil, err
 	}
 	config, err := json.Marshal(podlayout.Config{
-		TokenKey: c.Key.Public(), Slots: c.Slots, Limits: c.Limit, Server: &podlayout.Server{Port: serverPort, Key: target.Key},
+		TokenKey: c.Key.Public(), Slots: c.Slots, Limits: c.Limit,
+		Server:   &podlayout.Server{Port: serverPort, Key: target.Key},
 		Timeouts: agentconfig.Timeouts{Start: c.Progress, Drain: c.Drain}, // as in a pool
 	})
 	if err != nil {
@@ -78,13 +80,16 @@ func (c Config) serverPod(workerID string, target faas.Target, owner metav1.Owne
 	server, beside := c.functionContainer(target), c.agentContainer(string(config))
 	server.Env = append(server.Env, corev1.EnvVar{Name: "PORT", Value: strconv.Itoa(serverPort)})
 	beside.VolumeMounts = nil
-	pod.Annotations = map[string]string{noteSlots: strconv.Itoa(c.Slots)}
+	pod.Annotations = map[string]string{annotationSlots: strconv.Itoa(c.Slots)}
 	pod.Spec.TerminationGracePeriodSeconds = c.grace()
-	pod.Spec.Containers = []corev1.Container{beside, server} // started in this order: the port is the agent's before a stranger could take it
+	// They are started in this order, so that the agent has its port before the server could take
+	// it.
+	pod.Spec.Containers = []corev1.Container{beside, server}
 	return pod, nil
 }
 
-// imagePod gives what both kinds of pods have in common. Nobody has looked at their images, so none is trusted.
+// imagePod returns what both kinds of pods have in common. No operator has reviewed their images,
+// so none is trusted.
 func (c Config) imagePod(name string, target faas.Target, owner metav1.OwnerReference) (*corev1.Pod, error) {
 	labels := map[string]string{labelName: workerName, labelProtocol: string(target.Protocol)}
 	function, err := functionLabels(target)
@@ -96,8 +101,10 @@ func (c Config) imagePod(name string, target faas.Target, owner metav1.OwnerRefe
 	spec.RestartPolicy = corev1.RestartPolicyNever
 	spec.Volumes = []corev1.Volume{emptyVolume(scratchVolume, corev1.StorageMediumDefault, c.Scratch)}
 	return &corev1.Pod{
-		ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: c.Namespace, Labels: labels, OwnerReferences: []metav1.OwnerReference{owner}},
-		Spec:       spec,
+		ObjectMeta: metav1.ObjectMeta{
+			Name: name, Namespace: c.Namespace, Labels: labels, OwnerReferences: []metav1.OwnerReference{owner},
+		},
+		Spec: spec,
 	}, nil
 }
 

@@ -19,12 +19,18 @@ const executionID = "5f6c2b1e-8f0b-4b6e-9d55-6a0f6a9a0002"
 
 func imageTarget(protocol faas.Protocol) faas.Target {
 	return faas.Target{
-		Key: faas.Key{FunctionID: runtimeID, Revision: 7}, ProjectID: "project", CPU: 100, MemorySize: 32 << 20, Image: "plain", Protocol: protocol,
+		Key: faas.Key{FunctionID: runtimeID, Revision: 7}, ProjectID: "project",
+		CPU: 100, MemorySize: 32 << 20, Image: "plain", Protocol: protocol,
 	}
 }
 
 func imageCall(arguments ...string) orchestrator.ImageCall {
-	return orchestrator.ImageCall{ExecutionID: executionID, Target: imageTarget(faas.ProtocolRun), Arguments: arguments, Timeout: 5 * time.Second}
+	return orchestrator.ImageCall{
+		ExecutionID: executionID,
+		Target:      imageTarget(faas.ProtocolRun),
+		Arguments:   arguments,
+		Timeout:     5 * time.Second,
+	}
 }
 
 func callPodOf(t *testing.T, cfg Config, call orchestrator.ImageCall) *corev1.Pod {
@@ -45,7 +51,7 @@ func serverPodOf(t *testing.T, cfg Config, target faas.Target) *corev1.Pod {
 	return pod
 }
 
-// overTheWire gives the pod as the API server reads it.
+// overTheWire returns the pod as the API server reads it.
 func overTheWire(t *testing.T, pod *corev1.Pod) *corev1.Pod {
 	t.Helper()
 	wire, err := json.Marshal(pod)
@@ -59,7 +65,8 @@ func overTheWire(t *testing.T, pod *corev1.Pod) *corev1.Pod {
 	return back
 }
 
-// expanded is what Kubernetes makes of an argument: k8s.io/kubernetes/third_party/forked/golang/expansion with no variable known.
+// expanded returns what Kubernetes makes of an argument, as
+// k8s.io/kubernetes/third_party/forked/golang/expansion does when it knows no variable.
 func expanded(argument string) string {
 	var out strings.Builder
 	for i := 0; i < len(argument); i++ {
@@ -78,11 +85,13 @@ func expanded(argument string) string {
 func TestHostileCallsChangeTheirOwnFieldOnly(t *testing.T) {
 	cfg := testConfig(t)
 	plain := overTheWire(t, callPodOf(t, cfg, imageCall("plain")))
-	for _, text := range append(hostile, "--privileged", "a\nb: c\n- d", "$(HOME)", "$$(HOME)", "$", "{\"securityContext\": {}}") {
+	more := []string{"--privileged", "a\nb: c\n- d", "$(HOME)", "$$(HOME)", "$", "{\"securityContext\": {}}"}
+	for _, text := range append(hostile, more...) {
 		call := imageCall(text)
 		call.Target.Image = text
 		pod := callPodOf(t, cfg, call)
-		if got := pod.Spec.Containers[0]; got.Image != text || len(got.Args) != 1 || expanded(got.Args[0]) != text || got.Command != nil {
+		if got := pod.Spec.Containers[0]; got.Image != text || len(got.Args) != 1 || expanded(got.Args[0]) != text ||
+			got.Command != nil {
 			t.Errorf("%.40q became image %.40q, arguments %.80q", text, got.Image, got.Args)
 		}
 		back := overTheWire(t, pod)
@@ -129,19 +138,26 @@ func TestHostileIdsOfCallsAreRefused(t *testing.T) {
 func TestPodsOfImagesAreConfined(t *testing.T) {
 	cfg := testConfig(t)
 	cfg.UntrustedClass, cfg.PullSecrets = "gvisor", []string{"registry"}
-	for _, pod := range []*corev1.Pod{callPodOf(t, cfg, imageCall("a")), serverPodOf(t, cfg, imageTarget(faas.ProtocolHTTP))} {
+	call, server := callPodOf(t, cfg, imageCall("a")), serverPodOf(t, cfg, imageTarget(faas.ProtocolHTTP))
+	for _, pod := range []*corev1.Pod{call, server} {
 		spec := pod.Spec
-		if *spec.AutomountServiceAccountToken || *spec.EnableServiceLinks || spec.HostNetwork || spec.HostPID || spec.HostIPC ||
-			!*spec.SecurityContext.RunAsNonRoot || spec.SecurityContext.SeccompProfile.Type != corev1.SeccompProfileTypeRuntimeDefault ||
-			*spec.RuntimeClassName != "gvisor" || spec.RestartPolicy != corev1.RestartPolicyNever || len(spec.ImagePullSecrets) != 0 {
+		if *spec.AutomountServiceAccountToken || *spec.EnableServiceLinks ||
+			spec.HostNetwork || spec.HostPID || spec.HostIPC || !*spec.SecurityContext.RunAsNonRoot ||
+			spec.SecurityContext.SeccompProfile.Type != corev1.SeccompProfileTypeRuntimeDefault ||
+			*spec.RuntimeClassName != "gvisor" ||
+			spec.RestartPolicy != corev1.RestartPolicyNever ||
+			len(spec.ImagePullSecrets) != 0 {
 			t.Errorf("%s: %+v", pod.Name, spec)
 		}
-		if pod.Labels[labelName] != workerName || pod.Labels[labelFunction] != runtimeID || pod.Labels[labelProject] != "project" || pod.Labels[labelRevision] != "7" {
+		if pod.Labels[labelName] != workerName || pod.Labels[labelFunction] != runtimeID ||
+			pod.Labels[labelProject] != "project" ||
+			pod.Labels[labelRevision] != "7" {
 			t.Errorf("%s: labels %v", pod.Name, pod.Labels)
 		}
 		for _, c := range spec.Containers {
 			s := c.SecurityContext
-			if *s.Privileged || *s.AllowPrivilegeEscalation || !*s.ReadOnlyRootFilesystem || !*s.RunAsNonRoot || *s.RunAsUser == 0 ||
+			if *s.Privileged || *s.AllowPrivilegeEscalation || !*s.ReadOnlyRootFilesystem || !*s.RunAsNonRoot ||
+				*s.RunAsUser == 0 ||
 				!reflect.DeepEqual(s.Capabilities, &corev1.Capabilities{Drop: []corev1.Capability{"ALL"}}) {
 				t.Errorf("%s: container %s: %+v", pod.Name, c.Name, s)
 			}
@@ -166,10 +182,15 @@ func TestServerPodTellsItsAgent(t *testing.T) {
 			}
 		}
 	}
-	if told.Server == nil || told.Server.Key != (faas.Key{FunctionID: runtimeID, Revision: 7}) || told.Server.Port != serverPort {
+	if told.Server == nil || told.Server.Key != (faas.Key{FunctionID: runtimeID, Revision: 7}) ||
+		told.Server.Port != serverPort {
 		t.Errorf("the agent is told %+v", told)
 	}
-	pod.Status = corev1.PodStatus{Phase: corev1.PodRunning, PodIP: "10.0.0.1", Conditions: []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionTrue}}}
+	pod.Status = corev1.PodStatus{
+		Phase:      corev1.PodRunning,
+		PodIP:      "10.0.0.1",
+		Conditions: []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionTrue}},
+	}
 	health, _ := examine(pod)
 	w, err := workerOf(pod, health)
 	if err != nil || w.Key != told.Server.Key || !w.Ready || w.ProjectID != "project" || w.Address != "tcp:10.0.0.1:8090" {
@@ -177,20 +198,26 @@ func TestServerPodTellsItsAgent(t *testing.T) {
 	}
 }
 
-// TestEndOf has every way in which the kubelet tells that a call's container is over.
+// TestEndOf has every way in which the kubelet reports the end of a call's container.
 func TestEndOf(t *testing.T) {
 	of := func(state corev1.ContainerState) *corev1.Pod {
-		return &corev1.Pod{Status: corev1.PodStatus{ContainerStatuses: []corev1.ContainerStatus{{Name: functionContainer, State: state}}}}
+		return &corev1.Pod{
+			Status: corev1.PodStatus{ContainerStatuses: []corev1.ContainerStatus{{Name: functionContainer, State: state}}},
+		}
 	}
 	ended := func(code int32, reason string) *corev1.Pod {
-		return of(corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{ExitCode: code, Reason: reason, Message: "why"}})
+		return of(
+			corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{ExitCode: code, Reason: reason, Message: "why"}},
+		)
 	}
 	waits := func(reason string) *corev1.Pod {
 		return of(corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: reason, Message: "why"}})
 	}
 	late := ended(137, "Error")
 	late.Status.Phase, late.Status.Reason = corev1.PodFailed, "DeadlineExceeded"
-	evicted := &corev1.Pod{Status: corev1.PodStatus{Phase: corev1.PodFailed, Reason: "Evicted", Message: "too much of the disk"}}
+	evicted := &corev1.Pod{
+		Status: corev1.PodStatus{Phase: corev1.PodFailed, Reason: "Evicted", Message: "too much of the disk"},
+	}
 	for _, test := range []struct {
 		pod  *corev1.Pod
 		over bool
@@ -221,7 +248,7 @@ func TestAbandonedCalls(t *testing.T) {
 	add := func(name string, age time.Duration) *corev1.Pod {
 		pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: name, CreationTimestamp: metav1.NewTime(now.Add(-age))}}
 		pod.Spec.ActiveDeadlineSeconds = pointer(int64(65))
-		calls.tell(pod, false)
+		calls.observe(pod, false)
 		return pod
 	}
 	add("young", time.Minute)
@@ -237,7 +264,7 @@ func TestAbandonedCalls(t *testing.T) {
 	}
 	ended("ended", endGrace+time.Second)
 	ended("ended just now", endGrace-time.Second)
-	calls.tell(add("deleted", 10*time.Minute), true)
+	calls.observe(add("deleted", 10*time.Minute), true)
 	names := map[string]bool{}
 	for _, pod := range calls.abandoned(now) {
 		names[pod.Name] = true

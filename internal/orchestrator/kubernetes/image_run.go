@@ -14,9 +14,9 @@ import (
 )
 
 const (
-	// logTimeout is how long it may be away when a call's log is to be read.
+	// logTimeout is how long the API server may be away when a call's log is to be read.
 	logTimeout = 30 * time.Second
-	// lastWords is how many bytes of its log a failed call's output holds.
+	// lastWords is how many bytes from the end of its log a failed call's output holds.
 	lastWords = 2 << 10
 )
 
@@ -33,7 +33,7 @@ func (o *Orchestrator) RunImage(ctx context.Context, call orchestrator.ImageCall
 	if err != nil {
 		return faas.Outcome{}, err
 	}
-	news, stop := o.calls.follow(pod.Name)
+	updates, stop := o.calls.follow(pod.Name)
 	defer stop()
 	begun := time.Now()
 	made, doubted, err := o.create(ctx, pod)
@@ -45,7 +45,7 @@ func (o *Orchestrator) RunImage(ctx context.Context, call orchestrator.ImageCall
 	} else {
 		defer o.remove(made.Name, made.UID, "its call is over")
 	}
-	end, err := o.awaitCall(ctx, call.Timeout, news)
+	end, err := o.awaitCall(ctx, call.Timeout, updates)
 	if err != nil {
 		return faas.Outcome{}, err
 	}
@@ -54,33 +54,38 @@ func (o *Orchestrator) RunImage(ctx context.Context, call orchestrator.ImageCall
 	return outcome, nil
 }
 
-// callEnd is how a call's container came to its end.
+// callEnd is how a call's container ended.
 type callEnd struct {
-	fault string // "" for success: what to tell, as the whole output
-	words bool   // the fault is to be followed by the end of the log
-	ran   bool   // there is a log
+	fault   string // what went wrong, which becomes the output; "" for success
+	withLog bool   // the fault is to be followed by the end of the log
+	ran     bool   // there is a log
 }
 
-// awaitCall waits until the container has ended, its time is up, or it is plain that it will not start. An error says that it was lost.
-func (o *Orchestrator) awaitCall(ctx context.Context, timeout time.Duration, news <-chan callNews) (callEnd, error) {
+// awaitCall waits until the container has ended, its time is up, or it is certain that it will not
+// start. An error says that the container was lost and may have run.
+func (o *Orchestrator) awaitCall(
+	ctx context.Context, timeout time.Duration, updates <-chan callUpdate,
+) (callEnd, error) {
 	late := time.NewTimer(faas.ImageStart)
 	defer late.Stop()
-	runs, last := false, callNews{pod: &corev1.Pod{}}
+	runs, last := false, callUpdate{pod: &corev1.Pod{}}
 	for {
 		select {
-		case last = <-news:
+		case last = <-updates:
 		case <-late.C:
 			if runs {
 				return callEnd{fault: faas.OutputTimeout, ran: true}, nil
 			}
-			return callEnd{fault: fmt.Sprintf("The function's container was not started within %s: %s", faas.ImageStart, notYet(last.pod))}, nil
+			return callEnd{
+				fault: fmt.Sprintf("The function's container was not started within %s: %s", faas.ImageStart, notYet(last.pod)),
+			}, nil
 		case <-o.ctx.Done():
-			return callEnd{}, faas.Errorf(faas.Internal, "The service stopped while the function's container ran; the function may have run.")
+			return callEnd{}, errLost("the service stopped", nil)
 		case <-ctx.Done():
-			return callEnd{}, faas.Errorf(faas.Internal, "The function's container was given up; the function may have run.").WithCause(ctx.Err())
+			return callEnd{}, errLost("the engine gave it up", ctx.Err())
 		}
 		if last.gone || last.pod.DeletionTimestamp != nil {
-			return callEnd{}, faas.Errorf(faas.Internal, "The function's container was deleted from Kubernetes; the function may have run.")
+			return callEnd{}, errLost("it was deleted from Kubernetes", nil)
 		}
 		if end, over := endOf(last.pod); over {
 			return end, nil
@@ -92,7 +97,14 @@ func (o *Orchestrator) awaitCall(ctx context.Context, timeout time.Duration, new
 	}
 }
 
-// functionStatus gives what the kubelet tells of the function's container; nothing while it tells nothing.
+// errLost says that nobody knows how a call's container ended.
+func errLost(reason string, cause error) error {
+	return faas.Errorf(faas.Internal, "The function's container was lost: %s; the function may have run.", reason).
+		WithCause(cause)
+}
+
+// functionStatus returns the kubelet's status of the function's container; the zero value while
+// there is none.
 func functionStatus(pod *corev1.Pod) corev1.ContainerStatus {
 	for _, status := range pod.Status.ContainerStatuses {
 		if status.Name == functionContainer {
@@ -102,7 +114,7 @@ func functionStatus(pod *corev1.Pod) corev1.ContainerStatus {
 	return corev1.ContainerStatus{}
 }
 
-// endOf tells how the call's pod has ended, if it has or never will run.
+// endOf says how the call's pod has ended; over reports whether it has, or will never run.
 func endOf(pod *corev1.Pod) (end callEnd, over bool) {
 	state := functionStatus(pod).State
 	ended := state.Terminated
@@ -110,13 +122,18 @@ func endOf(pod *corev1.Pod) (end callEnd, over bool) {
 	case pod.Status.Reason == "DeadlineExceeded":
 		return callEnd{fault: faas.OutputTimeout, ran: ended != nil}, true
 	case pod.Status.Phase == corev1.PodFailed && pod.Status.Reason != "": // Evicted, say
-		return callEnd{fault: "The function's container was ended: " + clip(pod.Status.Reason+": "+pod.Status.Message, maxReason)}, true
+		return callEnd{
+			fault: "The function's container was ended: " + clip(pod.Status.Reason+": "+pod.Status.Message, maxReason),
+		}, true
 	case ended != nil && (ended.Reason == "StartError" || ended.Reason == "ContainerCannotRun"):
-		return callEnd{fault: "The function's container cannot start: " + clip(ended.Reason+": "+ended.Message, maxReason)}, true
+		return callEnd{
+			fault: "The function's container cannot start: " + clip(ended.Reason+": "+ended.Message, maxReason),
+		}, true
 	case ended != nil && ended.Reason == "OOMKilled":
 		return callEnd{fault: faas.OutputResources, ran: true}, true
 	case ended != nil && ended.ExitCode != 0:
-		return callEnd{fault: fmt.Sprintf("The function's container exited with status %d.", ended.ExitCode), words: true, ran: true}, true
+		fault := fmt.Sprintf("The function's container exited with status %d.", ended.ExitCode)
+		return callEnd{fault: fault, withLog: true, ran: true}, true
 	case ended != nil:
 		return callEnd{ran: true}, true
 	case pod.Status.Phase == corev1.PodFailed:
@@ -128,7 +145,7 @@ func endOf(pod *corev1.Pod) (end callEnd, over bool) {
 	return callEnd{}, false
 }
 
-// notYet tells what a pod still waits for.
+// notYet says what a pod still waits for.
 func notYet(pod *corev1.Pod) string {
 	for _, condition := range pod.Status.Conditions {
 		if condition.Type == corev1.PodScheduled && condition.Status == corev1.ConditionFalse {
@@ -141,7 +158,7 @@ func notYet(pod *corev1.Pod) string {
 	return "Kubernetes did not say why"
 }
 
-// callOutcome puts the end into words for the caller. The log of a container is its result.
+// callOutcome returns the outcome for the caller. The log of a container is its result.
 func (o *Orchestrator) callOutcome(ctx context.Context, pod string, end callEnd) faas.Outcome {
 	out := faas.Outcome{Status: faas.ExecutionSuccess}
 	if end.fault != "" {
@@ -153,14 +170,17 @@ func (o *Orchestrator) callOutcome(ctx context.Context, pod string, end callEnd)
 		if err != nil {
 			o.log.Error("the log of a container cannot be read", "pod", pod, "error", err)
 			if end.fault == "" {
-				return faas.Outcome{Status: faas.ExecutionError, Output: faas.TextOutput("The function's container ended well, but its log, which is its result, cannot be read.")}
+				return faas.Outcome{
+					Status: faas.ExecutionError,
+					Output: faas.TextOutput("The function's container ended well, but its log, which is its result, cannot be read."),
+				}
 			}
 		}
 		out.Log = log
 		switch {
 		case end.fault == "":
 			text = log
-		case end.words && log != "":
+		case end.withLog && log != "":
 			text += " Its log ends: " + clipFront(log, lastWords)
 		}
 	}
@@ -168,13 +188,13 @@ func (o *Orchestrator) callOutcome(ctx context.Context, pod string, end callEnd)
 	return out
 }
 
-// callLog reads what the container has printed, of which as much is kept as of any call's log.
+// callLog returns what the container has printed, cut as any call's log is.
 func (o *Orchestrator) callLog(ctx context.Context, pod string) (log string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, logTimeout)
 	defer cancel()
-	request := o.client.CoreV1().Pods(o.cfg.Namespace).GetLogs(pod, &corev1.PodLogOptions{Container: functionContainer})
+	request := o.pods().GetLogs(pod, &corev1.PodLogOptions{Container: functionContainer})
 	kept := logclip.New(o.cfg.Limit.Log)
-	err = insist(ctx, func(ctx context.Context) error {
+	err = retry(ctx, func(ctx context.Context) error {
 		kept.Take() // what an attempt before has read
 		stream, err := request.Stream(ctx)
 		if err != nil {

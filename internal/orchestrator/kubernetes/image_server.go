@@ -37,7 +37,7 @@ func (o *Orchestrator) StartServer(ctx context.Context, workerID string, target 
 	return nil
 }
 
-// awaitServer waits until the worker takes calls, or it is plain that it never will.
+// awaitServer waits until the worker takes calls, or it is certain that it never will.
 func (o *Orchestrator) awaitServer(ctx context.Context, workerID string, uid types.UID) error {
 	for {
 		changed := o.changes()
@@ -60,12 +60,13 @@ func (o *Orchestrator) awaitServer(ctx context.Context, workerID string, uid typ
 		case <-o.ctx.Done():
 			return errClosed()
 		case <-ctx.Done():
-			return faas.Errorf(faas.Unavailable, "The function's server did not come up in time: %s", notYet(w.pod)).WithCause(ctx.Err())
+			return faas.Errorf(faas.Unavailable, "The function's server did not come up in time: %s", notYet(w.pod)).
+				WithCause(ctx.Err())
 		}
 	}
 }
 
-// lastKnown gives what was known last of a worker, gone or not.
+// lastKnown returns the last known state of a worker, gone or not.
 func (s *state) lastKnown(workerID string, uid types.UID) (worker, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -7,27 +7,28 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
-// callPods are the pods of calls, which are no workers, and who waits for them. Its zero value is ready.
+// callPods holds the pods of calls, which are no workers, and who waits for them. Its zero value is
+// ready.
 type callPods struct {
 	mu        sync.Mutex
-	known     map[string]*corev1.Pod   // by name
-	followers map[string]chan callNews // by name; each of one place, for the newest
+	known     map[string]*corev1.Pod     // by name
+	followers map[string]chan callUpdate // by name; each of one place, for the newest
 }
 
-// callNews is what is known of a call's pod now.
-type callNews struct {
+// callUpdate is the latest state of a call's pod.
+type callUpdate struct {
 	pod  *corev1.Pod
 	gone bool // it is there no more
 }
 
-// follow gives the news of a pod from now on.
-func (c *callPods) follow(name string) (news <-chan callNews, stop func()) {
+// follow returns a channel with the latest state of a pod, from now on. The caller must call stop.
+func (c *callPods) follow(name string) (updates <-chan callUpdate, stop func()) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.followers == nil {
-		c.followers = map[string]chan callNews{}
+		c.followers = map[string]chan callUpdate{}
 	}
-	follower := make(chan callNews, 1)
+	follower := make(chan callUpdate, 1)
 	c.followers[name] = follower
 	return follower, func() {
 		c.mu.Lock()
@@ -36,8 +37,8 @@ func (c *callPods) follow(name string) (news <-chan callNews, stop func()) {
 	}
 }
 
-// tell takes in what an informer tells of a call's pod.
-func (c *callPods) tell(pod *corev1.Pod, gone bool) {
+// observe records what an informer reports of a call's pod.
+func (c *callPods) observe(pod *corev1.Pod, gone bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.known == nil {
@@ -56,10 +57,11 @@ func (c *callPods) tell(pod *corev1.Pod, gone bool) {
 	case <-follower: // nobody has read what is older
 	default:
 	}
-	follower <- callNews{pod, gone}
+	follower <- callUpdate{pod, gone}
 }
 
-// abandoned gives the pods that nobody here waits for and that have outlived anybody elsewhere who might.
+// abandoned returns the pods that nobody here waits for and that are too old for another engine to
+// wait for.
 func (c *callPods) abandoned(now time.Time) (pods []*corev1.Pod) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -75,7 +77,7 @@ func (c *callPods) abandoned(now time.Time) (pods []*corev1.Pod) {
 // long the name of a pod whose creation was doubtful stays taken: see retire.
 const endGrace = 2 * time.Minute
 
-// expiry is when a call's pod is nobody's any more.
+// expiry returns when no engine can need a call's pod any more.
 func expiry(pod *corev1.Pod) time.Time {
 	for _, container := range pod.Status.ContainerStatuses {
 		if ended := container.State.Terminated; ended != nil && !ended.FinishedAt.IsZero() {
@@ -89,25 +91,25 @@ func expiry(pod *corev1.Pod) time.Time {
 	return pod.CreationTimestamp.Add(life + endGrace)
 }
 
-// podTold takes in what an informer tells of a pod.
-func (o *Orchestrator) podTold(pod *corev1.Pod) {
+// podSeen records what an informer reports of a pod.
+func (o *Orchestrator) podSeen(pod *corev1.Pod) {
 	if isCall(pod) {
-		o.calls.tell(pod, false)
+		o.calls.observe(pod, false)
 		return
 	}
 	o.podChanged(pod)
 }
 
-// podForgotten takes in that a pod is there no more.
-func (o *Orchestrator) podForgotten(pod *corev1.Pod) {
+// podDeleted records that a pod does not exist any more.
+func (o *Orchestrator) podDeleted(pod *corev1.Pod) {
 	if isCall(pod) {
-		o.calls.tell(pod, true)
+		o.calls.observe(pod, true)
 		return
 	}
 	o.forget(pod)
 }
 
-// sweepEvery is the time between two looks for what dead engines have left behind.
+// sweepEvery is the interval between two sweeps for what dead engines have left behind.
 const sweepEvery = 20 * time.Second
 
 // sweepImages deletes the pods of image functions whose engine died before it could.
@@ -130,12 +132,13 @@ func (o *Orchestrator) sweepImagesOnce(now time.Time) {
 		o.remove(pod.Name, pod.UID, "its engine is gone")
 	}
 	for _, w := range o.stuckServers(now) {
-		o.log.Warn("a function's server did not come up, and nobody waits for it", "worker", w.ID, "function_id", w.Key.FunctionID)
+		o.log.Warn("a function's server did not come up, and nobody waits for it",
+			"worker", w.ID, "function_id", w.Key.FunctionID)
 		o.remove(w.ID, w.pod.UID, "it did not come up in time")
 	}
 }
 
-// stuckServers gives the workers that should have come up long ago.
+// stuckServers returns the workers that should have come up long ago.
 func (o *Orchestrator) stuckServers(now time.Time) (stuck []worker) {
 	o.mu.Lock()
 	defer o.mu.Unlock()

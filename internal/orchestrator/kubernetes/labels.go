@@ -11,10 +11,11 @@ import (
 	"github.com/openstack-faas/faas/internal/faas"
 )
 
-// Labels tell whose a worker is; they are the truth about that, and what other tools select by.
+// Labels of a worker. They say to which runtime, pool and function it belongs, and are the only
+// record of that.
 const (
 	labelRuntime  = "faas.openstack.org/runtime-id"
-	labelPool     = "faas.openstack.org/pool"     // the runtime's id, while the worker is generic: what its ReplicaSet selects by
+	labelPool     = "faas.openstack.org/pool"     // the runtime's id while the worker is generic; ReplicaSets select by it
 	labelTemplate = "faas.openstack.org/template" // a digest of the template that the worker was made from
 	labelFunction = "faas.openstack.org/function-id"
 	labelVersion  = "faas.openstack.org/function-version"
@@ -25,27 +26,37 @@ const (
 	workerName = "faas-worker"
 )
 
-// ClientLabel names the pods that may reach workers by themselves: those whose label of this key has one of ClientNames.
+// ClientLabel is the label by which the network policy recognises the pods that may reach workers:
+// its value is one of ClientNames.
 const ClientLabel = labelName
 
-// ClientNames are the values of ClientLabel of our own services.
+// ClientNames are the values of ClientLabel that our own services have.
 var ClientNames = []string{"faas-api", "faas-engine", "faas-standalone"}
 
 // Annotations of a worker.
 const (
-	noteSlots    = "faas.openstack.org/slots"    // calls at a time
-	noteRestarts = "faas.openstack.org/restarts" // how often its containers had restarted when it was claimed: once more, and it is lost
+	annotationSlots = "faas.openstack.org/slots" // calls at a time
+	// annotationRestarts is how often its containers had restarted when it was claimed: once more,
+	// and it is lost.
+	annotationRestarts = "faas.openstack.org/restarts"
 )
 
-// checkLabel refuses what cannot be a label's value, so that an id that is none changes nothing.
+// checkLabel returns an error for what cannot be the value of a label.
 func checkLabel(what, value string) error {
 	if wrong := validation.IsValidLabelValue(value); value == "" || len(wrong) > 0 {
-		return faas.Errorf(faas.Invalid, "The %s %q cannot be told to Kubernetes.", what, clip(value, 80))
+		return errNotALabel(what, value)
 	}
 	return nil
 }
 
-// functionLabels gives the labels of a claimed worker.
+// errNotALabel says that a value cannot be the name or a label of an object.
+func errNotALabel(what, value string) error {
+	return faas.Errorf(faas.Invalid,
+		"The %s %q cannot be used in Kubernetes: it must have 1 to 63 letters, digits, '-', '_' or '.', as a UUID has.",
+		what, clip(value, 80))
+}
+
+// functionLabels returns the labels of a claimed worker.
 func functionLabels(target faas.Target) (map[string]string, error) {
 	if err := checkLabel("function's id", target.Key.FunctionID); err != nil {
 		return nil, err
@@ -78,7 +89,7 @@ func keyOf(pod *corev1.Pod) (faas.Key, error) {
 	return faas.Key{FunctionID: function, Version: version, Revision: revision}, nil
 }
 
-// clip shortens a text that others wrote to some bytes.
+// clip shortens a text that others wrote to at most size bytes and a mark.
 func clip(text string, size int) string {
 	if len(text) <= size {
 		return text
@@ -86,7 +97,7 @@ func clip(text string, size int) string {
 	return strings.ToValidUTF8(text[:size], "") + "…"
 }
 
-// clipFront shortens a text to its last bytes, which tell most of why a program ended.
+// clipFront shortens a text to its last bytes, which say most about why a program ended.
 func clipFront(text string, size int) string {
 	text = strings.TrimSpace(text)
 	if len(text) <= size {

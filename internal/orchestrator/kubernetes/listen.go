@@ -16,12 +16,13 @@ import (
 	"k8s.io/client-go/tools/cache"
 )
 
-// listen begins to follow pods, Deployments and the policy, and returns when it knows all that there are. What it has learnt stays
-// known while the API server is away.
+// listen starts the informers of pods, Deployments and policies, and returns when they have listed
+// everything. While the API server is away, the last known state stands.
 func (o *Orchestrator) listen(ctx context.Context) error {
-	pods, errPods := informer(o, &corev1.Pod{}, o.client.CoreV1().Pods(o.cfg.Namespace), o.podTold, o.podForgotten)
-	pools, errPools := informer(o, &appsv1.Deployment{}, o.client.AppsV1().Deployments(o.cfg.Namespace), o.observePool, o.forgetPool)
-	policies, errPolicies := informer(o, &netv1.NetworkPolicy{}, o.client.NetworkingV1().NetworkPolicies(o.cfg.Namespace), o.policyChanged, o.policyDeleted)
+	pods, errPods := informer(o, &corev1.Pod{}, o.pods(), o.podSeen, o.podDeleted)
+	pools, errPools := informer(o, &appsv1.Deployment{}, o.deployments(), o.observePool, o.forgetPool)
+	policies, errPolicies := informer(o, &netv1.NetworkPolicy{},
+		o.client.NetworkingV1().NetworkPolicies(o.cfg.Namespace), o.policyChanged, o.policyDeleted)
 	if err := errors.Join(errPods, errPools, errPolicies); err != nil {
 		return fmt.Errorf("follow workers: %w", err)
 	}
@@ -40,9 +41,12 @@ type collection[L runtime.Object] interface {
 // listTimeout bounds one list of all objects of a kind.
 const listTimeout = time.Minute
 
-// informer follows the workers' objects of one kind until the orchestrator is closed. While the API server does not answer it asks
-// again every two seconds: left alone, an informer pauses for up to a minute, in which no worker would become ready.
-func informer[T runtime.Object, L runtime.Object](o *Orchestrator, kind T, of collection[L], there, gone func(T)) (cache.InformerSynced, error) {
+// informer follows the workers' objects of one kind until the orchestrator is closed. While the API
+// server does not answer it asks again every two seconds: the default backoff of an informer grows
+// to a minute, in which no worker would become ready.
+func informer[T runtime.Object, L runtime.Object](
+	o *Orchestrator, kind T, of collection[L], there, gone func(T),
+) (cache.InformerSynced, error) {
 	ours := func(options *metav1.ListOptions) { options.LabelSelector = labelName + "=" + workerName }
 	i := cache.NewSharedIndexInformer(&cache.ListWatch{
 		ListWithContextFunc: func(ctx context.Context, options metav1.ListOptions) (list runtime.Object, err error) {
@@ -75,12 +79,12 @@ func informer[T runtime.Object, L runtime.Object](o *Orchestrator, kind T, of co
 	return heard.HasSynced, nil
 }
 
-// listening insists on hearing from the API server, and says so.
+// listening retries until the API server answers, and logs when it does not.
 func (o *Orchestrator) listening(ctx context.Context, attempt func(ctx context.Context) error) error {
 	failed := false
-	err := repeat(ctx, func(ctx context.Context) error {
+	err := retryLong(ctx, func(ctx context.Context) error {
 		err := attempt(ctx)
-		if err != nil && !failed && passing(err) && ctx.Err() == nil {
+		if err != nil && !failed && transient(err) && ctx.Err() == nil {
 			failed = true
 			o.log.Warn("the Kubernetes API does not answer; what was known of workers stands until it does", "error", err)
 		}
@@ -109,14 +113,17 @@ func (o *Orchestrator) policyChanged(policy *netv1.NetworkPolicy) {
 func (o *Orchestrator) policyDeleted(policy *netv1.NetworkPolicy) {
 	switch policy.Name {
 	case agentsPolicyName:
-		o.log.Error("the agents' network policy was deleted: no worker is reached until it is made again, with the next pool that is set")
+		o.log.Error("the agents' network policy was deleted: no worker can be reached; " +
+			"it is made again with the next pool that is set")
 	case policyName:
 		o.observePolicy(nil)
-		o.log.Error("the workers' network policy was deleted, and Kubernetes ends all workers with it; it is made again with the next pool that is set")
+		o.log.Error("the workers' network policy was deleted, and Kubernetes ends all workers with it; " +
+			"it is made again with the next pool that is set")
 	}
 }
 
-// follow turns an informer's callbacks into two: what there is now, and what is there no more.
+// follow turns an informer's three callbacks into two: what exists now, and what does not exist any
+// more.
 func follow[T any](there, gone func(T)) cache.ResourceEventHandler {
 	return cache.ResourceEventHandlerFuncs{
 		AddFunc:    func(object any) { as(object, there) },
@@ -133,12 +140,13 @@ func follow[T any](there, gone func(T)) cache.ResourceEventHandler {
 func as[T any](object any, then func(T)) {
 	typed, ok := object.(T)
 	if !ok {
-		panic("an informer of " + reflect.TypeFor[T]().String() + " told of a " + reflect.TypeOf(object).String())
+		panic("an informer of " + reflect.TypeFor[T]().String() + " delivered a " + reflect.TypeOf(object).String())
 	}
 	then(typed)
 }
 
-// withoutManagedFields leaves out half of an object's bytes, which say who set the other half.
+// withoutManagedFields drops the field that says who set which other field: half of an object's
+// bytes.
 func withoutManagedFields(object any) (any, error) {
 	if meta, ok := object.(metav1.Object); ok {
 		meta.SetManagedFields(nil)

@@ -10,7 +10,8 @@ import (
 	"github.com/openstack-faas/faas/internal/faas"
 )
 
-// TestMain looks for goroutines that are left; those of client-go's connections to an API server, which all clients share, stay.
+// TestMain looks for goroutines that are left; those of client-go's connections to an API server,
+// which all clients share, stay.
 func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("golang.org/x/net/http2.(*ClientConn).readLoop"))
 }

@@ -10,7 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/intstr"
 )
 
-// Network says whom workers may reach and who may reach them. Kubernetes does not tell which
+// Network says whom workers may reach and who may reach them. Kubernetes does not say which
 // addresses are those of its pods, services and nodes: whoever runs a cluster with public ones must
 // name them in Deny, or functions reach kubelets and API server.
 //
@@ -27,7 +27,8 @@ type Network struct {
 	// Resolvers are the name servers of the workers, which they may reach wherever those are.
 	// Nil: the node's own, which they reach only if those are not denied.
 	Resolvers []string
-	// From are blocks from which APIs and engines reach workers when they do not run in the cluster.
+	// From are blocks from which APIs and engines reach workers when they do not run in the
+	// cluster.
 	From []string
 	// Clients are the pods that reach workers. Nil: the pods of any namespace that carry our label,
 	// ClientLabel.
@@ -36,7 +37,8 @@ type Network struct {
 
 // notPublic are the blocks that are no part of the public internet (IANA's registries of
 // special-purpose addresses, and what is not assigned), so a packet to one of them can only reach
-// something of the operator's. No two of them overlap: some networks refuse a policy in which they do.
+// something of the operator's. No two of them overlap: some networks refuse a policy in which they
+// do.
 var notPublic = []string{
 	"0.0.0.0/8",       // this network
 	"10.0.0.0/8",      // private
@@ -54,9 +56,9 @@ var notPublic = []string{
 	"224.0.0.0/4",     // multicast
 	"240.0.0.0/4",     // reserved (some clusters number pods from it) and broadcast
 
-	// Of IPv6 only 2000::/3 is public. The other three blocks hold, among others, the unspecified and
-	// loopback addresses, IPv4 within IPv6 (::ffff:0:0/96, 64:ff9b::/96), unique local addresses
-	// (fc00::/7), link-local ones (fe80::/10) and multicast (ff00::/8).
+	// Of IPv6 only 2000::/3 is public. The other three blocks hold, among others, the unspecified
+	// and loopback addresses, IPv4 within IPv6 (::ffff:0:0/96, 64:ff9b::/96), unique local
+	// addresses (fc00::/7), link-local ones (fe80::/10) and multicast (ff00::/8).
 	"::/3",
 	"4000::/2",
 	"8000::/1",

@@ -27,7 +27,7 @@ func reaches(t *testing.T, spec netv1.NetworkPolicySpec, address string, number 
 }
 
 // holds reports whether the address is in the block and in none of its exceptions. It also checks
-// what some networks insist on: exceptions lie within the block, and do not overlap.
+// what some networks demand: exceptions lie within the block, and do not overlap.
 func holds(t *testing.T, block *netv1.IPBlock, address netip.Addr) bool {
 	t.Helper()
 	all := netip.MustParsePrefix(block.CIDR)

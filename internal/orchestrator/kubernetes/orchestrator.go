@@ -1,10 +1,13 @@
-// Package kubernetes has workers as pods: a Deployment of generic, confined ones for each runtime. Kubernetes starts, replaces and
-// isolates them; this package says what they are, listens to what becomes of them, and puts a function's labels and limits on
-// the one that the function has got. Workers outlive the process, and several processes may look after the same ones: all that
-// they must agree on is in the cluster.
+// Package kubernetes runs workers as pods. Each runtime has a Deployment of generic, confined
+// workers. Kubernetes starts, replaces and isolates them; this package defines them, watches them,
+// and sets the labels and limits of a function on the worker that was claimed for it.
 //
-// It needs these rights in the namespace: get, list, watch, create, patch and delete pods; get pods/log; patch pods/resize; list events; get, list, watch,
-// create, update, patch and delete deployments; get, list, watch, create and update networkpolicies.
+// Workers outlive this process, and several engines may manage the same ones. All that they must
+// agree on is in the cluster: there is no other record.
+//
+// It needs these rights in the namespace: get, list, watch, create, patch and delete pods; get
+// pods/log; patch pods/resize; list events; get, list, watch, create, update, patch and delete
+// deployments; get, list, watch, create and update networkpolicies.
 package kubernetes
 
 import (
@@ -16,6 +19,8 @@ import (
 	"sync/atomic"
 
 	"k8s.io/client-go/kubernetes"
+	appsv1client "k8s.io/client-go/kubernetes/typed/apps/v1"
+	corev1client "k8s.io/client-go/kubernetes/typed/core/v1"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 
@@ -32,7 +37,7 @@ type Orchestrator struct {
 	calls callPods
 
 	noResize      atomic.Bool // the cluster knows no way to change the limits of a running pod
-	resizeRefused atomic.Bool // it was told of that it did not change some
+	resizeRefused atomic.Bool // it has been logged that the cluster refuses to change some
 
 	ctx  context.Context // ends with Close
 	stop context.CancelFunc
@@ -47,8 +52,8 @@ var (
 	_ orchestrator.Images       = (*Orchestrator)(nil)
 )
 
-// New makes sure of the workers' network policy and learns which workers there are. ctx bounds that alone: while the API server does
-// not answer it is tried again.
+// New creates the workers' network policy, if there is none, and lists the workers. ctx bounds only
+// that; while the API server does not answer, it is tried again.
 func New(ctx context.Context, cfg Config) (*Orchestrator, error) {
 	cfg, err := cfg.withDefaults()
 	if err != nil {
@@ -65,7 +70,7 @@ func New(ctx context.Context, cfg Config) (*Orchestrator, error) {
 	return o, nil
 }
 
-// connect gives a client; it does not ask the API server anything yet.
+// connect returns a client; it does not send a request yet.
 func connect(cfg Config) (kubernetes.Interface, error) {
 	access, err := restConfig(cfg.Kubeconfig)
 	if err != nil {
@@ -106,6 +111,14 @@ func start(ctx context.Context, cfg Config, client kubernetes.Interface) (*Orche
 	return o, nil
 }
 
+func (o *Orchestrator) pods() corev1client.PodInterface {
+	return o.client.CoreV1().Pods(o.cfg.Namespace)
+}
+
+func (o *Orchestrator) deployments() appsv1client.DeploymentInterface {
+	return o.client.AppsV1().Deployments(o.cfg.Namespace)
+}
+
 // Workers returns a copy of every worker known now.
 func (o *Orchestrator) Workers() []faas.Worker { return o.feed.Workers() }
 
@@ -119,10 +132,10 @@ func (o *Orchestrator) Events(ctx context.Context) <-chan orchestrator.Event {
 	return o.events.Subscribe(ctx)
 }
 
-// Token gives the secret that the worker's agent demands.
+// Token returns the secret that the worker's agent demands.
 func (o *Orchestrator) Token(workerID string) string { return o.cfg.Key.Token(workerID) }
 
-// Describe tells of each limit how it is enforced.
+// Describe says of each limit how it is enforced.
 func (o *Orchestrator) Describe() []string {
 	limits := o.cfg.Limit
 	class := func(name string) string {
@@ -132,11 +145,14 @@ func (o *Orchestrator) Describe() []string {
 		return "runtime class " + name
 	}
 	return []string{
-		"memory: a function's memory_size beside its warm runtime's own, by the container's limit, changed in place once the worker is the function's",
+		"memory: a function's memory_size beside its warm runtime's own, by the container's limit, " +
+			"changed in place once the worker is the function's",
 		"cpu: a function's cpu, by the container's limit, changed likewise",
-		"processes: as many, threads too, as the kubelet's podPidsLimit says: without one a function can use up all of its node",
+		"processes: as many, threads too, as the kubelet's podPidsLimit says: " +
+			"without one a function can use up all of its node",
 		fmt.Sprintf("open files: %d in each process, by rlimit", limits.OpenFiles),
-		fmt.Sprintf("file size: %d bytes for each file, by rlimit; %d bytes for all of /tmp, by the kubelet", limits.FileSize, o.cfg.Scratch),
+		fmt.Sprintf("file size: %d bytes for each file, by rlimit; %d bytes for all of /tmp, by the kubelet",
+			limits.FileSize, o.cfg.Scratch),
 		"timeout: by the agent, which kills the call's process",
 		"user: a pod for each worker, without root, capabilities or writable root file system; trusted runtimes in " +
 			class(o.cfg.TrustedClass) + ", others in " + class(o.cfg.UntrustedClass),
@@ -153,7 +169,8 @@ func (o *Orchestrator) Close() error {
 	return nil
 }
 
-// within gives a context that ends with ctx, and with the orchestrator, whose error it then has.
+// within returns a context that ends with ctx or with the orchestrator; then errClosed is its
+// cause.
 func (o *Orchestrator) within(ctx context.Context) (context.Context, func()) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	release := context.AfterFunc(o.ctx, func() { cancel(errClosed()) })

@@ -14,17 +14,19 @@ import (
 	"github.com/openstack-faas/faas/internal/podlayout"
 )
 
-// policyName is the NetworkPolicy of all our pods. It owns pools and workers: who deletes it deletes them, so that no worker
-// is ever left running without it, and uninstalling leaves nothing behind.
+// policyName is the NetworkPolicy of all our pods. It owns pools and workers: Kubernetes deletes
+// them with it, so that no worker ever runs without it, and uninstalling leaves nothing behind.
 const policyName = "faas-workers"
 
-// agentsPolicyName is the NetworkPolicy that lets our services in where an agent listens.
+// agentsPolicyName is the NetworkPolicy that lets our services reach the port of an agent.
 const agentsPolicyName = "faas-agents"
 
-// policy gives the NetworkPolicy of all workers. What it does not name is closed, in both directions, and it lets nobody in.
+// policy returns the NetworkPolicy of all workers. It lets nobody in, and out only what it names.
 func (c Config) policy() *netv1.NetworkPolicy {
 	return &netv1.NetworkPolicy{
-		ObjectMeta: metav1.ObjectMeta{Name: policyName, Namespace: c.Namespace, Labels: map[string]string{labelName: workerName}},
+		ObjectMeta: metav1.ObjectMeta{
+			Name: policyName, Namespace: c.Namespace, Labels: map[string]string{labelName: workerName},
+		},
 		Spec: netv1.NetworkPolicySpec{
 			PodSelector: metav1.LabelSelector{MatchLabels: map[string]string{labelName: workerName}},
 			PolicyTypes: []netv1.PolicyType{netv1.PolicyTypeIngress, netv1.PolicyTypeEgress},
@@ -33,12 +35,14 @@ func (c Config) policy() *netv1.NetworkPolicy {
 	}
 }
 
-// agentsPolicy lets our services reach agents. The pod of a call has none: it may get the address of a worker that is gone, and
-// what it listens with there is a stranger's.
+// agentsPolicy returns the NetworkPolicy that lets our services reach agents. It leaves out the
+// pods of calls, which have no agent: such a pod may get the address of a worker that is gone, and
+// what listens there is a stranger's.
 func (c Config) agentsPolicy(owner metav1.OwnerReference) *netv1.NetworkPolicy {
 	return &netv1.NetworkPolicy{
 		ObjectMeta: metav1.ObjectMeta{
-			Name: agentsPolicyName, Namespace: c.Namespace, Labels: map[string]string{labelName: workerName}, OwnerReferences: []metav1.OwnerReference{owner},
+			Name: agentsPolicyName, Namespace: c.Namespace,
+			Labels: map[string]string{labelName: workerName}, OwnerReferences: []metav1.OwnerReference{owner},
 		},
 		Spec: netv1.NetworkPolicySpec{
 			PodSelector: metav1.LabelSelector{
@@ -56,17 +60,19 @@ func (c Config) agentsPolicy(owner metav1.OwnerReference) *netv1.NetworkPolicy {
 	}
 }
 
-// ensurePolicy makes sure that the namespace has both NetworkPolicies as they shall be, and gives the workers'.
+// ensurePolicy creates or updates both NetworkPolicies and returns the workers' one.
 func (o *Orchestrator) ensurePolicy(ctx context.Context) (policy *netv1.NetworkPolicy, err error) {
-	if policy, err = o.insistPolicy(ctx, o.cfg.policy()); err != nil {
+	if policy, err = o.applyPolicy(ctx, o.cfg.policy()); err != nil {
 		return nil, err
 	}
-	_, err = o.insistPolicy(ctx, o.cfg.agentsPolicy(ownedBy(policy)))
+	_, err = o.applyPolicy(ctx, o.cfg.agentsPolicy(ownedBy(policy)))
 	return policy, err
 }
 
-func (o *Orchestrator) insistPolicy(ctx context.Context, want *netv1.NetworkPolicy) (policy *netv1.NetworkPolicy, err error) {
-	err = insist(ctx, func(ctx context.Context) error {
+func (o *Orchestrator) applyPolicy(
+	ctx context.Context, want *netv1.NetworkPolicy,
+) (policy *netv1.NetworkPolicy, err error) {
+	err = retry(ctx, func(ctx context.Context) error {
 		policy, err = o.tryPolicy(ctx, want)
 		return err
 	})
@@ -82,19 +88,20 @@ func (o *Orchestrator) tryPolicy(ctx context.Context, want *netv1.NetworkPolicy)
 	switch {
 	case apierrors.IsNotFound(err):
 		made, err := policies.Create(ctx, want, metav1.CreateOptions{})
-		return made, outdated(err)
+		return made, retryConflict(err)
 	case err != nil:
 		return nil, err
-	case equality.Semantic.DeepEqual(have.Spec, want.Spec) && equality.Semantic.DeepEqual(have.OwnerReferences, want.OwnerReferences):
+	case equality.Semantic.DeepEqual(have.Spec, want.Spec) &&
+		equality.Semantic.DeepEqual(have.OwnerReferences, want.OwnerReferences):
 		return have, nil
 	}
 	next := have.DeepCopy()
 	next.Spec, next.OwnerReferences = want.Spec, want.OwnerReferences
 	next, err = policies.Update(ctx, next, metav1.UpdateOptions{})
-	return next, outdated(err)
+	return next, retryConflict(err)
 }
 
-// ownerReference gives what pools and workers are owned by: the policy as it is in the cluster.
+// ownerReference returns the owner of pools and workers: the policy as it is in the cluster.
 func (o *Orchestrator) ownerReference(ctx context.Context) (metav1.OwnerReference, error) {
 	policy := o.knownPolicy()
 	if policy == nil {
@@ -107,5 +114,7 @@ func (o *Orchestrator) ownerReference(ctx context.Context) (metav1.OwnerReferenc
 }
 
 func ownedBy(policy *netv1.NetworkPolicy) metav1.OwnerReference {
-	return metav1.OwnerReference{APIVersion: netv1.SchemeGroupVersion.String(), Kind: "NetworkPolicy", Name: policy.Name, UID: policy.UID}
+	return metav1.OwnerReference{
+		APIVersion: netv1.SchemeGroupVersion.String(), Kind: "NetworkPolicy", Name: policy.Name, UID: policy.UID,
+	}
 }

@@ -26,7 +26,8 @@ func TestPolicyIsClosed(t *testing.T) {
 	if len(in) != 1 || len(in[0].From) != 1 || in[0].Ports[0].Port.IntVal != 8090 {
 		t.Fatalf("in to agents may come %+v", in)
 	}
-	if from := in[0].From[0]; from.PodSelector == nil || !slices.Equal(from.PodSelector.MatchExpressions[0].Values, ClientNames) {
+	if from := in[0].From[0]; from.PodSelector == nil ||
+		!slices.Equal(from.PodSelector.MatchExpressions[0].Values, ClientNames) {
 		t.Errorf("in may come %+v", from)
 	}
 }
@@ -85,7 +86,8 @@ func TestNetworkAsConfigured(t *testing.T) {
 			t.Errorf("the name server %s is not reached at port 53 alone", resolver)
 		}
 	}
-	if pod, err := cfg.podSpec(pythonPool(1)); err != nil || !slices.Equal(pod.DNSConfig.Nameservers, cfg.Network.Resolvers) {
+	if pod, err := cfg.podSpec(pythonPool(1)); err != nil ||
+		!slices.Equal(pod.DNSConfig.Nameservers, cfg.Network.Resolvers) {
 		t.Errorf("workers ask %+v (%v)", pod.DNSConfig, err)
 	}
 }

@@ -15,12 +15,13 @@ import (
 	"github.com/openstack-faas/faas/internal/orchestrator"
 )
 
-// maxPool is the most workers that a pool may have: more than that is a slip of somebody's.
+// maxPool is the most workers that a pool may have: more is a mistake.
 const maxPool = 10_000
 
-// SetPool makes the runtime's Deployment what is given and waits until a worker of it has come up and none of an older image is
-// left. When none comes up within Config.Progress, or it is plain before that none will, the pool goes back to the image that it
-// came up with last, if there is such, and the error says what Kubernetes said. Several engines may do so at once.
+// SetPool creates or changes the runtime's Deployment and waits until a worker of it is ready and
+// none of an older image is left. When none becomes ready within Config.Progress, or it is certain
+// before that none will, the pool is rolled back to the last image that worked, if there is one,
+// and the error says what Kubernetes said. Several engines may do so at once.
 func (o *Orchestrator) SetPool(ctx context.Context, pool orchestrator.Pool) error {
 	if o.closed() {
 		return errClosed()
@@ -48,7 +49,7 @@ func (o *Orchestrator) SetPool(ctx context.Context, pool orchestrator.Pool) erro
 	var failed *failedError
 	switch {
 	case errors.As(err, &failed):
-		return o.goBack(pool, made, failed.reason)
+		return o.rollBack(pool, made, failed.reason)
 	case err != nil:
 		return err
 	}
@@ -58,15 +59,15 @@ func (o *Orchestrator) SetPool(ctx context.Context, pool orchestrator.Pool) erro
 	return nil
 }
 
-// apply creates the Deployment or changes it, if it is not as wanted already, and gives it as it is then.
+// apply creates the Deployment, or changes it if it is not as wanted, and returns it.
 func (o *Orchestrator) apply(ctx context.Context, want *appsv1.Deployment) (made *appsv1.Deployment, err error) {
-	deployments := o.client.AppsV1().Deployments(o.cfg.Namespace)
-	err = insist(ctx, func(ctx context.Context) error {
+	deployments := o.deployments()
+	err = retry(ctx, func(ctx context.Context) error {
 		have, err := deployments.Get(ctx, want.Name, metav1.GetOptions{})
 		switch {
 		case apierrors.IsNotFound(err):
 			made, err = deployments.Create(ctx, want, metav1.CreateOptions{})
-			return outdated(err)
+			return retryConflict(err)
 		case err != nil:
 			return err
 		case have.DeletionTimestamp != nil:
@@ -76,9 +77,9 @@ func (o *Orchestrator) apply(ctx context.Context, want *appsv1.Deployment) (made
 			return nil
 		}
 		next := merged(have, want)
-		delete(next.Annotations, noteRejected)
+		delete(next.Annotations, annotationRejected)
 		made, err = deployments.Update(ctx, next, metav1.UpdateOptions{})
-		return outdated(err)
+		return retryConflict(err)
 	})
 	if err == nil {
 		o.observePool(made)
@@ -86,22 +87,23 @@ func (o *Orchestrator) apply(ctx context.Context, want *appsv1.Deployment) (made
 	return made, err
 }
 
-// errBeingDeleted is waited out: a Deployment of the same name is on its way out.
+// errBeingDeleted says that a Deployment of the same name is still being deleted; the attempt is
+// repeated.
 var errBeingDeleted = errors.New("the pool is still being deleted")
 
-// prove notes that workers come up with the image, so that a later change that fails can go back to it. That a note is not made
-// costs no more than that.
+// prove annotates the Deployment with the image that its workers came up with, so that a later
+// change that fails can be rolled back to it. If that fails, only the rollback is not possible.
 func (o *Orchestrator) prove(ctx context.Context, pool orchestrator.Pool, made *appsv1.Deployment) {
 	now := imageOf(pool)
-	if proven, there := noted(made, noteProven); there && proven.same(now) {
+	if proven, there := imageIn(made, annotationProven); there && proven.same(now) {
 		return
 	}
 	patch, err := json.Marshal(map[string]any{"metadata": map[string]any{
-		"uid": made.UID, "annotations": map[string]any{noteProven: now.String()},
+		"uid": made.UID, "annotations": map[string]any{annotationProven: now.String()},
 	}})
 	if err == nil {
-		err = insist(ctx, func(ctx context.Context) error {
-			_, err := o.client.AppsV1().Deployments(o.cfg.Namespace).Patch(ctx, made.Name, types.MergePatchType, patch, metav1.PatchOptions{})
+		err = retry(ctx, func(ctx context.Context) error {
+			_, err := o.deployments().Patch(ctx, made.Name, types.MergePatchType, patch, metav1.PatchOptions{})
 			return err
 		})
 	}
@@ -110,30 +112,30 @@ func (o *Orchestrator) prove(ctx context.Context, pool orchestrator.Pool, made *
 	}
 }
 
-// goBackTimeout bounds how long changing back may take.
-const goBackTimeout = 30 * time.Second
+// rollBackTimeout bounds how long a rollback may take.
+const rollBackTimeout = 30 * time.Second
 
-// goBack puts the pool's last proven image in place again and gives the error that tells why.
-func (o *Orchestrator) goBack(pool orchestrator.Pool, made *appsv1.Deployment, reason string) error {
-	failure := faas.Errorf(faas.Unavailable, "No worker of image %s came up: %s", clip(pool.Image, maxReason), reason)
-	proven, there := noted(made, noteProven)
+// rollBack sets the pool's last proven image again and returns the error for the caller of SetPool.
+func (o *Orchestrator) rollBack(pool orchestrator.Pool, made *appsv1.Deployment, reason string) error {
+	failure := errNoneCameUp(pool, reason)
+	proven, there := imageIn(made, annotationProven)
 	if !there || proven.same(imageOf(pool)) {
 		return failure
 	}
-	ctx, cancel := context.WithTimeout(o.ctx, goBackTimeout)
+	ctx, cancel := context.WithTimeout(o.ctx, rollBackTimeout)
 	defer cancel()
-	if err := o.tryGoBack(ctx, pool, proven, reason); err != nil {
+	if err := o.tryRollBack(ctx, pool, proven, reason); err != nil {
 		o.log.Error("a pool could not go back to its last image", "pool", made.Name, "image", proven.Image, "error", err)
 		return failure
 	}
 	return &orchestrator.WentBackError{Image: proven.Image, Reason: failure}
 }
 
-func (o *Orchestrator) tryGoBack(ctx context.Context, pool orchestrator.Pool, proven image, reason string) error {
+func (o *Orchestrator) tryRollBack(ctx context.Context, pool orchestrator.Pool, proven image, reason string) error {
 	rejected := imageOf(pool)
 	rejected.Reason = reason
-	deployments := o.client.AppsV1().Deployments(o.cfg.Namespace)
-	return insist(ctx, func(ctx context.Context) error {
+	deployments := o.deployments()
+	return retry(ctx, func(ctx context.Context) error {
 		have, err := deployments.Get(ctx, "pool-"+pool.RuntimeID, metav1.GetOptions{})
 		if err != nil {
 			return err
@@ -151,13 +153,14 @@ func (o *Orchestrator) tryGoBack(ctx context.Context, pool orchestrator.Pool, pr
 		if next.Spec.Template, err = o.cfg.template(back); err != nil {
 			return err
 		}
-		next.Annotations[noteRejected] = rejected.String()
+		next.Annotations[annotationRejected] = rejected.String()
 		_, err = deployments.Update(ctx, next, metav1.UpdateOptions{})
-		return outdated(err)
+		return retryConflict(err)
 	})
 }
 
-// DeletePool deletes the runtime's Deployment and returns when its generic workers are on their way out.
+// DeletePool deletes the runtime's Deployment and returns when all its generic workers are being
+// deleted.
 func (o *Orchestrator) DeletePool(ctx context.Context, runtimeID string) error {
 	if o.closed() {
 		return errClosed()
@@ -168,8 +171,8 @@ func (o *Orchestrator) DeletePool(ctx context.Context, runtimeID string) error {
 	}
 	ctx, release := o.within(ctx)
 	defer release()
-	err = insist(ctx, func(ctx context.Context) error {
-		return o.client.AppsV1().Deployments(o.cfg.Namespace).Delete(ctx, name, metav1.DeleteOptions{
+	err = retry(ctx, func(ctx context.Context) error {
+		return o.deployments().Delete(ctx, name, metav1.DeleteOptions{
 			PropagationPolicy: pointer(metav1.DeletePropagationBackground),
 		})
 	})

@@ -41,7 +41,7 @@ func TestPoolComesUp(t *testing.T) {
 
 func generation(t *testing.T, o *Orchestrator) int64 {
 	t.Helper()
-	d, err := o.client.AppsV1().Deployments(o.cfg.Namespace).Get(t.Context(), "pool-"+runtimeID, metav1.GetOptions{})
+	d, err := o.deployments().Get(t.Context(), "pool-"+runtimeID, metav1.GetOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -62,7 +62,8 @@ func TestChangeThatFailsGoesBack(t *testing.T) {
 	begun := time.Now()
 	err := o.SetPool(t.Context(), orchestrator.Pool{RuntimeID: runtimeID, Image: missingImage, Size: 2})
 	t.Logf("after %s: %v", time.Since(begun), err)
-	if faas.KindOf(err) != faas.Unavailable || !strings.Contains(err.Error(), "ErrImageNeverPull") || !strings.Contains(err.Error(), pythonImage) {
+	if faas.KindOf(err) != faas.Unavailable || !strings.Contains(err.Error(), "ErrImageNeverPull") ||
+		!strings.Contains(err.Error(), pythonImage) {
 		t.Errorf("said: %v", err)
 	}
 	o.until(t, "the old pool", poolOf(2))
@@ -76,11 +77,11 @@ func TestChangeThatFailsGoesBack(t *testing.T) {
 	}
 }
 
-// telling is how long a pool that cannot come up is waited for in these tests: a good deal longer than Kubernetes takes
-// to say why.
+// telling is how long a pool that cannot come up is waited for in these tests: a good deal longer
+// than Kubernetes takes to say why.
 const telling = 20 * time.Second
 
-// Whatever keeps workers from coming up, the error says it in Kubernetes' own words.
+// Whatever keeps workers from becoming ready, the error says it in Kubernetes' own words.
 func TestReasonsOfFailure(t *testing.T) {
 	for _, test := range []struct {
 		name   string
@@ -88,11 +89,21 @@ func TestReasonsOfFailure(t *testing.T) {
 		image  string
 		told   []string
 	}{
-		{"no registry has it", func(c *Config) { c.PullPolicy = "IfNotPresent" }, "127.0.0.1:1/nobody/has-it:1", []string{"ErrImagePull|ImagePullBackOff", "127.0.0.1:1"}},
+		{
+			"no registry has it", func(c *Config) { c.PullPolicy = "IfNotPresent" },
+			"127.0.0.1:1/nobody/has-it:1", []string{"ErrImagePull|ImagePullBackOff", "127.0.0.1:1"},
+		},
 		{"no name of an image", nil, "what is: this\n{}", []string{"InvalidImageName"}},
 		{"ends again and again", nil, agentImage, []string{"its runtime end.*: status 1; it said:", "FAAS_WORKER_ID"}},
-		{"no such runtime class", func(c *Config) { c.UntrustedClass, c.Progress = "nobody-has-it", telling }, pythonImage, []string{"nobody-has-it"}},
-		{"no node to run on", func(c *Config) { c.NodeSelector, c.Progress = map[string]string{"nobody": "has-it"}, telling }, pythonImage, []string{"Unschedulable", "nodes are available"}},
+		{
+			"no such runtime class", func(c *Config) { c.UntrustedClass, c.Progress = "nobody-has-it", telling },
+			pythonImage, []string{"nobody-has-it"},
+		},
+		{
+			"no node to run on",
+			func(c *Config) { c.NodeSelector, c.Progress = map[string]string{"nobody": "has-it"}, telling },
+			pythonImage, []string{"Unschedulable", "nodes are available"},
+		},
 		{"no room in the quota", func(c *Config) { c.Progress = telling }, pythonImage, []string{"exceeded quota"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -132,7 +143,7 @@ func noRoom(t *testing.T, o *Orchestrator) {
 	}
 }
 
-// Two engines that start at once want the same, or find the same image wanting.
+// Two engines that start at once set the same pool, or find the same image bad.
 func TestTwoSetOnePool(t *testing.T) {
 	cfg := clusterConfig(t)
 	a, b := open(t, cfg), open(t, cfg)

@@ -14,33 +14,33 @@ import (
 	"github.com/openstack-faas/faas/internal/orchestrator"
 )
 
-// maxReason is how many bytes of others' words a reason holds.
+// maxReason is how many bytes of Kubernetes' or a container's own text a reason holds.
 const maxReason = 600
 
 const (
-	// stuckFor is how long a fault of a new worker that may pass is given to do so: a registry that hiccups, a volume that is
-	// not there yet.
+	// stuckFor is how long a temporary fault of a new worker may last before it counts: of a
+	// registry, say, or a volume that does not exist yet.
 	stuckFor = 15 * time.Second
-	// givenUpAfter is how many starts of a new worker's container must fail.
+	// givenUpAfter is how many starts of a new worker's container must fail for the pool to fail.
 	givenUpAfter = 3
 )
 
-// errOverdue is the cause of a context that ends because a pool has had the time that it may take.
+// errOverdue is the cause of a context that ends because a pool's time is up.
 var errOverdue = errors.New("the pool's time is up")
 
-// failedError says that no worker of a pool came up, and why.
+// failedError says that no worker of a pool became ready, and why.
 type failedError struct{ reason string }
 
 func (e *failedError) Error() string { return e.reason }
 
-// awaitPool waits until the pool has a ready worker of its template, if it shall have any, and none of another. made is the
-// Deployment as it was set.
+// awaitPool waits until the pool has a ready worker of its template, unless its size is 0, and none
+// of another. made is the Deployment as it was set.
 func (o *Orchestrator) awaitPool(ctx context.Context, pool orchestrator.Pool, made *appsv1.Deployment) error {
 	var stuckSince time.Time
 	seen := false
 	for {
 		changed := o.changes()
-		now, generic, words := o.pool(pool.RuntimeID)
+		now, generic, fault := o.pool(pool.RuntimeID)
 		if now == nil && seen {
 			return faas.Errorf(faas.Conflict, "The pool was deleted meanwhile.")
 		}
@@ -71,15 +71,16 @@ func (o *Orchestrator) awaitPool(ctx context.Context, pool orchestrator.Pool, ma
 		case <-changed:
 		case <-again:
 		case <-ctx.Done():
-			return o.overdue(ctx, now, generic, words)
+			return o.overdue(ctx, now, generic, fault)
 		}
 	}
 }
 
-// superseded tells whether the Deployment is somebody's whose pool is another, by now: an engine's that found the image wanting, say.
+// superseded returns an error when another engine has changed the Deployment meanwhile: it rolled
+// the image back, say.
 func superseded(pool orchestrator.Pool, now *appsv1.Deployment) error {
-	if rejected, there := noted(now, noteRejected); there && rejected.same(imageOf(pool)) {
-		return faas.Errorf(faas.Unavailable, "No worker of image %s came up: %s", clip(pool.Image, maxReason), rejected.Reason)
+	if rejected, there := imageIn(now, annotationRejected); there && rejected.same(imageOf(pool)) {
+		return errNoneCameUp(pool, rejected.Reason)
 	}
 	for _, c := range now.Spec.Template.Spec.Containers {
 		if c.Name == runtimeContainer && c.Image != pool.Image {
@@ -89,7 +90,11 @@ func superseded(pool orchestrator.Pool, now *appsv1.Deployment) error {
 	return nil
 }
 
-// progress is how far a pool is on its way to a template.
+func errNoneCameUp(pool orchestrator.Pool, reason string) error {
+	return faas.Errorf(faas.Unavailable, "No worker of image %s came up: %s", clip(pool.Image, maxReason), reason)
+}
+
+// progress is how far a pool has come in changing to a template.
 type progress struct {
 	ready    int    // workers of the template that can be claimed
 	others   int    // workers of other templates
@@ -114,7 +119,8 @@ func progressOf(d *appsv1.Deployment, generic []worker) (p progress) {
 	return p
 }
 
-// stuck tells what keeps the pod from coming up, "" when it is just on its way, and whether that will not pass.
+// stuck says what keeps the pod from becoming ready, "" while nothing does; hopeless reports that
+// it is not temporary.
 func stuck(pod *corev1.Pod) (reason string, hopeless bool) {
 	for _, c := range pod.Status.ContainerStatuses {
 		ended, waiting := c.State.Terminated, c.State.Waiting
@@ -124,7 +130,8 @@ func stuck(pod *corev1.Pod) (reason string, hopeless bool) {
 		switch {
 		case ended != nil:
 			return fmt.Sprintf("its %s ends again and again: %s", c.Name, terminated(ended)), c.RestartCount >= givenUpAfter-1
-		case waiting == nil || waiting.Reason == "" || waiting.Reason == "ContainerCreating" || waiting.Reason == "PodInitializing":
+		case waiting == nil || waiting.Reason == "":
+		case waiting.Reason == "ContainerCreating" || waiting.Reason == "PodInitializing":
 		case waiting.Reason == "InvalidImageName" || waiting.Reason == "ErrImageNeverPull":
 			return said(c.Name, waiting), true
 		default: // ErrImagePull, ImagePullBackOff, CreateContainerError, RunContainerError and their like
@@ -138,8 +145,9 @@ func said(container string, waiting *corev1.ContainerStateWaiting) string {
 	return fmt.Sprintf("its %s cannot start: %s: %s", container, waiting.Reason, clip(waiting.Message, maxReason))
 }
 
-// overdue ends the wait for a pool whose time is up. A pool with a ready worker has what it needs, though not all is as it shall be.
-func (o *Orchestrator) overdue(ctx context.Context, now *appsv1.Deployment, generic []worker, words string) error {
+// overdue ends the wait for a pool whose time is up. A pool with a ready worker is good enough,
+// though not all of it is as wanted.
+func (o *Orchestrator) overdue(ctx context.Context, now *appsv1.Deployment, generic []worker, fault string) error {
 	if now == nil {
 		return faas.Errorf(faas.Unavailable, "No worker was ready in time.").WithCause(context.Cause(ctx))
 	}
@@ -153,14 +161,14 @@ func (o *Orchestrator) overdue(ctx context.Context, now *appsv1.Deployment, gene
 		return faas.Errorf(faas.Unavailable, "The pool's workers did not end in time.").WithCause(context.Cause(ctx))
 	case p.stuck != "":
 		return &failedError{p.stuck}
-	case words != "":
-		return &failedError{words}
+	case fault != "":
+		return &failedError{fault}
 	}
 	return &failedError{o.overdueReason(now, generic)}
 }
 
-// overdueReason looks where it is not looked all the time: in what the scheduler and the controllers have said, then in the warnings
-// about the pods.
+// overdueReason looks for the reason in what scheduler and controllers have reported, then in the
+// events of the pods, which are not watched.
 func (o *Orchestrator) overdueReason(now *appsv1.Deployment, generic []worker) string {
 	for _, condition := range now.Status.Conditions {
 		if condition.Type == appsv1.DeploymentReplicaFailure && condition.Status == corev1.ConditionTrue {
@@ -187,7 +195,8 @@ func (o *Orchestrator) overdueReason(now *appsv1.Deployment, generic []worker) s
 	return fmt.Sprintf("it was not ready within %s", o.cfg.Progress)
 }
 
-// lastWarning asks for the events of a pod and gives the newest warning, "" when there is none or none can be had.
+// lastWarning lists the events of a pod and returns the newest warning, "" when there is none or
+// they cannot be listed.
 func (o *Orchestrator) lastWarning(pod *corev1.Pod) string {
 	ctx, cancel := context.WithTimeout(o.ctx, attemptTimeout)
 	defer cancel()

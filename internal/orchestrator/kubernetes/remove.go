@@ -10,14 +10,17 @@ import (
 	"github.com/openstack-faas/faas/internal/faas"
 )
 
-// removal is the deletion of one pod, tried until it succeeds or the orchestrator is closed.
+// removal is the deletion of one pod, which is tried until it succeeds or the orchestrator is
+// closed.
 type removal struct {
 	done chan struct{} // closed when it ended
 	err  error         // set before done is closed: why the API server refused
 }
 
-// Remove ends the worker at once and returns when its pod is gone from Kubernetes, or ctx is. Its containers end within seconds. What
-// failed for the API server's absence goes on being tried.
+// Remove ends the worker at once and returns when its pod is gone from Kubernetes, or ctx has
+// ended. It does not wait for the kubelet, so it also removes a worker of a node that is dead; on a
+// live one the containers end within seconds. While the API server is away, the deletion is tried
+// again in the background.
 func (o *Orchestrator) Remove(ctx context.Context, workerID string) error {
 	w, there := o.find(workerID)
 	if !there {
@@ -38,7 +41,7 @@ func (o *Orchestrator) Remove(ctx context.Context, workerID string) error {
 	return nil
 }
 
-// remove begins to delete the pod, or joins who does so already.
+// remove starts the deletion of the pod, or returns the one that is under way.
 func (o *Orchestrator) remove(workerID string, uid types.UID, reason string) *removal {
 	o.removing.Lock()
 	defer o.removing.Unlock()
@@ -49,7 +52,7 @@ func (o *Orchestrator) remove(workerID string, uid types.UID, reason string) *re
 	o.removals[workerID] = r
 	o.because(workerID, uid, reason)
 	o.wait.Go(func() {
-		r.err = insist(o.ctx, func(ctx context.Context) error { return o.deletePod(ctx, workerID, uid) })
+		r.err = retry(o.ctx, func(ctx context.Context) error { return o.deletePod(ctx, workerID, uid) })
 		if r.err == nil {
 			o.deleted(workerID, uid)
 		} else if !o.closed() {
@@ -63,9 +66,11 @@ func (o *Orchestrator) remove(workerID string, uid types.UID, reason string) *re
 	return r
 }
 
-// deletePod deletes without grace: the agent of a worker that is removed has no call left, or never will have an answer.
+// deletePod deletes the pod without a grace period: a worker that is removed runs no call, or none
+// whose answer could still arrive. With a grace period the object would stay until its kubelet has
+// answered, which that of a dead node never does.
 func (o *Orchestrator) deletePod(ctx context.Context, name string, uid types.UID) error {
-	err := o.client.CoreV1().Pods(o.cfg.Namespace).Delete(ctx, name, metav1.DeleteOptions{
+	err := o.pods().Delete(ctx, name, metav1.DeleteOptions{
 		GracePeriodSeconds: pointer(int64(0)), Preconditions: &metav1.Preconditions{UID: &uid},
 	})
 	if apierrors.IsNotFound(err) || apierrors.IsConflict(err) { // gone, and perhaps another has its name
@@ -74,7 +79,7 @@ func (o *Orchestrator) deletePod(ctx context.Context, name string, uid types.UID
 	return err
 }
 
-// because remembers why the pod is deleted, for the event of its end.
+// because records why the pod is deleted, for the report of its end.
 func (s *state) because(workerID string, uid types.UID, reason string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

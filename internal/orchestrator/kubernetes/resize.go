@@ -11,22 +11,26 @@ import (
 	"github.com/openstack-faas/faas/internal/faas"
 )
 
-// A kubelet refuses new limits, cpu's too, as long as the container uses more memory than it shall. A function that is quick to be
-// greedy would keep the pool's ceiling by that.
+// The kubelet refuses a memory limit below what the container uses, and with it the other limits of
+// the same request. A function that quickly takes more memory than it may would so keep the pool's
+// ceiling for its CPU too. So the two limits are set separately when they do not come into force
+// together.
 
-// resizePatience is how long the kubelet is waited for. It takes 0.3 to 0.5 s where there is little else to do.
-const resizePatience = 5 * time.Second
+// resizeTimeout is how long to wait for the kubelet, which takes 0.3 to 0.5 s on a node with little
+// to do.
+const resizeTimeout = 5 * time.Second
 
-// The pauses between tries to set a memory limit that the kubelet refuses.
+// The pauses between attempts to set a memory limit that the kubelet refuses.
 const (
 	firstResizePause = 10 * time.Second
 	maxResizePause   = 2 * time.Minute
 )
 
-// seeThrough waits until the limits that were set are in force. Those that the kubelet does not take at once it sets apart: cpu's
-// before it returns, the memory's from then on as long as the worker lives.
+// seeThrough waits until the limits that were set are in force. If the kubelet does not apply them
+// in time, it sets the CPU limit alone before it returns, and goes on trying the memory limit in
+// the background as long as the worker lives.
 func (o *Orchestrator) seeThrough(ctx context.Context, workerID string, limits corev1.ResourceList) error {
-	done, err := o.settles(ctx, workerID, limits)
+	done, err := o.awaitInForce(ctx, workerID, limits)
 	if done || err != nil {
 		return err
 	}
@@ -39,19 +43,19 @@ func (o *Orchestrator) seeThrough(ctx context.Context, workerID string, limits c
 	if err := o.setLimits(ctx, workerID, cpu); err != nil {
 		return refused("Limits of worker "+workerID, err)
 	}
-	if done, err = o.settles(ctx, workerID, cpu); err != nil {
+	if done, err = o.awaitInForce(ctx, workerID, cpu); err != nil {
 		return err
 	}
 	if !done {
 		o.log.Warn("a worker's own cpu limit is not in force yet; the kubelet goes on trying", "worker", workerID)
 	}
-	o.wait.Go(func() { o.pressMemory(workerID, limits) })
+	o.wait.Go(func() { o.retryMemory(workerID, limits) })
 	return nil
 }
 
-// settles waits a while and reports whether the kubelet says that the limits are in force.
-func (o *Orchestrator) settles(ctx context.Context, workerID string, limits corev1.ResourceList) (bool, error) {
-	waiting, cancel := context.WithTimeout(ctx, resizePatience)
+// awaitInForce waits up to resizeTimeout and reports whether the limits are in force.
+func (o *Orchestrator) awaitInForce(ctx context.Context, workerID string, limits corev1.ResourceList) (bool, error) {
+	waiting, cancel := context.WithTimeout(ctx, resizeTimeout)
 	defer cancel()
 	err := o.await(waiting, workerID, func(w worker) bool { return inForce(w.pod, limits) })
 	if faas.KindOf(err) == faas.Unavailable && waiting.Err() != nil && ctx.Err() == nil {
@@ -60,21 +64,23 @@ func (o *Orchestrator) settles(ctx context.Context, workerID string, limits core
 	return err == nil, err
 }
 
-// pressMemory sets the limits until they are in force, or the worker is gone, or the orchestrator ends.
-func (o *Orchestrator) pressMemory(workerID string, limits corev1.ResourceList) {
+// retryMemory sets the limits again and again until they are in force, the worker is gone, or the
+// orchestrator is closed.
+func (o *Orchestrator) retryMemory(workerID string, limits corev1.ResourceList) {
 	pause := firstResizePause
 	for try := 0; ; try++ {
-		now := nudged(limits, try)
+		now := varied(limits, try)
 		err := o.setLimits(o.ctx, workerID, now)
 		done := false
 		if err == nil {
-			done, err = o.settles(o.ctx, workerID, now)
+			done, err = o.awaitInForce(o.ctx, workerID, now)
 		}
 		if _, there := o.find(workerID); done || !there || o.ctx.Err() != nil {
 			return
 		}
 		if try == 0 {
-			o.log.Warn("a worker's own memory limit is not in force: it uses more already, and has its pool's ceiling until it uses less; it is tried again",
+			o.log.Warn("a worker's own memory limit is not in force: it uses more already, and has its pool's ceiling "+
+				"until it uses less; it is tried again",
 				"worker", workerID, "memory", limits.Memory().Value(), "error", err)
 		}
 		select {
@@ -86,8 +92,9 @@ func (o *Orchestrator) pressMemory(workerID string, limits corev1.ResourceList) 
 	}
 }
 
-// nudged gives the limits with a page more memory at every other try: what changes nothing no kubelet looks at.
-func nudged(limits corev1.ResourceList, try int) corev1.ResourceList {
+// varied returns the limits with one page of memory more at every other attempt: a kubelet ignores
+// a request that changes nothing.
+func varied(limits corev1.ResourceList, try int) corev1.ResourceList {
 	const page = 4096
 	limits = maps.Clone(limits)
 	memory := limits.Memory().DeepCopy()

@@ -14,21 +14,22 @@ import (
 const (
 	firstPause = 50 * time.Millisecond
 	maxPause   = 2 * time.Second
-	// attemptTimeout bounds one request, so that one which was lost on its way does not use up the patience for all.
+	// attemptTimeout bounds one request, so that a lost one does not use up the time for all
+	// attempts.
 	attemptTimeout = 10 * time.Second
 )
 
-// insist does what is asked of the API server again, with growing pauses, while the server does not answer or says that it cannot
-// now; ctx bounds it. What the server refuses it will refuse again: that is returned at once.
-func insist(ctx context.Context, attempt func(ctx context.Context) error) error {
-	return repeat(ctx, func(ctx context.Context) error { return try(ctx, attempt) })
+// retry repeats a request to the API server, with growing pauses, until it succeeds, the server
+// refuses it, or ctx ends. Only transient errors are retried.
+func retry(ctx context.Context, attempt func(ctx context.Context) error) error {
+	return retryLong(ctx, func(ctx context.Context) error { return try(ctx, attempt) })
 }
 
-// repeat is insist for an attempt that sees to its own time.
-func repeat(ctx context.Context, attempt func(ctx context.Context) error) error {
+// retryLong is retry for an attempt that bounds its own time.
+func retryLong(ctx context.Context, attempt func(ctx context.Context) error) error {
 	for pause := firstPause; ; pause = min(2*pause, maxPause) {
 		err := attempt(ctx)
-		if err == nil || ctx.Err() == nil && !passing(err) {
+		if err == nil || ctx.Err() == nil && !transient(err) {
 			return err
 		}
 		select {
@@ -45,8 +46,9 @@ func try(ctx context.Context, attempt func(ctx context.Context) error) error {
 	return attempt(ctx)
 }
 
-// passing tells whether the error may be gone soon. What is no answer of the API server's is one of the way to it.
-func passing(err error) bool {
+// transient reports whether the same request may succeed soon. An error that is no answer of the
+// API server is one of the connection to it, and so transient.
+func transient(err error) bool {
 	var answer apierrors.APIStatus
 	if !errors.As(err, &answer) {
 		return true
@@ -55,18 +57,19 @@ func passing(err error) bool {
 		apierrors.IsInternalError(err) || apierrors.IsServiceUnavailable(err)
 }
 
-// outdated makes a conflict one that is tried again, for attempts that begin with looking: somebody else was quicker to write.
-func outdated(err error) error {
+// retryConflict makes a conflict a transient error, for attempts that read before they write:
+// somebody else has written in between.
+func retryConflict(err error) error {
 	if apierrors.IsConflict(err) || apierrors.IsAlreadyExists(err) {
 		return conflictError{err}
 	}
 	return err
 }
 
-// conflictError hides that the API server has answered.
+// conflictError hides that the API server has answered, which makes it transient.
 type conflictError struct{ error }
 
-// refused puts an error of the API server's into words for the runtime's owner.
+// refused turns an error of the API server into one for the runtime's owner.
 func refused(what string, err error) error {
 	var answer apierrors.APIStatus
 	var ours *faas.Error

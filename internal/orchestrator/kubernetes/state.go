@@ -14,37 +14,39 @@ import (
 	"github.com/openstack-faas/faas/internal/orchestrator"
 )
 
-// state is what is known of the cluster: what the informers told last. Whoever waits for a change of it takes changes() before
-// looking.
+// state is the last known state of the cluster, from informers and from the answers to our own
+// requests. Whoever waits for a change takes the channel of changes() before looking, so that no
+// change is missed in between.
 type state struct {
 	mu      sync.Mutex
 	workers map[string]*worker            // by pod name
 	pools   map[string]*appsv1.Deployment // by runtime id
 	policy  *netv1.NetworkPolicy          // nil: there is none
-	words   map[string]string             // by runtime id: why its last generic worker ended that was lost before another came up
+	faults  map[string]string             // by runtime id: why a generic worker was lost, if none came up since
 	changed chan struct{}                 // closed, and replaced, with every change
 	events  orchestrator.Fanout
 	feed    orchestrator.Feed // of the workers that are not gone; it is changed under mu
 }
 
-// worker is a pod as it was told last. The pod is the informer's: it is never changed.
+// worker is the last known state of a pod. The pod is shared with the informer and must not be
+// changed.
 type worker struct {
 	faas.Worker
 	pod      *corev1.Pod
 	health   health
-	restarts int    // when it was told of as ready last
-	gone     bool   // its end was told of; the pod may still be there
+	restarts int    // when it was last shown as ready
+	gone     bool   // it is not shown any more; the pod may still exist
 	removed  string // why this process deletes it, "" if it does not
 }
 
 func newState() *state {
 	return &state{
-		workers: map[string]*worker{}, pools: map[string]*appsv1.Deployment{}, words: map[string]string{},
+		workers: map[string]*worker{}, pools: map[string]*appsv1.Deployment{}, faults: map[string]string{},
 		changed: make(chan struct{}),
 	}
 }
 
-// changes gives a channel that is closed with the next change.
+// changes returns a channel that is closed with the next change.
 func (s *state) changes() <-chan struct{} {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -57,7 +59,7 @@ func (s *state) announce() {
 	s.changed = make(chan struct{})
 }
 
-// find gives a copy of what is known of a worker that is not gone.
+// find returns a copy of what is known of a worker that is not gone.
 func (s *state) find(workerID string) (worker, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -68,8 +70,12 @@ func (s *state) find(workerID string) (worker, bool) {
 	return *w, true
 }
 
-// observe takes in what is told of a pod, by an informer or in answer to a request. must says that it is lost and must be deleted,
-// and reason why.
+// observe records the state of a pod, from an informer or from the answer to a request, and shows
+// the change to others. must reports that the worker is lost and must be deleted; reason says why.
+//
+// The two sources may arrive in any order, so an older version of the pod is ignored. A worker that
+// has ended stays in s.workers, marked gone, until its pod is deleted: a later version of the pod
+// must not bring it back.
 func (s *state) observe(pod *corev1.Pod) (must bool, reason string) {
 	health, reason := examine(pod)
 	view, err := workerOf(pod, health)
@@ -99,10 +105,10 @@ func (s *state) observe(pod *corev1.Pod) (must bool, reason string) {
 	case health == leaving || health == lost:
 		s.end(w, reason)
 		if health == lost && view.Generic() {
-			s.words[view.RuntimeID] = reason
+			s.faults[view.RuntimeID] = reason
 		}
 	case wasReady && (health != ready || restarts != w.restarts) && view.Generic():
-		s.tell(orchestrator.Gone, w, ending(pod)) // and it may come back
+		s.send(orchestrator.Gone, w, ending(pod)) // and it may come back
 		wasReady = false
 	}
 	if !w.gone {
@@ -111,14 +117,14 @@ func (s *state) observe(pod *corev1.Pod) (must bool, reason string) {
 	if health == ready && !w.gone {
 		w.restarts = restarts
 		if !wasReady && view.Generic() {
-			delete(s.words, view.RuntimeID)
-			s.tell(orchestrator.Ready, w, "")
+			delete(s.faults, view.RuntimeID)
+			s.send(orchestrator.Ready, w, "")
 		}
 	}
 	return health == lost, reason
 }
 
-// forget takes in that a pod is there no more.
+// forget records that a pod does not exist any more.
 func (s *state) forget(pod *corev1.Pod) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -131,15 +137,15 @@ func (s *state) forget(pod *corev1.Pod) {
 	s.announce()
 }
 
-// older tells whether what is told of an object is less new than what is known of it: the answer to a request may overtake an
-// informer. Versions count up, or nothing can be said of them.
-func older(told, known metav1.Object) bool {
-	a, errA := strconv.ParseUint(told.GetResourceVersion(), 10, 64)
+// older reports whether the version of an object that was seen is older than the known one: the
+// answer to a request may overtake an informer. Versions that are not numbers cannot be compared.
+func older(seen, known metav1.Object) bool {
+	a, errA := strconv.ParseUint(seen.GetResourceVersion(), 10, 64)
 	b, errB := strconv.ParseUint(known.GetResourceVersion(), 10, 64)
 	return errA == nil && errB == nil && a < b
 }
 
-// deleted takes in that the API server has deleted the pod. The informer will say so too, later.
+// deleted records that the API server has deleted the pod. The informer reports that too, later.
 func (s *state) deleted(workerID string, uid types.UID) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -149,7 +155,7 @@ func (s *state) deleted(workerID string, uid types.UID) {
 	}
 }
 
-// end tells, once, that the worker is gone; the lock is held.
+// end shows, once, that the worker is gone; the lock is held.
 func (s *state) end(w *worker, reason string) {
 	if w.gone {
 		return
@@ -159,16 +165,16 @@ func (s *state) end(w *worker, reason string) {
 		reason = w.removed
 	}
 	s.feed.End(w.ID, reason)
-	s.tell(orchestrator.Gone, w, reason)
+	s.send(orchestrator.Gone, w, reason)
 }
 
-func (s *state) tell(kind orchestrator.EventKind, w *worker, reason string) {
+func (s *state) send(kind orchestrator.EventKind, w *worker, reason string) {
 	view := w.Worker
 	view.Ready = kind == orchestrator.Ready
 	s.events.Send(orchestrator.Event{Kind: kind, Worker: view, Reason: reason})
 }
 
-// observePool takes in what is told of a Deployment.
+// observePool records the state of a Deployment.
 func (s *state) observePool(d *appsv1.Deployment) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -178,7 +184,7 @@ func (s *state) observePool(d *appsv1.Deployment) {
 	s.announce()
 }
 
-// forgetPool takes in that a Deployment is there no more.
+// forgetPool records that a Deployment does not exist any more.
 func (s *state) forgetPool(d *appsv1.Deployment) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -188,7 +194,7 @@ func (s *state) forgetPool(d *appsv1.Deployment) {
 	s.announce()
 }
 
-// observePolicy takes in what an informer tells of the NetworkPolicy; nil says that it is there no more.
+// observePolicy records the state of the NetworkPolicy; nil: it does not exist any more.
 func (s *state) observePolicy(policy *netv1.NetworkPolicy) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -201,8 +207,9 @@ func (s *state) knownPolicy() *netv1.NetworkPolicy {
 	return s.policy
 }
 
-// pool gives the runtime's Deployment, or nil, its generic workers that are not gone, and why the last one was lost.
-func (s *state) pool(runtimeID string) (d *appsv1.Deployment, generic []worker, words string) {
+// pool returns the runtime's Deployment, or nil, its generic workers that are not gone, and why the
+// last one was lost.
+func (s *state) pool(runtimeID string) (d *appsv1.Deployment, generic []worker, fault string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, w := range s.workers {
@@ -210,5 +217,5 @@ func (s *state) pool(runtimeID string) (d *appsv1.Deployment, generic []worker, 
 			generic = append(generic, *w)
 		}
 	}
-	return s.pools[runtimeID], generic, s.words[runtimeID]
+	return s.pools[runtimeID], generic, s.faults[runtimeID]
 }

@@ -28,14 +28,15 @@ func TestConformance(t *testing.T) {
 	})
 }
 
-// processLimit asks a kubelet how many processes a pod may have; -1: as many as it likes.
+// processLimit asks a kubelet how many processes a pod may have; -1: any number.
 func processLimit(t *testing.T, o *Orchestrator) int {
 	t.Helper()
 	nodes, err := o.client.CoreV1().Nodes().List(t.Context(), metav1.ListOptions{Limit: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
-	text, err := o.client.CoreV1().RESTClient().Get().Resource("nodes").Name(nodes.Items[0].Name).SubResource("proxy", "configz").DoRaw(t.Context())
+	kubelet := o.client.CoreV1().RESTClient().Get().Resource("nodes").Name(nodes.Items[0].Name)
+	text, err := kubelet.SubResource("proxy", "configz").DoRaw(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -48,7 +49,7 @@ func processLimit(t *testing.T, o *Orchestrator) int {
 	return answer.KubeletConfig.PodPidsLimit
 }
 
-// forbidden gives the API server, as its address and as a service, and every kubelet.
+// forbidden returns the addresses of the API server, of its service and of every kubelet.
 func forbidden(t *testing.T, o *Orchestrator) []string {
 	t.Helper()
 	access, err := restConfig(o.cfg.Kubeconfig)

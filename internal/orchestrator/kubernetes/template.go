@@ -39,10 +39,12 @@ const (
 	logsSize     = 64 << 20 // what a container may write to its standard output and error until the kubelet rotates it
 )
 
-// drainMargin is what Kubernetes waits beyond the agent's own patience before it kills.
+// drainMargin is how much longer than the agent's own drain timeout Kubernetes waits before it
+// kills.
 const drainMargin = 5 * time.Second
 
-// template gives the pods of a pool. Every value that others chose, an image's name say, is one field's and nothing else's.
+// template returns the pod template of a pool. Every value that others choose, such as an image's
+// name, is the value of one field and cannot change another.
 func (c Config) template(pool orchestrator.Pool) (corev1.PodTemplateSpec, error) {
 	spec, err := c.podSpec(pool)
 	if err != nil {
@@ -51,7 +53,7 @@ func (c Config) template(pool orchestrator.Pool) (corev1.PodTemplateSpec, error)
 	template := corev1.PodTemplateSpec{
 		ObjectMeta: metav1.ObjectMeta{
 			Labels:      map[string]string{labelName: workerName, labelRuntime: pool.RuntimeID, labelPool: pool.RuntimeID},
-			Annotations: map[string]string{noteSlots: strconv.Itoa(c.Slots)},
+			Annotations: map[string]string{annotationSlots: strconv.Itoa(c.Slots)},
 		},
 		Spec: spec,
 	}
@@ -67,16 +69,19 @@ func (c Config) template(pool orchestrator.Pool) (corev1.PodTemplateSpec, error)
 func (c Config) podSpec(pool orchestrator.Pool) (corev1.PodSpec, error) {
 	config, err := json.Marshal(podlayout.Config{
 		TokenKey: c.Key.Public(), Slots: c.Slots, Limits: c.Limit,
-		Timeouts: agentconfig.Timeouts{Start: c.Progress, Drain: c.Drain}, // the runtime's image may have to be pulled while the agent waits
+		// The agent waits while the runtime's image is pulled.
+		Timeouts: agentconfig.Timeouts{Start: c.Progress, Drain: c.Drain},
 	})
 	if err != nil {
 		return corev1.PodSpec{}, fmt.Errorf("encode the agent's configuration: %w", err)
 	}
 	spec := c.confinedPod(pool.Trusted)
-	for _, name := range c.PullSecrets { // for the operator's images: a tenant's would be pulled by what is not the tenant's
+	// Only pools have them: with the operator's secrets a tenant could pull images that are not the
+	// tenant's.
+	for _, name := range c.PullSecrets {
 		spec.ImagePullSecrets = append(spec.ImagePullSecrets, corev1.LocalObjectReference{Name: name})
 	}
-	// The runtime's image, which may take long to be pulled, is begun with.
+	// The runtime's image comes first: it may take long to pull.
 	spec.Containers = []corev1.Container{c.runtimeContainer(pool.Image), c.agentContainer(string(config))}
 	spec.Volumes = c.volumes()
 	spec.RestartPolicy = corev1.RestartPolicyAlways
@@ -87,7 +92,7 @@ func (c Config) podSpec(pool orchestrator.Pool) (corev1.PodSpec, error) {
 // grace is how long Kubernetes waits for an agent that drains.
 func (c Config) grace() *int64 { return pointer(int64((c.Drain + drainMargin) / time.Second)) }
 
-// confinedPod is what every pod of ours has beside its containers.
+// confinedPod returns what every pod of ours has beside its containers.
 func (c Config) confinedPod(trusted bool) corev1.PodSpec {
 	spec := corev1.PodSpec{
 		AutomountServiceAccountToken: pointer(false),
@@ -118,8 +123,9 @@ func (c Config) runtimeClass(trusted bool) *string {
 	return &class
 }
 
-// runtimeContainer runs the image's own entrypoint. It is the one with the function's limits. Its requests are less than its
-// limits at all times: a pod whose limits can be changed in place may not change its class of service by that.
+// runtimeContainer returns the container that runs the image's own entrypoint, under the function's
+// limits. Its requests are always below its limits: an in-place resize may not change the pod's
+// quality-of-service class.
 func (c Config) runtimeContainer(image string) corev1.Container {
 	return corev1.Container{
 		Name: runtimeContainer, Image: image, ImagePullPolicy: c.PullPolicy,
@@ -143,13 +149,17 @@ func (c Config) runtimeContainer(image string) corev1.Container {
 
 func (c Config) agentContainer(config string) corev1.Container {
 	limits := amounts(0, agentMemory, codeSize+logsSize)
-	delete(limits, corev1.ResourceCPU) // it moves the bytes of calls: a limit would stand in their way, and its use is theirs
+	// It moves the bytes of calls: a CPU limit would throttle those, and what it uses is used for
+	// them.
+	delete(limits, corev1.ResourceCPU)
 	return corev1.Container{
 		Name: agentContainer, Image: c.AgentImage, ImagePullPolicy: c.PullPolicy,
 		Command: []string{podlayout.AgentBinary, "pod"},
 		Env: []corev1.EnvVar{
 			{Name: podlayout.EnvConfig, Value: config},
-			{Name: podlayout.EnvWorkerID, ValueFrom: &corev1.EnvVarSource{FieldRef: &corev1.ObjectFieldSelector{APIVersion: "v1", FieldPath: "metadata.name"}}},
+			{Name: podlayout.EnvWorkerID, ValueFrom: &corev1.EnvVarSource{
+				FieldRef: &corev1.ObjectFieldSelector{APIVersion: "v1", FieldPath: "metadata.name"},
+			}},
 		},
 		Ports:     []corev1.ContainerPort{{ContainerPort: podlayout.Port, Protocol: corev1.ProtocolTCP}},
 		Resources: corev1.ResourceRequirements{Requests: amounts(10, agentRequest, diskRequest), Limits: limits},
@@ -163,8 +173,8 @@ func (c Config) agentContainer(config string) corev1.Container {
 	}
 }
 
-// startupProbe tells when the worker is warm. There is no other probe: whether a worker lives shows in its calls, and a kubelet that
-// asks thousands of them each second has less time for new ones.
+// startupProbe succeeds when the worker is warm. There is no liveness probe: calls show whether a
+// worker lives, and a kubelet that probes thousands of workers has less time to start new ones.
 func (c Config) startupProbe() *corev1.Probe {
 	return &corev1.Probe{
 		ProbeHandler: corev1.ProbeHandler{HTTPGet: &corev1.HTTPGetAction{
@@ -174,7 +184,7 @@ func (c Config) startupProbe() *corev1.Probe {
 	}
 }
 
-// confined is all that a container of a worker may be.
+// confined returns the security context of every container of a worker.
 func confined(uid int64) *corev1.SecurityContext {
 	return &corev1.SecurityContext{
 		RunAsUser: &uid, RunAsGroup: &uid, RunAsNonRoot: pointer(true),
@@ -198,7 +208,8 @@ func emptyVolume(name string, medium corev1.StorageMedium, size int64) corev1.Vo
 	}}
 }
 
-// amounts are millicores, bytes of memory and bytes of the node's disk.
+// amounts returns the resources for so many millicores, bytes of memory and bytes of the node's
+// disk.
 func amounts(cpu, memory, disk int64) corev1.ResourceList {
 	return corev1.ResourceList{
 		corev1.ResourceCPU:              *resource.NewMilliQuantity(cpu, resource.DecimalSI),

@@ -14,7 +14,7 @@ import (
 	"github.com/openstack-faas/faas/internal/podlayout"
 )
 
-// hostile are what somebody may put where a name is asked for, to make it more than one.
+// hostile are values that somebody may put in the place of a name to change more than that name.
 var hostile = []string{
 	"image\nhostNetwork: true",
 	"image\"}],\"hostNetwork\":true,\"containers\":[{\"image\":\"x",
@@ -76,7 +76,8 @@ func TestHostileImageChangesItsOwnFieldOnly(t *testing.T) {
 func TestHostileIdsAreRefused(t *testing.T) {
 	cfg := testConfig(t)
 	for _, id := range append(hostile, "Upper", "a/b", "a.b", "-a", strings.Repeat("a", 60)) {
-		if _, err := cfg.deployment(orchestrator.Pool{RuntimeID: id, Image: "x"}, metav1.OwnerReference{}); id != "" && faas.KindOf(err) != faas.Invalid {
+		_, err := cfg.deployment(orchestrator.Pool{RuntimeID: id, Image: "x"}, metav1.OwnerReference{})
+		if id != "" && faas.KindOf(err) != faas.Invalid {
 			t.Errorf("runtime %.40q: %v", id, err)
 		}
 		for _, target := range []faas.Target{
@@ -86,23 +87,26 @@ func TestHostileIdsAreRefused(t *testing.T) {
 			if labelled(id) {
 				continue
 			}
-			if _, err := claimPatch(worker{pod: &corev1.Pod{}}, target, metav1.OwnerReference{}); faas.KindOf(err) != faas.Invalid {
+			_, err := claimPatch(worker{pod: &corev1.Pod{}}, target, metav1.OwnerReference{})
+			if faas.KindOf(err) != faas.Invalid {
 				t.Errorf("function %.40q of project %.40q: %v", target.Key.FunctionID, target.ProjectID, err)
 			}
 		}
 	}
 }
 
-// labelled are those of the hostile that are a label's value as they stand, and so can do no harm.
+// labelled reports whether a hostile value is valid as a label's value, and so harmless.
 func labelled(id string) bool { return checkLabel("", id) == nil }
 
 func TestTemplateIsAsConfined(t *testing.T) {
 	cfg := testConfig(t)
 	cfg.UntrustedClass, cfg.PullSecrets = "gvisor", []string{"registry"}
 	spec := podSpecOf(t, cfg, orchestrator.Pool{RuntimeID: runtimeID, Image: "x"}).Spec
-	if *spec.AutomountServiceAccountToken || *spec.EnableServiceLinks || spec.HostNetwork || spec.HostPID || spec.HostIPC ||
-		!*spec.SecurityContext.RunAsNonRoot || spec.SecurityContext.SeccompProfile.Type != corev1.SeccompProfileTypeRuntimeDefault ||
-		*spec.RuntimeClassName != "gvisor" || spec.PriorityClassName != "" || spec.RestartPolicy != corev1.RestartPolicyAlways {
+	if *spec.AutomountServiceAccountToken || *spec.EnableServiceLinks ||
+		spec.HostNetwork || spec.HostPID || spec.HostIPC || !*spec.SecurityContext.RunAsNonRoot ||
+		spec.SecurityContext.SeccompProfile.Type != corev1.SeccompProfileTypeRuntimeDefault ||
+		*spec.RuntimeClassName != "gvisor" || spec.PriorityClassName != "" ||
+		spec.RestartPolicy != corev1.RestartPolicyAlways {
 		t.Errorf("the pod: %+v", spec)
 	}
 	if grace := *spec.TerminationGracePeriodSeconds; grace <= int64(cfg.Drain.Seconds()) {
@@ -111,8 +115,10 @@ func TestTemplateIsAsConfined(t *testing.T) {
 	users := map[int64]bool{}
 	for _, c := range spec.Containers {
 		s := c.SecurityContext
-		if *s.Privileged || *s.AllowPrivilegeEscalation || !*s.ReadOnlyRootFilesystem || !*s.RunAsNonRoot || *s.RunAsUser == 0 || *s.RunAsGroup == 0 ||
-			!reflect.DeepEqual(s.Capabilities, &corev1.Capabilities{Drop: []corev1.Capability{"ALL"}}) || s.SeccompProfile.Type != corev1.SeccompProfileTypeRuntimeDefault {
+		if *s.Privileged || *s.AllowPrivilegeEscalation || !*s.ReadOnlyRootFilesystem ||
+			!*s.RunAsNonRoot || *s.RunAsUser == 0 || *s.RunAsGroup == 0 ||
+			!reflect.DeepEqual(s.Capabilities, &corev1.Capabilities{Drop: []corev1.Capability{"ALL"}}) ||
+			s.SeccompProfile.Type != corev1.SeccompProfileTypeRuntimeDefault {
 			t.Errorf("container %s: %+v", c.Name, s)
 		}
 		users[*s.RunAsUser] = true
@@ -168,13 +174,14 @@ func TestTrustedRuntimesHaveTheirClass(t *testing.T) {
 
 func TestDifferences(t *testing.T) {
 	cfg := testConfig(t)
-	want, err := cfg.deployment(orchestrator.Pool{RuntimeID: runtimeID, Image: "x", Size: 2}, metav1.OwnerReference{UID: "1"})
+	pool := orchestrator.Pool{RuntimeID: runtimeID, Image: "x", Size: 2}
+	want, err := cfg.deployment(pool, metav1.OwnerReference{UID: "1"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	have := want.DeepCopy()
 	have.Spec.Template.Spec.SchedulerName = "default-scheduler" // as Kubernetes fills in
-	have.Annotations = map[string]string{noteProven: "x"}
+	have.Annotations = map[string]string{annotationProven: "x"}
 	if differs(have, want) {
 		t.Error("what Kubernetes has filled in counts as a difference")
 	}
@@ -191,7 +198,7 @@ func TestDifferences(t *testing.T) {
 		if !differs(have, want) {
 			t.Errorf("%s: no difference is seen", name)
 		}
-		if next := merged(have, want); differs(next, want) || next.Annotations[noteProven] != "x" {
+		if next := merged(have, want); differs(next, want) || next.Annotations[annotationProven] != "x" {
 			t.Errorf("%s: put over what is there it still differs, or forgot its notes", name)
 		}
 		want = kept

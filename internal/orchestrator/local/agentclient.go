@@ -7,21 +7,21 @@ import (
 	"time"
 )
 
-// agentPatience bounds how long an agent may take to answer.
-const agentPatience = 5 * time.Second
+// agentTimeout bounds how long an agent may take to answer.
+const agentTimeout = 5 * time.Second
 
-// agentClient asks agents for the one thing that the orchestrator wants of them while they run. Calls and specialisations are
-// the affair of others.
+// agentClient sends agents the one request that the orchestrator has for them: to drain.
 type agentClient struct {
 	token func(workerID string) string
 }
 
 func newAgentClient(token func(string) string) *agentClient { return &agentClient{token: token} }
 
-// drain lets the worker take no more work and reports whether it may be ended: true when it drained, or cannot be asked
-// and so runs nothing that anyone could still hear of; false when it is at work.
+// drain stops the worker from taking more calls and reports whether it may be ended: true when it
+// has drained, or does not answer, so that no call of it could have an answer either; false while
+// it runs calls.
 func (c *agentClient) drain(ctx context.Context, workerID, socket string) bool {
-	ctx, cancel := context.WithTimeout(ctx, agentPatience)
+	ctx, cancel := context.WithTimeout(ctx, agentTimeout)
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://worker/v1/drain", http.NoBody)
 	if err != nil {

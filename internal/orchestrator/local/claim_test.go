@@ -16,7 +16,8 @@ import (
 	"github.com/openstack-faas/faas/internal/orchestrator"
 )
 
-// specialised gives a worker that runs the source, of which the orchestrator has not been told yet.
+// specialised returns a worker that runs the source; the orchestrator does not know of the claim
+// yet.
 func specialised(t *testing.T, o *Orchestrator, agents *dispatch.Client, source string) (faas.Worker, faas.Target) {
 	t.Helper()
 	if err := o.SetPool(t.Context(), orchestrator.Pool{RuntimeID: "r", Image: "python3", Size: 1}); err != nil {
@@ -34,7 +35,12 @@ func specialised(t *testing.T, o *Orchestrator, agents *dispatch.Client, source 
 	if err != nil {
 		t.Fatal(err)
 	}
-	target := faas.Target{Key: faas.Key{FunctionID: faas.NewID()}, Entry: faas.DefaultEntry, CPU: 1000, MemorySize: 32 << 20}
+	target := faas.Target{
+		Key:        faas.Key{FunctionID: faas.NewID()},
+		Entry:      faas.DefaultEntry,
+		CPU:        1000,
+		MemorySize: 32 << 20,
+	}
 	sum := sha256.Sum256(pack.Bytes())
 	w := o.Workers()[0]
 	_, err = agents.Specialise(t.Context(), w, faas.Specialisation{
@@ -46,7 +52,8 @@ func specialised(t *testing.T, o *Orchestrator, agents *dispatch.Client, source 
 	return w, target
 }
 
-// A first call runs under the pool's ceiling and may use more than its function's own limit before that is set.
+// A first call runs under the pool's ceiling and may use more than its function's own limit before
+// that is set.
 func TestClaimOfAWorkerThatUsesTooMuchAlready(t *testing.T) {
 	o := open(t, nil)
 	defer func() {
@@ -59,7 +66,8 @@ func TestClaimOfAWorkerThatUsesTooMuchAlready(t *testing.T) {
 	}
 	agents := dispatch.NewClient(o.Token)
 	defer agents.Close()
-	w, target := specialised(t, o, agents, "kept = []\ndef main(size):\n    kept.append(bytearray(size))\n    return size\n")
+	w, target := specialised(t, o, agents,
+		"kept = []\ndef main(size):\n    kept.append(bytearray(size))\n    return size\n")
 	call := func(input string) faas.Outcome {
 		t.Helper()
 		outcome, err := agents.Call(t.Context(), w, faas.Call{
@@ -79,12 +87,13 @@ func TestClaimOfAWorkerThatUsesTooMuchAlready(t *testing.T) {
 	if outcome := call(`{"size": 1000000}`); outcome.Status != faas.ExecutionSuccess {
 		t.Errorf("within the function's own limit: %s", outcome.Output)
 	}
-	if outcome := call(`{"size": 200000000}`); outcome.Status != faas.ExecutionFailed || !strings.Contains(string(outcome.Output), faas.OutputResources) {
+	if outcome := call(`{"size": 200000000}`); outcome.Status != faas.ExecutionFailed ||
+		!strings.Contains(string(outcome.Output), faas.OutputResources) {
 		t.Errorf("beyond the function's own limit: %s %s", outcome.Status, outcome.Output)
 	}
 }
 
-// The pool must not end a worker that a claim was quicker to get.
+// The pool must not end a worker that has just been claimed.
 func TestShrinkingKeepsWhatIsBeingClaimed(t *testing.T) {
 	o := open(t, nil)
 	defer func() {
@@ -94,7 +103,8 @@ func TestShrinkingKeepsWhatIsBeingClaimed(t *testing.T) {
 	}()
 	agents := dispatch.NewClient(o.Token)
 	defer agents.Close()
-	w, target := specialised(t, o, agents, "import os, time\ndef main(path):\n    while not os.path.exists(path):\n        time.sleep(0.01)\n")
+	w, target := specialised(t, o, agents,
+		"import os, time\ndef main(path):\n    while not os.path.exists(path):\n        time.sleep(0.01)\n")
 	folder, err := os.MkdirTemp("", "faas-end-")
 	if err != nil {
 		t.Fatal(err)
@@ -134,7 +144,8 @@ func TestShrinkingKeepsWhatIsBeingClaimed(t *testing.T) {
 	}
 }
 
-// The reason must be told in words for the owner of the runtime: which interpreters were tried and what they lacked.
+// The error must say, for the owner of the runtime, which interpreters were tried and what was
+// wrong with each.
 func TestInterpreterThatWorkersCannotRun(t *testing.T) {
 	missing := "/no/such/python3"
 	o := open(t, func(cfg *Config) { cfg.Interpreters = map[string]string{"python3": missing} })
@@ -144,7 +155,8 @@ func TestInterpreterThatWorkersCannotRun(t *testing.T) {
 		}
 	}()
 	err := o.SetPool(t.Context(), orchestrator.Pool{RuntimeID: "r", Image: "python3", Size: 1})
-	if faas.KindOf(err) != faas.Unavailable || !strings.Contains(err.Error(), missing) || !strings.Contains(err.Error(), "3.8") {
+	if faas.KindOf(err) != faas.Unavailable || !strings.Contains(err.Error(), missing) ||
+		!strings.Contains(err.Error(), "3.8") {
 		t.Errorf("said: %v", err)
 	}
 }
@@ -157,7 +169,9 @@ func TestDescribe(t *testing.T) {
 		}
 	}()
 	lines := strings.Join(o.Describe(), "\n")
-	for _, limit := range []string{"memory:", "cpu:", "processes:", "open files:", "file size:", "timeout:", "user:", "network:"} {
+	for _, limit := range []string{
+		"memory:", "cpu:", "processes:", "open files:", "file size:", "timeout:", "user:", "network:",
+	} {
 		if !strings.Contains(lines, limit) {
 			t.Errorf("tells nothing of %q:\n%s", limit, lines)
 		}

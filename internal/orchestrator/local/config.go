@@ -1,6 +1,7 @@
 package local
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -13,10 +14,13 @@ import (
 	"github.com/openstack-faas/faas/internal/faas"
 )
 
-// Config is what the orchestrator needs to know. Only Dir must be given; what a zero value means stands at each field.
+// Config configures the orchestrator. Only Dir is required; each other field says what its zero
+// value means.
 type Config struct {
-	Dir    string // state: the secret and a record of each worker. Made 0700 when missing; one process at a time
-	RunDir string // what workers must reach: sockets, code, scratch space. "": below Dir, or a fresh folder of os.TempDir where Dir's own path lets no other user through
+	Dir string // state: the secret and a record of each worker. Made 0700 when missing; one process at a time
+	// RunDir holds what workers must reach: sockets, code, scratch space. "": a new folder of
+	// os.TempDir, /tmp or /var/tmp, the first that every user can pass through.
+	RunDir string
 	Agent  string // the faas-agent binary. "": the one beside this executable, else the one on PATH
 	Secret []byte // what tokens are derived from. Empty: made at the first start and kept in Dir
 
@@ -26,14 +30,17 @@ type Config struct {
 	PoolCPU      int   // millicores that a worker may use before its function's own limit is set. 0: 1000
 	PoolMemory   int64 // bytes, likewise. 0: 512 MiB
 	Users        Users // user ids for workers, when the service runs as root. Zero: 200000 to 265535
-	StartsAtOnce int   // workers that start at the same time, so that calls keep some of the processor. 0: half of the processors, at least 1
+	// StartsAtOnce is how many workers start at the same time, so that calls keep some of the
+	// processor. 0: half of the processors, at least 1.
+	StartsAtOnce int
 
 	StartTimeout time.Duration // how long a worker may take until it is warm. 0: 20 s
 	Log          *slog.Logger  // nil: slog.Default
 	Now          func() time.Time
 }
 
-// Users is an inclusive range of user ids, each of which serves as the group id of the same number too. No account may have one.
+// Users is an inclusive range of user ids. Each also serves as the group id of the same number. No
+// account of the host may have one of them.
 type Users struct {
 	First, Last int
 }
@@ -45,10 +52,11 @@ const (
 	agentBinary         = "faas-agent"
 )
 
-// withDefaults gives the configuration with every gap filled, or what is wrong with it.
+// withDefaults returns the configuration with its defaults filled in, or an error that says what is
+// wrong with it.
 func (c Config) withDefaults() (Config, error) {
 	if c.Dir == "" {
-		return c, errors.New("no state directory is given")
+		return c, errors.New("no state directory is configured")
 	}
 	var err error
 	if c.Dir, err = filepath.Abs(c.Dir); err != nil {
@@ -63,30 +71,20 @@ func (c Config) withDefaults() (Config, error) {
 	if c.Users.First < 1 || c.Users.Last < c.Users.First {
 		return c, fmt.Errorf("the range of user ids %d to %d is empty or holds root", c.Users.First, c.Users.Last)
 	}
-	c.Slots = orElse(c.Slots, faas.DefaultConcurrency)
-	c.PoolCPU = orElse(c.PoolCPU, defaultPoolCPU)
-	c.PoolMemory = orElse(c.PoolMemory, defaultPoolMemory)
-	c.StartsAtOnce = orElse(c.StartsAtOnce, max(1, runtime.NumCPU()/2))
-	c.StartTimeout = orElse(c.StartTimeout, defaultStartTimeout)
-	c.Processes = orElse(c.Processes, faas.DefaultProcessLimits())
-	if c.Log == nil {
-		c.Log = slog.Default()
-	}
+	c.Slots = cmp.Or(c.Slots, faas.DefaultConcurrency)
+	c.PoolCPU = cmp.Or(c.PoolCPU, defaultPoolCPU)
+	c.PoolMemory = cmp.Or(c.PoolMemory, defaultPoolMemory)
+	c.StartsAtOnce = cmp.Or(c.StartsAtOnce, max(1, runtime.NumCPU()/2))
+	c.StartTimeout = cmp.Or(c.StartTimeout, defaultStartTimeout)
+	c.Processes = cmp.Or(c.Processes, faas.DefaultProcessLimits())
+	c.Log = cmp.Or(c.Log, slog.Default())
 	if c.Now == nil {
 		c.Now = time.Now
 	}
 	return c, nil
 }
 
-func orElse[T comparable](given, fallback T) T {
-	var zero T
-	if given == zero {
-		return fallback
-	}
-	return given
-}
-
-// findAgent gives the absolute path of the agent's binary.
+// findAgent returns the absolute path of the agent's binary.
 func findAgent(given string) (string, error) {
 	if given != "" {
 		return filepath.Abs(given)

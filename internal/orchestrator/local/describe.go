@@ -4,16 +4,20 @@ import (
 	"fmt"
 )
 
-// Describe tells of each limit how it is enforced on this machine, or that it is not.
+// Describe says of each limit how it is enforced on this machine, or that it is not.
 func (o *Orchestrator) Describe() []string {
 	p := o.cfg.Processes
+	processes := fmt.Sprintf("%d, threads too, beside the runtime's own, by a control group", p.Processes)
 	return []string{
-		"memory: " + o.describeGroup("memory", "a function's memory_size beside its warm runtime's own, by a control group%s",
-			"not enforced for all of a function's processes together; its agent bounds each process where the language allows it"),
+		"memory: " + o.describeGroup("memory",
+			"a function's memory_size beside its warm runtime's own, by a control group%s",
+			"not enforced for all of a function's processes together; "+
+				"its agent bounds each process where the language allows it"),
 		"cpu: " + o.describeGroup("cpu", "a function's cpu, by a control group%s", "not enforced"),
-		"processes: " + o.describeGroup("pids", fmt.Sprintf("%d, threads too, beside the runtime's own, by a control group", p.Processes)+"%s", o.processesWithout()),
+		"processes: " + o.describeGroup("pids", processes+"%s", o.processesWithout()),
 		fmt.Sprintf("open files: %d in each process, by rlimit", p.OpenFiles),
-		fmt.Sprintf("file size: %d bytes for each file, by rlimit; the number of files and their sum are not bounded", p.FileSize),
+		fmt.Sprintf("file size: %d bytes for each file, by rlimit; the number of files and their sum are not bounded",
+			p.FileSize),
 		"timeout: by the agent, which kills the call's process",
 		"user: " + o.describeUser(),
 		"network: not restricted; functions reach what this machine reaches, this service too",
@@ -39,5 +43,6 @@ func (o *Orchestrator) describeUser() string {
 		return "the service's own, as it does not run as root: a function can read and change what the service can, " +
 			"other functions' code too. Run code that you trust only"
 	}
-	return fmt.Sprintf("one for each worker, from %d to %d, without groups or capabilities", o.cfg.Users.First, o.cfg.Users.Last)
+	return fmt.Sprintf("one for each worker, from %d to %d, without groups or capabilities",
+		o.cfg.Users.First, o.cfg.Users.Last)
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/openstack-faas/faas/internal/orchestrator"
 )
 
-// Whatever is wrong with the agent, the runtime's owner is told in words, and soon.
+// Whatever is wrong with the agent, the runtime's owner soon gets an error that says it.
 func TestAgentsThatDoNotStart(t *testing.T) {
 	for _, test := range []struct{ name, answer, told string }{
 		{"ends", "echo 'this host is too old' >&2; exit 3", "exit status 3; it said: this host is too old"},

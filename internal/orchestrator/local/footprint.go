@@ -12,23 +12,25 @@ import (
 	"github.com/openstack-faas/faas/internal/cgroup"
 )
 
-// footprint is what a warm runtime takes before any of a function's code runs, with all its slots, and so what a
-// function's own limits come on top of.
+// footprint is what a warm runtime with all its slots uses before it runs any code of a function. A
+// function's own limits are added to it.
 type footprint struct {
 	memory int64 // bytes
 	tasks  int   // processes and threads
 }
 
 const (
-	// warmTasks is room for a starting runtime's own processes and threads, of which Node.js has eleven in each process.
+	// warmTasks is how many processes and threads of its own a starting runtime may have. Node.js
+	// has eleven threads in each process.
 	warmTasks = 64
-	// kernelSlack is for what the kernel charges beside a process's own pages and moves about by itself: stacks, page
-	// tables, pipes, batches that are charged ahead. In bytes.
+	// kernelSlack, in bytes, is for what the kernel charges beside a process's own pages: stacks,
+	// page tables, pipes, and pages that are charged in batches ahead of use.
 	kernelSlack = 2 << 20
 )
 
-// measure gives the footprint of a warm worker. Each slot that does not run yet is reckoned to take what the one that does
-// takes of its own, or, where the language starts none before it has a function, what its root does.
+// measure returns the footprint of a warm worker. A slot that does not run yet is assumed to use
+// what the running one uses of its own or, where the language starts no slot before it has a
+// function, what the runtime's root process uses.
 func (l *limits) measure(group *cgroup.Group) footprint {
 	if group == nil {
 		return footprint{}
@@ -74,7 +76,7 @@ type member struct {
 	private int64 // bytes of memory that no other process shares
 }
 
-// describeMembers looks at each process; those that end meanwhile are left out.
+// describeMembers describes each process; those that end meanwhile are left out.
 func describeMembers(pids []int) []member {
 	inside := map[int]bool{}
 	for _, pid := range pids {
@@ -98,7 +100,7 @@ func describeMembers(pids []int) []member {
 	return all
 }
 
-// privateMemory reads what only this process has written; proc(5) describes the file.
+// privateMemory returns the bytes that only this process has written. proc(5) describes the file.
 func privateMemory(pid int) (int64, error) {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/smaps_rollup", pid))
 	if err != nil {
@@ -107,8 +109,9 @@ func privateMemory(pid int) (int64, error) {
 	return field(text, "Private_Dirty:") << 10, nil
 }
 
-// chargedForGood gives the bytes that the group is charged with and that the kernel cannot take back at will, as it can the
-// cache of files, with which the first to read an interpreter's is charged; 0 when that is not known.
+// chargedForGood returns the bytes charged to the group that the kernel cannot reclaim; 0 when that
+// is not known. It leaves out the page cache: the cache of an interpreter's files is charged to the
+// first group that reads them.
 func chargedForGood(group *cgroup.Group) int64 {
 	usage, err := group.MemoryUsage()
 	if err != nil || usage == 0 {
@@ -125,7 +128,7 @@ func chargedForGood(group *cgroup.Group) int64 {
 	return usage - field(stat, prefix+"inactive_file") - field(stat, prefix+"active_file")
 }
 
-// field gives the number that follows the name at the begin of a line, or 0.
+// field returns the number that follows the name at the beginning of a line, or 0.
 func field(text []byte, name string) int64 {
 	lines := bufio.NewScanner(bytes.NewReader(text))
 	for lines.Scan() {

@@ -11,18 +11,19 @@ import (
 	"time"
 )
 
-// probeTimeout bounds asking an interpreter for its version: generous, for a cold disk.
+// probeTimeout bounds how long an interpreter may take to print its version; a cold disk is slow.
 const probeTimeout = 10 * time.Second
 
-// interpreterChoice says where an interpreter may be and how old it may be.
+// interpreterChoice says where an interpreter may be and which version it must have at least.
 type interpreterChoice struct {
 	candidates []string // paths, or names to look for on PATH; the first that will do is taken
 	minMajor   int
 	minMinor   int
 }
 
-// find gives the path of the first candidate that the credential can run and that is new enough, or an error that tells of each
-// candidate why not. It is run as a worker would run it: an interpreter in a home directory is often out of a worker's reach.
+// find returns the path of the first candidate that the credential can run and that is new enough,
+// or an error that says of each candidate why not. It runs the candidate as a worker would: a
+// worker's user often has no access to an interpreter in a home directory.
 func (c interpreterChoice) find(ctx context.Context, as *syscall.Credential) (string, error) {
 	var tried []string
 	for _, candidate := range c.candidates {
@@ -38,7 +39,7 @@ func (c interpreterChoice) find(ctx context.Context, as *syscall.Credential) (st
 	return "", errors.New("tried " + strings.Join(tried, "; "))
 }
 
-// probeReason leaves out what the candidate's name has said already.
+// probeReason returns the reason without the candidate's name.
 func probeReason(err error) string {
 	var notFound *exec.Error
 	if errors.As(err, &notFound) {
@@ -73,7 +74,7 @@ func (c interpreterChoice) check(ctx context.Context, path string, as *syscall.C
 	return nil
 }
 
-// version reads the first two numbers of "Python 3.11.2" or "v20.1.0".
+// version returns the first two numbers of "Python 3.11.2" or "v20.1.0".
 func version(text string) (major, minor int, ok bool) {
 	fields := strings.Fields(text)
 	if len(fields) == 0 {

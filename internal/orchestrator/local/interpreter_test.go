@@ -61,7 +61,13 @@ func TestInterpreterIsTheFirstThatWillDo(t *testing.T) {
 		t.Errorf("found %q, %v", path, err)
 	}
 	choice.candidates = []string{"/no/such", "no-such-name", old, odd, broken}
-	reasons := []string{"/no/such: no such file", "no-such-name: executable file not found", "version 3.7 is older than 3.8", `"what"`, "no library"}
+	reasons := []string{
+		"/no/such: no such file",
+		"no-such-name: executable file not found",
+		"version 3.7 is older than 3.8",
+		`"what"`,
+		"no library",
+	}
 	if as != nil {
 		choice.candidates = append(choice.candidates, closed)
 		reasons = append(reasons, "a worker's user cannot run it")

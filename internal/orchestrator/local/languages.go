@@ -16,13 +16,14 @@ import (
 // workerPath is the PATH of workers: nothing of the service's own environment reaches them.
 const workerPath = "/usr/local/bin:/usr/bin:/bin"
 
-// language is a built-in runtime that can be started here. Two pools whose images name the same one share it.
+// language is a built-in runtime that can be started on this host. Pools whose images name the same
+// one share it.
 type language struct {
 	name string
 	argv []string
 }
 
-// languages finds the built-in runtimes by image and, when one is first asked for, its interpreter.
+// languages finds a built-in runtime by its image and, the first time, its interpreter.
 type languages struct {
 	shims string // the folder that the runtimes' own code was put into
 	given map[string]string
@@ -36,20 +37,21 @@ type languages struct {
 func newLanguages(run string, given map[string]string, as *syscall.Credential) (*languages, error) {
 	shims := filepath.Join(run, "runtimes")
 	if err := runtimes.Extract(shims); err != nil {
-		return nil, fmt.Errorf("put the runtimes' code in place: %w", err)
+		return nil, fmt.Errorf("write the runtimes' code: %w", err)
 	}
 	if err := os.Chmod(shims, 0o755); err != nil {
-		return nil, fmt.Errorf("put the runtimes' code in place: %w", err)
+		return nil, fmt.Errorf("write the runtimes' code: %w", err)
 	}
 	return &languages{shims: shims, given: given, as: as, found: map[string]*language{}}, nil
 }
 
-// find gives the language that the image means, or an error in words for the runtime's owner. What an interpreter lacked is
-// looked at anew each time, for it may have been installed since; one that was found stays.
+// find returns the language that the image names, or an error for the runtime's owner. An
+// interpreter that was found is remembered; one that was not is looked for again each time, because
+// it may have been installed since.
 func (l *languages) find(ctx context.Context, image string) (*language, error) {
 	described, known := runtimes.ForImage(image)
 	if !known {
-		return nil, faas.Errorf(faas.Invalid, "There is no runtime for the image %q on this host. The built-in ones are: %s.",
+		return nil, faas.Errorf(faas.Invalid, "This host has no runtime for the image %q. Its built-in ones are: %s.",
 			image, strings.Join(runtimes.Names(), ", "))
 	}
 	l.mu.Lock()
@@ -57,7 +59,9 @@ func (l *languages) find(ctx context.Context, image string) (*language, error) {
 	if found := l.found[described.Name]; found != nil {
 		return found, nil
 	}
-	choice := interpreterChoice{candidates: described.Interpreters, minMajor: described.MinMajor, minMinor: described.MinMinor}
+	choice := interpreterChoice{
+		candidates: described.Interpreters, minMajor: described.MinMajor, minMinor: described.MinMinor,
+	}
 	if given := l.given[described.Name]; given != "" {
 		choice.candidates = []string{given}
 	}
@@ -66,7 +70,8 @@ func (l *languages) find(ctx context.Context, image string) (*language, error) {
 		return nil, faas.Errorf(faas.Unavailable, "No interpreter was found in time.").WithCause(ctx.Err())
 	}
 	if err != nil {
-		return nil, faas.Errorf(faas.Unavailable, "This host has no interpreter of version %d.%d or later for the runtime %s: %v.",
+		return nil, faas.Errorf(faas.Unavailable,
+			"This host has no interpreter of version %d.%d or later for the runtime %s: %v.",
 			described.MinMajor, described.MinMinor, described.Name, err)
 	}
 	found := &language{name: described.Name, argv: described.Command(interpreter, l.shims)}

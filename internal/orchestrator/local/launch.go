@@ -13,7 +13,7 @@ import (
 	"github.com/openstack-faas/faas/internal/cgroup"
 )
 
-// workerCredential is what a worker's processes run as; nil for the service's own user.
+// workerCredential returns what a worker's processes run as; nil for the service's own user.
 func (o *Orchestrator) workerCredential(uid int) *syscall.Credential {
 	if o.users == nil {
 		return nil
@@ -21,7 +21,8 @@ func (o *Orchestrator) workerCredential(uid int) *syscall.Credential {
 	return &syscall.Credential{Uid: uint32(uid), Gid: uint32(uid)} // no further groups
 }
 
-// launch prepares all that the worker needs and starts its agent. Beside an error it gives the process if there is one.
+// launch prepares all that the worker needs and starts its agent. With an error it also returns the
+// process, if there is one.
 func (o *Orchestrator) launch(w *worker) (*process, error) {
 	var err error
 	if o.users != nil {
@@ -29,7 +30,7 @@ func (o *Orchestrator) launch(w *worker) (*process, error) {
 			return nil, err
 		}
 	}
-	if err := w.place.make(w.uid); err != nil {
+	if err := w.folder.make(w.uid); err != nil {
 		return nil, err
 	}
 	if w.group, err = o.limits.group(w.ID); err != nil {
@@ -39,7 +40,8 @@ func (o *Orchestrator) launch(w *worker) (*process, error) {
 	if err != nil {
 		return nil, fmt.Errorf("start %s: %w", o.cfg.Agent, err)
 	}
-	// The record comes before the configuration: an agent without one ends when its pipe breaks and has started nothing.
+	// The record is written before the agent gets its configuration: without one an agent starts
+	// nothing, and ends when its pipe breaks.
 	if err := o.record(w, p); err != nil {
 		return p, fmt.Errorf("record the worker: %w", err)
 	}
@@ -47,7 +49,8 @@ func (o *Orchestrator) launch(w *worker) (*process, error) {
 	return p, nil
 }
 
-// startAgent starts the binary with nothing of this process: no environment, no terminal's signals, no open files.
+// startAgent starts the binary without anything of this process: no environment, no signals of the
+// terminal, no open files.
 func startAgent(path string) (*process, error) {
 	cmd := exec.Command(path) //nolint:noctx // live ends it, and not by a signal first
 	p := &process{cmd: cmd, announced: newAnnouncement(), exited: make(chan struct{})}
@@ -92,19 +95,20 @@ func (o *Orchestrator) agentConfig(w *worker) agentconfig.Config {
 		WorkerID: w.ID, Token: o.Token(w.ID), Listen: w.Address,
 		Slots: o.cfg.Slots, Limits: o.cfg.Processes, Cgroup: at,
 		Runtime: agentconfig.Process{Command: w.language.argv, UID: w.uid, GID: w.uid, OwnUser: o.users != nil},
-		RunDir:  w.place.run(), CodeDir: w.place.code(), HomeDir: w.place.home(),
+		RunDir:  w.folder.run(), CodeDir: w.folder.code(), HomeDir: w.folder.home(),
 		Timeouts: agentconfig.Timeouts{Start: o.cfg.StartTimeout},
 	}
 }
 
-// clear removes what the worker's end has left. What cannot be removed keeps its record, for the next start to try again, and
-// its user id, so that no other worker meets a process of the same user.
+// clear removes what an ended worker has left. If that fails, the worker's record stays, so that
+// the next start tries again, and its user id is not reused, so that no other worker meets a
+// process of the same user.
 func (o *Orchestrator) clear(w *worker) {
 	if err := o.endProcesses(w); err != nil {
 		o.log.Error("a worker's processes do not end", "worker_id", w.ID, "error", err)
 		return
 	}
-	if err := removeTree(w.place.dir); err != nil {
+	if err := removeTree(w.folder.dir); err != nil {
 		o.log.Error("a worker's folder cannot be removed", "worker_id", w.ID, "error", err)
 		return
 	}
@@ -114,12 +118,12 @@ func (o *Orchestrator) clear(w *worker) {
 	}
 }
 
-// endProcesses ends what the agent has left behind, which is something only if it crashed.
+// endProcesses ends what the agent has left behind. An agent that did not crash leaves nothing.
 func (o *Orchestrator) endProcesses(w *worker) error {
 	if w.group != nil {
 		return errors.Join(w.group.Kill(), w.group.Remove())
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), sweepPatience)
+	ctx, cancel := context.WithTimeout(context.Background(), sweepTimeout)
 	defer cancel()
 	return killLeft(ctx, w.uid, w.ID)
 }

@@ -36,7 +36,7 @@ func checkNothingLeft(t *testing.T, o *Orchestrator) {
 
 func parentIsUs(fields []string) bool { return fields[1] == strconv.Itoa(os.Getpid()) }
 
-// groupsOf gives the directories of the orchestrator's control groups.
+// groupsOf returns the directories of the orchestrator's control groups.
 func groupsOf(t *testing.T, o *Orchestrator) []string {
 	t.Helper()
 	var all []string
@@ -66,10 +66,11 @@ func openFiles(t *testing.T) []string {
 	return all
 }
 
-// hangTimeout ends a test that hangs. No machine is so slow that a test which makes progress reaches it.
+// hangTimeout ends a test that hangs. No machine is so slow that a test which makes progress
+// reaches it.
 const hangTimeout = 5 * time.Minute
 
-// A service runs for months: what fifty workers leave behind, each worker leaves.
+// A service runs for months. What fifty workers leave behind, each worker leaves.
 func TestFiftyWorkersLeaveNothing(t *testing.T) {
 	if testing.Short() {
 		t.Skip("starts fifty workers")
@@ -91,7 +92,8 @@ func TestFiftyWorkersLeaveNothing(t *testing.T) {
 			if ready++; ready > workers-size { // the last ones stay
 				continue
 			}
-			if err := o.Claimed(t.Context(), e.Worker.ID, orchestrator.Claim{Target: faas.Target{Key: faas.Key{FunctionID: faas.NewID()}, CPU: 100, MemorySize: 32 << 20}}); err != nil {
+			target := faas.Target{Key: faas.Key{FunctionID: faas.NewID()}, CPU: 100, MemorySize: 32 << 20}
+			if err := o.Claimed(t.Context(), e.Worker.ID, orchestrator.Claim{Target: target}); err != nil {
 				t.Fatal(err)
 			}
 			if err := o.Remove(t.Context(), e.Worker.ID); err != nil {

@@ -12,7 +12,7 @@ import (
 	"github.com/openstack-faas/faas/internal/faas"
 )
 
-// limits bounds workers by control groups, one for each worker below one for the service.
+// limits bounds workers by control groups: one for the service, and one below it for each worker.
 type limits struct {
 	host       *cgroup.Host
 	name       string // of the service's group
@@ -45,8 +45,8 @@ func (l *limits) group(workerID string) (*cgroup.Group, error) {
 	return group, nil
 }
 
-// own sets what the target's function may use: its own memory beside what its warm runtime takes, its cpu, and its processes
-// beside those that the runtime has.
+// own sets the function's own limits: its memory in addition to the warm runtime's, its CPU, and
+// its processes in addition to the runtime's.
 func (l *limits) own(ctx context.Context, group *cgroup.Group, warm footprint, target faas.Target) error {
 	if group == nil {
 		return nil
@@ -58,8 +58,9 @@ func (l *limits) own(ctx context.Context, group *cgroup.Group, warm footprint, t
 	)
 }
 
-// setMemory sets the bound. Version 1 refuses one below what is in use; then the function has used more than its own already,
-// under its pool's ceiling, and the process that uses most is what the kernel would have ended.
+// setMemory sets the limit. Version 1 refuses a limit below what is in use. Then the function has
+// already used more than its own memory, under its pool's ceiling; the process that uses most is
+// killed, as the kernel would have done under the limit.
 func setMemory(ctx context.Context, group *cgroup.Group, bytes int64) error {
 	for {
 		err := group.SetMemory(bytes)
@@ -72,7 +73,8 @@ func setMemory(ctx context.Context, group *cgroup.Group, bytes int64) error {
 	}
 }
 
-// killLargest ends the group's largest process below the runtime's root and returns when its memory is free.
+// killLargest kills the group's largest process, except the runtime's root, and returns when its
+// memory is free.
 func killLargest(ctx context.Context, group *cgroup.Group) error {
 	pids, err := group.Procs()
 	if err != nil {
@@ -116,7 +118,7 @@ func (l *limits) sweep(ctx context.Context) error {
 	return nil
 }
 
-// childGroups gives the names of the groups below the location, whichever controllers know them.
+// childGroups returns the names of the groups below the location in any controller.
 func childGroups(at cgroup.Location) []string {
 	seen := map[string]bool{}
 	var names []string

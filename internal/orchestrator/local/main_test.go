@@ -20,7 +20,8 @@ import (
 // agentPath is where TestMain has built the agent.
 var agentPath string
 
-// envService makes the test binary a service with a pool, for the tests that kill one: its value is the state directory.
+// envService makes the test binary a service with a pool, for the tests that kill one: its value is
+// the state directory.
 const (
 	envService = "FAAS_TEST_SERVICE"
 	envAgent   = "FAAS_TEST_AGENT" // the agent's binary, where the tests are not to build one

@@ -1,9 +1,10 @@
-// Package local has workers as processes of this machine: one faas-agent for each, which starts the language runtime beneath
-// it. It is what faas-standalone runs on. Where the service runs as root every worker has a user of its own and, where the
-// host grants them, control groups; otherwise workers share the service's user and are kept apart less: Describe tells.
+// Package local runs workers as processes of this machine: one faas-agent for each, which starts
+// the language runtime. faas-standalone uses it. When the service runs as root, every worker has a
+// user of its own and, where the host allows it, control groups. Otherwise workers share the
+// service's user and are less isolated: see Describe.
 //
-// A worker does not outlive the service. Its agent holds one end of a pipe that breaks with this process, and what a
-// machine's sudden end still leaves behind is swept at the next start.
+// A worker does not outlive the service: its agent ends when the pipe to this process breaks. What
+// is left behind all the same, because an agent was killed too, is swept at the next start.
 package local
 
 import (
@@ -47,8 +48,9 @@ type Orchestrator struct {
 
 var _ orchestrator.Orchestrator = (*Orchestrator)(nil)
 
-// New takes the state directory for this process, ends what an earlier one left behind there and is then ready for pools.
-// It fails when another process holds the directory, or when workers could not be kept apart as configured.
+// New locks the state directory for this process, ends what an earlier one left behind and is then
+// ready for pools. It fails when another process holds the directory, or when workers could not be
+// isolated as configured.
 func New(ctx context.Context, cfg Config) (*Orchestrator, error) {
 	cfg, err := cfg.withDefaults()
 	if err != nil {
@@ -74,10 +76,10 @@ func build(ctx context.Context, cfg Config, state *stateDir) (*Orchestrator, err
 		starting: make(chan struct{}, cfg.StartsAtOnce),
 		workers:  map[string]*worker{}, pools: map[string]*pool{},
 	}
-	place := sha256.Sum256([]byte(cfg.Dir))
-	instance := hex.EncodeToString(place[:4])
+	digest := sha256.Sum256([]byte(cfg.Dir))
+	instance := hex.EncodeToString(digest[:4])
 	if os.Geteuid() == 0 {
-		o.users = newUserPool(cfg.Users, uint32(place[4])<<16|uint32(place[5])<<8|uint32(place[6]))
+		o.users = newUserPool(cfg.Users, uint32(digest[4])<<16|uint32(digest[5])<<8|uint32(digest[6]))
 	}
 	o.limits = newLimits("faas-"+instance, cfg)
 	if err := o.sweep(ctx); err != nil {
@@ -100,8 +102,8 @@ func build(ctx context.Context, cfg Config, state *stateDir) (*Orchestrator, err
 	return o, nil
 }
 
-// SetPool creates or changes a runtime's pool. An image that is no built-in runtime, or whose interpreter cannot be run
-// here, changes nothing: a pool that stood before stands as it was.
+// SetPool creates or changes a runtime's pool. For an image that is no built-in runtime, or whose
+// interpreter cannot be run here, it returns an error and changes nothing.
 func (o *Orchestrator) SetPool(ctx context.Context, spec orchestrator.Pool) error {
 	if spec.Size < 0 {
 		return faas.Errorf(faas.Invalid, "A pool cannot have a size of %d.", spec.Size)
@@ -118,7 +120,7 @@ func (o *Orchestrator) SetPool(ctx context.Context, spec orchestrator.Pool) erro
 	return p.awaitReady(ctx)
 }
 
-// pool gives the runtime's pool, with its loop begun.
+// pool returns the runtime's pool; it creates it and starts its loop if there is none.
 func (o *Orchestrator) pool(runtimeID string) (*pool, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -161,8 +163,9 @@ func (o *Orchestrator) Events(ctx context.Context) <-chan orchestrator.Event {
 	return o.events.Subscribe(ctx)
 }
 
-// Claimed takes the worker out of its pool, which refills, and sets the function's own limits. An error of kind
-// faas.NotFound says that the worker is gone; after any other the worker is claimed but runs under its pool's limits.
+// Claimed takes the worker out of its pool, which refills, and sets the function's own limits. An
+// error of kind faas.NotFound says that the worker is gone; after any other the worker is claimed
+// but runs under its pool's limits.
 func (o *Orchestrator) Claimed(ctx context.Context, workerID string, claim orchestrator.Claim) error {
 	w, err := o.claim(workerID, claim.Target)
 	if err != nil {
@@ -197,7 +200,8 @@ func (o *Orchestrator) claim(workerID string, target faas.Target) (*worker, erro
 	return w, nil
 }
 
-// Remove ends the worker at once and returns when its processes, its folder and its control group are gone, or ctx is.
+// Remove ends the worker at once and returns when its processes, its folder and its control group
+// are gone, or ctx has ended.
 func (o *Orchestrator) Remove(ctx context.Context, workerID string) error {
 	o.mu.Lock()
 	w := o.workers[workerID]
@@ -209,7 +213,7 @@ func (o *Orchestrator) Remove(ctx context.Context, workerID string) error {
 	return w.awaitGone(ctx)
 }
 
-// Close ends every worker, waits until they are gone and lets go of the state directory.
+// Close ends every worker, waits until they are gone and unlocks the state directory.
 func (o *Orchestrator) Close() error {
 	o.mu.Lock()
 	if o.closed {

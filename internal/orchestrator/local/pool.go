@@ -9,8 +9,8 @@ import (
 	"github.com/openstack-faas/faas/internal/orchestrator"
 )
 
-// pool keeps one runtime's generic workers. Its loop is the only one that starts and retires them; others change what
-// the loop looks at, under the orchestrator's lock, and poke it.
+// pool maintains one runtime's generic workers. Only its loop starts and retires them. Others
+// change the fields that the loop reads, under the orchestrator's lock, and wake it with poke.
 type pool struct {
 	o         *Orchestrator
 	runtimeID string
@@ -31,7 +31,8 @@ type pool struct {
 const (
 	firstBackoff = 100 * time.Millisecond
 	maxBackoff   = 30 * time.Second
-	// givenUpAfter is how many starts must fail in a row before SetPool says that the pool cannot have a worker.
+	// givenUpAfter is how many starts must fail in a row before SetPool says that the pool cannot
+	// have a worker.
 	givenUpAfter = 3
 	// provenAfter is how long a worker must live for its end not to count as a failed start.
 	provenAfter = 10 * time.Second
@@ -46,7 +47,7 @@ func newPool(o *Orchestrator, runtimeID string) *pool {
 	return p
 }
 
-// poke lets the loop look again.
+// poke makes the loop look again.
 func (p *pool) poke() {
 	select {
 	case p.wake <- struct{}{}:
@@ -54,14 +55,15 @@ func (p *pool) poke() {
 	}
 }
 
-// announce lets everyone look again who waits for the pool; the lock is held.
+// announce wakes everyone who waits for the pool; the lock is held.
 func (p *pool) announce() {
 	close(p.changed)
 	p.changed = make(chan struct{})
 	p.poke()
 }
 
-// set changes what the pool shall be and forgives failures: whoever sets it may have mended what was wrong.
+// set changes the pool's specification and forgets its failures: whoever sets it may have fixed
+// their cause.
 func (p *pool) set(spec orchestrator.Pool, language *language) {
 	p.o.mu.Lock()
 	defer p.o.mu.Unlock()
@@ -70,7 +72,8 @@ func (p *pool) set(spec orchestrator.Pool, language *language) {
 	p.announce()
 }
 
-// awaitReady returns when the pool is as it was set: with a ready worker, if it shall have any, and none of another language.
+// awaitReady returns when the pool has a ready worker, unless its size is 0, and none of another
+// language.
 func (p *pool) awaitReady(ctx context.Context) error {
 	for {
 		settled, changed, err := p.settled()
@@ -134,7 +137,8 @@ func (p *pool) end(ctx context.Context) error {
 	return nil
 }
 
-// loop keeps the pool at its size until it is stopped. After a failure it starts nothing until a pause has passed.
+// loop keeps the pool at its size until it is stopped. After a failure it starts nothing until a
+// pause has passed.
 func (p *pool) loop() {
 	defer close(p.done)
 	var pause <-chan time.Time
@@ -156,7 +160,7 @@ func (p *pool) loop() {
 	}
 }
 
-// takeFailure gives how long to pause if a start has failed since it was asked last.
+// takeFailure returns how long to pause if a start has failed since the last call; 0 if none has.
 func (p *pool) takeFailure() time.Duration {
 	p.o.mu.Lock()
 	defer p.o.mu.Unlock()
@@ -167,7 +171,8 @@ func (p *pool) takeFailure() time.Duration {
 	return min(firstBackoff<<min(p.failures-1, 20), maxBackoff)
 }
 
-// fill starts what is missing; while starts fail, only one, to see whether they still do.
+// fill starts the missing workers. While starts fail it starts one at a time, to see whether they
+// still do.
 func (p *pool) fill() {
 	p.o.mu.Lock()
 	defer p.o.mu.Unlock()
@@ -197,8 +202,8 @@ func (p *pool) retireSurplus() {
 	}
 }
 
-// surplus gives the workers that the pool has no place for, marked as retiring: those of another language and, beyond the
-// pool's size, those first that have not started. The lock is held.
+// surplus marks workers as retiring and returns them: those of another language and those beyond
+// the pool's size, the ones that have not started first. The lock is held.
 func (p *pool) surplus(reason string) []*worker {
 	var out, starting, ready []*worker
 	for _, w := range p.o.workers {
@@ -225,7 +230,7 @@ func (p *pool) surplus(reason string) []*worker {
 	return out
 }
 
-// failure counts a start that came to nothing; the lock is held.
+// failure counts a failed start; the lock is held.
 func (p *pool) failure(w *worker, err error) {
 	p.failures = max(p.failures, w.failuresBefore+1)
 	p.lastErr, p.failed = err, true

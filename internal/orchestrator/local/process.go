@@ -15,7 +15,8 @@ import (
 	"github.com/openstack-faas/faas/internal/cgroup"
 )
 
-// process is a running agent. Its standard input is the pipe by whose end the agent learns that nobody wants the worker any more.
+// process is a running agent. Its standard input is a pipe; when that breaks, the agent ends itself
+// and the worker.
 type process struct {
 	cmd       *exec.Cmd
 	stdin     io.WriteCloser
@@ -25,8 +26,9 @@ type process struct {
 	err       error         // of waiting; read after exited
 }
 
-// stop ends the agent and everything beneath it and returns when it was waited for. Closing the pipe lets the agent kill
-// and reap what it started; killing the group at the same time does not leave a hostile function the time that takes.
+// stop ends the agent and everything that it started, and returns when the agent has exited. When
+// its pipe is closed the agent kills and reaps what it started; the group is killed at the same
+// time, so that a hostile function cannot use the time that this takes.
 func (p *process) stop(group *cgroup.Group) {
 	if p == nil {
 		return
@@ -45,7 +47,8 @@ func (p *process) stop(group *cgroup.Group) {
 	}
 }
 
-// failure says how an agent ended that nobody had asked to; exited is closed, so all that it said has been heard.
+// failure returns why the agent ended by itself. exited must be closed: only then all its output
+// has been read.
 func (p *process) failure() error {
 	if p.announced.err != nil {
 		return p.announced.err
@@ -57,7 +60,7 @@ func (p *process) failure() error {
 	return fmt.Errorf("its agent ended: %s%s", how, p.said())
 }
 
-// said gives the agent's last words, with a lead, or "".
+// said returns the last line of the agent's standard error as a part of a message, or "".
 func (p *process) said() string {
 	if words := p.stderr.lastLine(); words != "" {
 		return "; it said: " + words
@@ -65,7 +68,7 @@ func (p *process) said() string {
 	return ""
 }
 
-// words gives the end of what the agent and the runtime wrote to standard error.
+// words returns the end of what agent and runtime wrote to standard error.
 func (p *process) words() string {
 	if p == nil {
 		return ""
@@ -76,7 +79,7 @@ func (p *process) words() string {
 // maxAnnouncement bounds the line that an agent says when it is warm, in bytes.
 const maxAnnouncement = 64 << 10
 
-// announcement is a writer that takes an agent's standard output: one line of JSON.
+// announcement is a writer for an agent's standard output, which is one line of JSON.
 type announcement struct {
 	line []byte
 	err  error         // read after done
@@ -85,7 +88,7 @@ type announcement struct {
 
 func newAnnouncement() *announcement { return &announcement{done: make(chan struct{})} }
 
-// Write takes a piece of the line; what follows it is dropped.
+// Write adds a piece of the line; what follows the line is dropped.
 func (a *announcement) Write(text []byte) (int, error) {
 	select {
 	case <-a.done:
@@ -104,7 +107,8 @@ func (a *announcement) Write(text []byte) (int, error) {
 	return len(text), nil
 }
 
-// readAnnouncement gives why the worker failed, if it did.
+// readAnnouncement returns an error if the line says that the worker failed, or says something
+// else.
 func readAnnouncement(line []byte) error {
 	var said agentconfig.Announcement
 	if err := json.Unmarshal(line, &said); err != nil {

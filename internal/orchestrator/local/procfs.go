@@ -10,8 +10,8 @@ import (
 	"syscall"
 )
 
-// startTime gives when the process started, in clock ticks since boot: together with the pid it names one process for good,
-// where a pid alone may have been given to another since.
+// startTime returns when the process started, in clock ticks since boot. Pid and start time
+// together identify a process; a pid alone may be reused.
 func startTime(pid int) (uint64, error) {
 	fields, err := statFields(pid)
 	if err != nil {
@@ -20,13 +20,15 @@ func startTime(pid int) (uint64, error) {
 	return strconv.ParseUint(fields[19], 10, 64) // the file's field 22
 }
 
-// statFields gives the fields of /proc/PID/stat from the third, the state, on: at least 20 of them.
+// statFields returns the fields of /proc/PID/stat from the third on, which is the state; at least
+// 20 of them.
 func statFields(pid int) ([]string, error) {
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
 		return nil, err
 	}
-	// The name in brackets may hold anything, brackets and blanks too: what can be counted follows the last one.
+	// The name in brackets may contain brackets and blanks, so the fields are counted from the last
+	// bracket.
 	fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
 	if len(fields) < 20 {
 		return nil, fmt.Errorf("/proc/%d/stat holds %d fields after the name", pid, len(fields))
@@ -34,22 +36,23 @@ func statFields(pid int) ([]string, error) {
 	return fields, nil
 }
 
-// runs reports whether the process that started then is still there and no zombie.
+// runs reports whether the process that started at that time still exists and is no zombie.
 func runs(pid int, started uint64) bool {
 	fields, err := statFields(pid)
 	return err == nil && fields[19] == strconv.FormatUint(started, 10) && !dead(fields[0])
 }
 
-// dead reports whether a state of /proc/PID/stat is that of a process that only waits for its parent.
+// dead reports whether a state of /proc/PID/stat is that of a process that only waits for its
+// parent.
 func dead(state string) bool { return state == "Z" || state == "X" }
 
-// names reports whether the text stands in the environment that the process was started with.
+// names reports whether the environment that the process was started with contains the text.
 func names(pid int, text string) bool {
 	environ, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", pid))
 	return err == nil && bytes.Contains(environ, []byte(text))
 }
 
-// killExactly ends the process if it is still the one that started then.
+// killExactly kills the process if it is still the one that started at that time.
 func killExactly(pid int, started uint64) error {
 	handle, err := os.FindProcess(pid) // holds the process by a pidfd: what is checked next is what is killed
 	if err != nil {
@@ -65,7 +68,7 @@ func killExactly(pid int, started uint64) error {
 	return nil
 }
 
-// pids gives the processes of this machine.
+// pids returns the processes of this machine.
 func pids() ([]int, error) {
 	entries, err := os.ReadDir("/proc")
 	if err != nil {
@@ -80,8 +83,9 @@ func pids() ([]int, error) {
 	return all, nil
 }
 
-// ofUser reports whether the process runs as the user and is not a zombie, which only waits for its parent. The folder belongs to
-// the process's effective user even where the files in it, of a process that may not be traced, belong to root.
+// ofUser reports whether the process runs as the user and is no zombie. It looks at the owner of
+// /proc/PID, which is the process's effective user; the files in it belong to root when the process
+// may not be traced.
 func ofUser(pid, uid int) bool {
 	info, err := os.Stat(fmt.Sprintf("/proc/%d", pid))
 	if err != nil {

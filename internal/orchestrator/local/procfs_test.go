@@ -33,7 +33,8 @@ func TestProcessesAreToldApartByTheirStart(t *testing.T) {
 	}
 }
 
-// A process that was left is found by its environment where its user tells nothing.
+// Where workers have no users of their own, a process that was left behind is found by its
+// environment.
 func TestKillLeft(t *testing.T) {
 	const id = "f9a3c1de-8f0b-4b6e-9d55-6a0f6a9a7777"
 	mine, other := exec.Command("sleep", "600"), exec.Command("sleep", "600")

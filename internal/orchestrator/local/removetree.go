@@ -9,10 +9,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// removeTree removes a folder that a hostile function may have filled. Its depth does not matter, which a plain recursive
-// removal cannot say: that holds a descriptor for each level, and a function can nest folders deeper than the service may have
-// files open. Here every folder that is not empty is moved up to the top before it is looked into. Links are never followed.
-// Nothing may write to the tree any more.
+// removeTree removes a folder that a hostile function may have filled, of any depth. A plain
+// recursive removal needs an open descriptor for each level, and a function can nest folders deeper
+// than the service may have files open. removeTree needs two at any depth: it moves every folder
+// that is not empty up to the top before it looks into it. It never follows links. Nothing may
+// write to the tree any more.
 func removeTree(top string) error {
 	root, err := openDir(unix.AT_FDCWD, top)
 	if errors.Is(err, unix.ENOENT) {
@@ -51,7 +52,7 @@ func openDir(at int, name string) (*os.File, error) {
 
 func (r *treeRemover) emptyAndRemove(name string) error {
 	root := int(r.root.Fd())
-	_ = unix.Fchmodat(root, name, 0o700, 0) // a function may have taken its owner's rights away; if this fails the rest says so
+	_ = unix.Fchmodat(root, name, 0o700, 0) // a function may have removed its owner's rights; opening shows if this fails
 	dir, err := openDir(root, name)
 	if err != nil {
 		return &os.PathError{Op: "open", Path: name, Err: err}

@@ -46,7 +46,8 @@ func TestRemoveTree(t *testing.T) {
 	}
 }
 
-// A function may nest folders far deeper than a path is long and than the service may have files open.
+// A function may nest folders far deeper than a path is long and than the service may have files
+// open.
 func TestRemoveTreeOfAnyDepth(t *testing.T) {
 	top := t.TempDir()
 	fd, err := unix.Open(top, unix.O_RDONLY|unix.O_DIRECTORY, 0)

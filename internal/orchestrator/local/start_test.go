@@ -8,14 +8,14 @@ import (
 	"github.com/openstack-faas/faas/internal/orchestrator"
 )
 
-// BenchmarkWorkerStart is the time until a pool of one is ready, from nothing.
+// BenchmarkWorkerStart measures the time until a new pool of one is ready.
 func BenchmarkWorkerStart(b *testing.B) {
 	for _, image := range []string{"python3", "nodejs"} {
 		b.Run(image, func(b *testing.B) { benchmarkPool(b, image, 1) })
 	}
 }
 
-// BenchmarkPoolOfThree is the time until all three workers of a pool are ready.
+// BenchmarkPoolOfThree measures the time until all three workers of a new pool are ready.
 func BenchmarkPoolOfThree(b *testing.B) {
 	for _, image := range []string{"python3", "nodejs"} {
 		b.Run(image, func(b *testing.B) { benchmarkPool(b, image, 3) })
@@ -47,7 +47,8 @@ func benchmarkPool(b *testing.B, image string, size int) {
 	}
 }
 
-// BenchmarkMemory reports what each of three generic workers takes, in MB of proportional set size: its agent, its runtime and both.
+// BenchmarkMemory reports what each of three generic workers uses, in MB of proportional set size:
+// its agent, its runtime and both.
 func BenchmarkMemory(b *testing.B) {
 	for _, image := range []string{"python3", "nodejs"} {
 		b.Run(image, func(b *testing.B) {

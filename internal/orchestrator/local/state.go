@@ -12,7 +12,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// stateDir is what must be known after a sudden end. Only the service's user may look into it.
+// stateDir holds what the next process must know if this one is killed. Only the service's user may
+// read it.
 //
 //	lock          held by the one process that uses the folder
 //	secret        what tokens are derived from
@@ -23,7 +24,7 @@ type stateDir struct {
 	lock *os.File
 }
 
-// record is what it takes to end a worker whose service is gone.
+// record is what is needed to end a worker whose service is gone.
 type record struct {
 	ID      string `json:"id"`
 	PID     int    `json:"pid"`     // of the agent
@@ -31,7 +32,7 @@ type record struct {
 	UID     int    `json:"uid"`     // of the worker's processes; 0: the service's own
 }
 
-// openState makes the folder when it is missing and takes it for this process.
+// openState creates the folder if it is missing and locks it for this process.
 func openState(dir string) (*stateDir, error) {
 	for _, path := range []string{dir, filepath.Join(dir, "workers")} {
 		if err := os.MkdirAll(path, 0o700); err != nil {
@@ -58,7 +59,8 @@ func (s *stateDir) recordPath(workerID string) string {
 	return filepath.Join(s.dir, "workers", workerID)
 }
 
-// keep writes a worker's record. It is not synced: after a crash of the machine there is no process to end.
+// keep writes a worker's record. It is not synced: after a crash of the machine there is no process
+// to end.
 func (s *stateDir) keep(r record) error {
 	text, err := json.Marshal(r)
 	if err != nil {
@@ -71,8 +73,9 @@ func (s *stateDir) drop(workerID string) {
 	_ = os.Remove(s.recordPath(workerID)) // a record too many costs the next start one look
 }
 
-// records gives what an earlier process left. One that is cut short, by a crash while it was written, names no process
-// that was told to start anything, so all it stands for is its name.
+// records returns what an earlier process left. A record that is incomplete, because of a crash
+// while it was written, is of an agent that had no configuration yet and so had started nothing:
+// only its name counts.
 func (s *stateDir) records() ([]record, error) {
 	entries, err := os.ReadDir(filepath.Join(s.dir, "workers"))
 	if err != nil {
@@ -93,12 +96,13 @@ func (s *stateDir) records() ([]record, error) {
 	return all, nil
 }
 
-// maxRunDir leaves room for a worker's id and the socket's name in the 107 bytes that the path of a Unix socket may have.
+// maxRunDir is the longest path of the folder that leaves room for a worker's id and the socket's
+// name in the 107 bytes that the path of a Unix socket may have.
 const maxRunDir = 107 - len("/00000000-0000-4000-8000-000000000000/agent/sock")
 
-// makeRunDir makes a fresh folder for the workers' folders and notes where it is. A state directory often lies where no other
-// user gets through, below /root say, and must not be opened for workers; so theirs is elsewhere, and has a name that nobody
-// can have taken before.
+// makeRunDir makes a new folder for the workers' folders and records where it is. The state
+// directory is often where other users have no access, as below /root, and must not be opened for
+// workers. So their folder is elsewhere, under a name that nobody could have taken before.
 func (s *stateDir) makeRunDir(parent string, otherUsers bool) (string, error) {
 	parents := []string{parent}
 	if parent == "" {
@@ -143,7 +147,7 @@ func makeReachable(parent string, otherUsers bool) (string, error) {
 	return run, os.Chmod(run, 0o711)
 }
 
-// passable tells whether any user may go through the folder and all above it.
+// passable returns an error unless every user may pass through the folder and all above it.
 func passable(dir string) error {
 	for {
 		info, err := os.Stat(dir)
@@ -161,8 +165,8 @@ func passable(dir string) error {
 	}
 }
 
-// oldRunDir gives the folder that an earlier process has left, or "". What is there now by that name may be a stranger's:
-// only a folder of our own counts.
+// oldRunDir returns the folder that an earlier process has left, or "". Somebody else may have made
+// a folder of that name since: only one of the service's own user counts.
 func (s *stateDir) oldRunDir() (string, error) {
 	path, err := os.ReadFile(s.runFile())
 	if errors.Is(err, fs.ErrNotExist) {

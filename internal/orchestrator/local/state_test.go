@@ -96,7 +96,8 @@ func TestTokensDiffer(t *testing.T) {
 	}
 }
 
-// Workers of other users cannot go through a home directory: the folder for theirs must lie elsewhere, or be refused.
+// Workers with users of their own cannot pass through a home directory: their folder must be
+// elsewhere, or is refused.
 func TestRunDirIsReachable(t *testing.T) {
 	closed := filepath.Join(t.TempDir(), "home")
 	if err := os.Mkdir(closed, 0o700); err != nil {

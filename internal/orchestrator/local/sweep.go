@@ -9,15 +9,16 @@ import (
 )
 
 const (
-	sweepPause    = 5 * time.Millisecond
-	sweepPatience = 10 * time.Second
-	agentGrace    = 2 * time.Second // for an agent to end its worker and itself
+	sweepPause   = 5 * time.Millisecond
+	sweepTimeout = 10 * time.Second
+	agentGrace   = 2 * time.Second // for an agent to end its worker and itself
 )
 
-// sweep ends what an earlier process that was killed has left: agents that have not noticed yet, their workers' processes,
-// control groups and folders. It returns when nothing of that lives, so that user ids can be lent again.
+// sweep ends what an earlier process that was killed has left: agents that have not ended yet,
+// their workers' processes, control groups and folders. It returns when none of those processes is
+// left, so that user ids can be used again.
 func (o *Orchestrator) sweep(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, sweepPatience)
+	ctx, cancel := context.WithTimeout(ctx, sweepTimeout)
 	defer cancel()
 	records, err := o.state.records()
 	if err != nil {
@@ -44,8 +45,9 @@ func (o *Orchestrator) sweep(ctx context.Context) error {
 	return nil
 }
 
-// sweepWorker ends an agent and then whoever it had started. The agent is on its way out already, for its pipe broke, and does
-// so more thoroughly than can be done from here; only one that hangs is killed.
+// sweepWorker ends an agent and then what it had started. The agent's pipe has broken, so it is
+// ending already, and it cleans up better than can be done from outside; only an agent that hangs
+// is killed.
 func (o *Orchestrator) sweepWorker(ctx context.Context, r record) error {
 	ended := func() bool { return !runs(r.PID, r.Started) }
 	grace, cancel := context.WithTimeout(ctx, agentGrace)
@@ -65,8 +67,9 @@ func (o *Orchestrator) sweepWorker(ctx context.Context, r record) error {
 	return nil
 }
 
-// killLeft ends the processes of a worker whose agent is gone: all of its own user, or, where it had none, those of the
-// service's user in whose environment the worker's folder is named. It returns when there is none left.
+// killLeft kills the processes of a worker whose agent is gone: all of its own user or, if it had
+// none, those of the service's user whose environment names the worker's folder. It returns when
+// none is left.
 func killLeft(ctx context.Context, uid int, workerID string) error {
 	left := func(pid int) bool { return ofUser(pid, uid) }
 	if uid == 0 {
@@ -90,7 +93,8 @@ func killLeft(ctx context.Context, uid int, workerID string) error {
 	return errors.Join(err, failed)
 }
 
-// until looks again and again until done holds or ctx ends. Processes of another parent give no signal to wait for.
+// until polls until done holds or ctx ends: there is no signal for the end of another parent's
+// processes.
 func until(ctx context.Context, done func() bool) error {
 	for !done() {
 		select {

@@ -13,8 +13,8 @@ import (
 
 const leftWorkers = 3
 
-// A service that is killed leaves its agents to notice. Here one was killed too, so that its runtime is nobody's: the next
-// start must find nothing of them.
+// The agents of a killed service end by themselves. Here an agent was killed too, so that its
+// runtime is orphaned: after the next start nothing of them may be left.
 func TestNextStartSweeps(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "state")
 	service := startService(t, dir)
@@ -80,7 +80,7 @@ func startService(t *testing.T, dir string) *exec.Cmd {
 	return service
 }
 
-// An agent that hangs does not notice anything. A shell that only sleeps stands for one here.
+// An agent that hangs does not end by itself. Here a shell that only sleeps takes its place.
 func TestSweepKillsAnAgentThatHangs(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "state")
 	state, err := openState(dir)

@@ -17,15 +17,15 @@ const (
 	secretSize = 32 // bytes, of one that is made here
 )
 
-// Token gives the secret that the worker's agent demands: an HMAC of its id, so that nothing has to be stored for a worker
-// and nothing of one worker's token tells about another's.
+// Token returns the secret that the worker's agent demands: an HMAC of its id, so that nothing has
+// to be stored for a worker and one worker's token reveals nothing about another's.
 func (o *Orchestrator) Token(workerID string) string {
 	mac := hmac.New(sha256.New, o.secret)
 	mac.Write([]byte(workerID))
 	return hex.EncodeToString(mac.Sum(nil))
 }
 
-// loadSecret gives the secret that is kept in dir, making it the first time.
+// loadSecret returns the secret that is stored in dir; the first time, it makes it.
 func loadSecret(dir string) ([]byte, error) {
 	path := filepath.Join(dir, secretFile)
 	secret, err := os.ReadFile(path)
@@ -35,12 +35,14 @@ func loadSecret(dir string) ([]byte, error) {
 	case err != nil:
 		return nil, fmt.Errorf("read the secret of the workers' tokens: %w", err)
 	case len(secret) < secretSize:
-		return nil, fmt.Errorf("%s holds %d bytes, fewer than %d: remove it to have a new one made", path, len(secret), secretSize)
+		return nil, fmt.Errorf("%s holds %d bytes, fewer than %d: remove it to have a new one made",
+			path, len(secret), secretSize)
 	}
 	return secret, nil
 }
 
-// makeSecret writes the file beside its name and renames it, so that a crash leaves no short secret behind.
+// makeSecret writes the file under another name and renames it, so that a crash leaves no
+// incomplete secret behind.
 func makeSecret(path string) ([]byte, error) {
 	secret := make([]byte, secretSize)
 	_, _ = rand.Read(secret) // never fails

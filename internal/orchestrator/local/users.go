@@ -5,8 +5,9 @@ import (
 	"sync"
 )
 
-// userPool lends each worker a user id that no other living worker has, so that the kernel keeps them apart: no signals, no
-// ptrace, no files of each other's. It goes round the range before it lends an id again.
+// userPool lends each worker a user id that no other living worker has, so that the kernel keeps
+// them apart: no signals, no ptrace, no files of each other's. It goes round the range before it
+// lends an id again.
 type userPool struct {
 	mu    sync.Mutex
 	users Users
@@ -14,8 +15,8 @@ type userPool struct {
 	lent  map[int]bool
 }
 
-// newUserPool begins at a place that the seed picks: two services of one machine that use the same range then
-// hardly ever lend the same id at the same time.
+// newUserPool starts at an id that the seed selects: two services of one machine with the same
+// range then hardly ever lend the same id at the same time.
 func newUserPool(users Users, seed uint32) *userPool {
 	size := users.Last - users.First + 1
 	return &userPool{users: users, next: users.First + int(seed)%size, lent: map[int]bool{}}

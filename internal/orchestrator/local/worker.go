@@ -12,7 +12,7 @@ import (
 	"github.com/openstack-faas/faas/internal/orchestrator"
 )
 
-// phase is where a worker is in its life. It only ever grows.
+// phase is the stage of a worker's life. It only ever grows.
 type phase int
 
 const (
@@ -21,7 +21,8 @@ const (
 	phaseClaimed
 )
 
-// worker is one agent process with all that belongs to it. One goroutine, live, owns it from begin to gone.
+// worker is one agent process with all that belongs to it. One goroutine, live, owns it from begin
+// until gone is closed.
 type worker struct {
 	faas.Worker           // guarded by the orchestrator's lock
 	phase       phase     // guarded
@@ -30,7 +31,7 @@ type worker struct {
 	retiring    string    // guarded; why the pool wants to be rid of it, "" when it does not
 
 	failuresBefore int // of its pool, when it began
-	place          place
+	folder         folder
 	uid            int           // of its processes; 0: the service's own user
 	group          *cgroup.Group // nil where the host grants none
 	warm           footprint     // set before it is ready
@@ -42,21 +43,21 @@ type worker struct {
 	gone   chan struct{} // closed when nothing of it is left
 }
 
-// begin makes a worker of the pool and starts its life; the lock is held.
+// begin adds a worker to the pool and starts its goroutine; the lock is held.
 func (o *Orchestrator) begin(p *pool) {
 	w := &worker{
 		Worker: faas.Worker{ID: faas.NewID(), RuntimeID: p.runtimeID, Slots: o.cfg.Slots, StartedAt: o.cfg.Now()},
 		pool:   p, language: p.language, failuresBefore: p.failures,
 		ending: make(chan struct{}), kept: make(chan struct{}), gone: make(chan struct{}),
 	}
-	w.place = placeOf(o.run, w.ID)
-	w.Address = "unix:" + w.place.socket()
+	w.folder = folderOf(o.run, w.ID)
+	w.Address = "unix:" + w.folder.socket()
 	o.workers[w.ID] = w
 	o.feed.Set(w.Worker)
 	o.wait.Go(func() { o.live(w) })
 }
 
-// end asks for the worker's end; the first reason counts.
+// end requests the worker's end and does not wait for it; the first reason counts.
 func (w *worker) end(reason string) {
 	w.once.Do(func() {
 		w.reason = reason
@@ -75,8 +76,10 @@ func (w *worker) awaitGone(ctx context.Context) error {
 
 var errEnding = errors.New("it was ended")
 
-// live is the worker's whole life: it starts the agent, announces the worker when it is warm, waits for its end, tells of it and
-// then clears away what is left.
+// live is the worker's whole life. It starts the agent, shows the worker as ready when it is warm
+// and waits for its end, by request or by a crash. Then it takes the worker out of what others see,
+// and only after that ends the processes and removes what is left: nobody may choose a worker that
+// is being ended.
 func (o *Orchestrator) live(w *worker) {
 	process, err := o.start(w)
 	if err == nil {
@@ -98,8 +101,8 @@ func (o *Orchestrator) live(w *worker) {
 	o.mu.Unlock()
 }
 
-// start takes one of the places for starting workers and gives the agent's process once the worker is warm. A process that it
-// returns beside an error is still to be stopped.
+// start waits until it may start, and returns the agent's process once the worker is warm. A
+// process that it returns with an error must still be stopped.
 func (o *Orchestrator) start(w *worker) (*process, error) {
 	select {
 	case o.starting <- struct{}{}:
@@ -144,7 +147,8 @@ func (o *Orchestrator) announceReady(w *worker) {
 	}
 }
 
-// forget takes the worker out of what others see and tells why it ended: err, when it did so by itself.
+// forget takes the worker out of what others see, with the reason of its end: err, if it ended by
+// itself.
 func (o *Orchestrator) forget(w *worker, process *process, err error) {
 	asked := false
 	select {
@@ -154,7 +158,17 @@ func (o *Orchestrator) forget(w *worker, process *process, err error) {
 	}
 	reason := w.endReason(asked, err)
 	if !asked {
-		o.log.Warn("a worker ended by itself", "worker_id", w.ID, "runtime_id", w.RuntimeID, "reason", reason, "stderr", process.words())
+		o.log.Warn(
+			"a worker ended by itself",
+			"worker_id",
+			w.ID,
+			"runtime_id",
+			w.RuntimeID,
+			"reason",
+			reason,
+			"stderr",
+			process.words(),
+		)
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -181,8 +195,9 @@ func (w *worker) endReason(asked bool, err error) string {
 	}
 }
 
-// retire ends a worker that was marked as retiring, unless it is being claimed just now: the agent decides. One that it has
-// drained takes no call any more; one that refuses to is a function's, whatever has been heard of that here so far.
+// retire ends a worker that was marked as retiring, unless it has just been claimed. The agent
+// decides that, because the orchestrator learns of a claim late: a worker that has drained takes no
+// call any more, and one that refuses to drain belongs to a function.
 func (o *Orchestrator) retire(w *worker) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -195,7 +210,7 @@ func (o *Orchestrator) retire(w *worker) {
 		return
 	}
 	o.wait.Go(func() {
-		if o.agents.drain(o.ctx, w.ID, w.place.socket()) {
+		if o.agents.drain(o.ctx, w.ID, w.folder.socket()) {
 			w.end(reason)
 			return
 		}
@@ -203,7 +218,7 @@ func (o *Orchestrator) retire(w *worker) {
 	})
 }
 
-// keep lets a worker that could not be drained leave its pool alive.
+// keep lets a worker that refused to drain leave its pool alive.
 func (o *Orchestrator) keep(w *worker) {
 	o.mu.Lock()
 	defer o.mu.Unlock()

@@ -16,7 +16,7 @@ func testClaim(h *harness) {
 	workers := h.Orchestrator.Workers()
 	i := slices.IndexFunc(workers, func(w faas.Worker) bool { return w.ID == f.worker.ID })
 	if i < 0 {
-		h.Fatal("the claimed worker is not told of")
+		h.Fatal("the claimed worker is not shown")
 	}
 	if w := workers[i]; w.Key != f.target.Key || w.ProjectID != f.target.ProjectID || !w.Ready {
 		h.Errorf("the claimed worker says of itself: %+v", w)
@@ -96,7 +96,7 @@ func testRemove(h *harness) {
 		h.Fatal(err)
 	}
 	if reason := h.awaitGone(f.worker.ID); reason == "" {
-		h.Error("no reason is told")
+		h.Error("there is no reason")
 	}
 	h.awaitPool(1)
 	h.awaitSilence(f.worker)

@@ -37,7 +37,8 @@ func testClose(h *harness) {
 	}
 }
 
-// afterClose checks that the workers are gone with their orchestrator or, where they outlive it, that another finds them.
+// afterClose checks that the workers ended with their orchestrator or, where they outlive it, that
+// another orchestrator finds them.
 func (h *harness) afterClose(f function) {
 	h.Helper()
 	if h.Reopen == nil {
@@ -59,7 +60,8 @@ func (h *harness) afterClose(f function) {
 	if i < 0 {
 		h.Fatal("another orchestrator does not find the claimed worker")
 	}
-	if w := workers[i]; w.Key != f.target.Key || w.ProjectID != f.target.ProjectID || !w.Ready || w.Address != f.worker.Address {
+	if w := workers[i]; w.Key != f.target.Key || w.ProjectID != f.target.ProjectID || !w.Ready ||
+		w.Address != f.worker.Address {
 		h.Errorf("the claimed worker says of itself to another orchestrator: %+v", w)
 	}
 }
@@ -77,13 +79,14 @@ func (h *harness) checkNoneLeft(f function) {
 func testAgentCrashes(h *harness)   { h.crash(h.KillAgent) }
 func testRuntimeCrashes(h *harness) { h.crash(h.KillRuntime) }
 
-// crash ends a part of a generic worker: it must be told of, with a reason, and replaced.
+// crash kills a part of a generic worker: its end must be reported, with a reason, and it must be
+// replaced.
 func (h *harness) crash(kill func(*testing.T, string)) {
 	h.setPool(h.Python, 2)
 	w := h.awaitPool(2)[0]
 	kill(h.T, w.ID)
 	if reason := h.awaitGone(w.ID); reason == "" {
-		h.Error("no reason is told")
+		h.Error("there is no reason")
 	}
 	h.awaitPool(2)
 }
@@ -93,7 +96,9 @@ func testClaimedCrashes(h *harness) {
 	f := h.claim(echo, nil)
 	h.KillAgent(h.T, f.worker.ID)
 	h.awaitGone(f.worker.ID)
-	if err := h.Orchestrator.Claimed(h.ctx, f.worker.ID, orchestrator.Claim{Target: f.target}); faas.KindOf(err) != faas.NotFound {
+	if err := h.Orchestrator.Claimed(h.ctx, f.worker.ID, orchestrator.Claim{Target: f.target}); faas.KindOf(
+		err,
+	) != faas.NotFound {
 		h.Errorf("a claim of a worker that crashed: %v", err)
 	}
 	h.awaitPool(1)

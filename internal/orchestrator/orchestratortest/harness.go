@@ -15,12 +15,13 @@ import (
 	"github.com/openstack-faas/faas/internal/orchestrator"
 )
 
-// hangTimeout ends a test that hangs. No machine is so slow that a test which makes progress reaches it.
+// hangTimeout ends a test that hangs. No machine is so slow that a test which makes progress
+// reaches it.
 const hangTimeout = 5 * time.Minute
 
 const runtimeID = "5f6c2b1e-8f0b-4b6e-9d55-6a0f6a9a0001"
 
-// harness does what engine and dispatcher do, and what they wait for.
+// harness does what engine and dispatcher do with an orchestrator.
 type harness struct {
 	*testing.T
 	Subject
@@ -69,7 +70,7 @@ func (h *harness) await(what string, wanted func([]faas.Worker) bool) {
 	}
 }
 
-// awaitGone waits for the event of the worker's end and gives its reason.
+// awaitGone waits for the event of the worker's end and returns its reason.
 func (h *harness) awaitGone(workerID string) string {
 	h.Helper()
 	deadline := time.NewTimer(hangTimeout)
@@ -129,7 +130,7 @@ type function struct {
 	target faas.Target
 }
 
-// claim makes a generic worker of the pool the source's own, as the engine does.
+// claim specialises a generic worker of the pool for the source, as the engine does.
 func (h *harness) claim(source string, change func(*faas.Target)) function {
 	h.Helper()
 	var free []faas.Worker
@@ -149,7 +150,8 @@ func (h *harness) claim(source string, change func(*faas.Target)) function {
 	if err != nil {
 		h.Fatalf("specialise: %v", err)
 	}
-	if err := h.Orchestrator.Claimed(h.ctx, free[0].ID, orchestrator.Claim{Target: target, Footprint: status.Footprint}); err != nil {
+	claim := orchestrator.Claim{Target: target, Footprint: status.Footprint}
+	if err := h.Orchestrator.Claimed(h.ctx, free[0].ID, claim); err != nil {
 		h.Fatalf("claimed: %v", err)
 	}
 	return function{h: h, worker: free[0], target: target}

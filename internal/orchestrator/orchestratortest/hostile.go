@@ -10,7 +10,7 @@ import (
 	"github.com/openstack-faas/faas/internal/faas"
 )
 
-// hostile claims a worker for a function that tries things.
+// hostile claims a worker for a hostile function.
 func (h *harness) hostile() function {
 	h.Helper()
 	if !h.OwnUsers {
@@ -89,8 +89,9 @@ func socketPath(w faas.Worker) string {
 	return path
 }
 
-// neighbour is a function that says where its code, its scratch space and its process are. A mark in each tells them from a worker's
-// own, which may be found by the same path or number where every worker has a file system and processes of its own.
+// neighbour is a function that returns where its code, its scratch space and its process are. A
+// mark in each distinguishes them from the other worker's own, which have the same paths and
+// numbers where every worker has a file system and processes of its own.
 const neighbour = `
 import os, tempfile
 MARK = "the mark of a neighbour"
@@ -151,7 +152,8 @@ if os.readlink("/proc/self/ns/pid") == processes:
 	other.result(nil, &of)
 }
 
-// testNetwork has a function knock at what is none of its business: its own agent, which knows it by its missing token, aside.
+// testNetwork has a function connect to what it must not reach. Its own agent, which refuses it for
+// its missing token, is left out.
 func testNetwork(h *harness) {
 	if !h.Network {
 		h.Skip("the network of workers is not restricted here")
@@ -200,8 +202,9 @@ func answers(ctx context.Context, address string) bool {
 	return true
 }
 
-// testTokenIsNowhere looks for the token in what a function can read: the environments and command lines of all processes,
-// its folders, its own memory. The function is told the token's digest only, or it would find it in its input.
+// testTokenIsNowhere looks for the token in what a function can read: the environments and command
+// lines of all processes, its folders, its own memory. The function's input has only the token's
+// digest, or it would find the token there.
 func testTokenIsNowhere(h *harness) {
 	f := h.hostile()
 	token := h.Orchestrator.Token(f.worker.ID)
@@ -223,7 +226,8 @@ def look_into(path):
 for pid in filter(str.isdigit, os.listdir("/proc")):
     look_into(f"/proc/{pid}/environ")
     look_into(f"/proc/{pid}/cmdline")
-for top in {os.getcwd(), os.path.dirname(__import__("main").__file__), os.environ.get("TMPDIR", "/tmp"), os.environ.get("HOME", "/")}:
+code = os.path.dirname(__import__("main").__file__)
+for top in {os.getcwd(), code, os.environ.get("TMPDIR", "/tmp"), os.environ.get("HOME", "/")}:
     for folder, _, names in os.walk(os.path.dirname(top)):
         for name in names:
             path = os.path.join(folder, name)

@@ -7,8 +7,8 @@ import (
 	"github.com/openstack-faas/faas/internal/faas"
 )
 
-// python is a function that runs what it is given and returns what that calls result: so that each test can be a hostile
-// function of its own without being uploaded as one.
+// python is a function that runs the code in its input and returns the variable result of that
+// code, so that each test can be a hostile function of its own.
 const python = `
 def main(source, **given):
     scope = dict(given)
@@ -44,7 +44,8 @@ result = len(block)
 	f.run(use, map[string]any{"size": 36 << 20}, &used)
 	outcome := f.call(withSource(use, map[string]any{"size": 400 << 20}))
 	var message string
-	if err := json.Unmarshal(outcome.Output, &message); err != nil || outcome.Status != faas.ExecutionFailed || message != faas.OutputResources {
+	if err := json.Unmarshal(outcome.Output, &message); err != nil || outcome.Status != faas.ExecutionFailed ||
+		message != faas.OutputResources {
 		h.Errorf("400 MB under a limit of 48: %s %s (%v)", outcome.Status, outcome.Output, err)
 	}
 	f.run(use, map[string]any{"size": 1 << 20}, &used) // the worker has survived
@@ -96,7 +97,7 @@ for child in children:
 result = len(children)
 `
 	bound := cmp.Or(h.MaxProcesses, faas.DefaultProcessLimits().Processes)
-	const unused = 16 // room that is kept for slots of the worker's own, which a function may take as long as they do not run
+	const unused = 16 // room for slots of the worker's own, which a function may use as long as they do not run
 	for range 2 {     // the second finds the room that the first has given back
 		var children int
 		f.run(bomb, nil, &children)

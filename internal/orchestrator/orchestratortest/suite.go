@@ -1,5 +1,6 @@
-// Package orchestratortest holds an orchestrator to its interface: what engine and dispatcher count on, and what a function
-// must not be able to do. Every implementation runs the same tests, with real workers and over the agents' real protocol.
+// Package orchestratortest tests an orchestrator against its interface: what engine and dispatcher
+// rely on, and what a function must not be able to do. Every implementation runs the same tests,
+// with real workers and the agents' real protocol.
 package orchestratortest
 
 import (
@@ -15,14 +16,15 @@ type Subject struct {
 	Other        string // the image of another runtime that can be had here
 	Missing      string // an image that there is not
 
-	// KillAgent and KillRuntime end a part of the worker as a crash would, from outside.
+	// KillAgent and KillRuntime kill a part of the worker from outside, as a crash would.
 	KillAgent   func(t *testing.T, workerID string)
 	KillRuntime func(t *testing.T, workerID string)
 
-	// Reopen gives another orchestrator of the same workers, which the suite closes. Nil: workers end with their orchestrator.
+	// Reopen returns another orchestrator of the same workers, which the suite closes. Nil: workers
+	// end with their orchestrator.
 	Reopen func(t *testing.T) orchestrator.Orchestrator
 
-	// What this host enforces; tests of what it does not are skipped.
+	// What this host enforces; tests of anything else are skipped.
 	Memory, CPU, Processes bool
 	MaxProcesses           int  // of a worker beyond the warm runtime's own; 0: as faas.DefaultProcessLimits says
 	OwnUsers               bool // a worker's processes can touch no other's

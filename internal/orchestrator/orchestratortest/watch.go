@@ -125,7 +125,7 @@ func testWatch(h *harness) {
 	v.await("what a later watch begins with", func() bool { return maps.Equal(v.workers, late.workers) })
 }
 
-// testWatchThatLags has everything happen while nobody reads.
+// testWatchThatLags makes all changes while nobody reads.
 func testWatchThatLags(h *harness) {
 	h.setPool(h.Python, 2)
 	removed, claimed := h.claim(echo, nil), h.claim(echo, nil)

@@ -6,27 +6,28 @@ import (
 	"path/filepath"
 )
 
-// place is the folder of one worker.
+// folder is the folder of one worker.
 //
 //	<id>/           only the worker's own group gets through
 //	    agent/      the agent's socket for requests; the service's user only
 //	    run/        the runtime's socket and the pipes of its logs; the worker gets through
 //	    code/       the unpacked package; the worker reads
 //	    home/       the worker's own: its home and scratch space
-type place struct {
+type folder struct {
 	dir string
 }
 
-func placeOf(run, workerID string) place { return place{dir: filepath.Join(run, workerID)} }
+func folderOf(run, workerID string) folder { return folder{dir: filepath.Join(run, workerID)} }
 
-func (p place) agent() string  { return filepath.Join(p.dir, "agent") }
-func (p place) socket() string { return filepath.Join(p.agent(), "sock") }
-func (p place) run() string    { return filepath.Join(p.dir, "run") }
-func (p place) code() string   { return filepath.Join(p.dir, "code") }
-func (p place) home() string   { return filepath.Join(p.dir, "home") }
+func (f folder) agent() string  { return filepath.Join(f.dir, "agent") }
+func (f folder) socket() string { return filepath.Join(f.agent(), "sock") }
+func (f folder) run() string    { return filepath.Join(f.dir, "run") }
+func (f folder) code() string   { return filepath.Join(f.dir, "code") }
+func (f folder) home() string   { return filepath.Join(f.dir, "home") }
 
-// make creates the folders for a worker of the user, whose group has the same number; 0: for one of the service's own user.
-func (p place) make(uid int) error {
+// make creates the folders for a worker that runs as the user, whose group has the same number; 0:
+// as the service's own user.
+func (f folder) make(uid int) error {
 	own, group := os.Geteuid(), os.Getegid()
 	if uid == 0 {
 		uid = own
@@ -38,13 +39,14 @@ func (p place) make(uid int) error {
 		mode  os.FileMode
 		owner int
 	}{
-		{p.dir, 0o710, own},
-		{p.agent(), 0o700, own},
-		{p.run(), 0o710, own},
-		{p.code(), 0o750, own},
-		{p.home(), 0o700, uid},
+		{f.dir, 0o710, own},
+		{f.agent(), 0o700, own},
+		{f.run(), 0o710, own},
+		{f.code(), 0o750, own},
+		{f.home(), 0o700, uid},
 	} {
-		// Made for its maker alone first: there is no moment at which a stranger gets in.
+		// It is first made for its maker alone, so that there is no moment at which others have
+		// access.
 		if err := os.Mkdir(dir.path, 0o700); err != nil {
 			return fmt.Errorf("worker folder: %w", err)
 		}
