@@ -132,8 +132,8 @@ func TestWhatCannotBeAFunctionFromSwift(t *testing.T) {
 	if r := s.create(codeOf("f.zip"), ""); r.status != http.StatusServiceUnavailable || r.header.Get("Retry-After") == "" || !strings.Contains(r.fault(), "Swift") {
 		t.Errorf("Swift away: %d: %s", r.status, r.body)
 	}
-	if left, err := s.store.Functions(t.Context(), faas.AnyProject(), faas.Query{Limit: 10}); err != nil || len(left) != 0 {
-		t.Errorf("%d functions, %v", len(left), err)
+	if left, err := s.store.Functions(t.Context(), faas.AnyProject(), faas.Query{Limit: 10}); err != nil || len(left.Items) != 0 {
+		t.Errorf("%d functions, %v", len(left.Items), err)
 	}
 	if strings.Contains(s.logs.String(), "token-of") {
 		t.Error("a token is in the log")

@@ -66,7 +66,7 @@ func (s *Server) listExecutions(r *http.Request, id faas.Identity) (any, error) 
 	if err != nil {
 		return nil, err
 	}
-	return page(s, r, "executions", l, rows, viewExecution, func(x faas.Execution) string { return x.ID }), nil
+	return page(s, r, "executions", rows, viewExecution), nil
 }
 
 func (s *Server) getExecution(r *http.Request, id faas.Identity) (any, error) {

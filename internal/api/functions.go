@@ -158,7 +158,7 @@ func (s *Server) listFunctions(r *http.Request, id faas.Identity) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return page(s, r, "functions", l, rows, functionViewer(r), func(f faas.Function) string { return f.ID }), nil
+	return page(s, r, "functions", rows, functionViewer(r)), nil
 }
 
 // getFunction is GET /v1/functions/{id}: the record, or with ?download=true the package.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/openstack-faas/faas/internal/faas"
 	"github.com/openstack-faas/faas/internal/policy"
+	"github.com/openstack-faas/faas/internal/store"
 )
 
 // listing is what a request for a list asks for.
@@ -128,7 +129,6 @@ func (s *Server) readListing(r *http.Request, id faas.Identity, allProjectsRule 
 			return listing{}, faas.Scope{}, err
 		}
 	}
-	l.query.Limit++ // one more tells whether there is a next page
 	switch {
 	case l.allProjects:
 		err = s.cfg.Policy.Allow(r.Context(), id, allProjectsRule, policy.Target{})
@@ -143,20 +143,20 @@ func (s *Server) readListing(r *http.Request, id faas.Identity, allProjectsRule 
 	return l, faas.ProjectScope(id), nil
 }
 
-// page makes the answer to a list: the items under their plural and, when there are more, a link to the rest.
-func page[T, V any](s *Server, r *http.Request, plural string, l listing, rows []T, view func(T) V, rowID func(T) string) any {
-	more := len(rows) == l.query.Limit
-	if more {
-		rows = rows[:len(rows)-1]
-	}
-	items := make([]V, len(rows))
-	for i, row := range rows {
+// page makes the answer to a list: the items under their plural, a link to the rest when there are more, and a notice when not all that the
+// caller may see was considered.
+func page[T, V any](s *Server, r *http.Request, plural string, rows store.Page[T], view func(T) V) any {
+	items := make([]V, len(rows.Items))
+	for i, row := range rows.Items {
 		items[i] = view(row)
 	}
 	answer := map[string]any{plural: items}
-	if more {
+	if rows.Notice != "" {
+		answer["notice"] = rows.Notice
+	}
+	if rows.Next != "" {
 		values := r.URL.Query()
-		values.Set("marker", rowID(rows[len(rows)-1]))
+		values.Set("marker", rows.Next)
 		next := s.endpoint(r) + r.URL.Path + "?" + values.Encode()
 		answer["next"] = next
 		answer[plural+"_links"] = []link{{Rel: "next", Href: next}}

@@ -290,7 +290,7 @@ func manyFunctions(t *testing.T, url string) {
 	}
 	group.Wait()
 	there, err := rows.Functions(t.Context(), faas.OneProject(project), faas.Query{})
-	if err != nil || made.Load() != 10 || refused.Load() != 90 || len(there) != 10 {
-		t.Errorf("%d made, %d refused, %d there, %v", made.Load(), refused.Load(), len(there), err)
+	if err != nil || made.Load() != 10 || refused.Load() != 90 || len(there.Items) != 10 {
+		t.Errorf("%d made, %d refused, %d there, %v", made.Load(), refused.Load(), len(there.Items), err)
 	}
 }

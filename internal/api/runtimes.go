@@ -55,7 +55,7 @@ func (s *Server) listRuntimes(r *http.Request, id faas.Identity) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return page(s, r, "runtimes", l, rows, viewRuntime, func(r faas.Runtime) string { return r.ID }), nil
+	return page(s, r, "runtimes", rows, viewRuntime), nil
 }
 
 func (s *Server) getRuntime(r *http.Request, id faas.Identity) (any, error) {

@@ -103,6 +103,8 @@ type executionView struct {
 	ProjectID       string  `json:"project_id"`
 	CreatedAt       *string `json:"created_at"`
 	UpdatedAt       *string `json:"updated_at"`
+
+	Truncated []string `json:"truncated,omitempty"` // ours: attributes that a list has cut
 }
 
 func viewExecution(x faas.Execution) executionView {
@@ -112,8 +114,8 @@ func viewExecution(x faas.Execution) executionView {
 	}
 	return executionView{
 		ID: x.ID, FunctionAlias: orNull(x.FunctionAlias), FunctionID: x.FunctionID, FunctionVersion: x.FunctionVersion,
-		Description: orNull(x.Description), Input: orNull(x.Input), Result: orNull(x.Result), Status: string(status), Sync: x.Sync,
-		ProjectID: x.ProjectID, CreatedAt: timeText(x.CreatedAt), UpdatedAt: timeText(x.UpdatedAt),
+		Description: orNull(x.Description), Input: orNull(shownInput(x)), Result: orNull(shownResult(x)), Status: string(status), Sync: x.Sync,
+		ProjectID: x.ProjectID, CreatedAt: timeText(x.CreatedAt), UpdatedAt: timeText(x.UpdatedAt), Truncated: truncated(x),
 	}
 }
 

@@ -36,6 +36,8 @@ type Execution struct {
 	Status          ExecutionStatus
 	Input           string        // JSON text of an object, or "" for none; a plain word is {"__function_input": word}
 	Result          string        // JSON text {"duration": seconds, "output": …}; "" until it ended
+	InputCut        int64         // set by lists: the size in bytes of a long input, of which Input has the beginning only
+	ResultCut       int64         // set by lists: the same of the result
 	Log             string        // what the function and its child processes printed; not filled by lists
 	Owner           string        // the process that runs it; "" before it was claimed
 	Lease           time.Duration // what its owner asks for, counted from the record's writing on; written and never read back

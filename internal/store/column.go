@@ -3,6 +3,7 @@ package store
 import (
 	"database/sql"
 	"database/sql/driver"
+	"fmt"
 	"reflect"
 	"strings"
 	"time"
@@ -26,8 +27,12 @@ type column[T any] struct {
 	// asked returns a time span that the column is written with instead: the column becomes that much later than the database's clock
 	// says, or 0 for a span of 0. Times that processes with different clocks compare are kept so.
 	asked func(*T) time.Duration
-	kind  fieldKind // whether and how lists compare the column
-	as    string    // the name by which clients filter and sort; "" for the column's own
+	// size returns where lists put the size in bytes of a text that they have cut, and 0 of one that they have not; nil for a column that
+	// lists never cut.
+	size  func(*T) *int64
+	kind  fieldKind  // whether and how lists compare the column
+	index fieldIndex // which comparisons of lists an index answers
+	as    string     // the name by which clients filter and sort; "" for the column's own
 	rule  columnRule
 }
 
@@ -47,10 +52,11 @@ type codec interface {
 	driver.Valuer
 }
 
-// newResource returns a resource whose columns are read in their order. public is the condition of rows that every project sees; "" for none.
-func newResource[T any](name, noun, public string, columns []column[T]) resource[T] {
-	r := resource[T]{table: table{name: name, noun: noun, public: public, fields: map[string]field{}}, columns: columns}
-	var all, places, read []string
+// newResource completes the description of a table by its columns, which are read in their order; the first is the id.
+func newResource[T any](t table, columns []column[T]) resource[T] {
+	r := resource[T]{table: t, columns: columns}
+	r.fields = map[string]field{}
+	var all, places, read, listed []string
 	for _, c := range columns {
 		all = append(all, c.name)
 		if c.asked == nil {
@@ -60,19 +66,35 @@ func newResource[T any](name, noun, public string, columns []column[T]) resource
 		}
 		if c.rule&unread == 0 {
 			read = append(read, c.name)
+			listed = append(listed, c.listed()...)
 		}
 		if c.kind != notCompared {
-			r.fields[orDefault(c.as, c.name)] = field{column: c.name, kind: c.kind}
+			r.fields[orDefault(c.as, c.name)] = field{column: c.name, kind: c.kind, index: c.index}
 		}
 	}
-	r.selected = strings.Join(read, ", ")
-	r.into = "INSERT INTO " + name + " (" + strings.Join(all, ", ") + ") VALUES "
+	r.selected, r.table.listed = strings.Join(read, ", "), strings.Join(listed, ", ")
+	r.into = "INSERT INTO " + t.name + " (" + strings.Join(all, ", ") + ") VALUES "
 	r.row = "(" + strings.Join(places, ", ") + ")"
 	return r
 }
 
 // clockMark stands for the expression of the database's clock where the database is not known yet.
 const clockMark = "{now}"
+
+// listed returns what lists select of the column.
+func (c *column[T]) listed() []string {
+	if c.size == nil {
+		return []string{c.name}
+	}
+	long := fmt.Sprintf("OCTET_LENGTH(%s) > %d", c.name, cutAbove)
+	return []string{
+		fmt.Sprintf("CASE WHEN %s THEN SUBSTR(%s, 1, %d) ELSE %s END", long, c.name, cutTo, c.name),
+		fmt.Sprintf("CASE WHEN %s THEN OCTET_LENGTH(%s) ELSE 0 END", long, c.name),
+	}
+}
+
+// id returns the object's id, which is the first column of every resource.
+func (r *resource[T]) id(v *T) string { return *r.columns[0].at(v).(*string) }
 
 // selectByID is the statement that reads one object by its id.
 func (r *resource[T]) selectByID() string {
@@ -86,6 +108,24 @@ func (r *resource[T]) scan(row scanner) (T, error) {
 	for i := range r.columns {
 		if r.columns[i].rule&unread == 0 {
 			to = append(to, r.columns[i].at(&v))
+		}
+	}
+	err := row.Scan(to...)
+	return v, err
+}
+
+// scanListed reads an object from a row of the columns that table.listed names.
+func (r *resource[T]) scanListed(row scanner) (T, error) {
+	var v T
+	var to []any
+	for i := range r.columns {
+		c := &r.columns[i]
+		if c.rule&unread != 0 {
+			continue
+		}
+		to = append(to, c.at(&v))
+		if c.size != nil {
+			to = append(to, c.size(&v))
 		}
 	}
 	err := row.Scan(to...)

@@ -134,7 +134,7 @@ func (l *ledger) audit(t *testing.T, s *store.Store) int {
 		t.Fatal(err)
 	}
 	at := map[string]faas.Execution{}
-	for _, x := range rows {
+	for _, x := range rows.Items {
 		at[x.ID] = x
 		if x.Attempts > 1 {
 			t.Errorf("%s was claimed %d times", x.ID, x.Attempts)
@@ -158,6 +158,6 @@ func (l *ledger) audit(t *testing.T, s *store.Store) int {
 	if len(l.twice) > 0 {
 		t.Errorf("claimed twice: %v", l.twice)
 	}
-	t.Logf("%d rows; %d accepted, %d claimed, %d ended; none lost, none twice", len(rows), len(l.accepted), len(l.claimed), len(l.ended))
-	return len(rows)
+	t.Logf("%d rows; %d accepted, %d claimed, %d ended; none lost, none twice", len(rows.Items), len(l.accepted), len(l.claimed), len(l.ended))
+	return len(rows.Items)
 }

@@ -24,12 +24,17 @@ type dialect interface {
 	grammar() grammar
 	// fault sorts an error by what it means for the transaction it came in.
 	fault(err error) fault
+	// tookTooLong reports whether the database ended a statement because its time was over.
+	tookTooLong(err error) bool
 }
 
 type mode int
 
 const (
-	forReading mode = iota
+	forCalls mode = iota // reads
+	forLists
+	forScans
+	forHealth
 	forWriting
 	forMigrating
 )

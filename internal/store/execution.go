@@ -9,12 +9,12 @@ import (
 
 // The log is the last column and is read by itself only: SQLite then never touches the pages that a long log overflows into. An execution is never
 // updated as a whole: each change of its state is a conditional statement of its own.
-var executions = newResource("executions", "execution", "", []column[faas.Execution]{
-	{name: "id", at: func(x *faas.Execution) any { return &x.ID }, kind: code},
-	{name: "project_id", at: func(x *faas.Execution) any { return &x.ProjectID }, kind: text},
+var executions = newResource(table{name: "executions", noun: "execution"}, []column[faas.Execution]{
+	{name: "id", at: func(x *faas.Execution) any { return &x.ID }, kind: code, index: indexOfEach},
+	{name: "project_id", at: func(x *faas.Execution) any { return &x.ProjectID }, kind: text, index: indexOfValue},
 	{name: "user_id", at: func(x *faas.Execution) any { return &x.UserID }, kind: text},
 	{name: "request_id", at: func(x *faas.Execution) any { return &x.RequestID }, kind: text},
-	{name: "function_id", at: func(x *faas.Execution) any { return &x.FunctionID }, kind: code},
+	{name: "function_id", at: func(x *faas.Execution) any { return &x.FunctionID }, kind: code, index: indexOfValue},
 	{name: "function_version", at: func(x *faas.Execution) any { return &x.FunctionVersion }, kind: number},
 	{name: "function_alias", at: func(x *faas.Execution) any { return &x.FunctionAlias }, kind: text},
 	{name: "description", at: func(x *faas.Execution) any { return &x.Description }, kind: text},
@@ -26,12 +26,12 @@ var executions = newResource("executions", "execution", "", []column[faas.Execut
 		asked: func(x *faas.Execution) time.Duration { return x.Lease },
 	},
 	{name: "attempts", at: func(x *faas.Execution) any { return &x.Attempts }},
-	{name: "created_at", at: func(x *faas.Execution) any { return timeColumn{&x.CreatedAt} }, kind: instant},
+	{name: "created_at", at: func(x *faas.Execution) any { return timeColumn{&x.CreatedAt} }, kind: instant, index: indexOfRange},
 	{name: "started_at", at: func(x *faas.Execution) any { return timeColumn{&x.StartedAt} }},
 	{name: "ended_at", at: func(x *faas.Execution) any { return timeColumn{&x.EndedAt} }},
 	{name: "updated_at", at: func(x *faas.Execution) any { return timeColumn{&x.UpdatedAt} }, kind: instant},
-	{name: "input", at: func(x *faas.Execution) any { return &x.Input }},
-	{name: "result", at: func(x *faas.Execution) any { return &x.Result }},
+	{name: "input", at: func(x *faas.Execution) any { return &x.Input }, size: func(x *faas.Execution) *int64 { return &x.InputCut }},
+	{name: "result", at: func(x *faas.Execution) any { return &x.Result }, size: func(x *faas.Execution) *int64 { return &x.ResultCut }},
 	{name: "log_text", at: func(x *faas.Execution) any { return &x.Log }, rule: unread},
 })
 
@@ -60,9 +60,9 @@ func (s *Store) ExecutionLog(ctx context.Context, scope faas.Scope, id string) (
 	return text, nil
 }
 
-// Executions lists what the scope sees, without logs. A filter on the status running finds queued executions too, since to clients
+// Executions lists what the scope sees, without logs. Of a long input or result it has the beginning only, see faas.Execution. A filter on the status running finds queued executions too, since to clients
 // an execution runs from its creation on.
-func (s *Store) Executions(ctx context.Context, scope faas.Scope, q faas.Query) ([]faas.Execution, error) {
+func (s *Store) Executions(ctx context.Context, scope faas.Scope, q faas.Query) (Page[faas.Execution], error) {
 	return list(ctx, s, &executions, scope, q)
 }
 

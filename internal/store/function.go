@@ -8,12 +8,12 @@ import (
 )
 
 // runtime_id is insertOnly since a function keeps its runtime, call_count and latest_version since they have statements of their own.
-var functions = newResource("functions", "function", "", []column[faas.Function]{
-	{name: "id", at: func(f *faas.Function) any { return &f.ID }, kind: code, rule: insertOnly},
-	{name: "project_id", at: func(f *faas.Function) any { return &f.ProjectID }, kind: text, rule: insertOnly},
+var functions = newResource(table{name: "functions", noun: "function"}, []column[faas.Function]{
+	{name: "id", at: func(f *faas.Function) any { return &f.ID }, kind: code, index: indexOfEach, rule: insertOnly},
+	{name: "project_id", at: func(f *faas.Function) any { return &f.ProjectID }, kind: text, index: indexOfValue, rule: insertOnly},
 	{name: "name", at: func(f *faas.Function) any { return &f.Name }, kind: text},
 	{name: "description", at: func(f *faas.Function) any { return &f.Description }, kind: text},
-	{name: "runtime_id", at: func(f *faas.Function) any { return referenceColumn{&f.RuntimeID} }, kind: code, rule: insertOnly},
+	{name: "runtime_id", at: func(f *faas.Function) any { return referenceColumn{&f.RuntimeID} }, kind: code, index: indexOfValue, rule: insertOnly},
 	{name: "entry", at: func(f *faas.Function) any { return &f.Entry }, kind: text},
 	{name: "code_source", at: func(f *faas.Function) any { return &f.Code.Source }},
 	{name: "code_md5", at: func(f *faas.Function) any { return &f.Code.MD5 }},
@@ -32,7 +32,7 @@ var functions = newResource("functions", "function", "", []column[faas.Function]
 	{name: "call_count", at: func(f *faas.Function) any { return &f.Count }, kind: number, as: "count", rule: insertOnly},
 	{name: "latest_version", at: func(f *faas.Function) any { return &f.LatestVersion }, kind: number, rule: insertOnly},
 	{name: "revision", at: func(f *faas.Function) any { return &f.Revision }},
-	{name: "created_at", at: func(f *faas.Function) any { return timeColumn{&f.CreatedAt} }, kind: instant, rule: insertOnly},
+	{name: "created_at", at: func(f *faas.Function) any { return timeColumn{&f.CreatedAt} }, kind: instant, index: indexOfRange, rule: insertOnly},
 	{name: "updated_at", at: func(f *faas.Function) any { return timeColumn{&f.UpdatedAt} }, kind: instant},
 })
 
@@ -127,7 +127,7 @@ func (s *Store) readFunction(ctx context.Context, id string) (faas.Function, err
 }
 
 // Functions lists what the scope sees.
-func (s *Store) Functions(ctx context.Context, scope faas.Scope, q faas.Query) ([]faas.Function, error) {
+func (s *Store) Functions(ctx context.Context, scope faas.Scope, q faas.Query) (Page[faas.Function], error) {
 	return list(ctx, s, &functions, scope, q)
 }
 

@@ -21,7 +21,7 @@ type mysqlServer struct{ config *mysql.Config }
 const (
 	connectTimeout = 5 * time.Second
 	answerTimeout  = 15 * time.Second // of one statement of the recorder; longer than it waits for another's lock
-	listTimeout    = time.Minute      // of one statement of a reader
+	answerGrace    = 5 * time.Second  // how much later than a statement's end its answer may come
 	readerLifetime = 3 * time.Minute  // after that a connection is made anew, so that a failover's new server is found
 	lockTimeout    = "5"              // seconds for which a statement waits for another transaction
 	silenceTimeout = "10"             // seconds after which a transaction is undone whose next statement does not come
@@ -37,11 +37,18 @@ func (d mysqlServer) create() error { return nil }
 
 func (d mysqlServer) open(m mode) (*sql.DB, error) {
 	c := d.config.Clone()
-	c.Params = map[string]string{"sql_mode": "'TRADITIONAL'"} // a text that is too long is refused, not cut
-	c.ReadTimeout, c.WriteTimeout = listTimeout, listTimeout
+	c.Params = map[string]string{"sql_mode": "'TRADITIONAL'"}                      // a text that is too long is refused, not cut
 	settings := []string{"SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED"} // statements see what others committed; fewer locks
+	if m.reads() {
+		limit := m.statementTime()
+		// The server ends a statement by itself; that its client has left, it would notice at the statement's end only. A network that
+		// has died is noticed a little later.
+		settings = append(settings,
+			fmt.Sprintf("SET SESSION max_statement_time = %g", limit.Seconds()),      // MariaDB's
+			fmt.Sprintf("SET SESSION max_execution_time = %d", limit.Milliseconds())) // MySQL's
+		c.ReadTimeout, c.WriteTimeout = limit+answerGrace, limit+answerGrace
+	}
 	switch m {
-	case forReading:
 	case forWriting:
 		c.MultiStatements, c.InterpolateParams = true, true // a batch is one packet
 		c.Params["autocommit"] = "0"                        // a transaction begins by itself: one round trip less
@@ -55,7 +62,7 @@ func (d mysqlServer) open(m mode) (*sql.DB, error) {
 		return nil, fmt.Errorf("open the database %s: %w", d, err)
 	}
 	db := sql.OpenDB(connector{to, settings})
-	if m == forReading {
+	if m.reads() {
 		db.SetConnMaxLifetime(readerLifetime)
 	}
 	return db, nil

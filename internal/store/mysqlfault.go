@@ -50,6 +50,11 @@ var mysqlFaults = map[uint16]fault{
 	4031: cut,     // the server ended the connection for its idleness
 }
 
+func (d mysqlServer) tookTooLong(err error) bool {
+	var numbered *mysql.MySQLError
+	return errors.As(err, &numbered) && (numbered.Number == 1969 || numbered.Number == 3024) // MariaDB's and MySQL's
+}
+
 func (d mysqlServer) fault(err error) fault {
 	var numbered *mysql.MySQLError
 	var network net.Error

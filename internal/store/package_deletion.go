@@ -95,7 +95,7 @@ func (s *Store) PackageDeleted(ctx context.Context, sha256 string, until time.Ti
 
 // UndeletedPackages returns the packages whose deletion was begun and is taken for given up, limit at most, and forgets what else is due.
 func (s *Store) UndeletedPackages(ctx context.Context, now time.Time, limit int) ([]string, error) {
-	rows, err := s.readers.QueryContext(ctx, `SELECT sha256, state FROM package_notes WHERE due_at <= ? ORDER BY due_at, sha256 LIMIT ?`, micros(now), limit)
+	rows, err := s.scans.QueryContext(ctx, `SELECT sha256, state FROM package_notes WHERE due_at <= ? ORDER BY due_at, sha256 LIMIT ?`, micros(now), limit)
 	if err != nil {
 		return nil, unavailable(err)
 	}

@@ -31,7 +31,7 @@ func (s *Store) PackageReferenced(ctx context.Context, sha256 string) (bool, err
 
 // PackagesReferenced returns the digests of every package that a function of any project has.
 func (s *Store) PackagesReferenced(ctx context.Context) (map[string]bool, error) {
-	rows, err := s.readers.QueryContext(ctx, packagesInUse)
+	rows, err := s.scans.QueryContext(ctx, packagesInUse)
 	if err != nil {
 		return nil, unavailable(err)
 	}

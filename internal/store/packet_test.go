@@ -69,8 +69,8 @@ func TestText(t *testing.T) {
 				comesBack(t, s, text)
 			}
 			rows, err := s.Executions(t.Context(), faas.AnyProject(), faas.Query{})
-			if err != nil || len(rows) != 2*len(texts) {
-				t.Errorf("%d rows, want %d, %v", len(rows), 2*len(texts), err)
+			if err != nil || len(rows.Items) != 2*len(texts) {
+				t.Errorf("%d rows, want %d, %v", len(rows.Items), 2*len(texts), err)
 			}
 		})
 	}
@@ -152,8 +152,8 @@ func TestFailingInAPacket(t *testing.T) {
 	close(release)
 	batch.Wait()
 	rows, err := s.Executions(ctx, faas.AnyProject(), faas.Query{})
-	if err != nil || len(rows) != 4 {
-		t.Errorf("%d rows, want 4, %v", len(rows), err)
+	if err != nil || len(rows.Items) != 4 {
+		t.Errorf("%d rows, want 4, %v", len(rows.Items), err)
 	}
 	fatal(t, s.Close())
 	counted(t, url, f.ID, 2)

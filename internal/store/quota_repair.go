@@ -29,7 +29,7 @@ func (s *Store) RepairUsage(ctx context.Context) (repaired int, err error) {
 
 // miscounted returns the projects whose count seems off. It may be because it changes meanwhile.
 func (s *Store) miscounted(ctx context.Context, r faas.Resource, count string) ([]string, error) {
-	rows, err := s.readers.QueryContext(ctx, `SELECT f.project_id FROM (SELECT project_id, `+count+` AS n FROM functions GROUP BY project_id) f
+	rows, err := s.scans.QueryContext(ctx, `SELECT f.project_id FROM (SELECT project_id, `+count+` AS n FROM functions GROUP BY project_id) f
 		LEFT JOIN quota_usages u ON u.project_id = f.project_id AND u.resource = ? WHERE u.used IS NULL OR u.used <> f.n
 		UNION SELECT project_id FROM quota_usages u WHERE resource = ? AND used <> 0
 		AND NOT EXISTS (SELECT 1 FROM functions f WHERE f.project_id = u.project_id)`, string(r), string(r))

@@ -37,8 +37,8 @@ func manyCome(t *testing.T, stores [2]*store.Store) {
 	group.Wait()
 	scope := faas.OneProject("many")
 	rows, err := stores[0].Functions(t.Context(), scope, faas.Query{})
-	if err != nil || made.Load() != 10 || refused.Load() != 90 || len(rows) != 10 {
-		t.Errorf("%d were made, %d refused, %d are there, %v", made.Load(), refused.Load(), len(rows), err)
+	if err != nil || made.Load() != 10 || refused.Load() != 90 || len(rows.Items) != 10 {
+		t.Errorf("%d were made, %d refused, %d are there, %v", made.Load(), refused.Load(), len(rows.Items), err)
 	}
 	uses(t, stores[1], "many", faas.Amounts{faas.ResourceFunctions: 10, faas.ResourcePackages: 1000})
 	ids.Range(func(id, _ any) bool { // each goes once, though both are asked

@@ -63,8 +63,8 @@ func TestFullDisk(t *testing.T) {
 	}
 	group.Wait()
 	rows, err := s.Executions(t.Context(), faas.AnyProject(), faas.Query{})
-	if err != nil || len(rows) != int(stored.Load()) || failed.Load() == 0 {
-		t.Errorf("%d rows, %d stored, %d failed, %v", len(rows), stored.Load(), failed.Load(), err)
+	if err != nil || len(rows.Items) != int(stored.Load()) || failed.Load() == 0 {
+		t.Errorf("%d rows, %d stored, %d failed, %v", len(rows.Items), stored.Load(), failed.Load(), err)
 	}
 	s.mayGrowTo(t, 100_000)
 	if err := s.Enqueue(t.Context(), faas.Execution{ID: faas.NewID(), ProjectID: "p"}); err != nil {

@@ -7,7 +7,7 @@ import (
 )
 
 // The status is insertOnly since SetRuntimeStatus and RevertRuntime write it.
-var runtimes = newResource("runtimes", "runtime", "is_public = 1", []column[faas.Runtime]{
+var runtimes = newResource(table{name: "runtimes", noun: "runtime", public: "is_public = 1", few: true}, []column[faas.Runtime]{
 	{name: "id", at: func(r *faas.Runtime) any { return &r.ID }, kind: code, rule: insertOnly},
 	{name: "project_id", at: func(r *faas.Runtime) any { return &r.ProjectID }, kind: text, rule: insertOnly},
 	{name: "name", at: func(r *faas.Runtime) any { return &r.Name }, kind: text},
@@ -62,8 +62,18 @@ func (s *Store) Runtime(ctx context.Context, scope faas.Scope, id string) (faas.
 }
 
 // Runtimes lists what the scope sees, public runtimes of other projects too.
-func (s *Store) Runtimes(ctx context.Context, scope faas.Scope, q faas.Query) ([]faas.Runtime, error) {
+func (s *Store) Runtimes(ctx context.Context, scope faas.Scope, q faas.Query) (Page[faas.Runtime], error) {
 	return list(ctx, s, &runtimes, scope, q)
+}
+
+// AllRuntimes returns the runtimes of all projects, which are few.
+func (s *Store) AllRuntimes(ctx context.Context) ([]faas.Runtime, error) {
+	query, args := runtimes.query(runtimes.selected)
+	rows, err := s.scans.QueryContext(ctx, query, args...)
+	if err != nil {
+		return nil, unavailable(err)
+	}
+	return scanAll(rows, runtimes.scan)
 }
 
 // UpdateRuntime changes a runtime of the scope's own project; a public one of another project is not found.

@@ -64,7 +64,7 @@ func (d sqliteFile) open(m mode) (*sql.DB, error) {
 	pragmas := url.Values{"_pragma": {
 		fmt.Sprintf("busy_timeout(%d)", busyTimeout), "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)",
 	}}
-	if m == forReading {
+	if m.reads() {
 		pragmas.Add("_pragma", "query_only(1)")
 	}
 	file := url.URL{Scheme: "file", Opaque: (&url.URL{Path: d.path}).EscapedPath(), RawQuery: pragmas.Encode()}
@@ -86,6 +86,9 @@ func (d sqliteFile) grammar() grammar {
 		now: "CAST(unixepoch('now', 'subsec') * 1000000 AS INTEGER)",
 	}
 }
+
+// tookTooLong is never so: a statement of an embedded database ends with its context.
+func (d sqliteFile) tookTooLong(error) bool { return false }
 
 func (d sqliteFile) fault(err error) fault {
 	var e *sqlite.Error

@@ -17,7 +17,8 @@ type Options struct {
 	Now func() time.Time
 	// Log hears of writes that failed while nobody waited for them; slog.Default() when nil.
 	Log *slog.Logger
-	// Readers is how many connections serve reads; 4 when 0.
+	// Readers is how many connections serve the reads of calls; 4 when 0. Lists have a quarter as many, two at least; maintenance has two and
+	// health one.
 	Readers int
 	// Writers is how many connections to a server write executions; 3 when 0. SQLite has one writer.
 	Writers int
@@ -32,8 +33,8 @@ type Options struct {
 type Store struct {
 	now     func() time.Time
 	dialect dialect
-	readers *sql.DB
-	writer  *sql.DB
+	pools
+	writer *sql.DB
 	*recorders
 	get    lookups
 	shards faas.Sharding
@@ -84,11 +85,9 @@ func (o Options) withDefaults() Options {
 }
 
 func (s *Store) connect(ctx context.Context, o Options) (err error) {
-	if s.readers, err = s.dialect.open(forReading); err != nil {
+	if s.pools, err = openPools(s.dialect, o.Readers); err != nil {
 		return err
 	}
-	s.readers.SetMaxOpenConns(o.Readers)
-	s.readers.SetMaxIdleConns(o.Readers)
 	if err := refuseOtherSchema(ctx, s.dialect, s.readers); err != nil {
 		return err
 	}
@@ -108,7 +107,7 @@ func (s *Store) connect(ctx context.Context, o Options) (err error) {
 // Ping reports whether the database answers.
 func (s *Store) Ping(ctx context.Context) error {
 	var one int
-	return unavailable(s.readers.QueryRowContext(ctx, "SELECT 1").Scan(&one))
+	return unavailable(s.health.QueryRowContext(ctx, "SELECT 1").Scan(&one))
 }
 
 // Close commits every write that was asked for, then closes the database. After it every method fails with faas.Unavailable.
@@ -123,7 +122,7 @@ func (s *Store) Close() error {
 
 func (s *Store) closeConnections() error {
 	var errs []error
-	for _, db := range []*sql.DB{s.writer, s.readers} {
+	for _, db := range []*sql.DB{s.writer, s.readers, s.lists, s.scans, s.health} {
 		if db != nil {
 			errs = append(errs, db.Close())
 		}

@@ -21,7 +21,7 @@ func (s *Store) ScheduleTrustDeletion(ctx context.Context, trustID string, due t
 
 // DueTrustDeletions returns the deletions that are due, limit at most, the longest due first.
 func (s *Store) DueTrustDeletions(ctx context.Context, now time.Time, limit int) ([]TrustDeletion, error) {
-	rows, err := s.readers.QueryContext(ctx, `SELECT trust_id, attempts FROM trusts_to_delete WHERE due_at <= ? ORDER BY due_at, trust_id LIMIT ?`,
+	rows, err := s.scans.QueryContext(ctx, `SELECT trust_id, attempts FROM trusts_to_delete WHERE due_at <= ? ORDER BY due_at, trust_id LIMIT ?`,
 		micros(now), limit)
 	if err != nil {
 		return nil, unavailable(err)

@@ -113,7 +113,7 @@ func (p *Pools) changed(ctx context.Context, was faas.Runtime) bool {
 // Retry tries again the pools of this engine's runtimes that are in error: what kept them from being made may have passed. It waits
 // for none.
 func (p *Pools) Retry(ctx context.Context) {
-	runtimes, err := p.cfg.Store.Runtimes(ctx, faas.AnyProject(), faas.Query{})
+	runtimes, err := p.cfg.Store.AllRuntimes(ctx)
 	if err != nil {
 		if ctx.Err() == nil {
 			p.log.Warn("the runtimes cannot be read", "error", err)

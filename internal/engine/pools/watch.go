@@ -38,7 +38,7 @@ func (p *Pools) Watch(ctx context.Context) {
 
 // bringUp starts the pools of the shards' runtimes, each on its own: one that fails keeps none waiting.
 func (p *Pools) bringUp(ctx context.Context, shards []int) {
-	runtimes, err := p.cfg.Store.Runtimes(ctx, faas.AnyProject(), faas.Query{})
+	runtimes, err := p.cfg.Store.AllRuntimes(ctx)
 	if err != nil {
 		p.sizes.stillDue(shards)
 		if ctx.Err() == nil {

@@ -31,6 +31,7 @@ func Run(t *testing.T, open Open) {
 		"filters":                           filters,
 		"bad queries":                       badQueries,
 		"pages":                             pages,
+		"long texts in lists":               longTexts,
 		"a synchronous execution":           synchronous,
 		"an asynchronous execution":         asynchronous,
 		"one of many claims wins":           oneClaimWins,
@@ -246,10 +247,10 @@ func scopes(t *testing.T, f *fixture) {
 		}
 	}
 	none, err := f.Functions(ctx, theirs, faas.Query{Filters: []faas.Filter{{Field: "project_id", Op: "eq", Values: []string{"ours"}}}})
-	if err != nil || len(none) != 0 {
+	if err != nil || len(none.Items) != 0 {
 		t.Errorf("a filter reached another project: %v, %v", none, err)
 	}
-	if public, _ := f.Runtimes(ctx, theirs, faas.Query{}); len(public) != 0 {
+	if public, _ := f.Runtimes(ctx, theirs, faas.Query{}); len(public.Items) != 0 {
 		t.Errorf("a private runtime is listed: %v", public)
 	}
 	nobody(t, f)
@@ -259,7 +260,7 @@ func scopes(t *testing.T, f *fixture) {
 	}
 	is(t, f.DeleteRuntime(ctx, theirs, shared.ID), faas.NotFound)
 	everyone, err := f.Functions(ctx, all, faas.Query{})
-	if err != nil || len(everyone) != 1 || everyone[0].ID != fn.ID {
+	if err != nil || len(everyone.Items) != 1 || everyone.Items[0].ID != fn.ID {
 		t.Errorf("all projects: %v, %v", everyone, err)
 	}
 }
@@ -269,7 +270,7 @@ func nobody(t *testing.T, f *fixture) {
 	r := f.runtime(t, "", true)
 	_, err := f.Runtime(t.Context(), faas.Scope{}, r.ID)
 	is(t, err, faas.NotFound)
-	if listed, err := f.Runtimes(t.Context(), faas.Scope{}, faas.Query{}); err != nil || len(listed) != 0 {
+	if listed, err := f.Runtimes(t.Context(), faas.Scope{}, faas.Query{}); err != nil || len(listed.Items) != 0 {
 		t.Errorf("nobody's scope lists %v, %v", listed, err)
 	}
 	must(t, f.DeleteRuntime(t.Context(), all, r.ID))
@@ -298,8 +299,8 @@ func filters(t *testing.T, f *fixture) {
 		{"name", "eq", []string{"Apple"}, ""}, {"name", "eq", []string{"\u00e4pple \U0001F34E"}, ""}, {"id", "has", []string{"no such"}, ""},
 	} {
 		got, err := f.Functions(t.Context(), ours, faas.Query{Filters: []faas.Filter{{Field: c.field, Op: c.op, Values: c.values}}})
-		if err != nil || names(got) != c.want {
-			t.Errorf("%s %s %v: %q, %v; want %q", c.field, c.op, c.values, names(got), err, c.want)
+		if err != nil || names(got.Items) != c.want {
+			t.Errorf("%s %s %v: %q, %v; want %q", c.field, c.op, c.values, names(got.Items), err, c.want)
 		}
 	}
 }
@@ -325,6 +326,12 @@ func badQueries(t *testing.T, f *fixture) {
 		{Filters: []faas.Filter{{Field: "name", Op: "has", Values: []string{"\xff"}}}},
 		{Filters: []faas.Filter{{Field: "id", Op: "eq", Values: []string{"\u00e4"}}}},
 		{Filters: []faas.Filter{{Field: "runtime_id", Op: "has", Values: []string{"\u00e4"}}}},
+		{Filters: slices.Repeat([]faas.Filter{{Field: "name", Op: "neq", Values: []string{"x"}}}, 17)},
+		{Filters: []faas.Filter{{Field: "name", Op: "in", Values: slices.Repeat([]string{"x"}, 1001)}}},
+		{Filters: slices.Repeat([]faas.Filter{{Field: "name", Op: "nin", Values: slices.Repeat([]string{"x"}, 600)}}, 2)},
+		{Filters: []faas.Filter{{Field: "name", Op: "has", Values: []string{strings.Repeat("x", 4097)}}}},
+		{Sort: []faas.SortKey{{Field: "name"}, {Field: "cpu"}, {Field: "name", Desc: true}}},
+		{Sort: []faas.SortKey{{Field: "name"}, {Field: "cpu"}, {Field: "entry"}, {Field: "timeout"}, {Field: "count"}}},
 	} {
 		_, err := f.Functions(t.Context(), ours, q)
 		is(t, err, faas.Invalid)
@@ -340,26 +347,26 @@ func pages(t *testing.T, f *fixture) {
 	for _, sort := range [][]faas.SortKey{nil, {{Field: "name"}}, {{Field: "name", Desc: true}, {Field: "created_at"}}} {
 		seen := map[string]bool{}
 		q := faas.Query{Sort: sort, Limit: 3}
-		for {
+		for pages := 0; pages == 0 || q.Marker != ""; pages++ {
 			page, err := f.Functions(t.Context(), ours, q)
 			must(t, err)
-			if len(page) == 0 {
-				break
+			if len(page.Items) == 0 || page.Notice != "" {
+				t.Errorf("sorted by %v: page %d: %+v", sort, pages, page)
 			}
-			for _, fn := range page {
+			for _, fn := range page.Items {
 				if seen[fn.ID] {
 					t.Errorf("sorted by %v: %s came twice", sort, fn.ID)
 				}
 				seen[fn.ID] = true
 			}
-			q.Marker = page[len(page)-1].ID
+			q.Marker = page.Next
 		}
 		if len(seen) != 10 {
 			t.Errorf("sorted by %v: %d of 10 came", sort, len(seen))
 		}
 	}
 	sorted, err := f.Functions(t.Context(), ours, faas.Query{Sort: []faas.SortKey{{Field: "name", Desc: true}}})
-	if got := strings.Fields(names(sorted)); err != nil || !slices.IsSortedFunc(got, func(a, b string) int { return strings.Compare(b, a) }) {
+	if got := strings.Fields(names(sorted.Items)); err != nil || !slices.IsSortedFunc(got, func(a, b string) int { return strings.Compare(b, a) }) {
 		t.Errorf("sorted: %v, %v", got, err)
 	}
 }
@@ -403,7 +410,7 @@ func asynchronous(t *testing.T, f *fixture) {
 	is(t, f.DeleteExecution(ctx, ours, x.ID), faas.Conflict)
 	is(t, f.Finish(ctx, x.ID, store.Ending{Status: faas.ExecutionSuccess}), faas.Conflict) // nobody runs it
 	running, err := f.Executions(ctx, ours, faas.Query{Filters: []faas.Filter{{Field: "status", Op: "eq", Values: []string{"running"}}}})
-	if err != nil || len(running) != 1 {
+	if err != nil || len(running.Items) != 1 {
 		t.Errorf("to clients a queued execution runs: %v, %v", running, err)
 	}
 	got, won, err := f.Claim(ctx, x.ID, "engine", time.Minute)
@@ -559,8 +566,8 @@ func failsAlone(t *testing.T, f *fixture) {
 	}
 	group.Wait()
 	rows, err := f.Executions(ctx, ours, faas.Query{})
-	if err != nil || good.Load() != 100 || bad.Load() != 100 || len(rows) != 101 {
-		t.Errorf("%d worked, %d did not, %d rows, %v", good.Load(), bad.Load(), len(rows), err)
+	if err != nil || good.Load() != 100 || bad.Load() != 100 || len(rows.Items) != 101 {
+		t.Errorf("%d worked, %d did not, %d rows, %v", good.Load(), bad.Load(), len(rows.Items), err)
 	}
 }
 
