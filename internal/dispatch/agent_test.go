@@ -17,26 +17,39 @@ const testToken = "a worker's token"
 
 // agent is a small real agent: an HTTP server on a Unix socket that answers calls as a test says.
 type agent struct {
-	worker faas.Worker
-	calls  atomic.Int32
-	answer func(w http.ResponseWriter, call faas.Call)
-	server *http.Server
+	worker   faas.Worker
+	calls    atomic.Int32
+	answer   func(w http.ResponseWriter, call faas.Call)
+	server   *http.Server
+	accepted chan net.Conn // the first connections
 
 	credentials func(w http.ResponseWriter, c faas.Credentials)
 }
 
 func newAgent(t *testing.T, key faas.Key, answer func(w http.ResponseWriter, call faas.Call)) *agent {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "a.sock")
-	l, err := net.Listen("unix", path)
+	return newAgentAt(t, "unix", filepath.Join(t.TempDir(), "a.sock"), key, answer)
+}
+
+func newAgentAt(t *testing.T, network, address string, key faas.Key, answer func(w http.ResponseWriter, call faas.Call)) *agent {
+	t.Helper()
+	l, err := net.Listen(network, address)
 	if err != nil {
 		t.Fatal(err)
 	}
-	a := &agent{answer: answer, worker: faas.Worker{ID: faas.NewID(), Address: "unix:" + path, Slots: 3, Ready: true, Key: key}}
+	a := &agent{answer: answer, accepted: make(chan net.Conn, 16)}
+	a.worker = faas.Worker{ID: faas.NewID(), Address: network + ":" + l.Addr().String(), Slots: 3, Ready: true, Key: key}
 	serving, served := make(chan struct{}), make(chan struct{})
 	a.server = &http.Server{Handler: http.HandlerFunc(a.serve), BaseContext: func(net.Listener) context.Context {
 		close(serving)
 		return context.Background()
+	}, ConnState: func(c net.Conn, state http.ConnState) {
+		if state == http.StateNew {
+			select {
+			case a.accepted <- c:
+			default: // no test looks at so many
+			}
+		}
 	}}
 	go func() {
 		defer close(served)
@@ -60,6 +73,10 @@ func (a *agent) serve(w http.ResponseWriter, r *http.Request) {
 		var c faas.Credentials
 		_ = json.Unmarshal(b, &c)
 		a.credentials(w, c)
+		return
+	}
+	if r.URL.Path == "/v1/status" {
+		_ = json.NewEncoder(w).Encode(faas.WorkerStatus{State: faas.WorkerSpecialised, Key: a.worker.Key})
 		return
 	}
 	var call faas.Call

@@ -62,6 +62,7 @@ func (c *conn) roundTrip(req request) (answered, error) {
 	if err := c.SetDeadline(time.Now().Add(req.patience)); err != nil {
 		return answered{}, fmt.Errorf("set deadline: %w", err)
 	}
+	defer c.watchPeer(req)()
 	if err := c.send(req); err != nil {
 		return answered{}, fmt.Errorf("send request: %w", err)
 	}
@@ -182,6 +183,10 @@ func dial(ctx context.Context, address string, limits faas.ProcessLimits) (*conn
 	d := net.Dialer{Timeout: dialTimeout}
 	c, err := d.DialContext(ctx, network, where)
 	if err != nil {
+		return nil, err
+	}
+	if err := noticeDeadPeers(c); err != nil {
+		c.Close()
 		return nil, err
 	}
 	bounded := &io.LimitedReader{R: c}

@@ -102,14 +102,14 @@ func (d *Dispatcher) try(ctx context.Context, s *slot, call faas.Call) (outcome 
 		s.busyElsewhere()
 		return outcome, true, nil
 	case errors.As(err, &refused):
-		s.lose()
+		s.lose(false)
 		return outcome, true, nil
 	case errors.As(err, &unreachable):
 		d.cfg.Log.Info("a worker is out of reach", "worker", s.worker.ID, "function_id", s.worker.Key.FunctionID, "error", err)
-		s.lose()
+		s.lose(true)
 		return outcome, true, nil
 	}
-	s.lose()
+	s.lose(true)
 	return outcome, false, faas.Errorf(faas.Internal, "The worker was lost while the function ran; the function may have run.").WithCause(err)
 }
 

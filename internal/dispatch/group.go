@@ -129,7 +129,8 @@ func (g *group) request() faas.AcquireRequest {
 		r.Known = append(r.Known, w.ID)
 		r.Running += w.used
 	}
-	r.Known = g.d.shunned.of(g.target.Key, r.Known)
+	shunned, silent := g.d.shunned.of(g.target.Key)
+	r.Known, r.Silent = append(r.Known, shunned...), silent
 	if len(g.waiters) > 0 {
 		r.Waited = time.Since(g.waiters[0].since)
 	}
@@ -183,13 +184,14 @@ func (s *slot) free() {
 	}
 }
 
-// lose gives the slot back and drops its worker.
-func (s *slot) lose() {
+// lose gives the slot back and drops its worker. silent says that the worker did not answer, so that whoever has the workers finds
+// out whether it lives.
+func (s *slot) lose(silent bool) {
 	d := s.worker.group.d
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	s.free()
-	d.shunned.add(s.worker.Worker)
+	d.shunned.add(s.worker.Worker, silent)
 	if !s.worker.gone {
 		s.worker.group.drop(s.worker)
 	}

@@ -11,26 +11,31 @@ import (
 type shunned map[string]shunning
 
 type shunning struct {
-	key   faas.Key
-	since time.Time
+	key    faas.Key
+	since  time.Time
+	silent bool // it did not answer
 }
 
 // shunFor is how long a worker is shunned.
 const shunFor = 5 * time.Second
 
-func (s shunned) add(w faas.Worker) {
+func (s shunned) add(w faas.Worker, silent bool) {
 	s.tidy()
-	s[w.ID] = shunning{w.Key, time.Now()}
+	s[w.ID] = shunning{w.Key, time.Now(), silent}
 }
 
-// of appends the ids of the key's workers that are shunned.
-func (s shunned) of(key faas.Key, ids []string) []string {
+// of returns the ids of the key's workers that are shunned, and of those among them that did not answer.
+func (s shunned) of(key faas.Key) (all, silent []string) {
 	for id, one := range s {
-		if one.key == key && time.Since(one.since) < shunFor {
-			ids = append(ids, id)
+		if one.key != key || time.Since(one.since) >= shunFor {
+			continue
+		}
+		all = append(all, id)
+		if one.silent {
+			silent = append(silent, id)
 		}
 	}
-	return ids
+	return all, silent
 }
 
 func (s shunned) tidy() {

@@ -3,6 +3,7 @@
 //
 //	autoscale  pools  placement  repair      use the fleet
 //	asyncrun   imagerun  upkeep
+//	prober                                   ends workers that are dead
 //	preparation                              what a function needs before it gets a worker
 //	fleet  demand                            which workers there are, and how many are needed
 //
@@ -27,8 +28,10 @@ import (
 	"github.com/openstack-faas/faas/internal/engine/placement"
 	"github.com/openstack-faas/faas/internal/engine/pools"
 	"github.com/openstack-faas/faas/internal/engine/preparation"
+	"github.com/openstack-faas/faas/internal/engine/prober"
 	"github.com/openstack-faas/faas/internal/engine/repair"
 	"github.com/openstack-faas/faas/internal/engine/upkeep"
+	"github.com/openstack-faas/faas/internal/faas"
 	"github.com/openstack-faas/faas/internal/notify"
 	"github.com/openstack-faas/faas/internal/orchestrator"
 	"github.com/openstack-faas/faas/internal/quota"
@@ -103,6 +106,7 @@ type Engine struct {
 	fleet       *fleet.Fleet
 	demand      *demand.Demand
 	preparation *preparation.Preparer
+	prober      *prober.Prober
 	placement   *placement.Placer
 	autoscale   *autoscale.Scaler
 	pools       *pools.Pools
@@ -144,6 +148,11 @@ func (e *Engine) makeWorkerRooms() {
 	e.fleet = fleet.New(fleet.Config{
 		Orchestrator: cfg.Orchestrator, Client: e.client, Group: e.background, Now: cfg.Now, Log: cfg.Log,
 		ServerUp: func() { e.placement.Retry() },
+		Silent:   func(w faas.Worker) { e.prober.Suspect(w) },
+	})
+	e.prober = prober.New(prober.Config{
+		Probe: e.client.Probe, Fleet: e.fleet, Owns: e.shards.owns, Evicted: func() { e.placement.Retry() },
+		Group: e.loops, Log: cfg.Log,
 	})
 	e.preparation = preparation.New(preparation.Config{
 		Store: cfg.Store, Code: cfg.Code, CacheSize: limits.PackageCache, Objects: cfg.Objects, Serves: e.fleet.Serves,

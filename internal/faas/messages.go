@@ -18,8 +18,10 @@ const (
 
 // AcquireRequest asks for one more worker for a target, and tells how much of the function its caller sees.
 type AcquireRequest struct {
-	Target  Target        `json:"target"`
-	Known   []string      `json:"known"`   // ids of workers that the caller has already, or has found to be of no use a moment ago
+	Target Target   `json:"target"`
+	Known  []string `json:"known"` // ids of workers that the caller has already, or has found to be of no use a moment ago
+	// Silent are those of the known that did not answer the caller a moment ago. The owner probes them.
+	Silent  []string      `json:"silent,omitempty"`
 	Caller  string        `json:"caller"`  // who asks, unique among those who do
 	Waiting int           `json:"waiting"` // the caller's calls of the target that wait for a slot
 	Running int           `json:"running"` // those that have one

@@ -44,6 +44,8 @@ type Worker struct {
 	Key       Key       `json:"key"` // zero while it is generic
 	ProjectID string    `json:"project_id"`
 	StartedAt time.Time `json:"started_at"`
+	// Node names the machine that it runs on, whose end ends all workers of the same name; "" where that is this machine.
+	Node string `json:"node,omitempty"`
 }
 
 // Generic reports whether the worker belongs to no function yet.

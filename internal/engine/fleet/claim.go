@@ -61,6 +61,16 @@ func (f *Fleet) tellOrchestrator(ctx context.Context, w faas.Worker, claim orche
 	}
 }
 
+// Evict takes a worker that is dead out at once: it is not counted and not used any more. The function that it returns then removes
+// it.
+func (f *Fleet) Evict(w faas.Worker) (remove func(ctx context.Context)) {
+	f.reservations.drain(w.ID)
+	return func(ctx context.Context) { f.Discard(ctx, w) }
+}
+
+// ReportSilent says that a worker did not answer a request.
+func (f *Fleet) ReportSilent(w faas.Worker) { f.cfg.Silent(w) }
+
 // Discard ends a worker that is of no use, even when ctx has ended. One that cannot be ended is nobody's to use while it is there.
 func (f *Fleet) Discard(ctx context.Context, w faas.Worker) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), removeTimeout)

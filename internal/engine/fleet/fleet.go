@@ -19,6 +19,7 @@ type Config struct {
 	Client       *dispatch.Client
 	Group        *background.Group // of what goes on after the calls that caused it
 	ServerUp     func()            // called when a server has come up, or has failed to
+	Silent       func(faas.Worker) // called when a worker did not answer a request
 	Now          func() time.Time
 	Log          *slog.Logger
 }

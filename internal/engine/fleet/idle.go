@@ -29,8 +29,14 @@ func (f *Fleet) Statuses(ctx context.Context, workers []faas.Worker) []Reported 
 	g.SetLimit(statusParallel)
 	for i, w := range workers {
 		g.Go(func() error {
-			if status, err := f.cfg.Client.Status(ctx, w); err == nil {
+			status, err := f.cfg.Client.Status(ctx, w)
+			if err == nil {
 				answers[i] = &Reported{w, status}
+				return nil
+			}
+			var refused *dispatch.RefusedError
+			if ctx.Err() == nil && !errors.As(err, &refused) {
+				f.ReportSilent(w)
 			}
 			return nil
 		})
@@ -57,8 +63,7 @@ func IdleFor(workers []Reported, idle time.Duration) []faas.Worker {
 }
 
 // EndIfIdle ends the worker if it has been idle so long, and reports whether it did. The agent decides, so that no call slips in
-// between. A worker that does not answer is left alone: whether it lives is the orchestrator's to find out, and it may be running
-// calls behind a cut network.
+// between. A worker that does not answer is left to whoever probes it.
 func (f *Fleet) EndIfIdle(ctx context.Context, w faas.Worker, idle time.Duration) bool {
 	err := f.cfg.Client.Drain(ctx, w, idle)
 	var refused *dispatch.RefusedError
@@ -67,6 +72,9 @@ func (f *Fleet) EndIfIdle(ctx context.Context, w faas.Worker, idle time.Duration
 	}
 	if err != nil {
 		f.log.Info("a worker does not answer whether it is idle", "worker", w.ID, "error", err)
+		if ctx.Err() == nil {
+			f.ReportSilent(w)
+		}
 		return false
 	}
 	f.reservations.drain(w.ID)

@@ -39,6 +39,7 @@ func (p *Placer) notSpecialised(ctx context.Context, w faas.Worker, target faas.
 	if !errors.As(err, &refused) {
 		p.log.Warn("a generic worker could not be specialised", "worker", w.ID, "error", err)
 		p.cfg.Fleet.Discard(ctx, w)
+		p.cfg.Fleet.ReportSilent(w) // for the sake of the others on its node
 		return nil
 	}
 	switch refused.Refused {

@@ -137,7 +137,7 @@ func workerOf(pod *corev1.Pod, health health) (faas.Worker, error) {
 	}
 	w := faas.Worker{
 		ID: pod.Name, RuntimeID: pod.Labels[labelRuntime], Slots: faas.DefaultConcurrency, Ready: health == ready,
-		Key: key, ProjectID: pod.Labels[labelProject], StartedAt: pod.CreationTimestamp.Time,
+		Key: key, ProjectID: pod.Labels[labelProject], StartedAt: pod.CreationTimestamp.Time, Node: pod.Spec.NodeName,
 	}
 	if slots, err := strconv.Atoi(pod.Annotations[annotationSlots]); err == nil {
 		w.Slots = slots

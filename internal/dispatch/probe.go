@@ -1,0 +1,40 @@
+package dispatch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/openstack-faas/faas/internal/faas"
+)
+
+const (
+	// probeDial is how long a connection attempt of a probe may take. The kernel of a worker's node answers it, however busy the
+	// processes there are: only a node or a network that is dead does not.
+	probeDial = time.Second
+	// probeAnswer is how long an agent may then take to answer. On a node that is short of CPU it may take a while.
+	probeAnswer = 3 * time.Second
+)
+
+// Probe asks a worker for a sign of life, over a new connection. Any answer is one, also a refusal. An error says that there was
+// none within four seconds, or that nobody listens at the worker's address.
+func (c *Client) Probe(ctx context.Context, w faas.Worker) error {
+	dialing, cancel := context.WithTimeout(ctx, probeDial)
+	defer cancel()
+	conn, err := dial(dialing, w.Address, c.conns.limits)
+	if err != nil {
+		return &UnreachableError{Worker: w.ID, Cause: err}
+	}
+	defer conn.Close()
+	conn.worker, conn.token = w.ID, c.token(w.ID)
+	answer, err := conn.roundTrip(request{method: "GET", path: "/v1/status", patience: probeAnswer})
+	if err != nil {
+		return fmt.Errorf("worker %s: %w", w.ID, err)
+	}
+	var refused *RefusedError
+	if err := decode(answer.status, answer.body, nil); err != nil && !errors.As(err, &refused) {
+		return fmt.Errorf("worker %s: %w", w.ID, err) // it is no agent that answers
+	}
+	return nil
+}
