@@ -63,6 +63,7 @@ type Engine struct {
 	StatusHost            string        `opt:"status_host" default:"127.0.0.1" required:"true" help:"The address on which faas-engine answers its operator: /healthcheck and what [metrics] allows. Keep it from strangers."`
 	StatusPort            int           `opt:"status_port" default:"0" range:"0:65535" help:"The port of status_host. 0: none."`
 	PackageGrace          time.Duration `opt:"package_grace" default:"3600" range:"60:31536000" help:"How long a package that no function refers to is kept."`
+	PackageMemory         int64         `opt:"package_memory" default:"268435456" range:"1048576:1099511627776" help:"Bytes that functions' packages may take in the memory of faas-engine: half of them while they are read and sent to workers, half as a cache. Cold starts that need more wait."`
 }
 
 // ResourceLimits bounds what a function may ask for.

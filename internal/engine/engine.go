@@ -87,7 +87,7 @@ type Limits struct {
 	Wait          time.Duration // how long one attempt at an asynchronous execution waits for a slot
 	Retention     time.Duration // ended executions are purged after this long; 0 keeps them
 	PackageGrace  time.Duration // a package that no function refers to is collected after this long
-	PackageCache  int64         // bytes of packages that are held in memory for cold starts
+	PackageMemory int64         // bytes that packages may take in memory, half of them for cold starts under way and half as a cache
 }
 
 // Engine runs the loops. Make it with New, run it with Run.
@@ -155,7 +155,7 @@ func (e *Engine) makeWorkerRooms() {
 		Group: e.loops, Log: cfg.Log,
 	})
 	e.preparation = preparation.New(preparation.Config{
-		Store: cfg.Store, Code: cfg.Code, CacheSize: limits.PackageCache, Objects: cfg.Objects, Serves: e.fleet.Serves,
+		Store: cfg.Store, Code: cfg.Code, Memory: limits.PackageMemory, Objects: cfg.Objects, Serves: e.fleet.Serves,
 		Changed: e.broadcastChange, Group: e.background, Now: cfg.Now, Log: cfg.Log,
 	})
 	e.placement = placement.New(placement.Config{

@@ -94,7 +94,7 @@ func newRigOn(t *testing.T, url string, connect func() broker.Broker, limits fun
 	r.must(err)
 	l := Limits{
 		PoolSize: 1, PerFunction: 4, Workers: 10, Idle: time.Hour, Lease: 10 * time.Second, Reap: 100 * time.Millisecond,
-		AsyncParallel: 16, Wait: 20 * time.Second, PackageGrace: time.Hour, PackageCache: 1 << 20,
+		AsyncParallel: 16, Wait: 20 * time.Second, PackageGrace: time.Hour, PackageMemory: 1 << 20,
 	}
 	if limits != nil {
 		limits(&l)

@@ -59,7 +59,7 @@ type Function struct {
 func (f Function) Target() Target {
 	return Target{
 		Key:       Key{FunctionID: f.ID, Version: 0, Revision: f.Revision},
-		ProjectID: f.ProjectID, RuntimeID: f.RuntimeID, SHA256: f.Code.SHA256, Entry: f.Entry,
+		ProjectID: f.ProjectID, RuntimeID: f.RuntimeID, SHA256: f.Code.SHA256, Size: f.Code.Size, Entry: f.Entry,
 		CPU: f.CPU, MemorySize: f.MemorySize, Image: f.Code.Image, Protocol: f.Code.Protocol, TrustID: f.TrustID,
 		FromSwift: f.Code.Source == SourceSwift,
 	}

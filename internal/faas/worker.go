@@ -22,7 +22,8 @@ type Target struct {
 	Key        Key    `json:"key"`
 	ProjectID  string `json:"project_id"`
 	RuntimeID  string `json:"runtime_id"`
-	SHA256     string `json:"sha256"` // the package's name in the code store
+	Size       int64  `json:"size,omitempty"` // bytes of the package; 0: not known
+	SHA256     string `json:"sha256"`         // the package's name in the code store
 	Entry      string `json:"entry"`
 	CPU        int    `json:"cpu"`         // millicores
 	MemorySize int64  `json:"memory_size"` // bytes

@@ -11,9 +11,6 @@ import (
 	"github.com/openstack-faas/faas/internal/orchestrator"
 )
 
-// packageCache is how many bytes of packages the engine keeps in memory.
-const packageCache = 64 << 20
-
 // NewEngine makes the engine of the parts and the workers.
 func NewEngine(p Parts, workers orchestrator.Orchestrator, conf config.Engine, wait time.Duration, log *slog.Logger) *engine.Engine {
 	e := engine.New(engine.Config{
@@ -21,7 +18,7 @@ func NewEngine(p Parts, workers orchestrator.Orchestrator, conf config.Engine, w
 		Limits: engine.Limits{
 			PoolSize: conf.PoolSize, PoolMax: conf.PoolMax, Stable: conf.ScaleDownWindow, PerFunction: conf.MaxWorkersPerFunction, Workers: conf.MaxWorkers, Idle: conf.WorkerIdleTime,
 			Lease: conf.Lease, Reap: conf.ReapInterval, AsyncParallel: conf.AsyncParallel, ImagePods: conf.MaxImagePods, Wait: wait,
-			Retention: conf.ExecutionRetention, PackageGrace: conf.PackageGrace, PackageCache: packageCache,
+			Retention: conf.ExecutionRetention, PackageGrace: conf.PackageGrace, PackageMemory: conf.PackageMemory,
 		},
 	})
 	p.Calls.CountMemory(e.WorkerMemory)

@@ -15,11 +15,12 @@ import (
 func (p *Placer) specialise(ctx context.Context, w faas.Worker, target faas.Target) (_ faas.Worker, serves bool, err error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), preparation.Timeout)
 	defer cancel()
-	zip, err := p.cfg.Preparer.Package(ctx, target.SHA256)
+	zip, release, err := p.cfg.Preparer.Package(ctx, target)
 	if err != nil {
 		p.cfg.Fleet.Release(w.ID)
 		return faas.Worker{}, false, err
 	}
+	defer release()
 	begun := p.cfg.Now()
 	spec := faas.Specialisation{Key: target.Key, Entry: target.Entry, SHA256: target.SHA256, MemorySize: target.MemorySize}
 	status, err := p.cfg.Client.Specialise(ctx, w, spec, zip)

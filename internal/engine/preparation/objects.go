@@ -13,11 +13,12 @@ import (
 	"github.com/openstack-faas/faas/internal/swiftcode"
 )
 
-// Objects is how the engine looks whether the objects in Swift that functions' code is from have changed. Every field but Quota is
-// required.
+// Objects is how the engine looks whether the objects in Swift that functions' code is from have
+// changed. Every field but Quota is required.
 type Objects struct {
 	Source *swiftcode.Source
-	// Token returns a token of the function's trust; its errors are of kind Forbidden or Unavailable.
+	// Token returns a token of the function's trust; its errors are of kind Forbidden or
+	// Unavailable.
 	Token    func(ctx context.Context, trustID string) (faas.Secret, error)
 	Forget   func(trustID string) // has Token return another one: Swift does not take the one before
 	Interval time.Duration        // between two looks at the objects of functions that run
@@ -30,14 +31,15 @@ const (
 	lookParallel = 4
 )
 
-// looksAtObject reports whether a worker for the target is to start with what its object holds by then. Where some run already, one
-// more is as they are.
+// looksAtObject reports whether a worker for the target is to start with what its object holds by
+// then. Where some run already, one more is as they are.
 func (p *Preparer) looksAtObject(target faas.Target) bool {
 	return p.cfg.Objects != nil && target.FromSwift && target.TrustID != "" && !p.cfg.Serves(target.Key)
 }
 
-// lookAt returns nil when the revision of the function is the newest and its code what its object holds. Where the database is
-// behind the revision, as one of a cluster's may be, whoever asks knows better, and nothing is looked at.
+// lookAt returns nil when the revision of the function is the newest and its code what its object
+// holds. Where the database is behind the revision, as one of a cluster's may be, whoever asks
+// knows better, and nothing is looked at.
 func (p *Preparer) lookAt(ctx context.Context, key faas.Key) error {
 	f, err := p.cfg.Store.Function(ctx, faas.AnyProject(), key.FunctionID)
 	switch {
@@ -55,7 +57,8 @@ func outdatedBy(f faas.Function) error {
 	return faas.Errorf(faas.Outdated, "Function %s has changed; call it again.", f.ID)
 }
 
-// refresh takes the object's new content for the function's code, if it has one; the error's kind is Outdated then.
+// refresh takes the object's new content for the function's code, if it has one; the error's kind
+// is Outdated then.
 func (p *Preparer) refresh(ctx context.Context, f faas.Function) error {
 	code, err := p.changedCode(ctx, f)
 	if faas.KindOf(err) == faas.Unauthenticated { // revoked since it was got, as when its user has another password
@@ -74,7 +77,8 @@ func (p *Preparer) refresh(ctx context.Context, f faas.Function) error {
 	return err
 }
 
-// changedCode returns the code that the object holds now, its bytes kept; the function's own when that is it.
+// changedCode returns the code that the object holds now, its bytes kept; the function's own when
+// that is it.
 func (p *Preparer) changedCode(ctx context.Context, f faas.Function) (faas.Code, error) {
 	from := p.cfg.Objects
 	asking, cancel := context.WithTimeout(ctx, lookTimeout)
@@ -95,8 +99,8 @@ func (p *Preparer) changedCode(ctx context.Context, f faas.Function) (faas.Code,
 	return code, err
 }
 
-// room returns whether the function's project may keep another package in the place of the function's. What holds is counted when
-// it is recorded.
+// room returns whether the function's project may keep another package in the place of the
+// function's. What holds is counted when it is recorded.
 func (p *Preparer) room(f faas.Function) swiftcode.Room {
 	if p.cfg.Objects.Quota == nil {
 		return nil
@@ -124,8 +128,8 @@ func (p *Preparer) recordCode(ctx context.Context, f faas.Function, code faas.Co
 	return outdatedBy(f)
 }
 
-// CheckObjects looks at the objects of functions that run, so that their workers are replaced when the code has changed. It does
-// nothing for those that are not from Swift.
+// CheckObjects looks at the objects of functions that run, so that their workers are replaced when
+// the code has changed. It does nothing for those that are not from Swift.
 func (p *Preparer) CheckObjects(ctx context.Context, running []faas.Key) {
 	if p.cfg.Objects == nil {
 		return
@@ -141,8 +145,8 @@ func (p *Preparer) CheckObjects(ctx context.Context, running []faas.Key) {
 	_ = g.Wait() // no task returns an error: each logs its own
 }
 
-// checkObject looks at the object of a function that runs. Its workers go on whatever the object has become, unless it is another
-// code.
+// checkObject looks at the object of a function that runs. Its workers go on whatever the object
+// has become, unless it is another code.
 func (p *Preparer) checkObject(ctx context.Context, key faas.Key) {
 	one := p.join(task{key: key, object: true}, func(ctx context.Context) error { return p.lookAt(ctx, key) })
 	select {

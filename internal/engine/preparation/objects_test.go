@@ -61,7 +61,7 @@ func newRig(t *testing.T) *rig {
 		Endpoint: func(_ context.Context, projectID string) (string, error) { return r.swift.Endpoint(projectID), nil },
 	})
 	r.preparer = New(Config{
-		Store: r.store, Code: code, CacheSize: 1 << 20, Serves: func(faas.Key) bool { return false },
+		Store: r.store, Code: code, Memory: 1 << 20, Serves: func(faas.Key) bool { return false },
 		Changed: func(context.Context, faas.FunctionChanged) {}, Group: background.New(context.Background()), Now: r.clock, Log: log,
 		Objects: &Objects{
 			Source: r.source, Interval: time.Hour, Forget: r.forget,
@@ -196,7 +196,8 @@ func TestContentThatCannotBeCodeIsRemembered(t *testing.T) {
 	look(faas.Outdated, 1)
 }
 
-// TestRevokedTokenIsRenewed has Keystone revoke the trust's tokens, as it does when somebody's password changes.
+// TestRevokedTokenIsRenewed has Keystone revoke the trust's tokens, as it does when somebody's
+// password changes.
 func TestRevokedTokenIsRenewed(t *testing.T) {
 	r := newRig(t)
 	r.put("one")
@@ -239,7 +240,8 @@ func TestDatabaseThatIsBehind(t *testing.T) {
 	}
 }
 
-// TestUpdateByItsOwnerWins has the owner update the function while the engine reads the changed object.
+// TestUpdateByItsOwnerWins has the owner update the function while the engine reads the changed
+// object.
 func TestUpdateByItsOwnerWins(t *testing.T) {
 	r := newRig(t)
 	r.put("one")
@@ -259,7 +261,8 @@ func TestUpdateByItsOwnerWins(t *testing.T) {
 	}
 }
 
-// TestLooksAreShared has Swift slow to answer: nobody waits for longer than they can, and one request is enough for all.
+// TestLooksAreShared has Swift slow to answer: nobody waits for longer than they can, and one
+// request is enough for all.
 func TestLooksAreShared(t *testing.T) {
 	r := newRig(t)
 	r.put("one")

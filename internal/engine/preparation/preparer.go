@@ -1,5 +1,5 @@
-// Package preparation has what a worker needs before one is taken for a function: the function's package in memory, and for code
-// from Swift the knowledge that it is what its object holds.
+// Package preparation has what a worker needs before one is taken for a function: the function's
+// package in memory, and for code from Swift the knowledge that it is what its object holds.
 package preparation
 
 import (
@@ -16,22 +16,22 @@ import (
 
 // Config is what a Preparer needs. Every field is required but Objects.
 type Config struct {
-	Store     *store.Store
-	Code      codestore.Store
-	CacheSize int64                                       // bytes of packages that are held in memory
-	Objects   *Objects                                    // nil: functions from Swift keep the code that they were made or updated with
-	Serves    func(faas.Key) bool                         // reports whether a worker of the key takes calls
-	Changed   func(context.Context, faas.FunctionChanged) // tells every process of a function's new revision
-	Group     *background.Group                           // of preparations, which outlive the calls that asked for them
-	Now       func() time.Time
-	Log       *slog.Logger
+	Store   *store.Store
+	Code    codestore.Store
+	Memory  int64                                       // bytes that packages may take in memory, in use and cached
+	Objects *Objects                                    // nil: functions from Swift keep the code that they were made or updated with
+	Serves  func(faas.Key) bool                         // reports whether a worker of the key takes calls
+	Changed func(context.Context, faas.FunctionChanged) // tells every process of a function's new revision
+	Group   *background.Group                           // of preparations, which outlive the calls that asked for them
+	Now     func() time.Time
+	Log     *slog.Logger
 }
 
 // Preparer prepares functions for workers. It is safe for concurrent use.
 type Preparer struct {
 	cfg      Config
 	log      *slog.Logger
-	packages *packageCache
+	packages *packages
 	rejected *rejectedContent
 	tasks    *background.Group
 
@@ -45,8 +45,8 @@ type task struct {
 	object bool // its object in Swift is looked at, too
 }
 
-// underWay is one preparation. It goes on when nobody waits for it any more, so that a large package has arrived when the call
-// comes again.
+// underWay is one preparation. It goes on when nobody waits for it any more, so that a large
+// package has arrived when the call comes again.
 type underWay struct {
 	done chan struct{}
 	err  error // once done is closed
@@ -58,7 +58,7 @@ const Timeout = 2 * time.Minute
 // New returns a preparer. Stop ends it.
 func New(cfg Config) *Preparer {
 	return &Preparer{
-		cfg: cfg, log: cfg.Log, packages: newPackageCache(cfg.Code, cfg.CacheSize), rejected: newRejectedContent(),
+		cfg: cfg, log: cfg.Log, packages: newPackages(cfg.Code, cfg.Memory), rejected: newRejectedContent(),
 		tasks: cfg.Group.Child("preparations"), under: map[task]*underWay{},
 	}
 }
@@ -69,9 +69,10 @@ func (p *Preparer) Stop() {
 	_ = p.tasks.Wait(context.Background()) // without a deadline there is no error
 }
 
-// Prepare has the target's package in memory, unless a worker runs it; if its function is from Swift and no worker runs it, its
-// object is looked at too. It comes before a worker is taken, so that no worker is kept from others while a store of packages or
-// Swift is slow. late ends the wait, with an error of kind Unavailable; Outdated says that the function has a newer revision.
+// Prepare has the target's package in memory, unless a worker runs it; if its function is from
+// Swift and no worker runs it, its object is looked at too. It comes before a worker is taken, so
+// that no worker is kept from others while a store of packages or Swift is slow. late ends the
+// wait, with an error of kind Unavailable; Outdated says that the function has a newer revision.
 func (p *Preparer) Prepare(ctx context.Context, target faas.Target, late <-chan time.Time) error {
 	object := p.looksAtObject(target)
 	if !object && (target.SHA256 == "" || p.packages.has(target.SHA256) || p.cfg.Serves(target.Key)) {
@@ -90,10 +91,11 @@ func (p *Preparer) Prepare(ctx context.Context, target faas.Target, late <-chan 
 	return faas.Errorf(faas.Unavailable, "The function's package is still being read.")
 }
 
-// Package returns the bytes of a package, which the caller must not change. The error is of kind Unavailable when they may be had
-// later, and of kind Internal when there is no such package.
-func (p *Preparer) Package(ctx context.Context, sha256 string) ([]byte, error) {
-	return p.packages.get(ctx, sha256)
+// Package returns the bytes of the target's package, which the caller must not change, and must not
+// touch after release. The error is of kind Unavailable when they may be had later, and of kind
+// Internal when there is no such package.
+func (p *Preparer) Package(ctx context.Context, target faas.Target) (zip []byte, release func(), err error) {
+	return p.packages.use(ctx, target)
 }
 
 // join returns the preparation of the task that is under way, or begins it.
@@ -115,7 +117,8 @@ func (p *Preparer) join(t task, do func(context.Context) error) *underWay {
 	return one
 }
 
-// lookAndLoad looks at the object and loads the package that is known at the same time: most often the object has not changed.
+// lookAndLoad looks at the object and loads the package that is known at the same time: most often
+// the object has not changed.
 func (p *Preparer) lookAndLoad(ctx context.Context, target faas.Target, object bool) error {
 	ctx, cancel := context.WithTimeout(ctx, Timeout)
 	defer cancel()
@@ -123,7 +126,7 @@ func (p *Preparer) lookAndLoad(ctx context.Context, target faas.Target, object b
 	defer stop()
 	var loaded error
 	var load sync.WaitGroup
-	load.Go(func() { _, loaded = p.packages.get(loading, target.SHA256) })
+	load.Go(func() { loaded = p.packages.load(loading, target) })
 	if object {
 		if err := p.lookAt(ctx, target.Key); err != nil {
 			stop() // the package is not needed

@@ -9,14 +9,15 @@ import (
 )
 
 const (
-	// rejectedFor is how long an object's content is known to be no code. A project's quota may be another by then.
+	// rejectedFor is how long an object's content is known to be no code. A project's quota may be
+	// another by then.
 	rejectedFor = time.Minute
 	// maxRejected bounds of how much content that is known.
 	maxRejected = 1000
 )
 
-// rejectedContent remembers objects whose content cannot be their functions' code, so that it is not read and checked at every
-// call.
+// rejectedContent remembers objects whose content cannot be their functions' code, so that it is
+// not read and checked at every call.
 type rejectedContent struct {
 	mu    sync.Mutex
 	known *lru.Cache[content, rejection]
