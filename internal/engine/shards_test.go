@@ -89,8 +89,9 @@ func TestAdoptsWhatADeadEngineSpecialised(t *testing.T) {
 	})
 	for i, w := range r.workers.Workers() {
 		target := []faas.Function{f, gone}[i].Target()
-		zip, err := r.engine.preparation.Package(t.Context(), target.SHA256)
+		zip, release, err := r.engine.preparation.Package(t.Context(), target)
 		r.must(err)
+		defer release()
 		_, err = r.engine.client.Specialise(t.Context(), w, faas.Specialisation{Key: target.Key, Entry: target.Entry, SHA256: target.SHA256}, zip)
 		r.must(err)
 	}
