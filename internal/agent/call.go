@@ -11,6 +11,28 @@ import (
 	"github.com/openstack-faas/faas/internal/jsonlines"
 )
 
+// callTimes are when the parts of a call must have ended. The call's own timeout begins when the
+// function's code gets the input: a process that starts late, because the machine is busy, does not
+// cost the function its time. Code that takes long to load does: beyond the load timeout it uses up
+// the call's.
+type callTimes struct {
+	timeout time.Duration // of the call
+	loaded  time.Time     // until then a process must have started and loaded the function
+	last    time.Time     // until then all must have ended
+}
+
+func timesOf(begun time.Time, timeout, load time.Duration) callTimes {
+	return callTimes{timeout: timeout, loaded: begun.Add(max(timeout, load)), last: begun.Add(timeout + load)}
+}
+
+// end returns when a call must end whose input the code gets now.
+func (t callTimes) end(now time.Time) time.Time {
+	if end := now.Add(t.timeout); end.Before(t.last) {
+		return end
+	}
+	return t.last
+}
+
 // call runs a call to its end, or refuses it before anything of it has begun.
 func (a *Agent) call(c faas.Call) (out faas.Outcome, refused string) {
 	idle, refused := a.worker.acquire(c.Key)
@@ -18,35 +40,42 @@ func (a *Agent) call(c faas.Call) (out faas.Outcome, refused string) {
 		return out, refused
 	}
 	begun := a.now()
-	deadline := begun.Add(c.Timeout)
-	s, out, err := a.slotFor(idle, deadline)
+	times := timesOf(begun, c.Timeout, a.config.Timeouts.Load)
+	s, out, err := a.slotFor(idle, times)
 	if err != nil {
 		a.log.Error("no slot for a call", "error", err)
 		a.worker.release(nil)
 		return out, faas.RefusedDraining
 	}
 	if s != nil {
-		s, out = a.runIn(s, c, deadline)
+		s, out = a.runIn(s, c, times)
 	}
 	out.Duration = a.now().Sub(begun)
 	a.worker.release(s)
 	return out, ""
 }
 
-// runIn gives how the call ended and the slot, nil when it does not live on. Loading the function counts as the call's time.
-func (a *Agent) runIn(s *slot, c faas.Call, deadline time.Time) (*slot, faas.Outcome) {
+// runIn returns how the call ended, and the slot, nil when it does not live on.
+func (a *Agent) runIn(s *slot, c faas.Call, times callTimes) (*slot, faas.Outcome) {
 	var message []byte
 	if s.called {
 		s.log.skip()
 	}
 	if !s.loaded {
-		message = a.loadLine(a.worker.specialisation())
+		message = a.loadLine(s, a.worker.specialisation())
 	}
-	s.loaded, s.called = true, true
-	_ = s.conn.SetDeadline(deadline)
+	s.called = true
+	if s.loading {
+		_ = s.conn.SetDeadline(times.loaded)
+	} else {
+		_ = s.conn.SetDeadline(times.end(a.now()))
+	}
 	_, err := s.conn.Write(appendCall(message, c))
 	a.calls.begin(c.ExecutionID, s) // after the call's line: what is sent to it comes behind
 	defer a.calls.end(s)
+	if err == nil && s.loading {
+		err = a.awaitLoaded(s, times)
+	}
 	var answer []byte
 	if err == nil {
 		answer, err = s.lines.Next()
@@ -57,13 +86,30 @@ func (a *Agent) runIn(s *slot, c faas.Call, deadline time.Time) (*slot, faas.Out
 	return a.answered(s, answer)
 }
 
+// awaitLoaded waits until the slot has loaded the function. From then on the call's own time runs.
+func (a *Agent) awaitLoaded(s *slot, times callTimes) error {
+	line, err := s.lines.Next()
+	if err != nil {
+		return err
+	}
+	if err := decodeLoaded(line); err != nil {
+		return errors.Join(errProtocol, err)
+	}
+	s.loading = false
+	return s.conn.SetDeadline(times.end(a.now()))
+}
+
+var errProtocol = errors.New("the slot broke the protocol")
+
 // answered turns a slot's line into the outcome.
 func (a *Agent) answered(s *slot, answer []byte) (*slot, faas.Outcome) {
 	r, err := decodeResult(answer)
 	s.lines.Release()
 	if err != nil {
-		log := a.end(s)
-		return nil, failure("The function's process broke the protocol between it and the worker.", log)
+		return nil, a.interrupted(s, errProtocol)
+	}
+	if a.memory.overran(s.pid) {
+		return nil, failure(faas.OutputResources, a.end(s))
 	}
 	out := faas.Outcome{Status: r.Status, Output: r.Output, Log: s.log.take()}
 	switch {
@@ -79,9 +125,12 @@ func (a *Agent) answered(s *slot, answer []byte) (*slot, faas.Outcome) {
 	return s, out
 }
 
-// interrupted gives the outcome of a call that the slot did not answer. The slot is gone when it returns.
+// interrupted returns the outcome of a call that the slot did not answer. The slot is gone when it
+// returns.
 func (a *Agent) interrupted(s *slot, err error) faas.Outcome {
 	switch {
+	case errors.Is(err, errProtocol):
+		return failure("The function's process broke the protocol between it and the worker.", a.end(s))
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return failure(faas.OutputTimeout, a.end(s))
 	case errors.Is(err, jsonlines.ErrTooLong):
@@ -101,13 +150,13 @@ func (a *Agent) tooLarge() string {
 	return fmt.Sprintf("The result is too large: at most %d bytes of JSON are allowed.", a.config.Limits.Result)
 }
 
-// ownEndTimeout bounds how long a slot that has closed its connection may take to be told as ended before it is taken for one
-// that lives on without it.
+// ownEndTimeout bounds how long the end of a slot that has closed its connection may take to be
+// reported. After that the slot is taken for one that lives on without its connection.
 const ownEndTimeout = 500 * time.Millisecond
 
-// slotFor gives the idle slot, if it still lives, another idle one or a new one; or the outcome of a call that gets none. An error
-// means that the worker is over and nothing of the call has begun.
-func (a *Agent) slotFor(idle *slot, deadline time.Time) (*slot, faas.Outcome, error) {
+// slotFor returns the idle slot, if it still lives, another idle one or a new one; or the outcome of a
+// call that gets none. An error means that the worker is over and nothing of the call has begun.
+func (a *Agent) slotFor(idle *slot, times callTimes) (*slot, faas.Outcome, error) {
 	for s := idle; s != nil; s = a.worker.another() {
 		if s.quiet() {
 			return s, faas.Outcome{}, nil
@@ -119,7 +168,7 @@ func (a *Agent) slotFor(idle *slot, deadline time.Time) (*slot, faas.Outcome, er
 		a.root.fail(err) // if that is not why
 		return nil, faas.Outcome{}, err
 	}
-	late := time.NewTimer(time.Until(deadline))
+	late := time.NewTimer(times.loaded.Sub(a.now()))
 	defer late.Stop()
 	select {
 	case <-s.connected:
@@ -133,16 +182,17 @@ func (a *Agent) slotFor(idle *slot, deadline time.Time) (*slot, faas.Outcome, er
 
 var errNeverConnected = errors.New("the slot ended before it connected")
 
-// loadLine is what a slot is told before its first call.
-func (a *Agent) loadLine(owner faas.Specialisation) []byte {
+// loadLine returns what a slot is sent before its first call, and notes in the slot that it is sent.
+func (a *Agent) loadLine(s *slot, owner faas.Specialisation) []byte {
+	s.loaded, s.loading = true, a.root.hello.ReportsLoad
 	return jsonlines.Encode(load{
 		Type: "load", Code: a.config.CodeDir, Entry: owner.Entry, ResultLimit: a.config.Limits.Result,
-		Memory: owner.MemorySize, MemoryBounded: a.runtime.Bounded(),
+		Memory: owner.MemorySize, MemoryBounded: a.runtime.Bounded(), Report: s.loading,
 	})
 }
 
-// end kills what is left of a slot and gives what it had printed. A runtime in which that cannot be had is given up, and the worker
-// with it.
+// end kills what is left of a slot and returns what it had printed. A runtime in which that fails is
+// given up, and the worker with it.
 func (a *Agent) end(s *slot) (log string) {
 	a.sweep(s) // first: the root may not get to it while the slot forks and forks
 	a.root.kill(s)
@@ -154,8 +204,9 @@ func (a *Agent) end(s *slot) (log string) {
 	return log
 }
 
-// sweep ends the slot and what it has started or left behind, unless everything is being ended anyway. The slot's process id is its
-// own word; who lies about it ends another slot of the same function, if anything.
+// sweep ends the slot and what it has started or left behind, unless everything is being ended
+// anyway. The slot's process id is its own word: one that lies about it ends another slot of the same
+// function, if anything.
 func (a *Agent) sweep(s *slot) {
 	pid := 0
 	select {
@@ -191,7 +242,7 @@ func failure(message, log string) faas.Outcome {
 	return faas.Outcome{Status: faas.ExecutionFailed, Output: text(message), Log: log}
 }
 
-// text gives a message as JSON.
+// text returns a message as JSON.
 func text(message string) json.RawMessage {
 	b, _ := json.Marshal(message)
 	return b

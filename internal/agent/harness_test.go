@@ -283,8 +283,15 @@ func (f files) zip(t testing.TB) []byte {
 // specialisation is the body of a request to specialise.
 func specialisation(t testing.TB, pack []byte, entry string) []byte {
 	t.Helper()
+	return specialisationFor(t, faas.DefaultMemorySize, pack, entry)
+}
+
+func specialisationFor(t testing.TB, memory int64, pack []byte, entry string) []byte {
+	t.Helper()
 	sum := sha256.Sum256(pack)
-	head, err := json.Marshal(faas.Specialisation{Key: testKey, Entry: entry, SHA256: hex.EncodeToString(sum[:]), MemorySize: 32 << 20})
+	head, err := json.Marshal(faas.Specialisation{
+		Key: testKey, Entry: entry, SHA256: hex.EncodeToString(sum[:]), MemorySize: memory,
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -293,7 +300,14 @@ func specialisation(t testing.TB, pack []byte, entry string) []byte {
 
 func (r *running) specialise(entry string, f files) *running {
 	r.t.Helper()
-	status, body := r.ask("POST", "/v1/specialise", testToken, bytes.NewReader(specialisation(r.t, f.zip(r.t), entry)))
+	return r.specialiseFor(faas.DefaultMemorySize, entry, f)
+}
+
+// specialiseFor is specialise for a function of so many bytes of memory.
+func (r *running) specialiseFor(memory int64, entry string, f files) *running {
+	r.t.Helper()
+	request := specialisationFor(r.t, memory, f.zip(r.t), entry)
+	status, body := r.ask("POST", "/v1/specialise", testToken, bytes.NewReader(request))
 	if status != http.StatusOK {
 		r.t.Fatalf("specialise: %d %s", status, body)
 	}

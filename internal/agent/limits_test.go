@@ -63,13 +63,33 @@ func sleeping(t *testing.T, command string) bool {
 	return false
 }
 
-// Loading is part of the call's time.
+// Code that never ends loading is stopped.
 func TestTimeoutWhenLoading(t *testing.T) {
 	each(t, func(t *testing.T, begin beginner) {
-		r := begin(t, "python3", nil).specialise("main.f", files{"main.py": "import time\nprint('loading')\ntime.sleep(60)"})
+		r := begin(t, "python3", func(c *agentconfig.Config) { c.Timeouts.Load = 300 * time.Millisecond })
+		r.specialise("main.f", files{"main.py": "import time\nprint('loading')\ntime.sleep(60)"})
 		out, _ := r.try("", 200*time.Millisecond)
 		if text(t, out.Output) != faas.OutputTimeout || out.Log != "loading\n" {
 			t.Errorf("got %s %q", out.Output, out.Log)
+		}
+	})
+}
+
+// The call's time begins when the function's code gets the input, not while a process starts or
+// loads the function: what takes longer than the timeout is all before that.
+func TestTimeoutBeginsWithInput(t *testing.T) {
+	each(t, func(t *testing.T, begin beginner) {
+		for runtime, code := range map[string]files{
+			"python3": {"main.py": "import time\nprint('loading')\ntime.sleep(1.5)\ndef f():\n    return 1"},
+			"nodejs":  {"main.js": "const end = Date.now() + 1500; while (Date.now() < end);\nexports.f = () => 1;"},
+		} {
+			t.Run(runtime, func(t *testing.T) {
+				r := begin(t, runtime, nil).specialise("main.f", code)
+				out, refused := r.try("", time.Second)
+				if refused != "" || string(out.Output) != "1" {
+					t.Errorf("got %s %s %s", refused, out.Output, out.Log)
+				}
+			})
 		}
 	})
 }

@@ -2,6 +2,7 @@ package agent
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	"github.com/openstack-faas/faas/internal/faas"
@@ -19,6 +20,7 @@ type fromRoot struct {
 	Protocol     int      `json:"protocol"`      // hello
 	Version      string   `json:"version"`       // hello: of the language
 	BoundsMemory string   `json:"bounds_memory"` // hello: "load", "start" or "" for never
+	ReportsLoad  bool     `json:"reports_load"`  // hello: its slots can say "loaded"
 	MemoryMarks  []string `json:"memory_marks"`  // hello: texts in the log of a slot that ended itself for want of memory
 	Slot         int      `json:"slot"`          // ready, exited
 	Nonce        string   `json:"nonce"`         // ready
@@ -56,6 +58,17 @@ func decodeResult(line []byte) (result, error) {
 	return r, nil
 }
 
+// decodeLoaded returns an error unless the line is a slot's report that its function is loaded.
+func decodeLoaded(line []byte) error {
+	var m struct {
+		Type string `json:"type"`
+	}
+	if err := json.Unmarshal(line, &m); err != nil || m.Type != "loaded" {
+		return errors.New("the slot sent a message that does not report its function as loaded")
+	}
+	return nil
+}
+
 // start asks the root for a slot.
 type start struct {
 	Type   string `json:"type"`
@@ -79,6 +92,7 @@ type load struct {
 	ResultLimit   int64  `json:"result_limit"`
 	Memory        int64  `json:"memory"`
 	MemoryBounded bool   `json:"memory_bounded"` // the kernel holds the worker to it; else the slot should
+	Report        bool   `json:"report"`         // say "loaded" when the function is loaded, or cannot be
 }
 
 // credentials tells a slot what its call is to use from now on instead of what its context had.

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/openstack-faas/faas/internal/cgroup"
 	"github.com/openstack-faas/faas/internal/faas"
 )
 
@@ -87,4 +88,42 @@ func TestNodejsHeap(t *testing.T) {
 			t.Errorf("log %q", out.Log)
 		}
 	})
+}
+
+// TestNodejsHeapFollowsMemory calls the slot that waited before it was a function's: its heap is
+// neither too small for a large function nor too large for a small one.
+func TestNodejsHeapFollowsMemory(t *testing.T) {
+	for name, c := range map[string]struct {
+		memory, group int64
+		input         string
+	}{
+		"holds 400 MiB of 1 GiB":                          {1 << 30, 1200 << 20, `{"live": 400, "churn": 0}`},
+		"makes 300 MiB of garbage beside 8 MiB of 32":     {32 << 20, 0, `{"live": 8, "churn": 300}`},
+		"makes 600 MiB of garbage beside 40 MiB of 128":   {128 << 20, 0, `{"live": 40, "churn": 600}`},
+		"makes 1000 MiB of garbage beside 120 MiB of 256": {256 << 20, 0, `{"live": 120, "churn": 1000}`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := begin(t, "nodejs", withGroup(t, 512<<20))
+			limit := c.group
+			if limit == 0 { // as the orchestrator sets it
+				limit = r.status().Footprint + c.memory + faas.MemorySlack
+			}
+			if err := cgroup.Open(*r.config.Cgroup).SetMemory(limit); err != nil {
+				t.Fatal(err)
+			}
+			r.specialiseFor(c.memory, "main.f", files{"main.js": `
+// Numbers that are no small integers: what they take is on the heap.
+const piece = (n) => new Array(16384).fill(n + 0.5); // 128 KiB
+const kept = [];
+exports.f = ({live, churn}) => {
+  for (let n = 0; n < live * 8; n++) kept.push(piece(n));
+  for (let n = 0; n < churn * 8; n++) kept[n % kept.length] = piece(n);
+  return kept.length / 8;
+};`})
+			out, refused := r.try(c.input, 2*time.Minute)
+			if refused != "" || out.Status != faas.ExecutionSuccess {
+				t.Errorf("%s %s; log %s", refused, out.Output, out.Log)
+			}
+		})
+	}
 }

@@ -21,6 +21,11 @@ type processes interface {
 	// Footprint returns the bytes that the warm runtime takes before any of a function's code runs,
 	// were all its slots there; 0 where that is not known.
 	Footprint() int64
+	// Hold bounds the runtime to so many bytes of memory until the kernel does, and reports whether
+	// there is need. Kills of slots that take more count among OOMKills.
+	Hold(bound int64) (bool, error)
+	// Judge reports whether a slot's process has kept to that bound up to now.
+	Judge(slot int) (proctree.Held, error)
 	// Sweep ends a slot's process, 0 for none, with all that is beneath it, and what slots before it
 	// have left behind.
 	Sweep(slot int) error

@@ -18,8 +18,10 @@ type slot struct {
 	number int
 	nonce  string
 	log    *capture
-	loaded bool // it was told the function
-	called bool // it has run a call
+
+	loaded  bool // it was told the function
+	loading bool // it has not reported yet that the function is loaded
+	called  bool // it has run a call
 
 	connected chan struct{} // closed when the process has connected; conn, lines and pid are set before
 	conn      net.Conn
@@ -55,7 +57,8 @@ func (e ending) String() string {
 	}
 }
 
-// quiet reports whether the slot is as a call left it: connected, and with nothing sent that nobody asked for.
+// quiet reports whether the slot is as a call left it: connected, and with nothing sent that nobody
+// asked for. One that is loading may have sent its report.
 func (s *slot) quiet() bool {
 	select {
 	case <-s.ended:
@@ -66,12 +69,13 @@ func (s *slot) quiet() bool {
 	if err != nil || !s.lines.Empty() {
 		return false
 	}
+	var n int
 	var peeked error
 	err = raw.Control(func(fd uintptr) {
 		var b [1]byte
-		_, _, peeked = unix.Recvfrom(int(fd), b[:], unix.MSG_PEEK|unix.MSG_DONTWAIT)
+		n, _, peeked = unix.Recvfrom(int(fd), b[:], unix.MSG_PEEK|unix.MSG_DONTWAIT)
 	})
-	return err == nil && errors.Is(peeked, unix.EAGAIN)
+	return err == nil && (errors.Is(peeked, unix.EAGAIN) || s.loading && n > 0)
 }
 
 // close lets go of what this process holds of the slot.

@@ -44,6 +44,11 @@ func (a *Agent) specialise(body io.Reader) (refused string, err error) {
 		a.worker.unclaim(first)
 		return "", err
 	}
+	// Before any of the function's code runs, and after anything for which the worker may be nobody's
+	// again: there is no way back from the bound.
+	if err := a.memory.hold(a.worker.status().Footprint, s.MemorySize); err != nil {
+		a.log.Warn("the pool's ceiling bounds the function's memory until its own limit is set", "error", err)
+	}
 	a.worker.specialised(s, a.prepare(first, s))
 	return "", nil
 }
@@ -56,11 +61,10 @@ func (a *Agent) prepare(first *slot, s faas.Specialisation) *slot {
 		return nil
 	}
 	_ = first.conn.SetDeadline(a.now().Add(loadTimeout))
-	if _, err := first.conn.Write(a.loadLine(s)); err != nil {
+	if _, err := first.conn.Write(a.loadLine(first, s)); err != nil {
 		a.discard(first)
 		return nil
 	}
-	first.loaded = true
 	return first
 }
 

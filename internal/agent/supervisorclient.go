@@ -198,6 +198,19 @@ func (s *supervisorClient) Footprint() int64 {
 	return n
 }
 
+// Hold implements processes. A supervisor of an older image does not know the order, and the function
+// has its pool's ceiling until its own limit is set.
+func (s *supervisorClient) Hold(bound int64) (bool, error) {
+	n, err := s.order(supervision.Order{Type: supervision.OrderHold, Bound: bound})
+	return n != 0, err
+}
+
+// Judge implements processes.
+func (s *supervisorClient) Judge(slot int) (proctree.Held, error) {
+	n, err := s.order(supervision.Order{Type: supervision.OrderJudge, Slot: slot})
+	return proctree.Held(n), err
+}
+
 // Sweep implements processes.
 func (s *supervisorClient) Sweep(slot int) error {
 	_, err := s.order(supervision.Order{Type: supervision.OrderSweep, Slot: slot})

@@ -49,6 +49,7 @@ type Process struct {
 // Timeouts bound what the agent waits for, in nanoseconds. A zero field means its default.
 type Timeouts struct {
 	Start time.Duration `json:"start"` // until the runtime is warm; 20 s
+	Load  time.Duration `json:"load"`  // until a call's process has loaded the function; faas.LoadTimeout
 	Kill  time.Duration `json:"kill"`  // until the runtime's root confirms that a slot has ended; 2 s
 	Drain time.Duration `json:"drain"` // for the calls under way after SIGTERM; 30 s
 }
@@ -56,6 +57,7 @@ type Timeouts struct {
 // WithDefaults returns the timeouts with every gap filled.
 func (t Timeouts) WithDefaults() Timeouts {
 	setDefault(&t.Start, 20*time.Second)
+	setDefault(&t.Load, faas.LoadTimeout)
 	setDefault(&t.Kill, 2*time.Second)
 	setDefault(&t.Drain, 30*time.Second)
 	return t

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -88,7 +89,14 @@ func (g *Group) MemoryUsage() (int64, error) {
 
 // MemoryInUse returns the bytes that are charged to the group and that the kernel cannot reclaim
 // for free: all but the inactive page cache. 0 without the controller.
-func (g *Group) MemoryInUse() (int64, error) {
+func (g *Group) MemoryInUse() (int64, error) { return g.memoryWithout("inactive_file") }
+
+// MemoryHeld returns the bytes that are charged to the group and that only the end of a process
+// frees: all but the page cache. 0 without the controller.
+func (g *Group) MemoryHeld() (int64, error) { return g.memoryWithout("inactive_file", "active_file") }
+
+// memoryWithout returns the group's charge less the named lines of memory.stat.
+func (g *Group) memoryWithout(names ...string) (int64, error) {
 	usage, err := g.MemoryUsage()
 	if err != nil || usage == 0 {
 		return 0, err
@@ -97,17 +105,23 @@ func (g *Group) MemoryInUse() (int64, error) {
 	if err != nil {
 		return 0, fmt.Errorf("read memory use: %w", err)
 	}
-	name := "inactive_file "
-	if g.at.Version == 1 {
-		name = "total_inactive_file "
-	}
 	for line := range strings.Lines(string(stat)) {
-		if text, ok := strings.CutPrefix(line, name); ok {
+		name, text, _ := strings.Cut(line, " ")
+		if g.at.Version == 1 {
+			var total bool // with the groups below it
+			if name, total = strings.CutPrefix(name, "total_"); !total {
+				continue
+			}
+		}
+		if slices.Contains(names, name) {
 			cache, err := strconv.ParseInt(strings.TrimSpace(text), 10, 64)
-			return max(usage-cache, 0), err
+			if err != nil {
+				return 0, fmt.Errorf("read memory use: %w", err)
+			}
+			usage -= cache
 		}
 	}
-	return usage, nil
+	return max(usage, 0), nil
 }
 
 // MemoryLimit returns the group's own limit in bytes; 0 when it has none.

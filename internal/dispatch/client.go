@@ -39,9 +39,9 @@ func (e *RefusedError) Error() string {
 	return "the worker refused: " + e.Refused + " " + e.Message
 }
 
-// answerGrace is how much longer than a call's own timeout its answer is waited for: the agent stops a call at its
-// timeout and needs a moment to kill it and to collect its log.
-const answerGrace = 10 * time.Second
+// answerGrace is how much longer than a call's own timeout its answer is waited for: the agent lets the function load
+// before that begins, stops the call at its timeout and needs a moment to kill it and to collect its log.
+const answerGrace = faas.LoadTimeout + 10*time.Second
 
 // Call runs a call and returns its outcome. Refusals are *RefusedError; *UnreachableError says that the call was never
 // sent; every other error means that the call may have started.

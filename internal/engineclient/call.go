@@ -46,7 +46,7 @@ func (c *Caller) Longest(protocol faas.Protocol, timeout time.Duration) time.Dur
 	if protocol == faas.ProtocolRun {
 		return c.wait + faas.ImageStart + timeout + containerGrace
 	}
-	return c.wait + timeout
+	return c.wait + faas.LoadTimeout + timeout
 }
 
 // inContainer has an engine run the call. It is recorded as begun before an engine is asked: a request that an engine

@@ -17,6 +17,15 @@ const (
 	DefaultConcurrency = 3 // slots of a worker
 )
 
+// LoadTimeout is how long a worker may take, beside a call's timeout, to start a process and to load
+// the function's code into it. A call's own time begins when that is done. Code that loads for longer
+// uses up the call's time.
+const LoadTimeout = 10 * time.Second
+
+// MemorySlack is what a worker may use beside its warm runtime and its function's memory size, in
+// bytes: for the runtime's own part in running calls and the kernel's structures for its processes.
+const MemorySlack = 8 << 20
+
 // Range is an inclusive range with the value that stands where the caller gives none.
 type Range struct {
 	Min, Default, Max int64

@@ -129,6 +129,17 @@ func leftovers(self, root, slot int, all []relation) []int {
 	return left
 }
 
+// slotsOf returns the slots that live: the children of the root's.
+func slotsOf(root int, all []relation) []int {
+	var slots []int
+	for _, r := range all {
+		if r.parent == root && !r.dead {
+			slots = append(slots, r.pid)
+		}
+	}
+	return slots
+}
+
 // descendants returns the processes beneath the one given, dead ones that were not reaped too.
 func descendants(of int, all []relation) []int {
 	children := map[int][]int{}

@@ -25,11 +25,9 @@ func (t *Tree) Footprint() int64 {
 		return 0
 	}
 	missing, each := t.slots, int64(0)
-	for _, r := range all {
-		if r.parent == t.root && !r.dead {
-			missing--
-			each = max(each, privateMemory(r.pid))
-		}
+	for _, pid := range slotsOf(t.root, all) {
+		missing--
+		each = max(each, privateMemory(pid))
 	}
 	return used + int64(max(missing, 0))*each
 }

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/signal"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -29,7 +30,8 @@ type Tree struct {
 	join    bool          // the root is moved into the group; else this process is in it too
 
 	slots int
-	root  int // process id; 0 before Start
+	root  int                   // process id; 0 before Start
+	guard atomic.Pointer[guard] // nil before Hold
 	dead  chan os.Signal
 	done  chan struct{}
 	wait  sync.WaitGroup
@@ -79,12 +81,17 @@ func (t *Tree) Bounded() bool {
 	return err == nil && limit > 0
 }
 
-// OOMKills returns how many processes the kernel has killed for want of memory up to now.
+// OOMKills returns how many processes the kernel, or the guard in its place, has killed up to now for
+// taking too much memory.
 func (t *Tree) OOMKills() (int, error) {
 	if t.group == nil {
 		return 0, nil
 	}
-	return t.group.OOMKills()
+	n, err := t.group.OOMKills()
+	if g := t.guard.Load(); g != nil {
+		n += int(g.kills.Load())
+	}
+	return n, err
 }
 
 // Sweep ends a slot's process, 0 for none, with all that is beneath it, and what slots before it have

@@ -30,7 +30,8 @@ type Order struct {
 	ID     int       `json:"id"`
 	Type   OrderType `json:"type"`
 	Launch *Launch   `json:"launch,omitempty"` // start
-	Slot   int       `json:"slot,omitempty"`   // sweep: its process id in its own container, 0 for none
+	Slot   int       `json:"slot,omitempty"`   // sweep, judge: its process id in its own container, 0 for none
+	Bound  int64     `json:"bound,omitempty"`  // hold: bytes of memory for all processes together
 }
 
 // OrderType names what is asked for.
@@ -42,6 +43,8 @@ const (
 	OrderSweep     OrderType = "sweep"
 	OrderOOMKills  OrderType = "oom_kills"
 	OrderFootprint OrderType = "footprint"
+	OrderHold      OrderType = "hold"
+	OrderJudge     OrderType = "judge"
 	OrderEnd       OrderType = "end"
 )
 
@@ -52,7 +55,7 @@ type Report struct {
 	Protocol int        `json:"protocol,omitempty"` // hello
 	Bounded  bool       `json:"bounded,omitempty"`  // hello: the kernel holds the container to its memory
 	ID       int        `json:"id,omitempty"`       // done: the order's
-	Value    int64      `json:"value,omitempty"`    // done: of oom_kills and footprint
+	Value    int64      `json:"value,omitempty"`    // done: of oom_kills, footprint, hold and judge
 	Error    string     `json:"error,omitempty"`    // done: why the order failed; ended: how
 }
 

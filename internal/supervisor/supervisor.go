@@ -121,6 +121,15 @@ func (s *Supervisor) obey(o supervision.Order) (r supervision.Report) {
 		var n int
 		n, err = s.tree.OOMKills()
 		r.Value = int64(n)
+	case supervision.OrderHold:
+		var held bool
+		if held, err = s.tree.Hold(o.Bound); held {
+			r.Value = 1
+		}
+	case supervision.OrderJudge:
+		var held proctree.Held
+		held, err = s.tree.Judge(o.Slot)
+		r.Value = int64(held)
 	default:
 		err = fmt.Errorf("the order %q is not known", o.Type)
 	}

@@ -9,6 +9,9 @@ const { connect } = require('./wire.js');
 const PROTOCOL = 1;
 const MEBIBYTE = 1 << 20;
 const LEAST_HEAP = 16 * MEBIBYTE; // below this Node.js cannot start
+// V8 fixes the greatest size of its heap at the start of a process. The slot that waits for a function does not know
+// its memory yet, so its heap is open: memory.js makes it follow the function's memory. In MiB; nothing is reserved.
+const OPEN_HEAP = 65536;
 
 const socketPath = process.env.FAAS_SOCKET;
 const slots = new Map(); // the agent's number to the process
@@ -16,7 +19,7 @@ const wire = connect(socketPath, obey, end);
 
 wire.send({
   type: 'hello', protocol: PROTOCOL, runtime: 'nodejs', version: process.versions.node,
-  bounds_memory: 'start', memory_marks: ['JavaScript heap out of memory'],
+  bounds_memory: 'start', reports_load: true, memory_marks: ['JavaScript heap out of memory'],
 });
 
 function obey(message) {
@@ -25,9 +28,9 @@ function obey(message) {
 }
 
 function start({ slot, nonce, output, memory }) {
-  const args = [path.join(__dirname, 'slot.js')];
-  if (memory) args.unshift(`--max-old-space-size=${Math.ceil(Math.max(memory, LEAST_HEAP) / MEBIBYTE)}`);
-  const env = { ...process.env, FAAS_SLOT: JSON.stringify({ slot, nonce }) };
+  const heap = memory ? Math.ceil(Math.max(memory, LEAST_HEAP) / MEBIBYTE) : OPEN_HEAP;
+  const args = [`--max-old-space-size=${heap}`, path.join(__dirname, 'slot.js')];
+  const env = { ...process.env, FAAS_SLOT: JSON.stringify({ slot, nonce, open: !memory }) };
   let fd;
   try {
     fd = require('node:fs').openSync(output, 'w');

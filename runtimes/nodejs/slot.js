@@ -5,13 +5,12 @@ const fs = require('node:fs');
 const { connect } = require('./wire.js');
 const { Cloud } = require('./context.js');
 const { load } = require('./function.js');
+const memory = require('./memory.js');
 const { ofError, ofResult } = require('./outcome.js');
 const { writeThrough, offerToKernel } = require('./process.js');
 
-const SMALL_MEMORY = 128 << 20; // below this, memory is dearer than speed
-
 const path = process.env.FAAS_SOCKET;
-const { slot, nonce } = JSON.parse(process.env.FAAS_SLOT);
+const { slot, nonce, open } = JSON.parse(process.env.FAAS_SLOT);
 delete process.env.FAAS_SOCKET;
 delete process.env.FAAS_SLOT;
 writeThrough();
@@ -29,8 +28,9 @@ wire.send({ type: 'ready', slot, nonce, pid: process.pid });
 function obey(message) {
   if (message.type === 'load') {
     limit = message.result_limit;
-    if (message.memory && message.memory < SMALL_MEMORY) require('node:v8').setFlagsFromString('--optimize-for-size');
+    memory.follow(message.memory, open);
     loading = load(message.code, message.entry).then((call) => ({ call }), (error) => ({ failed: ofError(error) }));
+    if (message.report) loading.then(() => wire.send({ type: 'loaded' })); // from now on the call's time counts
   } else if (message.type === 'call') {
     answer(message);
   } else if (message.type === 'credentials') {

@@ -44,7 +44,7 @@ class Root:
     def serve(self):
         """Serves the agent until it closes the connection, which ends every slot."""
         self.wire.send(type="hello", protocol=PROTOCOL, runtime="python3", version=platform.python_version(),
-                       bounds_memory="load")
+                       bounds_memory="load", reports_load=True)
         poll = select.poll()
         poll.register(self.wire.sock, select.POLLIN)
         poll.register(self.wake, select.POLLIN)

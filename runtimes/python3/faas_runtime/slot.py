@@ -81,6 +81,9 @@ class Slot:
         except BaseException as error:
             self.stay_in_slot(error)
             self.failed_load = Outcome.of_exception(error)
+        self.stay_in_slot()
+        if message.get("report"):
+            self.wire.send(type="loaded")  # from now on the call's time counts
 
     def answer(self, message):
         outcome = self.failed_load or self.call(message)
