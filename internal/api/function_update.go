@@ -46,7 +46,7 @@ func (s *Server) updateFunction(r *http.Request, id faas.Identity) (any, error) 
 	if after.Revision != before.Revision {
 		s.announceFunction(r, faas.FunctionChanged{FunctionID: functionID, Revision: after.Revision})
 	}
-	s.cfg.Notify.Function(notify.FunctionUpdate, id.UserID, infoOf(r).recorded(), after)
+	s.tellOf(r, notify.FunctionUpdate, id, after)
 	return functionViewer(r)(after), nil
 }
 

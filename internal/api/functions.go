@@ -85,7 +85,7 @@ func (s *Server) createFunction(r *http.Request, id faas.Identity) (any, error) 
 	if function, err = s.recordFunction(r.Context(), id, function, roles); err != nil {
 		return nil, err
 	}
-	s.cfg.Notify.Function(notify.FunctionCreate, id.UserID, infoOf(r).recorded(), function)
+	s.tellOf(r, notify.FunctionCreate, id, function)
 	return created{functionViewer(r)(function)}, nil
 }
 
@@ -201,8 +201,19 @@ func (s *Server) deleteFunction(r *http.Request, id faas.Identity) (any, error) 
 	}
 	s.announceFunction(r, faas.FunctionChanged{FunctionID: functionID})
 	s.deleteTrust(r.Context(), gone.TrustID)
-	s.cfg.Notify.Function(notify.FunctionDelete, id.UserID, infoOf(r).recorded(), gone)
+	s.tellOf(r, notify.FunctionDelete, id, gone)
 	return noContent{}, nil
+}
+
+// tellOf has other services told of a change of a function that is recorded.
+func (s *Server) tellOf(r *http.Request, kind string, id faas.Identity, f faas.Function) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), recordTimeout)
+	defer cancel()
+	events := s.cfg.Notify.Function(kind, id.UserID, infoOf(r).recorded(), f)
+	if err := s.cfg.Store.AddEvents(ctx, events...); err != nil {
+		s.log.Error("other services are not told of a function's change", "request_id", infoOf(r).id, "function_id", f.ID,
+			"event_type", kind, "error", err)
+	}
 }
 
 // announceFunction tells everyone of the function's change, so that workers of its older revisions end soon.

@@ -3,6 +3,8 @@ package api
 import (
 	"context"
 	"encoding/json"
+	"slices"
+	"strings"
 	"sync"
 	"testing"
 
@@ -19,6 +21,7 @@ type told struct {
 
 type toldEvent struct {
 	EventType string         `json:"event_type"`
+	Timestamp string         `json:"timestamp"`
 	RequestID string         `json:"_context_request_id"`
 	Payload   map[string]any `json:"payload"`
 }
@@ -40,9 +43,11 @@ func (t *told) carry(_ context.Context, messages []notify.Message) error {
 	return nil
 }
 
-// kinds ends the notifier and gives what was told, in order.
-func (t *told) kinds(n *notify.Notifier) (kinds []string, events []toldEvent) {
-	n.Close()
+// kinds publishes what the service has kept and returns what was told, in the order in which it happened.
+func (t *told) kinds(s *service) (kinds []string, events []toldEvent) {
+	s.t.Helper()
+	notify.NewPublisher(notify.PublisherConfig{Store: s.store, Carry: t.carry}).Publish(s.t.Context())
+	slices.SortStableFunc(t.events, func(a, b toldEvent) int { return strings.Compare(a.Timestamp, b.Timestamp) })
 	for _, e := range t.events {
 		kinds = append(kinds, e.EventType)
 	}
@@ -51,8 +56,7 @@ func (t *told) kinds(n *notify.Notifier) (kinds []string, events []toldEvent) {
 
 func TestOthersAreTold(t *testing.T) {
 	var heard told
-	n := notify.New(notify.Config{Publisher: "faas-api.test", Carry: heard.carry})
-	s := newService(t, func(c *Config) { c.Notify = n })
+	s := newService(t, func(c *Config) { c.Notify = &notify.Notifier{Publisher: "faas-api.test", Starts: true} })
 	made := s.newFunction(s.newRuntime(), "resize")
 	s.do("PUT", "/v1/functions/"+made.ID, `{"memory_size": 268435456}`, 200)
 	s.do("PUT", "/v1/functions/"+made.ID, `{"cpu": -1}`, 400) // what fails is not told
@@ -70,7 +74,7 @@ func TestOthersAreTold(t *testing.T) {
 	s.do("POST", "/v1/executions", `{"function_id": "`+made.ID+`"}`, 429) // nothing began
 	s.do("DELETE", "/v1/functions/"+made.ID, "", 204)
 
-	kinds, events := heard.kinds(n)
+	kinds, events := heard.kinds(s)
 	want := []string{
 		notify.FunctionCreate, notify.FunctionUpdate, notify.ExecutionStart, notify.ExecutionEnd, notify.ExecutionStart, notify.ExecutionError, notify.FunctionDelete,
 	}

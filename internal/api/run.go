@@ -15,8 +15,8 @@ const (
 	// leaseGrace is how much longer than its waiting and its timeout together a synchronous execution may run before its lease
 	// says that the process running it was lost: the worker needs a moment to end it, this process another to record it.
 	leaseGrace = 30 * time.Second
-	// recordPatience is how long the record of an ending may take, whether or not the caller is still there.
-	recordPatience = 15 * time.Second
+	// recordTimeout is how long the record of an ending may take, whether or not the caller is still there.
+	recordTimeout = 15 * time.Second
 )
 
 // runCounted runs a synchronous execution if its project may have one more, and returns its record as it ended.
@@ -45,11 +45,7 @@ func (s *Server) run(ctx context.Context, function faas.Function, x faas.Executi
 		longest := s.cfg.Caller.Longest(function.Code.Protocol, function.Timeout)
 		x.Lease = longest + leaseGrace
 		begun = true
-		err := s.cfg.Store.Start(ctx, x)
-		if err == nil {
-			s.cfg.Notify.Started(function, x)
-		}
-		return err
+		return s.cfg.Store.Start(ctx, x, s.cfg.Notify.Started(function, x)...)
 	}
 	outcome, failed := s.callNewest(ctx, function, x, begin)
 	if failed != nil && !begun {
@@ -60,11 +56,10 @@ func (s *Server) run(ctx context.Context, function faas.Function, x faas.Executi
 			Status: faas.ExecutionError, Duration: s.now().Sub(x.StartedAt), Output: faas.TextOutput(messageOf(failed)),
 		}
 	}
-	x, err := s.finish(ctx, x, outcome)
+	x, err := s.finish(ctx, function, x, outcome)
 	if err != nil {
 		return x, err
 	}
-	s.cfg.Notify.Ended(function, x, outcome.Duration)
 	if kind := faas.KindOf(failed); kind == faas.Busy || kind == faas.Unavailable {
 		return x, failed // nothing ran: the caller may try again
 	}
@@ -120,13 +115,15 @@ func (s *Server) callOnce(ctx context.Context, function faas.Function, x faas.Ex
 	return s.cfg.Caller.Call(ctx, target, call, begin)
 }
 
-// finish records how the execution ended, and gives it so, without reading it back.
-func (s *Server) finish(ctx context.Context, x faas.Execution, outcome faas.Outcome) (faas.Execution, error) {
+// finish records how the execution ended, and returns it so, without reading it back.
+func (s *Server) finish(ctx context.Context, f faas.Function, x faas.Execution, outcome faas.Outcome) (faas.Execution, error) {
 	x.Status, x.Result, x.EndedAt = outcome.Status, faas.ResultText(outcome.Duration, outcome.Output), s.now()
 	x.UpdatedAt = x.EndedAt
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordPatience)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordTimeout)
 	defer cancel()
-	err := s.cfg.Store.Finish(ctx, x.ID, store.Ending{Status: x.Status, Result: x.Result, Log: outcome.Log, EndedAt: x.EndedAt})
+	err := s.cfg.Store.Finish(ctx, x.ID, store.Ending{
+		Status: x.Status, Result: x.Result, Log: outcome.Log, EndedAt: x.EndedAt, Events: s.cfg.Notify.Ended(f, x, outcome.Duration),
+	})
 	if err != nil {
 		return x, faas.Errorf(faas.Unavailable, "The outcome of execution %s could not be recorded; the function may have run.", x.ID).WithCause(err)
 	}

@@ -42,7 +42,7 @@ type Config struct {
 	Quotas *quota.Quotas // what projects may have; nil: anything
 	Calls  *quota.Calls  // counts executions; nil: nobody does
 
-	Notify *notify.Notifier // tells other services what happens; nil: nobody is told
+	Notify *notify.Notifier // makes the events that other services are told; nil: they are told nothing
 
 	Images         bool     // functions may be of container images: the orchestrator runs them
 	ImagesFrom     []string // the registries, or registry/repository prefixes, that those may come from

@@ -161,6 +161,7 @@ type CORS struct {
 type Notifications struct {
 	Driver       string   `opt:"driver" default:"noop" choices:"noop,messagingv2" help:"noop: nobody is told. messagingv2: RabbitMQ carries it, in the envelope of oslo.messaging."`
 	TransportURL string   `opt:"transport_url" default:"" prefixes:",rabbit://" secret:"url" help:"The message broker of the notifications. Empty: that of [DEFAULT]."`
+	Starts       bool     `opt:"execution_start" default:"false" help:"Tell of each execution that begins, too, and not only of its end. Nothing is billed by it."`
 	Topics       []string `opt:"topics" default:"notifications" help:"The topics that are told, separated by commas."`
 	Exchange     string   `opt:"control_exchange" default:"openstack" required:"true" help:"The exchange that they are published in."`
 }

@@ -47,13 +47,14 @@ type Config struct {
 	Code         codestore.Store
 	Orchestrator orchestrator.Orchestrator
 	Limits       Limits
-	Trusts       *Trusts          // nil: functions act for nobody
-	Objects      *Objects         // nil: functions from Swift keep the code that they were made or updated with
-	Notify       *notify.Notifier // tells other services what happens; nil: nobody is told
-	Quotas       *quota.Quotas    // what projects may have; nil: anything
-	Calls        *quota.Calls     // counts executions; nil: nobody does
-	Now          func() time.Time // nil: time.Now
-	Log          *slog.Logger     // nil: slog.Default()
+	Trusts       *Trusts           // nil: functions act for nobody
+	Objects      *Objects          // nil: functions from Swift keep the code that they were made or updated with
+	Notify       *notify.Notifier  // makes what other services are told; nil: they are told nothing
+	Publisher    *notify.Publisher // tells it; nil: another engine does, or nobody
+	Quotas       *quota.Quotas     // what projects may have; nil: anything
+	Calls        *quota.Calls      // counts executions; nil: nobody does
+	Now          func() time.Time  // nil: time.Now
+	Log          *slog.Logger      // nil: slog.Default()
 }
 
 // Objects is how the engine looks whether the objects in Swift that functions' code is from have changed.

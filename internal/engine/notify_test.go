@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -15,6 +16,7 @@ import (
 // TestTellsOthersOfExecutions has one that runs, one that fails and one whose engine died.
 func TestTellsOthersOfExecutions(t *testing.T) {
 	type heard struct {
+		Timestamp string `json:"timestamp"`
 		EventType string `json:"event_type"`
 		Payload   struct {
 			ExecutionID string  `json:"execution_id"`
@@ -27,7 +29,7 @@ func TestTellsOthersOfExecutions(t *testing.T) {
 	}
 	var mu sync.Mutex
 	told := map[string][]heard{} // by execution
-	n := notify.New(notify.Config{Publisher: "faas-engine.test", Carry: func(_ context.Context, messages []notify.Message) error {
+	carry := func(_ context.Context, messages []notify.Message) error {
 		mu.Lock()
 		defer mu.Unlock()
 		for _, m := range messages {
@@ -42,9 +44,12 @@ func TestTellsOthersOfExecutions(t *testing.T) {
 			told[h.Payload.ExecutionID] = append(told[h.Payload.ExecutionID], h)
 		}
 		return nil
-	}})
+	}
 	r := newRig(t, nil)
-	r.with(func(c *Config) { c.Notify = n })
+	r.with(func(c *Config) {
+		c.Notify = &notify.Notifier{Publisher: "faas-engine.test", Starts: true}
+		c.Publisher = notify.NewPublisher(notify.PublisherConfig{Store: r.store, Carry: carry})
+	})
 	f := r.function("import time\ndef main(**kwargs):\n    time.sleep(0.05)\n    if kwargs.get('wrong'): raise ValueError\n")
 	lost := r.record(f, "")
 	if _, won, err := r.store.Claim(t.Context(), lost, "a dead engine", 200*time.Millisecond); err != nil || !won {
@@ -58,13 +63,14 @@ func TestTellsOthersOfExecutions(t *testing.T) {
 		return len(told[good]) == 2 && len(told[bad]) == 2 && len(told[lost]) == 1
 	}
 	r.await("all is told", all)
-	n.Close()
+	r.stop()
 	for id, want := range map[string][]string{
 		good: {notify.ExecutionStart, notify.ExecutionEnd, string(faas.ExecutionSuccess)},
 		bad:  {notify.ExecutionStart, notify.ExecutionEnd, string(faas.ExecutionFailed)},
 		lost: {notify.ExecutionError, string(faas.ExecutionError)},
 	} {
 		var got []string
+		slices.SortFunc(told[id], func(a, b heard) int { return strings.Compare(a.Timestamp, b.Timestamp) })
 		for _, h := range told[id] {
 			got = append(got, h.EventType)
 			if h.Payload.MemorySize != f.MemorySize || h.Payload.Sync {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/openstack-faas/faas/internal/background"
 	"github.com/openstack-faas/faas/internal/faas"
+	"github.com/openstack-faas/faas/internal/notify"
 	"github.com/openstack-faas/faas/internal/store"
 )
 
@@ -43,6 +44,9 @@ func (e *Engine) allLoops() []loop {
 		{"delete trusts", e.loops, 15 * time.Second, e.upkeep.DeleteTrusts},
 		{"repair usage", e.loops, time.Hour, e.upkeep.RepairUsage},
 	}
+	if e.cfg.Publisher != nil {
+		all = append(all, loop{"publish notifications", e.loops, publishInterval, e.publish})
+	}
 	if e.cfg.Objects != nil {
 		all = append(all, loop{"check objects in Swift", e.loops, e.cfg.Objects.Interval, e.checkObjects})
 	}
@@ -52,6 +56,16 @@ func (e *Engine) allLoops() []loop {
 		}})
 	}
 	return all
+}
+
+// publishInterval is the pause between two looks for what other services are to be told.
+const publishInterval = 500 * time.Millisecond
+
+// publish tells other services what happened, where this engine owns that.
+func (e *Engine) publish(ctx context.Context) {
+	if e.shards.owns(notify.OwnerID) {
+		e.cfg.Publisher.Publish(ctx)
+	}
 }
 
 // Run works until ctx ends, then stops taking work, lets what runs end and returns.

@@ -1,7 +1,8 @@
-// Package notify tells other services what happens, Ceilometer and CloudKitty among them: functions that are made, changed and deleted, executions
-// that begin and end, in the envelope of oslo.messaging's driver messagingv2.
+// Package notify tells other services what happens, Ceilometer and CloudKitty among them: functions that are made,
+// changed and deleted, executions that begin and end, in the envelope of oslo.messaging's driver messagingv2.
 //
-// Whoever does the work tells it to a Notifier, which never holds them up: what it cannot pass on at once waits in a buffer with a bound, and what
-// that has no room for is dropped and counted. Each notification is delivered at least once while its process lives; one that comes twice has the same
-// message_id.
+// It does so in two halves. A Notifier makes events, which the store keeps in its outbox, those of executions in the
+// transaction of the execution's record: what is billed is told if and only if it was recorded. A Publisher, at one
+// engine at a time, reads the outbox, has RabbitMQ confirm the messages, and strikes them out after that. When it is
+// interrupted in between, messages are told twice, with the same message_id, by which listeners know them.
 package notify

@@ -4,8 +4,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+	"time"
 
-	"github.com/openstack-faas/faas/internal/faas"
+	"github.com/openstack-faas/faas/internal/store"
 )
 
 // Message is a notification, ready to be carried.
@@ -41,20 +42,27 @@ type notification struct {
 	Roles     []string `json:"_context_roles"`
 }
 
-// encode makes the message of an event, with an id of its own.
-func (e *event) encode(publisher string) (Message, error) {
-	id, project := faas.NewID(), e.function.ProjectID
-	if e.execution != nil {
-		project = e.execution.ProjectID
-	}
+// encode returns the message of an event that was kept under the id, which becomes the message's own.
+func (e *event) encode(id string) (Message, error) {
 	text, err := json.Marshal(notification{
-		MessageID: id, PublisherID: publisher, EventType: e.kind, Priority: strings.ToUpper(e.priority()), Payload: e.payload(),
-		Timestamp: e.at.UTC().Format("2006-01-02 15:04:05.000000"), UniqueID: strings.ReplaceAll(id, "-", ""),
-		RequestID: e.requestID, UserID: e.userID, User: e.userID, ProjectID: project, Project: project, Tenant: project, Roles: []string{},
+		MessageID: id, PublisherID: e.Publisher, EventType: e.Kind, Priority: strings.ToUpper(e.priority()), Payload: e.payload(),
+		Timestamp: e.At.time().Format("2006-01-02 15:04:05.000000"), UniqueID: strings.ReplaceAll(id, "-", ""),
+		RequestID: e.RequestID, UserID: e.UserID, User: e.UserID, ProjectID: e.ProjectID, Project: e.ProjectID,
+		Tenant: e.ProjectID, Roles: []string{},
 	})
 	if err != nil {
 		return Message{}, fmt.Errorf("encode a notification: %w", err)
 	}
 	body, err := json.Marshal(envelope{Version: "2.0", Message: string(text)})
 	return Message{Priority: e.priority(), Body: body}, err
+}
+
+// messageOf returns the message of an event in the outbox.
+func messageOf(kept store.Event) (m Message, at time.Time, err error) {
+	var e event
+	if err := json.Unmarshal([]byte(kept.Body), &e); err != nil {
+		return Message{}, time.Time{}, fmt.Errorf("read an event of the outbox: %w", err)
+	}
+	m, err = e.encode(kept.ID)
+	return m, e.At.time(), err
 }

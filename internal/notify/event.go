@@ -1,7 +1,6 @@
 package notify
 
 import (
-	"math"
 	"time"
 
 	"github.com/openstack-faas/faas/internal/faas"
@@ -23,101 +22,67 @@ const (
 	priorityError = "error"
 )
 
-// event is something that happened, as it is told: small, and not yet encoded.
+// event is something that happened, as it waits in the outbox. There is one for each execution, so its names are short
+// and what is zero is left out. Rows may wait that an older release has written: a name never changes its meaning.
 type event struct {
-	kind      string
-	at        time.Time
-	userID    string
-	requestID string
-	function  faas.Function
-	execution *faas.Execution // nil for an event of a function
-	took      time.Duration   // what an execution that ended ran for
+	Kind      string `json:"k"`
+	Publisher string `json:"p"`
+	At        micros `json:"t"`
+	UserID    string `json:"u,omitempty"`
+	RequestID string `json:"r,omitempty"`
+	ProjectID string `json:"j"`
+
+	// Of the function, as it is when this happens.
+	FunctionID string `json:"f"`
+	Name       string `json:"n,omitempty"`
+	RuntimeID  string `json:"rt,omitempty"`
+	CPU        int    `json:"c,omitempty"` // millicores
+	Memory     int64  `json:"m,omitempty"` // bytes
+	Created    micros `json:"cr,omitempty"`
+
+	// Of an event of a function.
+	Source  string `json:"s,omitempty"`
+	Size    int64  `json:"z,omitempty"`  // bytes of the package
+	Timeout micros `json:"to,omitempty"` // a time span
+	Updated micros `json:"up,omitempty"`
+
+	// Of an event of an execution, whose Created then is.
+	ExecutionID string `json:"x,omitempty"`
+	Version     int    `json:"v,omitempty"`
+	Sync        bool   `json:"sy,omitempty"`
+	Status      string `json:"st,omitempty"`
+	Started     micros `json:"sa,omitempty"`
+	Ended       micros `json:"en,omitempty"`
+	Took        micros `json:"d,omitempty"` // a time span: how long an execution that ended ran for
+}
+
+// micros is a time in microseconds since 1970 UTC, 0 for none, or a span of microseconds.
+type micros int64
+
+func microsOf(t time.Time) micros {
+	if t.IsZero() {
+		return 0
+	}
+	return micros(t.UnixMicro())
+}
+
+func (m micros) time() time.Time {
+	if m == 0 {
+		return time.Time{}
+	}
+	return time.UnixMicro(int64(m)).UTC()
+}
+
+func (m micros) seconds() float64 { return float64(m) / 1e6 }
+
+func (e *event) ofFunction(f faas.Function) {
+	e.ProjectID, e.FunctionID, e.Name, e.RuntimeID = f.ProjectID, f.ID, f.Name, f.RuntimeID
+	e.CPU, e.Memory = f.CPU, f.MemorySize
 }
 
 func (e *event) priority() string {
-	if e.kind == ExecutionError {
+	if e.Kind == ExecutionError {
 		return priorityError
 	}
 	return priorityInfo
-}
-
-// functionPayload and executionPayload are flat, so that the meters and events of Ceilometer can be defined by the names of fields. Their fields are
-// documented in docs/admin/notifications.md; times are ISO 8601 in UTC.
-type functionPayload struct {
-	ProjectID   string  `json:"project_id"`
-	UserID      string  `json:"user_id"`
-	FunctionID  string  `json:"function_id"`
-	Name        string  `json:"name"`
-	RuntimeID   *string `json:"runtime_id"`
-	CodeSource  string  `json:"code_source"`
-	PackageSize int64   `json:"package_size"` // bytes
-	CPU         int     `json:"cpu"`          // millicores
-	MemorySize  int64   `json:"memory_size"`  // bytes
-	Timeout     float64 `json:"timeout"`      // seconds
-	CreatedAt   *string `json:"created_at"`
-	UpdatedAt   *string `json:"updated_at"`
-	DeletedAt   *string `json:"deleted_at"`
-}
-
-type executionPayload struct {
-	ProjectID       string   `json:"project_id"`
-	UserID          string   `json:"user_id"`
-	FunctionID      string   `json:"function_id"`
-	FunctionName    string   `json:"function_name"`
-	FunctionVersion int      `json:"function_version"`
-	ExecutionID     string   `json:"execution_id"`
-	RequestID       string   `json:"request_id"`
-	RuntimeID       *string  `json:"runtime_id"`
-	Sync            bool     `json:"sync"`
-	Status          string   `json:"status"`
-	CPU             int      `json:"cpu"`         // millicores
-	MemorySize      int64    `json:"memory_size"` // bytes
-	Duration        *float64 `json:"duration"`    // seconds; null until it ended
-	GBSeconds       *float64 `json:"gb_seconds"`  // duration × memory_size / 2^30; null until it ended
-	CreatedAt       *string  `json:"created_at"`
-	StartedAt       *string  `json:"started_at"`
-	EndedAt         *string  `json:"ended_at"`
-}
-
-func (e *event) payload() any {
-	f, x := e.function, e.execution
-	if x == nil {
-		p := functionPayload{
-			ProjectID: f.ProjectID, UserID: e.userID, FunctionID: f.ID, Name: f.Name, RuntimeID: orNull(f.RuntimeID), CodeSource: string(f.Code.Source),
-			PackageSize: f.Code.Size, CPU: f.CPU, MemorySize: f.MemorySize, Timeout: f.Timeout.Seconds(), CreatedAt: isoTime(f.CreatedAt), UpdatedAt: isoTime(f.UpdatedAt),
-		}
-		if e.kind == FunctionDelete {
-			p.DeletedAt = isoTime(e.at)
-		}
-		return p
-	}
-	p := executionPayload{
-		ProjectID: x.ProjectID, UserID: e.userID, FunctionID: x.FunctionID, FunctionName: f.Name, FunctionVersion: x.FunctionVersion, ExecutionID: x.ID,
-		RequestID: e.requestID, RuntimeID: orNull(f.RuntimeID), Sync: x.Sync, Status: string(x.Status), CPU: f.CPU, MemorySize: f.MemorySize,
-		CreatedAt: isoTime(x.CreatedAt), StartedAt: isoTime(x.StartedAt), EndedAt: isoTime(x.EndedAt),
-	}
-	if e.kind != ExecutionStart {
-		duration := micro(e.took.Seconds())
-		used := micro(duration * float64(f.MemorySize) / (1 << 30))
-		p.Duration, p.GBSeconds = &duration, &used
-	}
-	return p
-}
-
-// micro rounds to six places.
-func micro(v float64) float64 { return math.Round(v*1e6) / 1e6 }
-
-func orNull(text string) *string {
-	if text == "" {
-		return nil
-	}
-	return &text
-}
-
-func isoTime(t time.Time) *string {
-	if t.IsZero() {
-		return nil
-	}
-	text := t.UTC().Format("2006-01-02T15:04:05.000000Z")
-	return &text
 }

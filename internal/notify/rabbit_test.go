@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -16,6 +17,7 @@ import (
 
 	"github.com/openstack-faas/faas/internal/broker"
 	"github.com/openstack-faas/faas/internal/faas"
+	"github.com/openstack-faas/faas/internal/store"
 	"github.com/openstack-faas/faas/internal/testkit"
 )
 
@@ -56,8 +58,15 @@ func rabbit(t *testing.T) *testkit.RabbitMQ {
 	return server.RabbitMQ
 }
 
-// notifier makes one on RabbitMQ, with an exchange and a topic that are the test's own.
-func notifier(t *testing.T, name string, durable bool) *Notifier {
+// teller tells RabbitMQ what is in an outbox.
+type teller struct {
+	*Notifier
+	*Publisher
+	desk *desk
+}
+
+// newTeller returns one with an exchange and topics that are the test's own.
+func newTeller(t *testing.T, name string, durable bool) *teller {
 	t.Helper()
 	config, err := broker.ParseTransportURL(rabbit(t).URL(), nil)
 	if err != nil {
@@ -65,9 +74,27 @@ func notifier(t *testing.T, name string, durable bool) *Notifier {
 	}
 	log := slog.New(slog.DiscardHandler)
 	r := &Rabbit{Broker: config, Exchange: name, Topics: []string{name + "-a", name + "-b"}, Durable: durable, Log: log}
-	n := New(Config{Publisher: "faas-test.host", Carry: r.Carry, Pause: 20 * time.Millisecond, Log: log})
-	t.Cleanup(func() { n.Close(); r.Close() })
-	return n
+	t.Cleanup(r.Close)
+	d := newDesk(t)
+	return &teller{
+		&Notifier{Publisher: "faas-test.host"},
+		NewPublisher(PublisherConfig{Store: d.Store, Carry: r.Carry, Now: func() time.Time { return d.clock }, Log: log}), d,
+	}
+}
+
+// keep puts events into the outbox.
+func (n *teller) keep(t *testing.T, events ...[]store.Event) {
+	t.Helper()
+	if err := n.desk.AddEvents(t.Context(), slices.Concat(events...)...); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// tell keeps events and publishes.
+func (n *teller) tell(t *testing.T, events ...[]store.Event) {
+	t.Helper()
+	n.keep(t, events...)
+	n.Publish(t.Context())
 }
 
 // channel is a connection of a listener's.
@@ -112,9 +139,8 @@ func get(t *testing.T, queue string) amqp.Delivery {
 
 // TestRealRabbit has no listener while things are told: the queues are those that one of oslo.messaging's would declare.
 func TestRealRabbit(t *testing.T) {
-	n := notifier(t, "real", false)
-	n.Function(FunctionCreate, "u-1", "req-1", function())
-	n.Ended(function(), execution(faas.ExecutionError), time.Second)
+	n := newTeller(t, "real", false)
+	n.tell(t, n.Function(FunctionCreate, "u-1", "req-1", function()), n.Ended(function(), execution(faas.ExecutionError), time.Second))
 	for _, topic := range []string{"real-a", "real-b"} {
 		for priority, kind := range map[string]string{"info": FunctionCreate, "error": ExecutionError} {
 			m := get(t, topic+"."+priority)
@@ -144,8 +170,8 @@ func TestExchangeOfAnother(t *testing.T) {
 	if _, err := ch.QueueDeclare("other-a.info", true, false, false, false, amqp.Table{"x-queue-type": "quorum"}); err != nil {
 		t.Fatal(err)
 	}
-	n := notifier(t, "other", false)
-	n.Function(FunctionCreate, "u-1", "req-1", function())
+	n := newTeller(t, "other", false)
+	n.tell(t, n.Function(FunctionCreate, "u-1", "req-1", function()))
 	for _, queue := range []string{"other-a.info", "other-b.info"} {
 		if got := opened(t, get(t, queue).Body)["event_type"]; got != FunctionCreate {
 			t.Errorf("%s has %v", queue, got)
@@ -155,18 +181,21 @@ func TestExchangeOfAnother(t *testing.T) {
 
 // TestServerAway kills RabbitMQ and starts it again: what is told meanwhile comes after.
 func TestServerAway(t *testing.T) {
-	n := notifier(t, "away", true)
-	n.Function(FunctionCreate, "u-1", "before", function())
+	n := newTeller(t, "away", true)
+	n.tell(t, n.Function(FunctionCreate, "u-1", "before", function()))
 	get(t, "away-a.info")
 	rabbit(t).Kill()
 	for i := range 300 {
-		n.Function(FunctionUpdate, "u-1", fmt.Sprint(i), function())
+		n.keep(t, n.Function(FunctionUpdate, "u-1", fmt.Sprint(i), function()))
 	}
+	n.Publish(t.Context())
 	ctx, cancel := context.WithTimeout(t.Context(), hangTimeout)
 	defer cancel()
 	if err := rabbit(t).Start(ctx); err != nil {
 		t.Fatal(err)
 	}
+	n.desk.clock = n.desk.clock.Add(lastPause)
+	n.Publish(t.Context())
 	seen, ids := map[any]bool{}, map[any]bool{}
 	messages, err := channel(t).ConsumeWithContext(ctx, waitFor(t, "away-a.info"), "", true, false, false, false, nil)
 	if err != nil {
@@ -237,9 +266,9 @@ func TestOsloListener(t *testing.T) {
 	if err := listener.Start(); err != nil {
 		t.Fatal(err)
 	}
-	n := notifier(t, "oslo", false)
-	n.Ended(function(), execution(faas.ExecutionSuccess), 1500*time.Millisecond)
-	n.Ended(function(), execution(faas.ExecutionError), 0)
+	n := newTeller(t, "oslo", false)
+	n.tell(t, n.Ended(function(), execution(faas.ExecutionSuccess), 1500*time.Millisecond),
+		n.Ended(function(), executionOf("x-2", faas.ExecutionError), 0))
 	heard := map[string]struct {
 		Publisher string         `json:"publisher_id"`
 		EventType string         `json:"event_type"`

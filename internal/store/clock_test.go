@@ -33,7 +33,7 @@ func TestClocksThatDiffer(t *testing.T) {
 				}
 				var settled []string
 				for _, other := range clocks {
-					xs, err := other.SettleExpired(t.Context(), 10)
+					xs, err := other.SettleExpired(t.Context(), 10, nil)
 					fatal(t, err)
 					for _, x := range xs {
 						settled = append(settled, x.ID)
@@ -54,7 +54,7 @@ func TestClocksThatDiffer(t *testing.T) {
 func everybodyLeaves(t *testing.T, clocks map[string]*store.Store, writer string, running ...string) {
 	t.Helper()
 	for name, s := range clocks {
-		settled, err := s.SettleExpired(t.Context(), 10)
+		settled, err := s.SettleExpired(t.Context(), 10, nil)
 		fatal(t, err)
 		stale, err := s.TakeStale(t.Context(), 0, 10)
 		fatal(t, err)

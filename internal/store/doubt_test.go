@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -73,12 +74,17 @@ func lossless(t *testing.T, s *store.Store, lose func()) {
 	lose()
 	fatal(t, s.Enqueue(ctx, x))
 	lose()
-	got, won, err := s.Claim(ctx, x.ID, "engine", -time.Second)
+	var told []store.Event
+	event := func() []store.Event {
+		told = append(told, store.Event{ID: faas.NewID(), Body: "{}"})
+		return told[len(told)-1:]
+	}
+	got, won, err := s.Claim(ctx, x.ID, "engine", -time.Second, event()...)
 	if err != nil || !won || got.Owner != "engine" || got.Attempts != 1 {
 		t.Errorf("claimed: %v, %+v, %v", won, got, err)
 	}
 	lose()
-	settled, err := s.SettleExpired(ctx, 10)
+	settled, err := s.SettleExpired(ctx, 10, func(faas.Function, faas.Execution) []store.Event { return event() })
 	if err != nil || len(settled) != 1 {
 		t.Errorf("settled: %v, %v", settled, err)
 	}
@@ -86,7 +92,12 @@ func lossless(t *testing.T, s *store.Store, lose func()) {
 	y.FunctionID = f.ID
 	fatal(t, s.Start(ctx, y))
 	lose()
-	fatal(t, s.Finish(ctx, y.ID, ended))
+	of := ended
+	of.Events = event()
+	fatal(t, s.Finish(ctx, y.ID, of))
+	if events, err := s.Events(ctx, 10); err != nil || !slices.Equal(events, told) {
+		t.Errorf("others are to be told %v, want %v; %v", events, told, err)
+	}
 	name := "renamed"
 	lose()
 	f, err = s.UpdateFunction(ctx, faas.OneProject("p"), f.ID, store.FunctionChange{Name: &name, Entry: &name})

@@ -16,12 +16,14 @@ type Ending struct {
 	Result  string               // JSON text {"duration": seconds, "output": …}
 	Log     string
 	EndedAt time.Time // the store's clock when zero
+	Events  []Event   // that others are to be told of it
 }
 
 // Start records that an execution runs, under the lease that e asks for, and does not wait for the record to be committed: a crash may
 // lose it, together with the call that nobody was answered. The record may also be held back a moment for its ending. Start
 // blocks while the recorder is far behind, until ctx ends. Status becomes running; an empty StartedAt, CreatedAt or Attempts is filled in.
-func (s *Store) Start(ctx context.Context, e faas.Execution) error {
+// The events are kept with the record.
+func (s *Store) Start(ctx context.Context, e faas.Execution, events ...Event) error {
 	if e.ID == "" || e.Lease == 0 {
 		return errors.New("an execution starts with an id and a lease")
 	}
@@ -33,7 +35,7 @@ func (s *Store) Start(ctx context.Context, e faas.Execution) error {
 	if e.CreatedAt.IsZero() {
 		e.CreatedAt = e.StartedAt
 	}
-	return s.calls.start(ctx, &e)
+	return s.calls.start(ctx, &e, events)
 }
 
 // Finish records how a running execution ended and returns when that is committed. A row that is gone is a faas.NotFound; one that
@@ -46,7 +48,7 @@ func (s *Store) Finish(ctx context.Context, id string, ending Ending) error {
 		ending.EndedAt = s.now()
 	}
 	ending.Log = strings.ToValidUTF8(ending.Log, "\uFFFD") // a function may print any bytes; not every database keeps them
-	op := &operation{execution: id, ending: &ending, change: ending.change(id), kept: true}
+	op := &operation{execution: id, ending: &ending, change: ending.change(id), events: ending.Events, kept: true}
 	if err := s.calls.await(ctx, op); err != nil {
 		return err
 	}

@@ -2,7 +2,9 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"time"
@@ -40,7 +42,11 @@ func (s *Store) RenewLeases(ctx context.Context, owner string, ids []string, lea
 
 // SettleExpired ends running executions whose lease is over, limit at most, with the status error and OutputLost, and returns
 // them as settled. Their duration is the time from their start to the end of their lease.
-func (s *Store) SettleExpired(ctx context.Context, limit int) ([]faas.Execution, error) {
+// events returns what others are to be told of one, with its function as it is now, or its zero value when that is gone;
+// nil: they are told nothing.
+func (s *Store) SettleExpired(
+	ctx context.Context, limit int, events func(faas.Function, faas.Execution) []Event,
+) ([]faas.Execution, error) {
 	if err := s.calls.writeStarts(ctx); err != nil {
 		return nil, err
 	}
@@ -58,8 +64,15 @@ func (s *Store) SettleExpired(ctx context.Context, limit int) ([]faas.Execution,
 			if err != nil {
 				return err
 			}
-			if n > 0 { // or it ended, or another process settled it or renewed its lease, since it was found
-				settled = append(settled, ending.applied(e))
+			if n == 0 { // it ended, or another process settled it or renewed its lease, since it was found
+				continue
+			}
+			settled = append(settled, ending.applied(e))
+			if events == nil {
+				continue
+			}
+			if err := t.tellLost(ending.applied(e), events); err != nil {
+				return err
 			}
 		}
 		return nil
@@ -68,6 +81,18 @@ func (s *Store) SettleExpired(ctx context.Context, limit int) ([]faas.Execution,
 		return nil, err
 	}
 	return settled, nil
+}
+
+// tellLost keeps the events of an execution that was settled.
+func (t *tx) tellLost(e faas.Execution, events func(faas.Function, faas.Execution) []Event) error {
+	f, err := functions.scan(t.queryRow(functions.selectByID(), e.FunctionID))
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return err
+	}
+	if told := events(f, e); len(told) > 0 {
+		return t.addEvents(told)
+	}
+	return nil
 }
 
 func (t *tx) expired(limit int) ([]faas.Execution, error) {

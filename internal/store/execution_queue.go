@@ -26,13 +26,13 @@ func (s *Store) Enqueue(ctx context.Context, e faas.Execution) error {
 }
 
 // Claim makes a queued execution the owner's to run, under a lease of that length, and returns it as claimed. Of several who try, one
-// gets true. False says that it is not queued any more or is gone: whoever was to run it has done so, or does.
-func (s *Store) Claim(ctx context.Context, id, owner string, lease time.Duration) (faas.Execution, bool, error) {
+// gets true. False says that it is not queued any more or is gone: whoever was to run it has done so, or does. The events are kept with the claim.
+func (s *Store) Claim(ctx context.Context, id, owner string, lease time.Duration, events ...Event) (faas.Execution, bool, error) {
 	now := micros(s.now())
-	n, err := s.calls.exec(ctx, id, `UPDATE executions SET status = 'running', owner = ?, lease_until = `+s.dialect.grammar().now+` + ?,
+	op := &operation{execution: id, events: events, change: change{`UPDATE executions SET status = 'running', owner = ?, lease_until = ` + s.dialect.grammar().now + ` + ?,
 		attempts = attempts + 1, started_at = ?, updated_at = ? WHERE id = ? AND status = 'queued'`,
-		owner, lease.Microseconds(), now, now, id)
-	if err != nil || n == 0 {
+		[]any{owner, lease.Microseconds(), now, now, id}}}
+	if err := s.calls.await(ctx, op); err != nil || op.changed == 0 {
 		return faas.Execution{}, false, err
 	}
 	e, err := executions.scan(s.get.one(ctx, s.get.execution, id))

@@ -4,6 +4,7 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -51,6 +52,9 @@ func (op *operation) validText() bool {
 	if op.row != nil {
 		args = executions.values(nil, op.row)
 	}
+	if slices.ContainsFunc(op.events, func(e Event) bool { return !utf8.ValidString(e.Body) }) {
+		return false
+	}
 	for _, arg := range args {
 		if text, ok := arg.(string); ok && !utf8.ValidString(text) {
 			return false
@@ -59,22 +63,32 @@ func (op *operation) validText() bool {
 	return true
 }
 
+// layout says which of a packet's statements are its changes.
+type layout struct {
+	statements int
+	changes    []int
+}
+
 // text returns the statements of the packet and their arguments. @outcome collects how many rows
 // each change found, a digit each, for the fence.
-func (p packet) text(g grammar, f *fence) (query string, args []driver.NamedValue) {
+func (p packet) text(g grammar, f *fence) (query string, args []driver.NamedValue, l layout) {
 	var b strings.Builder
 	add := func(query string, values []any) {
 		b.WriteString(query + "; ")
+		l.statements++
 		for _, v := range values {
 			args = append(args, driver.NamedValue{Ordinal: len(args) + 1, Value: v})
 		}
 	}
 	if len(p.rows) > 0 {
-		rows := make([]*faas.Execution, 0, len(p.rows))
+		rows, events := make([]*faas.Execution, 0, len(p.rows)), []Event(nil)
 		for _, op := range p.rows {
-			rows = append(rows, op.row)
+			rows, events = append(rows, op.row), append(events, op.events...)
 		}
 		add(executions.insert(g, rows...))
+		if len(events) > 0 {
+			add(insertEvents(events))
+		}
 	}
 	outcome := noOutcome
 	if len(p.changes) > 0 {
@@ -82,11 +96,16 @@ func (p packet) text(g grammar, f *fence) (query string, args []driver.NamedValu
 		add("SET @outcome = ''", nil)
 	}
 	for _, op := range p.changes {
+		l.changes = append(l.changes, l.statements)
 		add(op.change.query, op.change.args)
 		add("SET @outcome = CONCAT(@outcome, LEAST(ROW_COUNT(), 9))", nil)
+		for _, e := range op.events {
+			add(insertIfFound(e))
+		}
 	}
 	b.WriteString(f.mark(f.batch, outcome) + "; COMMIT")
-	return b.String(), args
+	l.statements += 2
+	return b.String(), args, l
 }
 
 // errTooLarge is that the packet is larger than the server takes. Nothing of it was sent.
@@ -95,7 +114,7 @@ var errTooLarge = errors.New("the batch is too large for one packet")
 // send runs the packet and notes what each change found. An error may be that of any statement of
 // it, or the loss of the answer.
 func (p packet) send(t *tx, f *fence) error {
-	query, args := p.text(t.grammar, f)
+	query, args, layout := p.text(t.grammar, f)
 	var affected []int64
 	err := t.conn.Raw(func(conn any) error {
 		res, err := conn.(driver.ExecerContext).ExecContext(background(), query, args)
@@ -113,17 +132,16 @@ func (p packet) send(t *tx, f *fence) error {
 	if f.sent(err); err != nil {
 		return err
 	}
-	return p.found(affected)
+	return p.found(affected, layout)
 }
 
 // found takes what each change found from the results of all statements.
-func (p packet) found(affected []int64) error {
-	first := min(len(p.rows), 1)
-	if want := first + 2 + 1 + 2*len(p.changes); len(p.changes) > 0 && len(affected) != want {
-		return fmt.Errorf("the database has answered %d statements of %d", len(affected), want)
+func (p packet) found(affected []int64, l layout) error {
+	if len(p.changes) > 0 && len(affected) != l.statements {
+		return fmt.Errorf("the database has answered %d statements of %d", len(affected), l.statements)
 	}
 	for n, op := range p.changes {
-		op.changed = affected[first+1+2*n]
+		op.changed = affected[l.changes[n]]
 	}
 	p.succeed()
 	return nil

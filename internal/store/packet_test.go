@@ -85,7 +85,7 @@ func comesBack(t *testing.T, s *store.Store, text string) {
 		x.Input, x.UserID = text, text[:min(len(text), 255)]
 		fatal(t, s.Start(ctx, x))
 		if apart {
-			fatal(t, second(s.SettleExpired(ctx, 1))) // has starts written
+			fatal(t, second(s.SettleExpired(ctx, 1, nil))) // has starts written
 		}
 		fatal(t, s.Finish(ctx, x.ID, store.Ending{Status: faas.ExecutionSuccess, Result: text, Log: text}))
 		got, err := s.Execution(ctx, faas.AnyProject(), x.ID)
@@ -123,7 +123,7 @@ func TestFailingInAPacket(t *testing.T) {
 	there, running := execution(), execution()
 	fatal(t, s.Enqueue(ctx, there))
 	fatal(t, s.Start(ctx, running))
-	fatal(t, second(s.SettleExpired(ctx, 1))) // has starts written
+	fatal(t, second(s.SettleExpired(ctx, 1, nil))) // has starts written
 
 	release := make(chan struct{})
 	s.HoldCalls(ctx, release)

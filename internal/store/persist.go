@@ -223,21 +223,13 @@ func (w *writer) runAll(batch []*operation) error {
 // runOne runs one operation. A single statement that fails undoes itself; what may be several is
 // undone to a savepoint.
 func (w *writer) runOne(op *operation) (err error) {
-	switch {
-	case op.row != nil:
-		return w.tx.insert(op.row)
-	case op.change.query != "":
-		op.changed, err = w.tx.exec(op.change.query, op.change.args...)
-		return err
-	case op.do == nil:
-		return nil
-	case op.single:
-		return op.do(w.tx)
+	if op.single || op.do == nil && len(op.events) == 0 {
+		return op.run(w.tx)
 	}
 	if err := w.tx.control("SAVEPOINT operation"); err != nil {
 		return err
 	}
-	err = op.do(w.tx)
+	err = op.run(w.tx)
 	if w.dialect.fault(err) >= broken {
 		return err // the whole transaction is undone
 	}
@@ -250,4 +242,20 @@ func (w *writer) runOne(op *operation) (err error) {
 		return release
 	}
 	return err
+}
+
+// run runs an operation's statements.
+func (op *operation) run(t *tx) (err error) {
+	switch {
+	case op.row != nil:
+		err = t.insert(op.row)
+	case op.change.query != "":
+		op.changed, err = t.exec(op.change.query, op.change.args...)
+	case op.do != nil:
+		return op.do(t)
+	}
+	if err != nil || len(op.events) == 0 || op.row == nil && op.changed == 0 {
+		return err
+	}
+	return t.addEvents(op.events)
 }

@@ -42,6 +42,7 @@ type recorder struct {
 type operation struct {
 	row    *faas.Execution
 	change change
+	events []Event         // are kept with row, or with change if that has found a row
 	do     func(*tx) error // may run more than once, so it sets what it returns anew
 	single bool            // do is one statement, which undoes itself when it fails
 
@@ -108,6 +109,9 @@ func (op *operation) size() int {
 	if op.row != nil {
 		n = len(op.row.Input) + len(op.row.Result) + len(op.row.Log) + len(op.row.Description)
 	}
+	for _, e := range op.events {
+		n += len(e.Body)
+	}
 	for _, arg := range op.change.args {
 		if text, ok := arg.(string); ok {
 			n += len(text)
@@ -142,10 +146,10 @@ func (r *recorder) insert(ctx context.Context, e *faas.Execution) error {
 }
 
 // start hands in the start of an execution and does not wait for it.
-func (r *recorder) start(ctx context.Context, e *faas.Execution) error {
+func (r *recorder) start(ctx context.Context, e *faas.Execution, events []Event) error {
 	timeout := time.NewTimer(r.timeout)
 	defer timeout.Stop()
-	return r.hand(ctx, &operation{execution: e.ID, row: e, starts: true, kept: true}, timeout.C)
+	return r.hand(ctx, &operation{execution: e.ID, row: e, events: events, starts: true, kept: true}, timeout.C)
 }
 
 // writeStarts has every start that was handed in before written, and waits for the commits.

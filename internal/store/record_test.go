@@ -80,7 +80,7 @@ func TestStartOutlivesAFullDisk(t *testing.T) {
 	if err := s.Start(t.Context(), x); err != nil {
 		t.Fatal(err)
 	}
-	_, err := s.SettleExpired(t.Context(), 1) // has the start written, or tried
+	_, err := s.SettleExpired(t.Context(), 1, nil) // has the start written, or tried
 	if faas.KindOf(err) != faas.Unavailable {
 		t.Errorf("on a full disk: %v", err)
 	}

@@ -190,7 +190,7 @@ func bothSettle(t *testing.T, stores [2]*store.Store) {
 	})
 	both(stores, func(n int, s *store.Store) {
 		var err error
-		if settled[n], err = s.SettleExpired(t.Context(), rounds); err != nil {
+		if settled[n], err = s.SettleExpired(t.Context(), rounds, nil); err != nil {
 			t.Error(err)
 		}
 	})

@@ -2,6 +2,7 @@ package store
 
 import (
 	"maps"
+	"slices"
 	"sync"
 	"time"
 )
@@ -106,7 +107,7 @@ func (s *sequence) unhold(op *operation) {
 // operation any more.
 func (s *sequence) join(start, ending *operation) {
 	whole := ending.ending.applied(*start.row)
-	ending.row, ending.change = &whole, change{}
+	ending.row, ending.change, ending.events = &whole, change{}, slices.Concat(start.events, ending.events)
 	s.open--
 	s.dropped()
 }

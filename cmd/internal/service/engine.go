@@ -14,7 +14,9 @@ import (
 // NewEngine makes the engine of the parts and the workers.
 func NewEngine(p Parts, workers orchestrator.Orchestrator, conf config.Engine, wait time.Duration, log *slog.Logger) *engine.Engine {
 	e := engine.New(engine.Config{
-		Name: p.Name, Store: p.Store, Broker: p.Broker, Code: p.Code, Orchestrator: workers, Trusts: p.trustsOfEngine(), Objects: p.objectsOfEngine(), Quotas: p.Quotas, Calls: p.Calls, Notify: p.Notify, Log: log,
+		Name: p.Name, Store: p.Store, Broker: p.Broker, Code: p.Code, Orchestrator: workers,
+		Trusts: p.trustsOfEngine(), Objects: p.objectsOfEngine(), Quotas: p.Quotas, Calls: p.Calls,
+		Notify: p.Notify, Publisher: p.publisher(log), Log: log,
 		Limits: engine.Limits{
 			PoolSize: conf.PoolSize, PoolMax: conf.PoolMax, Stable: conf.ScaleDownWindow, PerFunction: conf.MaxWorkersPerFunction, Workers: conf.MaxWorkers, Idle: conf.WorkerIdleTime,
 			Lease: conf.Lease, Reap: conf.ReapInterval, AsyncParallel: conf.AsyncParallel, ImagePods: conf.MaxImagePods, Wait: wait,

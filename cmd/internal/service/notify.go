@@ -8,11 +8,13 @@ import (
 	"github.com/openstack-faas/faas/internal/notify"
 )
 
-// openNotifications makes what tells other services. RabbitMQ need not be there yet.
+// openNotifications makes what tells other services: every process has events kept, engines publish them. RabbitMQ need
+// not be there yet.
 func (p *Parts) openNotifications(conf config.Service, program string, log *slog.Logger) error {
 	if conf.Notify.Driver != "messagingv2" {
 		return nil
 	}
+	p.Notify = &notify.Notifier{Publisher: program + "." + conf.Default.Process(), Starts: conf.Notify.Starts}
 	if conf.Notify.TransportURL != "" {
 		conf.Default.TransportURL = conf.Notify.TransportURL
 	}
@@ -21,8 +23,18 @@ func (p *Parts) openNotifications(conf config.Service, program string, log *slog
 		return fmt.Errorf("the RabbitMQ of [oslo_messaging_notifications]: %w", err)
 	}
 	rabbit.Log = log
-	p.carry = &notify.Rabbit{Broker: rabbit, Exchange: conf.Notify.Exchange, Topics: conf.Notify.Topics, Durable: conf.Rabbit.Durable, Log: log}
-	p.Notify = notify.New(notify.Config{Publisher: program + "." + conf.Default.Process(), Carry: p.carry.Carry, Log: log})
-	p.Notify.Register(p.Registry)
+	p.carrier = &notify.Rabbit{
+		Broker: rabbit, Exchange: conf.Notify.Exchange, Topics: conf.Notify.Topics, Durable: conf.Rabbit.Durable, Log: log,
+	}
 	return nil
+}
+
+// publisher returns what publishes the events that are kept; nil where other services are told nothing.
+func (p *Parts) publisher(log *slog.Logger) *notify.Publisher {
+	if p.carrier == nil {
+		return nil
+	}
+	publisher := notify.NewPublisher(notify.PublisherConfig{Store: p.Store, Carry: p.carrier.Carry, Log: log})
+	publisher.Register(p.Registry)
+	return publisher
 }

@@ -31,8 +31,8 @@ type Parts struct {
 	Code     codestore.Store
 	Broker   broker.Broker
 
-	Notify *notify.Notifier // nil with [oslo_messaging_notifications] driver = noop
-	carry  *notify.Rabbit   // what carries those
+	Notify  *notify.Notifier // nil with [oslo_messaging_notifications] driver = noop
+	carrier *notify.Rabbit   // of its events, in an engine
 
 	Keystone *keystone.Client  // nil with auth_strategy = noauth
 	Sessions *session.Sessions // what functions act by; nil without Keystone
@@ -120,9 +120,8 @@ func (p Parts) Close() error {
 	if p.stopSharing != nil {
 		p.stopSharing()
 	}
-	if p.Notify != nil {
-		p.Notify.Close()
-		p.carry.Close()
+	if p.carrier != nil {
+		p.carrier.Close()
 	}
 	var errs []error
 	if p.Sessions != nil {

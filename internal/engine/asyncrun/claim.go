@@ -2,17 +2,19 @@ package asyncrun
 
 import (
 	"context"
+
+	"github.com/openstack-faas/faas/internal/store"
 )
 
 // claim makes a queued execution this engine's, under a lease that RenewLeases renews until finish. It is seen through even when the
 // engine is told to end meanwhile. A claim without an answer may have been committed, or may be yet: it is undone, and until it is,
-// nobody claims the row here.
-func (r *Runner) claim(ctx context.Context, id string) error {
+// nobody claims the row here. The events are kept with the claim.
+func (r *Runner) claim(ctx context.Context, id string, events ...store.Event) error {
 	ctx = context.WithoutCancel(ctx)
 	if err := r.leases.begin(id); err != nil {
 		return err
 	}
-	_, ok, err := r.cfg.Store.Claim(ctx, id, r.cfg.Name, r.cfg.Lease)
+	_, ok, err := r.cfg.Store.Claim(ctx, id, r.cfg.Name, r.cfg.Lease, events...)
 	switch {
 	case err != nil:
 		r.cfg.Undo.Go("give a claim back", func(context.Context) { r.release(ctx, id) })

@@ -22,6 +22,8 @@ const (
 func (r *Runner) finish(ctx context.Context, f faas.Function, x faas.Execution, o faas.Outcome) error {
 	defer r.leases.drop(x.ID)
 	ending := store.Ending{Status: o.Status, Result: faas.ResultText(o.Duration, o.Output), Log: o.Log, EndedAt: r.cfg.Now()}
+	x.Status, x.EndedAt = ending.Status, ending.EndedAt
+	ending.Events = r.cfg.Notify.Ended(f, x, o.Duration)
 	err := persist(ctx, func(ctx context.Context) error { return r.cfg.Store.Finish(ctx, x.ID, ending) })
 	if err != nil {
 		r.log.Error("the outcome of an execution was not recorded",
@@ -30,8 +32,6 @@ func (r *Runner) finish(ctx context.Context, f faas.Function, x faas.Execution, 
 	}
 	r.log.Info("ran an execution", "execution_id", x.ID, "function_id", x.FunctionID, "project_id", x.ProjectID,
 		"request_id", x.RequestID, "status", o.Status, "duration", o.Duration)
-	x.Status, x.EndedAt = ending.Status, ending.EndedAt
-	r.cfg.Notify.Ended(f, x, o.Duration)
 	return nil
 }
 

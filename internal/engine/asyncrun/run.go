@@ -43,10 +43,11 @@ func (r *Runner) runInTurn(ctx context.Context, x faas.Execution) error {
 		if claimed {
 			return nil
 		}
-		err := r.claim(ctx, x.ID)
+		running := x
+		running.Status, running.StartedAt = faas.ExecutionRunning, r.cfg.Now()
+		err := r.claim(ctx, x.ID, r.cfg.Notify.Started(f, running)...)
 		if claimed = err == nil; claimed {
-			x.Status, x.StartedAt = faas.ExecutionRunning, r.cfg.Now()
-			r.cfg.Notify.Started(f, x)
+			x = running
 		}
 		return err
 	}

@@ -24,7 +24,7 @@ type Config struct {
 	Call        dispatch.Call
 	Credentials *Credentials     // what functions act with in OpenStack; nil: they act for nobody
 	Calls       *quota.Calls     // counts executions; nil: nobody does
-	Notify      *notify.Notifier // tells other services what happens; nil: nobody is told
+	Notify      *notify.Notifier // makes what other services are told; nil: they are told nothing
 	Parallel    int              // executions that are in hand at a time, of one project four fifths
 	Lease       time.Duration    // how long an execution is this engine's without renewal
 	Wait        time.Duration    // how long one attempt waits for a slot

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/openstack-faas/faas/internal/faas"
+	"github.com/openstack-faas/faas/internal/store"
 )
 
 const (
@@ -33,26 +34,17 @@ func (u *Upkeeper) SettleExpired(ctx context.Context) {
 		u.hold.answered(err, begun, u.cfg.Now(), u.cfg.Lease)
 		return
 	}
-	settled, err := u.cfg.Store.SettleExpired(ctx, settleBatch)
+	settled, err := u.cfg.Store.SettleExpired(ctx, settleBatch, u.eventsOfLost)
 	u.hold.answered(err, begun, u.cfg.Now(), u.cfg.Lease)
 	if err != nil {
 		u.log.Warn("expired leases could not be settled", "error", err)
 	}
 	for _, x := range settled {
 		u.log.Warn("settled an execution whose process was lost", "execution_id", x.ID, "function_id", x.FunctionID, "owner", x.Owner)
-		u.notifyLost(ctx, x)
 	}
 }
 
-// notifyLost tells other services of an execution of which nobody knows how long it ran.
-func (u *Upkeeper) notifyLost(ctx context.Context, x faas.Execution) {
-	if u.cfg.Notify == nil {
-		return
-	}
-	f, err := u.cfg.Store.Function(ctx, faas.OneProject(x.ProjectID), x.FunctionID)
-	if err != nil {
-		f = faas.Function{} // deleted, or away: its id is in the execution
-	}
-	x.Status = faas.ExecutionError
-	u.cfg.Notify.Ended(f, x, 0)
+// eventsOfLost returns what other services are told of an execution of which nobody knows how long it ran.
+func (u *Upkeeper) eventsOfLost(f faas.Function, x faas.Execution) []store.Event {
+	return u.cfg.Notify.Ended(f, x, 0)
 }

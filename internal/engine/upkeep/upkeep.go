@@ -17,7 +17,7 @@ type Config struct {
 	Store        *store.Store
 	Code         codestore.Store
 	Trusts       Trusts           // nil: there are none to delete
-	Notify       *notify.Notifier // tells other services what happens; nil: nobody is told
+	Notify       *notify.Notifier // makes what other services are told; nil: they are told nothing
 	Retention    time.Duration    // ended executions are purged after this long; 0 keeps them
 	PackageGrace time.Duration    // a package that no function refers to is collected after this long
 	Lease        time.Duration    // of executions

@@ -36,7 +36,7 @@ func everyFieldIsKept(t *testing.T, f *fixture) {
 
 	x := filled[faas.Execution](t, map[string]any{"Status": faas.ExecutionRunning, "Log": "", "Attempts": 1, "Lease": time.Hour, "LeaseUntil": time.Time{}, "InputCut": int64(0), "ResultCut": int64(0)})
 	must(t, f.Start(ctx, x))
-	_, err = f.SettleExpired(ctx, 1) // has starts written that are held back, and settles none
+	_, err = f.SettleExpired(ctx, 1, nil) // has starts written that are held back, and settles none
 	must(t, err)
 	gotExecution, err := f.Execution(ctx, all, x.ID)
 	must(t, err)

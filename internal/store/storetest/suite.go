@@ -50,6 +50,9 @@ func Run(t *testing.T, open Open) {
 		"every field of a row":              everyFieldIsKept,
 		"every change of a function":        everyChangeIsKept,
 		"targets":                           targets,
+		"events":                            outbox,
+		"events of many":                    outboxOfMany,
+		"events of the lost":                outboxOfTheLost,
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := &fixture{clock: time.Date(2026, 1, 2, 3, 4, 5, 678901000, time.UTC)}
@@ -379,7 +382,7 @@ func synchronous(t *testing.T, f *fixture) {
 		x.Sync, x.Lease = true, time.Minute
 		must(t, f.Start(ctx, x))
 		if !held {
-			_, err := f.SettleExpired(ctx, 10) // has all starts written, and settles none
+			_, err := f.SettleExpired(ctx, 10, nil) // has all starts written, and settles none
 			must(t, err)
 		}
 		f.pass(time.Second)
@@ -463,7 +466,7 @@ func leases(t *testing.T, f *fixture) {
 	if err != nil || len(gone) != 1 || gone[0] != held.ID { // the third has another owner
 		t.Errorf("renewed, but not %v, %v", gone, err)
 	}
-	settled, err := f.SettleExpired(ctx, 10)
+	settled, err := f.SettleExpired(ctx, 10, nil)
 	if err != nil || len(settled) != 2 {
 		t.Fatalf("settled %v, %v", settled, err)
 	}

@@ -32,7 +32,7 @@ func TestNotifications(t *testing.T) {
 	run(ctx, t, c, f.ID, nil)
 	must(t, c.Do(ctx, "DELETE", "/v1/functions/"+f.ID, nil, nil))
 
-	missing := map[string]bool{"function.create": true, "execution.start": true, "execution.end": true, "function.delete": true}
+	missing := map[string]bool{"function.create": true, "execution.end": true, "function.delete": true}
 	for len(missing) > 0 {
 		select {
 		case <-ctx.Done():

@@ -1,0 +1,143 @@
+package notify
+
+import (
+	"context"
+	"log/slog"
+	"math/rand/v2"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/openstack-faas/faas/internal/store"
+)
+
+// OwnerID is hashed like the id of a function: the engine that owns its shard is the one that publishes. That spares
+// listeners messages that come twice, and no more: when two engines publish for a moment, the messages have equal ids.
+const OwnerID = "notifications"
+
+// Carrier delivers messages, all of them or with an error; they then come again.
+type Carrier func(ctx context.Context, messages []Message) error
+
+// PublisherConfig is what a Publisher needs. Store and Carry are required.
+type PublisherConfig struct {
+	Store *store.Store
+	Carry Carrier
+	Log   *slog.Logger     // nil: slog.Default()
+	Now   func() time.Time // nil: time.Now
+}
+
+const (
+	// batchSize is how many messages are delivered at a time.
+	batchSize = 500
+	// carryTimeout bounds the delivery of a batch.
+	carryTimeout = 30 * time.Second
+	// firstPause and lastPause bound the pause after a delivery that failed, which doubles each time.
+	firstPause, lastPause = time.Second, 30 * time.Second
+)
+
+// Publisher tells others the events of the outbox. Its methods are for one goroutine, but for Register.
+type Publisher struct {
+	cfg    PublisherConfig
+	failed int       // deliveries in a row
+	again  time.Time // when to try again after a failure
+
+	counts *prometheus.CounterVec
+	oldest prometheus.Gauge
+}
+
+// NewPublisher returns a publisher.
+func NewPublisher(cfg PublisherConfig) *Publisher {
+	if cfg.Log == nil {
+		cfg.Log = slog.Default()
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	return &Publisher{
+		cfg: cfg,
+		counts: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "faas_notifications_total",
+			Help: "Notifications by what became of them: sent, or unreadable, which are put aside.",
+		}, []string{"result"}),
+		oldest: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "faas_notifications_oldest_seconds",
+			Help: "The age of the oldest notification that waits, as the engine that sends them saw last; 0 when none does.",
+		}),
+	}
+}
+
+// Register has the registry show what is sent and how long it waits.
+func (p *Publisher) Register(registry prometheus.Registerer) {
+	registry.MustRegister(p.counts, p.oldest)
+}
+
+// Publish tells all that waits, batch by batch, until ctx ends. While nobody can be told it returns at once, until it
+// is time to try again.
+func (p *Publisher) Publish(ctx context.Context) {
+	if p.cfg.Now().Before(p.again) {
+		return
+	}
+	for ctx.Err() == nil {
+		n, err := p.publishBatch(ctx)
+		if err != nil {
+			p.failure(ctx, err)
+			return
+		}
+		p.success()
+		if n < batchSize {
+			p.oldest.Set(0)
+			return
+		}
+	}
+}
+
+// publishBatch tells one batch and strikes it out. It returns how many events it found.
+func (p *Publisher) publishBatch(ctx context.Context) (int, error) {
+	events, err := p.cfg.Store.Events(ctx, batchSize)
+	if err != nil || len(events) == 0 {
+		return 0, err
+	}
+	messages := make([]Message, 0, len(events))
+	oldest := p.cfg.Now()
+	for _, e := range events {
+		m, at, err := messageOf(e)
+		if err != nil { // a mistake of ours: it would stand in the way of all others for ever
+			p.cfg.Log.Error("an event in the outbox cannot be read and is put aside", "id", e.ID, "event", e.Body, "error", err)
+			p.counts.WithLabelValues("unreadable").Inc()
+			continue
+		}
+		if messages = append(messages, m); at.Before(oldest) {
+			oldest = at
+		}
+	}
+	p.oldest.Set(p.cfg.Now().Sub(oldest).Seconds())
+	carrying, cancel := context.WithTimeout(ctx, carryTimeout)
+	err = p.cfg.Carry(carrying, messages)
+	cancel()
+	if err != nil {
+		return 0, err
+	}
+	p.counts.WithLabelValues("sent").Add(float64(len(messages)))
+	return len(events), p.cfg.Store.DropEvents(ctx, events)
+}
+
+// failure tells the log of the first failure in a row, and has the next try wait.
+func (p *Publisher) failure(ctx context.Context, err error) {
+	if ctx.Err() != nil {
+		return
+	}
+	if p.failed == 0 {
+		p.cfg.Log.Warn("notifications cannot be delivered; they wait in the database", "error", err)
+	}
+	pause := min(firstPause<<min(p.failed, 10), lastPause)
+	p.failed++
+	p.again = p.cfg.Now().Add(pause/2 + rand.N(pause/2))
+}
+
+// success tells the log of the end of trouble.
+func (p *Publisher) success() {
+	if p.failed > 0 {
+		p.cfg.Log.Info("notifications are delivered again")
+	}
+	p.failed, p.again = 0, time.Time{}
+}
