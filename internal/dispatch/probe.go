@@ -20,9 +20,9 @@ const (
 // Probe asks a worker for a sign of life, over a new connection. Any answer is one, also a refusal. An error says that there was
 // none within four seconds, or that nobody listens at the worker's address.
 func (c *Client) Probe(ctx context.Context, w faas.Worker) error {
-	dialing, cancel := context.WithTimeout(ctx, probeDial)
+	connecting, cancel := context.WithTimeout(ctx, probeDial)
 	defer cancel()
-	conn, err := dial(dialing, w.Address, c.conns.limits)
+	conn, err := dial(connecting, w.Address, c.conns.limits)
 	if err != nil {
 		return &UnreachableError{Worker: w.ID, Cause: err}
 	}
