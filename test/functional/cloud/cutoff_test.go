@@ -1,0 +1,78 @@
+package cloud
+
+import (
+	"context"
+	"fmt"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/openstack-faas/faas/internal/apiclient"
+)
+
+// cutOff drops every packet to and from the address, on this machine and through it, as a dead network or node does: nobody is told.
+func cutOff(ctx context.Context, t *testing.T, address string) {
+	t.Helper()
+	const table = "inet faas-cutoff"
+	rules := "add table " + table + "\n"
+	for _, hook := range []string{"input", "output", "forward"} {
+		rules += fmt.Sprintf("add chain %s %s { type filter hook %s priority -10; policy accept; }\n", table, hook, hook)
+		rules += fmt.Sprintf("add rule %s %s ip daddr %s drop\n", table, hook, address)
+		rules += fmt.Sprintf("add rule %s %s ip saddr %s drop\n", table, hook, address)
+	}
+	nft := func(ctx context.Context, rules string) {
+		cmd := exec.CommandContext(ctx, "nft", "-f", "-")
+		cmd.Stdin = strings.NewReader(rules)
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Errorf("nft: %v: %s", err, out)
+		}
+	}
+	t.Cleanup(func() { nft(context.Background(), "delete table "+table+"\n") })
+	nft(ctx, rules)
+}
+
+// TestWorkerCutOff cuts a function's only worker off. The kubelet does not notice: it asks no worker whether it lives. The calls that
+// were sent to the dead one end long before the function's timeout, all others run on another, and the dead one's pod is removed.
+func TestWorkerCutOff(t *testing.T) {
+	ctx, c := testContext(t), client(t)
+	awaitPool(ctx, t, c, "python3")
+	f := create(ctx, t, c, "python3", "import socket\ndef main():\n    return socket.gethostname()\n", apiclient.NewFunction{})
+	for range 4 * len(env.endpoints) { // every API has a connection to it
+		x, err := c.Execute(ctx, f.ID, true, nil)
+		must(t, err)
+		if x.Status != "success" {
+			t.Fatalf("before: %+v", x)
+		}
+	}
+	label := "faas.openstack.org/function-id=" + f.ID
+	dead, addresses := ofPods(ctx, t, label, ".metadata.name"), ofPods(ctx, t, label, ".status.podIP")
+	for _, address := range addresses {
+		cutOff(ctx, t, address)
+	}
+	begun, lost := time.Now(), 0
+	for answered := 0; answered < 4*len(env.endpoints); {
+		x, err := c.Execute(ctx, f.ID, true, nil)
+		must(t, err)
+		output := string(x.Output())
+		switch {
+		case x.Status == "success" && !slices.ContainsFunc(dead, func(pod string) bool { return strings.Contains(output, pod) }):
+			if answered++; answered == 1 {
+				t.Logf("another worker answered after %s and %d lost calls", time.Since(begun).Round(time.Millisecond), lost)
+			}
+		case x.Status == "error" && strings.Contains(output, "may have run"):
+			lost++ // it was sent before anybody could know
+		default:
+			t.Fatalf("after: %+v", x)
+		}
+	}
+	if most := len(env.endpoints) * len(dead); lost > most {
+		t.Errorf("%d calls were lost; one of each API to each dead worker could be", lost)
+	}
+	await(ctx, t, "the dead worker's pod is removed", func() bool {
+		there := strings.Fields(kubectl(ctx, t, "get", "pods", "-n", "faas", "-o", "jsonpath={.items[*].metadata.name}"))
+		return !slices.ContainsFunc(dead, func(pod string) bool { return slices.Contains(there, pod) })
+	})
+	t.Logf("its pod was removed after %s", time.Since(begun).Round(time.Millisecond))
+}
