@@ -67,6 +67,11 @@ func (s *Server) usage(ctx context.Context, projectID string) (faas.Amounts, err
 	if err != nil {
 		return nil, err
 	}
+	records, err := s.cfg.Store.RecordUsage(ctx, projectID)
+	if err != nil {
+		return nil, err
+	}
+	maps.Copy(used, records)
 	if s.cfg.Calls != nil {
 		maps.Copy(used, s.cfg.Calls.Use(projectID))
 	}

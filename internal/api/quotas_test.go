@@ -125,7 +125,7 @@ func TestBadQuotas(t *testing.T) {
 		`{}`:                              "there are functions, function_versions",
 		`{"quota": null}`:                 "quota is required",
 		`{"quota": 3}`:                    "must be a JSON object",
-		`{"quota": {"functionz": 3}}`:     `no field "functionz" here; the fields are functions, function_versions, aliases, webhooks, jobs, package_bytes, worker_memory, concurrent_executions, calls_per_minute.`,
+		`{"quota": {"functionz": 3}}`:     `no field "functionz" here; the fields are functions, function_versions, aliases, webhooks, jobs, package_bytes, worker_memory, concurrent_executions, calls_per_minute, queued_executions, execution_bytes.`,
 		`{"quota": {"functions": -2}}`:    "functions must be from -1",
 		`{"quota": {"functions": 1.5}}`:   "functions must be a whole number",
 		`{"quota": {"functions": true}}`:  "functions must be a whole number",
@@ -292,5 +292,26 @@ func manyFunctions(t *testing.T, url string) {
 	there, err := rows.Functions(t.Context(), faas.OneProject(project), faas.Query{})
 	if err != nil || made.Load() != 10 || refused.Load() != 90 || len(there.Items) != 10 {
 		t.Errorf("%d made, %d refused, %d there, %v", made.Load(), refused.Load(), len(there.Items), err)
+	}
+}
+
+// TestRecordsOverQuota has calls of both kinds be refused when their records would be too much, with what to do about it in the limits.
+func TestRecordsOverQuota(t *testing.T) {
+	s := newService(t, withQuotas, func(c *Config) { c.Calls.CountRecords(c.Store.RecordUsage) })
+	function := s.newFunction(s.newRuntime(), "f").ID
+	s.answer(echo)
+	s.limit(`{"queued_executions": 2, "execution_bytes": 10000, "calls_per_minute": -1}`)
+	later := `{"function_id": "` + function + `", "sync": false}`
+	s.do("POST", "/v1/executions", later, 201)
+	s.do("POST", "/v1/executions", later, 201)
+	if got := s.do("POST", "/v1/executions", later, 403).fault(); got != "Quota exceeded for queued_executions: limit 2, in use 2." {
+		t.Errorf("got %q", got)
+	}
+	if used := s.used(); used[faas.ResourceQueued].Used != 2 || used[faas.ResourceRecords].Used != 2*512 {
+		t.Errorf("in use: %v", used)
+	}
+	s.do("POST", "/v1/executions", `{"function_id": "`+function+`", "input": {"text": "`+strings.Repeat("x", 10_000)+`"}}`, 201)
+	if got := s.do("POST", "/v1/executions", `{"function_id": "`+function+`"}`, 403).fault(); !strings.HasPrefix(got, "Quota exceeded for execution_bytes: limit 10000, in use ") {
+		t.Errorf("got %q", got)
 	}
 }

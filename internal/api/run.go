@@ -122,7 +122,8 @@ func (s *Server) finish(ctx context.Context, f faas.Function, x faas.Execution, 
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordTimeout)
 	defer cancel()
 	err := s.cfg.Store.Finish(ctx, x.ID, store.Ending{
-		Status: x.Status, Result: x.Result, Log: outcome.Log, EndedAt: x.EndedAt, Events: s.cfg.Notify.Ended(f, x, outcome.Duration),
+		Status: x.Status, Result: x.Result, Log: outcome.Log, EndedAt: x.EndedAt, ProjectID: x.ProjectID,
+		Events: s.cfg.Notify.Ended(f, x, outcome.Duration),
 	})
 	if err != nil {
 		return x, faas.Errorf(faas.Unavailable, "The outcome of execution %s could not be recorded; the function may have run.", x.ID).WithCause(err)

@@ -145,6 +145,8 @@ type Quota struct {
 	WorkerMemory   int64         `opt:"worker_memory" default:"8589934592" range:"-1:1000000000000000" help:"Bytes of memory of a project's live workers together, as their functions ask for it."`
 	Executions     int64         `opt:"concurrent_executions" default:"1000" range:"-1:1000000000" help:"Executions of a project that run at a time."`
 	CallsPerMinute int64         `opt:"calls_per_minute" default:"-1" range:"-1:1000000000" help:"Executions that a project may ask for in a minute."`
+	Queued         int64         `opt:"queued_executions" default:"100000" range:"-1:1000000000" help:"Asynchronous executions of a project that wait to be run."`
+	RecordBytes    int64         `opt:"execution_bytes" default:"21474836480" range:"-1:1000000000000000" help:"Bytes of the records of a project's executions together: inputs, results and logs."`
 }
 
 // CORS lets pages of other origins use the API, by the names that operators know from oslo.middleware.

@@ -43,6 +43,7 @@ func (e *Engine) allLoops() []loop {
 		{"finish deletions of packages", e.loops, 30 * time.Second, e.upkeep.FinishPackages},
 		{"delete trusts", e.loops, 15 * time.Second, e.upkeep.DeleteTrusts},
 		{"repair usage", e.loops, time.Hour, e.upkeep.RepairUsage},
+		{"repair record usage", e.loops, 24 * time.Hour, e.upkeep.RepairRecordUsage},
 	}
 	if e.cfg.Publisher != nil {
 		all = append(all, loop{"publish notifications", e.loops, publishInterval, e.publish})

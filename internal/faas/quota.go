@@ -14,6 +14,8 @@ const (
 	ResourceMemory     Resource = "worker_memory"
 	ResourceExecutions Resource = "concurrent_executions"
 	ResourceCalls      Resource = "calls_per_minute"
+	ResourceQueued     Resource = "queued_executions"
+	ResourceRecords    Resource = "execution_bytes"
 )
 
 // Unlimited is the limit of a resource that a project may have any amount of.

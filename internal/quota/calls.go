@@ -19,6 +19,8 @@ type Calls struct {
 	peers map[string]*peer  // by process
 	told  bool              // the others were told of something last time
 
+	records RecordUsage // nil: nobody counts records
+
 	memory func() map[string]int64 // nil: no workers are this process's to count
 }
 
@@ -72,6 +74,11 @@ func (c *Calls) enter(ctx context.Context, projectID string, asks, runs bool) (d
 	limits, err := c.quotas.Limits(ctx, projectID)
 	if err != nil {
 		return nil, err
+	}
+	if asks {
+		if err := c.roomForRecord(ctx, limits, projectID, !runs); err != nil {
+			return nil, err
+		}
 	}
 	return c.within(limits, projectID, asks, runs)
 }

@@ -22,6 +22,8 @@ var Resources = []Resource{
 	{faas.ResourceMemory, "bytes", "Memory of a project's live workers together, as their functions ask for it."},
 	{faas.ResourceExecutions, "", "Executions of a project that run at a time."},
 	{faas.ResourceCalls, "", "Executions that a project may ask for in a minute."},
+	{faas.ResourceQueued, "", "Asynchronous executions of a project that wait to be run."},
+	{faas.ResourceRecords, "bytes", "Records of a project's executions together: inputs, results and logs."},
 }
 
 // Max is the highest limit that anybody can set.

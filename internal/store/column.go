@@ -72,7 +72,7 @@ func newResource[T any](t table, columns []column[T]) resource[T] {
 			r.fields[orDefault(c.as, c.name)] = field{column: c.name, kind: c.kind, index: c.index}
 		}
 	}
-	r.selected, r.table.listed = strings.Join(read, ", "), strings.Join(listed, ", ")
+	r.selected, r.listed = strings.Join(read, ", "), strings.Join(listed, ", ")
 	r.into = "INSERT INTO " + t.name + " (" + strings.Join(all, ", ") + ") VALUES "
 	r.row = "(" + strings.Join(places, ", ") + ")"
 	return r

@@ -104,6 +104,8 @@ func lossless(t *testing.T, s *store.Store, lose func()) {
 	if err != nil || f.Revision != 2 {
 		t.Errorf("updated once: %+v, %v", f, err)
 	}
+	_, err = s.PurgeableExecutions(ctx, time.Now()) // connects: a new connection says COMMIT, too, as in READ COMMITTED
+	fatal(t, err)
 	lose()
 	if n, err := s.PurgeExecutions(ctx, time.Now().Add(time.Second), 10); err != nil || n != 2 {
 		t.Errorf("purged: %d, %v", n, err)

@@ -17,6 +17,8 @@ type Ending struct {
 	Log     string
 	EndedAt time.Time // the store's clock when zero
 	Events  []Event   // that others are to be told of it
+
+	ProjectID string // of the execution, whose record grows; "" when the caller does not know, and then its growth is not counted
 }
 
 // Start records that an execution runs, under the lease that e asks for, and does not wait for the record to be committed: a crash may
@@ -69,11 +71,15 @@ func (e Ending) applied(x faas.Execution) faas.Execution {
 func (e Ending) change(id string) change {
 	at := micros(e.EndedAt)
 	return change{
-		`UPDATE executions SET status = ?, result = ?, log_text = ?, ended_at = ?, updated_at = ?, lease_until = 0
+		`UPDATE executions SET status = ?, result = ?, log_text = ?, ended_at = ?, updated_at = ?, lease_until = 0,
+			record_bytes = record_bytes + ?
 			WHERE id = ? AND status = 'running'`,
-		[]any{string(e.Status), e.Result, e.Log, at, at, id},
+		[]any{string(e.Status), e.Result, e.Log, at, at, e.bytes(), id},
 	}
 }
+
+// bytes returns by how much the ending makes the record grow.
+func (e Ending) bytes() int64 { return int64(len(e.Result) + len(e.Log)) }
 
 // whyNotEnded returns the error of an ending that found no running execution.
 func (t *tx) whyNotEnded(id string) error {

@@ -33,6 +33,7 @@ var executions = newResource(table{name: "executions", noun: "execution"}, []col
 	{name: "input", at: func(x *faas.Execution) any { return &x.Input }, size: func(x *faas.Execution) *int64 { return &x.InputCut }},
 	{name: "result", at: func(x *faas.Execution) any { return &x.Result }, size: func(x *faas.Execution) *int64 { return &x.ResultCut }},
 	{name: "log_text", at: func(x *faas.Execution) any { return &x.Log }, rule: unread},
+	{name: "record_bytes", at: func(x *faas.Execution) any { return bytesColumn{x} }, rule: unread},
 })
 
 // Execution returns an execution that the scope sees, without its log.
@@ -71,7 +72,8 @@ func (s *Store) DeleteExecution(ctx context.Context, scope faas.Scope, id string
 	if err := s.calls.await(ctx, &operation{execution: id}); err != nil { // has its start written
 		return err
 	}
-	return s.recorder.do(ctx, func(t *tx) error {
+	var gone []record
+	err := s.recorder.do(ctx, func(t *tx) error {
 		e, err := t.execution(id)
 		if err != nil {
 			return err
@@ -82,12 +84,20 @@ func (s *Store) DeleteExecution(ctx context.Context, scope faas.Scope, id string
 		if !e.Status.Ended() {
 			return faas.Errorf(faas.Conflict, "Execution %s has not ended; it can be deleted when it has.", id)
 		}
-		n, err := t.exec(`DELETE FROM executions WHERE id = ?`, id)
-		if err == nil && n == 0 { // another process was first
+		one := record{id: id, project: e.ProjectID}
+		if err := t.queryRow(`SELECT record_bytes FROM executions WHERE id = ?`, id).Scan(&one.bytes); err != nil {
+			return missing("execution", id, err)
+		}
+		gone, err = t.deleteExecutions([]record{one})
+		if err == nil && len(gone) == 0 { // another process was first
 			return notFound("execution", id)
 		}
 		return err
 	})
+	if err == nil {
+		s.countGone(gone)
+	}
+	return err
 }
 
 func (t *tx) execution(id string) (faas.Execution, error) {

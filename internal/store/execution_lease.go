@@ -51,14 +51,15 @@ func (s *Store) SettleExpired(
 		return nil, err
 	}
 	var settled []faas.Execution
+	var grown []Ending
 	err := s.chores.do(ctx, func(t *tx) error {
 		expired, err := t.expired(limit)
 		if err != nil {
 			return err
 		}
-		settled = nil
+		settled, grown = nil, nil
 		for _, e := range expired {
-			ending := Ending{Status: faas.ExecutionError, Result: lostResult(e), EndedAt: s.timestamp()}
+			ending := Ending{Status: faas.ExecutionError, Result: lostResult(e), EndedAt: s.timestamp(), ProjectID: e.ProjectID}
 			end := ending.change(e.ID)
 			n, err := t.exec(end.query+` AND lease_until < `+t.grammar.now, end.args...)
 			if err != nil {
@@ -67,7 +68,7 @@ func (s *Store) SettleExpired(
 			if n == 0 { // it ended, or another process settled it or renewed its lease, since it was found
 				continue
 			}
-			settled = append(settled, ending.applied(e))
+			settled, grown = append(settled, ending.applied(e)), append(grown, ending)
 			if events == nil {
 				continue
 			}
@@ -79,6 +80,9 @@ func (s *Store) SettleExpired(
 	})
 	if err != nil {
 		return nil, err
+	}
+	for _, e := range grown {
+		s.usage.add(e.ProjectID, recordCounts{bytes: e.bytes()})
 	}
 	return settled, nil
 }

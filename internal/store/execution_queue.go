@@ -35,16 +35,25 @@ func (s *Store) Claim(ctx context.Context, id, owner string, lease time.Duration
 	if err := s.calls.await(ctx, op); err != nil || op.changed == 0 {
 		return faas.Execution{}, false, err
 	}
+	e, err := s.claimed(ctx, id, owner)
+	if err == nil {
+		s.usage.add(e.ProjectID, recordCounts{queued: -1})
+	}
+	return e, err == nil, err
+}
+
+// claimed returns an execution that the owner has just claimed.
+func (s *Store) claimed(ctx context.Context, id, owner string) (faas.Execution, error) {
 	e, err := executions.scan(s.get.one(ctx, s.get.execution, id))
 	if err == nil && e.Owner == owner {
-		return e, true, nil
+		return e, nil
 	}
 	// A reader on another node of a cluster may be behind the writer.
 	err = s.recorder.do(ctx, func(t *tx) error {
 		e, err = t.execution(id)
 		return err
 	})
-	return e, err == nil, err
+	return e, err
 }
 
 // Release puts an execution that the owner has claimed, and of which nothing has begun, back into the queue; its message is the caller's to see to.
@@ -53,7 +62,13 @@ func (s *Store) Release(ctx context.Context, id, owner string) (bool, error) {
 	n, err := s.calls.exec(ctx, id, `UPDATE executions SET status = 'queued', owner = '', lease_until = `+s.dialect.grammar().now+` + ?,
 		attempts = attempts - 1, started_at = 0, updated_at = ? WHERE id = ? AND owner = ? AND status = 'running'`,
 		WakeAfter.Microseconds(), micros(s.now()), id, owner)
-	return n > 0, err
+	if err != nil || n == 0 {
+		return false, err
+	}
+	if e, err := s.Execution(ctx, faas.AnyProject(), id); err == nil { // otherwise it is counted by the next repair
+		s.usage.add(e.ProjectID, recordCounts{queued: 1})
+	}
+	return true, nil
 }
 
 // TakeStale returns the ids of queued executions whose message is taken for lost now, or will be within the time, oldest first, limit at most, and trusts

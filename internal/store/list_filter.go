@@ -173,7 +173,7 @@ func (f field) value(v string) (any, error) {
 		if !ascii(v) { // MySQL refuses to compare such a column with another script
 			return nil, fmt.Errorf("%q is none", v)
 		}
-	case text:
+	case text, notCompared:
 		if !utf8.ValidString(v) {
 			return nil, fmt.Errorf("%q is not UTF-8", v)
 		}

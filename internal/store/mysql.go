@@ -56,6 +56,7 @@ func (d mysqlServer) open(m mode) (*sql.DB, error) {
 		c.ReadTimeout, c.WriteTimeout = answerTimeout, answerTimeout
 	case forMigrating:
 		c.ReadTimeout, c.WriteTimeout = 0, 0 // changing a large table takes as long as it takes
+	default: // of modes that read, see above
 	}
 	to, err := mysql.NewConnector(c)
 	if err != nil {

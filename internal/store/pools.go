@@ -57,8 +57,9 @@ func (m mode) statementTime() time.Duration {
 		return listStatementTime
 	case forScans:
 		return time.Minute
+	default:
+		return 10 * time.Second
 	}
-	return 10 * time.Second
 }
 
 // listStatementTime is the statementTime of lists. Tests lower it.

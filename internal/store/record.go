@@ -25,6 +25,7 @@ type recorder struct {
 	now     func() time.Time
 	timeout time.Duration // of a caller's wait, and of the last attempts once callers are refused
 	counts  *callCounts
+	usage   *recordUsage
 	outage  *outage
 
 	slots   chan struct{}   // holds an element for each operation that is accepted and not answered
@@ -81,9 +82,9 @@ const (
 )
 
 // newRecorder returns a recorder without writers.
-func newRecorder(d dialect, o Options, counts *callCounts, out *outage) *recorder {
+func newRecorder(d dialect, o Options, all *recorders, out *outage) *recorder {
 	r := &recorder{
-		dialect: d, log: o.Log, now: o.Now, timeout: o.WriteTimeout, counts: counts, outage: out,
+		dialect: d, log: o.Log, now: o.Now, timeout: o.WriteTimeout, counts: &all.counts, usage: &all.usage, outage: out,
 		slots:   make(chan struct{}, maxWaiting),
 		small:   make(chan *operation, maxWaiting),
 		closing: make(chan struct{}), stopped: make(chan struct{}),

@@ -14,12 +14,13 @@ type recorders struct {
 	chores   *recorder // maintenance, which may go through many rows
 
 	counts      callCounts
+	usage       recordUsage
 	stopCounts  context.CancelFunc
 	countsAdded sync.WaitGroup
 }
 
 func startRecorders(ctx context.Context, db *sql.DB, d dialect, o Options) (*recorders, error) {
-	s := &recorders{}
+	s := &recorders{usage: recordUsage{now: o.Now, pending: map[string]recordCounts{}, known: map[string]*knownRecords{}}}
 	writers := s.make(db, d, o)
 	db.SetMaxOpenConns(len(writers))
 	db.SetMaxIdleConns(len(writers))
@@ -32,13 +33,14 @@ func startRecorders(ctx context.Context, db *sql.DB, d dialect, o Options) (*rec
 	counting, stop := context.WithCancel(context.Background())
 	s.stopCounts = stop
 	s.countsAdded.Go(func() { s.counts.run(counting, s.chores) })
+	s.countsAdded.Go(func() { s.usage.run(counting, s.chores) })
 	return s, nil
 }
 
 // make makes the recorders and returns their writers.
 func (s *recorders) make(db *sql.DB, d dialect, o Options) []*writer {
 	out := &outage{log: o.Log}
-	s.calls = newRecorder(d, o, &s.counts, out)
+	s.calls = newRecorder(d, o, s, out)
 	writers := []*writer{s.calls.newWriter(db, s.calls.small)}
 	if !d.grammar().fenced {
 		s.recorder, s.chores = s.calls, s.calls
@@ -48,7 +50,7 @@ func (s *recorders) make(db *sql.DB, d dialect, o Options) []*writer {
 		writers = append(writers, s.calls.newWriter(db, s.calls.small))
 	}
 	s.calls.large = make(chan *operation, maxWaiting)
-	s.recorder, s.chores = newRecorder(d, o, &s.counts, out), newRecorder(d, o, &s.counts, out)
+	s.recorder, s.chores = newRecorder(d, o, s, out), newRecorder(d, o, s, out)
 	return append(writers, s.calls.newWriter(db, s.calls.large),
 		s.recorder.newWriter(db, s.recorder.small), s.chores.newWriter(db, s.chores.small))
 }
@@ -64,6 +66,7 @@ func (s *recorders) close() bool {
 	s.stopCounts()
 	s.countsAdded.Wait()
 	s.counts.flush(context.Background(), s.chores)
+	s.usage.flush(context.Background(), s.chores)
 	s.calls.stop()
 	if s.recorder != s.calls {
 		s.recorder.stop()

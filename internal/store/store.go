@@ -100,8 +100,11 @@ func (s *Store) connect(ctx context.Context, o Options) (err error) {
 	if s.writer, err = s.dialect.open(forWriting); err != nil {
 		return err
 	}
-	s.recorders, err = startRecorders(ctx, s.writer, s.dialect, o)
-	return err
+	if s.recorders, err = startRecorders(ctx, s.writer, s.dialect, o); err != nil {
+		return err
+	}
+	s.usage.read = s.readRecordCounts
+	return nil
 }
 
 // Ping reports whether the database answers.
@@ -117,6 +120,7 @@ func (s *Store) Close() error {
 	}
 	err := s.closeConnections() // ends reads under way
 	s.functions.wait()
+	s.usage.close()
 	return err
 }
 

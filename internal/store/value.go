@@ -2,9 +2,12 @@ package store
 
 import (
 	"database/sql/driver"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/openstack-faas/faas/internal/faas"
 )
 
 // Times are kept as microseconds since 1970 in UTC; 0 stands for no time. The columns are never NULL, because then a page of a sorted
@@ -100,6 +103,19 @@ func (c namesColumn) Scan(value any) error {
 
 // Value writes the column.
 func (c namesColumn) Value() (driver.Value, error) { return strings.Join(*c.of, ","), nil }
+
+// bytesColumn keeps how many bytes the record of an execution takes. It is only written.
+type bytesColumn struct{ of *faas.Execution }
+
+var _ codec = bytesColumn{}
+
+// Scan is never called.
+func (c bytesColumn) Scan(any) error {
+	return errors.New("the size of a record is not read with its execution")
+}
+
+// Value writes the column.
+func (c bytesColumn) Value() (driver.Value, error) { return recordBytes(c.of), nil }
 
 // characters returns a driver's value of a column of text; NULL is "".
 func characters(value any) (string, error) {

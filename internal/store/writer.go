@@ -93,8 +93,11 @@ func (w *writer) write(batch []*operation) {
 		switch {
 		case err != nil:
 			op.err = err
-		case op.err == nil && op.row != nil:
-			w.counts.add(op.row.FunctionID, 1)
+		case op.err == nil:
+			if op.row != nil {
+				w.counts.add(op.row.FunctionID, 1)
+			}
+			w.usage.committed(op)
 		}
 	}
 	for _, op := range w.sequence.answer(batch) {

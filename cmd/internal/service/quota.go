@@ -22,6 +22,7 @@ func (p *Parts) openQuotas(conf config.Quota, log *slog.Logger) error {
 	}
 	p.Quotas = quota.New(c)
 	p.Calls = quota.NewCalls(p.Quotas, nil)
+	p.Calls.CountRecords(p.Store.RecordUsage)
 	return nil
 }
 
@@ -31,6 +32,7 @@ func defaultsOf(conf config.Quota) faas.Amounts {
 		faas.ResourceFunctions: conf.Functions, faas.ResourceVersions: conf.Versions, faas.ResourceAliases: conf.Aliases,
 		faas.ResourceWebhooks: conf.Webhooks, faas.ResourceJobs: conf.Jobs, faas.ResourcePackages: conf.PackageBytes,
 		faas.ResourceMemory: conf.WorkerMemory, faas.ResourceExecutions: conf.Executions, faas.ResourceCalls: conf.CallsPerMinute,
+		faas.ResourceQueued: conf.Queued, faas.ResourceRecords: conf.RecordBytes,
 	}
 }
 

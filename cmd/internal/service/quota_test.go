@@ -10,6 +10,7 @@ import (
 	"github.com/openstack-faas/faas/internal/broker"
 	"github.com/openstack-faas/faas/internal/config"
 	"github.com/openstack-faas/faas/internal/faas"
+	"github.com/openstack-faas/faas/internal/quota"
 	"github.com/openstack-faas/faas/internal/store"
 )
 
@@ -30,7 +31,7 @@ func TestProcessesShareQuotas(t *testing.T) {
 	var processes [2]Parts
 	for i := range processes {
 		p := Parts{Name: faas.NewID(), Store: rows, Broker: b}
-		if err := p.openQuotas(config.Quota{Driver: "database", Functions: 3, Executions: 1, CallsPerMinute: -1, CacheTime: time.Hour}, log); err != nil {
+		if err := p.openQuotas(config.Quota{Driver: "database", Functions: 3, Executions: 1, CallsPerMinute: -1, Queued: -1, RecordBytes: -1, CacheTime: time.Hour}, log); err != nil {
 			t.Fatal(err)
 		}
 		if err := p.shareCalls(t.Context(), log); err != nil {
@@ -40,7 +41,7 @@ func TestProcessesShareQuotas(t *testing.T) {
 		processes[i] = p
 	}
 	limits, err := processes[1].Quotas.Limits(t.Context(), "p")
-	if err != nil || limits.Limit(faas.ResourceFunctions) != 3 || limits.Limit(faas.ResourceExecutions) != 1 || limits.Limit(faas.ResourceCalls) != faas.Unlimited || len(limits) != 9 {
+	if err != nil || limits.Limit(faas.ResourceFunctions) != 3 || limits.Limit(faas.ResourceExecutions) != 1 || limits.Limit(faas.ResourceCalls) != faas.Unlimited || len(limits) != len(quota.Resources) {
 		t.Errorf("limits are %v, %v", limits, err)
 	}
 	done, err := processes[0].Calls.Begin(t.Context(), "p")

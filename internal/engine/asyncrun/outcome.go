@@ -21,7 +21,9 @@ const (
 // just after the database has come back, even though its lease could not be renewed.
 func (r *Runner) finish(ctx context.Context, f faas.Function, x faas.Execution, o faas.Outcome) error {
 	defer r.leases.drop(x.ID)
-	ending := store.Ending{Status: o.Status, Result: faas.ResultText(o.Duration, o.Output), Log: o.Log, EndedAt: r.cfg.Now()}
+	ending := store.Ending{
+		Status: o.Status, Result: faas.ResultText(o.Duration, o.Output), Log: o.Log, EndedAt: r.cfg.Now(), ProjectID: x.ProjectID,
+	}
 	x.Status, x.EndedAt = ending.Status, ending.EndedAt
 	ending.Events = r.cfg.Notify.Ended(f, x, o.Duration)
 	err := persist(ctx, func(ctx context.Context) error { return r.cfg.Store.Finish(ctx, x.ID, ending) })

@@ -45,3 +45,15 @@ func (u *Upkeeper) RepairUsage(ctx context.Context) {
 		u.log.Warn("counts of what projects have were off and are mended", "counts", n)
 	}
 }
+
+// RepairRecordUsage counts again what the records of executions take: what processes had not added to the counts when they were killed is
+// missing there.
+func (u *Upkeeper) RepairRecordUsage(ctx context.Context) {
+	n, err := u.cfg.Store.RepairRecordUsage(ctx)
+	if err != nil && ctx.Err() == nil {
+		u.log.Warn("the records of executions could not be counted again", "error", err)
+	}
+	if n > 0 {
+		u.log.Info("counts of projects' records were off and are corrected", "projects", n)
+	}
+}

@@ -32,6 +32,8 @@ func Run(t *testing.T, open Open) {
 		"bad queries":                       badQueries,
 		"pages":                             pages,
 		"long texts in lists":               longTexts,
+		"what records take":                 recordUsage,
+		"executions of one function":        purgeOfAFunction,
 		"a synchronous execution":           synchronous,
 		"an asynchronous execution":         asynchronous,
 		"one of many claims wins":           oneClaimWins,
