@@ -6,7 +6,8 @@ LISTEN    ?= 127.0.0.1:7070
 STATE_DIR ?= .state
 FUZZTIME  ?= 10s
 CLOUD     ?= base
-# Packages that tests use for real: Debian's own clients, the interpreters of the runtimes, the database, the message broker.
+# Packages that tests use for real: Debian's own clients, the interpreters of the runtimes, the
+# database, the message broker.
 APT       := python3 python3-openstackclient python3-qinlingclient mariadb-server rabbitmq-server
 GOFLAGS   += -trimpath
 export GOFLAGS

@@ -49,8 +49,8 @@ func servicesAtRest(r *report) {
 
 const crowdSize = 500
 
-// crowd has 500 callers at once: none may hear anything but a result or 429, and the rate must not break down. It is held against 20 callers of the same
-// function just before.
+// crowd has 500 callers at once: none may hear anything but a result or 429, and the rate must not
+// break down. It is held against 20 callers of the same function just before.
 func crowd(ctx context.Context, r *report, c *apiclient.Client, o options) error {
 	rt, err := c.AwaitRuntime(ctx, "python3")
 	if err != nil {

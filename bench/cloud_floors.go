@@ -14,7 +14,8 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 )
 
-// databaseFloor is one row that is inserted and committed: each record that is waited for costs a share of one.
+// databaseFloor is one row that is inserted and committed: each record that is waited for costs a
+// share of one.
 func databaseFloor(ctx context.Context, r *report, address string) error {
 	u, err := url.Parse(address)
 	if err != nil {
@@ -30,7 +31,9 @@ func databaseFloor(ctx context.Context, r *report, address string) error {
 	db := sql.OpenDB(connector)
 	defer db.Close()
 	db.SetMaxIdleConns(20)
-	if _, err := db.ExecContext(ctx, `CREATE TABLE IF NOT EXISTS bench_floor (id BIGINT AUTO_INCREMENT PRIMARY KEY, text VARCHAR(255)) ENGINE=InnoDB`); err != nil {
+	const create = `CREATE TABLE IF NOT EXISTS bench_floor
+		(id BIGINT AUTO_INCREMENT PRIMARY KEY, text VARCHAR(255)) ENGINE=InnoDB`
+	if _, err := db.ExecContext(ctx, create); err != nil {
 		return err
 	}
 	defer func() { _, _ = db.ExecContext(context.WithoutCancel(ctx), `DROP TABLE bench_floor`) }()
@@ -40,7 +43,8 @@ func databaseFloor(ctx context.Context, r *report, address string) error {
 	})
 }
 
-// busFloors are a request with its answer by direct reply-to, and a message that a quorum queue has confirmed.
+// busFloors are a request with its answer by direct reply-to, and a message that a quorum queue has
+// confirmed.
 func busFloors(r *report, address string) error {
 	conn, err := amqp.Dial("amqp" + strings.TrimPrefix(address, "rabbit"))
 	if err != nil {
@@ -63,7 +67,9 @@ func busFloors(r *report, address string) error {
 		return err
 	}
 	return measureAt(r, "floor: message confirmed by a quorum queue", []int{1}, func() error {
-		confirm, err := ch.PublishWithDeferredConfirm("", queue, true, false, amqp.Publishing{DeliveryMode: amqp.Persistent, Body: []byte("x")})
+		confirm, err := ch.PublishWithDeferredConfirm(
+			"", queue, true, false, amqp.Publishing{DeliveryMode: amqp.Persistent, Body: []byte("x")},
+		)
 		if err == nil {
 			confirm.Wait()
 		}
@@ -98,7 +104,8 @@ func requestFloor(r *report, conn *amqp.Connection) error {
 		}
 	}()
 	return measureAt(r, "floor: request and answer through RabbitMQ", []int{1}, func() error {
-		if err := ask.Publish("", q.Name, false, false, amqp.Publishing{ReplyTo: "amq.rabbitmq.reply-to", Body: []byte(`{"n":1}`)}); err != nil {
+		request := amqp.Publishing{ReplyTo: "amq.rabbitmq.reply-to", Body: []byte(`{"n":1}`)}
+		if err := ask.Publish("", q.Name, false, false, request); err != nil {
 			return err
 		}
 		if _, ok := <-replies; !ok {
@@ -110,7 +117,8 @@ func requestFloor(r *report, conn *amqp.Connection) error {
 
 const floorTime = time.Second
 
-// measureAt does one thing again and again, by so many at a time, and reports how long it takes and how often it can be done.
+// measureAt does one thing again and again, by so many at a time, and reports how long it takes and
+// how often it can be done.
 func measureAt(r *report, what string, at []int, one func() error) error {
 	for _, callers := range at {
 		var mu sync.Mutex

@@ -50,16 +50,20 @@ func syncFloor(r *report, dir string) error {
 	return nil
 }
 
-// httpFloor is a request with an answer between a client and a server of Go's standard library, both on this machine.
+// httpFloor is a request with an answer between a client and a server of Go's standard library,
+// both on this machine.
 func httpFloor(ctx context.Context, r *report) error {
 	var lc net.ListenConfig
 	l, err := lc.Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return err
 	}
-	server := &http.Server{ReadHeaderTimeout: time.Minute, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		_, _ = io.Copy(w, r.Body)
-	})}
+	server := &http.Server{
+		ReadHeaderTimeout: time.Minute,
+		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			_, _ = io.Copy(w, r.Body)
+		}),
+	}
 	go func() { _ = server.Serve(l) }()
 	defer server.Close()
 	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64}}
@@ -109,7 +113,8 @@ func ask(ctx context.Context, client *http.Client, url string) bool {
 	return err == nil
 }
 
-// forkAndImport is what a cold start in Python cannot do without: a fork of a warm interpreter and the import of a module.
+// forkAndImport is what a cold start in Python cannot do without: a fork of a warm interpreter and
+// the import of a module.
 const forkAndImport = `
 import os, sys, time, json, statistics
 sys.path.insert(0, sys.argv[1]); sys.dont_write_bytecode = True
@@ -124,7 +129,8 @@ for i in range(50):
 print(statistics.median(took) * 1000)
 `
 
-// socketEcho is a Python loop that reads a line of JSON and answers one, over a socket pair, with its peer a forked child.
+// socketEcho is a Python loop that reads a line of JSON and answers one, over a socket pair, with
+// its peer a forked child.
 const socketEcho = `
 import json, os, socket, statistics, time
 a, b = socket.socketpair()

@@ -1,5 +1,6 @@
-// Command bench measures faas-standalone, or with -cloud the service on its real parts, through its REST API, records committed, and in
-// the same run what the machine and the parts allow: the floors. It prints a table and writes the numbers as JSON.
+// Command bench measures faas-standalone, or with -cloud the service on its real parts, through its
+// REST API, records committed, and in the same run what the machine and the parts allow: the
+// floors. It prints a table and writes the numbers as JSON.
 package main
 
 import (
@@ -132,7 +133,8 @@ func (r *report) write(dir string) error {
 	return nil
 }
 
-// awaitIdle waits till the machine does next to nothing else, so that the numbers are the service's own.
+// awaitIdle waits till the machine does next to nothing else, so that the numbers are the service's
+// own.
 func awaitIdle(ctx context.Context) error {
 	for range 60 {
 		before, total := idleTicks()

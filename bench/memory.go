@@ -8,8 +8,9 @@ import (
 	"strings"
 )
 
-// atRest reports what the service and one warm generic worker of each language hold in memory. A worker is an agent and its
-// processes; its size is their proportional set size, in which shared pages count once among those who share them.
+// atRest reports what the service and one warm generic worker of each language hold in memory. A
+// worker is an agent and its processes; its size is their proportional set size, in which shared
+// pages count once among those who share them.
 func atRest(r *report, pid int) {
 	r.add("faas-standalone at rest, resident", statusField(pid, "VmRSS:"), "MiB", "target: < 60")
 	sizes := map[string][]float64{}

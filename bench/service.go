@@ -22,7 +22,8 @@ func service(ctx context.Context, r *report, s *apiclient.Service, o options) er
 	return throughAPI(ctx, r, s.Client, o, func() { atRest(r, s.PID()) })
 }
 
-// throughAPI measures everything that goes through the API; rest is called when the pools are warm and nothing has been asked for.
+// throughAPI measures everything that goes through the API; rest is called when the pools are warm
+// and nothing has been asked for.
 func throughAPI(ctx context.Context, r *report, c *apiclient.Client, o options, rest func()) error {
 	python, err := c.AwaitRuntime(ctx, "python3")
 	if err != nil {
@@ -58,12 +59,16 @@ func throughAPI(ctx context.Context, r *report, c *apiclient.Client, o options, 
 	return drain(ctx, r, c, f, o.async)
 }
 
-func create(ctx context.Context, c *apiclient.Client, rt apiclient.Runtime, file, code string) (apiclient.Function, error) {
+func create(
+	ctx context.Context, c *apiclient.Client, rt apiclient.Runtime, file, code string,
+) (apiclient.Function, error) {
 	zip, err := apiclient.Zip(map[string]string{file: code})
 	if err != nil {
 		return apiclient.Function{}, err
 	}
-	return c.CreateFunction(ctx, apiclient.NewFunction{Name: "bench", RuntimeID: rt.ID, Package: zip, CPU: 1000, Timeout: 30})
+	return c.CreateFunction(
+		ctx, apiclient.NewFunction{Name: "bench", RuntimeID: rt.ID, Package: zip, CPU: 1000, Timeout: 30},
+	)
 }
 
 // call runs the function once, synchronously, and fails unless it succeeds.
@@ -100,10 +105,15 @@ func awaitPool(ctx context.Context, c *apiclient.Client, rt apiclient.Runtime) e
 	}
 }
 
-func coldStarts(ctx context.Context, r *report, c *apiclient.Client, rt apiclient.Runtime, file, code, target string, n int) error {
+func coldStarts(
+	ctx context.Context, r *report, c *apiclient.Client, rt apiclient.Runtime, file, code, target string, n int,
+) error {
 	var took []time.Duration
 	for i := range n {
-		f, err := create(ctx, c, rt, file, fmt.Sprintf("%s\n%s fresh: %d\n", code, map[string]string{"main.py": "#", "main.js": "//"}[file], i))
+		f, err := create(
+			ctx, c, rt, file,
+			fmt.Sprintf("%s\n%s fresh: %d\n", code, map[string]string{"main.py": "#", "main.js": "//"}[file], i),
+		)
 		if err != nil {
 			return err
 		}
@@ -127,9 +137,13 @@ func coldStarts(ctx context.Context, r *report, c *apiclient.Client, rt apiclien
 	return nil
 }
 
-// warm measures latency and rate with so many callers, each calling again as soon as it has its answer. Workers and connections are there
-// before, and so are the workers that take their places in the pool: starting those takes a machine of two cores for seconds.
-func warm(ctx context.Context, r *report, c *apiclient.Client, rt apiclient.Runtime, f apiclient.Function, callers int, each time.Duration) error {
+// warm measures latency and rate with so many callers, each calling again as soon as it has its
+// answer. Workers and connections are there before, and so are the workers that take their places
+// in the pool: starting those takes a machine of two cores for seconds.
+func warm(
+	ctx context.Context, r *report, c *apiclient.Client, rt apiclient.Runtime, f apiclient.Function, callers int,
+	each time.Duration,
+) error {
 	if _, _, err := load(ctx, c, f, callers, each/4); err != nil {
 		return err
 	}
@@ -149,7 +163,9 @@ func warm(ctx context.Context, r *report, c *apiclient.Client, rt apiclient.Runt
 	return nil
 }
 
-func load(ctx context.Context, c *apiclient.Client, f apiclient.Function, callers int, each time.Duration) ([]time.Duration, int, error) {
+func load(
+	ctx context.Context, c *apiclient.Client, f apiclient.Function, callers int, each time.Duration,
+) ([]time.Duration, int, error) {
 	var mu sync.Mutex
 	var all []time.Duration
 	failed := 0

@@ -46,7 +46,8 @@ function isModule(code, file) {
   if (file.endsWith('.mjs')) return true;
   if (file.endsWith('.cjs')) return false;
   for (let dir = path.dirname(file); dir.startsWith(code); dir = path.dirname(dir)) {
-    const text = fs.existsSync(path.join(dir, 'package.json')) && fs.readFileSync(path.join(dir, 'package.json'), 'utf8');
+    const file = path.join(dir, 'package.json');
+    const text = fs.existsSync(file) && fs.readFileSync(file, 'utf8');
     if (text) return JSON.parse(text).type === 'module';
   }
   return false;

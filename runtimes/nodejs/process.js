@@ -4,8 +4,9 @@
 const fs = require('node:fs');
 const { Writable } = require('node:stream');
 
-// writeThrough makes standard output and error write at once, in order with what child processes print. Node.js's own streams
-// make the pipe non-blocking, for the child processes too, and lose what is pending when the process ends.
+// writeThrough makes standard output and error write at once, in order with what child processes
+// print. Node.js's own streams make the pipe non-blocking, for the child processes too, and lose
+// what is pending when the process ends.
 function writeThrough() {
   for (const [name, fd] of [['stdout', 1], ['stderr', 2]]) {
     const stream = new Writable({ decodeStrings: true, write: (chunk, _, done) => done(writeAll(fd, chunk)) });

@@ -1,6 +1,7 @@
 'use strict';
-// The root process of the runtime for Node.js 18 and later: docs/runtime-protocol.md is what it speaks. Node.js cannot fork,
-// so a slot is a new process; the first is started before anybody asks for it, and waits.
+// The root process of the runtime for Node.js 18 and later: docs/runtime-protocol.md is what it
+// speaks. Node.js cannot fork, so a slot is a new process; the first is started before anybody asks
+// for it, and waits.
 
 const { spawn } = require('node:child_process');
 const path = require('node:path');

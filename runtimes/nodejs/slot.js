@@ -65,7 +65,8 @@ function log(text) {
   } catch { /* the function has closed its standard error */ }
 }
 
-// After an exception that nobody caught nobody knows what state the function is in: the process ends, the next call gets another.
+// After an exception that nobody caught nobody knows what state the function is in: the process
+// ends, the next call gets another.
 function uncaught(error) {
   if (current) return reply(current, ofError(error), true);
   log(ofError(error).trace);

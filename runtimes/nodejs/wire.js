@@ -3,8 +3,8 @@
 
 const net = require('node:net');
 
-// connect opens a connection to the agent; a path that begins with @ is an abstract one. onMessage gets each message,
-// onEnd is called once when the connection is gone.
+// connect opens a connection to the agent; a path that begins with @ is an abstract one. onMessage
+// gets each message, onEnd is called once when the connection is gone.
 function connect(path, onMessage, onEnd) {
   const socket = net.connect({ path: path.startsWith('@') ? '\0' + path.slice(1) : path });
   let chunks = []; // of a line whose end has not come yet

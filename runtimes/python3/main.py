@@ -1,7 +1,7 @@
 """The root process of the runtime for Python 3.8 and later: docs/runtime-protocol.md is what it speaks.
 
-It imports what most functions need, then forks a slot whenever the agent asks for one, so that a slot is warm from its first
-moment and shares the memory of what was imported.
+It imports what most functions need, then forks a slot whenever the agent asks for one, so that a
+slot is warm from its first moment and shares the memory of what was imported.
 """
 import os
 import sys

@@ -20,7 +20,10 @@ type openstack struct {
 
 func (o openstack) run(args ...string) (string, error) {
 	// Debian's interpreter first: the client's packages are Debian's.
-	cmd := exec.CommandContext(o.ctx, "/usr/bin/openstack", append([]string{"--os-auth-type", "none", "--os-endpoint", o.endpoint}, args...)...)
+	cmd := exec.CommandContext(
+		o.ctx, "/usr/bin/openstack",
+		append([]string{"--os-auth-type", "none", "--os-endpoint", o.endpoint}, args...)...,
+	)
 	cmd.Env = append(os.Environ(), "PATH=/usr/bin:"+os.Getenv("PATH"), "PYTHONWARNINGS=ignore")
 	cmd.Dir = o.dir
 	out, err := cmd.CombinedOutput()
@@ -66,7 +69,8 @@ func (o openstack) write(name, text string) string {
 	return path
 }
 
-// TestOpenStackClient types every command of the client that belongs to runtimes, functions and executions.
+// TestOpenStackClient types every command of the client that belongs to runtimes, functions and
+// executions.
 func TestOpenStackClient(t *testing.T) {
 	ctx := testContext(t)
 	dir := t.TempDir()
@@ -90,10 +94,17 @@ func TestOpenStackClient(t *testing.T) {
 
 // functions makes, changes, lists and downloads a function and gives its id.
 func (o openstack) functions() string {
-	file := o.write("hello.py", "def main(name='World', **kwargs):\n    print('greeting', name)\n    return 'Hello, ' + name\n")
-	made := o.show("function", "create", "--name", "hello", "--runtime", "python3", "--file", file, "--entry", "hello.main", "--cpu", "500", "--memory-size", "67108864", "--timeout", "70")
+	file := o.write(
+		"hello.py", "def main(name='World', **kwargs):\n    print('greeting', name)\n    return 'Hello, ' + name\n",
+	)
+	made := o.show(
+		"function", "create", "--name", "hello", "--runtime", "python3", "--file", file, "--entry", "hello.main",
+		"--cpu", "500", "--memory-size", "67108864", "--timeout", "70",
+	)
 	id, _ := made["id"].(string)
-	for column, want := range map[string]any{"name": "hello", "entry": "hello.main", "cpu": 500.0, "memory_size": 67108864.0, "timeout": 70.0} {
+	for column, want := range map[string]any{
+		"name": "hello", "entry": "hello.main", "cpu": 500.0, "memory_size": 67108864.0, "timeout": 70.0,
+	} {
 		if made[column] != want {
 			o.t.Errorf("function create shows %s = %v, want %v", column, made[column], want)
 		}
@@ -105,10 +116,14 @@ func (o openstack) functions() string {
 		o.t.Errorf("a filtered function list prints %q", list)
 	}
 	changed := o.show("function", "update", "hello", "--name", "renamed", "--timeout", "90", "--description", "greets")
-	if changed["name"] != "renamed" || changed["timeout"] != 90.0 || changed["description"] != "greets" || changed["entry"] != "hello.main" {
+	if changed["name"] != "renamed" || changed["timeout"] != 90.0 || changed["description"] != "greets" ||
+		changed["entry"] != "hello.main" {
 		o.t.Errorf("function update shows %v", changed)
 	}
-	file = o.write("hello.py", "def main(name='World', **kwargs):\n    print('greeting', name)\n    return 'Good day, ' + name\n")
+	file = o.write(
+		"hello.py",
+		"def main(name='World', **kwargs):\n    print('greeting', name)\n    return 'Good day, ' + name\n",
+	)
 	o.show("function", "update", "renamed", "--file", file)
 	zip := filepath.Join(o.dir, "down.zip")
 	o.must("function", "download", "renamed", "--output", zip)
@@ -139,7 +154,10 @@ func (o openstack) executions(function string) {
 	if later["status"] != "success" {
 		o.t.Errorf("function execution show shows %v", later)
 	}
-	list := o.must("function", "execution", "list", "--filter", "status=success", "--filter", "function_id="+function, "-f", "value", "-c", "Id")
+	list := o.must(
+		"function", "execution", "list", "--filter", "status=success", "--filter", "function_id="+function, "-f",
+		"value", "-c", "Id",
+	)
 	if len(strings.Fields(list)) != 2 || !strings.Contains(list, id) {
 		o.t.Errorf("function execution list prints %q", list)
 	}

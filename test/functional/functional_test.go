@@ -33,11 +33,12 @@ func (l *logBuffer) String() string {
 	return l.b.String()
 }
 
-// hangTimeout ends a test that hangs. No machine is so slow that a test which makes progress reaches it.
+// hangTimeout ends a test that hangs. No machine is so slow that a test which makes progress
+// reaches it.
 const hangTimeout = 15 * time.Minute
 
-// functionTimeout, in seconds, is what functions of these tests may take unless the test is about that
-// timeout: the default of 5 s is too short for a machine that is ten times slower or stalls.
+// functionTimeout, in seconds, is what functions of these tests may take unless the test is about
+// that timeout: the default of 5 s is too short for a machine that is ten times slower or stalls.
 const functionTimeout = 120
 
 // testContext returns a context that ends with the test, and with hangTimeout at the latest.
@@ -48,7 +49,8 @@ func testContext(t *testing.T) context.Context {
 	return ctx
 }
 
-// start starts a service whose state is in dir with the configuration given, and stops it when the test ends.
+// start starts a service whose state is in dir with the configuration given, and stops it when the
+// test ends.
 func start(ctx context.Context, t *testing.T, dir, conf string, log *logBuffer) *apiclient.Service {
 	t.Helper()
 	file := filepath.Join(dir, "faas.conf")
@@ -79,7 +81,9 @@ func pythonWithin(ctx context.Context, t *testing.T, c *apiclient.Client, code s
 	if err != nil {
 		t.Fatal(err)
 	}
-	f, err := c.CreateFunction(ctx, apiclient.NewFunction{Name: t.Name(), RuntimeID: rt.ID, Package: zip, CPU: 1000, Timeout: timeout})
+	f, err := c.CreateFunction(
+		ctx, apiclient.NewFunction{Name: t.Name(), RuntimeID: rt.ID, Package: zip, CPU: 1000, Timeout: timeout},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -28,8 +28,8 @@ def main(n, path, **kwargs):
 // kills is how often the service is killed.
 const kills = 50
 
-// TestKill kills the service at random points under load and then counts: every execution that was acknowledged has
-// ended, a success ran exactly once, an error at most once, and nothing ran twice.
+// TestKill kills the service at random points under load and then counts: every execution that was
+// acknowledged has ended, a success ran exactly once, an error at most once, and nothing ran twice.
 func TestKill(t *testing.T) {
 	ctx := testContext(t)
 	dir, marks := stateAndMarks(t)
@@ -68,7 +68,8 @@ func TestKill(t *testing.T) {
 	}
 }
 
-// stateAndMarks makes a folder for the service and a file that functions may write, whoever they run as.
+// stateAndMarks makes a folder for the service and a file that functions may write, whoever they
+// run as.
 func stateAndMarks(t *testing.T) (dir, marks string) {
 	t.Helper()
 	dir = t.TempDir()
@@ -114,8 +115,8 @@ func (l *ledger) more(ctx context.Context, t *testing.T, n, syncs int) {
 // refusedPause keeps callers whom nobody answers from asking as fast as they can.
 const refusedPause = 20 * time.Millisecond
 
-// load asks for executions from several sides until ctx ends: two wait for answers, the others for acknowledgements, and
-// for the ends of their executions too unless this is a burst.
+// load asks for executions from several sides until ctx ends: two wait for answers, the others for
+// acknowledgements, and for the ends of their executions too unless this is a burst.
 func (l *ledger) load(ctx context.Context, c *apiclient.Client, burst bool) *sync.WaitGroup {
 	var done sync.WaitGroup
 	for caller := range 6 {
@@ -134,7 +135,8 @@ func (l *ledger) load(ctx context.Context, c *apiclient.Client, burst bool) *syn
 	return &done
 }
 
-// ask executes the function once and returns the id of the execution, "" if that is not acknowledged.
+// ask executes the function once and returns the id of the execution, "" if that is not
+// acknowledged.
 func (l *ledger) ask(ctx context.Context, c *apiclient.Client, sync bool) (id string) {
 	l.mu.Lock()
 	l.next++
@@ -178,7 +180,10 @@ func (l *ledger) settle(ctx context.Context, t *testing.T, c *apiclient.Client) 
 	t.Logf("%d kills; acknowledged %d (%d synchronous), of which %v; lost %d, doubled 0 unless told above",
 		kills, len(l.acknowledged), l.syncs, byStatus, len(l.acknowledged)-len(ended))
 	if len(l.acknowledged) < 10*kills || l.syncs < kills/2 {
-		t.Errorf("only %d executions were acknowledged, %d synchronous: the load proves too little", len(l.acknowledged), l.syncs)
+		t.Errorf(
+			"only %d executions were acknowledged, %d synchronous: the load proves too little", len(l.acknowledged),
+			l.syncs,
+		)
 	}
 }
 

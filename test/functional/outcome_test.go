@@ -25,40 +25,122 @@ type outcome struct {
 }
 
 var pythonOutcomes = []outcome{
-	{name: "an object", code: "def main(a, b=2):\n    return {'sum': a + b}", input: map[string]int{"a": 1}, status: "success", output: `{"sum":3}`},
+	{
+		name:   "an object",
+		code:   "def main(a, b=2):\n    return {'sum': a + b}",
+		input:  map[string]int{"a": 1},
+		status: "success",
+		output: `{"sum":3}`,
+	},
 	{name: "a plain word", code: "def main(word):\n    return word * 2", input: "ab", status: "success", output: `"abab"`},
 	{name: "nothing", code: "def main():\n    pass", status: "success", output: "null"},
-	{name: "async def", code: "import asyncio\nasync def main():\n    await asyncio.sleep(0)\n    return [1, None, 'ü']", status: "success", output: `[1,null,"\u00fc"]`},
-	{name: "an exception", code: "def main():\n    raise ValueError('too bad')", status: "failed", output: `"too bad"`, log: "main.py\", line 2, in main"},
+	{
+		name:   "async def",
+		code:   "import asyncio\nasync def main():\n    await asyncio.sleep(0)\n    return [1, None, 'ü']",
+		status: "success",
+		output: `[1,null,"\u00fc"]`,
+	},
+	{
+		name:   "an exception",
+		code:   "def main():\n    raise ValueError('too bad')",
+		status: "failed",
+		output: `"too bad"`,
+		log:    "main.py\", line 2, in main",
+	},
 	{name: "no JSON", code: "def main():\n    return {1, 2}", status: "failed", output: "JSON"},
 	{name: "NaN", code: "def main():\n    return float('nan')", status: "failed", output: "JSON"},
 	{name: "a syntax error", code: "def main(:\n", status: "failed", output: "syntax", log: "main.py"},
 	{name: "no such function", code: "def other():\n    pass", status: "failed", output: "other"},
 	{name: "no such module", code: "def main():\n    pass", entry: "absent.main", status: "failed", output: "main"},
 	{name: "an exit", code: "import os\ndef main():\n    os._exit(3)", status: "failed", output: "3"},
-	{name: "too long", code: "import time\ndef main():\n    print('begun')\n    time.sleep(10000)", status: "failed", output: "Function execution timeout.", log: "begun", timeout: 3},
-	{name: "too much memory", code: "def main():\n    b = bytearray(400 << 20)\n    return len(b)", status: "failed", output: "too much resource consumption"},
-	{name: "order of the log", code: "import subprocess, sys\ndef main():\n    print('one')\n    subprocess.run(['/bin/sh', '-c', 'echo two; echo three >&2'])\n    sys.stderr.write('four\\n')", status: "success", log: "one\ntwo\nthree\nfour\n"},
-	{name: "a long log", code: "def main():\n    print('first')\n    for i in range(100000):\n        print('line', i)\n    print('last')", status: "success", log: "last"},
-	{name: "too many files", code: "def main():\n    return len([open('/dev/null') for i in range(2000)])", status: "failed", output: "Too many open files"},
+	{
+		name:    "too long",
+		code:    "import time\ndef main():\n    print('begun')\n    time.sleep(10000)",
+		status:  "failed",
+		output:  "Function execution timeout.",
+		log:     "begun",
+		timeout: 3,
+	},
+	{
+		name:   "too much memory",
+		code:   "def main():\n    b = bytearray(400 << 20)\n    return len(b)",
+		status: "failed",
+		output: "too much resource consumption",
+	},
+	{
+		name: "order of the log",
+		code: "import subprocess, sys\ndef main():\n    print('one')\n" +
+			"    subprocess.run(['/bin/sh', '-c', 'echo two; echo three >&2'])\n    sys.stderr.write('four\\n')",
+		status: "success",
+		log:    "one\ntwo\nthree\nfour\n",
+	},
+	{
+		name:   "a long log",
+		code:   "def main():\n    print('first')\n    for i in range(100000):\n        print('line', i)\n    print('last')",
+		status: "success",
+		log:    "last",
+	},
+	{
+		name:   "too many files",
+		code:   "def main():\n    return len([open('/dev/null') for i in range(2000)])",
+		status: "failed",
+		output: "Too many open files",
+	},
 }
 
 var nodeOutcomes = []outcome{
-	{name: "an object", code: "exports.main = ({a, b = 2}) => ({sum: a + b})", input: map[string]int{"a": 1}, status: "success", output: `{"sum":3}`},
+	{
+		name:   "an object",
+		code:   "exports.main = ({a, b = 2}) => ({sum: a + b})",
+		input:  map[string]int{"a": 1},
+		status: "success",
+		output: `{"sum":3}`,
+	},
 	{name: "a plain word", code: "exports.main = (word) => word + word", input: "ab", status: "success", output: `"abab"`},
-	{name: "a promise", code: "exports.main = async () => { await null; return [1, null, 'ü'] }", status: "success", output: `[1,null,"ü"]`},
+	{
+		name:   "a promise",
+		code:   "exports.main = async () => { await null; return [1, null, 'ü'] }",
+		status: "success",
+		output: `[1,null,"ü"]`,
+	},
 	{name: "undefined", code: "exports.main = () => {}", status: "success", output: "null"},
-	{name: "an error", code: "exports.main = () => { throw new Error('too bad') }", status: "failed", output: `"too bad"`, log: "main.js:1"},
-	{name: "a rejection", code: "exports.main = () => Promise.reject(new Error('no'))", status: "failed", output: `"no"`, log: "main.js:1"},
+	{
+		name:   "an error",
+		code:   "exports.main = () => { throw new Error('too bad') }",
+		status: "failed",
+		output: `"too bad"`,
+		log:    "main.js:1",
+	},
+	{
+		name:   "a rejection",
+		code:   "exports.main = () => Promise.reject(new Error('no'))",
+		status: "failed",
+		output: `"no"`,
+		log:    "main.js:1",
+	},
 	{name: "no JSON", code: "exports.main = () => 10n", status: "failed", output: "JSON"},
 	{name: "a syntax error", code: "exports.main = (", status: "failed", output: "Unexpected", log: "main.js"},
 	{name: "no such function", code: "exports.other = () => 1", status: "failed", output: "other"},
 	{name: "an exit", code: "exports.main = () => process.exit(3)", status: "failed", output: "3"},
-	{name: "too long", code: "exports.main = () => { console.log('begun'); for (;;) {} }", status: "failed", output: "Function execution timeout.", log: "begun", timeout: 3},
-	{name: "order of the log", code: "exports.main = () => { console.log('one'); require('child_process').execSync('echo two; echo three >&2', {stdio: 'inherit'}); console.error('four') }", status: "success", log: "one\ntwo\nthree\nfour\n"},
+	{
+		name:    "too long",
+		code:    "exports.main = () => { console.log('begun'); for (;;) {} }",
+		status:  "failed",
+		output:  "Function execution timeout.",
+		log:     "begun",
+		timeout: 3,
+	},
+	{
+		name: "order of the log",
+		code: "const {execSync} = require('child_process')\nexports.main = () => { console.log('one'); " +
+			"execSync('echo two; echo three >&2', {stdio: 'inherit'}); console.error('four') }",
+		status: "success",
+		log:    "one\ntwo\nthree\nfour\n",
+	},
 }
 
-// TestOutcomes runs functions that do what functions do, well and badly, and looks at what their callers are told.
+// TestOutcomes runs functions that do what functions do, well and badly, and looks at what their
+// callers are told.
 func TestOutcomes(t *testing.T) {
 	ctx := testContext(t)
 	var log logBuffer
@@ -86,7 +168,17 @@ func (o outcome) check(ctx context.Context, t *testing.T, c *apiclient.Client, r
 	if err != nil {
 		t.Fatal(err)
 	}
-	f, err := c.CreateFunction(ctx, apiclient.NewFunction{Name: o.name, RuntimeID: runtime, Entry: o.entry, Package: zip, CPU: 1000, Timeout: cmp.Or(o.timeout, functionTimeout)})
+	f, err := c.CreateFunction(
+		ctx,
+		apiclient.NewFunction{
+			Name:      o.name,
+			RuntimeID: runtime,
+			Entry:     o.entry,
+			Package:   zip,
+			CPU:       1000,
+			Timeout:   cmp.Or(o.timeout, functionTimeout),
+		},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -114,8 +206,8 @@ func (o outcome) check(ctx context.Context, t *testing.T, c *apiclient.Client, r
 
 func clip(s string) string { return s[:min(len(s), 500)] }
 
-// apart is a function of three roles. "endless" says when half of its time is over and never returns; "patient"
-// returns when the test says so.
+// apart is a function of three roles. "endless" says when half of its time is over and never
+// returns; "patient" returns when the test says so.
 const apart = `
 import os, time
 
@@ -131,8 +223,9 @@ def main(role, folder):
     return role
 `
 
-// TestSlotsAreApart has one call run out of time while its neighbours on the same worker go on. They begin when half of
-// its time is over and end after its end, when half of theirs is: there is room for delays on both sides.
+// TestSlotsAreApart has one call run out of time while its neighbours on the same worker go on.
+// They begin when half of its time is over and end after its end, when half of theirs is: there is
+// room for delays on both sides.
 func TestSlotsAreApart(t *testing.T) {
 	ctx := testContext(t)
 	var log logBuffer

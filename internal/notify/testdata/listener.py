@@ -1,4 +1,7 @@
-"""Hears one notification of each priority as Ceilometer's agent does, and prints what it was given: EXCHANGE TOPIC PRIORITIES."""
+"""Hears one notification of each priority as Ceilometer's agent does, and prints them.
+
+Its arguments are the exchange, the topic and how many priorities there are.
+"""
 import json
 import os
 import sys
@@ -13,7 +16,10 @@ heard, complete = {}, threading.Event()
 
 class Endpoint:
     def _take(self, priority, ctxt, publisher_id, event_type, payload, metadata):
-        heard[priority] = {"context": ctxt, "publisher_id": publisher_id, "event_type": event_type, "payload": payload, "metadata": metadata}
+        heard[priority] = {
+            "context": ctxt, "publisher_id": publisher_id, "event_type": event_type, "payload": payload,
+            "metadata": metadata,
+        }
         if len(heard) == wanted:
             complete.set()
 
@@ -27,9 +33,10 @@ class Endpoint:
 conf = cfg.ConfigOpts()
 conf([])
 transport = oslo_messaging.get_notification_transport(conf, url=os.environ["TRANSPORT_URL"])
-listener = oslo_messaging.get_notification_listener(transport, [oslo_messaging.Target(exchange=exchange, topic=topic)], [Endpoint()], executor="threading")
+target = oslo_messaging.Target(exchange=exchange, topic=topic)
+listener = oslo_messaging.get_notification_listener(transport, [target], [Endpoint()], executor="threading")
 listener.start()
-complete.wait(50)
+complete.wait(240)  # less than the test's own timeout
 print(json.dumps(heard), flush=True)
 listener.stop()
 listener.wait()

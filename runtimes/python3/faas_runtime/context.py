@@ -15,7 +15,8 @@ class NoSessionError(KeyError):
 class Context(dict):
     """A dict that has an os_session besides, made when it is first asked for.
 
-    The session is none of the dict's items, and neither is the token that it holds: what prints or returns the context does not give them away.
+    The session is none of the dict's items, and neither is the token that it holds: what prints or
+    returns the context does not give them away.
     """
 
     def __init__(self, given, cloud):
@@ -35,7 +36,10 @@ class Context(dict):
 
 
 class Cloud:
-    """OpenStack, as the project's functions may use it. It is the process's: functions keep sessions from one call to the next."""
+    """OpenStack, as the project's functions may use it.
+
+    It is the process's: functions keep sessions from one call to the next.
+    """
 
     def __init__(self, wire):
         self.given = None  # what the agent said last of OpenStack; None when the function acts for nobody
@@ -63,7 +67,10 @@ class Cloud:
         self.given = given.get("os")
 
     def current(self):
-        """Gives what is to be used now. It may be asked for by any thread of the function's, and by processes that it forked."""
+        """Returns what is to be used now.
+
+        It may be asked for by any thread of the function's, and by processes that it forked.
+        """
         if os.getpid() == self._pid:
             with self._lock:
                 while self._calling:
@@ -77,8 +84,8 @@ class Cloud:
     def session(self):
         if self.given is None:
             raise NoSessionError(
-                "This function acts for nobody in OpenStack, so it has no os_session: it was made with no roles, by an administrator, with a delegated "
-                "token, or in a deployment that does without Keystone."
+                "This function acts for nobody in OpenStack, so it has no os_session: it was made with no roles, "
+                "by an administrator, with a delegated token, or in a deployment that does without Keystone."
             )
         if self._session is None:
             try:

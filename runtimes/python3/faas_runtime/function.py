@@ -66,7 +66,9 @@ def find(code, entry):
         names = [n for n, value in vars(module).items() if callable(value) and not n.startswith("_")]
         raise EntryError("The module %r has no function %r. %s" % (module_name, name, _has(names)))
     if not callable(function):
-        raise EntryError("%r of the module %r is no function but of type %s." % (name, module_name, type(function).__name__))
+        raise EntryError(
+            "%r of the module %r is no function but of type %s." % (name, module_name, type(function).__name__)
+        )
     return function
 
 
@@ -95,7 +97,10 @@ def modules(code):
 
 
 def parameters(function):
-    """Gives the names of the parameters and the flags of what will be called, looking through decorators and partials."""
+    """Returns the names of the parameters and the flags of what will be called.
+
+    It looks through decorators and partials.
+    """
     for _ in range(32):  # a decorator may by mistake wrap itself
         inner = getattr(function, "__wrapped__", None) or getattr(function, "func", None)
         if inner is None or not callable(inner):

@@ -1,6 +1,7 @@
 """The session with OpenStack: keystoneauth1 with a plugin that has its token from the agent.
 
-It is imported when a function first asks for its session: keystoneauth1 is some 55 ms and 11 MB, which functions that do without should not pay.
+It is imported when a function first asks for its session: keystoneauth1 is some 55 ms and 11 MB,
+which functions that do without should not pay.
 """
 import sys
 

@@ -34,7 +34,10 @@ def redirect(output):
 
 
 def stream(descriptor):
-    """Gives a text stream that writes at once, in order with what child processes write, and never fails on a character."""
+    """Returns a text stream that writes at once, in order with what child processes write.
+
+    It never fails on a character.
+    """
     raw = io.FileIO(descriptor, "w", closefd=False)
     return io.TextIOWrapper(raw, encoding="utf-8", errors="backslashreplace", write_through=True)
 

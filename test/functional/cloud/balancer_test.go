@@ -11,8 +11,9 @@ import (
 	"time"
 )
 
-// balancer is a load balancer as operators configure them: each request goes to the next API whose /healthcheck says 200, and to
-// another only if no connection could be made. What was sent once is never sent again.
+// balancer is a load balancer as operators configure them: each request goes to the next API whose
+// /healthcheck says 200, and to another only if no connection could be made. What was sent once is
+// never sent again.
 type balancer struct {
 	transport *http.Transport
 	backends  []*backend

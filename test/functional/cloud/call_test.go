@@ -13,7 +13,8 @@ const echo = "def main(context=None, **kwargs):\n    print('hello')\n    return 
 
 const echoNode = "exports.main = (input) => { console.log('hello'); return input }\n"
 
-// TestFunctionRuns calls through both APIs, synchronously and asynchronously, in both languages, and reads logs.
+// TestFunctionRuns calls through both APIs, synchronously and asynchronously, in both languages,
+// and reads logs.
 func TestFunctionRuns(t *testing.T) {
 	ctx := testContext(t)
 	for runtime, code := range map[string]string{"python3": echo, "nodejs": echoNode} {
@@ -38,9 +39,10 @@ func TestFunctionRuns(t *testing.T) {
 	}
 }
 
-// TestColdStart calls fresh functions with a full pool while the Kubernetes API server is stopped: it answers
-// nothing, so a call that waited for a read or a write there would not end before the server goes on. That the
-// worker gets its labels afterwards shows that there was something to write.
+// TestColdStart calls fresh functions with a full pool while the Kubernetes API server is stopped:
+// it answers nothing, so a call that waited for a read or a write there would not end before the
+// server goes on. That the worker gets its labels afterwards shows that there was something to
+// write.
 func TestColdStart(t *testing.T) {
 	const rounds = 6
 	ctx := testContext(t)

@@ -1,5 +1,6 @@
-// Package cloud drives the service on its real parts: two faas-api and two faas-engine on MariaDB, RabbitMQ and Kubernetes, as
-// `make cloud-up` starts them. `make functional` brings that cloud up and tells these tests where it is.
+// Package cloud drives the service on its real parts: two faas-api and two faas-engine on MariaDB,
+// RabbitMQ and Kubernetes, as `make cloud-up` starts them. `make functional` brings that cloud up
+// and tells these tests where it is.
 package cloud
 
 import (
@@ -32,17 +33,19 @@ func TestMain(m *testing.M) {
 		env.endpoints = strings.Split(text, ",")
 	}
 	if len(env.endpoints) == 0 || env.pids == "" {
-		fmt.Println("no cloud: these tests need root, make cloud-up, and what .cloud/env says in the environment; make functional does all three")
+		fmt.Println("no cloud: these tests need root, make cloud-up, and what .cloud/env says in the environment;",
+			"make functional does all three")
 		os.Exit(0)
 	}
 	os.Exit(m.Run())
 }
 
-// hangTimeout ends a test that hangs. No machine is so slow that a test which makes progress reaches it.
+// hangTimeout ends a test that hangs. No machine is so slow that a test which makes progress
+// reaches it.
 const hangTimeout = 15 * time.Minute
 
-// functionTimeout, in seconds, is what functions of these tests may take unless the test is about that
-// timeout: the default of 5 s is too short for a machine that is ten times slower or stalls.
+// functionTimeout, in seconds, is what functions of these tests may take unless the test is about
+// that timeout: the default of 5 s is too short for a machine that is ten times slower or stalls.
 const functionTimeout = 120
 
 // testContext returns a context that ends with the test, and with hangTimeout at the latest.
@@ -70,7 +73,9 @@ func only(t *testing.T, i int) *apiclient.Client {
 }
 
 // create makes a function of one module in the runtime.
-func create(ctx context.Context, t *testing.T, c *apiclient.Client, runtime, code string, f apiclient.NewFunction) apiclient.Function {
+func create(
+	ctx context.Context, t *testing.T, c *apiclient.Client, runtime, code string, f apiclient.NewFunction,
+) apiclient.Function {
 	t.Helper()
 	rt, err := c.AwaitRuntime(ctx, runtime)
 	must(t, err)
@@ -150,8 +155,8 @@ func end(ctx context.Context, t *testing.T, part string, s syscall.Signal) {
 	await(ctx, t, part+" is gone", func() bool { return !alive(n) })
 }
 
-// pause stops the process of a part, which then neither answers nor refuses, until resume is called. The
-// test's end resumes it too.
+// pause stops the process of a part, which then neither answers nor refuses, until resume is
+// called. The test's end resumes it too.
 func pause(t *testing.T, part string) (resume func()) {
 	t.Helper()
 	n := pid(t, part)
@@ -190,12 +195,15 @@ func kubectl(ctx context.Context, t *testing.T, args ...string) string {
 	return strings.TrimSpace(string(out))
 }
 
-// ofPods gives a field of each pod that has the label, once there is any: labels come a moment after a worker's first call.
+// ofPods gives a field of each pod that has the label, once there is any: labels come a moment
+// after a worker's first call.
 func ofPods(ctx context.Context, t *testing.T, label, field string) []string {
 	t.Helper()
 	var found []string
 	await(ctx, t, "a pod has the label "+label, func() bool {
-		found = strings.Fields(kubectl(ctx, t, "get", "pods", "-n", "faas", "-l", label, "-o", "jsonpath={.items[*]"+field+"}"))
+		found = strings.Fields(
+			kubectl(ctx, t, "get", "pods", "-n", "faas", "-l", label, "-o", "jsonpath={.items[*]"+field+"}"),
+		)
 		return len(found) > 0
 	})
 	return found

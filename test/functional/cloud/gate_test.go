@@ -12,8 +12,8 @@ import (
 	"github.com/openstack-faas/faas/internal/apiclient"
 )
 
-// gate is a host outside the cloud that keeps functions waiting until it is opened, so that a test knows how many
-// run at once without knowing how fast the machine is.
+// gate is a host outside the cloud that keeps functions waiting until it is opened, so that a test
+// knows how many run at once without knowing how fast the machine is.
 type gate struct {
 	url    string // a function that asks for url/NAME waits, as one that runs on the host NAME
 	opened chan struct{}
@@ -60,8 +60,11 @@ func (g *gate) hosts() map[string]int {
 	return maps.Clone(g.byHost)
 }
 
-// call executes n times at once; each is to succeed. The test's end opens the gate if the test has not.
-func (g *gate) call(ctx context.Context, t *testing.T, n int, execute func() (apiclient.Execution, error)) *sync.WaitGroup {
+// call executes n times at once; each is to succeed. The test's end opens the gate if the test has
+// not.
+func (g *gate) call(
+	ctx context.Context, t *testing.T, n int, execute func() (apiclient.Execution, error),
+) *sync.WaitGroup {
 	t.Helper()
 	var group sync.WaitGroup
 	for range n {

@@ -20,7 +20,8 @@ func image(ctx context.Context, t *testing.T, c *apiclient.Client, name, protoco
 	t.Helper()
 	var made apiclient.Function
 	must(t, c.Do(ctx, "POST", "/v1/functions", map[string]any{
-		"name": t.Name(), "code": map[string]string{"source": "image", "image": name, "protocol": protocol}, "cpu": 1000, "timeout": timeout,
+		"name": t.Name(), "cpu": 1000, "timeout": timeout,
+		"code": map[string]string{"source": "image", "image": name, "protocol": protocol},
 	}, &made))
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), hangTimeout)
@@ -31,7 +32,9 @@ func image(ctx context.Context, t *testing.T, c *apiclient.Client, name, protoco
 }
 
 // execute runs a function with an input as a person writes it, and waits for its end.
-func execute(ctx context.Context, t *testing.T, c *apiclient.Client, function string, sync bool, input any) apiclient.Execution {
+func execute(
+	ctx context.Context, t *testing.T, c *apiclient.Client, function string, sync bool, input any,
+) apiclient.Execution {
 	t.Helper()
 	var x apiclient.Execution
 	must(t, c.Do(ctx, "POST", "/v1/executions", map[string]any{"function_id": function, "sync": sync, "input": input}, &x))
@@ -51,7 +54,9 @@ func outputText(t *testing.T, x apiclient.Execution) (text string) {
 // imagePods gives the pods of a function, wherever workers are.
 func imagePods(t *testing.T, function string) []string {
 	t.Helper()
-	return strings.Fields(kubectl(t.Context(), t, "get", "pods", "-A", "-l", "faas.openstack.org/function-id="+function, "-o", "name"))
+	return strings.Fields(
+		kubectl(t.Context(), t, "get", "pods", "-A", "-l", "faas.openstack.org/function-id="+function, "-o", "name"),
+	)
 }
 
 // TestImageRuns gives an image its arguments, through both APIs, waiting and not.
@@ -140,8 +145,8 @@ func echoedBy(t *testing.T, x apiclient.Execution) (e echoed) {
 	return e
 }
 
-// TestImageServer calls a server in an image: the first call waits for it, the next find it running, and callers are
-// told all that it may answer.
+// TestImageServer calls a server in an image: the first call waits for it, the next find it
+// running, and callers are told all that it may answer.
 func TestImageServer(t *testing.T) {
 	ctx, c := testContext(t), client(t)
 	f := image(ctx, t, c, echoImage, "http", functionTimeout)
@@ -197,7 +202,8 @@ func TestImageServer(t *testing.T) {
 	await(ctx, t, "no worker is left", func() bool { return len(imagePods(t, f)) == 0 })
 }
 
-// TestImageServerGrows has six calls, three to a worker, of which none ends before all six are under way.
+// TestImageServerGrows has six calls, three to a worker, of which none ends before all six are
+// under way.
 func TestImageServerGrows(t *testing.T) {
 	ctx, c := testContext(t), client(t)
 	f := image(ctx, t, c, echoImage, "http", 300)

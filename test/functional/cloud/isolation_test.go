@@ -46,10 +46,13 @@ func TestNetworkIsOutOfReach(t *testing.T) {
 	f := create(ctx, t, c, "python3", reach, apiclient.NewFunction{})
 	_, err = c.Execute(ctx, f.ID, true, map[string]any{"addresses": []string{}})
 	must(t, err)
-	ofPods(ctx, t, "faas.openstack.org/function-id="+f.ID, ".metadata.name") // from here on its worker is none of the generic ones
+	// Once its worker has its label it is none of the generic ones.
+	ofPods(ctx, t, "faas.openstack.org/function-id="+f.ID, ".metadata.name")
 	awaitPool(ctx, t, c, "python3")
 	generic := ofPods(ctx, t, "faas.openstack.org/pool", ".status.podIP")[0]
-	apiServer := strings.TrimPrefix(kubectl(ctx, t, "config", "view", "-o", "jsonpath={.clusters[0].cluster.server}"), "https://")
+	apiServer := strings.TrimPrefix(
+		kubectl(ctx, t, "config", "view", "-o", "jsonpath={.clusters[0].cluster.server}"), "https://",
+	)
 	node, _, _ := strings.Cut(apiServer, ":")
 	forbidden := map[string]string{
 		"another function's worker": other + ":8090",
@@ -118,7 +121,8 @@ def main(**kwargs):
     }
 `
 
-// TestMachineIsOutOfReach tries the host's files, the worker's own limits and the service's secrets.
+// TestMachineIsOutOfReach tries the host's files, the worker's own limits and the service's
+// secrets.
 func TestMachineIsOutOfReach(t *testing.T) {
 	ctx := testContext(t)
 	c := client(t)
@@ -129,10 +133,13 @@ func TestMachineIsOutOfReach(t *testing.T) {
 	if err := json.Unmarshal(x.Output(), &saw); err != nil {
 		t.Fatalf("%s %s", x.Status, x.Result)
 	}
-	if saw["uid"] == float64(0) || saw["service account"] != false || saw["mount"] != true || len(saw["devices"].([]any)) > 0 {
+	if saw["uid"] == float64(0) || saw["service account"] != false || saw["mount"] != true ||
+		len(saw["devices"].([]any)) > 0 {
 		t.Errorf("saw %v", saw)
 	}
-	for _, what := range []string{"root", "code", "run", "group", "group v2", "host", "supervisor's memory", "kernel", "setuid"} {
+	for _, what := range []string{
+		"root", "code", "run", "group", "group v2", "host", "supervisor's memory", "kernel", "setuid",
+	} {
 		if !strings.HasPrefix(saw[what].(string), "refused ") {
 			t.Errorf("%s: %v", what, saw[what])
 		}
@@ -189,7 +196,8 @@ def fine():
     return "fine"
 `
 
-// TestLimitsHold takes more than a function may have of each thing, while a neighbour goes on undisturbed.
+// TestLimitsHold takes more than a function may have of each thing, while a neighbour goes on
+// undisturbed.
 func TestLimitsHold(t *testing.T) {
 	ctx := testContext(t)
 	c := client(t)

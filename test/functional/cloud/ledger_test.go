@@ -14,7 +14,8 @@ import (
 	"github.com/openstack-faas/faas/internal/apiclient"
 )
 
-// tell is a function that tells the world its number, once for each time that it runs, and takes a moment for it.
+// tell is a function that tells the world its number, once for each time that it runs, and takes a
+// moment for it.
 const tell = `
 import time, urllib.request
 
@@ -51,7 +52,8 @@ func (l *ledger) input(n int) map[string]any {
 	return map[string]any{"n": n, "url": "http://" + l.world.address, "pause": l.pause}
 }
 
-// load calls from so many sides, a third of them asynchronously, until the stop that it returns is called.
+// load calls from so many sides, a third of them asynchronously, until the stop that it returns is
+// called.
 func (l *ledger) load(ctx context.Context, c *apiclient.Client, callers int) (stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	var done sync.WaitGroup
@@ -117,7 +119,8 @@ func (l *ledger) more(ctx context.Context, t *testing.T, n int) {
 	await(ctx, t, fmt.Sprintf("%d more executions are acknowledged", n), func() bool { return l.count() >= until })
 }
 
-// settle waits for the end of all that was acknowledged and holds it against what ran: nothing may be lost or have run twice.
+// settle waits for the end of all that was acknowledged and holds it against what ran: nothing may
+// be lost or have run twice.
 func (l *ledger) settle(ctx context.Context, t *testing.T, c *apiclient.Client) {
 	t.Helper()
 	byStatus := map[string]int{}
@@ -135,7 +138,10 @@ func (l *ledger) settle(ctx context.Context, t *testing.T, c *apiclient.Client) 
 		byStatus[x.Status]++
 		if !l.right(x, l.world.times(n)) {
 			lost++
-			t.Errorf("execution %s (sync %v) ran %d times and its record says %s %s", id, x.Sync, l.world.times(n), x.Status, x.Result)
+			t.Errorf(
+				"execution %s (sync %v) ran %d times and its record says %s %s", id, x.Sync, l.world.times(n), x.Status,
+				x.Result,
+			)
 		}
 	}
 	l.world.mu.Lock()
@@ -146,13 +152,17 @@ func (l *ledger) settle(ctx context.Context, t *testing.T, c *apiclient.Client) 
 		}
 	}
 	l.world.mu.Unlock()
-	t.Logf("acknowledged %d (%d synchronous): %v; lost %d, doubled %d; refused %v, the first: %v", len(acknowledged), l.syncs, byStatus, lost, doubled, l.refused, l.first)
+	t.Logf(
+		"acknowledged %d (%d synchronous): %v; lost %d, doubled %d; refused %v, the first: %v", len(acknowledged),
+		l.syncs, byStatus, lost, doubled, l.refused, l.first,
+	)
 	if len(acknowledged) < 20 {
 		t.Errorf("only %d executions were acknowledged: the load proves too little", len(acknowledged))
 	}
 }
 
-// right tells whether the record and the runs of one execution agree: success ran once, and only a record that says so leaves it open.
+// right tells whether the record and the runs of one execution agree: success ran once, and only a
+// record that says so leaves it open.
 func (l *ledger) right(x apiclient.Execution, times int) bool {
 	switch x.Status {
 	case "success":

@@ -19,7 +19,13 @@ type runtimeView struct {
 func newRuntime(ctx context.Context, t *testing.T, c *apiclient.Client, image string) runtimeView {
 	t.Helper()
 	var made runtimeView
-	must(t, c.Do(ctx, "POST", "/v1/runtimes", map[string]any{"name": t.Name(), "image": image, "is_public": true, "trusted": true}, &made))
+	must(
+		t,
+		c.Do(
+			ctx, "POST", "/v1/runtimes",
+			map[string]any{"name": t.Name(), "image": image, "is_public": true, "trusted": true}, &made,
+		),
+	)
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), hangTimeout)
 		defer cancel()
@@ -39,7 +45,8 @@ func awaitStatus(ctx context.Context, t *testing.T, c *apiclient.Client, id stri
 	return r
 }
 
-// TestRuntimeWithoutImage is a runtime whose image is nowhere: its status says error, and the reason is Kubernetes' own.
+// TestRuntimeWithoutImage is a runtime whose image is nowhere: its status says error, and the
+// reason is Kubernetes' own.
 func TestRuntimeWithoutImage(t *testing.T) {
 	ctx, c := testContext(t), client(t)
 	made := newRuntime(ctx, t, c, "docker.io/faas-mini/nowhere:dev")
@@ -50,11 +57,15 @@ func TestRuntimeWithoutImage(t *testing.T) {
 	t.Logf("%+v", r)
 	must(t, c.Do(ctx, "DELETE", "/v1/runtimes/"+made.ID, nil, nil))
 	await(ctx, t, "nothing of it is left", func() bool {
-		return kubectl(ctx, t, "get", "deployments,pods", "-n", "faas", "-l", "faas.openstack.org/runtime-id="+made.ID, "-o", "name") == ""
+		return kubectl(
+			ctx, t, "get", "deployments,pods", "-n", "faas", "-l", "faas.openstack.org/runtime-id="+made.ID, "-o",
+			"name",
+		) == ""
 	})
 }
 
-// TestRuntimeUpdate changes a runtime's image to one that is nowhere: it goes back to the old one, and functions run all the while.
+// TestRuntimeUpdate changes a runtime's image to one that is nowhere: it goes back to the old one,
+// and functions run all the while.
 func TestRuntimeUpdate(t *testing.T) {
 	ctx, c := testContext(t), client(t)
 	made := newRuntime(ctx, t, c, "docker.io/faas-mini/python3:dev")

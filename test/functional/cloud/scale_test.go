@@ -15,7 +15,11 @@ const sleeper = "import time\n\ndef main(seconds, **kwargs):\n    time.sleep(sec
 // workers counts the pods that serve a function.
 func workers(t *testing.T, function string) int {
 	t.Helper()
-	return len(strings.Fields(kubectl(t.Context(), t, "get", "pods", "-n", "faas", "-l", "faas.openstack.org/function-id="+function, "-o", "name")))
+	return len(
+		strings.Fields(
+			kubectl(t.Context(), t, "get", "pods", "-n", "faas", "-l", "faas.openstack.org/function-id="+function, "-o", "name"),
+		),
+	)
 }
 
 // meet is a function that says which worker it is on and returns when it is answered.
@@ -26,8 +30,8 @@ def main(url, **kwargs):
     return urllib.request.urlopen(url + "/" + socket.gethostname(), timeout=250).read().decode()
 `
 
-// TestGrowsByConcurrency has six calls, three to a worker, of which none ends before all six are under way; and then
-// nothing until no worker is left.
+// TestGrowsByConcurrency has six calls, three to a worker, of which none ends before all six are
+// under way; and then nothing until no worker is left.
 func TestGrowsByConcurrency(t *testing.T) {
 	ctx := testContext(t)
 	c := client(t)
@@ -50,7 +54,8 @@ func TestGrowsByConcurrency(t *testing.T) {
 	t.Logf("no worker was left %v after the first call", time.Since(begun))
 }
 
-// TestFlood has 200 calls at once on a pool of three: each is answered with its result, or told to come again.
+// TestFlood has 200 calls at once on a pool of three: each is answered with its result, or told to
+// come again.
 func TestFlood(t *testing.T) {
 	ctx := testContext(t)
 	c := client(t)
@@ -77,7 +82,10 @@ func TestFlood(t *testing.T) {
 		})
 	}
 	group.Wait()
-	t.Logf("200 calls of 0.2 s at once: %d answered, %d told to come again, in %v, on %d workers", ok, busy, time.Since(begun), workers(t, f.ID))
+	t.Logf(
+		"200 calls of 0.2 s at once: %d answered, %d told to come again, in %v, on %d workers", ok, busy,
+		time.Since(begun), workers(t, f.ID),
+	)
 	if ok == 0 {
 		t.Error("none was answered")
 	}

@@ -13,7 +13,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// world is a host outside the cloud that functions tell of their runs, so that what ran is known whatever became of its record.
+// world is a host outside the cloud that functions tell of their runs, so that what ran is known
+// whatever became of its record.
 type world struct {
 	address string // host:port
 	mu      sync.Mutex
@@ -47,7 +48,8 @@ func (w *world) times(n int) int {
 	return w.ran[n]
 }
 
-// listenInWorld opens a socket in the network namespace that `up` made. The thread that went there ends with its goroutine: it is never unlocked.
+// listenInWorld opens a socket in the network namespace that `up` made. The thread that went there
+// ends with its goroutine: it is never unlocked.
 func listenInWorld(t *testing.T) net.Listener {
 	t.Helper()
 	type opened struct {

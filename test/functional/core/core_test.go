@@ -1,5 +1,6 @@
-// Package core drives the service as the tenants of a cloud do: through Keystone, with code in Swift, within quotas. `make functional` brings up
-// the mini cloud with CLOUD=core and tells these tests where it is.
+// Package core drives the service as the tenants of a cloud do: through Keystone, with code in
+// Swift, within quotas. `make functional` brings up the mini cloud with CLOUD=core and tells these
+// tests where it is.
 package core
 
 import (
@@ -35,7 +36,8 @@ func TestMain(m *testing.M) {
 		env.endpoints = strings.Split(text, ",")
 	}
 	if os.Getenv("CLOUD") != "core" || len(env.endpoints) == 0 {
-		fmt.Println("no cloud: these tests need root, make cloud-up CLOUD=core, and what .cloud/env says in the environment; make functional does all three")
+		fmt.Println("no cloud: these tests need root, make cloud-up CLOUD=core, and what .cloud/env says in the",
+			"environment; make functional does all three")
 		os.Exit(0)
 	}
 	code := m.Run()
@@ -49,11 +51,12 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// hangTimeout ends a test that hangs. No machine is so slow that a test which makes progress reaches it.
+// hangTimeout ends a test that hangs. No machine is so slow that a test which makes progress
+// reaches it.
 const hangTimeout = 15 * time.Minute
 
-// functionTimeout, in seconds, is what functions of these tests may take unless the test is about that
-// timeout: the default of 5 s is too short for a machine that is ten times slower or stalls.
+// functionTimeout, in seconds, is what functions of these tests may take unless the test is about
+// that timeout: the default of 5 s is too short for a machine that is ten times slower or stalls.
 const functionTimeout = 120
 
 // testContext returns a context that ends with the test, and with hangTimeout at the latest.
@@ -70,12 +73,17 @@ func as(ctx context.Context, t *testing.T, user string) *apiclient.Client {
 	return with(t, 0, login(ctx, t, user).text)
 }
 
-// with gives a client of one of the APIs that sends the token, "" for none; every answer is searched for secrets.
+// with gives a client of one of the APIs that sends the token, "" for none; every answer is
+// searched for secrets.
 func with(t *testing.T, api int, token string) *apiclient.Client {
 	t.Helper()
 	transport := &http.Transport{MaxIdleConnsPerHost: 64}
 	t.Cleanup(transport.CloseIdleConnections)
-	c := &apiclient.Client{Endpoint: env.endpoints[api], HTTP: &http.Client{Transport: watched{transport}}, Header: map[string]string{}}
+	c := &apiclient.Client{
+		Endpoint: env.endpoints[api],
+		HTTP:     &http.Client{Transport: watched{transport}},
+		Header:   map[string]string{},
+	}
 	if token != "" {
 		c.Header["X-Auth-Token"] = token
 	}
@@ -101,13 +109,18 @@ func createIn(ctx context.Context, t *testing.T, c *apiclient.Client, runtime, f
 	return made
 }
 
-func makeFunction(ctx context.Context, t *testing.T, c *apiclient.Client, runtime, file, code string) (apiclient.Function, error) {
+func makeFunction(
+	ctx context.Context, t *testing.T, c *apiclient.Client, runtime, file, code string,
+) (apiclient.Function, error) {
 	t.Helper()
 	rt, err := c.AwaitRuntime(ctx, runtime)
 	must(t, err)
 	pack, err := apiclient.Zip(map[string]string{file: code})
 	must(t, err)
-	return c.CreateFunction(ctx, apiclient.NewFunction{Name: t.Name(), RuntimeID: rt.ID, Package: pack, CPU: 1000, Timeout: functionTimeout})
+	return c.CreateFunction(
+		ctx,
+		apiclient.NewFunction{Name: t.Name(), RuntimeID: rt.ID, Package: pack, CPU: 1000, Timeout: functionTimeout},
+	)
 }
 
 // forget deletes a function at the test's end.
@@ -153,7 +166,8 @@ func must(t testing.TB, err error) {
 	}
 }
 
-// up starts every part of the cloud that does not run, or not with these settings, and waits for it.
+// up starts every part of the cloud that does not run, or not with these settings, and waits for
+// it.
 func up(ctx context.Context, t *testing.T, settings ...string) {
 	t.Helper()
 	cmd := exec.CommandContext(ctx, repository+"/devstack/mini/up", "core")

@@ -104,7 +104,9 @@ func keystone(ctx context.Context, t *testing.T, method, path, token string, bod
 	return head
 }
 
-func request(ctx context.Context, t *testing.T, method, url string, header map[string]string, body []byte) (int, http.Header, []byte) {
+func request(
+	ctx context.Context, t *testing.T, method, url string, header map[string]string, body []byte,
+) (int, http.Header, []byte) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(ctx, method, url, bytes.NewReader(body))
 	must(t, err)
@@ -146,12 +148,21 @@ func newTenant(ctx context.Context, t *testing.T) tenant {
 	name := fmt.Sprintf("%s-%d", t.Name(), time.Now().UnixNano())
 	const password = "correct-horse-battery-staple"
 	var project struct{ Project struct{ ID string } }
-	keystone(ctx, t, "POST", "/projects", admin, map[string]any{"project": map[string]any{"name": name, "domain_id": "default"}}, &project)
+	keystone(
+		ctx, t, "POST", "/projects", admin,
+		map[string]any{"project": map[string]any{"name": name, "domain_id": "default"}}, &project,
+	)
 	var user struct{ User struct{ ID string } }
-	keystone(ctx, t, "POST", "/users", admin, map[string]any{"user": map[string]any{"name": name, "domain_id": "default", "password": password}}, &user)
+	keystone(
+		ctx, t, "POST", "/users", admin,
+		map[string]any{"user": map[string]any{"name": name, "domain_id": "default", "password": password}}, &user,
+	)
 	var roles struct{ Roles []struct{ ID string } }
 	keystone(ctx, t, "GET", "/roles?name=member", admin, nil, &roles)
-	keystone(ctx, t, "PUT", "/projects/"+project.Project.ID+"/users/"+user.User.ID+"/roles/"+roles.Roles[0].ID, admin, nil, nil)
+	keystone(
+		ctx, t, "PUT", "/projects/"+project.Project.ID+"/users/"+user.User.ID+"/roles/"+roles.Roles[0].ID, admin,
+		nil, nil,
+	)
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), hangTimeout)
 		defer cancel()
@@ -160,7 +171,10 @@ func newTenant(ctx context.Context, t *testing.T) tenant {
 		}
 	})
 	return tenant{projectID: project.Project.ID, token: authenticate(ctx, t, map[string]any{
-		"identity": map[string]any{"methods": []string{"password"}, "password": map[string]any{"user": map[string]any{"id": user.User.ID, "password": password}}},
-		"scope":    map[string]any{"project": map[string]any{"id": project.Project.ID}},
+		"identity": map[string]any{
+			"methods":  []string{"password"},
+			"password": map[string]any{"user": map[string]any{"id": user.User.ID, "password": password}},
+		},
+		"scope": map[string]any{"project": map[string]any{"id": project.Project.ID}},
 	})}
 }

@@ -16,13 +16,15 @@ import (
 	"github.com/openstack-faas/faas/internal/apiclient"
 )
 
-// outage is how long Keystone is away at least, and outageCalls how many calls are answered meanwhile.
+// outage is how long Keystone is away at least, and outageCalls how many calls are answered
+// meanwhile.
 const (
 	outage      = time.Minute
 	outageCalls = 200
 )
 
-// TestKeystoneOutage takes Keystone away for a minute under load, or for as long as it takes to make enough calls.
+// TestKeystoneOutage takes Keystone away for a minute under load, or for as long as it takes to
+// make enough calls.
 func TestKeystoneOutage(t *testing.T) {
 	ctx := testContext(t)
 	t.Cleanup(func() { up(context.WithoutCancel(ctx), t) })
@@ -42,7 +44,8 @@ func TestKeystoneOutage(t *testing.T) {
 		}
 		must(t, clients[api].Do(ctx, "GET", "/v1/functions", nil, nil))
 	}
-	if _, err := makeFunction(ctx, t, clients[0], "python3", "main.py", echo); status(err) != http.StatusServiceUnavailable {
+	_, err := makeFunction(ctx, t, clients[0], "python3", "main.py", echo)
+	if status(err) != http.StatusServiceUnavailable {
 		t.Errorf("a function whose trust cannot be made is answered with %v, want 503", err)
 	}
 	got := answers()
@@ -54,8 +57,8 @@ func TestKeystoneOutage(t *testing.T) {
 	must(t, with(t, 0, unknown.text).Do(ctx, "GET", "/v1/functions", nil, nil))
 }
 
-// load calls from four sides, through each client by turns, for as long as an outage takes. The function it returns
-// waits for the end and returns how many calls were answered in which way.
+// load calls from four sides, through each client by turns, for as long as an outage takes. The
+// function it returns waits for the end and returns how many calls were answered in which way.
 func load(ctx context.Context, clients []*apiclient.Client, functionID string) (answers func() map[string]int) {
 	var mu sync.Mutex
 	var done sync.WaitGroup
@@ -106,10 +109,16 @@ func TestSwiftOutage(t *testing.T) {
 	_, err := c.Execute(ctx, cold, true, nil)
 	var e *apiclient.Error
 	if !errors.As(err, &e) || e.Status != http.StatusServiceUnavailable || !strings.Contains(e.Fault, "Swift") {
-		t.Errorf("the first call of a function whose object cannot be had is answered with %v, want 503 that names Swift", err)
+		t.Errorf(
+			"the first call of a function whose object cannot be had is answered with %v, want 503 that names Swift",
+			err,
+		)
 	}
 	up(ctx, t)
-	await(ctx, t, "the function runs when Swift is back", func() bool { _, err := c.Execute(ctx, cold, true, nil); return err == nil })
+	await(
+		ctx, t, "the function runs when Swift is back",
+		func() bool { _, err := c.Execute(ctx, cold, true, nil); return err == nil },
+	)
 }
 
 // end kills a part of the cloud and waits till it is gone.

@@ -21,7 +21,10 @@ type shell struct {
 }
 
 func (s shell) run(args ...string) (string, error) {
-	cmd := exec.CommandContext(s.ctx, "/bin/bash", append([]string{"-c", `. "$0" && exec "$@"`, repository + "/.cloud/openrc-" + s.user}, args...)...)
+	cmd := exec.CommandContext(
+		s.ctx, "/bin/bash",
+		append([]string{"-c", `. "$0" && exec "$@"`, repository + "/.cloud/openrc-" + s.user}, args...)...,
+	)
 	cmd.Env = []string{"PATH=/usr/bin:/bin", "HOME=" + s.dir, "LC_ALL=C.UTF-8", "PYTHONWARNINGS=ignore"}
 	out, err := cmd.CombinedOutput()
 	return string(out), err
@@ -46,7 +49,8 @@ func (s shell) show(args ...string) map[string]any {
 	return columns
 }
 
-// TestQuickStart types the quick start with Debian's client: a runtime by the admin; functions from a file, a package and Swift by demo.
+// TestQuickStart types the quick start with Debian's client: a runtime by the admin; functions from
+// a file, a package and Swift by demo.
 func TestQuickStart(t *testing.T) {
 	ctx := testContext(t)
 	dir := t.TempDir()
@@ -65,7 +69,8 @@ func TestQuickStart(t *testing.T) {
 	if runtime["status"] != "available" {
 		t.Fatalf("the admin's runtime is %v", runtime["status"])
 	}
-	if out, err := demo.run("openstack", "runtime", "create", "--name", "mine", "docker.io/faas-mini/python3:dev"); err == nil || !strings.Contains(out, "not allowed") {
+	out, err := demo.run("openstack", "runtime", "create", "--name", "mine", "docker.io/faas-mini/python3:dev")
+	if err == nil || !strings.Contains(out, "not allowed") {
 		t.Errorf("demo makes a runtime: %v %s", err, out)
 	}
 
@@ -85,7 +90,9 @@ func TestQuickStart(t *testing.T) {
 		"from-swift":   {"--container", "quickstart", "--object", "hello.zip"},
 	}
 	for name, source := range ways {
-		args := append([]string{"openstack", "function", "create", "--name", name, "--runtime", id, "--entry", "main.main", "--cpu", "1000"}, source...)
+		args := append([]string{
+			"openstack", "function", "create", "--name", name, "--runtime", id, "--entry", "main.main", "--cpu", "1000",
+		}, source...)
 		f := demo.show(args...)
 		x := demo.show("openstack", "function", "execution", "create", "--function", name, "--input", `{"name": "Ada"}`)
 		if result, _ := x["result"].(string); x["status"] != "success" || !strings.Contains(result, "Hello, Ada") {
@@ -97,7 +104,8 @@ func TestQuickStart(t *testing.T) {
 		demo.must("openstack", "function", "execution", "delete", "--execution", x["id"].(string))
 		demo.must("openstack", "function", "delete", f["id"].(string))
 	}
-	if out, err := (shell{ctx, t, "alt", dir}).run("openstack", "function", "list", "-f", "value"); err != nil || strings.TrimSpace(out) != "" {
+	out, err = shell{ctx, t, "alt", dir}.run("openstack", "function", "list", "-f", "value")
+	if err != nil || strings.TrimSpace(out) != "" {
 		t.Errorf("alt lists %v %q", err, out)
 	}
 }

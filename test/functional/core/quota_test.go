@@ -31,7 +31,8 @@ func TestQuota(t *testing.T) {
 			switch {
 			case err == nil:
 				made = append(made, f)
-			case !errors.As(err, &e) || e.Status != http.StatusForbidden || !strings.Contains(e.Fault, "functions") || !strings.Contains(e.Fault, "10"):
+			case !errors.As(err, &e) || e.Status != http.StatusForbidden ||
+				!strings.Contains(e.Fault, "functions") || !strings.Contains(e.Fault, "10"):
 				t.Errorf("a create over quota is answered with %v, want 403 that names functions and 10", err)
 			}
 		})

@@ -17,7 +17,8 @@ import (
 	_ "github.com/go-sql-driver/mysql" // reads the service's own database
 )
 
-// Nothing secret may be in an answer, in a log, in a record, or in a worker. Answers are searched as they come, the rest after the last test.
+// Nothing secret may be in an answer, in a log, in a record, or in a worker. Answers are searched
+// as they come, the rest after the last test.
 
 var (
 	fernet     = regexp.MustCompile(`gAAAAA[A-Za-z0-9_=-]{60,}`) // a token of Keystone
@@ -115,7 +116,9 @@ func searchLogs() (found []string) {
 	lines, _ := filepath.Glob("/proc/[0-9]*/cmdline")
 	for _, file := range lines {
 		if text, err := os.ReadFile(file); err == nil {
-			found = append(found, leaks(file+" ("+string(bytes.ReplaceAll(text[:min(40, len(text))], []byte{0}, []byte{' '}))+")", text)...)
+			found = append(
+				found,
+				leaks(file+" ("+string(bytes.ReplaceAll(text[:min(40, len(text))], []byte{0}, []byte{' '}))+")", text)...)
 		}
 	}
 	return found
@@ -187,7 +190,8 @@ func searchRows(table string, rows *sql.Rows) (found []string, err error) {
 	return found, rows.Err()
 }
 
-// searchWorkers looks through environment and memory of every process in a worker, from outside, for the services' secrets.
+// searchWorkers looks through environment and memory of every process in a worker, from outside,
+// for the services' secrets.
 func searchWorkers(t *testing.T) (found []string, processes int) {
 	t.Helper()
 	groups, err := filepath.Glob("/proc/[0-9]*/cgroup")

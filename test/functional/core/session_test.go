@@ -66,12 +66,15 @@ exports.main = async ({}, context) => {
 	}
 }
 
-// rummage looks for what is no business of a function's: in its environment, every file but those of the image that are everybody's, every process that it can see.
+// rummage looks for what is no business of a function's: in its environment, every file but those
+// of the image that are everybody's, every process that it can see.
 const rummage = `
 import os, re
 
 token = re.compile(rb"gAAAAA[A-Za-z0-9_=-]{60,}")
-words = re.compile(rb"(?i)(password|passwd|token_secret|transport_url|connection)\s*[=:]\s*[^\s\"']{6,}|(rabbit|mysql[a-z+]*)://[^\s:]+:[^\s@]+@")
+words = re.compile(rb"(?i)(password|passwd|token_secret|transport_url|connection)\s*[=:]\s*[^\s\"']{6,}"
+                   rb"|(rabbit|mysql[a-z+]*)://[^\s:]+:[^\s@]+@")
+not_ours = ("/proc", "/sys", "/usr", "/lib", "/etc/ssl")
 
 def look(where, data, found):
     for what in token.findall(data):
@@ -83,7 +86,7 @@ def main(context=None, **kwargs):
     found = []
     look("environment", "\n".join(k + "=" + v for k, v in os.environ.items()).encode(), found)
     for folder, folders, files in os.walk("/"):
-        folders[:] = [f for f in folders if os.path.join(folder, f) not in ("/proc", "/sys", "/usr", "/lib", "/etc/ssl")]
+        folders[:] = [f for f in folders if os.path.join(folder, f) not in not_ours]
         for f in (os.path.join(folder, f) for f in files):
             try:
                 if os.path.isfile(f):  # no device, no pipe

@@ -11,7 +11,8 @@ import (
 	"github.com/openstack-faas/faas/internal/apiclient"
 )
 
-// fromSwift puts the code into Swift and makes a function of that object; it gives the function's id.
+// fromSwift puts the code into Swift and makes a function of that object; it gives the function's
+// id.
 func fromSwift(ctx context.Context, t *testing.T, of token, c *apiclient.Client, name, code string) string {
 	t.Helper()
 	putCode(ctx, t, of, name, code)
@@ -29,7 +30,9 @@ func putCode(ctx context.Context, t *testing.T, of token, name, code string) {
 }
 
 // ofObject makes a function of an object in the form that clients send: fields of a form.
-func ofObject(ctx context.Context, t *testing.T, c *apiclient.Client, container, name string) (apiclient.Function, error) {
+func ofObject(
+	ctx context.Context, t *testing.T, c *apiclient.Client, container, name string,
+) (apiclient.Function, error) {
 	t.Helper()
 	rt, err := c.AwaitRuntime(ctx, "python3")
 	must(t, err)
@@ -59,7 +62,10 @@ func TestSwiftFunction(t *testing.T) {
 	if out := run(ctx, t, c, cold.ID, nil); out != `"after"` {
 		t.Errorf("the first call after the change returns %s", out)
 	}
-	await(ctx, t, "the function that was warm runs the object's new code", func() bool { return run(ctx, t, c, id, nil) == `"after"` })
+	await(
+		ctx, t, "the function that was warm runs the object's new code",
+		func() bool { return run(ctx, t, c, id, nil) == `"after"` },
+	)
 	for range 10 {
 		if out := run(ctx, t, c, id, nil); out != `"after"` {
 			t.Errorf("an old worker still runs: %s", out)
@@ -67,7 +73,8 @@ func TestSwiftFunction(t *testing.T) {
 	}
 }
 
-// TestSwiftFaults makes functions of objects that are not there, another's, no package and too large.
+// TestSwiftFaults makes functions of objects that are not there, another's, no package and too
+// large.
 func TestSwiftFaults(t *testing.T) {
 	ctx := testContext(t)
 	demo, alt := login(ctx, t, "demo"), login(ctx, t, "alt")
@@ -75,14 +82,18 @@ func TestSwiftFaults(t *testing.T) {
 	object(ctx, t, demo, "code", "text.zip", []byte("no package"))
 	object(ctx, t, demo, "code", "large.zip", make([]byte, 51<<20))
 	object(ctx, t, alt, "code", "theirs.zip", []byte("theirs"))
-	for name, words := range map[string]string{"missing.zip": "missing.zip", "text.zip": "zip", "large.zip": "large", "theirs.zip": "theirs.zip"} {
+	for name, words := range map[string]string{
+		"missing.zip": "missing.zip", "text.zip": "zip", "large.zip": "large", "theirs.zip": "theirs.zip",
+	} {
 		made, err := ofObject(ctx, t, c, "code", name)
 		if got := status(err); got < 400 || got >= 500 || !strings.Contains(errText(err), words) {
 			t.Errorf("a function of %s: %d %v %s, want a client error that speaks of %q", name, got, err, made.ID, words)
 		}
 	}
 	id := fromSwift(ctx, t, demo, c, "vanishing", echo)
-	code, _, _ := request(ctx, t, "DELETE", demo.swift+"/code/vanishing.zip", map[string]string{"X-Auth-Token": demo.text}, nil)
+	code, _, _ := request(
+		ctx, t, "DELETE", demo.swift+"/code/vanishing.zip", map[string]string{"X-Auth-Token": demo.text}, nil,
+	)
 	if code != http.StatusNoContent {
 		t.Fatalf("Swift does not delete the object: %d", code)
 	}

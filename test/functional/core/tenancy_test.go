@@ -30,19 +30,37 @@ type attempt struct {
 	want []int // statuses
 }
 
-// attempts has an entry for each route of the API that is not open to all. A route may be tried in several ways.
+// attempts has an entry for each route of the API that is not open to all. A route may be tried in
+// several ways.
 func attempts(of property) map[string][]attempt {
 	hidden, refused := []int{http.StatusNotFound}, []int{http.StatusForbidden}
-	function, execution, runtime, quota := "/v1/functions/"+of.function, "/v1/executions/"+of.execution, "/v1/runtimes/"+of.runtime, "/v1/quotas/"+of.project
+	function, execution := "/v1/functions/"+of.function, "/v1/executions/"+of.execution
+	runtime, quota := "/v1/runtimes/"+of.runtime, "/v1/quotas/"+of.project
 	return map[string][]attempt{
-		"POST /v1/runtimes":          {{"/v1/runtimes", map[string]any{"image": "docker.io/faas-mini/python3:dev", "name": "mine"}, refused}},
-		"GET /v1/runtimes":           {{"/v1/runtimes?all_projects=true", nil, refused}, {"/v1/runtimes?project_id=" + of.project, nil, refused}},
+		"POST /v1/runtimes": {
+			{"/v1/runtimes", map[string]any{"image": "docker.io/faas-mini/python3:dev", "name": "mine"}, refused},
+		},
+		"GET /v1/runtimes": {
+			{"/v1/runtimes?all_projects=true", nil, refused},
+			{"/v1/runtimes?project_id=" + of.project, nil, refused},
+		},
 		"GET /v1/runtimes/{id}":      {{runtime, nil, hidden}},
 		"PUT /v1/runtimes/{id}":      {{runtime, map[string]any{"name": "taken"}, refused}},
 		"DELETE /v1/runtimes/{id}":   {{runtime, nil, refused}},
 		"GET /v1/runtimes/{id}/pool": {{runtime + "/pool", nil, refused}},
 
-		"POST /v1/functions": {{"/v1/functions", map[string]any{"name": "x", "runtime_id": of.runtime, "code": map[string]any{"source": "package"}, "project_id": of.project}, []int{http.StatusBadRequest}}},
+		"POST /v1/functions": {
+			{
+				"/v1/functions",
+				map[string]any{
+					"name":       "x",
+					"runtime_id": of.runtime,
+					"code":       map[string]any{"source": "package"},
+					"project_id": of.project,
+				},
+				[]int{http.StatusBadRequest},
+			},
+		},
 		"GET /v1/functions": {
 			{"/v1/functions?all_projects=true", nil, refused}, {"/v1/functions?project_id=" + of.project, nil, refused},
 			{"/v1/functions?marker=" + of.function, nil, []int{http.StatusBadRequest, http.StatusNotFound, http.StatusOK}},
@@ -66,7 +84,9 @@ func attempts(of property) map[string][]attempt {
 		"GET /v1/quotas/{project_id}":    {{quota, nil, refused}},
 		"PUT /v1/quotas/{project_id}":    {{quota, map[string]any{"quota": map[string]any{"functions": 0}}, refused}},
 		"DELETE /v1/quotas/{project_id}": {{quota, nil, refused}},
-		"GET /v1/limits":                 {{"/v1/limits?project_id=" + of.project, nil, append(refused, http.StatusOK, http.StatusBadRequest)}},
+		"GET /v1/limits": {
+			{"/v1/limits?project_id=" + of.project, nil, append(refused, http.StatusOK, http.StatusBadRequest)},
+		},
 	}
 }
 
@@ -89,7 +109,8 @@ func documented(t *testing.T) []string {
 	return all
 }
 
-// newProperty makes a function, an execution and a private runtime; the runtime is the admin's, as all are.
+// newProperty makes a function, an execution and a private runtime; the runtime is the admin's, as
+// all are.
 func newProperty(ctx context.Context, t *testing.T, demo *apiclient.Client, project string) property {
 	t.Helper()
 	f := create(ctx, t, demo, echo)
@@ -97,7 +118,13 @@ func newProperty(ctx context.Context, t *testing.T, demo *apiclient.Client, proj
 	must(t, err)
 	admin := as(ctx, t, "admin")
 	var rt apiclient.Runtime
-	must(t, admin.Do(ctx, "POST", "/v1/runtimes", map[string]any{"image": "docker.io/faas-mini/python3:dev", "name": "private", "is_public": false}, &rt))
+	must(
+		t,
+		admin.Do(
+			ctx, "POST", "/v1/runtimes",
+			map[string]any{"image": "docker.io/faas-mini/python3:dev", "name": "private", "is_public": false}, &rt,
+		),
+	)
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), hangTimeout)
 		defer cancel()
@@ -146,7 +173,9 @@ func TestTenancy(t *testing.T) {
 func inventory(ctx context.Context, t *testing.T, demo *apiclient.Client, of property) string {
 	t.Helper()
 	var all strings.Builder
-	for _, path := range []string{"/v1/functions/" + of.function, "/v1/executions?function_id=" + of.function, "/v1/executions/" + of.execution} {
+	for _, path := range []string{
+		"/v1/functions/" + of.function, "/v1/executions?function_id=" + of.function, "/v1/executions/" + of.execution,
+	} {
 		var answer string
 		must(t, demo.Do(ctx, "GET", path, nil, &answer))
 		fmt.Fprintln(&all, answer)
@@ -164,7 +193,10 @@ func TestPersonas(t *testing.T) {
 	for _, c := range []*apiclient.Client{demo, reader, admin} {
 		c.Header[version[0]] = version[1]
 	}
-	for _, path := range []string{"/v1/functions/" + of.function, "/v1/functions", "/v1/executions/" + of.execution, "/v1/executions/" + of.execution + "/log", "/v1/limits", "/v1/quotas/" + of.project} {
+	for _, path := range []string{
+		"/v1/functions/" + of.function, "/v1/functions", "/v1/executions/" + of.execution,
+		"/v1/executions/" + of.execution + "/log", "/v1/limits", "/v1/quotas/" + of.project,
+	} {
 		var answer string
 		if err := reader.Do(ctx, "GET", path, nil, &answer); err != nil {
 			t.Errorf("GET %s as reader: %v", path, err)
@@ -175,7 +207,8 @@ func TestPersonas(t *testing.T) {
 		body         any
 	}{
 		{"PUT", "/v1/functions/" + of.function, map[string]any{"name": "x"}}, {"DELETE", "/v1/functions/" + of.function, nil},
-		{"POST", "/v1/executions", map[string]any{"function_id": of.function}}, {"DELETE", "/v1/executions/" + of.execution, nil},
+		{"POST", "/v1/executions", map[string]any{"function_id": of.function}},
+		{"DELETE", "/v1/executions/" + of.execution, nil},
 		{"POST", "/v1/functions", map[string]any{"name": "x", "code": map[string]any{"source": "package"}}},
 	}
 	for _, w := range writes {
@@ -212,7 +245,8 @@ func TestTokens(t *testing.T) {
 	ctx := testContext(t)
 	owner := login(ctx, t, "demo")
 	for what, text := range map[string]string{
-		"none": "", "a word": "secret", "one cut short": owner.text[:len(owner.text)-8], "one with a letter more": owner.text + "A",
+		"none": "", "a word": "secret",
+		"one cut short": owner.text[:len(owner.text)-8], "one with a letter more": owner.text + "A",
 		"a very long one": strings.Repeat("gAAAAA", 4000),
 	} {
 		header := map[string]string{}
@@ -229,7 +263,10 @@ func TestTokens(t *testing.T) {
 	}
 	revoked := with(t, 0, owner.text)
 	must(t, revoked.Do(ctx, "GET", "/v1/functions", nil, nil))
-	code, _, answer := request(ctx, t, "DELETE", env.keystone+"/auth/tokens", map[string]string{"X-Auth-Token": owner.text, "X-Subject-Token": owner.text}, nil)
+	code, _, answer := request(
+		ctx, t, "DELETE", env.keystone+"/auth/tokens",
+		map[string]string{"X-Auth-Token": owner.text, "X-Subject-Token": owner.text}, nil,
+	)
 	if code != http.StatusNoContent {
 		t.Fatalf("Keystone does not revoke the token: %d %s", code, answer)
 	}
@@ -238,8 +275,8 @@ func TestTokens(t *testing.T) {
 	})
 }
 
-// TestExpiredToken uses a token until its end and beyond: what is answered before it expires is allowed, what is asked
-// afterwards is refused. Keystone issues short ones for the while.
+// TestExpiredToken uses a token until its end and beyond: what is answered before it expires is
+// allowed, what is asked afterwards is refused. Keystone issues short ones for the while.
 func TestExpiredToken(t *testing.T) {
 	ctx := testContext(t)
 	up(ctx, t, "CLOUD_TOKEN_LIFE=10")
@@ -268,7 +305,8 @@ func TestExpiredToken(t *testing.T) {
 	}
 }
 
-// TestDeletedProject deletes a project whose function runs, and whose asynchronous executions go on being asked for while its token is still remembered.
+// TestDeletedProject deletes a project whose function runs, and whose asynchronous executions go on
+// being asked for while its token is still remembered.
 func TestDeletedProject(t *testing.T) {
 	t.Parallel()
 	ctx := testContext(t)
@@ -280,10 +318,12 @@ func TestDeletedProject(t *testing.T) {
 	keystone(ctx, t, "DELETE", "/projects/"+gone.projectID, admin, nil, nil)
 	await(ctx, t, "a deleted project's function does not run", func() bool {
 		_, err := c.Execute(ctx, f.ID, true, nil)
-		return err != nil && slices.Contains([]int{http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound}, status(err))
+		return err != nil &&
+			slices.Contains([]int{http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound}, status(err))
 	})
 	again := with(t, 1, gone.token.text) // which has never seen the token
-	if _, err := again.Execute(ctx, f.ID, false, nil); status(err) != http.StatusUnauthorized && status(err) != http.StatusForbidden {
+	if _, err := again.Execute(ctx, f.ID, false, nil); status(err) != http.StatusUnauthorized &&
+		status(err) != http.StatusForbidden {
 		t.Errorf("another API takes the deleted project's token: %v", err)
 	}
 }

@@ -14,9 +14,10 @@ import (
 	"github.com/openstack-faas/faas/internal/apiclient"
 )
 
-// TestWarmCost calls a function by turns through the API and through one that asks for no token, on the same database
-// and workers. The second is the floor: what Keystone, policy and quota add must not double a warm call, as a single
-// request to Keystone would. What they add in milliseconds is the business of make bench.
+// TestWarmCost calls a function by turns through the API and through one that asks for no token, on
+// the same database and workers. The second is the floor: what Keystone, policy and quota add must
+// not double a warm call, as a single request to Keystone would. What they add in milliseconds is
+// the business of make bench.
 func TestWarmCost(t *testing.T) {
 	ctx := testContext(t)
 	owner := login(ctx, t, "demo")
@@ -39,7 +40,10 @@ func TestWarmCost(t *testing.T) {
 	}
 	median := func(c *apiclient.Client) time.Duration { slices.Sort(took[c]); return took[c][len(took[c])/2] }
 	with, without := median(asked), median(unasked)
-	t.Logf("warm, one caller, p50 of %d: %v with Keystone, policy, quota and record; %v without Keystone", batches*each, with, without)
+	t.Logf(
+		"warm, one caller, p50 of %d: %v with Keystone, policy, quota and record; %v without Keystone",
+		batches*each, with, without,
+	)
 	if with > 2*without {
 		t.Errorf("a call takes %v, and %v without Keystone, policy and quota: want twice as long at most", with, without)
 	}
@@ -49,8 +53,13 @@ func TestWarmCost(t *testing.T) {
 func noauth(ctx context.Context, t *testing.T, projectID string) *apiclient.Client {
 	t.Helper()
 	const port = "7079"
-	cmd := exec.CommandContext(ctx, repository+"/bin/faas-api", "--config-file", filepath.Join(filepath.Dir(env.logs), "etc", "faas.conf"))
-	cmd.Env = append(os.Environ(), "FAAS_DEFAULT_AUTH_STRATEGY=noauth", "FAAS_STORAGE_PROVIDER=local", "FAAS_API_NOAUTH_PROJECT_ID="+projectID, "FAAS_API_PORT="+port, "FAAS_DEFAULT_HOST=noauth")
+	cmd := exec.CommandContext(
+		ctx, repository+"/bin/faas-api", "--config-file", filepath.Join(filepath.Dir(env.logs), "etc", "faas.conf"),
+	)
+	cmd.Env = append(
+		os.Environ(), "FAAS_DEFAULT_AUTH_STRATEGY=noauth", "FAAS_STORAGE_PROVIDER=local",
+		"FAAS_API_NOAUTH_PROJECT_ID="+projectID, "FAAS_API_PORT="+port, "FAAS_DEFAULT_HOST=noauth",
+	)
 	log, err := os.Create(filepath.Join(t.TempDir(), "log"))
 	must(t, err)
 	cmd.Stdout, cmd.Stderr = log, log
@@ -60,7 +69,10 @@ func noauth(ctx context.Context, t *testing.T, projectID string) *apiclient.Clie
 		_ = cmd.Wait()
 		log.Close()
 	})
-	c := &apiclient.Client{Endpoint: "http://127.0.0.1:" + port, HTTP: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 4}}}
+	c := &apiclient.Client{
+		Endpoint: "http://127.0.0.1:" + port,
+		HTTP:     &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 4}},
+	}
 	await(ctx, t, "the API without Keystone answers", func() bool {
 		err := c.Do(ctx, "GET", "/healthcheck", nil, new(string))
 		if cmd.ProcessState != nil {

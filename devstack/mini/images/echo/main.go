@@ -1,6 +1,7 @@
-// Command echo is what the image faas-mini/echo runs, for the tests of functions of container images. With PORT set
-// and no arguments it is an HTTP server that answers with what it was sent; otherwise it prints its arguments, a line
-// each, and does what some of them say: sleep=1.5, memory=BYTES, exit=3.
+// Command echo is what the image faas-mini/echo runs, for the tests of functions of container
+// images. With PORT set and no arguments it is an HTTP server that answers with what it was sent;
+// otherwise it prints its arguments, a line each, and does what some of them say: sleep=1.5,
+// memory=BYTES, exit=3.
 package main
 
 import (
@@ -19,7 +20,9 @@ import (
 
 func main() {
 	if port := os.Getenv("PORT"); port != "" && len(os.Args) == 1 {
-		fmt.Fprintln(os.Stderr, http.ListenAndServe(":"+port, http.HandlerFunc(answer))) //nolint:gosec // one caller, with timeouts of its own
+		fmt.Fprintln(
+			os.Stderr, http.ListenAndServe(":"+port, http.HandlerFunc(answer)),
+		) //nolint:gosec // one caller, with timeouts of its own
 		os.Exit(1)
 	}
 	for _, argument := range os.Args[1:] {
@@ -74,8 +77,8 @@ func ask(ctx context.Context, url, host string) {
 	_ = answer.Body.Close()
 }
 
-// answer sends back what came. The members sleep, memory, exit, ask and status of the input are done; text is answered
-// as text.
+// answer sends back what came. The members sleep, memory, exit, ask and status of the input are
+// done; text is answered as text.
 func answer(w http.ResponseWriter, r *http.Request) {
 	n := served.Add(1)
 	body, err := io.ReadAll(r.Body)
