@@ -16,7 +16,8 @@ sources_of() {
 }
 
 build_binaries() {
-    build kubernetes "$(kubernetes_binary)" "$(kubernetes_version_flags)" '10 to 20 minutes on two cores, 6 GB of build cache'
+    build kubernetes "$(kubernetes_binary)" "$(kubernetes_version_flags)" \
+        '10 to 20 minutes on two cores, 6 GB of build cache'
     build netpol "$(netpol_binary)" ''
 }
 
@@ -26,7 +27,10 @@ build() {
     [[ -x $2 ]] && return
     mkdir -p "$cache"
     say "building $1, once${4:+: $4}"
-    (cd "$mini/$1" && CGO_ENABLED=0 GOFLAGS=-trimpath nice -n 19 "$go" build -buildvcs=false -ldflags "-s -w $3" -o "$2.part" .) >"$logs/build-$1.log" 2>&1 ||
+    (
+        cd "$mini/$1"
+        CGO_ENABLED=0 GOFLAGS=-trimpath nice -n 19 "$go" build -buildvcs=false -ldflags "-s -w $3" -o "$2.part" .
+    ) >"$logs/build-$1.log" 2>&1 ||
         fail "$1 could not be built; see $logs/build-$1.log"
     mv "$2.part" "$2"
     say "$1 built"

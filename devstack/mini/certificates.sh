@@ -10,8 +10,8 @@ make_certificates() {
         cd "$pki"
         authority ca
         authority front-proxy-ca
-        certificate apiserver /CN=kube-apiserver serverAuth \
-            "DNS:kubernetes,DNS:kubernetes.default,DNS:kubernetes.default.svc,DNS:localhost,IP:127.0.0.1,IP:$api_service_ip,IP:$node_ip"
+        local names=DNS:kubernetes,DNS:kubernetes.default,DNS:kubernetes.default.svc,DNS:localhost
+        certificate apiserver /CN=kube-apiserver serverAuth "$names,IP:127.0.0.1,IP:$api_service_ip,IP:$node_ip"
         certificate kubelet-server "/CN=$node" serverAuth "DNS:$node,DNS:localhost,IP:127.0.0.1,IP:$node_ip"
         certificate apiserver-kubelet /O=system:masters/CN=kube-apiserver-kubelet-client clientAuth
         certificate front-proxy-client /CN=front-proxy-client clientAuth '' front-proxy-ca
@@ -35,7 +35,8 @@ authority() {
 # certificate NAME SUBJECT USAGE [NAMES [AUTHORITY]]
 certificate() {
     openssl req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -noenc -keyout "$1.key" -out "$1.csr" -subj "$2"
-    openssl x509 -req -in "$1.csr" -CA "${5:-ca}.crt" -CAkey "${5:-ca}.key" -CAcreateserial -days 3650 -out "$1.crt" -extfile <(
+    openssl x509 -req -in "$1.csr" -CA "${5:-ca}.crt" -CAkey "${5:-ca}.key" -CAcreateserial -days 3650 -out "$1.crt" \
+        -extfile <(
         printf 'keyUsage=critical,digitalSignature,keyEncipherment\nextendedKeyUsage=%s\n' "$3"
         [[ -z ${4:-} ]] || printf 'subjectAltName=%s\n' "$4"
     )

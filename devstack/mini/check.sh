@@ -47,8 +47,10 @@ check_ports() {
 }
 
 check_port() {
-    runs "$1" || ! listens "$2" "$3" ||
-        fail "port $3 of $2 is taken ($(ss -Hltnp "sport = :$3" 2>/dev/null | grep -o 'users:.*' || echo unknown)); $1 needs it"
+    ! runs "$1" && listens "$2" "$3" || return 0
+    local by
+    by=$(ss -Hltnp "sport = :$3" 2>/dev/null | grep -o 'users:.*' || echo unknown)
+    fail "port $3 of $2 is taken ($by); $1 needs it"
 }
 
 # check_network: the addresses must not be somebody else's.

@@ -20,7 +20,8 @@ start_cluster() {
     install -d -m 700 "$state/etcd"
     run_on_node etcd etcd --name=mini --data-dir="$state/etcd" \
         --listen-client-urls=http://127.0.0.1:$etcd_port --advertise-client-urls=http://127.0.0.1:$etcd_port \
-        --listen-peer-urls=http://127.0.0.1:$etcd_peer_port --initial-advertise-peer-urls=http://127.0.0.1:$etcd_peer_port \
+        --listen-peer-urls=http://127.0.0.1:$etcd_peer_port \
+        --initial-advertise-peer-urls=http://127.0.0.1:$etcd_peer_port \
         --initial-cluster=mini=http://127.0.0.1:$etcd_peer_port
     run_on_node containerd containerd --config "$etc/containerd.toml"
     start_apiserver
@@ -29,29 +30,33 @@ start_cluster() {
 start_apiserver() {
     run_on_node kube-apiserver "$(kubernetes_binary)" kube-apiserver --etcd-servers=http://127.0.0.1:$etcd_port \
         --bind-address=$node_ip --advertise-address=$node_ip --service-cluster-ip-range=$service_cidr \
-        --tls-cert-file="$pki/apiserver.crt" --tls-private-key-file="$pki/apiserver.key" --client-ca-file="$pki/ca.crt" \
+        --tls-cert-file="$pki/apiserver.crt" --tls-private-key-file="$pki/apiserver.key" \
+        --client-ca-file="$pki/ca.crt" \
         --kubelet-client-certificate="$pki/apiserver-kubelet.crt" --kubelet-client-key="$pki/apiserver-kubelet.key" \
         --kubelet-certificate-authority="$pki/ca.crt" --kubelet-preferred-address-types=InternalIP \
-        --service-account-issuer=https://kubernetes.default.svc --service-account-signing-key-file="$pki/service-accounts.key" \
-        --service-account-key-file="$pki/service-accounts.pub" --authorization-mode=Node,RBAC --enable-admission-plugins=NodeRestriction \
+        --service-account-issuer=https://kubernetes.default.svc \
+        --service-account-signing-key-file="$pki/service-accounts.key" \
+        --service-account-key-file="$pki/service-accounts.pub" --authorization-mode=Node,RBAC \
+        --enable-admission-plugins=NodeRestriction \
         --requestheader-client-ca-file="$pki/front-proxy-ca.crt" --requestheader-allowed-names=front-proxy-client \
         --requestheader-username-headers=X-Remote-User --requestheader-group-headers=X-Remote-Group \
         --requestheader-extra-headers-prefix=X-Remote-Extra- --proxy-client-cert-file="$pki/front-proxy-client.crt" \
         --proxy-client-key-file="$pki/front-proxy-client.key" --enable-aggregator-routing=true \
-        --audit-policy-file="$etc/audit.yaml" --audit-log-path="$logs/audit.log" --audit-log-maxsize=50 --audit-log-maxbackup=2 \
+        --audit-policy-file="$etc/audit.yaml" --audit-log-path="$logs/audit.log" --audit-log-maxsize=50 \
+        --audit-log-maxbackup=2 \
         --profiling=false
 }
 
 ready_cluster() {
-    wait_for containerd 30 ctr --address "$containerd_socket" version
+    wait_for containerd ctr --address "$containerd_socket" version
     import_images
-    wait_for kube-apiserver 60 kubectl get --raw /readyz
+    wait_for kube-apiserver kubectl get --raw /readyz
     start_controllers
     start_node
-    wait_for kubelet 60 node_is_ready
-    wait_for kube-controller-manager 60 kubectl get serviceaccount default
-    wait_for netpol 30 nft list table inet faas-netpol
-    wait_for kube-proxy 30 nft list table ip kube-proxy
+    wait_for kubelet node_is_ready
+    wait_for kube-controller-manager kubectl get serviceaccount default
+    wait_for netpol nft list table inet faas-netpol
+    wait_for kube-proxy nft list table ip kube-proxy
 }
 
 start_controllers() {
@@ -59,15 +64,18 @@ start_controllers() {
     run_on_node kube-controller-manager "$(kubernetes_binary)" kube-controller-manager --kubeconfig="$of" \
         --authentication-kubeconfig="$of" --authorization-kubeconfig="$of" \
         --service-account-private-key-file="$pki/service-accounts.key" --root-ca-file="$pki/ca.crt" \
-        --cluster-signing-cert-file="$pki/ca.crt" --cluster-signing-key-file="$pki/ca.key" --use-service-account-credentials=true \
+        --cluster-signing-cert-file="$pki/ca.crt" --cluster-signing-key-file="$pki/ca.key" \
+        --use-service-account-credentials=true \
         --leader-elect=false --bind-address=127.0.0.1 --kube-api-qps=100 --kube-api-burst=200 --profiling=false
     of=$etc/scheduler.kubeconfig
-    run_on_node kube-scheduler "$(kubernetes_binary)" kube-scheduler --kubeconfig="$of" --authentication-kubeconfig="$of" \
-        --authorization-kubeconfig="$of" --leader-elect=false --bind-address=127.0.0.1 --kube-api-qps=100 --kube-api-burst=200 --profiling=false
+    run_on_node kube-scheduler "$(kubernetes_binary)" kube-scheduler --kubeconfig="$of" \
+        --authentication-kubeconfig="$of" --authorization-kubeconfig="$of" --leader-elect=false \
+        --bind-address=127.0.0.1 --kube-api-qps=100 --kube-api-burst=200 --profiling=false
 }
 
 start_node() {
-    run_on_node kubelet "$(kubernetes_binary)" kubelet --config="$etc/kubelet.yaml" --kubeconfig="$etc/kubelet.kubeconfig" \
+    run_on_node kubelet "$(kubernetes_binary)" kubelet --config="$etc/kubelet.yaml" \
+        --kubeconfig="$etc/kubelet.kubeconfig" \
         --root-dir="$state/kubelet" --hostname-override=$node --node-ip=$node_ip
     run_on_node kube-proxy "$(kubernetes_binary)" kube-proxy --config="$etc/kube-proxy.yaml"
     run_on_node netpol "$(netpol_binary)" -kubeconfig "$etc/admin.kubeconfig"
@@ -76,7 +84,7 @@ start_node() {
 # A node that was there before the last `down` says Ready until it is found out:
 # what counts is that this kubelet has said so since it began.
 node_is_ready() {
-    curl -sf --max-time 2 http://127.0.0.1:10248/healthz >/dev/null &&
+    curl -sf --max-time 10 http://127.0.0.1:10248/healthz >/dev/null &&
         [[ $(kubectl get node $node -o 'jsonpath={.status.conditions[?(@.type=="Ready")].status}') == True ]]
 }
 
@@ -101,9 +109,15 @@ stop_cluster() {
 end_pods() {
     local ctr=(ctr --address "$containerd_socket" --namespace k8s.io) id process
     if runs containerd; then
-        for id in $("${ctr[@]}" tasks ls -q 2>/dev/null); do "${ctr[@]}" tasks kill -s KILL "$id" >/dev/null 2>&1 || true; done
-        for id in $("${ctr[@]}" tasks ls -q 2>/dev/null); do "${ctr[@]}" tasks delete -f "$id" >/dev/null 2>&1 || true; done
-        for id in $("${ctr[@]}" containers ls -q 2>/dev/null); do "${ctr[@]}" containers delete "$id" >/dev/null 2>&1 || true; done
+        for id in $("${ctr[@]}" tasks ls -q 2>/dev/null); do
+            "${ctr[@]}" tasks kill -s KILL "$id" >/dev/null 2>&1 || true
+        done
+        for id in $("${ctr[@]}" tasks ls -q 2>/dev/null); do
+            "${ctr[@]}" tasks delete -f "$id" >/dev/null 2>&1 || true
+        done
+        for id in $("${ctr[@]}" containers ls -q 2>/dev/null); do
+            "${ctr[@]}" containers delete "$id" >/dev/null 2>&1 || true
+        done
     fi
     for process in $(pgrep -f "^/usr/bin/containerd-shim-runc-v2 .*-address $containerd_socket" || true); do
         kill -s KILL "$process" 2>/dev/null || true

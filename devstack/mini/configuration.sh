@@ -43,7 +43,8 @@ pod_network_configuration() {
     put "$etc/cni/10-pods.conflist" <<CONFIG
 {"cniVersion": "0.4.0", "name": "mini", "plugins": [
   {"type": "bridge", "bridge": "$bridge", "isGateway": true, "ipMasq": false, "hairpinMode": true,
-   "ipam": {"type": "host-local", "dataDir": "$run/addresses", "ranges": [[{"subnet": "$pod_cidr"}]], "routes": [{"dst": "0.0.0.0/0"}]}}]}
+   "ipam": {"type": "host-local", "dataDir": "$run/addresses", "ranges": [[{"subnet": "$pod_cidr"}]],
+            "routes": [{"dst": "0.0.0.0/0"}]}}]}
 CONFIG
 }
 

@@ -1,4 +1,5 @@
-# Keystone, with users of a cloud that has just been set up, and one openrc file for each of them. Sourced.
+# Keystone, with users of a cloud that has just been set up, and one openrc file for each of them.
+# Sourced.
 
 keystone_data=$state/keystone
 keystone_conf=$keystone_data/keystone.conf
@@ -38,7 +39,8 @@ enabled = true
 backend = dogpile.cache.memcached
 memcache_servers = 127.0.0.1:$memcached_port
 CONF
-    # A connection is closed after each answer: with uwsgi's own HTTP a client that keeps it finds it cut now and then.
+    # A connection is closed after each answer: with uwsgi's own HTTP a client that keeps it finds
+    # it cut now and then.
     put "$keystone_data/uwsgi.ini" <<CONF
 [uwsgi]
 http-socket = $world_ip:$keystone_port
@@ -69,29 +71,34 @@ SQL
         keystone_manage db_sync &&
             keystone_manage fernet_setup --keystone-user keystone --keystone-group keystone &&
             keystone_manage credential_setup --keystone-user keystone --keystone-group keystone &&
-            OS_BOOTSTRAP_PASSWORD=$(once_secret keystone-admin) keystone_manage bootstrap --bootstrap-region-id RegionOne \
-                --bootstrap-public-url "$keystone_url" --bootstrap-internal-url "$keystone_url" --bootstrap-admin-url "$keystone_url"
+            OS_BOOTSTRAP_PASSWORD=$(once_secret keystone-admin) keystone_manage bootstrap \
+                --bootstrap-region-id RegionOne --bootstrap-public-url "$keystone_url" \
+                --bootstrap-internal-url "$keystone_url" --bootstrap-admin-url "$keystone_url"
     } >>"$logs/keystone-manage.log" 2>&1 || fail "Keystone's database could not be made; see $logs/keystone-manage.log"
     touch "$keystone_data/made"
 }
 
 keystone_manage() {
-    ip netns exec "$world" setpriv --reuid=keystone --regid=keystone --init-groups keystone-manage --config-file "$keystone_conf" "$@"
+    ip netns exec "$world" setpriv --reuid=keystone --regid=keystone --init-groups keystone-manage \
+        --config-file "$keystone_conf" "$@"
 }
 
 ready_keystone() {
-    wait_for keystone 60 curl -sf --max-time 5 "$keystone_url"
+    wait_for keystone curl -sf --max-time 10 "$keystone_url"
     [[ -s $keystone_data/seeded ]] || seed_keystone
     write_openrcs
 }
 
-# seed_keystone makes users, projects and the catalogue with $endpoint in it, unless the same has been made.
+# seed_keystone makes users, projects and the catalogue with $endpoint in it, unless the same has
+# been made.
 seed_keystone() {
     local key entry
+    # shellcheck disable=SC2154 # pods.sh says where the API is
     key=$(cat "$mini/keystone_seed.py" - <<<"$endpoint" | sha256sum)
     [[ ! -s $keystone_data/seeded || $(<"$keystone_data/seeded") != "$key" ]] || return 0
     for entry in "${keystone_users[@]}"; do once_secret "keystone-${entry%:*}" >/dev/null; done
-    /usr/bin/python3 "$mini/keystone_seed.py" "$keystone_url" "$state/secrets" "http://$world_ip:$swift_port" "$endpoint" >>"$logs/keystone-seed.log" 2>&1 ||
+    /usr/bin/python3 "$mini/keystone_seed.py" "$keystone_url" "$state/secrets" "http://$world_ip:$swift_port" \
+        "$endpoint" >>"$logs/keystone-seed.log" 2>&1 ||
         fail "Keystone's users and catalogue could not be made; see $logs/keystone-seed.log"
     echo "$key" >"$keystone_data/seeded"
     say "keystone has its users and catalogue"
@@ -109,7 +116,8 @@ write_openrcs() {
 write_openrc() {
     (umask 077 && put "$openrc-$1" <<RC
 unset \${!OS_*}
-export OS_AUTH_TYPE=password OS_AUTH_URL=$keystone_url OS_IDENTITY_API_VERSION=3 OS_REGION_NAME=RegionOne OS_INTERFACE=public
+export OS_AUTH_TYPE=password OS_AUTH_URL=$keystone_url OS_IDENTITY_API_VERSION=3
+export OS_REGION_NAME=RegionOne OS_INTERFACE=public
 export OS_USERNAME=$1 OS_USER_DOMAIN_NAME=Default OS_PROJECT_NAME=$2 OS_PROJECT_DOMAIN_NAME=Default
 export OS_PASSWORD=$(once_secret "keystone-$1")
 RC
@@ -118,9 +126,9 @@ RC
 
 # keystone_token USER PROJECT prints a token of theirs. The password is in no argument.
 keystone_token() {
-    curl -sf --max-time 10 -o /dev/null -D - -H 'Content-Type: application/json' -d @- "$keystone_url/auth/tokens" < <(
-        printf '{"auth": {"identity": {"methods": ["password"], "password": {"user": {"name": "%s", "domain": {"id": "default"}, "password": "%s"}}},' \
-            "$1" "$(once_secret "keystone-$1")"
+    curl -sf --max-time 60 -o /dev/null -D - -H 'Content-Type: application/json' -d @- "$keystone_url/auth/tokens" < <(
+        printf '{"auth": {"identity": {"methods": ["password"], "password": {"user": {'
+        printf '"name": "%s", "domain": {"id": "default"}, "password": "%s"}}},' "$1" "$(once_secret "keystone-$1")"
         printf ' "scope": {"project": {"name": "%s", "domain": {"id": "default"}}}}}' "$2"
     ) | tr -d '\r' | awk 'tolower($1) == "x-subject-token:" {print $2}'
 }

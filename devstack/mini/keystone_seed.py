@@ -1,6 +1,8 @@
 """Makes the users, roles, projects and the catalogue of the mini cloud, by Keystone's API. What is there already stays.
 
-keystone_seed.py KEYSTONE SECRETS SWIFT FAAS: the folder SECRETS has a file keystone-USER for each, with their password."""
+keystone_seed.py KEYSTONE SECRETS SWIFT FAAS: the folder SECRETS has a file keystone-USER for each,
+with their password.
+"""
 import json
 import pathlib
 import sys
@@ -22,7 +24,8 @@ CATALOGUE = {
     'object-store': ('swift', SWIFT + '/v1/AUTH_%(project_id)s'),
     'function-engine': ('faas', FAAS),
 }
-# Keystone makes admin, member and reader itself; manager is between admin and member, as in its newer versions.
+# Keystone makes admin, member and reader itself; manager is between admin and member, as in its
+# newer versions.
 ROLES = ['admin', 'manager', 'member', 'reader', 'service']
 IMPLIED = [('admin', 'manager'), ('manager', 'member')]
 
@@ -43,8 +46,9 @@ def call(method, path, body=None, token=''):
 
 def log_in():
     default = {'domain': {'id': 'default'}}
+    admin = {'name': 'admin', 'password': password('admin'), **default}
     headers, _ = call('POST', '/auth/tokens', {'auth': {
-        'identity': {'methods': ['password'], 'password': {'user': {'name': 'admin', 'password': password('admin'), **default}}},
+        'identity': {'methods': ['password'], 'password': {'user': admin}},
         'scope': {'project': {'name': 'admin', **default}},
     }})
     return headers['X-Subject-Token']

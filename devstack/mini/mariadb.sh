@@ -8,9 +8,10 @@ start_mariadb() {
     runs mariadb && return
     [[ -d $mariadb_data/mysql ]] || make_mariadb
     install -d -o mysql -g mysql "$run/mariadb"
-    run mariadb mariadbd --no-defaults --user=mysql --datadir="$mariadb_data" --socket="$mariadb_socket" --pid-file="$run/mariadb/pid" \
-        --bind-address=127.0.0.1,$node_ip --port=$mariadb_port --skip-name-resolve --skip-log-bin --character-set-server=utf8mb4 \
-        --max-connections=600 --innodb-flush-log-at-trx-commit=1 --innodb-buffer-pool-size=256M --innodb-log-file-size=96M
+    run mariadb mariadbd --no-defaults --user=mysql --datadir="$mariadb_data" --socket="$mariadb_socket" \
+        --pid-file="$run/mariadb/pid" --bind-address=127.0.0.1,$node_ip --port=$mariadb_port \
+        --skip-name-resolve --skip-log-bin --character-set-server=utf8mb4 --max-connections=600 \
+        --innodb-flush-log-at-trx-commit=1 --innodb-buffer-pool-size=256M --innodb-log-file-size=96M
 }
 
 make_mariadb() {
@@ -28,7 +29,7 @@ mariadb_answers() { mariadb_root <<<'SELECT 1'; }
 # ready_mariadb waits, then makes the user. It may make databases of its own
 # named faas_…, one for each test that wants an empty one.
 ready_mariadb() {
-    wait_for mariadb 60 mariadb_answers
+    wait_for mariadb mariadb_answers
     mariadb_root <<SQL
 CREATE DATABASE IF NOT EXISTS faas;
 CREATE USER IF NOT EXISTS faas@'%';

@@ -1,4 +1,5 @@
-# memcached, where Keystone and Swift remember what they have looked up. Only the world itself reaches it. Sourced.
+# memcached, where Keystone and Swift remember what they have looked up. Only the world itself
+# reaches it. Sourced.
 
 start_memcached() {
     put "$state/memcached.conf" <<<"-l 127.0.0.1 -p $memcached_port -U 0 -m 64"
@@ -6,4 +7,4 @@ start_memcached() {
     run_in_world memcached memcache "$state/memcached.conf" memcached $(<"$state/memcached.conf")
 }
 
-ready_memcached() { wait_for memcached 10 world_listens $memcached_port; }
+ready_memcached() { wait_for memcached world_listens $memcached_port; }

@@ -8,7 +8,8 @@ sysctls=(net.ipv4.ip_forward net.bridge.bridge-nf-call-iptables)
 # address is on it: an address that only this machine has.
 make_network() {
     ip link show "$bridge" >/dev/null 2>&1 || ip link add "$bridge" type bridge
-    # Its own address, said aloud: else it takes the lowest of the pods' and changes as they come and go, and who knows the old one is cut off for a minute.
+    # Its own address, said aloud: else it takes the lowest of the pods' and changes as they come
+    # and go, and who knows the old one is cut off for a minute.
     ip link set "$bridge" address "$(<"/sys/class/net/$bridge/address")"
     ip addr replace "$pod_gateway/${pod_cidr#*/}" dev "$bridge"
     ip addr replace "$node_ip/32" dev "$bridge"

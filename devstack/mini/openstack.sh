@@ -30,7 +30,8 @@ stop_core() {
 # world_listens PORT tells whether something in it accepts connections at its loopback address.
 world_listens() { ip netns exec "$world" bash -c "exec 3<>/dev/tcp/127.0.0.1/$1" 2>/dev/null; }
 
-# run_in_world NAME USER FILE COMMAND… starts a part there as a user of its own, again if its configuration in FILE has changed.
+# run_in_world NAME USER FILE COMMAND… starts a part there as a user of its own, again if its
+# configuration in FILE has changed.
 run_in_world() {
     local name=$1 user=$2 file=$3
     shift 3

@@ -21,7 +21,8 @@ core_packages=(
 # packages_missing prints the packages that are not installed.
 packages_missing() {
     comm -23 <(printf '%s\n' "${packages[@]}" | sort) <(
-        dpkg-query -W -f='${Package} ${Status}\n' "${packages[@]}" 2>/dev/null | sed -n 's/ install ok installed$//p' | sort
+        dpkg-query -W -f='${Package} ${Status}\n' "${packages[@]}" 2>/dev/null |
+            sed -n 's/ install ok installed$//p' | sort
     )
 }
 
@@ -31,7 +32,8 @@ packages_install() {
     ((${#missing[@]})) || return 0
     say "installing ${missing[*]}"
     (without_service_starts packages_fetch "${missing[@]}") >>"$logs/packages.log" 2>&1 ||
-        fail "Debian packages could not be installed: ${missing[*]}. Is there a network to a mirror? See $logs/packages.log"
+        fail "Debian packages could not be installed: ${missing[*]}." \
+            "Is there a network to a mirror? See $logs/packages.log"
 }
 
 packages_fetch() {

@@ -8,14 +8,16 @@ endpoint=http://127.0.0.1:7070
 endpoints=$endpoint,http://127.0.0.1:7071
 
 start_pods() {
-    local key
-    listens $node_ip $mariadb_port && listens $node_ip $rabbitmq_port ||
-        fail "MariaDB and RabbitMQ do not listen on $node_ip, they run since before they should: devstack/mini/down, then up again"
+    local key has
+    { listens $node_ip $mariadb_port && listens $node_ip $rabbitmq_port; } ||
+        fail "MariaDB and RabbitMQ do not listen on $node_ip, they run since before they should:" \
+            'devstack/mini/down, then up again'
     need_programs
     pods_configuration
     import_service_images
     key=$(pods_key)
-    if [[ $(kubectl -n $pods_namespace get deployment faas-api -o "jsonpath=$pods_key_path" 2>/dev/null) != "$key" ]]; then
+    has=$(kubectl -n $pods_namespace get deployment faas-api -o "jsonpath=$pods_key_path" 2>/dev/null || true)
+    if [[ $has != "$key" ]]; then
         apply_pods "$key"
     fi
     rolled_out faas-engine
@@ -29,9 +31,13 @@ start_pods() {
 
 # What pods are made from: another configuration, or an image of the same name, starts them anew.
 pods_key_path='{.spec.template.metadata.annotations.mini/parts}'
-pods_key() { cat "$images"/{api,engine,manage} "$pods_conf" <(find "$manifests" -type f -print0 | sort -z | xargs -0 cat) | sha256sum | cut -c 1-32; }
+pods_key() {
+    cat "$images"/{api,engine,manage} "$pods_conf" <(find "$manifests" -type f -print0 | sort -z | xargs -0 cat) |
+        sha256sum | cut -c 1-32
+}
 
-# The host's own file, as it reads from inside: MariaDB and RabbitMQ are at the node's address, and Kubernetes lets pods in by their account.
+# The host's own file, as it reads from inside: MariaDB and RabbitMQ are at the node's address, and
+# Kubernetes lets pods in by their account.
 pods_configuration() {
     services_configuration
     install -d -m 700 "${pods_conf%/*}"
@@ -43,7 +49,8 @@ pods_configuration() {
 import_service_images() {
     local name
     for name in api engine manage; do
-        image $name "\"Entrypoint\": [\"/usr/bin/faas-$name\"], \"User\": \"$pods_user:$pods_user\"" "$repository/bin/faas-$name" "$mini/pods.sh"
+        image $name "\"Entrypoint\": [\"/usr/bin/faas-$name\"], \"User\": \"$pods_user:$pods_user\"" \
+            "$repository/bin/faas-$name" "$mini/pods.sh"
     done
 }
 
@@ -59,16 +66,18 @@ root_of_service() {
 
 # apply_pods KEY. The annotation is not the manifests' own, so that applying them again leaves it.
 apply_pods() {
-    local part pods=(kubectl -n $pods_namespace)
+    local part pods=(kubectl -n "$pods_namespace")
     {
         kubectl apply -k "$manifests/namespaces"
-        "${pods[@]}" create secret generic faas-conf --from-file="$pods_conf" --dry-run=client -o yaml | kubectl apply -f -
+        "${pods[@]}" create secret generic faas-conf --from-file="$pods_conf" --dry-run=client -o yaml |
+            kubectl apply -f -
         "${pods[@]}" delete job faas-db-sync --ignore-not-found
         kubectl apply -k "$manifests/overlays/mini/db-sync"
         "${pods[@]}" wait --for=condition=Complete --timeout=120s job/faas-db-sync
         kubectl apply -k "$manifests/overlays/mini"
         for part in faas-engine faas-api; do
-            "${pods[@]}" patch deployment $part -p "{\"spec\": {\"template\": {\"metadata\": {\"annotations\": {\"mini/parts\": \"$1\"}}}}}"
+            "${pods[@]}" patch deployment $part -p \
+                "{\"spec\": {\"template\": {\"metadata\": {\"annotations\": {\"mini/parts\": \"$1\"}}}}}"
         done
     } >>"$logs/pods.log" 2>&1 || fail "the services could not be put into the cluster; see $logs/pods.log"
 }
@@ -81,14 +90,15 @@ rolled_out() {
 
 # kube-proxy hears of pods that are ready a moment after the Deployment does.
 eventually_well() {
-    local deadline=$((SECONDS + 10))
-    until curl -sf --max-time 2 -o /dev/null "$1/healthcheck"; do
+    local deadline=$((SECONDS + hang_timeout))
+    until curl -sf --max-time 10 -o /dev/null "$1/healthcheck"; do
         ((SECONDS < deadline)) || fail "$1 does not answer"
         sleep 0.1
     done
 }
 
-# stop_pods takes the services out of the cluster. Workers stay: they are the database's functions', whoever serves them.
+# stop_pods takes the services out of the cluster. Workers stay: they are the database's functions',
+# whoever serves them.
 stop_pods() {
     kubectl get namespace $pods_namespace >/dev/null 2>&1 || return 0
     kubectl delete namespace $pods_namespace --timeout=180s >>"$logs/pods.log" 2>&1 ||

@@ -46,17 +46,18 @@ run() {
     runs "$name" && return
     # Nothing of the caller's environment, a proxy or a secret. 9 is the lock: a part
     # that inherited it would hold it for ever.
-    setsid nohup env --ignore-environment --chdir=/ PATH="$PATH" HOME="$state" LC_ALL=C.UTF-8 "$@" >>"$logs/$name.log" 2>&1 </dev/null 9>&- &
+    setsid nohup env --ignore-environment --chdir=/ PATH="$PATH" HOME="$state" LC_ALL=C.UTF-8 "$@" \
+        >>"$logs/$name.log" 2>&1 </dev/null 9>&- &
     pid=$!
     disown
     echo "$pid $(start_time $pid)" >"$pids/$name"
 }
 
 # wait_for polls a command until it succeeds, and gives up at once when the part
-# it waits for is gone: wait_for NAME SECONDS COMMAND…
+# it waits for is gone: wait_for NAME COMMAND…
 wait_for() {
-    local name=$1 deadline=$((SECONDS + $2))
-    shift 2
+    local name=$1 deadline=$((SECONDS + hang_timeout))
+    shift
     until "$@" >/dev/null 2>&1; do
         runs "$name" || fail "$name ended: $(tail -n 3 "$logs/$name.log"). See $logs/$name.log"
         ((SECONDS < deadline)) || fail "$name is not ready in time; see $logs/$name.log"

@@ -47,14 +47,16 @@ rabbitmq_environment=(
 )
 
 # Its listener comes last, when queues and users are there.
-ready_rabbitmq() { wait_for rabbitmq 90 listens 127.0.0.1 $rabbitmq_port; }
+ready_rabbitmq() { wait_for rabbitmq listens 127.0.0.1 $rabbitmq_port; }
 
-# bound_notifications keeps the last notifications only: there may be nobody who reads them. Once is enough, RabbitMQ remembers.
+# bound_notifications keeps the last notifications only: there may be nobody who reads them. Once is
+# enough, RabbitMQ remembers.
 bound_notifications() {
     local done=$rabbitmq_data/notifications-bounded
     [[ ! -e $done ]] || return 0
-    setpriv --reuid=rabbitmq --regid=rabbitmq --init-groups env "${rabbitmq_environment[@]}" /usr/lib/rabbitmq/bin/rabbitmqctl --quiet \
-        set_policy notifications '^notifications\.' '{"max-length": 10000}' --apply-to queues >>"$logs/rabbitmq.log" 2>&1 ||
+    setpriv --reuid=rabbitmq --regid=rabbitmq --init-groups env "${rabbitmq_environment[@]}" \
+        /usr/lib/rabbitmq/bin/rabbitmqctl --quiet set_policy notifications '^notifications\.' \
+        '{"max-length": 10000}' --apply-to queues >>"$logs/rabbitmq.log" 2>&1 ||
         fail "RabbitMQ takes no policy for notifications; see $logs/rabbitmq.log"
     touch "$done"
 }

@@ -1,9 +1,10 @@
 # Our own services on this cloud: two of each, as processes of this machine. Sourced.
 
-services=(faas-engine-1 faas-engine-2 faas-api-1 faas-api-2)
 workers_namespace=faas
 faas_conf=$etc/faas.conf
-policies=$state/faas-policy    # the operator's rules with CLOUD=core; oslo.policy in Keystone takes up every policy.d above its files
+# The operator's rules with CLOUD=core; oslo.policy in Keystone takes up every policy.d above its
+# files.
+policies=$state/faas-policy
 
 start_services() {
     need_programs
@@ -15,15 +16,16 @@ start_services() {
     service faas-engine-2 FAAS_DEFAULT_HOST=engine-2 FAAS_ENGINE_STATUS_PORT=7081 "$repository/bin/faas-engine"
     service faas-api-1 FAAS_DEFAULT_HOST=api-1 FAAS_API_PORT=7070 FAAS_API_STATUS_PORT=7082 "$repository/bin/faas-api"
     service faas-api-2 FAAS_DEFAULT_HOST=api-2 FAAS_API_PORT=7071 FAAS_API_STATUS_PORT=7083 "$repository/bin/faas-api"
-    wait_for faas-engine-1 60 is_well 7080
-    wait_for faas-engine-2 60 is_well 7081
-    wait_for faas-api-1 60 is_well 7070
-    wait_for faas-api-2 60 is_well 7071
+    wait_for faas-engine-1 is_well 7080
+    wait_for faas-engine-2 is_well 7081
+    wait_for faas-api-1 is_well 7070
+    wait_for faas-api-2 is_well 7071
     offer_runtimes
     renew_workers
 }
 
-# renew_workers ends the workers of older images: the images' names never change here, so Kubernetes sees no difference.
+# renew_workers ends the workers of older images: the images' names never change here, so Kubernetes
+# sees no difference.
 renew_workers() {
     local key
     key=$(cat "$images"/{agent,python3,nodejs} | sha256sum)
@@ -41,7 +43,8 @@ need_programs() {
     done
 }
 
-# service NAME VARIABLE… PROGRAM starts the program, again if it or its configuration has changed since.
+# service NAME VARIABLE… PROGRAM starts the program, again if it or its configuration has changed
+# since.
 service() {
     local name=$1 program=${*: -1}
     shift
@@ -49,9 +52,10 @@ service() {
     run "$name" env "$@" --config-file "$faas_conf"
 }
 
-is_well() { curl -sf --max-time 2 "http://127.0.0.1:$1/healthcheck" >/dev/null; }
+is_well() { curl -sf --max-time 10 "http://127.0.0.1:$1/healthcheck" >/dev/null; }
 
-# The file holds passwords, so it is root's alone, and none of them is in an argument or in the environment.
+# The file holds passwords, so it is root's alone, and none of them is in an argument or in the
+# environment.
 services_configuration() {
     (umask 077 && put "$faas_conf" <<CONF
 [DEFAULT]
@@ -107,13 +111,15 @@ CONF
 # offer_runtimes makes the two runtimes whose images are here, unless there is any.
 offer_runtimes() {
     local there token=
-    [[ $cloud == base ]] || token=$(keystone_token admin admin) || fail "Keystone gives no token; see $logs/keystone.log"
+    [[ $cloud == base ]] || token=$(keystone_token admin admin) ||
+        fail "Keystone gives no token; see $logs/keystone.log"
     there=$(call_api v1/runtimes) || fail "$endpoint does not list runtimes; see $logs/faas-api-1.log"
     [[ $there == '{"runtimes":[]}' ]] || return 0
     local name
     for name in python3 nodejs; do
         call_api v1/runtimes -o /dev/null \
-            -d "{\"name\": \"$name\", \"image\": \"docker.io/faas-mini/$name:dev\", \"is_public\": true, \"trusted\": true}" ||
+            -d "{\"name\": \"$name\", \"image\": \"docker.io/faas-mini/$name:dev\",
+                \"is_public\": true, \"trusted\": true}" ||
             fail "the runtime $name could not be made; see $logs/faas-api-1.log"
     done
     say 'runtimes python3 and nodejs made'
@@ -123,7 +129,8 @@ offer_runtimes() {
 call_api() {
     local path=$1
     shift
-    curl -sf --max-time 10 -H 'Content-Type: application/json' -H @<(printf '%s\n' "${token:+X-Auth-Token: $token}") "$@" "$endpoint/$path"
+    curl -sf --max-time 60 -H 'Content-Type: application/json' -H @<(printf '%s\n' "${token:+X-Auth-Token: $token}") \
+        "$@" "$endpoint/$path"
 }
 
 stop_services() {

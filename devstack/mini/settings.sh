@@ -1,10 +1,11 @@
 # Where the mini cloud keeps what, and which addresses and ports it uses.
 # Sourced by every script here, and by the parts of each other's.
+# shellcheck disable=SC2034 # no script uses all of it
 
 mini=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 repository=$(cd "$mini/../.." && pwd)
 
-run=/run/faas-mini              # sockets, process ids; gone after a reboot. Short: a socket's path has at most 107 bytes
+run=/run/faas-mini              # sockets, process ids; gone after a reboot. Short: a socket's path has 107 bytes
 state=/var/lib/faas-mini        # databases, images, certificates, configuration, logs; kept by `down`
 pids=$run/pids
 logs=$state/log
@@ -12,6 +13,7 @@ etc=$state/etc
 pki=$state/pki
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/faas    # what took long to build, by version; outlives `down --purge`
 
+cloud=base                      # what there is; `up core` makes it more
 kubernetes_version=v1.34.4
 node=mini
 bridge=faas-pods                # one bridge for every pod; it carries the node's address too
@@ -22,7 +24,8 @@ service_cidr=10.96.0.0/16
 api_service_ip=10.96.0.1
 api=https://$node_ip:6443
 world=faas-world                # the network namespace, and the interface that leads to it
-world_ip=198.51.100.1           # of TEST-NET-2 (RFC 5737): nobody else's, anywhere; functions must be allowed to reach it
+# Of TEST-NET-2 (RFC 5737): nobody else's, anywhere. Functions must be allowed to reach it.
+world_ip=198.51.100.1
 world_gateway=198.51.100.254
 containerd_socket=$run/containerd.sock
 
@@ -38,6 +41,9 @@ swift_port=8080
 swift_object_port=6200
 swift_container_port=6201
 swift_account_port=6202
+
+# How many seconds are waited for what only a hang keeps from coming. What ends is not waited for.
+hang_timeout=300
 
 # A python or a compiler of the user's own must not stand before Debian's, and
 # no proxy between processes of one machine. Go is where the user has it.

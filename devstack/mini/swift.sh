@@ -1,17 +1,20 @@
-# Swift: one of each of its servers, one copy of everything. Tenants' projects are its accounts. Sourced.
+# Swift: one of each of its servers, one copy of everything. Tenants' projects are its accounts.
+# Sourced.
 
 swift_data=$state/swift
 swift_conf=$swift_data/etc
 swift_netns_conf=/etc/netns/$world/swift
 
 start_swift() {
-    install -d -o swift -g swift -m 700 "$swift_data" "$swift_conf" "$swift_data/devices" "$swift_data/devices/sdb1" "$swift_data/cache"
+    install -d -o swift -g swift -m 700 "$swift_data" "$swift_conf" "$swift_data/devices" "$swift_data/devices/sdb1" \
+        "$swift_data/cache"
     swift_configuration
     start_swift_server object $swift_object_port
     start_swift_server container $swift_container_port
     start_swift_server account $swift_account_port
     swift_proxy_configuration
-    run_in_world swift-proxy swift "$swift_conf/proxy-server.conf" swift-proxy-server "$swift_conf/proxy-server.conf" --verbose
+    run_in_world swift-proxy swift "$swift_conf/proxy-server.conf" swift-proxy-server \
+        "$swift_conf/proxy-server.conf" --verbose
 }
 
 # Swift looks for its name of this cluster in /etc/swift and nowhere else; in the world that is
@@ -59,7 +62,8 @@ use = egg:swift#$kind
 [filter:healthcheck]
 use = egg:swift#healthcheck
 CONF
-    run_in_world "swift-$kind" swift "$swift_conf/$kind-server.conf" "swift-$kind-server" "$swift_conf/$kind-server.conf" --verbose
+    run_in_world "swift-$kind" swift "$swift_conf/$kind-server.conf" "swift-$kind-server" \
+        "$swift_conf/$kind-server.conf" --verbose
 }
 
 # make_swift_ring KIND PORT: one device, one copy.
@@ -84,7 +88,8 @@ swift_dir = $swift_conf
 log_name = swift-proxy
 log_level = INFO
 [pipeline:main]
-pipeline = catch_errors gatekeeper healthcheck proxy-logging cache listing_formats bulk tempurl authtoken keystoneauth copy slo dlo versioned_writes symlink proxy-logging proxy-server
+pipeline = catch_errors gatekeeper healthcheck proxy-logging cache listing_formats bulk tempurl authtoken
+  keystoneauth copy slo dlo versioned_writes symlink proxy-logging proxy-server
 [app:proxy-server]
 use = egg:swift#proxy
 account_autocreate = true
@@ -140,10 +145,10 @@ CONF
 }
 
 ready_swift() {
-    wait_for swift-object 60 world_listens $swift_object_port
-    wait_for swift-container 60 world_listens $swift_container_port
-    wait_for swift-account 60 world_listens $swift_account_port
-    wait_for swift-proxy 60 curl -sf --max-time 5 "http://$world_ip:$swift_port/healthcheck"
+    wait_for swift-object world_listens $swift_object_port
+    wait_for swift-container world_listens $swift_container_port
+    wait_for swift-account world_listens $swift_account_port
+    wait_for swift-proxy curl -sf --max-time 10 "http://$world_ip:$swift_port/healthcheck"
 }
 
 remove_swift_configuration() {

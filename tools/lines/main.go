@@ -1,5 +1,5 @@
-// Command lines fails when a line of the files named to it is too long: more than 120 characters of code, or more than
-// 100 of a comment that stands alone. A tab counts as one.
+// Command lines fails when a line of the files named to it is too long: more than 120 characters of
+// code, or more than 100 of a comment that stands alone. A tab counts as one.
 //
 // A folder that is listed in todo.txt is passed over.
 package main
@@ -23,8 +23,8 @@ const (
 //go:embed todo.txt
 var todo string
 
-// comment is a line that holds a comment and nothing else, in the languages of this repository. Directives are for
-// programs and stay in one line.
+// comment is a line that holds a comment and nothing else, in the languages of this repository.
+// Directives are for programs and stay in one line.
 var (
 	comment   = regexp.MustCompile(`^\s*(//|#|\*)`)
 	directive = regexp.MustCompile(`^\s*(//(go:|nolint)|#!|# shellcheck)`)

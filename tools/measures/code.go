@@ -164,7 +164,10 @@ func (c *code) print(out io.Writer, title string, top int) {
 	for _, f := range c.functions {
 		functions = append(functions, f.n)
 	}
-	fmt.Fprintf(out, "%s: %d lines that are not blank, in %d files of %d packages\n", title, c.lines, len(c.files), len(c.packages))
+	fmt.Fprintf(
+		out, "%s: %d lines that are not blank, in %d files of %d packages\n", title, c.lines, len(c.files),
+		len(c.packages),
+	)
 	fmt.Fprintf(out, "  file      %s lines\n", spread(c.files))
 	fmt.Fprintf(out, "  function  %s lines\n", spread(functions))
 	fmt.Fprintf(out, "  comments  %s of lines; lines over %d columns %s, of comments over %d %s\n",

@@ -38,8 +38,8 @@ func printCommits(out io.Writer, subjects []string) {
 		all, spread(lengths), subjectWidth, percent(short, all), percent(areas, all), percent(imperative, all))
 }
 
-// commands reports whether the first word of a subject may be a verb in the imperative. It is a guess, and a kind one:
-// nouns in the singular pass.
+// commands reports whether the first word of a subject may be a verb in the imperative. It is a
+// guess, and a kind one: nouns in the singular pass.
 func commands(first string) bool {
 	first = strings.ToLower(first)
 	for _, article := range []string{"a", "an", "the", "what", "how", "who", "when", "where", "each", "all", "no", "more"} {

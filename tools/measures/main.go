@@ -1,5 +1,6 @@
-// Command measures prints how the code of a commit measures: sizes of files and functions, methods of each type,
-// comments, long lines, and the subjects of commits. It is for comparing two states of this repository.
+// Command measures prints how the code of a commit measures: sizes of files and functions, methods
+// of each type, comments, long lines, and the subjects of commits. It is for comparing two states
+// of this repository.
 package main
 
 import (

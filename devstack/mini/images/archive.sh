@@ -17,13 +17,15 @@ import_images() {
     image agent '"Entrypoint": ["/usr/bin/faas-agent"], "Cmd": ["pod"], "User": "1001:1001"' "$agent"
     image python3 "$(settings_of /usr/bin/python3 -I -u -B -X utf8 /usr/lib/faas/python3/main.py)" \
         "$agent" "$runtimes/python3" "$(realpath /usr/bin/python3)" "${openstack[@]}"
-    image nodejs "$(settings_of /usr/bin/node --max-old-space-size=32 --max-semi-space-size=1 --v8-pool-size=0 /usr/lib/faas/nodejs/root.js)" \
+    local command=(/usr/bin/node --max-old-space-size=32 --max-semi-space-size=1 --v8-pool-size=0)
+    image nodejs "$(settings_of "${command[@]}" /usr/lib/faas/nodejs/root.js)" \
         "$agent" "$runtimes/nodejs" /usr/bin/node
     image echo '"Entrypoint": ["/echo"]' "$mini/images/echo"
 }
 
 build_agent() {
-    (cd "$repository" && CGO_ENABLED=0 "$go" build -trimpath -ldflags='-s -w' -o bin/ ./cmd/faas-agent) >"$logs/build-agent.log" 2>&1 ||
+    (cd "$repository" && CGO_ENABLED=0 "$go" build -trimpath -ldflags='-s -w' -o bin/ ./cmd/faas-agent) \
+        >"$logs/build-agent.log" 2>&1 ||
         fail "faas-agent could not be built; see $logs/build-agent.log"
 }
 
@@ -32,7 +34,8 @@ build_agent() {
 settings_of() {
     local entrypoint
     printf -v entrypoint ', "%s"' /usr/bin/faas-agent runtime -- "$@"
-    printf '"Entrypoint": [%s], "User": "1000:1000", "WorkingDir": "/tmp", "Env": ["PATH=/usr/bin:/bin", "LANG=C.UTF-8"]' "${entrypoint#, }"
+    printf '"Entrypoint": [%s], "User": "1000:1000", "WorkingDir": "/tmp", ' "${entrypoint#, }"
+    echo '"Env": ["PATH=/usr/bin:/bin", "LANG=C.UTF-8"]'
 }
 
 # image NAME SETTINGS PART… makes docker.io/faas-mini/NAME:dev from what root_NAME
@@ -40,7 +43,8 @@ settings_of() {
 image() {
     local name=$1 settings=$2 key work
     shift 2
-    key=$(find "$@" "$mini/images" -type f -not -path '*/__pycache__/*' -print0 | sort -z | xargs -0 sha256sum | sha256sum)
+    key=$(find "$@" "$mini/images" -type f -not -path '*/__pycache__/*' -print0 | sort -z | xargs -0 sha256sum |
+        sha256sum)
     [[ ! -s $images/$name || $(<"$images/$name") != "$key" ]] || return 0
     work=$(mktemp -d "$images/.work-XXXXXX")
     mkdir "$work/root"
@@ -63,8 +67,10 @@ archive() {
     local work=$2 layer config
     tar --sort=name --mtime=@0 --owner=0 --group=0 --numeric-owner -C "$work/root" -cf "$work/layer.tar" .
     layer=$(sha256sum "$work/layer.tar" | cut -c 1-64)
-    printf '{"architecture": "%s", "os": "linux", "config": {%s}, "rootfs": {"type": "layers", "diff_ids": ["sha256:%s"]}}' \
-        "$(dpkg --print-architecture)" "$3" "$layer" >"$work/config.json"
+    {
+        printf '{"architecture": "%s", "os": "linux", "config": {%s}, ' "$(dpkg --print-architecture)" "$3"
+        printf '"rootfs": {"type": "layers", "diff_ids": ["sha256:%s"]}}' "$layer"
+    } >"$work/config.json"
     config=$(sha256sum "$work/config.json" | cut -c 1-64).json
     mv "$work/config.json" "$work/$config"
     printf '[{"Config": "%s", "RepoTags": ["%s"], "Layers": ["layer.tar"]}]' "$config" "$1" >"$work/manifest.json"

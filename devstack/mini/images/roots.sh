@@ -6,7 +6,9 @@ root_pause() { gcc -Os -static -s -o "$1/pause" "$mini/images/pause.c"; }
 root_agent() { install -D -m 755 "$repository/bin/faas-agent" "$1/usr/bin/faas-agent"; }
 
 # root_echo is an image of a user, as it were: a program, and nothing that is ours.
-root_echo() { (cd "$repository" && CGO_ENABLED=0 "$go" build -trimpath -ldflags='-s -w' -o "$1/echo" ./devstack/mini/images/echo); }
+root_echo() {
+    cd "$repository" && CGO_ENABLED=0 "$go" build -trimpath -ldflags='-s -w' -o "$1/echo" ./devstack/mini/images/echo
+}
 
 root_python3() {
     local python library
@@ -36,7 +38,8 @@ copy_node_library() {
 # certificates, the agent, and the language's shim.
 root_of_language() {
     mkdir -p "$1"/{dev,etc/ssl/certs,proc,sys,tmp,usr/lib/faas,var/tmp} && chmod 1777 "$1/tmp" "$1/var/tmp" &&
-        printf '%s\n' 'root:x:0:0:root:/:/bin/sh' 'faas:x:1000:1000::/tmp:/bin/sh' 'nobody:x:65534:65534:nobody:/:/bin/false' >"$1/etc/passwd" &&
+        printf '%s\n' 'root:x:0:0:root:/:/bin/sh' 'faas:x:1000:1000::/tmp:/bin/sh' \
+            'nobody:x:65534:65534:nobody:/:/bin/false' >"$1/etc/passwd" &&
         printf '%s\n' root:x:0: faas:x:1000: nogroup:x:65534: >"$1/etc/group" &&
         echo 'hosts: files dns' >"$1/etc/nsswitch.conf" &&
         cp -L /etc/ssl/certs/ca-certificates.crt "$1/etc/ssl/certs/" &&
@@ -50,26 +53,33 @@ root_of_language() {
 copy_programs() {
     local root=$1 file
     shift
-    { printf '%s\n' "$@" /lib/*-linux-gnu/{libnss_dns,libnss_files,libresolv}.so.2 && ldd "$@" | grep -oE '/[^ :]+\.so[^ :]*'; } | sort -u |
+    {
+        printf '%s\n' "$@" /lib/*-linux-gnu/{libnss_dns,libnss_files,libresolv}.so.2 &&
+            ldd "$@" | grep -oE '/[^ :]+\.so[^ :]*'
+    } | sort -u |
         while read -r file; do install -D -m 755 "$file" "$root$file" || return; done
 }
 
 copy_python_library() {
-    tar -C / --exclude=__pycache__ --exclude=test --exclude=tests --exclude=idlelib --exclude=tkinter --exclude=turtledemo \
+    tar -C / --exclude=__pycache__ --exclude=test --exclude=tests --exclude=idlelib --exclude=tkinter \
+        --exclude=turtledemo \
         --exclude=lib2to3 --exclude=ensurepip --exclude='config-3*' -cf - "${2#/}" | tar -C "$1" -xf -
 }
 
 python_packages=/usr/lib/python3/dist-packages
 keystoneauth=$python_packages/keystoneauth1
 
-# copy_openstack_modules FOLDER copies keystoneauth1 and what it needs, for functions that speak to OpenStack. CLOUD=base has none of it.
-# importlib_metadata is found in place of pkg_resources, which takes twice as long to import.
+# copy_openstack_modules FOLDER copies keystoneauth1 and what it needs, for functions that speak to
+# OpenStack. CLOUD=base has none of it. importlib_metadata is found in place of pkg_resources, which
+# takes twice as long to import.
 copy_openstack_modules() {
     mkdir -p "$1$python_packages"
     [[ -d $keystoneauth ]] || return 0
-    dpkg -L python3-{keystoneauth1,certifi,chardet,charset-normalizer,idna,importlib-metadata,iso8601,more-itertools,os-service-types,pbr,requests,six,stevedore,urllib3,zipp} |
+    dpkg -L python3-{keystoneauth1,certifi,chardet,charset-normalizer,idna,importlib-metadata,iso8601} \
+        python3-{more-itertools,os-service-types,pbr,requests,six,stevedore,urllib3,zipp} |
         grep "^$python_packages/.*\.\(py\|txt\|so\|json\|pem\)$\|^$python_packages/.*-info/" |
-        tar -C / --no-recursion --exclude=__pycache__ --exclude=tests --transform='s:^/::' -T - -cPf - | tar -C "$1" -xf -
+        tar -C / --no-recursion --exclude=__pycache__ --exclude=tests --transform='s:^/::' -T - -cPf - |
+        tar -C "$1" -xf -
 }
 
 # compile_python PYTHON FOLDER LIBRARY… compiles to files that are valid whatever
