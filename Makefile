@@ -6,6 +6,8 @@ LISTEN    ?= 127.0.0.1:7070
 STATE_DIR ?= .state
 FUZZTIME  ?= 10s
 CLOUD     ?= base
+BURDEN    ?= 0
+COMMIT    ?= HEAD
 # Packages that tests use for real: Debian's own clients, the interpreters of the runtimes, the
 # database, the message broker.
 APT       := python3 python3-openstackclient python3-qinlingclient mariadb-server rabbitmq-server
@@ -38,18 +40,25 @@ test: packages lint unit functional fuzz ## everything, on a fresh machine too: 
 
 .PHONY: unit
 unit: build packages ## the tests of the packages, with the race detector
-	go test -race -timeout 10m $$(go list ./... | grep -v /test/)
+	go test -race -timeout 30m $$(go list ./... | grep -v /test/)
 	cd devstack/mini/netpol && go test ./...
 
 .PHONY: functional
-functional: build packages ## the service as a whole, driven from outside; as root also on MariaDB, RabbitMQ and Kubernetes
+functional: build packages ## the service as a whole; as root also on MariaDB, RabbitMQ and Kubernetes
 	tools/functional
 
 .PHONY: lint
-lint: ## golangci-lint, with the arrows between packages guarded
+lint: ## Go, with the arrows between packages guarded; shell, Python and JavaScript; the length of lines
 	go tool -modfile=tools/go.mod golangci-lint run ./...
 	go vet ./...
+	go vet -C tools ./lines ./measures
+	go vet -C devstack/mini/netpol ./...
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { echo 'gofmt these:'; gofmt -l $$(git ls-files '*.go'); exit 1; }
+	tools/lint
+
+.PHONY: measures
+measures: ## sizes, comments, long lines and commits of HEAD, for comparing states; COMMIT=REV: of another commit
+	go run -C tools ./measures -commit $(COMMIT)
 
 .PHONY: cover
 cover: build ## how much of the code the unit tests run
@@ -61,16 +70,16 @@ fuzz: ## each fuzz test for $(FUZZTIME)
 	tools/fuzz $(FUZZTIME)
 
 .PHONY: bench
-bench: build ## latency and throughput through the API, beside the floors of this machine; results in bench/results/. CLOUD=base: on the mini cloud
+bench: build ## speed beside the floors; CLOUD=base or core: on the mini cloud; BURDEN=2: beside two busy processes
 ifeq ($(origin CLOUD),command line)
 	devstack/mini/up $(CLOUD)
-	. .cloud/env && go run ./bench -cloud -out bench/results
+	. .cloud/env && go run ./bench -cloud -burden $(BURDEN) -out bench/results
 else
-	go run ./bench -service bin/faas-standalone -out bench/results
+	go run ./bench -service bin/faas-standalone -burden $(BURDEN) -out bench/results
 endif
 
 .PHONY: cloud-up
-cloud-up: build ## MariaDB, RabbitMQ, Kubernetes and two of each of our services on this machine, as root; CLOUD=base (so) or core: Keystone and Swift, too (docs/admin/mini-cloud.md)
+cloud-up: build ## a cloud on this machine, as root (docs/admin/mini-cloud.md); CLOUD=core: Keystone and Swift, too
 	devstack/mini/up $(CLOUD)
 
 .PHONY: cloud-down

@@ -46,7 +46,7 @@ func syncFloor(r *report, dir string) error {
 		took = append(took, time.Since(begun))
 	}
 	slices.Sort(took)
-	r.add("floor: fdatasync of 4 KiB, p50", ms(quantile(took, 0.5)), "ms", "")
+	r.add(syncFloorOf, ms(quantile(took, 0.5)), "ms", "")
 	return nil
 }
 
@@ -93,8 +93,9 @@ func httpFloor(ctx context.Context, r *report) error {
 			return fmt.Errorf("the bare HTTP server does not answer")
 		}
 		slices.Sort(all)
-		r.add(fmt.Sprintf("floor: HTTP echo in Go, %d at a time, p50", callers), ms(quantile(all, 0.5)), "ms", "")
-		r.add(fmt.Sprintf("floor: HTTP echo in Go, %d at a time, rate", callers), float64(len(all)), "calls/s", "")
+		what := fmt.Sprintf("%s%d at a time,", httpFloorOf, callers)
+		r.add(what+" p50", ms(quantile(all, 0.5)), "ms", "")
+		r.add(what+" rate", float64(len(all)), "calls/s", "")
 	}
 	return nil
 }
@@ -151,8 +152,8 @@ func pythonFloors(ctx context.Context, r *report, dir string) error {
 		return err
 	}
 	for _, p := range []struct{ what, program string }{
-		{"floor: fork and import of a small module, Python", forkAndImport},
-		{"floor: JSON echo in Python over a socket", socketEcho},
+		{forkAndImportFloor, forkAndImport},
+		{socketEchoFloor, socketEcho},
 	} {
 		out, err := exec.CommandContext(ctx, "python3", "-c", p.program, dir).Output()
 		if err != nil {
@@ -162,7 +163,7 @@ func pythonFloors(ctx context.Context, r *report, dir string) error {
 		if _, err := fmt.Sscan(string(out), &median); err != nil {
 			return fmt.Errorf("%s: %w", p.what, err)
 		}
-		r.add(p.what+", p50", median, "ms", "")
+		r.add(p.what, median, "ms", "")
 	}
 	return nil
 }

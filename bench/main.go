@@ -1,6 +1,7 @@
 // Command bench measures faas-standalone, or with -cloud the service on its real parts, through its
-// REST API, records committed, and in the same run what the machine and the parts allow: the
-// floors. It prints a table and writes the numbers as JSON.
+// REST API, records committed, and in the same minutes what the machine and the parts allow: the
+// floors. Beside each figure it prints what it is of its floors: machines differ, and one machine
+// from hour to hour. It writes the numbers as JSON, too.
 package main
 
 import (
@@ -23,6 +24,8 @@ func main() {
 	var o options
 	flag.StringVar(&o.service, "service", "bin/faas-standalone", "the faas-standalone binary")
 	flag.BoolVar(&o.cloud, "cloud", false, "measure the mini cloud that is up, where .cloud/env says in the environment")
+	flag.StringVar(&o.openrc, "openrc", ".cloud/openrc-demo", "who calls where Keystone is asked")
+	flag.IntVar(&o.burden, "burden", 0, "busy processes that run beside the service all the while")
 	flag.StringVar(&o.out, "out", "bench/results", "the folder for the results")
 	flag.DurationVar(&o.each, "each", 4*time.Second, "how long each rate is measured")
 	flag.IntVar(&o.cold, "cold", 60, "fresh functions whose first call is measured")
@@ -38,10 +41,10 @@ func main() {
 }
 
 type options struct {
-	service, out string
-	cloud        bool
-	each         time.Duration
-	cold, async  int
+	service, out, openrc string
+	cloud                bool
+	each                 time.Duration
+	burden, cold, async  int
 }
 
 // report is what one run found. Times are milliseconds, sizes MiB.
@@ -52,7 +55,11 @@ type report struct {
 	Kernel  string    `json:"kernel"`
 	Go      string    `json:"go"`
 	Cloud   string    `json:"cloud,omitempty"` // the mini cloud that was measured; none for faas-standalone
+	Burden  int       `json:"burden"`          // busy processes that ran beside it
 	Figures []figure  `json:"figures"`
+
+	floors  map[string]float64 // the last value of each
+	measure func() error       // measures the floors again
 }
 
 // figure is one line of the table.
@@ -60,16 +67,36 @@ type figure struct {
 	What   string  `json:"what"`
 	Value  float64 `json:"value"`
 	Unit   string  `json:"unit"`
+	Ratio  float64 `json:"ratio,omitempty"` // to its floors: of a time how many times it is theirs, of a rate the share
 	Target string  `json:"target,omitempty"`
 }
 
 func (r *report) add(what string, value float64, unit, target string) {
-	r.Figures = append(r.Figures, figure{what, value, unit, target})
-	fmt.Printf("%-52s %10.2f %-8s %s\n", what, value, unit, target)
+	r.put(figure{what, value, unit, 0, target})
+}
+
+// addTime reports a time in milliseconds beside the sum of its floors.
+func (r *report) addTime(what string, value float64, floors []string, target string) {
+	r.put(figure{what, value, "ms", r.times(value, floors), target})
+}
+
+// addRate reports a rate beside the lowest of its floors.
+func (r *report) addRate(what string, value float64, floors []string, target string) {
+	r.put(figure{what, value, "calls/s", r.share(value, floors), target})
+}
+
+func (r *report) put(f figure) {
+	r.Figures = append(r.Figures, f)
+	r.remember(f.What, f.Value)
+	ratio := ""
+	if f.Ratio > 0 {
+		ratio = fmt.Sprintf("%.2f of floors", f.Ratio)
+	}
+	fmt.Printf("%-52s %10.2f %-8s %-16s %s\n", f.What, f.Value, f.Unit, ratio, f.Target)
 }
 
 func run(ctx context.Context, o options) error {
-	ctx, cancel := context.WithTimeout(ctx, 15*time.Minute)
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Minute)
 	defer cancel()
 	if err := awaitIdle(ctx); err != nil {
 		return err
@@ -79,13 +106,18 @@ func run(ctx context.Context, o options) error {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	r := &report{At: time.Now().UTC(), CPUs: runtime.NumCPU(), CPU: cpuModel(), Kernel: kernel(), Go: runtime.Version()}
-	fmt.Printf("%s, %d cpus, Linux %s, %s\n\n", r.CPU, r.CPUs, r.Kernel, r.Go)
-	if err := floors(ctx, r, dir); err != nil {
-		return fmt.Errorf("floors: %w", err)
+	r := &report{
+		At: time.Now().UTC(), CPUs: runtime.NumCPU(), CPU: cpuModel(), Kernel: kernel(), Go: runtime.Version(),
+		Burden: o.burden, floors: map[string]float64{},
 	}
+	fmt.Printf("%s, %d cpus, Linux %s, %s, burden %d\n\n", r.CPU, r.CPUs, r.Kernel, r.Go, r.Burden)
+	stop, err := burden(ctx, o.burden)
+	if err != nil {
+		return err
+	}
+	defer stop()
+	r.measure = func() error { return floors(ctx, r, dir) }
 	if o.cloud {
-		r.Cloud = "base"
 		if err := cloud(ctx, r, o); err != nil {
 			return err
 		}

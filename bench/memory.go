@@ -31,7 +31,7 @@ func atRest(r *report, pid int) {
 	}
 }
 
-// worker sums the tree of processes under an agent and tells its language by their names.
+// worker sums the tree of processes under an agent and finds its language by their names.
 func worker(agent int) (language string, mib float64) {
 	tree := children()
 	var walk func(pid int)
@@ -52,7 +52,7 @@ func worker(agent int) (language string, mib float64) {
 	return language, mib
 }
 
-// children gives every process's children.
+// children returns every process's children.
 func children() map[int][]int {
 	tree := map[int][]int{}
 	files, _ := filepath.Glob("/proc/[0-9]*/stat")

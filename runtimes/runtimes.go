@@ -1,5 +1,6 @@
-// Package runtimes holds the languages that functions are written in: each one's shim, which speaks docs/runtime-protocol.md, and
-// how it is started. The shims are part of the binary, so that a service needs nothing beside it but the interpreters.
+// Package runtimes holds the languages that functions are written in: each one's shim, which speaks
+// docs/runtime-protocol.md, and how it is started. The shims are part of the binary, so that a
+// service needs nothing beside it but the interpreters.
 package runtimes
 
 import (
@@ -27,8 +28,9 @@ type Runtime struct {
 	script       string   // in the shim's folder
 }
 
-// all is every runtime. Python's flags: isolated from the environment and the user's folders, unbuffered, no compiled files
-// written, and text is UTF-8 whatever the locale. Node.js needs only a little heap to start slots.
+// all is every runtime. Python's flags: isolated from the environment and the user's folders,
+// unbuffered, no compiled files written, and text is UTF-8 whatever the locale. Node.js needs only
+// a little heap to start slots.
 var all = []Runtime{
 	{
 		Name: "python3", Aliases: []string{"python", "python-runtime", "python3-runtime"},
@@ -52,8 +54,8 @@ func Names() []string {
 	return names
 }
 
-// ForImage gives the runtime that an image reference means: its last path component without tag and digest is the runtime's
-// name or one of its aliases, "registry.example/faas/python3:1.2".
+// ForImage gives the runtime that an image reference means: its last path component without tag and
+// digest is the runtime's name or one of its aliases, "registry.example/faas/python3:1.2".
 func ForImage(image string) (Runtime, bool) {
 	name, _, _ := strings.Cut(path.Base(image), "@")
 	name, _, _ = strings.Cut(name, ":")
@@ -64,13 +66,15 @@ func ForImage(image string) (Runtime, bool) {
 	return all[i], true
 }
 
-// Command gives the argument vector that starts the runtime's root process. The directory is the one given to Extract.
+// Command gives the argument vector that starts the runtime's root process. The directory is the
+// one given to Extract.
 func (r Runtime) Command(interpreter, dir string) []string {
 	return slices.Concat([]string{interpreter}, r.flags, []string{filepath.Join(dir, r.Name, r.script)})
 }
 
-// Extract writes the shims below dir, which it makes; everybody may read them, nobody write. Files that are there are replaced
-// one by one, each at once, so that a runtime that starts meanwhile finds either.
+// Extract writes the shims below dir, which it makes; everybody may read them, nobody write. Files
+// that are there are replaced one by one, each at once, so that a runtime that starts meanwhile
+// finds either.
 func Extract(dir string) error {
 	return fs.WalkDir(shims, ".", func(name string, entry fs.DirEntry, err error) error {
 		if err != nil {

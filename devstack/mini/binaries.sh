@@ -28,8 +28,8 @@ build() {
     mkdir -p "$cache"
     say "building $1, once${4:+: $4}"
     (
-        cd "$mini/$1"
-        CGO_ENABLED=0 GOFLAGS=-trimpath nice -n 19 "$go" build -buildvcs=false -ldflags "-s -w $3" -o "$2.part" .
+        cd "$mini/$1" &&
+            CGO_ENABLED=0 GOFLAGS=-trimpath nice -n 19 "$go" build -buildvcs=false -ldflags "-s -w $3" -o "$2.part" .
     ) >"$logs/build-$1.log" 2>&1 ||
         fail "$1 could not be built; see $logs/build-$1.log"
     mv "$2.part" "$2"

@@ -97,6 +97,7 @@ password = $(once_secret keystone-faas)
 project_name = service
 region_name = RegionOne
 interface = internal
+http_connect_timeout = 60
 token_cache_time = 10
 [storage]
 provider = swift

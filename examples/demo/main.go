@@ -1,5 +1,6 @@
-// Command demo shows the main job from end to end: it starts faas-standalone, makes a Python and a Node.js function of the
-// folders beside it, runs both synchronously and asynchronously, and prints results, logs and what to type next.
+// Command demo shows the main job from end to end: it starts faas-standalone, makes a Python and a
+// Node.js function of the folders beside it, runs both synchronously and asynchronously, and prints
+// results, logs and what to type next.
 package main
 
 import (
@@ -86,7 +87,9 @@ func runBothWays(ctx context.Context, c *apiclient.Client, runtime apiclient.Run
 	if err != nil {
 		return err
 	}
-	f, err := c.CreateFunction(ctx, apiclient.NewFunction{Name: "hello-" + runtime.Name, RuntimeID: runtime.ID, Package: zip})
+	f, err := c.CreateFunction(
+		ctx, apiclient.NewFunction{Name: "hello-" + runtime.Name, RuntimeID: runtime.ID, Package: zip},
+	)
 	if err != nil {
 		return err
 	}
@@ -108,7 +111,10 @@ func runBothWays(ctx context.Context, c *apiclient.Client, runtime apiclient.Run
 		if err != nil {
 			return err
 		}
-		fmt.Printf("%-18s %s in %v\n  execution %s\n  result    %s\n  log       %q\n", call.what, x.Status, took.Round(10*time.Microsecond), x.ID, x.Result, log)
+		fmt.Printf(
+			"%-18s %s in %v\n  execution %s\n  result    %s\n  log       %q\n", call.what, x.Status,
+			took.Round(10*time.Microsecond), x.ID, x.Result, log,
+		)
 		if x.Status != "success" {
 			return errors.New("the execution did not succeed")
 		}

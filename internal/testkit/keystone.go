@@ -113,7 +113,11 @@ func (c *Cloud) identity(t testing.TB, token string) *gophercloud.ServiceClient 
 		t.Fatal(err)
 	}
 	p.SetToken(token)
-	return &gophercloud.ServiceClient{ProviderClient: p, Endpoint: strings.TrimRight(c.AuthURL, "/") + "/", Type: "identity"}
+	return &gophercloud.ServiceClient{
+		ProviderClient: p,
+		Endpoint:       strings.TrimRight(c.AuthURL, "/") + "/",
+		Type:           "identity",
+	}
 }
 
 // repository is the folder of go.mod: a test runs in that of its package. With -trimpath, no

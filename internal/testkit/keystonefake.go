@@ -45,7 +45,15 @@ type FakeKeystone struct {
 // NewFakeKeystone starts one by the clock. It ends with the test.
 func NewFakeKeystone(t testing.TB, now func() time.Time) *FakeKeystone {
 	t.Helper()
-	k := &FakeKeystone{Password: rand.Text(), now: now, tokens: map[string]FakeToken{}, own: map[string]bool{}, life: time.Hour, projects: map[string]bool{}, trusts: map[string]bool{}}
+	k := &FakeKeystone{
+		Password: rand.Text(),
+		now:      now,
+		tokens:   map[string]FakeToken{},
+		own:      map[string]bool{},
+		life:     time.Hour,
+		projects: map[string]bool{},
+		trusts:   map[string]bool{},
+	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /v3/auth/tokens", k.login)
 	mux.HandleFunc("GET /v3/auth/tokens", k.validate)
@@ -215,7 +223,12 @@ func (t FakeToken) answer() map[string]any {
 		a["system"] = map[string]any{"all": true}
 	}
 	if t.Trust != "" {
-		a["OS-TRUST:trust"] = map[string]any{"id": t.Trust, "impersonation": true, "trustor_user": named(t.User), "trustee_user": named("faas-user")}
+		a["OS-TRUST:trust"] = map[string]any{
+			"id":            t.Trust,
+			"impersonation": true,
+			"trustor_user":  named(t.User),
+			"trustee_user":  named("faas-user"),
+		}
 	}
 	if t.AppCredential != nil {
 		a["application_credential"] = t.AppCredential
@@ -231,7 +244,15 @@ func catalogued(serviceType, path, base string) map[string]any {
 	endpoints := []any{}
 	for _, face := range []string{"public", "internal"} {
 		for _, region := range []string{"one", "two"} {
-			endpoints = append(endpoints, map[string]any{"interface": face, "region": region, "region_id": region, "url": base + "/" + region + "/" + face + path})
+			endpoints = append(
+				endpoints,
+				map[string]any{
+					"interface": face,
+					"region":    region,
+					"region_id": region,
+					"url":       base + "/" + region + "/" + face + path,
+				},
+			)
 		}
 	}
 	return map[string]any{"type": serviceType, "name": serviceType, "endpoints": endpoints}
@@ -243,7 +264,13 @@ func keystoneAnswer(w http.ResponseWriter, status int, token map[string]any) {
 
 // keystoneError answers as Keystone does.
 func keystoneError(w http.ResponseWriter, status int) {
-	writeJSON(w, status, map[string]any{"error": map[string]any{"code": status, "title": http.StatusText(status), "message": "What Keystone says."}})
+	writeJSON(
+		w,
+		status,
+		map[string]any{
+			"error": map[string]any{"code": status, "title": http.StatusText(status), "message": "What Keystone says."},
+		},
+	)
 }
 
 func writeJSON(w http.ResponseWriter, status int, body any) {

@@ -48,8 +48,10 @@ func StartMariaDB(dir string) (*MariaDB, error) {
 	if m.port, err = freePort(); err != nil {
 		return nil, err
 	}
-	made := exec.CommandContext(context.Background(), install, "--no-defaults", "--user="+me.Username, "--auth-root-authentication-method=normal",
-		"--skip-test-db", "--datadir="+m.data())
+	made := exec.CommandContext(
+		context.Background(), install, "--no-defaults", "--user="+me.Username,
+		"--auth-root-authentication-method=normal", "--skip-test-db", "--datadir="+m.data(),
+	)
 	if out, err := made.CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("mariadb-install-db: %w\n%s", err, out)
 	}
@@ -107,10 +109,13 @@ func (m *MariaDB) Start() error {
 		return err
 	}
 	defer log.Close()
-	m.process = exec.CommandContext(context.Background(), server, "--no-defaults", "--user="+me.Username,
-		"--datadir="+m.data(), "--socket="+m.socket(), "--port="+m.port, "--bind-address=127.0.0.1", "--skip-name-resolve", "--innodb-flush-log-at-trx-commit=1", "--innodb-buffer-pool-size=64M")
+	m.process = exec.CommandContext(
+		context.Background(), server, "--no-defaults", "--user="+me.Username, "--datadir="+m.data(),
+		"--socket="+m.socket(), "--port="+m.port, "--bind-address=127.0.0.1", "--skip-name-resolve",
+		"--innodb-flush-log-at-trx-commit=1", "--innodb-buffer-pool-size=64M",
+	)
 	m.process.Stdout, m.process.Stderr = log, log
-	m.process.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} // a test that is killed leaves nothing running
+	m.process.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} // or a killed test leaves it running
 	if err := m.process.Start(); err != nil {
 		m.process = nil
 		return err
@@ -204,7 +209,13 @@ func (m *MariaDB) Open(database string) (*sql.DB, error) {
 
 // URL is that of a database of this server, behind the address.
 func (m *MariaDB) URL(address, database string) string {
-	u := url.URL{Scheme: "mysql+pymysql", User: url.UserPassword("faas", Password), Host: address, Path: "/" + database, RawQuery: "charset=utf8mb4"}
+	u := url.URL{
+		Scheme:   "mysql+pymysql",
+		User:     url.UserPassword("faas", Password),
+		Host:     address,
+		Path:     "/" + database,
+		RawQuery: "charset=utf8mb4",
+	}
 	return u.String()
 }
 

@@ -64,7 +64,10 @@ func StartRabbitMQ(ctx context.Context) (_ *RabbitMQ, err error) {
 	if err := r.configure(); err != nil {
 		return nil, err
 	}
-	r.epmd, err = start(exec.CommandContext(context.WithoutCancel(ctx), "/usr/bin/epmd", "-address", "127.0.0.1", "-port", r.portmap), io.Discard)
+	r.epmd, err = start(
+		exec.CommandContext(context.WithoutCancel(ctx), "/usr/bin/epmd", "-address", "127.0.0.1", "-port", r.portmap),
+		io.Discard,
+	)
 	if err != nil {
 		return nil, err
 	}
@@ -101,7 +104,8 @@ func (r *RabbitMQ) environment() []string {
 		"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C.UTF-8", "HOME=" + r.dir,
 		"RABBITMQ_NODENAME=faas" + r.dist + "@localhost", "RABBITMQ_DIST_PORT=" + r.dist,
 		"ERL_EPMD_PORT=" + r.portmap, "ERL_EPMD_ADDRESS=127.0.0.1",
-		"RABBITMQ_MNESIA_BASE=" + r.dir + "/mnesia", "RABBITMQ_LOG_BASE=" + r.dir + "/log", "RABBITMQ_PID_FILE=" + r.dir + "/pid",
+		"RABBITMQ_MNESIA_BASE=" + r.dir + "/mnesia", "RABBITMQ_LOG_BASE=" + r.dir + "/log",
+		"RABBITMQ_PID_FILE=" + r.dir + "/pid",
 		"RABBITMQ_CONFIG_FILE=" + r.dir + "/rabbitmq.conf", "RABBITMQ_ADVANCED_CONFIG_FILE=" + r.dir + "/none",
 		"RABBITMQ_CONF_ENV_FILE=/dev/null", "RABBITMQ_ENABLED_PLUGINS_FILE=" + r.dir + "/plugins",
 		"RABBITMQ_ALLOW_INPUT=1", // the script becomes the server, whose end is then the script's

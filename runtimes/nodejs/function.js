@@ -46,8 +46,8 @@ function isModule(code, file) {
   if (file.endsWith('.mjs')) return true;
   if (file.endsWith('.cjs')) return false;
   for (let dir = path.dirname(file); dir.startsWith(code); dir = path.dirname(dir)) {
-    const file = path.join(dir, 'package.json');
-    const text = fs.existsSync(file) && fs.readFileSync(file, 'utf8');
+    const description = path.join(dir, 'package.json');
+    const text = fs.existsSync(description) && fs.readFileSync(description, 'utf8');
     if (text) return JSON.parse(text).type === 'module';
   }
   return false;

@@ -35,7 +35,7 @@ func (l *logBuffer) String() string {
 
 // hangTimeout ends a test that hangs. No machine is so slow that a test which makes progress
 // reaches it.
-const hangTimeout = 15 * time.Minute
+const hangTimeout = 30 * time.Minute
 
 // functionTimeout, in seconds, is what functions of these tests may take unless the test is about
 // that timeout: the default of 5 s is too short for a machine that is ten times slower or stalls.

@@ -1,5 +1,6 @@
-// What ESLint holds the JavaScript of this repository to: its own recommendation, and a little more. It is installed
-// outside of the tree, so what it needs is found from where tools/lint says that it is.
+// What ESLint holds the JavaScript of this repository to: its own recommendation, and a little
+// more. It is installed outside of the tree, so what it needs is found from where tools/lint says
+// that it is.
 import { createRequire } from 'node:module';
 
 const js = createRequire(`${process.env.ESLINT_HOME}/package.json`)('@eslint/js');

@@ -42,7 +42,9 @@ func printCommits(out io.Writer, subjects []string) {
 // guess, and a kind one: nouns in the singular pass.
 func commands(first string) bool {
 	first = strings.ToLower(first)
-	for _, article := range []string{"a", "an", "the", "what", "how", "who", "when", "where", "each", "all", "no", "more"} {
+	for _, article := range []string{
+		"a", "an", "the", "what", "how", "who", "when", "where", "each", "all", "no", "more",
+	} {
 		if first == article {
 			return false
 		}

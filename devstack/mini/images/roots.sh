@@ -6,9 +6,9 @@ root_pause() { gcc -Os -static -s -o "$1/pause" "$mini/images/pause.c"; }
 root_agent() { install -D -m 755 "$repository/bin/faas-agent" "$1/usr/bin/faas-agent"; }
 
 # root_echo is an image of a user, as it were: a program, and nothing that is ours.
-root_echo() {
+root_echo() (
     cd "$repository" && CGO_ENABLED=0 "$go" build -trimpath -ldflags='-s -w' -o "$1/echo" ./devstack/mini/images/echo
-}
+)
 
 root_python3() {
     local python library

@@ -28,7 +28,8 @@ func main() {
 		command = commandOf(os.Args[0])
 	}
 	if command == nil {
-		fmt.Fprintln(os.Stderr, "usage: kubernetes kube-apiserver|kube-controller-manager|kube-scheduler|kubelet|kube-proxy|kubectl …")
+		fmt.Fprintln(os.Stderr, "usage: kubernetes PROGRAM …, of which there are",
+			"kube-apiserver, kube-controller-manager, kube-scheduler, kubelet, kube-proxy and kubectl")
 		os.Exit(2)
 	}
 	os.Exit(cli.Run(command))

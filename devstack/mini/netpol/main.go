@@ -105,7 +105,8 @@ func watch(ctx context.Context, f informers.SharedInformerFactory) (*watcher, er
 		DeleteFunc: func(any) { w.wake() },
 	}
 	for _, informer := range []cache.SharedIndexInformer{
-		f.Core().V1().Pods().Informer(), f.Core().V1().Namespaces().Informer(), f.Networking().V1().NetworkPolicies().Informer(),
+		f.Core().V1().Pods().Informer(), f.Core().V1().Namespaces().Informer(),
+		f.Networking().V1().NetworkPolicies().Informer(),
 	} {
 		if _, err := informer.AddEventHandler(onChange); err != nil {
 			return nil, fmt.Errorf("informer: %w", err)

@@ -92,7 +92,8 @@ func (c chain) write(b *strings.Builder) {
 // hook writes the chain that the kernel calls, after kube-proxy's: a service's
 // address is a pod's or the node's by then, and a policy speaks of those.
 func hook(b *strings.Builder, name string, chains ...chain) {
-	fmt.Fprintf(b, "  chain %s {\n    type filter hook %s priority 10; policy accept;\n    ct state established,related accept\n", name, name)
+	fmt.Fprintf(b, "  chain %s {\n    type filter hook %s priority 10; policy accept;\n", name, name)
+	b.WriteString("    ct state established,related accept\n")
 	for _, c := range chains {
 		if len(c.isolated) > 0 {
 			fmt.Fprintf(b, "    ip %s %s jump %s\n", c.own, set(c.isolated), c.direction.chain)

@@ -40,31 +40,53 @@ func TestRules(t *testing.T) {
 	port, named, end := intstr.FromInt32(80), intstr.FromString("http"), int32(90)
 	udp := corev1.ProtocolUDP
 	other := &metav1.LabelSelector{MatchLabels: map[string]string{"tier": "other"}}
+	type peers = []netv1.NetworkPolicyPeer
+	type ports = []netv1.NetworkPolicyPort
+	blockOf := func(cidr string, except ...string) peers {
+		return peers{{IPBlock: &netv1.IPBlock{CIDR: cidr, Except: except}}}
+	}
 	both := []netv1.PolicyType{netv1.PolicyTypeIngress, netv1.PolicyTypeEgress}
 	tests := map[string]struct {
 		types   []netv1.PolicyType
-		peers   []netv1.NetworkPolicyPeer
-		ports   []netv1.NetworkPolicyPort
+		peers   peers
+		ports   ports
 		allowed string // the ingress chain's matches
 	}{
-		"everything":       {both, nil, nil, "ip daddr " + workers},
-		"pods":             {both, []netv1.NetworkPolicyPeer{{PodSelector: role("api")}}, nil, "ip daddr " + workers + " ip saddr { 10.0.0.3 }"},
-		"namespace":        {both, []netv1.NetworkPolicyPeer{{NamespaceSelector: other}}, nil, "ip daddr " + workers + " ip saddr { 10.0.0.4, 10.0.0.5 }"},
-		"pods of it":       {both, []netv1.NetworkPolicyPeer{{NamespaceSelector: other, PodSelector: role("api")}}, nil, "ip daddr " + workers + " ip saddr { 10.0.0.5 }"},
-		"nobody":           {both, []netv1.NetworkPolicyPeer{{PodSelector: role("none")}}, nil, ""},
-		"block":            {both, []netv1.NetworkPolicyPeer{{IPBlock: &netv1.IPBlock{CIDR: "0.0.0.0/0", Except: []string{"10.0.0.0/8"}}}}, nil, "ip daddr " + workers + " ip saddr 0.0.0.0/0 ip saddr != { 10.0.0.0/8 }"},
-		"block with gaps":  {both, []netv1.NetworkPolicyPeer{{IPBlock: &netv1.IPBlock{CIDR: "0.0.0.0/0", Except: []string{"198.18.0.0/15", "224.0.0.0/4", "240.0.0.0/4"}}}}, nil, "ip daddr " + workers + " ip saddr 0.0.0.0/0 ip saddr != { 198.18.0.0/15, 224.0.0.0/4, 240.0.0.0/4 }"},
-		"block of IPv6":    {both, []netv1.NetworkPolicyPeer{{IPBlock: &netv1.IPBlock{CIDR: "::/0"}}}, nil, ""},
-		"hostile block":    {both, []netv1.NetworkPolicyPeer{{IPBlock: &netv1.IPBlock{CIDR: "0.0.0.0/0 accept"}}}, nil, ""},
-		"port":             {both, nil, []netv1.NetworkPolicyPort{{Port: &port}}, "ip daddr " + workers + " tcp dport 80"},
-		"range":            {both, nil, []netv1.NetworkPolicyPort{{Port: &port, EndPort: &end, Protocol: &udp}}, "ip daddr " + workers + " udp dport 80-90"},
-		"protocol":         {both, nil, []netv1.NetworkPolicyPort{{Protocol: &udp}}, "ip daddr " + workers + " meta l4proto udp"},
-		"named port":       {both, nil, []netv1.NetworkPolicyPort{{Port: &named}}, ""},
+		"everything": {both, nil, nil, "ip daddr " + workers},
+		"pods":       {both, peers{{PodSelector: role("api")}}, nil, "ip daddr " + workers + " ip saddr { 10.0.0.3 }"},
+		"namespace": {
+			both, peers{{NamespaceSelector: other}}, nil, "ip daddr " + workers + " ip saddr { 10.0.0.4, 10.0.0.5 }",
+		},
+		"pods of it": {
+			both, peers{{NamespaceSelector: other, PodSelector: role("api")}}, nil,
+			"ip daddr " + workers + " ip saddr { 10.0.0.5 }",
+		},
+		"nobody": {both, peers{{PodSelector: role("none")}}, nil, ""},
+		"block": {
+			both, blockOf("0.0.0.0/0", "10.0.0.0/8"), nil,
+			"ip daddr " + workers + " ip saddr 0.0.0.0/0 ip saddr != { 10.0.0.0/8 }",
+		},
+		"block with gaps": {
+			both, blockOf("0.0.0.0/0", "198.18.0.0/15", "224.0.0.0/4", "240.0.0.0/4"), nil,
+			"ip daddr " + workers + " ip saddr 0.0.0.0/0 ip saddr != { 198.18.0.0/15, 224.0.0.0/4, 240.0.0.0/4 }",
+		},
+		"block of IPv6": {both, blockOf("::/0"), nil, ""},
+		"hostile block": {both, blockOf("0.0.0.0/0 accept"), nil, ""},
+		"port":          {both, nil, ports{{Port: &port}}, "ip daddr " + workers + " tcp dport 80"},
+		"range": {
+			both, nil, ports{{Port: &port, EndPort: &end, Protocol: &udp}},
+			"ip daddr " + workers + " udp dport 80-90",
+		},
+		"protocol":         {both, nil, ports{{Protocol: &udp}}, "ip daddr " + workers + " meta l4proto udp"},
+		"named port":       {both, nil, ports{{Port: &named}}, ""},
 		"egress not named": {both[:1], nil, nil, "ip daddr " + workers},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			c := testCluster(netv1.NetworkPolicySpec{PodSelector: *role("worker"), PolicyTypes: test.types, Ingress: []netv1.NetworkPolicyIngressRule{{From: test.peers, Ports: test.ports}}})
+			c := testCluster(netv1.NetworkPolicySpec{
+				PodSelector: *role("worker"), PolicyTypes: test.types,
+				Ingress: []netv1.NetworkPolicyIngressRule{{From: test.peers, Ports: test.ports}},
+			})
 			in := c.chain(ingress)
 			if got := strings.Join(in.allowed, "\n"); got != test.allowed {
 				t.Errorf("allowed\n%s\nwant\n%s", got, test.allowed)
@@ -80,7 +102,9 @@ func TestRules(t *testing.T) {
 }
 
 func TestRulesetIsWhole(t *testing.T) {
-	c := testCluster(netv1.NetworkPolicySpec{PodSelector: *role("worker"), PolicyTypes: []netv1.PolicyType{netv1.PolicyTypeEgress}})
+	c := testCluster(netv1.NetworkPolicySpec{
+		PodSelector: *role("worker"), PolicyTypes: []netv1.PolicyType{netv1.PolicyTypeEgress},
+	})
 	const want = `add table inet faas-netpol
 delete table inet faas-netpol
 table inet faas-netpol {

@@ -10,7 +10,8 @@ from . import slot, wire
 
 PROTOCOL = 1
 
-# What many functions import. Each costs every worker memory, which is why asyncio (1.7 MB, 15 ms) is not among them.
+# What many functions import. Each costs every worker memory, which is why asyncio (1.7 MB, 15 ms)
+# is not among them.
 WARM = (
     "base64", "collections", "contextlib", "copy", "csv", "datetime", "decimal", "enum", "functools", "hashlib", "hmac",
     "io", "itertools", "json", "logging", "math", "operator", "random", "re", "secrets", "string", "tempfile", "time",
