@@ -11,7 +11,8 @@ start_services() {
     services_configuration
     kubectl get namespace $workers_namespace >/dev/null 2>&1 || kubectl create namespace $workers_namespace >/dev/null
     "$repository/bin/faas-manage" --config-file "$faas_conf" db sync >>"$logs/faas-manage.log" 2>&1 ||
-        fail "the database could not be brought up to date; see $logs/faas-manage.log"
+        fail "the database could not be brought up to date; see $logs/faas-manage.log." \
+            'One that programs of another branch have made is begun anew by devstack/mini/down --purge'
     service faas-engine-1 FAAS_DEFAULT_HOST=engine-1 FAAS_ENGINE_STATUS_PORT=7080 "$repository/bin/faas-engine"
     service faas-engine-2 FAAS_DEFAULT_HOST=engine-2 FAAS_ENGINE_STATUS_PORT=7081 "$repository/bin/faas-engine"
     service faas-api-1 FAAS_DEFAULT_HOST=api-1 FAAS_API_PORT=7070 FAAS_API_STATUS_PORT=7082 "$repository/bin/faas-api"
