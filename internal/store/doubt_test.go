@@ -20,12 +20,12 @@ func TestCommitWithoutAnswer(t *testing.T) {
 			r := newRelay(t, server.Address())
 			s := r.open(t, direct, store.Options{})
 			defer s.Close()
-			lossless(t, s, func() { r.set(what, "COMMIT") })
+			lossless(t, s, func() { r.set(what, "; COMMIT") })
 			f := newFunction(t, s)
 			x := execution()
 			x.FunctionID = f.ID
 			fatal(t, s.Enqueue(t.Context(), x))
-			r.set(what, "COMMIT")
+			r.set(what, "; COMMIT")
 			fatal(t, s.Close()) // adds the call to the function's count
 			counted(t, direct, f.ID, 1)
 		})

@@ -97,7 +97,7 @@ func TestHostThatIsLost(t *testing.T) {
 	x := execution()
 	fatal(t, lost.Start(t.Context(), x))
 	fatal(t, second(lost.SettleExpired(t.Context(), 1, nil))) // has starts written
-	packet := r.set(half, "COMMIT")
+	packet := r.set(half, "; COMMIT")
 	defer close(packet.release)
 	callers.Go(func() {
 		if err := lost.Finish(t.Context(), x.ID, ended); faas.KindOf(err) != faas.Conflict {
