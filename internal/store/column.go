@@ -16,6 +16,7 @@ type resource[T any] struct {
 	columns []column[T]
 	into    string // INSERT INTO … VALUES, to be followed by rows
 	row     string // the placeholders of one object, in parentheses; clockMark stands for grammar.now
+	plain   string // the same for an object that asks for no time span
 }
 
 // column is one column of a table and the part of the object that it keeps.
@@ -56,13 +57,13 @@ type codec interface {
 func newResource[T any](t table, columns []column[T]) resource[T] {
 	r := resource[T]{table: t, columns: columns}
 	r.fields = map[string]field{}
-	var all, places, read, listed []string
+	var all, places, plain, read, listed []string
 	for _, c := range columns {
 		all = append(all, c.name)
 		if c.asked == nil {
-			places = append(places, "?")
+			places, plain = append(places, "?"), append(plain, "?")
 		} else {
-			places = append(places, "COALESCE("+clockMark+" + NULLIF(?, 0), 0)")
+			places, plain = append(places, "COALESCE("+clockMark+" + NULLIF(?, 0), 0)"), append(plain, "0")
 		}
 		if c.rule&unread == 0 {
 			read = append(read, c.name)
@@ -75,6 +76,7 @@ func newResource[T any](t table, columns []column[T]) resource[T] {
 	r.selected, r.listed = strings.Join(read, ", "), strings.Join(listed, ", ")
 	r.into = "INSERT INTO " + t.name + " (" + strings.Join(all, ", ") + ") VALUES "
 	r.row = "(" + strings.Join(places, ", ") + ")"
+	r.plain = "(" + strings.Join(plain, ", ") + ")"
 	return r
 }
 
@@ -135,19 +137,41 @@ func (r *resource[T]) scanListed(row scanner) (T, error) {
 // insert returns the statement that inserts the objects, one at least, and its arguments.
 func (r *resource[T]) insert(g grammar, objects ...*T) (query string, args []any) {
 	args = make([]any, 0, len(objects)*len(r.columns))
-	for _, v := range objects {
+	var b strings.Builder
+	b.WriteString(r.into)
+	for n, v := range objects {
+		if n > 0 {
+			b.WriteString(", ")
+		}
+		if r.asks(v) {
+			b.WriteString(strings.ReplaceAll(r.row, clockMark, g.now))
+		} else {
+			b.WriteString(r.plain)
+		}
 		args = r.values(args, v)
 	}
-	row := strings.ReplaceAll(r.row, clockMark, g.now)
-	return r.into + row + strings.Repeat(", "+row, len(objects)-1), args
+	return b.String(), args
+}
+
+// asks reports whether the object asks for a time span. Most executions are written when they have
+// ended and ask for none: the server then need not read the expression of the clock for each row.
+func (r *resource[T]) asks(v *T) bool {
+	for i := range r.columns {
+		if c := &r.columns[i]; c.asked != nil && c.asked(v) != 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // values appends the arguments that insert one object: strings, whole numbers and nil.
 func (r *resource[T]) values(args []any, v *T) []any {
+	asks := r.asks(v)
 	for i := range r.columns {
-		if c := &r.columns[i]; c.asked != nil {
+		switch c := &r.columns[i]; {
+		case c.asked != nil && asks:
 			args = append(args, c.asked(v).Microseconds())
-		} else {
+		case c.asked == nil:
 			args = append(args, argument(c.at(v)))
 		}
 	}

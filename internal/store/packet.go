@@ -4,7 +4,6 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -27,11 +26,11 @@ type packet struct {
 func (p packet) empty() bool { return len(p.rows)+len(p.changes) == 0 }
 
 // packetOf returns the batch's operations without those whose callers have left. It reports false
-// when they cannot go as one packet.
+// when there is one of several round trips among them.
 func packetOf(batch []*operation) (p packet, ok bool) {
 	for _, op := range batch {
 		switch {
-		case op.do != nil || !op.validText():
+		case op.do != nil:
 			return packet{}, false
 		case op.abandoned():
 			op.err = errAbandoned
@@ -42,25 +41,6 @@ func packetOf(batch []*operation) (p packet, ok bool) {
 		}
 	}
 	return p, true
-}
-
-// validText reports whether all text is UTF-8, the character set of the connection. Only such text
-// is made part of a statement. Other text is sent as the argument of a prepared one, which the
-// server refuses by itself.
-func (op *operation) validText() bool {
-	args := op.change.args
-	if op.row != nil {
-		args = executions.values(nil, op.row)
-	}
-	if slices.ContainsFunc(op.events, func(e Event) bool { return !utf8.ValidString(e.Body) }) {
-		return false
-	}
-	for _, arg := range args {
-		if text, ok := arg.(string); ok && !utf8.ValidString(text) {
-			return false
-		}
-	}
-	return true
 }
 
 // layout says which of a packet's statements are its changes.
@@ -108,13 +88,31 @@ func (p packet) text(g grammar, f *fence) (query string, args []driver.NamedValu
 	return b.String(), args, l
 }
 
-// errTooLarge is that the packet is larger than the server takes. Nothing of it was sent.
-var errTooLarge = errors.New("the batch is too large for one packet")
+// Errors of a packet of which nothing was sent.
+var (
+	errTooLarge = errors.New("the batch is too large for one packet")
+	errNotText  = errors.New("the batch has text that is not UTF-8")
+)
+
+// areText reports whether all text is UTF-8, the character set of the connection. Only such text is
+// made part of a statement. Other text is sent as the argument of a prepared one, which the server
+// refuses by itself.
+func areText(args []driver.NamedValue) bool {
+	for _, arg := range args {
+		if text, ok := arg.Value.(string); ok && !utf8.ValidString(text) {
+			return false
+		}
+	}
+	return true
+}
 
 // send runs the packet and notes what each change found. An error may be that of any statement of
 // it, or the loss of the answer.
 func (p packet) send(t *tx, f *fence) error {
 	query, args, layout := p.text(t.grammar, f)
+	if !areText(args) {
+		return errNotText
+	}
 	var affected []int64
 	err := t.conn.Raw(func(conn any) error {
 		res, err := conn.(driver.ExecerContext).ExecContext(background(), query, args)

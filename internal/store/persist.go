@@ -153,13 +153,13 @@ func (w *writer) resolve(a *attempts) (committed bool, err error) {
 	return true, nil
 }
 
-// send commits the batch as one packet, if the server takes one so large.
+// send commits the batch as one packet if it can be one.
 func (w *writer) send(a *attempts) error {
 	if a.packet.empty() {
 		return nil
 	}
 	err := a.packet.send(w.tx, &w.fence)
-	if errors.Is(err, errTooLarge) {
+	if errors.Is(err, errTooLarge) || errors.Is(err, errNotText) {
 		a.sent, a.singly = false, true
 		return w.transact(a.batch)
 	}

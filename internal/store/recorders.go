@@ -55,9 +55,9 @@ func (s *recorders) make(db *sql.DB, d dialect, o Options) []*writer {
 		s.recorder.newWriter(db, s.recorder.small), s.chores.newWriter(db, s.chores.small))
 }
 
-// close commits what was handed in and ends the writers. It reports false when it had been called
-// before.
-func (s *recorders) close() bool {
+// endWriting commits what was handed in and ends the writers. It reports false when it had been
+// called before.
+func (s *recorders) endWriting() bool {
 	if !s.calls.refuse() {
 		return false
 	}

@@ -128,6 +128,7 @@ func (r *relay) serve(client net.Conn) {
 func (t *trap) spring(client, server net.Conn, packet []byte) bool {
 	close(t.sprung)
 	switch t.what {
+	case lostBefore:
 	case lostAfter:
 		_, _ = server.Write(packet)
 		return true

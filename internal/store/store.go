@@ -20,7 +20,7 @@ type Options struct {
 	// Readers is how many connections serve the reads of calls; 4 when 0. Lists have a quarter as many, two at least; maintenance has two and
 	// health one.
 	Readers int
-	// Writers is how many connections to a server write executions; 3 when 0. SQLite has one writer.
+	// Writers is how many connections to a server write executions; 2 when 0. SQLite has one writer.
 	Writers int
 	// StartDelay is how long the record of a start is held back for its ending, so that a short call costs one row written
 	// once; 20 ms when 0, not held back at all when negative.
@@ -73,7 +73,7 @@ func (o Options) withDefaults() Options {
 		o.Readers = 4
 	}
 	if o.Writers <= 0 {
-		o.Writers = 3
+		o.Writers = 2
 	}
 	if o.StartDelay == 0 {
 		o.StartDelay = 20 * time.Millisecond
@@ -115,7 +115,7 @@ func (s *Store) Ping(ctx context.Context) error {
 
 // Close commits every write that was asked for, then closes the database. After it every method fails with faas.Unavailable.
 func (s *Store) Close() error {
-	if !s.recorders.close() {
+	if !s.endWriting() {
 		return nil
 	}
 	err := s.closeConnections() // ends reads under way

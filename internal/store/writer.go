@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"database/sql/driver"
+	"runtime"
 	"time"
 )
 
@@ -42,7 +43,11 @@ func (w *writer) begin() {
 
 // gather returns the operation and what waits behind it, as much as a batch takes.
 func (w *writer) gather(op *operation) []*operation {
-	batch, bytes := append(w.batch[:0], op), op.size()
+	// The callers who were answered together come again together. When the first of them has woken
+	// this writer, the others are about to run: they are let first, so that they make one batch.
+	runtime.Gosched()
+	batch, bytes := w.batch[:0], op.size()
+	batch = append(batch, op)
 	for len(batch) < maxBatch && bytes < maxBatchBytes {
 		select {
 		case op := <-w.from:
