@@ -14,13 +14,14 @@ import (
 // specialises. An error of kind faas.Busy or faas.Unavailable may pass, so it is asked again; any other will not.
 type Acquire func(ctx context.Context, req faas.AcquireRequest) (faas.Worker, error)
 
-// Config is what a Dispatcher needs. Every field but Log is required.
+// Config is what a Dispatcher needs. Every field but Now and Log is required.
 type Config struct {
 	Client     *Client
 	Acquire    Acquire
-	Wait       time.Duration // how long a call waits for a slot at most, if its context does not end before
-	PerProject int           // calls of one project that may wait at a time; one more is refused at once
-	Log        *slog.Logger  // nil: slog.Default()
+	Wait       time.Duration    // how long a call waits for a slot at most, if its context does not end before
+	PerProject int              // calls of one project that may wait at a time; one more is refused at once
+	Now        func() time.Time // nil: time.Now
+	Log        *slog.Logger     // nil: slog.Default()
 }
 
 // Dispatcher sends calls to workers. It is safe for concurrent use.
@@ -37,6 +38,8 @@ type Dispatcher struct {
 	// which other projects have none, so there are no turns to take.
 	waiting map[string]int
 	shunned shunned
+	starts  startCost
+	metrics metrics
 }
 
 // New makes a dispatcher; Close ends it.
@@ -44,8 +47,16 @@ func New(cfg Config) *Dispatcher {
 	if cfg.Log == nil {
 		cfg.Log = slog.Default()
 	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
 	ctx, cancel := context.WithCancel(context.Background())
-	return &Dispatcher{cfg: cfg, id: faas.NewID(), ctx: ctx, cancel: cancel, groups: map[faas.Key]*group{}, waiting: map[string]int{}, shunned: shunned{}}
+	d := &Dispatcher{
+		cfg: cfg, id: faas.NewID(), ctx: ctx, cancel: cancel,
+		groups: map[faas.Key]*group{}, waiting: map[string]int{}, shunned: newShunned(cfg.Now),
+	}
+	d.metrics = newMetrics(d)
+	return d
 }
 
 // Close ends the search for workers and waits for it. Calls that wait are refused as unavailable; calls under way go on.
@@ -65,6 +76,14 @@ type Begin func(ctx context.Context) error
 // configured time; then the error's kind is faas.Busy. Once the call was sent, the context's end no longer stops it. When a
 // worker was lost with the call, the kind is faas.Internal and the message says that the function may have run.
 func (d *Dispatcher) Call(ctx context.Context, target faas.Target, call faas.Call, begin Begin) (faas.Outcome, error) {
+	outcome, err := d.call(ctx, target, call, begin)
+	d.metrics.count(outcome, err)
+	return outcome, err
+}
+
+func (d *Dispatcher) call(
+	ctx context.Context, target faas.Target, call faas.Call, begin Begin,
+) (faas.Outcome, error) {
 	wait, cancel := context.WithTimeout(ctx, d.cfg.Wait)
 	defer cancel()
 	begun := false
@@ -113,7 +132,7 @@ func (d *Dispatcher) try(ctx context.Context, s *slot, call faas.Call) (outcome 
 	return outcome, false, faas.Errorf(faas.Internal, "The worker was lost while the function ran; the function may have run.").WithCause(err)
 }
 
-// take gives a slot of a worker of the target, waiting for one if it must.
+// take returns a slot of a worker of the target. It waits for one if it must.
 func (d *Dispatcher) take(ctx context.Context, target faas.Target) (*slot, error) {
 	d.mu.Lock()
 	g := d.groups[target.Key]
@@ -129,11 +148,16 @@ func (d *Dispatcher) take(ctx context.Context, target faas.Target) (*slot, error
 		d.mu.Unlock()
 		return nil, busy("The project has too many calls waiting for a worker (%d at most).", d.cfg.PerProject)
 	}
+	since, waitsFor := d.cfg.Now(), waitsForSlot
+	if len(g.workers) == 0 {
+		waitsFor = waitsForWorker
+	}
 	w := g.queue()
 	d.waiting[target.ProjectID]++
 	d.mu.Unlock()
 
 	s, err := w.wait(ctx, d)
+	d.metrics.waited.WithLabelValues(waitsFor).Observe(d.cfg.Now().Sub(since).Seconds())
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.waiting[target.ProjectID]--; d.waiting[target.ProjectID] == 0 {

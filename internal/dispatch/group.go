@@ -69,10 +69,7 @@ func (g *group) takeSlot() *slot {
 
 // queue adds a waiter at the end and sees to it that the group grows if it waits for long.
 func (g *group) queue() *waiter {
-	if len(g.waiters) == 0 {
-		g.growth.since = time.Now()
-	}
-	w := &waiter{group: g, since: time.Now(), got: make(chan answer, 1)}
+	w := &waiter{group: g, since: g.d.cfg.Now(), got: make(chan answer, 1)}
 	g.waiters = append(g.waiters, w)
 	g.grow()
 	return w
@@ -132,7 +129,7 @@ func (g *group) request() faas.AcquireRequest {
 	shunned, silent := g.d.shunned.of(g.target.Key)
 	r.Known, r.Silent = append(r.Known, shunned...), silent
 	if len(g.waiters) > 0 {
-		r.Waited = time.Since(g.waiters[0].since)
+		r.Waited = g.headWait()
 	}
 	return r
 }
@@ -162,7 +159,7 @@ func (w *waiter) wait(ctx context.Context, d *Dispatcher) (*slot, error) {
 	return nil, busy("No worker of the function came free in time.")
 }
 
-// saysWhen tells whether the error is of kind Busy and says when to come again.
+// saysWhen reports whether the error is of kind Busy and says when to come again.
 func saysWhen(err error) bool {
 	var known *faas.Error
 	return errors.As(err, &known) && known.Kind == faas.Busy && known.RetryAfter > 0

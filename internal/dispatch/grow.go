@@ -9,21 +9,42 @@ import (
 
 // growth is a group's search for more workers.
 type growth struct {
-	running int       // acquisitions under way
-	timed   bool      // a look at the queue is due
-	since   time.Time // when the queue was last empty
-	last    error     // why the latest acquisition found none; nil when it did
-	scarce  bool      // the latest found none: one acquisition at a time is enough until one does
+	running int   // acquisitions under way
+	timed   bool  // a look at the queue is due
+	last    error // why the latest acquisition found none; nil when it did
+	scarce  bool  // the latest found none: one acquisition at a time is enough until one does
 }
 
-// growAfter is how long some call or other must have been waiting for a slot of the workers there are before more workers are asked
-// for: about what specialising one takes, so that a burst of short calls does not take workers that come too late to serve it.
-const growAfter = 10 * time.Millisecond
+// One more worker must be worth it. It comes after what acquiring one takes, and starting its
+// successor in the pool takes processor time from the calls under way. So a group that has workers
+// grows only when the call at the head of its queue has waited for growthFactor times as long as
+// acquisitions took of late: a queue that drains faster is served sooner by the workers there are.
+const (
+	minGrowAfter = 10 * time.Millisecond // what acquiring takes on an idle machine, and some room
+	maxGrowAfter = 200 * time.Millisecond
+	growthFactor = 2
+)
+
+// startCost is how long acquisitions that found a worker took of late: an exponentially weighted
+// mean, of which each new one is an eighth. The dispatcher's lock guards it.
+type startCost struct{ mean time.Duration }
+
+func (c *startCost) add(took time.Duration) {
+	if c.mean == 0 {
+		c.mean = took
+	}
+	c.mean += (took - c.mean) / 8
+}
+
+// growAfter is how long the head of a queue must have waited for its group to grow.
+func (c *startCost) growAfter() time.Duration {
+	return min(max(growthFactor*c.mean, minGrowAfter), maxGrowAfter)
+}
 
 // maxAcquiring bounds how many workers one function's callers ask for at a time.
 const maxAcquiring = 8
 
-// askFor is how long one request for a worker stands in line before it is made again, so that whoever has the workers knows
+// askFor is how long one request for a worker waits before it is made again, so that whoever has the workers knows
 // whether anybody still waits.
 const askFor = time.Second
 
@@ -38,7 +59,7 @@ func wanted(waiting, slots int) int {
 	return min((waiting+slots-1)/slots, maxAcquiring)
 }
 
-// grow asks for workers if calls wait: at once when the group has none, else after growAfter.
+// grow asks for workers if calls wait: at once when the group has none, else when that is worth it.
 func (g *group) grow() {
 	if len(g.waiters) == 0 || g.d.ctx.Err() != nil {
 		return
@@ -51,7 +72,7 @@ func (g *group) grow() {
 		return
 	}
 	g.growth.timed = true
-	time.AfterFunc(growAfter, func() {
+	time.AfterFunc(max(g.d.starts.growAfter()-g.headWait(), minLook), func() {
 		g.d.mu.Lock()
 		defer g.d.mu.Unlock()
 		g.growth.timed = false
@@ -59,9 +80,20 @@ func (g *group) grow() {
 	})
 }
 
-// look asks for workers for those who wait if somebody has waited all along since growAfter ago, and looks again while any wait.
+// minLook is the least time between two looks at a queue.
+const minLook = 2 * time.Millisecond
+
+// headWait is how long the call at the head of the queue has waited; 0 when none waits.
+func (g *group) headWait() time.Duration {
+	if len(g.waiters) == 0 {
+		return 0
+	}
+	return g.d.cfg.Now().Sub(g.waiters[0].since)
+}
+
+// look asks for workers if that is worth it, and looks again while calls wait.
 func (g *group) look() {
-	if len(g.waiters) > 0 && g.d.ctx.Err() == nil && time.Since(g.growth.since) >= growAfter {
+	if len(g.waiters) > 0 && g.d.ctx.Err() == nil && g.headWait() >= g.d.starts.growAfter() {
 		g.acquire(wanted(len(g.waiters), g.slots()))
 	}
 	g.grow()
@@ -94,15 +126,17 @@ func (g *group) acquireOne(pause time.Duration) {
 		g.d.mu.Lock()
 		req := g.request()
 		g.d.mu.Unlock()
-		begun := time.Now()
+		begun := g.d.cfg.Now()
 		ctx, cancel := context.WithTimeout(g.d.ctx, askFor)
 		w, err := g.d.cfg.Acquire(ctx, req)
 		cancel()
-		if g.settle(w, err) {
+		took := g.d.cfg.Now().Sub(begun)
+		g.d.metrics.acquired(took, err)
+		if g.acquired(w, took, err) {
 			return
 		}
-		if time.Since(begun) > askFor/2 {
-			pause = firstPause // it has stood in line: the pause was there
+		if took > askFor/2 {
+			pause = firstPause // it has waited at the owner: the pause was there
 		}
 		select {
 		case <-time.After(pause):
@@ -112,8 +146,8 @@ func (g *group) acquireOne(pause time.Duration) {
 	}
 }
 
-// settle takes an acquisition's result in; it returns true when the acquisition is over.
-func (g *group) settle(w faas.Worker, err error) bool {
+// acquired takes in the result of a request for a worker, and reports whether the search is over.
+func (g *group) acquired(w faas.Worker, took time.Duration, err error) bool {
 	g.d.mu.Lock()
 	defer g.d.mu.Unlock()
 	g.growth.last, g.growth.scarce = err, err != nil
@@ -127,6 +161,7 @@ func (g *group) settle(w faas.Worker, err error) bool {
 	}
 	g.growth.running--
 	if err == nil {
+		g.d.starts.add(took)
 		g.add(w)
 	}
 	g.grow() // for those whom the worker has no slot for: it may even be one that was known
