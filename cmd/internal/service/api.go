@@ -36,6 +36,7 @@ func RunAPI(ctx context.Context, p Parts, workers Workers, conf *config.APIServi
 		Client: agents, Acquire: engines.Acquire, Wait: conf.API.CallWait, PerProject: conf.API.MaxWaiting, Log: log,
 	})
 	defer calls.Close()
+	calls.Register(partOf(p.Registry, "api"))
 	stopNews, err := engines.Follow(ctx, calls)
 	if err != nil {
 		return err

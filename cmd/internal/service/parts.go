@@ -73,6 +73,11 @@ func Open(ctx context.Context, program string, conf config.Service, log *slog.Lo
 	return p, err
 }
 
+// partOf returns a registerer that marks metrics which both halves of faas-standalone have.
+func partOf(r prometheus.Registerer, part string) prometheus.Registerer {
+	return prometheus.WrapRegistererWith(prometheus.Labels{"part": part}, r)
+}
+
 // newRegistry returns a registry with the metrics of the process itself.
 func newRegistry() *prometheus.Registry {
 	r := prometheus.NewRegistry()
