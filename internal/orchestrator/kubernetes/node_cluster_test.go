@@ -15,7 +15,9 @@ import (
 func deadNode(t *testing.T, o *Orchestrator) string {
 	t.Helper()
 	nodes := o.client.CoreV1().Nodes()
-	node, err := nodes.Create(t.Context(), &corev1.Node{ObjectMeta: metav1.ObjectMeta{GenerateName: "dead-"}}, metav1.CreateOptions{})
+	node, err := nodes.Create(
+		t.Context(), &corev1.Node{ObjectMeta: metav1.ObjectMeta{GenerateName: "dead-"}}, metav1.CreateOptions{},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -27,16 +29,20 @@ func deadNode(t *testing.T, o *Orchestrator) string {
 	return node.Name
 }
 
-// workerOn makes a generic worker of the node that looks ready, as one does whose node died a moment ago.
+// workerOn makes a generic worker of the node that looks ready, as one does whose node died a
+// moment ago.
 func workerOn(t *testing.T, o *Orchestrator, node string) string {
 	t.Helper()
-	err := retry(t.Context(), func(ctx context.Context) error { // no pod is admitted before its namespace's account is there
-		_, err := o.client.CoreV1().ServiceAccounts(o.cfg.Namespace).Get(ctx, "default", metav1.GetOptions{})
-		if apierrors.IsNotFound(err) {
-			return conflictError{err}
-		}
-		return err
-	})
+	err := retry(
+		t.Context(),
+		func(ctx context.Context) error { // no pod is admitted before its namespace's account is there
+			_, err := o.client.CoreV1().ServiceAccounts(o.cfg.Namespace).Get(ctx, "default", metav1.GetOptions{})
+			if apierrors.IsNotFound(err) {
+				return conflictError{err}
+			}
+			return err
+		},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -59,7 +65,8 @@ func workerOn(t *testing.T, o *Orchestrator, node string) string {
 	return pod.Name
 }
 
-// A worker whose node is dead is gone as soon as it is removed, for everybody: nobody waits for a kubelet that will not answer.
+// A worker whose node is dead is gone as soon as it is removed, for everybody: nobody waits for a
+// kubelet that will not answer.
 func TestRemoveFromADeadNode(t *testing.T) {
 	o := open(t, clusterConfig(t))
 	defer closing(t, o)
