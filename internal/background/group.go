@@ -1,5 +1,6 @@
-// Package background runs the goroutines of the service that no request waits for. Each has a name, an owner that stops it and
-// somebody who waits for its end, so that a process that does not end can say what it is still doing.
+// Package background runs the goroutines of the service that no request waits for. Each has a name,
+// an owner that stops it and somebody who waits for its end, so that a process that does not end
+// can say what it is still doing.
 package background
 
 import (
@@ -13,8 +14,9 @@ import (
 	"time"
 )
 
-// Group is a set of named goroutines that are stopped and waited for together. Make it with New or Child; it is safe for
-// concurrent use. A goroutine that panics ends the process, as any other does: a group recovers nothing.
+// Group is a set of named goroutines that are stopped and waited for together. Make it with New or
+// Child; it is safe for concurrent use. A goroutine that panics ends the process, as any other
+// does: a group recovers nothing.
 type Group struct {
 	name   string // as its parent lists it; "" for a group without a parent
 	parent *Group
@@ -33,9 +35,9 @@ func New(ctx context.Context) *Group {
 	return g
 }
 
-// Child returns a group that can be stopped and waited for on its own. It stops with its parent, and the parent's Wait waits
-// for its goroutines too, which the parent names "child/goroutine". Stop it when it is needed no longer, or the parent's context
-// remembers it.
+// Child returns a group that can be stopped and waited for on its own. It stops with its parent,
+// and the parent's Wait waits for its goroutines too, which the parent names "child/goroutine".
+// Stop it when it is needed no longer, or the parent's context remembers it.
 func (g *Group) Child(name string) *Group {
 	child := New(g.ctx)
 	child.name, child.parent = name, g
@@ -45,8 +47,9 @@ func (g *Group) Child(name string) *Group {
 // Context returns the context that the group's goroutines get.
 func (g *Group) Context() context.Context { return g.ctx }
 
-// Go runs a function in a goroutine of the group. Several may have the same name. A group that was stopped runs it all the same,
-// with a context that has ended: what was begun elsewhere may need to be undone.
+// Go runs a function in a goroutine of the group. Several may have the same name. A group that was
+// stopped runs it all the same, with a context that has ended: what was begun elsewhere may need to
+// be undone.
 func (g *Group) Go(name string, run func(ctx context.Context)) {
 	g.add(name, 1)
 	go func() {
@@ -56,8 +59,9 @@ func (g *Group) Go(name string, run func(ctx context.Context)) {
 	}()
 }
 
-// Every runs a function again and again in one goroutine, for the first time after the interval, until the group is stopped. An
-// interval of 0 runs it once: it is a loop of its own that ends with its context.
+// Every runs a function again and again in one goroutine, for the first time after the interval,
+// until the group is stopped. An interval of 0 runs it once: it is a loop of its own that ends with
+// its context.
 func (g *Group) Every(name string, interval time.Duration, do func(ctx context.Context)) {
 	if interval == 0 {
 		g.Go(name, do)
@@ -80,8 +84,8 @@ func (g *Group) Every(name string, interval time.Duration, do func(ctx context.C
 // Stop ends the context of the group's goroutines and of its children's. It waits for none.
 func (g *Group) Stop() { g.stop() }
 
-// Wait waits until no goroutine of the group runs, those begun meanwhile among them. When ctx ends first, the error is a
-// *RunningError that names those that run.
+// Wait waits until no goroutine of the group runs, those begun meanwhile among them. When ctx ends
+// first, the error is a *RunningError that names those that run.
 func (g *Group) Wait(ctx context.Context) error {
 	g.mu.Lock()
 	if len(g.running) == 0 {

@@ -5,7 +5,8 @@ import (
 	"time"
 )
 
-// Signal wakes a loop that receives from it. Signals that come while one is pending are one: whoever is woken looks at everything.
+// Signal wakes a loop that receives from it. Signals that come while one is pending are one:
+// whoever is woken looks at everything.
 type Signal chan struct{}
 
 // NewSignal returns a signal that is not pending. The zero value cannot be used.

@@ -9,7 +9,8 @@ import (
 )
 
 const (
-	// maxPlaces and maxPlacesOfOne bound how many packages of all projects, and of one, are held in files at a time.
+	// maxPlaces and maxPlacesOfOne bound how many packages of all projects, and of one, are held in
+	// files at a time.
 	maxPlaces      = 8
 	maxPlacesOfOne = 2
 	// placeTimeout is how long a package waits for its place.
@@ -18,8 +19,8 @@ const (
 	placePause = 5 * time.Second
 )
 
-// Places bound how much temporary space packages on their way take: one place for each that is held in a file. Projects that wait
-// take turns. They are safe for concurrent use.
+// Places bound how much temporary space packages on their way take: one place for each that is held
+// in a file. Projects that wait take turns. They are safe for concurrent use.
 type Places struct{ limiter *fair.Limiter }
 
 // NewPlaces makes places that are all free.
@@ -27,8 +28,9 @@ func NewPlaces() *Places {
 	return &Places{fair.NewLimiter(maxPlaces, fair.AtMost(maxPlacesOfOne), 0)}
 }
 
-// Take waits for a place for a package of the project; leave gives it back, and may be called more than once. A place that is free is
-// had even when ctx has ended. The error is of kind Busy when none came free within ten seconds or before ctx ended.
+// Take waits for a place for a package of the project; leave gives it back, and may be called more
+// than once. A place that is free is had even when ctx has ended. The error is of kind Busy when
+// none came free within ten seconds or before ctx ended.
 func (p *Places) Take(ctx context.Context, projectID string) (leave func(), err error) {
 	waiting, cancel := context.WithTimeout(ctx, placeTimeout)
 	defer cancel()

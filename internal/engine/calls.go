@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"slices"
 
 	"github.com/openstack-faas/faas/internal/broker"
 	"github.com/openstack-faas/faas/internal/dispatch"
@@ -30,19 +29,20 @@ func (e *Engine) serveAcquire(ctx context.Context, request json.RawMessage) (any
 	return e.place(ctx, owned, req)
 }
 
-// place finds a worker for a function of a shard that this engine owns. Those that did not answer the caller are probed meanwhile.
+// place finds a worker for a function of a shard that this engine owns. Those that did not answer
+// the caller are probed meanwhile.
 func (e *Engine) place(ctx, owned context.Context, req faas.AcquireRequest) (faas.Worker, error) {
-	if len(req.Silent) > 0 {
-		for _, w := range e.fleet.Workers() {
-			if w.Key == req.Target.Key && slices.Contains(req.Silent, w.ID) {
-				e.prober.Suspect(w)
-			}
+	for _, id := range req.Silent {
+		w, ok := e.fleet.Index.FindOwn(req.Target.Key, func(w faas.Worker) bool { return w.ID == id })
+		if ok {
+			e.prober.Suspect(w)
 		}
 	}
 	return e.placement.Acquire(ctx, owned, req)
 }
 
-// acquire finds a worker for this engine's own calls: by itself when it owns the function's shard, else by the engine that does.
+// acquire finds a worker for this engine's own calls: by itself when it owns the function's shard,
+// else by the engine that does.
 func (e *Engine) acquire(ctx context.Context, req faas.AcquireRequest) (faas.Worker, error) {
 	if owned, ok := e.shards.of(req.Target.Key.FunctionID); ok {
 		return e.place(ctx, owned, req)

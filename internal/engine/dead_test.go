@@ -11,7 +11,8 @@ import (
 	"github.com/openstack-faas/faas/internal/faas"
 )
 
-// cutOff takes a worker's address away, as a dead network does: who connects to it finds nobody, while its processes go on.
+// cutOff takes a worker's address away, as a dead network does: who connects to it finds nobody,
+// while its processes go on.
 func (r *rig) cutOff(w faas.Worker) {
 	r.Helper()
 	path, ok := strings.CutPrefix(w.Address, "unix:")
@@ -31,8 +32,9 @@ func (r *rig) freeze(w faas.Worker) {
 	r.must(syscall.Kill(record.PID, syscall.SIGSTOP))
 }
 
-// A worker that does not answer must neither be sent calls again nor stand in the way of its replacement: the function may have one
-// worker, and gets another without anybody but the caller and the owner taking part.
+// A worker that does not answer must neither be sent calls again nor stand in the way of its
+// replacement: the function may have one worker, and gets another without anybody but the caller
+// and the owner taking part.
 func TestDeadWorkerIsReplaced(t *testing.T) {
 	r := newRig(t, func(l *Limits) { l.PerFunction, l.PoolSize = 1, 1 })
 	r.run()
@@ -53,8 +55,8 @@ func TestDeadWorkerIsReplaced(t *testing.T) {
 	})
 }
 
-// An agent that accepts connections and does not answer is as dead as one that is out of reach. Here a caller says so that has waited
-// for it.
+// An agent that accepts connections and does not answer is as dead as one that is out of reach.
+// Here a caller says so that has waited for it.
 func TestFrozenWorkerIsReplaced(t *testing.T) {
 	r := newRig(t, func(l *Limits) { l.PerFunction, l.PoolSize = 1, 1 })
 	r.run()

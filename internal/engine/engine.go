@@ -1,5 +1,5 @@
-// Package engine puts together what owns workers and asynchronous executions. Its rooms do the work and know nothing of each other but
-// for those beneath them:
+// Package engine puts together what owns workers and asynchronous executions. Its rooms do the work
+// and know nothing of each other but for those beneath them:
 //
 //	autoscale  pools  placement  repair      use the fleet
 //	asyncrun   imagerun  upkeep
@@ -39,7 +39,8 @@ import (
 	"github.com/openstack-faas/faas/internal/store"
 )
 
-// Config is what an Engine needs. Every field is required but those that say what stands in for them.
+// Config is what an Engine needs. Every field is required but those that say what stands in for
+// them.
 type Config struct {
 	Name         string // of this engine among others, in leases and logs: unique for each start of a process
 	Store        *store.Store
@@ -57,7 +58,8 @@ type Config struct {
 	Log          *slog.Logger      // nil: slog.Default()
 }
 
-// Objects is how the engine looks whether the objects in Swift that functions' code is from have changed.
+// Objects is how the engine looks whether the objects in Swift that functions' code is from have
+// changed.
 type Objects = preparation.Objects
 
 // Trusts is what functions act by in OpenStack.
@@ -79,7 +81,8 @@ type Limits struct {
 	PerFunction int           // workers of one function at most
 	Workers     int           // workers of all functions together at most
 	Idle        time.Duration // a worker without a call for this long ends
-	// Stable is how long a function must not have needed a worker for it to end before Idle, all but the last; a minute when 0.
+	// Stable is how long a function must not have needed a worker for it to end before Idle, all
+	// but the last; a minute when 0.
 	Stable        time.Duration
 	Lease         time.Duration // how long an execution is this engine's without renewal
 	Reap          time.Duration // pause between two looks for lost messages and expired leases
@@ -142,12 +145,13 @@ func New(cfg Config) *Engine {
 	return e
 }
 
-// makeWorkerRooms makes what knows and changes workers. A room gets those beneath it, and a function for what it says to one above.
+// makeWorkerRooms makes what knows and changes workers. A room gets those beneath it, and a
+// function for what it says to one above.
 func (e *Engine) makeWorkerRooms() {
 	cfg, limits := e.cfg, e.cfg.Limits
 	e.demand = demand.New(limits.Stable)
 	e.fleet = fleet.New(fleet.Config{
-		Orchestrator: cfg.Orchestrator, Client: e.client, Group: e.background, Now: cfg.Now, Log: cfg.Log,
+		Name: cfg.Name, Orchestrator: cfg.Orchestrator, Client: e.client, Group: e.background, Now: cfg.Now, Log: cfg.Log,
 		ServerUp: func() { e.placement.Retry() },
 		Silent:   func(w faas.Worker) { e.prober.Suspect(w) },
 	})
@@ -160,7 +164,7 @@ func (e *Engine) makeWorkerRooms() {
 		Changed: e.broadcastChange, Group: e.background, Now: cfg.Now, Log: cfg.Log,
 	})
 	e.placement = placement.New(placement.Config{
-		Name: cfg.Name, Store: cfg.Store, Client: e.client, Fleet: e.fleet, Demand: e.demand, Preparer: e.preparation, Quotas: cfg.Quotas,
+		Store: cfg.Store, Client: e.client, Fleet: e.fleet, Demand: e.demand, Preparer: e.preparation, Quotas: cfg.Quotas,
 		Workers: limits.Workers, PerFunction: limits.PerFunction, Now: cfg.Now, Log: cfg.Log,
 		Unowned: func() { e.repair.Soon() },
 	})
@@ -172,7 +176,7 @@ func (e *Engine) makeWorkerRooms() {
 		Workers: limits.Workers, Group: e.intake, Now: cfg.Now, Log: cfg.Log,
 	})
 	e.repair = repair.New(repair.Config{
-		Store: cfg.Store, Fleet: e.fleet, Owns: e.shards.owns, Adopted: e.placement.Retry, Swept: e.placement.ForgetOthers,
+		Store: cfg.Store, Fleet: e.fleet, Owns: e.shards.owns, Adopted: e.placement.Retry,
 		DeletePool: e.pools.Delete, Now: cfg.Now, Log: cfg.Log,
 	})
 }
@@ -204,5 +208,6 @@ func (e *Engine) makeExecutionRooms() {
 // Ready is closed when the engine answers requests and its loops run.
 func (e *Engine) Ready() <-chan struct{} { return e.ready }
 
-// WorkerMemory returns the memory of the workers of functions that this engine owns, in bytes by project.
-func (e *Engine) WorkerMemory() map[string]int64 { return e.placement.Memory(e.shards.owns) }
+// WorkerMemory returns the memory of the workers of functions that this engine owns, in bytes by
+// project.
+func (e *Engine) WorkerMemory() map[string]int64 { return e.fleet.Index.MemoryOf(e.shards.owns) }

@@ -29,7 +29,8 @@ func TestRunsAnAsynchronousExecution(t *testing.T) {
 	})
 }
 
-// TestRunsWhatWasQueuedBefore is an engine that starts where another died: its rows are there, their messages are not.
+// TestRunsWhatWasQueuedBefore is an engine that starts where another died: its rows are there,
+// their messages are not.
 func TestRunsWhatWasQueuedBefore(t *testing.T) {
 	r := newRig(t, nil)
 	f := r.function(echo)
@@ -114,7 +115,8 @@ func TestIdleWorkersEnd(t *testing.T) {
 	}
 }
 
-// TestNewRevisionReplacesWorkers changes a function while its old code runs: that ends in peace, what comes after is new.
+// TestNewRevisionReplacesWorkers changes a function while its old code runs: that ends in peace,
+// what comes after is new.
 func TestNewRevisionReplacesWorkers(t *testing.T) {
 	r := newRig(t, nil)
 	r.run()
@@ -137,8 +139,8 @@ func TestNewRevisionReplacesWorkers(t *testing.T) {
 	})
 }
 
-// awaitCall waits till a worker runs a call of the function. That it is the function's own is not enough: what was not sent yet rightly goes to another worker,
-// or to one of a newer revision.
+// awaitCall waits till a worker runs a call of the function. That it is the function's own is not
+// enough: what was not sent yet rightly goes to another worker, or to one of a newer revision.
 func (r *rig) awaitCall(f faas.Function) {
 	r.Helper()
 	r.await("a call runs in a worker", func() bool {
@@ -151,7 +153,8 @@ func (r *rig) awaitCall(f faas.Function) {
 	})
 }
 
-// TestLostWorker ends a worker in the middle of a call: the call has an end, and the next has a worker.
+// TestLostWorker ends a worker in the middle of a call: the call has an end, and the next has a
+// worker.
 func TestLostWorker(t *testing.T) {
 	r := newRig(t, nil)
 	r.run()
@@ -159,7 +162,8 @@ func TestLostWorker(t *testing.T) {
 	id := r.enqueue(f, "")
 	r.awaitCall(f)
 	r.must(r.workers.Remove(t.Context(), r.own(f)[0].ID))
-	// Its agent may have found time to tell that the runtime ended, or not; either way the record says what is known.
+	// Its agent may have found time to tell that the runtime ended, or not; either way the record
+	// says what is known.
 	x := r.ended(id)
 	told := x.Status == faas.ExecutionFailed && strings.Contains(x.Result, "ended during the call")
 	untold := x.Status == faas.ExecutionError && strings.Contains(x.Result, "may have run")
@@ -171,8 +175,8 @@ func TestLostWorker(t *testing.T) {
 	}
 }
 
-// TestRefusedAfterItsClaim has the only worker that there may be refuse a call for which the row was claimed already: it is queued again, and
-// runs once there is a worker.
+// TestRefusedAfterItsClaim has the only worker that there may be refuse a call for which the row
+// was claimed already: it is queued again, and runs once there is a worker.
 func TestRefusedAfterItsClaim(t *testing.T) {
 	r := newRig(t, func(l *Limits) { l.PerFunction, l.Wait = 1, 300*time.Millisecond })
 	r.run()
@@ -237,7 +241,8 @@ func TestCollectsPackages(t *testing.T) {
 	r.must(body.Close())
 }
 
-// TestStopLetsExecutionsEnd stops an engine while an execution runs that takes longer than its lease.
+// TestStopLetsExecutionsEnd stops an engine while an execution runs that takes longer than its
+// lease.
 func TestStopLetsExecutionsEnd(t *testing.T) {
 	r := newRig(t, func(l *Limits) { l.Lease = 600 * time.Millisecond })
 	r.run()

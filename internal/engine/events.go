@@ -10,26 +10,34 @@ import (
 )
 
 const (
-	// endedAtOnce is how many workers may end while the broker is told of others; it is not told of those over it.
+	// endedAtOnce is how many workers may end while the broker is told of others; it is not told of
+	// those over it.
 	endedAtOnce = 1024
 	// publishTimeout bounds how long one message may take while the broker is away.
 	publishTimeout = 5 * time.Second
 )
 
-// watchWorkers lets those who wait for workers look again when something changes, and has everyone told of workers that ended.
+// watchWorkers takes in what the orchestrator shows of workers, lets those who wait for workers
+// look again, and has everyone told of workers that ended.
 func (e *Engine) watchWorkers(ctx context.Context) {
-	for ev := range e.cfg.Orchestrator.Events(ctx) {
+	for changes := range e.cfg.Orchestrator.Watch(ctx) {
+		e.fleet.Apply(changes)
 		e.placement.Retry()
-		if ev.Kind != orchestrator.Gone {
-			continue
+		for _, c := range changes {
+			if c.Gone {
+				e.workerEnded(c)
+			}
 		}
-		e.log.Info("a worker ended", "worker", ev.Worker.ID, "function_id", ev.Worker.Key.FunctionID, "reason", ev.Reason)
-		e.dispatch.Forget(ev.Worker.ID)
-		e.client.Forget(ev.Worker)
-		select {
-		case e.ended <- ev.Worker.ID:
-		default: // the broker is away: who calls the worker finds out
-		}
+	}
+}
+
+func (e *Engine) workerEnded(c orchestrator.Change) {
+	e.log.Info("a worker ended", "worker", c.Worker.ID, "function_id", c.Worker.Key.FunctionID, "reason", c.Reason)
+	e.dispatch.Forget(c.Worker.ID)
+	e.client.Forget(c.Worker)
+	select {
+	case e.ended <- c.Worker.ID:
+	default: // the broker is away: who calls the worker finds out
 	}
 }
 
@@ -52,7 +60,8 @@ func (e *Engine) broadcastEnded(ctx context.Context) {
 	}
 }
 
-// broadcastChange tells every engine and API of a function's new revision, so that workers of older ones end.
+// broadcastChange tells every engine and API of a function's new revision, so that workers of older
+// ones end.
 func (e *Engine) broadcastChange(ctx context.Context, change faas.FunctionChanged) {
 	if err := e.broadcast(context.WithoutCancel(ctx), faas.TopicFunction, change); err != nil {
 		e.log.Warn("a function's change could not be broadcast", "function_id", change.FunctionID, "error", err)
@@ -80,7 +89,8 @@ func (e *Engine) functionChanged(body []byte) {
 	e.letGoOfOutdated(change)
 }
 
-// letGoOfOutdated sends no more calls to the workers of a function's older revisions; the owner of its shard ends them.
+// letGoOfOutdated sends no more calls to the workers of a function's older revisions; the owner of
+// its shard ends them.
 func (e *Engine) letGoOfOutdated(change faas.FunctionChanged) {
 	e.dispatch.ForgetFunction(change.FunctionID, change.Revision)
 	e.repair.FunctionChanged(change)

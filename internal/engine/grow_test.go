@@ -12,7 +12,8 @@ import (
 
 const slow = "import time\ndef main(n=1, **kwargs):\n    time.sleep(n)\n"
 
-// TestSixCallsRunAtOnce has two workers for six calls, soon enough for all of them to run at the same time.
+// TestSixCallsRunAtOnce has two workers for six calls, soon enough for all of them to run at the
+// same time.
 func TestSixCallsRunAtOnce(t *testing.T) {
 	r := newRig(t, func(l *Limits) { l.PoolSize = 2 })
 	r.run()
@@ -37,7 +38,8 @@ func TestSixCallsRunAtOnce(t *testing.T) {
 	}
 }
 
-// TestManyCallsOnASmallPool has 200 calls from two callers at once: each is answered or told to come again, and no storm of workers is raised.
+// TestManyCallsOnASmallPool has 200 calls from two callers at once: each is answered or told to
+// come again, and no storm of workers is raised.
 func TestManyCallsOnASmallPool(t *testing.T) {
 	r := newRig(t, func(l *Limits) { l.PoolSize = 3 })
 	r.run()
@@ -58,7 +60,8 @@ func TestManyCallsOnASmallPool(t *testing.T) {
 	}
 }
 
-// TestShrinksAheadOfIdleTime has two workers, of which one is needed no longer; the last stays for the idle time.
+// TestShrinksAheadOfIdleTime has two workers, of which one is needed no longer; the last stays for
+// the idle time.
 func TestShrinksAheadOfIdleTime(t *testing.T) {
 	r := newRig(t, func(l *Limits) { l.PoolSize, l.Stable = 2, 2*time.Second })
 	r.run()
@@ -72,6 +75,7 @@ func TestShrinksAheadOfIdleTime(t *testing.T) {
 		r.ended(id)
 	}
 	r.await("one of them has ended", func() bool { return len(r.own(f)) == 1 })
+	r.inSync()
 	r.engine.autoscale.Shrink(t.Context())
 	if n := len(r.own(f)); n != 1 {
 		t.Errorf("%d workers are left, want one", n)
@@ -110,7 +114,8 @@ func TestMakesRoom(t *testing.T) {
 	}
 }
 
-// TestOneProjectsQueueHoldsNobodyUp has a long queue of one project, all of whose calls wait for the one worker it may have.
+// TestOneProjectsQueueHoldsNobodyUp has a long queue of one project, all of whose calls wait for
+// the one worker it may have.
 func TestOneProjectsQueueHoldsNobodyUp(t *testing.T) {
 	r := newRig(t, func(l *Limits) { l.PerFunction, l.PoolSize, l.AsyncParallel = 1, 2, 8 })
 	r.run()

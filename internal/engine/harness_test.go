@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -225,6 +226,19 @@ func (r *rig) ended(id string) (x faas.Execution) {
 		return x.Status.Ended()
 	})
 	return x
+}
+
+// inSync waits until the engine knows of every worker what the orchestrator does.
+func (r *rig) inSync() {
+	r.Helper()
+	r.await("the engine knows the workers", func() bool {
+		known := map[faas.Worker]bool{}
+		for _, w := range r.engine.fleet.Workers() {
+			known[w] = true
+		}
+		shown := r.workers.Workers()
+		return len(known) == len(shown) && !slices.ContainsFunc(shown, func(w faas.Worker) bool { return !known[w] })
+	})
 }
 
 // own returns the workers of a function.

@@ -16,7 +16,8 @@ import (
 // images are local workers, and images that are Go functions.
 type images struct {
 	*local.Orchestrator
-	run func(orchestrator.ImageCall) (faas.Outcome, error)
+	run  func(orchestrator.ImageCall) (faas.Outcome, error)
+	feed orchestrator.Feed // of local workers and servers
 
 	mu      sync.Mutex
 	started map[string]faas.Worker
@@ -31,14 +32,17 @@ func (o *images) StartServer(_ context.Context, id string, target faas.Target) e
 	o.mu.Lock()
 	w := faas.Worker{ID: id, Key: target.Key, ProjectID: target.ProjectID, Slots: 3, Address: "unix:/nowhere"}
 	o.started[id] = w
+	o.feed.Set(w)
 	o.mu.Unlock()
 	err := o.up(id)
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if w.Ready = true; err == nil {
 		o.started[id] = w
+		o.feed.Set(w)
 	} else {
 		delete(o.started, id)
+		o.feed.End(id, "it did not come up")
 	}
 	return err
 }
@@ -51,6 +55,23 @@ func (o *images) Workers() []faas.Worker {
 		workers = append(workers, w)
 	}
 	return workers
+}
+
+// Watch delivers the local workers and the servers.
+func (o *images) Watch(ctx context.Context) <-chan []orchestrator.Change {
+	local := o.Orchestrator.Watch(ctx)
+	go func() {
+		for changes := range local {
+			for _, c := range changes {
+				if c.Gone {
+					o.feed.End(c.Worker.ID, c.Reason)
+				} else {
+					o.feed.Set(c.Worker)
+				}
+			}
+		}
+	}()
+	return o.feed.Watch(ctx)
 }
 
 func (o *images) servers() int {
@@ -119,7 +140,8 @@ func TestRunsAnImage(t *testing.T) {
 	}
 }
 
-// TestBoundsContainers has a project that asks for more than there may be: it is told to come again, and another has its turn.
+// TestBoundsContainers has a project that asks for more than there may be: it is told to come
+// again, and another has its turn.
 func TestBoundsContainers(t *testing.T) {
 	r, o := withImages(t, func(l *Limits) { l.ImagePods, l.Wait = 2, 200*time.Millisecond })
 	running, release := make(chan string, 10), make(chan struct{})
@@ -156,7 +178,8 @@ func TestBoundsContainers(t *testing.T) {
 	}
 }
 
-// TestStartsServers has callers of a function whose image is a server: workers are made for them, as many as they need and no more.
+// TestStartsServers has callers of a function whose image is a server: workers are made for them,
+// as many as they need and no more.
 func TestStartsServers(t *testing.T) {
 	r, o := withImages(t, func(l *Limits) { l.PerFunction = 2 })
 	release := make(chan struct{})

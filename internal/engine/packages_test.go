@@ -25,8 +25,8 @@ func (f *failing) Open(ctx context.Context, sha256 string) (io.ReadCloser, int64
 	return f.Store.Open(ctx, sha256)
 }
 
-// TestWorkerIsGivenWithoutItsPackage has another process than the one that knows the worker ask for it, when the package is in no
-// memory and cannot be read.
+// TestWorkerIsGivenWithoutItsPackage has another process than the one that knows the worker ask for
+// it, when the package is in no memory and cannot be read.
 func TestWorkerIsGivenWithoutItsPackage(t *testing.T) {
 	r := newRig(t, func(l *Limits) { l.PackageMemory = 0 })
 	code := &failing{Store: r.code}

@@ -35,7 +35,8 @@ func (s *slowStore) Open(ctx context.Context, sha256 string) (io.ReadCloser, int
 	}
 }
 
-// TestSlowPackageHoldsNoWorker has one generic worker, which goes to the function whose package is there.
+// TestSlowPackageHoldsNoWorker has one generic worker, which goes to the function whose package is
+// there.
 func TestSlowPackageHoldsNoWorker(t *testing.T) {
 	r := newRig(t, func(l *Limits) { l.Workers = 1 })
 	slow, quick := r.function("def main(**kw):\n    return 'slow'\n"), r.function("def main(**kw):\n    return 'quick'\n")

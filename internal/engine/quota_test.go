@@ -25,7 +25,8 @@ func (r *rig) set(q *quota.Quotas, of faas.Resource, limit int64) {
 	r.must(q.Set(r.Context(), project, map[faas.Resource]*int64{of: &limit}))
 }
 
-// TestWorkersWithinMemory has a project whose workers may have the memory of one: another function's idle one makes room, a busy one does not.
+// TestWorkersWithinMemory has a project whose workers may have the memory of one: another
+// function's idle one makes room, a busy one does not.
 func TestWorkersWithinMemory(t *testing.T) {
 	r := newRig(t, nil)
 	q := r.within(faas.Amounts{faas.ResourceMemory: faas.DefaultMemorySize})
@@ -69,22 +70,34 @@ func TestWorkersWithinMemory(t *testing.T) {
 	}
 }
 
-// TestMemoryOfOthersWorkers has an engine that comes later know what the workers have that others have made.
+// TestMemoryOfOthersWorkers has an engine that comes later know what the workers have that others
+// have made. The worker is busy meanwhile: an idle one would make room.
 func TestMemoryOfOthersWorkers(t *testing.T) {
 	r := newRig(t, nil)
-	first, second := r.function(echoes), r.function(echoes)
+	first, second := r.function(slow), r.function(echoes)
 	memory := int64(3 << 25)
-	first, err := r.store.UpdateFunction(t.Context(), faas.AnyProject(), first.ID, store.FunctionChange{MemorySize: &memory})
+	first, err := r.store.UpdateFunction(t.Context(), faas.AnyProject(), first.ID, store.FunctionChange{
+		MemorySize: &memory,
+	})
 	r.must(err)
 	r.run()
-	if _, err := r.call(r.api(10*time.Second), first, `{}`); err != nil {
+	api := r.api(10 * time.Second)
+	if _, err := r.call(api, first, `{"n": 0}`); err != nil {
 		t.Fatal(err)
 	}
 	r.await("the worker is told to be the function's", func() bool { return len(r.own(first)) == 1 })
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		_, _ = r.call(api, first, `{"n": 19}`) // until its worker is removed
+	}()
+	r.awaitCall(first)
 	r.stop()
 	r.within(faas.Amounts{faas.ResourceMemory: 3 * faas.DefaultMemorySize / 2})
 	r.run()
-	r.await("it owns the function's shard", func() bool { return r.engine.shards.owns(second.ID) })
+	r.await("it owns the functions' shards", func() bool {
+		return r.engine.shards.owns(first.ID) && r.engine.shards.owns(second.ID)
+	})
 	_, err = r.call(r.api(time.Second), second, `{}`)
 	if faas.KindOf(err) != faas.Busy || !strings.Contains(err.Error(), "in use 100663296") {
 		t.Errorf("while another engine's worker has all the memory: %v", err)
@@ -92,9 +105,12 @@ func TestMemoryOfOthersWorkers(t *testing.T) {
 	if got := r.engine.WorkerMemory()[project]; got != memory {
 		t.Errorf("another engine's worker counts as %d bytes", got)
 	}
+	r.must(r.workers.Remove(t.Context(), r.own(first)[0].ID))
+	<-ended
 }
 
-// TestAsynchronousExecutionsWithinQuota has no more of them run at a time than the project may have; the others wait, and all run.
+// TestAsynchronousExecutionsWithinQuota has no more of them run at a time than the project may
+// have; the others wait, and all run.
 func TestAsynchronousExecutionsWithinQuota(t *testing.T) {
 	r := newRig(t, nil)
 	q := r.within(faas.Amounts{faas.ResourceExecutions: 1})

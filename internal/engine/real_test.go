@@ -11,8 +11,8 @@ import (
 	"github.com/openstack-faas/faas/internal/testkit"
 )
 
-// TestOutcomeOutlastsMariaDB kills the database while an execution runs, for longer than its lease. Nothing is lost, and nobody settles what
-// could not be renewed.
+// TestOutcomeOutlastsMariaDB kills the database while an execution runs, for longer than its lease.
+// Nothing is lost, and nobody settles what could not be renewed.
 func TestOutcomeOutlastsMariaDB(t *testing.T) {
 	server, err := testkit.StartMariaDB(t.TempDir())
 	if err != nil {
@@ -47,7 +47,8 @@ func TestOutcomeOutlastsMariaDB(t *testing.T) {
 	}
 }
 
-// TestEnginesOnRabbitMQ has two engines and a caller that meet in RabbitMQ. The one that owns the shards loses its connection: the other takes over.
+// TestEnginesOnRabbitMQ has two engines and a caller that meet in RabbitMQ. The one that owns the
+// shards loses its connection: the other takes over.
 func TestEnginesOnRabbitMQ(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()

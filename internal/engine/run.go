@@ -73,11 +73,17 @@ func (e *Engine) publish(ctx context.Context) {
 func (e *Engine) Run(ctx context.Context) error {
 	stopIntake := context.AfterFunc(ctx, e.intake.Stop)
 	defer stopIntake()
+	for _, l := range e.allLoops() {
+		l.group.Every(l.name, l.interval, l.run)
+	}
+	// Whoever asks for a worker must not be told that there is none because the workers that there
+	// are were not shown yet.
+	select {
+	case <-e.fleet.Filled():
+	case <-ctx.Done():
+	}
 	stops, err := e.serve(ctx)
 	if err == nil {
-		for _, l := range e.allLoops() {
-			l.group.Every(l.name, l.interval, l.run)
-		}
 		e.once.Do(func() { close(e.ready) })
 		<-ctx.Done()
 	}
@@ -85,8 +91,8 @@ func (e *Engine) Run(ctx context.Context) error {
 	return err
 }
 
-// stop ends the engine from the outside in. The loops go on while executions under way end: their leases must not run out meanwhile,
-// and they may need workers.
+// stop ends the engine from the outside in. The loops go on while executions under way end: their
+// leases must not run out meanwhile, and they may need workers.
 func (e *Engine) stop(stops []func()) {
 	for _, stop := range stops {
 		stop() // waits for the messages and requests in hand
@@ -115,7 +121,8 @@ type endpoint struct {
 	open func() (stop func(), err error)
 }
 
-// serve makes the engine reachable through the broker; the stops it returns are to be called even when it fails.
+// serve makes the engine reachable through the broker; the stops it returns are to be called even
+// when it fails.
 func (e *Engine) serve(ctx context.Context) (stops []func(), err error) {
 	for _, at := range e.endpoints(ctx) {
 		stop, err := at.open()

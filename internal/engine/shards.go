@@ -7,7 +7,8 @@ import (
 	"github.com/openstack-faas/faas/internal/faas"
 )
 
-// shards are those that this engine owns now, each with the context that ends when it does so no longer.
+// shards are those that this engine owns now, each with the context that ends when it does so no
+// longer.
 type shards struct {
 	mu    sync.Mutex
 	owned [faas.Shards]context.Context
@@ -27,7 +28,8 @@ func (s *shards) drop(shard int) {
 	s.owned[shard] = nil
 }
 
-// of returns the context of the shard that an id belongs to; ok is false when another engine owns it.
+// of returns the context of the shard that an id belongs to; ok is false when another engine owns
+// it.
 func (s *shards) of(id string) (owned context.Context, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -41,7 +43,8 @@ func (s *shards) owns(id string) bool {
 	return owned
 }
 
-// acquireParallel bounds how many requests for workers of one shard wait here at a time; those over it wait in the broker.
+// acquireParallel bounds how many requests for workers of one shard wait here at a time; those over
+// it wait in the broker.
 const acquireParallel = 1024
 
 // own asks for the ownership of a shard until ctx ends.
@@ -49,8 +52,8 @@ func (e *Engine) own(ctx context.Context, shard int) (stop func(), err error) {
 	return e.cfg.Broker.Own(ctx, faas.ShardName(shard), func(ctx context.Context) { e.hold(ctx, shard) })
 }
 
-// hold serves the requests for workers of the shard's functions while this engine owns it. The loops that grow, shrink and repair look
-// at what is owned.
+// hold serves the requests for workers of the shard's functions while this engine owns it. The
+// loops that grow, shrink and repair look at what is owned.
 func (e *Engine) hold(ctx context.Context, shard int) {
 	stop, err := e.cfg.Broker.Serve(ctx, faas.MethodAcquireIn(shard), acquireParallel, e.serveAcquire)
 	if err != nil {
@@ -66,6 +69,7 @@ func (e *Engine) hold(ctx context.Context, shard int) {
 	<-ctx.Done()
 	e.shards.drop(shard)
 	e.log.Info("owns a shard no longer", "shard", shard)
-	// Who waits for a worker is answered at once; a worker that is being specialised is not waited for.
+	// Who waits for a worker is answered at once; a worker that is being specialised is not waited
+	// for.
 	e.undo.Go("stop serving a shard", func(context.Context) { stop() })
 }

@@ -21,7 +21,8 @@ func (r *rig) owned(e *Engine) (n int) {
 	return n
 }
 
-// TestShardsHaveOneOwner runs two engines side by side: each shard is one's, both run executions, and when one ends the other takes over.
+// TestShardsHaveOneOwner runs two engines side by side: each shard is one's, both run executions,
+// and when one ends the other takes over.
 func TestShardsHaveOneOwner(t *testing.T) {
 	r := newRig(t, func(l *Limits) { l.PoolSize = 2 })
 	r.run()
@@ -79,7 +80,8 @@ func TestShardLostWhileSomebodyWaits(t *testing.T) {
 	}
 }
 
-// TestAdoptsWhatADeadEngineSpecialised has workers that look generic and are a function's, of the present revision and of none.
+// TestAdoptsWhatADeadEngineSpecialised has workers that look generic and are a function's, of the
+// present revision and of none.
 func TestAdoptsWhatADeadEngineSpecialised(t *testing.T) {
 	r := newRig(t, func(l *Limits) { l.PoolSize = 2 })
 	r.run()
@@ -87,6 +89,7 @@ func TestAdoptsWhatADeadEngineSpecialised(t *testing.T) {
 	r.await("two workers are ready", func() bool {
 		return r.count(func(w faas.Worker) bool { return w.Generic() && w.Ready }) == 2
 	})
+	r.inSync()
 	for i, w := range r.workers.Workers() {
 		target := []faas.Function{f, gone}[i].Target()
 		zip, release, err := r.engine.preparation.Package(t.Context(), target)
@@ -128,6 +131,7 @@ func TestSweepsWhatIsNoMore(t *testing.T) {
 	_, err = r.store.DeleteFunction(t.Context(), faas.AnyProject(), deleted.ID)
 	r.must(err)
 	r.must(r.store.DeleteRuntime(t.Context(), faas.AnyProject(), spare.ID))
+	r.inSync()
 	r.engine.repair.Sweep(t.Context())
 	r.await("their workers have ended", func() bool { return len(r.own(deleted)) == 0 && r.count(ofSpare) == 0 })
 	if len(r.own(kept)) != 1 {

@@ -20,20 +20,22 @@ type Limiter struct {
 	turns   turns
 }
 
-// Share reports whether a project that holds so many slots may have one more while so many are free.
+// Share reports whether a project that holds so many slots may have one more while so many are
+// free.
 type Share func(held, free int) bool
 
 // AtMost is the share of projects that may hold n slots each.
 func AtMost(n int) Share { return func(held, _ int) bool { return held < n } }
 
-// Leaving is the share of projects that may hold up to generosity times as many slots as stay free. A project that is alone gets
-// generosity of every generosity+1 slots, so one that comes later finds one, even if the first gives none back.
+// Leaving is the share of projects that may hold up to generosity times as many slots as stay free.
+// A project that is alone gets generosity of every generosity+1 slots, so one that comes later
+// finds one, even if the first gives none back.
 func Leaving(generosity int) Share {
 	return func(held, free int) bool { return held == 0 || held < generosity*free }
 }
 
-// Begin takes what a holder needs besides a slot, without waiting for it; done gives it back. An error says that there is none
-// now.
+// Begin takes what a holder needs besides a slot, without waiting for it; done gives it back. An
+// error says that there is none now.
 type Begin func() (done func(), err error)
 
 // ErrTooManyWaiting says that a project has as many waiting as it may.
@@ -45,20 +47,21 @@ type waiter struct {
 	done    func() // set when it has one
 }
 
-// NewLimiter returns a limiter with all its slots free. maxWaiting bounds how many of one project may wait at a time; 0 is no
-// bound.
+// NewLimiter returns a limiter with all its slots free. maxWaiting bounds how many of one project
+// may wait at a time; 0 is no bound.
 func NewLimiter(slots int, share Share, maxWaiting int) *Limiter {
 	return &Limiter{share: share, maxWaiting: maxWaiting, free: slots, held: map[string]int{}, waiting: map[string][]*waiter{}, turns: newTurns()}
 }
 
-// Enter waits for a slot; leave gives it back and may be called more than once. The error is ErrTooManyWaiting, or ctx's when it
-// ended first.
+// Enter waits for a slot; leave gives it back and may be called more than once. The error is
+// ErrTooManyWaiting, or ctx's when it ended first.
 func (l *Limiter) Enter(ctx context.Context, project string) (leave func(), err error) {
 	return l.EnterWith(ctx, project, nothing)
 }
 
-// EnterWith waits for a slot and for what begin takes. begin is called with the limiter's lock held: it must be quick and must not
-// call the limiter. Somebody has to call Retry when begin may succeed that failed before.
+// EnterWith waits for a slot and for what begin takes. begin is called with the limiter's lock
+// held: it must be quick and must not call the limiter. Somebody has to call Retry when begin may
+// succeed that failed before.
 func (l *Limiter) EnterWith(ctx context.Context, project string, begin Begin) (leave func(), err error) {
 	w := &waiter{entered: make(chan struct{}), begin: begin}
 	l.mu.Lock()
@@ -157,8 +160,8 @@ func (l *Limiter) leave(project string, w *waiter) {
 	l.admit()
 }
 
-// admit gives slots to those whose turn it is. A project whose first waiter finds nothing to begin with has no turn. The lock is
-// held.
+// admit gives slots to those whose turn it is. A project whose first waiter finds nothing to begin
+// with has no turn. The lock is held.
 func (l *Limiter) admit() {
 	var blocked map[string]bool // nil until there is one: most often there is none
 	for {

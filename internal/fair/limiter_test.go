@@ -22,7 +22,8 @@ func empty(t *testing.T, l *Limiter, slots int) {
 	}
 }
 
-// enterAll has so many of a project wait; each that gets a slot says so and gives it back when it is told.
+// enterAll has so many of a project wait; each that gets a slot says so and gives it back when it
+// is told.
 func enterAll(ctx context.Context, l *Limiter, in chan<- string, out <-chan struct{}, project string, n int) {
 	for range n {
 		go func() {
@@ -95,7 +96,8 @@ func TestLimiterGivesUp(t *testing.T) {
 	})
 }
 
-// TestLimiterNeedsMoreThanASlot has one project for which there is no more of what it needs: another passes it.
+// TestLimiterNeedsMoreThanASlot has one project for which there is no more of what it needs:
+// another passes it.
 func TestLimiterNeedsMoreThanASlot(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := NewLimiter(2, AtMost(2), 0)
@@ -174,7 +176,8 @@ func TestTryEnterIsBounded(t *testing.T) {
 	empty(t, l, 8)
 }
 
-// TestLimiterUnderLoad has waiters that are cancelled, some as their turn comes, and counts who holds a slot at a time.
+// TestLimiterUnderLoad has waiters that are cancelled, some as their turn comes, and counts who
+// holds a slot at a time.
 func TestLimiterUnderLoad(t *testing.T) {
 	const slots = 4
 	l := NewLimiter(slots, AtMost(2), 0)

@@ -14,9 +14,9 @@ type Request interface {
 	WaitingSince() time.Time
 }
 
-// Queue holds requests until its owner can serve them, in turns between projects; within a project the request that has waited
-// longest comes first. Unlike a Limiter it holds nothing to hand out: its owner knows who can be served and with what. The owner's
-// lock guards it.
+// Queue holds requests until its owner can serve them, in turns between projects; within a project
+// the request that has waited longest comes first. Unlike a Limiter it holds nothing to hand out:
+// its owner knows who can be served and with what. The owner's lock guards it.
 type Queue[R Request] struct {
 	perProject int
 	waiting    map[string][]R // by project, the longest wait first
@@ -61,8 +61,9 @@ func (q *Queue[R]) Served(r R) {
 	q.Leave(r)
 }
 
-// Next returns the request whose turn it is among those that can be served; ok is false when there is none. A project that holds
-// its share has no turn while another that holds less waits, for whatever reason.
+// Next returns the request whose turn it is among those that can be served; ok is false when there
+// is none. A project that holds its share has no turn while another that holds less waits, for
+// whatever reason.
 func (q *Queue[R]) Next(can func(R) bool, held func(project string) int, share int) (next R, ok bool) {
 	order := q.order()
 	modest := slices.ContainsFunc(order, func(project string) bool { return held(project) < share })

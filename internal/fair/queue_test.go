@@ -45,7 +45,8 @@ func TestQueueServesProjectsInTurn(t *testing.T) {
 	}
 }
 
-// TestQueueRemembersTurns is a project whose calls wait longest, and that asks again after each turn.
+// TestQueueRemembersTurns is a project whose calls wait longest, and that asks again after each
+// turn.
 func TestQueueRemembersTurns(t *testing.T) {
 	q := NewQueue[*request](10)
 	served := map[string]int{}

@@ -7,9 +7,10 @@ import (
 	"github.com/openstack-faas/faas/internal/store"
 )
 
-// PackageRoom returns a function that checks whether a project may keep a package of so many bytes in the place of one that has
-// replaced bytes, 0 for none; its error is of kind OverQuota when not. limits returns what the project may have. What the check
-// allows may be refused all the same when the package is recorded, where it is counted together with all others.
+// PackageRoom returns a function that checks whether a project may keep a package of so many bytes
+// in the place of one that has replaced bytes, 0 for none; its error is of kind OverQuota when not.
+// limits returns what the project may have. What the check allows may be refused all the same when
+// the package is recorded, where it is counted together with all others.
 func PackageRoom(s *store.Store, limits func(ctx context.Context, projectID string) (faas.Amounts, error), projectID string, replaced int64,
 ) func(ctx context.Context, size int64) error {
 	return func(ctx context.Context, size int64) error {

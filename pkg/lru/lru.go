@@ -6,8 +6,8 @@ import (
 	"iter"
 )
 
-// Cache holds values by key. Make it with New or NewWeighted. It is not safe for concurrent use: callers hold a lock of their own,
-// which guards what else belongs to the values too.
+// Cache holds values by key. Make it with New or NewWeighted. It is not safe for concurrent use:
+// callers hold a lock of their own, which guards what else belongs to the values too.
 type Cache[K comparable, V any] struct {
 	limit  int64
 	weight func(V) int64
@@ -27,7 +27,8 @@ func New[K comparable, V any](size int) *Cache[K, V] {
 	return NewWeighted[K](int64(size), func(V) int64 { return 1 })
 }
 
-// NewWeighted returns a cache of values whose weights are at most limit together. A value's weight must not change.
+// NewWeighted returns a cache of values whose weights are at most limit together. A value's weight
+// must not change.
 func NewWeighted[K comparable, V any](limit int64, weight func(V) int64) *Cache[K, V] {
 	return &Cache[K, V]{limit: limit, weight: weight, byKey: map[K]*list.Element{}, order: list.New()}
 }
@@ -45,8 +46,8 @@ func (c *Cache[K, V]) Get(key K) (value V, ok bool) {
 // Has reports whether there is a value of the key. That does not count as its use.
 func (c *Cache[K, V]) Has(key K) bool { return c.byKey[key] != nil }
 
-// Put keeps a value in the place of the key's own, and forgets those used longest ago that it leaves no room for. A value that is
-// heavier than the whole limit is not kept.
+// Put keeps a value in the place of the key's own, and forgets those used longest ago that it
+// leaves no room for. A value that is heavier than the whole limit is not kept.
 func (c *Cache[K, V]) Put(key K, value V) {
 	c.Delete(key)
 	weight := c.weight(value)

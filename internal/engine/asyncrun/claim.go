@@ -6,9 +6,10 @@ import (
 	"github.com/openstack-faas/faas/internal/store"
 )
 
-// claim makes a queued execution this engine's, under a lease that RenewLeases renews until finish. It is seen through even when the
-// engine is told to end meanwhile. A claim without an answer may have been committed, or may be yet: it is undone, and until it is,
-// nobody claims the row here. The events are kept with the claim.
+// claim makes a queued execution this engine's, under a lease that RenewLeases renews until finish.
+// It is seen through even when the engine is told to end meanwhile. A claim without an answer may
+// have been committed, or may be yet: it is undone, and until it is, nobody claims the row here.
+// The events are kept with the claim.
 func (r *Runner) claim(ctx context.Context, id string, events ...store.Event) error {
 	ctx = context.WithoutCancel(ctx)
 	if err := r.leases.begin(id); err != nil {
@@ -27,8 +28,9 @@ func (r *Runner) claim(ctx context.Context, id string, events ...store.Event) er
 	return nil
 }
 
-// release gives back an execution that was claimed, or may have been, and then not run: the worker that was to run it refused, and no
-// other was had in time. Where it cannot be given back its lease settles it.
+// release gives back an execution that was claimed, or may have been, and then not run: the worker
+// that was to run it refused, and no other was had in time. Where it cannot be given back its lease
+// settles it.
 func (r *Runner) release(ctx context.Context, id string) {
 	defer r.leases.drop(id)
 	err := persist(ctx, func(ctx context.Context) error {

@@ -19,11 +19,13 @@ type Projects interface {
 	ProjectEnabled(ctx context.Context, projectID string) (bool, error)
 }
 
-// projectTimeout bounds how long a call waits to hear whether its project is still there. Without an answer it goes on.
+// projectTimeout bounds how long a call waits to hear whether its project is still there. Without
+// an answer it goes on.
 const projectTimeout = 2 * time.Second
 
-// attachCredentials puts into the call what its function acts with in OpenStack, if it acts for anybody. Kind Forbidden says that the
-// function no longer runs, because its project or its trust is no more.
+// attachCredentials puts into the call what its function acts with in OpenStack, if it acts for
+// anybody. Kind Forbidden says that the function no longer runs, because its project or its trust
+// is no more.
 func (r *Runner) attachCredentials(ctx context.Context, f faas.Function, call *faas.Call) (err error) {
 	if r.cfg.Credentials == nil {
 		return nil

@@ -7,8 +7,8 @@ import (
 	"github.com/openstack-faas/faas/internal/faas"
 )
 
-// lanes are the queues of asynchronous executions. Each is consumed further ahead than can be run, so that there are projects to
-// choose from.
+// lanes are the queues of asynchronous executions. Each is consumed further ahead than can be run,
+// so that there are projects to choose from.
 type lanes struct {
 	depth  int // messages of a lane that are held here at a time
 	inHand [faas.ExecutionLanes]atomic.Int32
@@ -29,8 +29,8 @@ func (r *Runner) Handler(lane int) func(ctx context.Context, message []byte) err
 	}
 }
 
-// backedUp reports whether the lane of a project may hold more messages than are held here. Between one message that is settled and
-// the next that comes somewhat fewer than the most are held.
+// backedUp reports whether the lane of a project may hold more messages than are held here. Between
+// one message that is settled and the next that comes somewhat fewer than the most are held.
 func (l *lanes) backedUp(project string) bool {
 	return int(l.inHand[faas.ExecutionLane(project)].Load()) >= max(l.depth/2, 1)
 }

@@ -16,8 +16,8 @@ type leases struct {
 
 func newLeases() leases { return leases{ids: map[string]bool{}} }
 
-// begin says that a row is being claimed. One claim at a time is made here of a row: undoing one that is in doubt would undo
-// another's.
+// begin says that a row is being claimed. One claim at a time is made here of a row: undoing one
+// that is in doubt would undo another's.
 func (l *leases) begin(id string) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -58,14 +58,15 @@ func (l *leases) held() []string {
 	return ids
 }
 
-// renewalsPerLease is how often a lease is renewed within its length: two renewals may fail before it is lost.
+// renewalsPerLease is how often a lease is renewed within its length: two renewals may fail before
+// it is lost.
 const renewalsPerLease = 3
 
 // RenewInterval returns the pause between two calls of RenewLeases.
 func (r *Runner) RenewInterval() time.Duration { return r.cfg.Lease / renewalsPerLease }
 
-// RenewLeases keeps the executions that run here this engine's. One that was settled all the same stays in the list until its end:
-// finish finds it out.
+// RenewLeases keeps the executions that run here this engine's. One that was settled all the same
+// stays in the list until its end: finish finds it out.
 func (r *Runner) RenewLeases(ctx context.Context) {
 	ids := r.leases.held()
 	if len(ids) == 0 {

@@ -26,7 +26,8 @@ func TestOneClaimOfARowAtATime(t *testing.T) {
 	}
 }
 
-// TestClaimInDoubt has the database answer a claim too late: the row is queued again, and runs once.
+// TestClaimInDoubt has the database answer a claim too late: the row is queued again, and runs
+// once.
 func TestClaimInDoubt(t *testing.T) {
 	r := newRig(t, nil)
 	id := r.record()

@@ -17,8 +17,9 @@ const (
 	lastRecordPause  = time.Second // well within what settling holds off after the database was away
 )
 
-// finish records the outcome. While the database is away it tries again: the row is running all that time, and no engine settles it
-// just after the database has come back, even though its lease could not be renewed.
+// finish records the outcome. While the database is away it tries again: the row is running all
+// that time, and no engine settles it just after the database has come back, even though its lease
+// could not be renewed.
 func (r *Runner) finish(ctx context.Context, f faas.Function, x faas.Execution, o faas.Outcome) error {
 	defer r.leases.drop(x.ID)
 	ending := store.Ending{
@@ -37,8 +38,9 @@ func (r *Runner) finish(ctx context.Context, f faas.Function, x faas.Execution, 
 	return nil
 }
 
-// persist records something that may be recorded once only: record is tried again until it succeeds or says that the row is not
-// running any more. That it says so after an attempt that failed may mean that this attempt was written all the same.
+// persist records something that may be recorded once only: record is tried again until it succeeds
+// or says that the row is not running any more. That it says so after an attempt that failed may
+// mean that this attempt was written all the same.
 func persist(ctx context.Context, record func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordTimeout)
 	defer cancel()

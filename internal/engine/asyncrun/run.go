@@ -12,8 +12,9 @@ import (
 // errNotOurs says that an execution is another's or over: its message has nothing left to do.
 var errNotOurs = errors.New("the execution is not queued any more")
 
-// run runs the queued execution that a message names, when its project has a turn. nil settles the message; an error has it
-// delivered again. The row stays queued until a slot is had, so that a process that dies while calls wait leaves nothing in doubt.
+// run runs the queued execution that a message names, when its project has a turn. nil settles the
+// message; an error has it delivered again. The row stays queued until a slot is had, so that a
+// process that dies while calls wait leaves nothing in doubt.
 func (r *Runner) run(ctx context.Context, id string) error {
 	x, err := r.cfg.Store.Execution(ctx, faas.AnyProject(), id)
 	if faas.KindOf(err) == faas.NotFound || err == nil && x.Status != faas.ExecutionQueued {
@@ -75,7 +76,8 @@ func (r *Runner) runInTurn(ctx context.Context, x faas.Execution) error {
 	return r.finish(ctx, f, x, faas.Outcome{Status: faas.ExecutionError, Output: faas.TextOutput(reasonFor(err))})
 }
 
-// callFor runs the execution's function and sets called to its record; claim is called just before the call is sent.
+// callFor runs the execution's function and sets called to its record; claim is called just before
+// the call is sent.
 func (r *Runner) callFor(ctx context.Context, x faas.Execution, called *faas.Function, claim dispatch.Begin) (faas.Outcome, error) {
 	f, err := r.cfg.Store.Function(ctx, faas.OneProject(x.ProjectID), x.FunctionID)
 	if err != nil {

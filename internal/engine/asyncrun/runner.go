@@ -1,5 +1,6 @@
-// Package asyncrun runs asynchronous executions: it takes their messages, waits for each project's turn, claims the row under a lease,
-// runs the call and records how it ended. The row is the truth, the message a wake-up call.
+// Package asyncrun runs asynchronous executions: it takes their messages, waits for each project's
+// turn, claims the row under a lease, runs the call and records how it ended. The row is the truth,
+// the message a wake-up call.
 package asyncrun
 
 import (
@@ -16,7 +17,8 @@ import (
 	"github.com/openstack-faas/faas/internal/store"
 )
 
-// Config is what a Runner needs. Every field is required but those that say what stands in for them.
+// Config is what a Runner needs. Every field is required but those that say what stands in for
+// them.
 type Config struct {
 	Name        string // of this engine, in leases
 	Store       *store.Store
@@ -45,14 +47,16 @@ type Runner struct {
 }
 
 const (
-	// generosity: a project that is alone may have four of every five executions that are in hand. Even a project whose calls all
-	// wait for workers keeps no other out.
+	// generosity: a project that is alone may have four of every five executions that are in hand.
+	// Even a project whose calls all wait for workers keeps no other out.
 	generosity = 4
 	// directShare is the part of the direct runs that one project may have.
 	directShare = 4
-	// turnTimeout is how long a message is held while its project has no turn. Its row waits on; the message comes again.
+	// turnTimeout is how long a message is held while its project has no turn. Its row waits on;
+	// the message comes again.
 	turnTimeout = 10 * time.Minute
-	// limitsTimeout bounds how long one project's limits may take to be read while its executions wait.
+	// limitsTimeout bounds how long one project's limits may take to be read while its executions
+	// wait.
 	limitsTimeout = time.Second
 )
 
@@ -67,7 +71,8 @@ func New(cfg Config) *Runner {
 	}
 }
 
-// enter waits until an execution of the project may run: for its turn, and for room within the project's quota.
+// enter waits until an execution of the project may run: for its turn, and for room within the
+// project's quota.
 func (r *Runner) enter(ctx context.Context, project string) (leave func(), err error) {
 	if r.cfg.Calls == nil {
 		return r.turns.Enter(ctx, project)
@@ -78,7 +83,8 @@ func (r *Runner) enter(ctx context.Context, project string) (leave func(), err e
 	return r.turns.EnterWith(ctx, project, func() (func(), error) { return r.cfg.Calls.TryRun(project) })
 }
 
-// RetryWaiting lets in executions that waited for room within their project's quota: others of it end in other processes, too.
+// RetryWaiting lets in executions that waited for room within their project's quota: others of it
+// end in other processes, too.
 func (r *Runner) RetryWaiting(ctx context.Context) {
 	if r.cfg.Calls == nil {
 		return

@@ -21,7 +21,8 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 const project = "p"
 
-// rig is a runner on SQLite and the broker within the process, whose calls succeed without a worker.
+// rig is a runner on SQLite and the broker within the process, whose calls succeed without a
+// worker.
 type rig struct {
 	*testing.T
 	file   string // of the database
@@ -111,7 +112,8 @@ func (r *rig) execution(id string) faas.Execution {
 	return x
 }
 
-// TestRunsPastALongLane has a project whose messages are behind all those of another: its execution runs without one.
+// TestRunsPastALongLane has a project whose messages are behind all those of another: its execution
+// runs without one.
 func TestRunsPastALongLane(t *testing.T) {
 	r := newRig(t, nil)
 	id := r.record()

@@ -15,8 +15,9 @@ const (
 	publishTimeout = 5 * time.Second
 )
 
-// Wake publishes the queued executions again whose message is taken for lost now, or will be within the time. Those of a project that
-// waits for its turn while its lane is backed up are passed over: their messages are not lost, only far back.
+// Wake publishes the queued executions again whose message is taken for lost now, or will be within
+// the time. Those of a project that waits for its turn while its lane is backed up are passed over:
+// their messages are not lost, only far back.
 func (r *Runner) Wake(ctx context.Context, within time.Duration) {
 	for ctx.Err() == nil {
 		ids, err := r.cfg.Store.TakeStale(ctx, within, wakeBatch, r.backedUp()...)
@@ -37,8 +38,8 @@ func (r *Runner) Wake(ctx context.Context, within time.Duration) {
 	}
 }
 
-// wakeOne publishes one row again. One whose project has nothing here while its lane is full of others' is run from here: its message
-// would have to pass all of theirs.
+// wakeOne publishes one row again. One whose project has nothing here while its lane is full of
+// others' is run from here: its message would have to pass all of theirs.
 func (r *Runner) wakeOne(ctx context.Context, id string) error {
 	x, err := r.cfg.Store.Execution(ctx, faas.AnyProject(), id)
 	if faas.KindOf(err) == faas.NotFound {
@@ -55,7 +56,8 @@ func (r *Runner) wakeOne(ctx context.Context, id string) error {
 	return r.cfg.Broker.Enqueue(ctx, faas.ExecutionsQueue(x.ProjectID), []byte(id))
 }
 
-// runDirectly runs a row without a message, and reports whether there was room to. What it cannot do now another look does.
+// runDirectly runs a row without a message, and reports whether there was room to. What it cannot
+// do now another look does.
 func (r *Runner) runDirectly(x faas.Execution) bool {
 	leave, ok := r.direct.TryEnter(x.ProjectID)
 	if !ok {
@@ -70,7 +72,8 @@ func (r *Runner) runDirectly(x faas.Execution) bool {
 	return true
 }
 
-// backedUp returns the projects that wait for a turn while their lane may hold more than this engine has taken from it.
+// backedUp returns the projects that wait for a turn while their lane may hold more than this
+// engine has taken from it.
 func (r *Runner) backedUp() []string {
 	return slices.DeleteFunc(r.turns.Waiting(), func(project string) bool { return !r.lanes.backedUp(project) })
 }

@@ -1,5 +1,5 @@
-// Package autoscale ends the workers that functions do not need any more. Growing has no loop: callers ask for workers, and placement
-// gives them as many as the demand needs.
+// Package autoscale ends the workers that functions do not need any more. Growing has no loop:
+// callers ask for workers, and placement gives them as many as the demand needs.
 package autoscale
 
 import (
@@ -51,7 +51,8 @@ func (s *Scaler) IdleInterval() time.Duration {
 	return min(max(s.cfg.Idle/idleLooks, minIdlePause), maxIdlePause)
 }
 
-// Shrink asks the workers of functions that have several how much they do, and ends those that are not needed.
+// Shrink asks the workers of functions that have several how much they do, and ends those that are
+// not needed.
 func (s *Scaler) Shrink(ctx context.Context) {
 	own := map[faas.Key][]faas.Worker{}
 	for _, w := range s.cfg.Fleet.Workers() {
@@ -78,8 +79,8 @@ func (s *Scaler) Shrink(ctx context.Context) {
 	s.cfg.Demand.Tidy(now)
 }
 
-// shrink takes in what a function's workers reported and ends those that its demand has not needed for a while, of those that are
-// idle.
+// shrink takes in what a function's workers reported and ends those that its demand has not needed
+// for a while, of those that are idle.
 func (s *Scaler) shrink(ctx context.Context, key faas.Key, workers int, reported []fleet.Reported) {
 	sample := demand.Sample{Workers: workers, Slots: demand.SlotsOf(reported[0].Worker), Most: s.cfg.PerFunction}
 	for _, r := range reported {

@@ -1,5 +1,5 @@
-// Package demand knows how much functions are called, from what callers and workers report, and works out how many workers that
-// needs. It starts and ends none.
+// Package demand knows how much functions are called, from what callers and workers report, and
+// works out how many workers that needs. It starts and ends none.
 package demand
 
 import (
@@ -10,7 +10,8 @@ import (
 	"github.com/openstack-faas/faas/internal/faas"
 )
 
-// Demand is how much the functions of this engine's shards are called. It is safe for concurrent use.
+// Demand is how much the functions of this engine's shards are called. It is safe for concurrent
+// use.
 type Demand struct {
 	stable time.Duration // the length of the stable window
 
@@ -65,8 +66,8 @@ func (d *Demand) Report(r faas.AcquireRequest, now time.Time) {
 	d.load(r.Target.Key, now).callers[r.Caller] = report{at: now, waiting: max(r.Waiting, 1), running: max(r.Running, 0)}
 }
 
-// Calls returns how many calls of a key there are now: what callers say waits, and the larger of what they and the workers say
-// runs.
+// Calls returns how many calls of a key there are now: what callers say waits, and the larger of
+// what they and the workers say runs.
 func (d *Demand) Calls(key faas.Key, now time.Time) int {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -122,7 +123,8 @@ func (d *Demand) sampled(key faas.Key, s Sample, now time.Time) numbers {
 	return n
 }
 
-// Unwatched says that a key has too few workers to be sampled: its stable window begins anew when it has more.
+// Unwatched says that a key has too few workers to be sampled: its stable window begins anew when
+// it has more.
 func (d *Demand) Unwatched(key faas.Key, now time.Time) {
 	d.mu.Lock()
 	defer d.mu.Unlock()

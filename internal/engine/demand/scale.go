@@ -49,7 +49,8 @@ func average(series []moment, since time.Time) float64 {
 	return float64(sum) / float64(n)
 }
 
-// highest returns the highest average over any span of the length that ends at one of the moments, which are in ascending order.
+// highest returns the highest average over any span of the length that ends at one of the moments,
+// which are in ascending order.
 func highest(series []moment, span time.Duration) float64 {
 	best, first, sum := 0.0, 0, 0
 	for i, m := range series {
@@ -78,13 +79,15 @@ type numbers struct {
 	StableFor time.Duration // the length of the stable window
 }
 
-// inPanic reports whether the short window demands so much more than there is that nothing may be taken away for a while.
+// inPanic reports whether the short window demands so much more than there is that nothing may be
+// taken away for a while.
 func (n numbers) inPanic() bool {
 	return WorkersFor(n.Panic, n.Slots) >= panicFactor*max(n.Workers, 1)
 }
 
-// wanted returns how many workers the function should have. It is less than it has only after a whole stable window that needed
-// fewer and was without panic, and never less than one: the last worker ends when it has been idle for the idle time.
+// wanted returns how many workers the function should have. It is less than it has only after a
+// whole stable window that needed fewer and was without panic, and never less than one: the last
+// worker ends when it has been idle for the idle time.
 func (n numbers) wanted() int {
 	need := min(max(WorkersFor(max(n.Stable, n.Panic), n.Slots), 1), max(n.Most, 1))
 	if need < n.Workers && (n.Watched < n.StableFor || n.Calm < n.StableFor || n.inPanic()) {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"slices"
 	"testing"
 	"time"
 
@@ -23,15 +22,12 @@ var testTarget = faas.Target{Key: faas.Key{FunctionID: "f", Revision: 1}, Projec
 // deaf is an orchestrator that takes no claims.
 type deaf struct {
 	orchestrator.Orchestrator
-	workers       []faas.Worker
 	claim, remove error
 	removed       int
 	asked         func()
 }
 
 func (o *deaf) Token(string) string { return "" }
-
-func (o *deaf) Workers() []faas.Worker { return slices.Clone(o.workers) }
 
 func (o *deaf) Claimed(context.Context, string, orchestrator.Claim) error {
 	o.asked()
@@ -48,7 +44,7 @@ func fleetOf(t *testing.T, o *deaf, now *time.Time) *Fleet {
 	t.Helper()
 	client := dispatch.NewClient(o.Token)
 	f := New(Config{
-		Orchestrator: o, Client: client, Group: background.New(context.Background()), ServerUp: func() {}, Now: func() time.Time { return *now },
+		Name: "engine", Orchestrator: o, Client: client, Group: background.New(context.Background()), ServerUp: func() {}, Now: func() time.Time { return *now },
 		Log: slog.New(slog.DiscardHandler),
 	})
 	t.Cleanup(func() {
@@ -64,13 +60,14 @@ func TestClaimThatTheOrchestratorDoesNotTake(t *testing.T) {
 	for name, c := range map[string]struct {
 		o       deaf
 		removed int
-		held    bool
+		serves  bool // the worker counts as the function's
+		free    bool // it may be reserved
 	}{
-		"away until the engine ends":          {deaf{claim: away}, 0, false},
-		"refused":                             {deaf{claim: refused}, 1, false},
-		"refused, and it cannot be ended":     {deaf{claim: refused, remove: errors.New("no")}, 1, true},
-		"the worker is gone":                  {deaf{claim: faas.Errorf(faas.NotFound, "There is none.")}, 0, false},
-		"taken, but the list may not tell it": {deaf{}, 0, true},
+		"away until the engine ends":      {deaf{claim: away}, 0, false, true},
+		"refused":                         {deaf{claim: refused}, 1, false, false},
+		"refused, and it cannot be ended": {deaf{claim: refused, remove: errors.New("no")}, 1, false, false},
+		"the worker is gone":              {deaf{claim: faas.Errorf(faas.NotFound, "There is none.")}, 0, false, false},
+		"taken, and not shown yet":        {deaf{}, 0, true, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			ctx, cancel := context.WithCancel(t.Context())
@@ -83,28 +80,29 @@ func TestClaimThatTheOrchestratorDoesNotTake(t *testing.T) {
 			}
 			f := fleetOf(t, &o, &now)
 			w := faas.Worker{ID: "w", Address: "tcp:127.0.0.1:1"}
-			o.workers = []faas.Worker{w}
+			f.Apply([]orchestrator.Change{{Worker: w}})
 			if !f.Adopt(ctx, w, orchestrator.Claim{Target: testTarget}) {
 				t.Fatal("a free worker is not adopted")
 			}
-			if held := !f.Reserve(w.ID, testTarget); o.removed != c.removed || held != c.held {
-				t.Errorf("removed %d times; held: %v", o.removed, held)
+			if serves := f.Serves(testTarget.Key); o.removed != c.removed || serves != c.serves {
+				t.Errorf("removed %d times; serves: %v", o.removed, serves)
 			}
-			if o.remove != nil && len(f.Workers()) != 0 {
-				t.Error("a worker that should have ended is used")
+			if free := f.Reserve(w.ID, testTarget); free != c.free {
+				t.Errorf("free: %v", free)
 			}
-			o.workers = nil
-			if f.Workers(); o.remove != nil && !f.Reserve(w.ID, testTarget) {
-				t.Error("a worker that is gone is still held")
+			f.Apply([]orchestrator.Change{{Worker: w, Gone: true}})
+			if len(f.Workers()) != 0 || len(f.Index.entries) != 0 {
+				t.Error("a worker that is gone is still known")
 			}
 		})
 	}
 }
 
-// TestReservedWorkersCountAsTheFunctions follows a worker from its reservation until the orchestrator shows whose it is.
+// TestReservedWorkersCountAsTheFunctions follows a worker from its reservation until the
+// orchestrator shows whose it is.
 func TestReservedWorkersCountAsTheFunctions(t *testing.T) {
 	now := time.Now()
-	o := &deaf{workers: []faas.Worker{{ID: "w", RuntimeID: "r", Ready: true}}, asked: func() {}}
+	o := &deaf{asked: func() {}}
 	f := fleetOf(t, o, &now)
 	is := func(when string, want faas.Worker) {
 		t.Helper()
@@ -113,7 +111,8 @@ func TestReservedWorkersCountAsTheFunctions(t *testing.T) {
 			t.Errorf("%s: %+v", when, workers)
 		}
 	}
-	generic := o.workers[0]
+	generic := faas.Worker{ID: "w", RuntimeID: "r", Ready: true}
+	f.Apply([]orchestrator.Change{{Worker: generic}})
 	taken := faas.Worker{ID: "w", RuntimeID: "r", Key: testTarget.Key, ProjectID: "p"}
 	if !f.Reserve("w", testTarget) || f.Reserve("w", testTarget) || len(f.Unclaimed()) != 0 {
 		t.Error("a worker is reserved once")
@@ -137,9 +136,9 @@ func TestReservedWorkersCountAsTheFunctions(t *testing.T) {
 	}
 	taken.Ready = true
 	is("claimed", taken)
-	o.workers = []faas.Worker{taken}
+	f.Apply([]orchestrator.Change{{Worker: taken}})
 	is("shown as claimed", taken)
-	if !f.Reserve("w", testTarget) {
+	if e := f.Index.entries["w"]; e.reservation != nil {
 		t.Error("the reservation is remembered for longer than it is needed")
 	}
 }

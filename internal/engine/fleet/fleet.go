@@ -1,10 +1,12 @@
-// Package fleet is the workers that there are, as one engine knows them: what the orchestrator shows, with the workers that this
-// engine has reserved, claimed or ended and that the orchestrator does not show as such yet.
+// Package fleet is the workers that there are, as one engine knows them: what the orchestrator
+// shows, with the workers that this engine has reserved, claimed or ended and that the orchestrator
+// does not show as such yet.
 package fleet
 
 import (
 	"context"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/openstack-faas/faas/internal/background"
@@ -15,6 +17,7 @@ import (
 
 // Config is what a Fleet needs. Every field is required.
 type Config struct {
+	Name         string // of this engine: engines try generic workers in different orders
 	Orchestrator orchestrator.Orchestrator
 	Client       *dispatch.Client
 	Group        *background.Group // of what goes on after the calls that caused it
@@ -24,7 +27,7 @@ type Config struct {
 	Log          *slog.Logger
 }
 
-// Fleet knows the workers and changes them. It is safe for concurrent use.
+// Fleet knows the workers by its Index and changes them. It is safe for concurrent use.
 type Fleet struct {
 	cfg      Config
 	log      *slog.Logger
@@ -32,15 +35,17 @@ type Fleet struct {
 	claims   *background.Group   // tell the orchestrator of claims
 	starting *background.Group   // servers that come up
 
-	reservations reservations
-	servers      servers
+	Index  *Index
+	faults serverFaults
+	filled chan struct{}
+	once   sync.Once // closes filled
 }
 
 // New returns a fleet of the orchestrator's workers. Stop ends it.
 func New(cfg Config) *Fleet {
 	f := &Fleet{
 		cfg: cfg, log: cfg.Log, claims: cfg.Group.Child("claims"), starting: cfg.Group.Child("servers"),
-		reservations: newReservations(), servers: newServers(),
+		Index: newIndex(cfg.Name, cfg.Now), faults: newServerFaults(), filled: make(chan struct{}),
 	}
 	f.images, _ = cfg.Orchestrator.(orchestrator.Images)
 	return f
@@ -49,8 +54,8 @@ func New(cfg Config) *Fleet {
 // stopGrace is how long a fleet that stops goes on trying to tell the orchestrator of claims.
 const stopGrace = 10 * time.Second
 
-// Stop waits for the orchestrator to be told of what was claimed, up to ten seconds while it cannot be told. Servers that come up
-// are left to come up.
+// Stop waits for the orchestrator to be told of what was claimed, up to ten seconds while it cannot
+// be told. Servers that come up are left to come up.
 func (f *Fleet) Stop() {
 	f.starting.Stop()
 	grace, cancel := context.WithTimeout(context.Background(), stopGrace)
@@ -63,44 +68,37 @@ func (f *Fleet) Stop() {
 	_ = f.starting.Wait(context.Background())
 }
 
-// Workers returns every worker that is of use. Those that this engine has reserved count as their function's, ready when they take
-// calls; those that take no more calls are left out. The slice is the caller's.
-func (f *Fleet) Workers() []faas.Worker {
-	workers := f.reservations.withoutDrained(f.cfg.Orchestrator.Workers())
-	return f.servers.overlay(f.reservations.overlay(workers, f.cfg.Now()))
+// Apply takes in changes of workers that the orchestrator shows.
+func (f *Fleet) Apply(changes []orchestrator.Change) {
+	f.Index.apply(changes)
+	f.once.Do(func() { close(f.filled) })
 }
 
-// Unclaimed returns the workers that are generic and ready as far as the orchestrator knows, and that this engine has not
-// reserved. Some may be another engine's.
-func (f *Fleet) Unclaimed() []faas.Worker {
-	var generic []faas.Worker
-	for _, w := range f.cfg.Orchestrator.Workers() {
-		if w.Generic() && w.Ready && !f.reservations.holds(w.ID) {
-			generic = append(generic, w)
-		}
-	}
-	return generic
-}
+// Filled is closed when the first changes were applied: from then on all workers are known.
+func (f *Fleet) Filled() <-chan struct{} { return f.filled }
+
+// Workers returns every worker that is of use; see Index.Workers.
+func (f *Fleet) Workers() []faas.Worker { return f.Index.Workers() }
+
+// Unclaimed returns the workers that are generic and ready as far as the orchestrator knows, and
+// that this engine has not reserved. Some may be another engine's.
+func (f *Fleet) Unclaimed() []faas.Worker { return f.Index.unclaimed() }
 
 // Serves reports whether a worker of the key takes calls.
 func (f *Fleet) Serves(key faas.Key) bool {
-	for _, w := range f.Workers() {
-		if w.Key == key && w.Ready {
-			return true
-		}
-	}
-	return false
+	_, serves := f.Index.FindOwn(key, func(w faas.Worker) bool { return w.Ready })
+	return serves
 }
 
-// Reserve takes a generic worker for a target, so that no other request of this engine gets it, and reports whether it was free.
-// Claim, Release, Lost or Discard ends the reservation.
+// Reserve takes a generic worker for a target, so that no other request of this engine gets it, and
+// reports whether it was free. Claim, Release, Lost or Discard ends the reservation.
 func (f *Fleet) Reserve(workerID string, target faas.Target) bool {
-	return f.reservations.reserve(workerID, target)
+	return f.Index.reserve(workerID, target)
 }
 
 // Release makes a reserved worker generic again.
-func (f *Fleet) Release(workerID string) { f.reservations.release(workerID) }
+func (f *Fleet) Release(workerID string) { f.Index.release(workerID) }
 
-// Lost ends the reservation of a worker that another engine was found to have claimed, or that is not ready. It is left alone for
-// five seconds: by then the orchestrator shows whose it is.
-func (f *Fleet) Lost(workerID string) { f.reservations.claimedElsewhere(workerID, f.cfg.Now()) }
+// Lost ends the reservation of a worker that another engine was found to have claimed, or that is
+// not ready. It is left alone for five seconds: by then the orchestrator shows whose it is.
+func (f *Fleet) Lost(workerID string) { f.Index.lose(workerID) }

@@ -62,8 +62,9 @@ func IdleFor(workers []Reported, idle time.Duration) []faas.Worker {
 	return out
 }
 
-// EndIfIdle ends the worker if it has been idle so long, and reports whether it did. The agent decides, so that no call slips in
-// between. A worker that does not answer is left to whoever probes it.
+// EndIfIdle ends the worker if it has been idle so long, and reports whether it did. The agent
+// decides, so that no call slips in between. A worker that does not answer is left to whoever
+// probes it.
 func (f *Fleet) EndIfIdle(ctx context.Context, w faas.Worker, idle time.Duration) bool {
 	err := f.cfg.Client.Drain(ctx, w, idle)
 	var refused *dispatch.RefusedError
@@ -77,7 +78,6 @@ func (f *Fleet) EndIfIdle(ctx context.Context, w faas.Worker, idle time.Duration
 		}
 		return false
 	}
-	f.reservations.drain(w.ID)
 	f.Discard(ctx, w)
 	return true
 }

@@ -9,14 +9,16 @@ import (
 )
 
 const (
-	// maxArgument is the longest argument that Linux gives to a program (MAX_ARG_STRLEN, with its final zero), in bytes.
+	// maxArgument is the longest argument that Linux gives to a program (MAX_ARG_STRLEN, with its
+	// final zero), in bytes.
 	maxArgument = 128<<10 - 1
 	// maxArguments bounds all arguments together, in bytes: Kubernetes keeps them in the pod.
 	maxArguments = 256 << 10
 )
 
-// argumentsOf returns an input as the arguments of a program: the words of a text, or one argument with the JSON of anything else. No
-// input is no arguments. fault says, for the caller, why there can be none.
+// argumentsOf returns an input as the arguments of a program: the words of a text, or one argument
+// with the JSON of anything else. No input is no arguments. fault says, for the caller, why there
+// can be none.
 func argumentsOf(input json.RawMessage) (arguments []string, fault string) {
 	value, plain := faas.PlainValue(input)
 	var words string

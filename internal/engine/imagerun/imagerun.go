@@ -50,8 +50,9 @@ func New(cfg Config) *Runner {
 // Available reports whether the orchestrator runs containers.
 func (r *Runner) Available() bool { return r.cfg.Images != nil }
 
-// Run waits, by turns between projects, for one of the containers that may run at a time; kind Busy says that it got none in time.
-// begin is called when it has; from then on the end of ctx no longer stops the call.
+// Run waits, by turns between projects, for one of the containers that may run at a time; kind Busy
+// says that it got none in time. begin is called when it has; from then on the end of ctx no longer
+// stops the call.
 func (r *Runner) Run(ctx context.Context, target faas.Target, call faas.Call, begin dispatch.Begin) (faas.Outcome, error) {
 	if r.cfg.Images == nil {
 		return faas.Outcome{}, fleet.ErrNoImages()
@@ -84,7 +85,8 @@ func busy(format string, args ...any) error {
 	return e
 }
 
-// Serve runs a call whose record its caller keeps. What it knows not to have begun is an answer too; an error leaves that open.
+// Serve runs a call whose record its caller keeps. What it knows not to have begun is an answer
+// too; an error leaves that open.
 func (r *Runner) Serve(ctx context.Context, request json.RawMessage) (any, error) {
 	var req faas.RunImageRequest
 	if err := json.Unmarshal(request, &req); err != nil {

@@ -10,18 +10,21 @@ import (
 const (
 	// waitAtMost is how long a request without a deadline waits.
 	waitAtMost = 5 * time.Second
-	// answerMargin is how long before its deadline a request is answered that there is no room, so that the answer arrives.
+	// answerMargin is how long before its deadline a request is answered that there is no room, so
+	// that the answer arrives.
 	answerMargin = 100 * time.Millisecond
 )
 
-// ErrNotOwner returns the error for a function whose shard this engine does not own. It may pass: the owner can be asked.
+// ErrNotOwner returns the error for a function whose shard this engine does not own. It may pass:
+// the owner can be asked.
 func ErrNotOwner() error {
 	return faas.Errorf(faas.Unavailable, "Another engine owns the function now.")
 }
 
-// Acquire returns a worker for the target that the caller does not know: one that serves it already, else a generic one for which
-// it waits in the queue until shortly before ctx's deadline. owned ends when the engine no longer owns the function's shard. Errors
-// of kind Busy (no room) and Unavailable (no pool, or the shard was lost) may pass.
+// Acquire returns a worker for the target that the caller does not know: one that serves it
+// already, else a generic one for which it waits in the queue until shortly before ctx's deadline.
+// owned ends when the engine no longer owns the function's shard. Errors of kind Busy (no room) and
+// Unavailable (no pool, or the shard was lost) may pass.
 func (p *Placer) Acquire(ctx, owned context.Context, req faas.AcquireRequest) (faas.Worker, error) {
 	now := p.cfg.Now()
 	p.cfg.Demand.Report(req, now)
@@ -71,9 +74,10 @@ func timeoutOf(ctx context.Context) time.Duration {
 	return max(left-min(answerMargin, left/4), 0)
 }
 
-// noRoom says why no worker was had in time: the project may have no more, the runtime is broken, or all that there are were taken.
+// noRoom says why no worker was had in time: the project may have no more, the runtime is broken,
+// or all that there are were taken.
 func (p *Placer) noRoom(ctx context.Context, r *request) error {
-	if over := p.snapshot().overMemory(r); over != nil {
+	if over := p.overMemory(r); over != nil {
 		over.Kind, over.RetryAfter = faas.Busy, retryAfter
 		return over
 	}

@@ -1,11 +1,8 @@
 package placement
 
 import (
-	"fmt"
 	"strings"
 	"testing"
-
-	"github.com/openstack-faas/faas/internal/faas"
 )
 
 func TestGivers(t *testing.T) {
@@ -23,26 +20,6 @@ func TestGivers(t *testing.T) {
 		if got := strings.Join(giversFor(c.project, held, c.share), " "); got != c.want {
 			t.Errorf("for %s give %q, want %q", c.project, got, c.want)
 		}
-	}
-}
-
-// TestEnginesTryOtherWorkersFirst has two engines rank the same workers.
-func TestEnginesTryOtherWorkersFirst(t *testing.T) {
-	ranked := func(engine string) string {
-		workers := make([]faas.Worker, 20)
-		for i := range workers {
-			workers[i].ID = fmt.Sprint(i)
-		}
-		sortByRank(workers, engine)
-		var ids []string
-		for _, w := range workers {
-			ids = append(ids, w.ID)
-		}
-		return strings.Join(ids, " ")
-	}
-	a, again, b := ranked("a"), ranked("a"), ranked("b")
-	if a != again || a == b {
-		t.Errorf("the orders are %s, %s and %s", a, again, b)
 	}
 }
 

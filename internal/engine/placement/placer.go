@@ -1,5 +1,6 @@
-// Package placement finds a worker for who asks: one that serves the function already, else a generic one that it specialises. When
-// there is none to be had, requests wait in a queue that is fair between projects.
+// Package placement finds a worker for who asks: one that serves the function already, else a
+// generic one that it specialises. When there is none to be had, requests wait in a queue that is
+// fair between projects.
 package placement
 
 import (
@@ -21,7 +22,6 @@ import (
 
 // Config is what a Placer needs. Every field but Quotas is required.
 type Config struct {
-	Name        string // of this engine: engines try generic workers in different orders
 	Store       *store.Store
 	Client      *dispatch.Client
 	Fleet       *fleet.Fleet
@@ -37,11 +37,11 @@ type Config struct {
 
 // Placer brings requests and workers together. It is safe for concurrent use.
 type Placer struct {
-	cfg      Config
-	log      *slog.Logger
-	memories memories
-	// short wakes MakeRoom: all workers are in use and somebody waits who has less than a fair share, or who has idle workers of
-	// its own.
+	cfg   Config
+	log   *slog.Logger
+	index *fleet.Index
+	// short wakes MakeRoom: all workers are in use and somebody waits who has less than a fair
+	// share, or who has idle workers of its own.
 	short background.Signal
 
 	mu    sync.Mutex
@@ -54,7 +54,7 @@ const requestsPerProject = 256
 // New returns a placer for which nobody waits.
 func New(cfg Config) *Placer {
 	return &Placer{
-		cfg: cfg, log: cfg.Log, memories: newMemories(), short: background.NewSignal(), queue: fair.NewQueue[*request](requestsPerProject),
+		cfg: cfg, log: cfg.Log, index: cfg.Fleet.Index, short: background.NewSignal(), queue: fair.NewQueue[*request](requestsPerProject),
 	}
 }
 
@@ -67,8 +67,8 @@ type request struct {
 	assigned chan assignment // has room for the one answer
 }
 
-// assignment answers a request. One that serves says that the worker is the target's already; otherwise it is generic and reserved
-// for the request.
+// assignment answers a request. One that serves says that the worker is the target's already;
+// otherwise it is generic and reserved for the request.
 type assignment struct {
 	worker faas.Worker
 	serves bool
@@ -95,7 +95,8 @@ func (r *request) WaitingSince() time.Time { return r.since }
 // wantsServer reports whether no generic worker will do for the request.
 func (r *request) wantsServer() bool { return r.target.Protocol == faas.ProtocolHTTP }
 
-// join adds a request and serves whoever can be served; it reports whether the project might have one more.
+// join adds a request and serves whoever can be served; it reports whether the project might have
+// one more.
 func (p *Placer) join(r *request) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -121,41 +122,41 @@ func (p *Placer) leave(r *request) {
 	}
 }
 
-// Retry looks who can be served now. It is called when workers have changed, and now and then: events may be lost, and what other
-// engines did is not among them.
+// Retry looks who can be served now. It is called when workers have changed, and now and then:
+// events may be lost, and what other engines did is not among them.
 func (p *Placer) Retry() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.serve(p.queue.All()...)
 }
 
-// serve answers those of the requests that can be answered at once, and then has those whose turn it is take generic workers while
-// there are any. The lock is held.
+// serve answers those of the requests that can be answered at once, and then has those whose turn
+// it is take generic workers while there are any. The lock is held.
 func (p *Placer) serve(requests ...*request) {
-	if len(requests) == 0 {
-		return
-	}
-	s := p.snapshot()
 	for _, r := range requests {
-		if a, ok := s.atOnce(r); ok {
+		if a, ok := p.atOnce(r); ok {
 			p.queue.Leave(r)
 			r.assigned <- a
 		}
 	}
-	for s.claimed < s.most && (len(s.free) > 0 || slices.ContainsFunc(requests, (*request).wantsServer)) {
-		r, ok := p.queue.Next(s.growsFor, s.heldBy, s.share(p.queue))
+	for len(requests) > 0 && p.index.Claimed() < p.cfg.Workers && (p.index.AnyFree() || slices.ContainsFunc(requests, (*request).wantsServer)) {
+		r, ok := p.queue.Next(p.growsFor, p.index.HeldBy, p.share())
 		if !ok {
 			break
 		}
 		p.queue.Served(r)
 		if r.wantsServer() {
-			s.startServer(r)
+			p.cfg.Fleet.StartServer(r.target)
 			p.queue.Join(r) // it waits on, for whichever worker of the target is ready first
 			continue
 		}
-		r.assigned <- assignment{worker: s.reserve(r)}
+		if w, ok := p.reserve(r); ok {
+			r.assigned <- assignment{worker: w}
+		} else {
+			p.queue.Join(r) // the worker ended at the same moment
+		}
 	}
-	if s.claimed >= s.most && !p.queue.Empty() || len(s.outOfMemory(p.queue)) > 0 {
+	if p.index.Claimed() >= p.cfg.Workers && !p.queue.Empty() || len(p.outOfMemory()) > 0 {
 		p.short.Wake()
 	}
 }

@@ -19,8 +19,8 @@ const (
 	roomPause = 250 * time.Millisecond
 )
 
-// MakeRoom ends idle workers, until ctx ends, while all that there may be are in use and somebody waits who has a better right, and
-// those of projects that wait and may have no more memory.
+// MakeRoom ends idle workers, until ctx ends, while all that there may be are in use and somebody
+// waits who has a better right, and those of projects that wait and may have no more memory.
 func (p *Placer) MakeRoom(ctx context.Context) {
 	for {
 		select {
@@ -46,25 +46,25 @@ func (p *Placer) makeRoomOnce(ctx context.Context) {
 	}
 }
 
-// givers returns the projects that are to give a worker up, in the order in which they are asked; none when there is room, or nobody
-// who waits has a better right.
+// givers returns the projects that are to give a worker up, in the order in which they are asked;
+// none when there is room, or nobody who waits has a better right.
 func (p *Placer) givers() []string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	s := p.snapshot()
-	outOfMemory := s.outOfMemory(p.queue)
-	if s.claimed < s.most {
+	outOfMemory := p.outOfMemory()
+	if p.index.Claimed() < p.cfg.Workers {
 		return outOfMemory
 	}
-	r, ok := p.queue.Next(s.growsFor, s.heldBy, s.share(p.queue))
+	r, ok := p.queue.Next(p.growsFor, p.index.HeldBy, p.share())
 	if !ok {
 		return outOfMemory
 	}
-	return append(giversFor(r.ProjectID(), s.held, s.share(p.queue)), outOfMemory...)
+	return append(giversFor(r.ProjectID(), p.index.Held(), p.share()), outOfMemory...)
 }
 
-// giversFor returns who gives a worker up for a project. One that has less than its share gets from those that have more than it
-// has, the one with the most first; and whoever waits may have what is idle of its own.
+// giversFor returns who gives a worker up for a project. One that has less than its share gets from
+// those that have more than it has, the one with the most first; and whoever waits may have what is
+// idle of its own.
 func giversFor(project string, held map[string]int, share int) []string {
 	has := held[project]
 	givers := slices.DeleteFunc(slices.Collect(maps.Keys(held)), func(other string) bool {
@@ -74,7 +74,8 @@ func giversFor(project string, held map[string]int, share int) []string {
 	return givers
 }
 
-// idlest returns the project's workers that have been idle for long enough to be taken away, the longest first.
+// idlest returns the project's workers that have been idle for long enough to be taken away, the
+// longest first.
 func (p *Placer) idlest(ctx context.Context, project string) []faas.Worker {
 	var own []faas.Worker
 	for _, w := range p.cfg.Fleet.Workers() {

@@ -10,8 +10,9 @@ import (
 	"github.com/openstack-faas/faas/internal/orchestrator"
 )
 
-// specialise makes a reserved generic worker the target's own. serves is false when another engine was first or the worker is gone;
-// an error is about the function's code. The caller may have left before: what was begun is seen through.
+// specialise makes a reserved generic worker the target's own. serves is false when another engine
+// was first or the worker is gone; an error is about the function's code. The caller may have left
+// before: what was begun is seen through.
 func (p *Placer) specialise(ctx context.Context, w faas.Worker, target faas.Target) (_ faas.Worker, serves bool, err error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), preparation.Timeout)
 	defer cancel()
@@ -33,8 +34,8 @@ func (p *Placer) specialise(ctx context.Context, w faas.Worker, target faas.Targ
 	return faas.Worker{}, false, p.notSpecialised(ctx, w, target, err)
 }
 
-// notSpecialised ends or leaves alone a worker that could not be specialised. The error it returns says that no other worker would
-// do either; nil, that another may be tried.
+// notSpecialised ends or leaves alone a worker that could not be specialised. The error it returns
+// says that no other worker would do either; nil, that another may be tried.
 func (p *Placer) notSpecialised(ctx context.Context, w faas.Worker, target faas.Target, err error) error {
 	var refused *dispatch.RefusedError
 	if !errors.As(err, &refused) {

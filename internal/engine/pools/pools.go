@@ -1,5 +1,5 @@
-// Package pools keeps the runtimes' pools of generic workers: it makes and ends them, records how that went, and sizes them by what
-// the last minutes claimed.
+// Package pools keeps the runtimes' pools of generic workers: it makes and ends them, records how
+// that went, and sizes them by what the last minutes claimed.
 package pools
 
 import (
@@ -43,8 +43,8 @@ func New(cfg Config) *Pools {
 	return &Pools{cfg: cfg, log: cfg.Log, sizes: newSizes(), news: background.NewSignal()}
 }
 
-// Reconcile handles a message about a runtime: it brings the pool to what the runtime's row says. An error has the message delivered
-// again.
+// Reconcile handles a message about a runtime: it brings the pool to what the runtime's row says.
+// An error has the message delivered again.
 func (p *Pools) Reconcile(ctx context.Context, message []byte) error {
 	var req faas.RuntimeRequest
 	if err := json.Unmarshal(message, &req); err != nil {
@@ -103,15 +103,15 @@ func (p *Pools) setInBackground(ctx context.Context, r faas.Runtime) {
 	}
 }
 
-// changed reports whether a runtime is not any more what it was when it was read: then what became of its pool is not to be
-// recorded.
+// changed reports whether a runtime is not any more what it was when it was read: then what became
+// of its pool is not to be recorded.
 func (p *Pools) changed(ctx context.Context, was faas.Runtime) bool {
 	now, err := p.cfg.Store.Runtime(ctx, faas.AnyProject(), was.ID)
 	return err != nil || now.Image != was.Image || now.Status != was.Status
 }
 
-// Retry tries again the pools of this engine's runtimes that are in error: what kept them from being made may have passed. It waits
-// for none.
+// Retry tries again the pools of this engine's runtimes that are in error: what kept them from
+// being made may have passed. It waits for none.
 func (p *Pools) Retry(ctx context.Context) {
 	runtimes, err := p.cfg.Store.AllRuntimes(ctx)
 	if err != nil {

@@ -37,7 +37,8 @@ func (o *full) Workers() []faas.Worker { return nil }
 
 func (o *full) Token(string) string { return "" }
 
-// TestPoolThatCannotBeSetAgain takes a runtime over while the cluster is full: it stays as it is, and one in error is tried again.
+// TestPoolThatCannotBeSetAgain takes a runtime over while the cluster is full: it stays as it is,
+// and one in error is tried again.
 func TestPoolThatCannotBeSetAgain(t *testing.T) {
 	must := func(err error) {
 		t.Helper()

@@ -9,7 +9,8 @@ import (
 )
 
 const (
-	// refillTime is about how long replacing claimed workers takes: claims within such a span have to be met from what is ready.
+	// refillTime is about how long replacing claimed workers takes: claims within such a span have
+	// to be met from what is ready.
 	refillTime = 10 * time.Second
 	// claimsKept is how long the claims of a busy moment keep a pool large.
 	claimsKept = 5 * time.Minute
@@ -17,8 +18,8 @@ const (
 	shrinkAfter = time.Minute
 )
 
-// sizes is what the sizes of the runtimes' pools are worked out from. Every engine watches all claims, so that whoever comes to own a
-// runtime's shard knows what the last minutes needed.
+// sizes is what the sizes of the runtimes' pools are worked out from. Every engine watches all
+// claims, so that whoever comes to own a runtime's shard knows what the last minutes needed.
 type sizes struct {
 	mu      sync.Mutex
 	watched bool                   // claims were looked at before: what is new was claimed since
@@ -81,15 +82,16 @@ func (s *sizes) observe(workers []faas.Worker, now time.Time) {
 	}
 }
 
-// peak returns the most workers of a runtime that were claimed within the time in which a pool refills.
+// peak returns the most workers of a runtime that were claimed within the time in which a pool
+// refills.
 func (s *sizes) peak(runtimeID string) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return mostWithin(s.claims[runtimeID], refillTime)
 }
 
-// begin reports whether a pool is to be set to the size now, and marks it as being set: a larger one at once, a smaller one when the
-// pool has been too large for a while.
+// begin reports whether a pool is to be set to the size now, and marks it as being set: a larger
+// one at once, a smaller one when the pool has been too large for a while.
 func (s *sizes) begin(runtimeID string, size int, now time.Time) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -173,7 +175,8 @@ func (s *sizes) assume(runtimeID string, size int) {
 	}
 }
 
-// mostWithin returns the most of the times, which are in ascending order, within any span of the length.
+// mostWithin returns the most of the times, which are in ascending order, within any span of the
+// length.
 func mostWithin(times []time.Time, span time.Duration) int {
 	best, first := 0, 0
 	for i, t := range times {
@@ -185,8 +188,9 @@ func mostWithin(times []time.Time, span time.Duration) int {
 	return best
 }
 
-// poolSize returns how many generic workers a runtime's pool should hold: as many as were claimed at most while a pool refills, but no
-// fewer than least, no more than most, and beyond least no more than there is room for workers.
+// poolSize returns how many generic workers a runtime's pool should hold: as many as were claimed
+// at most while a pool refills, but no fewer than least, no more than most, and beyond least no
+// more than there is room for workers.
 func poolSize(claimed, least, most, room int) int {
 	return max(least, min(claimed, most, room))
 }

@@ -18,8 +18,14 @@ func (p *Pools) TakenOver(shard int) {
 	p.news.Wake()
 }
 
-// Watch brings up the pools of the runtimes whose shards this engine has come to own, and keeps their sizes, until ctx ends.
+// Watch brings up the pools of the runtimes whose shards this engine has come to own, and keeps
+// their sizes, until ctx ends.
 func (p *Pools) Watch(ctx context.Context) {
+	select {
+	case <-p.cfg.Fleet.Filled(): // what was claimed before would look as if it were claimed now
+	case <-ctx.Done():
+		return
+	}
 	tick := time.NewTicker(watchPause)
 	defer tick.Stop()
 	for ctx.Err() == nil {
@@ -36,7 +42,8 @@ func (p *Pools) Watch(ctx context.Context) {
 	}
 }
 
-// bringUp starts the pools of the shards' runtimes, each on its own: one that fails keeps none waiting.
+// bringUp starts the pools of the shards' runtimes, each on its own: one that fails keeps none
+// waiting.
 func (p *Pools) bringUp(ctx context.Context, shards []int) {
 	runtimes, err := p.cfg.Store.AllRuntimes(ctx)
 	if err != nil {
@@ -78,7 +85,8 @@ func (p *Pools) resizeAll() {
 	}
 }
 
-// resize changes a pool's size. That this fails says nothing about the runtime: its status stays as it is.
+// resize changes a pool's size. That this fails says nothing about the runtime: its status stays as
+// it is.
 func (p *Pools) resize(ctx context.Context, runtimeID string, size int) {
 	r, err := p.cfg.Store.Runtime(ctx, faas.AnyProject(), runtimeID)
 	if err == nil && r.Status != faas.RuntimeAvailable {

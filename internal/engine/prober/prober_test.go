@@ -22,20 +22,15 @@ type cloud struct {
 	orchestrator.Orchestrator
 	stuck chan struct{}
 
-	mu      sync.Mutex
 	workers []faas.Worker
+
+	mu      sync.Mutex
 	answers map[string][]bool // what each worker's probes find, in turn; the last goes for all that follow
 	probes  map[string]int
 	removed []string
 }
 
 func (c *cloud) Token(string) string { return "" }
-
-func (c *cloud) Workers() []faas.Worker {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return slices.Clone(c.workers)
-}
 
 func (c *cloud) Remove(_ context.Context, id string) error {
 	if c.stuck != nil {
@@ -44,7 +39,6 @@ func (c *cloud) Remove(_ context.Context, id string) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.removed = append(c.removed, id)
-	c.workers = slices.DeleteFunc(c.workers, func(w faas.Worker) bool { return w.ID == id })
 	return nil
 }
 
@@ -78,6 +72,11 @@ func start(t *testing.T, c *cloud, owns func(string) bool) *rig {
 		Orchestrator: c, Client: client, Group: group, Log: log,
 		ServerUp: func() {}, Silent: func(faas.Worker) {}, Now: time.Now,
 	})
+	var shown []orchestrator.Change
+	for _, w := range c.workers {
+		shown = append(shown, orchestrator.Change{Worker: w})
+	}
+	r.fleet.Apply(shown)
 	r.prober = New(Config{
 		Probe: c.probe, Fleet: r.fleet, Owns: owns, Group: group, Log: log,
 		Evicted: func() {

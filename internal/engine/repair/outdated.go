@@ -49,7 +49,8 @@ func (o *outdatedWorkers) none() bool {
 	return len(o.since) == 0
 }
 
-// among returns those of the workers that are outdated, and forgets the others and those that have been for too long.
+// among returns those of the workers that are outdated, and forgets the others and those that have
+// been for too long.
 func (o *outdatedWorkers) among(workers []faas.Worker, now time.Time) []faas.Worker {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -77,8 +78,8 @@ func (r *Repairer) FunctionChanged(change faas.FunctionChanged) {
 	r.outdated.news.Wake()
 }
 
-// isOutdated reports whether a key is of a revision before the given one, which is 0 when the function was deleted. Published
-// versions do not change.
+// isOutdated reports whether a key is of a revision before the given one, which is 0 when the
+// function was deleted. Published versions do not change.
 func isOutdated(key faas.Key, revision int64) bool {
 	return key.Version == 0 && (revision == 0 || key.Revision < revision)
 }

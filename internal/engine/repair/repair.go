@@ -1,5 +1,6 @@
-// Package repair brings the workers in line with the records: it finds workers whose engine died before it could say whose they are,
-// and ends those of functions and runtimes that are no more, and of older revisions.
+// Package repair brings the workers in line with the records: it finds workers whose engine died
+// before it could say whose they are, and ends those of functions and runtimes that are no more,
+// and of older revisions.
 package repair
 
 import (
@@ -21,7 +22,6 @@ type Config struct {
 	Owns       func(id string) bool                              // reports whether the shard of a function or runtime is this engine's
 	Adopted    func()                                            // called when a worker was found to be a function's
 	DeletePool func(ctx context.Context, runtimeID string) error // ends the pool of a runtime that is no more
-	Swept      func(workers []faas.Worker)                       // called with all workers at each sweep
 	Now        func() time.Time
 	Log        *slog.Logger
 }
@@ -42,9 +42,11 @@ func New(cfg Config) *Repairer {
 const (
 	// adoptPause is the time between two looks at generic workers.
 	adoptPause = time.Minute
-	// adoptGrace is how long an engine that has specialised a worker has to say so before others look whose it is.
+	// adoptGrace is how long an engine that has specialised a worker has to say so before others
+	// look whose it is.
 	adoptGrace = 3 * time.Second
-	// adoptTimeout bounds how long telling the orchestrator of one such worker may take; the next look tries again.
+	// adoptTimeout bounds how long telling the orchestrator of one such worker may take; the next
+	// look tries again.
 	adoptTimeout = time.Minute
 )
 
@@ -68,8 +70,8 @@ func (r *Repairer) WatchUnowned(ctx context.Context) {
 	}
 }
 
-// AdoptUnowned finds the workers that look generic and are a function's: their engine died between specialising one and telling the
-// orchestrator.
+// AdoptUnowned finds the workers that look generic and are a function's: their engine died between
+// specialising one and telling the orchestrator.
 func (r *Repairer) AdoptUnowned(ctx context.Context) {
 	for _, w := range r.cfg.Fleet.Statuses(ctx, r.cfg.Fleet.Unclaimed()) {
 		if w.Status.State == faas.WorkerSpecialised && r.cfg.Owns(w.Status.Key.FunctionID) {
@@ -78,7 +80,8 @@ func (r *Repairer) AdoptUnowned(ctx context.Context) {
 	}
 }
 
-// adopt tells the orchestrator whose a worker is. One that serves what is no more, or is no more as it was, ends when it is idle.
+// adopt tells the orchestrator whose a worker is. One that serves what is no more, or is no more as
+// it was, ends when it is idle.
 func (r *Repairer) adopt(ctx context.Context, found fleet.Reported) {
 	key := found.Status.Key
 	target, err := r.cfg.Store.Target(ctx, key)

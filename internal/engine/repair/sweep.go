@@ -6,15 +6,13 @@ import (
 	"github.com/openstack-faas/faas/internal/faas"
 )
 
-// Sweep ends the workers of functions and runtimes that are no more, and of older revisions. News of each change go out as it
-// happens; they may be lost.
+// Sweep ends the workers of functions and runtimes that are no more, and of older revisions. News
+// of each change go out as it happens; they may be lost.
 func (r *Repairer) Sweep(ctx context.Context) {
 	current := r.currentKeys(ctx)
 	gone := r.goneRuntimes(ctx)
 	pools := map[string]bool{}
-	workers := r.cfg.Fleet.Workers()
-	r.cfg.Swept(workers)
-	for _, w := range workers {
+	for _, w := range r.cfg.Fleet.Workers() {
 		switch {
 		case w.Generic():
 			pools[w.RuntimeID] = true
@@ -32,7 +30,8 @@ func (r *Repairer) Sweep(ctx context.Context) {
 	}
 }
 
-// currentKeys returns a function that reports whether a key is what its function is now. What cannot be looked up counts as such.
+// currentKeys returns a function that reports whether a key is what its function is now. What
+// cannot be looked up counts as such.
 func (r *Repairer) currentKeys(ctx context.Context) func(faas.Key) bool {
 	known := map[string]faas.Key{}
 	return func(key faas.Key) bool {

@@ -15,8 +15,8 @@ const (
 	slowAnswer = 2 * time.Second
 )
 
-// holdOff keeps leases from being settled just after the database was away: nobody could renew theirs, and those who live do so
-// first.
+// holdOff keeps leases from being settled just after the database was away: nobody could renew
+// theirs, and those who live do so first.
 type holdOff struct{ until time.Time }
 
 // answered takes in how a request to the database went that was begun at a time.
@@ -44,7 +44,8 @@ func (u *Upkeeper) SettleExpired(ctx context.Context) {
 	}
 }
 
-// eventsOfLost returns what other services are told of an execution of which nobody knows how long it ran.
+// eventsOfLost returns what other services are told of an execution of which nobody knows how long
+// it ran.
 func (u *Upkeeper) eventsOfLost(f faas.Function, x faas.Execution) []store.Event {
 	return u.cfg.Notify.Ended(f, x, 0)
 }

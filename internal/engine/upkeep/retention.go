@@ -9,7 +9,8 @@ import (
 
 const (
 	purgeBatch = 1000
-	// packageBatch is how many deletions of packages that somebody began and did not finish one look finds.
+	// packageBatch is how many deletions of packages that somebody began and did not finish one
+	// look finds.
 	packageBatch = 100
 	// packageTimeout bounds the deletion of one.
 	packageTimeout = 30 * time.Second
@@ -33,8 +34,8 @@ func (u *Upkeeper) PurgeExecutions(ctx context.Context) {
 	}
 }
 
-// CollectPackages deletes packages that are old and without a function. What the list says may be over when it is read: TakePackage
-// decides.
+// CollectPackages deletes packages that are old and without a function. What the list says may be
+// over when it is read: TakePackage decides.
 func (u *Upkeeper) CollectPackages(ctx context.Context) {
 	before := u.cfg.Now().Add(-u.cfg.PackageGrace)
 	err := u.cfg.Code.List(ctx, func(sha256 string, put time.Time) error {
@@ -52,7 +53,8 @@ func (u *Upkeeper) CollectPackages(ctx context.Context) {
 	}
 }
 
-// FinishPackages goes on with deletions that were begun and not finished: until they are, nobody can store those packages.
+// FinishPackages goes on with deletions that were begun and not finished: until they are, nobody
+// can store those packages.
 func (u *Upkeeper) FinishPackages(ctx context.Context) {
 	undeleted, err := u.cfg.Store.UndeletedPackages(ctx, u.cfg.Now(), packageBatch)
 	for _, sha256 := range undeleted {

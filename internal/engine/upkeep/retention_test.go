@@ -19,7 +19,8 @@ import (
 	"github.com/openstack-faas/faas/pkg/swift/swifttest"
 )
 
-// heldPackages is a code store that has something happen between what the collection of packages does.
+// heldPackages is a code store that has something happen between what the collection of packages
+// does.
 type heldPackages struct {
 	codestore.Store
 	listed, deleting, deleted func() // called after all were listed, before a deletion and after it; nil: nothing happens
@@ -143,7 +144,8 @@ func (c *collection) there(want bool) {
 	}
 }
 
-// TestPackagesThatAreStoredAgain has a package collected and its content deployed once more, one between the steps of the other.
+// TestPackagesThatAreStoredAgain has a package collected and its content deployed once more, one
+// between the steps of the other.
 func TestPackagesThatAreStoredAgain(t *testing.T) {
 	for kind, open := range map[string]func(t *testing.T) codestore.Store{
 		"files": func(t *testing.T) codestore.Store {

@@ -14,7 +14,8 @@ type Trusts interface {
 }
 
 const (
-	// trustPause is the shortest pause before a deletion that has failed is tried again; it doubles with each failure.
+	// trustPause is the shortest pause before a deletion that has failed is tried again; it doubles
+	// with each failure.
 	trustPause = 15 * time.Second
 	// lastTrustPause is the longest.
 	lastTrustPause = time.Hour
@@ -24,7 +25,8 @@ const (
 	trustTimeout = 30 * time.Second
 )
 
-// DeleteTrusts deletes the trusts that no function has any more, and those whose functions were never recorded.
+// DeleteTrusts deletes the trusts that no function has any more, and those whose functions were
+// never recorded.
 func (u *Upkeeper) DeleteTrusts(ctx context.Context) {
 	if u.cfg.Trusts == nil {
 		return

@@ -1,5 +1,6 @@
-// Package upkeep keeps the records clean: it purges what is kept no longer, finishes deletions that were begun, ends what dead
-// processes left running, and counts again what projects have. Each exported method is one look; the engine repeats them.
+// Package upkeep keeps the records clean: it purges what is kept no longer, finishes deletions that
+// were begun, ends what dead processes left running, and counts again what projects have. Each
+// exported method is one look; the engine repeats them.
 package upkeep
 
 import (
@@ -12,7 +13,8 @@ import (
 	"github.com/openstack-faas/faas/internal/store"
 )
 
-// Config is what an Upkeeper needs. Every field is required but those that say what stands in for them.
+// Config is what an Upkeeper needs. Every field is required but those that say what stands in for
+// them.
 type Config struct {
 	Store        *store.Store
 	Code         codestore.Store
@@ -35,7 +37,8 @@ type Upkeeper struct {
 // New returns an upkeeper.
 func New(cfg Config) *Upkeeper { return &Upkeeper{cfg: cfg, log: cfg.Log} }
 
-// RepairUsage counts again what projects have: programs from before the counts may have written during an upgrade.
+// RepairUsage counts again what projects have: programs from before the counts may have written
+// during an upgrade.
 func (u *Upkeeper) RepairUsage(ctx context.Context) {
 	n, err := u.cfg.Store.RepairUsage(ctx)
 	if err != nil && ctx.Err() == nil {
