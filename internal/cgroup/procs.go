@@ -22,6 +22,9 @@ func (g *Group) Add(pid int) error {
 	return nil
 }
 
+// Exists reports whether any controller knows the group, so that it has processes at all.
+func (g *Group) Exists() bool { return len(g.at.dirs()) > 0 }
+
 // Procs returns the ids of the group's processes; none when the group is gone or has no controller.
 func (g *Group) Procs() ([]int, error) {
 	dirs := g.at.dirs()
@@ -50,6 +53,19 @@ func (g *Group) Procs() ([]int, error) {
 // while the kernel writes out a core or a page.
 const killTimeout = 5 * time.Second
 
+// Nobody is told of the end of another's process, so it is looked for, ever more rarely: a hundred
+// groups that end at once must not use up the processors that their processes need to end.
+const (
+	firstPause = time.Millisecond
+	lastPause  = 32 * time.Millisecond
+)
+
+// rest waits for the pause and returns the next.
+func rest(pause time.Duration) time.Duration {
+	time.Sleep(pause)
+	return min(2*pause, lastPause)
+}
+
 // Kill ends every process of the group and returns when none is left. The caller need not be their
 // parent.
 func (g *Group) Kill() error {
@@ -59,7 +75,8 @@ func (g *Group) Kill() error {
 	if g.HasPids() {
 		_ = g.SetPids(0) // nothing forks itself away while it is being killed
 	}
-	for end := time.Now().Add(killTimeout); ; time.Sleep(time.Millisecond) {
+	end := time.Now().Add(killTimeout)
+	for pause := firstPause; ; pause = rest(pause) {
 		pids, err := g.Procs()
 		if err != nil || len(pids) == 0 {
 			return err
@@ -84,7 +101,8 @@ func (g *Group) Remove() error {
 }
 
 func removeDir(dir string) error {
-	for end := time.Now().Add(killTimeout); ; time.Sleep(time.Millisecond) {
+	end := time.Now().Add(killTimeout)
+	for pause := firstPause; ; pause = rest(pause) {
 		err := syscall.Rmdir(dir)
 		switch {
 		case err == nil || errors.Is(err, syscall.ENOENT):

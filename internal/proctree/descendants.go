@@ -18,10 +18,26 @@ type relation struct {
 	dead                 bool // waits to be reaped
 }
 
-// relations reads /proc. Processes that end meanwhile are left out. An error means that some may be
-// missing: a function has this process's user, and may for instance take from it the right to open
-// files.
-func relations() ([]relation, error) {
+// relations returns the processes among which the runtime's are, this process too. Processes that end
+// meanwhile are left out. An error means that some may be missing: a function has this process's user,
+// and may for instance take from it the right to open files.
+//
+// Where the runtime has a control group and a user of its own, which cannot leave it, the group's
+// processes are all there are: to look at every process of the machine would cost as much more as there
+// are workers. That a hundred of them end at once then took the processors for seconds.
+func (t *Tree) relations() ([]relation, error) {
+	if !t.join || t.group == nil || !t.group.Exists() || t.runtime.UID == 0 {
+		return machineRelations()
+	}
+	pids, err := t.group.Procs()
+	if err != nil {
+		return nil, err
+	}
+	return relationsOf(append(pids, os.Getpid()))
+}
+
+// machineRelations reads all of /proc.
+func machineRelations() ([]relation, error) {
 	dir, err := os.Open("/proc")
 	if err != nil {
 		return nil, fmt.Errorf("list processes: %w", err)
@@ -31,25 +47,43 @@ func relations() ([]relation, error) {
 	if err != nil {
 		return nil, fmt.Errorf("list processes: %w", err)
 	}
-	var all []relation
+	pids := make([]int, 0, len(names))
 	for _, name := range names {
-		pid, err := strconv.Atoi(name)
-		if err != nil {
-			continue
+		if pid, err := strconv.Atoi(name); err == nil {
+			pids = append(pids, pid)
 		}
-		stat, err := os.ReadFile("/proc/" + name + "/stat")
-		r, ok := parseStat(pid, stat)
-		switch {
-		case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ESRCH): // it has ended
-		case err != nil:
-			return nil, fmt.Errorf("look at a process: %w", err)
-		case !ok:
-			return nil, fmt.Errorf("look at process %d: its state is not understood", pid)
-		default:
+	}
+	return relationsOf(pids)
+}
+
+func relationsOf(pids []int) ([]relation, error) {
+	all := make([]relation, 0, len(pids))
+	for _, pid := range pids {
+		r, there, err := relationOf(pid)
+		if err != nil {
+			return nil, err
+		}
+		if there {
 			all = append(all, r)
 		}
 	}
 	return all, nil
+}
+
+// relationOf reports false for a process that has ended.
+func relationOf(pid int) (r relation, there bool, err error) {
+	stat, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
+	switch {
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ESRCH):
+		return r, false, nil
+	case err != nil:
+		return r, false, fmt.Errorf("look at a process: %w", err)
+	}
+	r, ok := parseStat(pid, stat)
+	if !ok {
+		return r, false, fmt.Errorf("look at process %d: its state is not understood", pid)
+	}
+	return r, true, nil
 }
 
 // parseStat reads the fields after the command's name, which may itself hold spaces and parentheses:
@@ -85,8 +119,34 @@ func killAll(list func() ([]int, error)) error {
 		for _, pid := range alive {
 			_ = syscall.Kill(pid, syscall.SIGKILL)
 		}
-		time.Sleep(time.Millisecond)
+		if err := awaitDeath(alive, end); err != nil {
+			return err
+		}
+		time.Sleep(time.Millisecond) // for whoever reaps them
 	}
+}
+
+// lastPause is the longest time between two looks whether a killed process is dead.
+const lastPause = 32 * time.Millisecond
+
+// awaitDeath waits until the processes are dead, or end has come. It looks at these alone: to list all
+// again and again costs more.
+func awaitDeath(pids []int, end time.Time) error {
+	pause := time.Millisecond
+	for _, pid := range pids {
+		for {
+			r, there, err := relationOf(pid)
+			if err != nil {
+				return err
+			}
+			if !there || r.dead || time.Now().After(end) {
+				break
+			}
+			time.Sleep(pause) // there is nothing to wait on for another's child
+			pause = min(2*pause, lastPause)
+		}
+	}
+	return nil
 }
 
 // stop stops those that were not stopped before, and reports whether there were any.

@@ -10,7 +10,7 @@ import (
 
 // Who may open no files sees no processes, and must not take that for their end.
 func TestRelationsUnseen(t *testing.T) {
-	all, err := relations()
+	all, err := machineRelations()
 	if err != nil || !slices.ContainsFunc(all, func(r relation) bool { return r.pid == os.Getpid() }) {
 		t.Fatalf("got %v, %v", all, err)
 	}

@@ -20,7 +20,7 @@ func (t *Tree) Footprint() int64 {
 	if err != nil || used == 0 {
 		return 0
 	}
-	all, err := relations()
+	all, err := t.relations()
 	if err != nil {
 		return 0
 	}

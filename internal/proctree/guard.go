@@ -67,7 +67,7 @@ func (t *Tree) Hold(bound int64) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	all, err := relations()
+	all, err := t.relations()
 	if err != nil {
 		return false, err
 	}
@@ -114,7 +114,7 @@ func (g *guard) look() {
 	if err != nil || held <= g.bound {
 		return
 	}
-	all, err := relations()
+	all, err := g.tree.relations()
 	if err != nil {
 		return
 	}

@@ -98,7 +98,7 @@ func (t *Tree) OOMKills() (int, error) {
 // left behind: see leftovers.
 func (t *Tree) Sweep(slot int) error {
 	return killAll(func() ([]int, error) {
-		all, err := relations()
+		all, err := t.relations()
 		return leftovers(os.Getpid(), t.root, slot, all), err
 	})
 }
@@ -113,7 +113,7 @@ func (t *Tree) End() error {
 		_ = syscall.Kill(-1, syscall.SIGKILL) // all there are, at once: nothing forks itself away
 	}
 	err := killAll(func() ([]int, error) {
-		all, err := relations()
+		all, err := t.relations()
 		return descendants(os.Getpid(), all), err
 	})
 	if err != nil {
