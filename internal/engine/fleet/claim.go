@@ -16,6 +16,21 @@ const (
 	removeTimeout = 30 * time.Second
 )
 
+// Prepare has the orchestrator set what must hold in a reserved generic worker from a function's
+// first instruction. It reports whether the worker is still there: any other failure costs the
+// function memory until its own limits are set, not its call.
+func (f *Fleet) Prepare(ctx context.Context, w faas.Worker, target faas.Target) bool {
+	err := f.cfg.Orchestrator.Prepare(ctx, w.ID, target)
+	if faas.KindOf(err) == faas.NotFound {
+		f.Release(w.ID)
+		return false
+	}
+	if err != nil {
+		f.log.Warn("a worker's limits could not be set before its function runs", "worker", w.ID, "error", err)
+	}
+	return true
+}
+
 // Claim says that a reserved worker was specialised: calls can be sent to it at once, and the
 // orchestrator is told afterwards.
 func (f *Fleet) Claim(w faas.Worker, claim orchestrator.Claim) {

@@ -22,6 +22,9 @@ func (p *Placer) specialise(ctx context.Context, w faas.Worker, target faas.Targ
 		return faas.Worker{}, false, err
 	}
 	defer release()
+	if !p.cfg.Fleet.Prepare(ctx, w, target) {
+		return faas.Worker{}, false, nil
+	}
 	begun := p.cfg.Now()
 	spec := faas.Specialisation{Key: target.Key, Entry: target.Entry, SHA256: target.SHA256, MemorySize: target.MemorySize}
 	status, err := p.cfg.Client.Specialise(ctx, w, spec, zip)

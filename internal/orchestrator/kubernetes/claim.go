@@ -10,6 +10,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
@@ -123,9 +124,48 @@ func (o *Orchestrator) await(ctx context.Context, workerID string, wanted func(w
 	}
 }
 
-// memorySlack is what a function's worker may use beside footprint and memory_size, in bytes: for
-// the runtime's own part in running calls and the kernel's structures for its processes.
-const memorySlack = 8 << 20
+// warmReserve is more than a warm runtime takes with all its slots, in bytes: its footprint is known
+// only after the specialisation.
+const warmReserve = 128 << 20
+
+// Prepare raises the memory limit of a worker whose function may use more than the pool's ceiling
+// grants, and waits until it is in force: a resize later would come after the function was killed.
+// Others are not kept waiting. What they have too much, their agent does not let them use.
+func (o *Orchestrator) Prepare(ctx context.Context, workerID string, target faas.Target) error {
+	limits := raisedLimits(target, o.cfg.Ceiling)
+	if limits == nil || o.noResize.Load() {
+		return nil
+	}
+	w, there := o.find(workerID)
+	switch {
+	case o.closed():
+		return errClosed()
+	case !there:
+		return notThere(workerID)
+	}
+	ctx, release := o.within(ctx)
+	defer release()
+	if err := o.setLimits(ctx, w.ID, limits); err != nil {
+		return o.notResized(w.ID, err)
+	}
+	done, err := o.awaitInForce(ctx, w.ID, limits)
+	if err == nil && !done {
+		o.log.Warn("a worker's greater memory limit is not in force yet; its function has the pool's until then",
+			"worker", w.ID, "memory", limits.Memory().Value())
+	}
+	return err
+}
+
+// raisedLimits returns what a worker needs before a function that its pool's ceiling does not suffice
+// for runs in it; nil for any other. All of the ceiling may be the warm runtime's.
+func raisedLimits(target faas.Target, ceiling Resources) corev1.ResourceList {
+	if target.MemorySize+warmReserve <= ceiling.Memory {
+		return nil
+	}
+	return corev1.ResourceList{
+		corev1.ResourceMemory: *resource.NewQuantity(ceiling.Memory+target.MemorySize, resource.BinarySI),
+	}
+}
 
 // resize sets the function's own limits. In a cluster that cannot change a running pod the pool's
 // ceiling stays in force, which is logged once.
@@ -134,12 +174,17 @@ func (o *Orchestrator) resize(ctx context.Context, w worker, claim orchestrator.
 		return nil
 	}
 	limits := ownLimits(claim, o.cfg.Request)
-	err := o.setLimits(ctx, w.ID, limits)
+	if err := o.setLimits(ctx, w.ID, limits); err != nil {
+		return o.notResized(w.ID, err)
+	}
+	return o.seeThrough(ctx, w.ID, limits)
+}
+
+// notResized returns why a worker could not be resized; nil where the cluster cannot resize any.
+func (o *Orchestrator) notResized(workerID string, err error) error {
 	switch {
-	case err == nil:
-		return o.seeThrough(ctx, w.ID, limits)
 	case apierrors.IsNotFound(err) && !lacksSubresource(err):
-		return notThere(w.ID)
+		return notThere(workerID)
 	case lacksSubresource(err):
 		o.noResize.Store(true)
 		fallthrough
@@ -150,7 +195,7 @@ func (o *Orchestrator) resize(ctx context.Context, w worker, claim orchestrator.
 		}
 		return nil
 	default:
-		return refused("Limits of worker "+w.ID, err)
+		return refused("Limits of worker "+workerID, err)
 	}
 }
 
@@ -178,7 +223,7 @@ func lacksSubresource(err error) bool {
 // limit among them.
 func ownLimits(claim orchestrator.Claim, request Resources) corev1.ResourceList {
 	target := claim.Target
-	cpu, memory := int64(target.CPU), claim.Footprint+target.MemorySize+memorySlack
+	cpu, memory := int64(target.CPU), claim.Footprint+target.MemorySize+faas.MemorySlack
 	limits := amounts(max(cpu, request.CPU+1), max(memory, request.Memory+1), 0)
 	delete(limits, corev1.ResourceEphemeralStorage)
 	if claim.Footprint <= 0 {

@@ -222,3 +222,17 @@ func TestConfigThatIsWrong(t *testing.T) {
 		}
 	}
 }
+
+// A worker is resized before its function runs only where the pool's ceiling may not suffice.
+func TestRaisedLimits(t *testing.T) {
+	ceiling := Resources{CPU: 2000, Memory: 512 << 20}
+	for memory, want := range map[int64]int64{32 << 20: 0, 256 << 20: 0, 512 << 20: 1024 << 20, 2 << 30: 2560 << 20} {
+		limits := raisedLimits(faas.Target{MemorySize: memory}, ceiling)
+		if got := limits.Memory().Value(); got != want {
+			t.Errorf("%d bytes: a limit of %d, want %d", memory, got, want)
+		}
+		if _, changes := limits[corev1.ResourceCPU]; changes {
+			t.Errorf("%d bytes: its cpu changes", memory)
+		}
+	}
+}

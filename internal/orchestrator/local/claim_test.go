@@ -18,7 +18,9 @@ import (
 
 // specialised returns a worker that runs the source; the orchestrator does not know of the claim
 // yet.
-func specialised(t *testing.T, o *Orchestrator, agents *dispatch.Client, source string) (faas.Worker, faas.Target) {
+func specialised(
+	t *testing.T, o *Orchestrator, agents *dispatch.Client, source string, memory int64,
+) (faas.Worker, faas.Target) {
 	t.Helper()
 	if err := o.SetPool(t.Context(), orchestrator.Pool{RuntimeID: "r", Image: "python3", Size: 1}); err != nil {
 		t.Fatal(err)
@@ -39,7 +41,7 @@ func specialised(t *testing.T, o *Orchestrator, agents *dispatch.Client, source 
 		Key:        faas.Key{FunctionID: faas.NewID()},
 		Entry:      faas.DefaultEntry,
 		CPU:        1000,
-		MemorySize: 32 << 20,
+		MemorySize: memory,
 	}
 	sum := sha256.Sum256(pack.Bytes())
 	w := o.Workers()[0]
@@ -52,8 +54,7 @@ func specialised(t *testing.T, o *Orchestrator, agents *dispatch.Client, source 
 	return w, target
 }
 
-// A first call runs under the pool's ceiling and may use more than its function's own limit before
-// that is set.
+// A worker may use more than the limit that is set for it: then its largest process ends.
 func TestClaimOfAWorkerThatUsesTooMuchAlready(t *testing.T) {
 	o := open(t, nil)
 	defer func() {
@@ -67,7 +68,8 @@ func TestClaimOfAWorkerThatUsesTooMuchAlready(t *testing.T) {
 	agents := dispatch.NewClient(o.Token)
 	defer agents.Close()
 	w, target := specialised(t, o, agents,
-		"kept = []\ndef main(size):\n    kept.append(bytearray(size))\n    return size\n")
+		"kept = []\ndef main(size):\n    kept.append(bytearray(size))\n    return size\n", 256<<20)
+	target.MemorySize = 32 << 20 // less than its agent was told
 	call := func(input string) faas.Outcome {
 		t.Helper()
 		outcome, err := agents.Call(t.Context(), w, faas.Call{
@@ -104,7 +106,7 @@ func TestShrinkingKeepsWhatIsBeingClaimed(t *testing.T) {
 	agents := dispatch.NewClient(o.Token)
 	defer agents.Close()
 	w, target := specialised(t, o, agents,
-		"import os, time\ndef main(path):\n    while not os.path.exists(path):\n        time.sleep(0.01)\n")
+		"import os, time\ndef main(path):\n    while not os.path.exists(path):\n        time.sleep(0.01)\n", faas.DefaultMemorySize)
 	folder, err := os.MkdirTemp("", "faas-end-")
 	if err != nil {
 		t.Fatal(err)

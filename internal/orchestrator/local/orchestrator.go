@@ -163,6 +163,24 @@ func (o *Orchestrator) Events(ctx context.Context) <-chan orchestrator.Event {
 	return o.events.Subscribe(ctx)
 }
 
+// Prepare sets the function's own memory. It keeps its pool's CPU: the first call starts faster with it.
+func (o *Orchestrator) Prepare(ctx context.Context, workerID string, target faas.Target) error {
+	o.mu.Lock()
+	w := o.workers[workerID]
+	ready := w != nil && w.phase != phaseStarting // from then on its group and its footprint are known
+	o.mu.Unlock()
+	if !ready {
+		return faas.Errorf(faas.NotFound, "There is no worker %s that is ready.", workerID)
+	}
+	if w.group == nil {
+		return nil
+	}
+	if err := setMemory(ctx, w.group, w.warm.memory+target.MemorySize); err != nil {
+		return fmt.Errorf("memory limit of worker %s: %w", workerID, err)
+	}
+	return nil
+}
+
 // Claimed takes the worker out of its pool, which refills, and sets the function's own limits. An
 // error of kind faas.NotFound says that the worker is gone; after any other the worker is claimed
 // but runs under its pool's limits.

@@ -130,8 +130,20 @@ type function struct {
 	target faas.Target
 }
 
-// claim specialises a generic worker of the pool for the source, as the engine does.
+// claim makes a generic worker of the pool the function's, as the engine does.
 func (h *harness) claim(source string, change func(*faas.Target)) function {
+	h.Helper()
+	f, status := h.first(source, change)
+	claim := orchestrator.Claim{Target: f.target, Footprint: status.Footprint}
+	if err := h.Orchestrator.Claimed(h.ctx, f.worker.ID, claim); err != nil {
+		h.Fatalf("claimed: %v", err)
+	}
+	return f
+}
+
+// first goes as far as the engine does before a function's first call: the orchestrator has not been
+// told of the claim.
+func (h *harness) first(source string, change func(*faas.Target)) (function, faas.WorkerStatus) {
 	h.Helper()
 	var free []faas.Worker
 	h.await("a worker that can be claimed", func(workers []faas.Worker) bool {
@@ -146,15 +158,14 @@ func (h *harness) claim(source string, change func(*faas.Target)) function {
 	if change != nil {
 		change(&target)
 	}
+	if err := h.Orchestrator.Prepare(h.ctx, free[0].ID, target); err != nil {
+		h.Fatalf("prepare: %v", err)
+	}
 	status, err := h.specialise(free[0], target, source)
 	if err != nil {
 		h.Fatalf("specialise: %v", err)
 	}
-	claim := orchestrator.Claim{Target: target, Footprint: status.Footprint}
-	if err := h.Orchestrator.Claimed(h.ctx, free[0].ID, claim); err != nil {
-		h.Fatalf("claimed: %v", err)
-	}
-	return function{h: h, worker: free[0], target: target}
+	return function{h: h, worker: free[0], target: target}, status
 }
 
 func (h *harness) specialise(w faas.Worker, target faas.Target, source string) (faas.WorkerStatus, error) {

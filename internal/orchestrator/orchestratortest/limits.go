@@ -51,6 +51,31 @@ result = len(block)
 	f.run(use, map[string]any{"size": 1 << 20}, &used) // the worker has survived
 }
 
+// testFirstMemory calls functions before the orchestrator is told of them: a small one may not use its
+// pool's ceiling, a large one has more than that.
+func testFirstMemory(h *harness) {
+	if !h.Memory {
+		h.Skip("this host does not bound the memory")
+	}
+	h.setPool(h.Python, 1)
+	const use = `
+result = len(bytearray(size << 20)) >> 20
+`
+	small, _ := h.first(python, func(t *faas.Target) { t.MemorySize = 32 << 20 })
+	var used int
+	small.run(use, map[string]any{"size": 16}, &used)
+	outcome := small.call(withSource(use, map[string]any{"size": 80}))
+	var message string
+	if err := json.Unmarshal(outcome.Output, &message); err != nil || message != faas.OutputResources {
+		h.Errorf("80 MiB of 32: %s %s (%v)", outcome.Status, outcome.Output, err)
+	}
+	if err := h.Orchestrator.Remove(h.ctx, small.worker.ID); err != nil {
+		h.Fatal(err)
+	}
+	large, _ := h.first(python, func(t *faas.Target) { t.MemorySize = 1 << 30 })
+	large.run(use, map[string]any{"size": 600}, &used)
+}
+
 func testCPU(h *harness) {
 	if !h.CPU {
 		h.Skip("this host does not bound the cpu")

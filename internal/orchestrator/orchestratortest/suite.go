@@ -59,6 +59,7 @@ func Run(t *testing.T, open func(t *testing.T) Subject) {
 		{"runtime crashes", testRuntimeCrashes},
 		{"claimed worker crashes", testClaimedCrashes},
 		{"limit of memory", testMemory},
+		{"limit of memory at the first call", testFirstMemory},
 		{"limit of cpu", testCPU},
 		{"limit of processes", testProcesses},
 		{"limits of files", testFiles},
