@@ -34,7 +34,7 @@ type API struct {
 // Database is where the records are.
 type Database struct {
 	Connection  string `opt:"connection" default:"sqlite:///$state_path/faas.sqlite" required:"true" prefixes:"sqlite:///,mysql+pymysql://,mysql://" secret:"url" help:"The database: mysql+pymysql://user:password@host:port/database of MariaDB or MySQL; sqlite:////absolute/path is for faas-standalone."`
-	MaxPoolSize int    `opt:"max_pool_size" default:"16" range:"1:1000" help:"Connections that serve reads, besides the one that writes."`
+	MaxPoolSize int    `opt:"max_pool_size" default:"16" range:"1:1000" help:"Connections that serve reads, besides those that write."`
 }
 
 // Storage is where function packages are.
