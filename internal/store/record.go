@@ -27,6 +27,8 @@ type recorder struct {
 	counts  *callCounts
 	usage   *recordUsage
 	outage  *outage
+	name    string // in metrics
+	metrics *writeMetrics
 
 	slots   chan struct{}   // holds an element for each operation that is accepted and not answered
 	small   chan *operation // what any writer may take
@@ -82,9 +84,10 @@ const (
 )
 
 // newRecorder returns a recorder without writers.
-func newRecorder(d dialect, o Options, all *recorders, out *outage) *recorder {
+func newRecorder(name string, d dialect, o Options, all *recorders, out *outage) *recorder {
 	r := &recorder{
 		dialect: d, log: o.Log, now: o.Now, timeout: o.WriteTimeout, counts: &all.counts, usage: &all.usage, outage: out,
+		name: name, metrics: all.metrics,
 		slots:   make(chan struct{}, maxWaiting),
 		small:   make(chan *operation, maxWaiting),
 		closing: make(chan struct{}), stopped: make(chan struct{}),
@@ -180,6 +183,8 @@ func (r *recorder) await(ctx context.Context, op *operation) error {
 func (r *recorder) awaitAll(ctx context.Context, ops []*operation) (err error) {
 	timeout := time.NewTimer(r.timeout)
 	defer timeout.Stop()
+	begun := time.Now()
+	defer func() { r.metrics.wait.WithLabelValues(r.name).Observe(time.Since(begun).Seconds()) }()
 	for n, op := range ops {
 		op.answer = make(chan struct{})
 		if err = r.hand(ctx, op, timeout.C); err != nil {

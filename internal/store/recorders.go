@@ -13,6 +13,7 @@ type recorders struct {
 	recorder *recorder // changes of functions, runtimes, quotas and the like
 	chores   *recorder // maintenance, which may go through many rows
 
+	metrics     *writeMetrics
 	counts      callCounts
 	usage       recordUsage
 	stopCounts  context.CancelFunc
@@ -20,7 +21,7 @@ type recorders struct {
 }
 
 func startRecorders(ctx context.Context, db *sql.DB, d dialect, o Options) (*recorders, error) {
-	s := &recorders{usage: recordUsage{now: o.Now, pending: map[string]recordCounts{}, known: map[string]*knownRecords{}}}
+	s := &recorders{metrics: newWriteMetrics(), usage: recordUsage{now: o.Now, pending: map[string]recordCounts{}, known: map[string]*knownRecords{}}}
 	writers := s.make(db, d, o)
 	db.SetMaxOpenConns(len(writers))
 	db.SetMaxIdleConns(len(writers))
@@ -40,7 +41,7 @@ func startRecorders(ctx context.Context, db *sql.DB, d dialect, o Options) (*rec
 // make makes the recorders and returns their writers.
 func (s *recorders) make(db *sql.DB, d dialect, o Options) []*writer {
 	out := &outage{log: o.Log}
-	s.calls = newRecorder(d, o, s, out)
+	s.calls = newRecorder("calls", d, o, s, out)
 	writers := []*writer{s.calls.newWriter(db, s.calls.small)}
 	if !d.grammar().fenced {
 		s.recorder, s.chores = s.calls, s.calls
@@ -50,7 +51,7 @@ func (s *recorders) make(db *sql.DB, d dialect, o Options) []*writer {
 		writers = append(writers, s.calls.newWriter(db, s.calls.small))
 	}
 	s.calls.large = make(chan *operation, maxWaiting)
-	s.recorder, s.chores = newRecorder(d, o, s, out), newRecorder(d, o, s, out)
+	s.recorder, s.chores = newRecorder("changes", d, o, s, out), newRecorder("chores", d, o, s, out)
 	return append(writers, s.calls.newWriter(db, s.calls.large),
 		s.recorder.newWriter(db, s.recorder.small), s.chores.newWriter(db, s.chores.small))
 }

@@ -93,7 +93,9 @@ func (w *writer) write(batch []*operation) {
 	if len(batch) == 0 {
 		return
 	}
+	begun := time.Now()
 	err := w.persist(batch)
+	w.observe(len(batch), time.Since(begun))
 	for _, op := range batch {
 		switch {
 		case err != nil:

@@ -60,6 +60,7 @@ func Open(ctx context.Context, program string, conf config.Service, log *slog.Lo
 	if p.Store, err = store.Open(ctx, conf.Database.Connection, store.Options{Log: log, Readers: conf.Database.MaxPoolSize}); err != nil {
 		return p, err
 	}
+	p.Store.Register(p.Registry)
 	if err = p.openStorage(conf.Storage); err != nil {
 		return p, err
 	}
@@ -69,6 +70,7 @@ func Open(ctx context.Context, program string, conf config.Service, log *slog.Lo
 	if p.Broker, err = openBroker(ctx, conf.Base, log); err != nil {
 		return p, err
 	}
+	p.Broker = broker.Metered(p.Broker, p.Registry)
 	err = p.shareCalls(ctx, log)
 	return p, err
 }
