@@ -49,7 +49,7 @@ func run(ctx context.Context, conf *config.EngineService, log *slog.Logger) (err
 		return fmt.Errorf("[engine] %w", err)
 	}
 	defer status.Stop()
-	workers, err := newWorkers(ctx, conf, log)
+	workers, err := newWorkers(ctx, parts, conf, log)
 	if err != nil {
 		return err
 	}

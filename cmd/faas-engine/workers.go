@@ -7,13 +7,16 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/klog/v2"
 
+	"github.com/openstack-faas/faas/cmd/internal/service"
 	"github.com/openstack-faas/faas/internal/config"
 	"github.com/openstack-faas/faas/internal/faas"
 	"github.com/openstack-faas/faas/internal/orchestrator/kubernetes"
 )
 
 // newWorkers connects to the cluster that the workers are in.
-func newWorkers(ctx context.Context, conf *config.EngineService, log *slog.Logger) (*kubernetes.Orchestrator, error) {
+func newWorkers(
+	ctx context.Context, parts service.Parts, conf *config.EngineService, log *slog.Logger,
+) (*kubernetes.Orchestrator, error) {
 	key, err := faas.NewWorkerKey(conf.Worker.TokenSecret)
 	if err != nil {
 		return nil, err
@@ -21,7 +24,7 @@ func newWorkers(ctx context.Context, conf *config.EngineService, log *slog.Logge
 	klog.SetSlogLogger(log) // client-go's own words go where ours do
 	k := conf.Kubernetes
 	return kubernetes.New(ctx, kubernetes.Config{
-		Kubeconfig: k.Config, Namespace: k.Namespace, QPS: k.QPS,
+		Kubeconfig: k.Config, Namespace: k.Namespace, QPS: k.QPS, Transport: parts.KubernetesTransport,
 		AgentImage: k.AgentImage, PullPolicy: corev1.PullPolicy(k.PullPolicy), PullSecrets: k.PullSecrets,
 		TrustedClass: k.TrustedClass, UntrustedClass: k.UntrustedClass,
 		Key: key, Slots: conf.Engine.Concurrency, Limit: conf.Worker.Process(),

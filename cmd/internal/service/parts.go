@@ -40,6 +40,7 @@ type Parts struct {
 
 	Quotas      *quota.Quotas
 	Calls       *quota.Calls
+	clients     clientMetrics
 	stopSharing func() // nil before calls are counted together with other processes
 }
 
@@ -50,6 +51,7 @@ const connectTimeout = time.Minute
 // opened before it, to be closed.
 func Open(ctx context.Context, program string, conf config.Service, log *slog.Logger) (p Parts, err error) {
 	p.Name, p.Registry = conf.Default.Process()+"-"+faas.NewID(), newRegistry()
+	p.clients = newClientMetrics(p.Registry)
 	if p.Keystone, err = openKeystone(conf.Default.AuthStrategy, conf.Auth, log); err != nil {
 		return p, err
 	}

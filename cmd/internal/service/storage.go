@@ -31,7 +31,7 @@ func (p *Parts) openStorage(conf config.Storage) error {
 	var account *swift.Client
 	k := p.Keystone
 	if k != nil {
-		account = ownAccount(k)
+		account = ownAccount(k, p.clients)
 	}
 	switch {
 	case conf.Provider != "swift":
@@ -61,11 +61,13 @@ func (p *Parts) openStorage(conf config.Storage) error {
 }
 
 // ownAccount is the Swift of the service's own project.
-func ownAccount(k *keystone.Client) *swift.Client {
+func ownAccount(k *keystone.Client, clients clientMetrics) *swift.Client {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.TLSClientConfig = k.TLSConfig()
+	requests := swift.NewHTTP(transport)
+	requests.Transport = clients.of("swift", requests.Transport)
 	return swift.New(swift.Config{
-		HTTP:     swift.NewHTTP(transport),
+		HTTP:     requests,
 		Endpoint: func(ctx context.Context) (string, error) { return k.Endpoint(ctx, objectStore) },
 		Token: func(ctx context.Context, refused string) (string, error) {
 			if refused == "" {

@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/openstack-faas/faas/internal/codestore"
 	"github.com/openstack-faas/faas/internal/config"
 )
@@ -24,7 +26,7 @@ func TestStorage(t *testing.T) {
 		{"noauth", "swift", "packages", "provider = swift needs [DEFAULT] auth_strategy = keystone", false, false},
 		{"keystone", "swift", "a/b", "swift_container", false, false},
 	} {
-		var p Parts
+		p := Parts{clients: newClientMetrics(prometheus.NewRegistry())}
 		var err error
 		if p.Keystone, err = openKeystone(c.strategy, auth, slog.New(slog.DiscardHandler)); err != nil {
 			t.Fatal(err)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"net/netip"
 	"time"
 
@@ -28,6 +29,9 @@ type Config struct {
 	UntrustedClass string            // RuntimeClass of the others: gVisor, Kata. "": the cluster's default
 	NodeSelector   map[string]string
 	Tolerations    []corev1.Toleration
+
+	// Transport wraps the transport to the cluster's API, for metrics. nil: it is used as it is.
+	Transport func(http.RoundTripper) http.RoundTripper
 
 	Key   faas.WorkerKey     // what the workers' tokens come from
 	Slots int                // calls that a worker runs at a time. 0: faas.DefaultConcurrency

@@ -78,6 +78,9 @@ func connect(cfg Config) (kubernetes.Interface, error) {
 	}
 	access.QPS, access.Burst = float32(cfg.QPS), 2*cfg.QPS
 	access.UserAgent = "openstack-faas"
+	if cfg.Transport != nil {
+		access.Wrap(cfg.Transport)
+	}
 	return kubernetes.NewForConfig(access)
 }
 
