@@ -41,7 +41,8 @@ type service struct {
 	call dispatch.Call
 }
 
-// hangTimeout ends a test that hangs. No machine is so slow that a test which makes progress reaches it.
+// hangTimeout ends a test that hangs. No machine is so slow that a test which makes progress
+// reaches it.
 const hangTimeout = 5 * time.Minute
 
 // project is the one of the noauth identity in tests.

@@ -14,7 +14,8 @@ import (
 	"go.uber.org/goleak"
 )
 
-// hangTimeout ends a test that hangs. No machine is so slow that a test which makes progress reaches it.
+// hangTimeout ends a test that hangs. No machine is so slow that a test which makes progress
+// reaches it.
 const hangTimeout = 5 * time.Minute
 
 // rabbitServer is the one server of this run, started by the first test that wants it.

@@ -61,9 +61,9 @@ func TestSettlesWhatADeadEngineRan(t *testing.T) {
 
 // TestKeepsItsLease is an execution that takes longer than its lease.
 func TestKeepsItsLease(t *testing.T) {
-	r := newRig(t, func(l *Limits) { l.Lease = 600 * time.Millisecond })
+	r := newRig(t, func(l *Limits) { l.Lease = 2 * time.Second })
 	r.run()
-	x := r.ended(r.enqueue(r.function("import time\ndef main(**kwargs):\n    time.sleep(2)\n"), ""))
+	x := r.ended(r.enqueue(r.function("import time\ndef main(**kwargs):\n    time.sleep(5)\n"), ""))
 	if x.Status != faas.ExecutionSuccess {
 		t.Errorf("got %+v", x)
 	}
@@ -72,7 +72,7 @@ func TestKeepsItsLease(t *testing.T) {
 func TestGrowsByConcurrency(t *testing.T) {
 	r := newRig(t, nil)
 	r.run()
-	f := r.function("import time\ndef main(**kwargs):\n    time.sleep(1)\n")
+	f := r.function("import time\ndef main(**kwargs):\n    time.sleep(4)\n")
 	var ids []string
 	for range 6 {
 		ids = append(ids, r.enqueue(f, ""))
@@ -120,7 +120,7 @@ func TestIdleWorkersEnd(t *testing.T) {
 func TestNewRevisionReplacesWorkers(t *testing.T) {
 	r := newRig(t, nil)
 	r.run()
-	old := r.function("import time\ndef main(**kwargs):\n    time.sleep(1)\n    return 'old'\n")
+	old := r.function("import time\ndef main(**kwargs):\n    time.sleep(4)\n    return 'old'\n")
 	slow := r.enqueue(old, "")
 	r.awaitCall(old)
 	fresh := r.function("def main(**kwargs):\n    return 'new'\n")
@@ -244,9 +244,9 @@ func TestCollectsPackages(t *testing.T) {
 // TestStopLetsExecutionsEnd stops an engine while an execution runs that takes longer than its
 // lease.
 func TestStopLetsExecutionsEnd(t *testing.T) {
-	r := newRig(t, func(l *Limits) { l.Lease = 600 * time.Millisecond })
+	r := newRig(t, func(l *Limits) { l.Lease = 2 * time.Second })
 	r.run()
-	f := r.function("import time\ndef main(**kwargs):\n    time.sleep(2)\n")
+	f := r.function("import time\ndef main(**kwargs):\n    time.sleep(5)\n")
 	id := r.enqueue(f, "")
 	r.await("it runs", func() bool {
 		x, err := r.store.Execution(t.Context(), faas.AnyProject(), id)

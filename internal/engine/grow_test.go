@@ -44,7 +44,7 @@ func TestManyCallsOnASmallPool(t *testing.T) {
 	r := newRig(t, func(l *Limits) { l.PoolSize = 3 })
 	r.run()
 	f := r.function(echo)
-	callers := []*dispatch.Dispatcher{r.api(20 * time.Second), r.api(20 * time.Second)}
+	callers := []*dispatch.Dispatcher{r.api(hangTimeout), r.api(hangTimeout)}
 	var calls sync.WaitGroup
 	for n := range 200 {
 		calls.Go(func() {
@@ -68,7 +68,7 @@ func TestShrinksAheadOfIdleTime(t *testing.T) {
 	f := r.function(slow)
 	var ids []string
 	for range 6 {
-		ids = append(ids, r.enqueue(f, ""))
+		ids = append(ids, r.enqueue(f, `{"n": 5}`))
 	}
 	r.await("there are two workers", func() bool { return len(r.own(f)) == 2 })
 	for _, id := range ids {

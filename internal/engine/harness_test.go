@@ -87,7 +87,7 @@ func newRigOn(t *testing.T, url string, connect func() broker.Broker, limits fun
 	r := &rig{T: t, dir: t.TempDir(), connect: connect, broker: connect()}
 	var err error
 	r.must(store.Migrate(t.Context(), url))
-	r.store, err = store.Open(t.Context(), url, store.Options{Log: log, WriteTimeout: time.Second})
+	r.store, err = store.Open(t.Context(), url, store.Options{Log: log, WriteTimeout: 10 * time.Second})
 	r.must(err)
 	r.code, err = codestore.NewFiles(filepath.Join(r.dir, "packages"))
 	r.must(err)
@@ -163,12 +163,16 @@ func (r *rig) run() {
 	})
 }
 
+// hangTimeout ends a test that hangs. No machine is so slow that a test which makes progress
+// reaches it.
+const hangTimeout = 5 * time.Minute
+
 // await waits until the condition holds.
 func (r *rig) await(what string, holds func() bool) {
 	r.Helper()
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
-	late := time.After(30 * time.Second)
+	late := time.After(hangTimeout)
 	for !holds() {
 		select {
 		case <-tick.C:
@@ -193,7 +197,7 @@ func (r *rig) functionOf(project, code string) faas.Function {
 	r.must(r.code.Put(r.Context(), digest, bytes.NewReader(zip)))
 	r.must(r.store.SetRuntimeStatus(r.Context(), r.runtime, faas.RuntimeAvailable, "")) // it may be made before the engine runs
 	f, err := r.store.CreateFunction(r.Context(), faas.Function{
-		ProjectID: project, Name: "f", RuntimeID: r.runtime, Entry: faas.DefaultEntry, CPU: 1000, MemorySize: faas.DefaultMemorySize, Timeout: 20 * time.Second,
+		ProjectID: project, Name: "f", RuntimeID: r.runtime, Entry: faas.DefaultEntry, CPU: 1000, MemorySize: faas.DefaultMemorySize, Timeout: 2 * time.Minute,
 		Code: faas.Code{Source: faas.SourcePackage, SHA256: digest, Size: int64(len(zip))},
 	}, nil)
 	r.must(err)

@@ -92,7 +92,7 @@ func withImages(t *testing.T, limits func(*Limits)) (*rig, *images) {
 func (r *rig) imageFunction(project string, protocol faas.Protocol) faas.Function {
 	r.Helper()
 	f, err := r.store.CreateFunction(r.Context(), faas.Function{
-		ProjectID: project, Name: "f", CPU: 1000, MemorySize: faas.DefaultMemorySize, Timeout: 20 * time.Second,
+		ProjectID: project, Name: "f", CPU: 1000, MemorySize: faas.DefaultMemorySize, Timeout: 2 * time.Minute,
 		Code: faas.Code{Source: faas.SourceImage, Image: "image", Protocol: protocol},
 	}, nil)
 	r.must(err)

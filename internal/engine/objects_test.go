@@ -94,7 +94,7 @@ func (r *objectRig) now(f faas.Function) faas.Function {
 
 func (r *objectRig) says(f faas.Function, want string) {
 	r.Helper()
-	outcome, err := r.call(r.api(20*time.Second), f, "{}")
+	outcome, err := r.call(r.api(hangTimeout), f, "{}")
 	if err != nil || string(outcome.Output) != `"`+want+`"` {
 		r.Errorf("got %s, %v; want %s", outcome.Output, err, want)
 	}
@@ -105,7 +105,7 @@ func TestColdStartHasTheObjectsNewContent(t *testing.T) {
 	r.put("one")
 	f := r.made("trust")
 	r.put("two")
-	d := r.api(20 * time.Second)
+	d := r.api(hangTimeout)
 	if _, err := r.call(d, f, "{}"); faas.KindOf(err) != faas.Outdated {
 		t.Fatalf("the old revision: %v", err)
 	}
@@ -186,7 +186,7 @@ func TestSwiftAwayConcernsColdCallsOnly(t *testing.T) {
 	r.says(warm, "one")
 	r.engine.checkObjects(t.Context())
 	r.says(warm, "one")
-	if _, err := r.call(r.api(300*time.Millisecond), cold, "{}"); faas.KindOf(err) != faas.Unavailable || !strings.Contains(err.Error(), `"f.zip" in the container "c"`) {
+	if _, err := r.call(r.api(2*time.Second), cold, "{}"); faas.KindOf(err) != faas.Unavailable || !strings.Contains(err.Error(), `"f.zip" in the container "c"`) {
 		t.Errorf("cold: %v", err)
 	}
 	tries := 0

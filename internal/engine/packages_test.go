@@ -6,7 +6,6 @@ import (
 	"io"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/openstack-faas/faas/internal/codestore"
 	"github.com/openstack-faas/faas/internal/faas"
@@ -33,11 +32,11 @@ func TestWorkerIsGivenWithoutItsPackage(t *testing.T) {
 	r.with(func(c *Config) { c.Code = code })
 	r.run()
 	f := r.function(echo)
-	if _, err := r.call(r.api(20*time.Second), f, "{}"); err != nil {
+	if _, err := r.call(r.api(hangTimeout), f, "{}"); err != nil {
 		t.Fatal(err)
 	}
 	code.is.Store(true)
-	if out, err := r.call(r.api(20*time.Second), f, "{}"); err != nil || out.Status != faas.ExecutionSuccess {
+	if out, err := r.call(r.api(hangTimeout), f, "{}"); err != nil || out.Status != faas.ExecutionSuccess {
 		t.Errorf("%+v, %v", out, err)
 	}
 }

@@ -44,7 +44,7 @@ func TestSlowPackageHoldsNoWorker(t *testing.T) {
 	r.with(func(c *Config) { c.Code = code })
 	r.run()
 	waiting := make(chan error, 1)
-	slowly, quickly := r.api(20*time.Second), r.api(20*time.Second)
+	slowly, quickly := r.api(hangTimeout), r.api(hangTimeout)
 	go func() {
 		outcome, err := r.call(slowly, slow, "{}")
 		if err == nil && string(outcome.Output) != `"slow"` {
@@ -82,7 +82,7 @@ func TestPackageThatCannotBeReadIsSaid(t *testing.T) {
 			}
 		}
 	}()
-	_, err := r.call(r.api(500*time.Millisecond), f, "{}")
+	_, err := r.call(r.api(2*time.Second), f, "{}")
 	stop()
 	<-failed
 	if faas.KindOf(err) != faas.Unavailable || !strings.Contains(err.Error(), "package cannot be read now. The store of packages cannot be reached now.") {

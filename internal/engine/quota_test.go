@@ -33,7 +33,7 @@ func TestWorkersWithinMemory(t *testing.T) {
 	sleeper, echo := r.function("import time\ndef main(n):\n    time.sleep(n)\n"), r.function(echoes)
 	stranger := r.functionOf(other, echoes)
 	r.run()
-	api := r.api(5 * time.Second)
+	api := r.api(hangTimeout)
 	slept := make(chan error, 1)
 	go func() {
 		_, err := r.call(api, sleeper, `{"n": 8}`)
@@ -47,21 +47,21 @@ func TestWorkersWithinMemory(t *testing.T) {
 	if got := r.engine.cfg.Calls.Use(project)[faas.ResourceMemory]; got != faas.DefaultMemorySize {
 		t.Errorf("in use: %d", got)
 	}
-	if _, err := r.call(r.api(10*time.Second), stranger, `{}`); err != nil {
+	if _, err := r.call(r.api(hangTimeout), stranger, `{}`); err != nil {
 		t.Errorf("another project: %v", err)
 	}
 	if err := <-slept; err != nil {
 		t.Error(err)
 	}
-	if _, err := r.call(r.api(20*time.Second), echo, `{}`); err != nil {
+	if _, err := r.call(r.api(hangTimeout), echo, `{}`); err != nil {
 		t.Errorf("when the worker is idle: %v", err)
 	}
 	r.await("the idle worker has gone", func() bool { return len(r.own(sleeper)) == 0 })
 
 	r.set(q, faas.ResourceMemory, faas.DefaultMemorySize-1)
 	begun := time.Now()
-	_, err = r.call(r.api(20*time.Second), sleeper, `{"n": 0}`)
-	if faas.KindOf(err) != faas.OverQuota || time.Since(begun) > 10*time.Second {
+	_, err = r.call(r.api(hangTimeout), sleeper, `{"n": 0}`)
+	if faas.KindOf(err) != faas.OverQuota || time.Since(begun) > hangTimeout/2 {
 		t.Errorf("a function that asks for more than its project may have: %v after %s", err, time.Since(begun))
 	}
 	x := r.ended(r.enqueue(sleeper, `{"n": 0}`))

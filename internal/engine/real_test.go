@@ -81,7 +81,7 @@ func TestEnginesOnRabbitMQ(t *testing.T) {
 	second := r.another("engine-2")
 	defer r.start(second)()
 	<-second.Ready()
-	api := r.api(20 * time.Second)
+	api := r.api(hangTimeout)
 	if _, err := r.call(api, r.function(echo), ""); err != nil {
 		t.Errorf("a cold call: %v", err)
 	}

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"slices"
 	"testing"
-	"time"
 
 	"github.com/openstack-faas/faas/internal/faas"
 )
@@ -55,7 +54,7 @@ func TestShardsHaveOneOwner(t *testing.T) {
 	if n := r.owned(r.engine); n != 0 {
 		t.Errorf("the first still owns %d", n)
 	}
-	if o, err := r.call(r.api(20*time.Second), r.function(echo+"# fresh\n"), ""); err != nil || o.Status != faas.ExecutionSuccess {
+	if o, err := r.call(r.api(hangTimeout), r.function(echo+"# fresh\n"), ""); err != nil || o.Status != faas.ExecutionSuccess {
 		t.Errorf("a cold call after the handover: %+v, %v", o, err)
 	}
 }
@@ -69,7 +68,7 @@ func TestShardLostWhileSomebodyWaits(t *testing.T) {
 	r.ended(r.enqueue(r.function(echo), "")) // takes the pool's only worker: the next waits for its successor
 	done := make(chan error, 1)
 	f := r.function(echo + "# fresh\n")
-	d := r.api(20 * time.Second)
+	d := r.api(hangTimeout)
 	go func() {
 		_, err := r.call(d, f, "")
 		done <- err

@@ -21,7 +21,8 @@ import (
 	"github.com/openstack-faas/faas/internal/testkit"
 )
 
-// hangTimeout ends a test that hangs. No machine is so slow that a test which makes progress reaches it.
+// hangTimeout ends a test that hangs. No machine is so slow that a test which makes progress
+// reaches it.
 const hangTimeout = 5 * time.Minute
 
 // server is the one RabbitMQ of this run, started by the first test that wants it.

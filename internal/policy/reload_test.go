@@ -137,7 +137,8 @@ func TestBrokenFilesAreRefusedAndToldOnce(t *testing.T) {
 	}
 }
 
-// hangTimeout ends a test that hangs. No machine is so slow that a test which makes progress reaches it.
+// hangTimeout ends a test that hangs. No machine is so slow that a test which makes progress
+// reaches it.
 const hangTimeout = 5 * time.Minute
 
 func TestWatchLooksUntilItIsTold(t *testing.T) {

@@ -94,7 +94,8 @@ func soon(t *testing.T, q *Quotas, project string, want int64) {
 	may(t, q, project, want)
 }
 
-// hangTimeout ends a test that hangs. No machine is so slow that a test which makes progress reaches it.
+// hangTimeout ends a test that hangs. No machine is so slow that a test which makes progress
+// reaches it.
 const hangTimeout = 5 * time.Minute
 
 // settled waits until nothing is being read.

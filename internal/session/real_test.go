@@ -15,7 +15,8 @@ import (
 	"github.com/openstack-faas/faas/pkg/keystone"
 )
 
-// hangTimeout ends a test that hangs. No machine is so slow that a test which makes progress reaches it.
+// hangTimeout ends a test that hangs. No machine is so slow that a test which makes progress
+// reaches it.
 const hangTimeout = 5 * time.Minute
 
 // guest is a user of a project, both made for one test.

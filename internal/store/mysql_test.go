@@ -178,7 +178,8 @@ func TestCloseWhileTheServerIsAway(t *testing.T) {
 	fatal(t, server.Start()) // not before Close has returned
 }
 
-// hangTimeout ends a test that hangs. No machine is so slow that a test which makes progress reaches it.
+// hangTimeout ends a test that hangs. No machine is so slow that a test which makes progress
+// reaches it.
 const hangTimeout = 5 * time.Minute
 
 // eventually repeats what fails because the database is away.

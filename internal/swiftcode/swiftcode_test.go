@@ -224,7 +224,8 @@ func TestRoomIsAskedForBeforeAnythingIsKept(t *testing.T) {
 	}
 }
 
-// hangTimeout ends a test that hangs. No machine is so slow that a test which makes progress reaches it.
+// hangTimeout ends a test that hangs. No machine is so slow that a test which makes progress
+// reaches it.
 const hangTimeout = 5 * time.Minute
 
 // TestObjectsAreReadAFewAtATime has Swift slow: a third object of a project waits for its turn,

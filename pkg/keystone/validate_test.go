@@ -94,7 +94,8 @@ func TestValidateIsOneRequest(t *testing.T) {
 	}
 }
 
-// hangTimeout ends a test that hangs. No machine is so slow that a test which makes progress reaches it.
+// hangTimeout ends a test that hangs. No machine is so slow that a test which makes progress
+// reaches it.
 const hangTimeout = 5 * time.Minute
 
 // until waits for what a goroutine will do.

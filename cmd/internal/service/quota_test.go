@@ -61,7 +61,8 @@ func TestProcessesShareQuotas(t *testing.T) {
 	}
 }
 
-// hangTimeout ends a test that hangs. No machine is so slow that a test which makes progress reaches it.
+// hangTimeout ends a test that hangs. No machine is so slow that a test which makes progress
+// reaches it.
 const hangTimeout = 5 * time.Minute
 
 func awaitRunning(t *testing.T, p Parts, want int64) {

@@ -16,7 +16,8 @@ import (
 	"github.com/openstack-faas/faas/internal/faas"
 )
 
-// hangTimeout ends a test that hangs. No machine is so slow that a test which makes progress reaches it.
+// hangTimeout ends a test that hangs. No machine is so slow that a test which makes progress
+// reaches it.
 const hangTimeout = 5 * time.Minute
 
 // Run holds a broker against the interface's promises. open gives a new one with nothing in its queues.
