@@ -33,7 +33,7 @@ func defaultQuota() faas.Amounts {
 // withQuotas has limits kept in the service's database, and calls counted.
 func withQuotas(c *Config) {
 	c.Quotas = quota.New(quota.Config{Driver: quota.Database{Store: c.Store}, Defaults: defaultQuota(), CacheTime: time.Hour})
-	c.Calls = quota.NewCalls(c.Quotas, c.Now)
+	c.Calls = quota.NewCalls(c.Quotas, 64, c.Now)
 }
 
 // limit sets limits of the tests' project and gives what it may have then.

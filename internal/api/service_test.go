@@ -57,7 +57,7 @@ func newService(t testing.TB, change ...func(*Config)) *service {
 	if err != nil {
 		t.Fatal(err)
 	}
-	engines := engineclient.New(s.broker)
+	engines := engineclient.New(s.broker, s.store.Shards())
 	cfg := Config{
 		Name: "test", Auth: headerAuth{}, Policy: enforcer, Store: s.store, Code: s.code, Broker: s.broker,
 		Engines: engines, Caller: engineclient.NewCaller(engines, s.worker, time.Second),

@@ -78,7 +78,7 @@ func (s *Server) trust(ctx context.Context, id faas.Identity, source faas.CodeSo
 		return store.FunctionTrust{}, err
 	}
 	made := store.FunctionTrust{ID: trustID, Roles: roles}
-	if err := s.cfg.Store.ScheduleTrustDeletion(ctx, trustID, s.now().Add(trustGrace)); err != nil {
+	if err := s.cfg.Store.ScheduleTrustDeletion(ctx, trustID, trustGrace); err != nil {
 		s.deleteTrust(ctx, trustID)
 		return store.FunctionTrust{}, err
 	}
@@ -152,7 +152,7 @@ func (s *Server) deleteTrust(ctx context.Context, trustID string) {
 	defer cancel()
 	err := s.cfg.Trusts.Maker.DeleteTrust(ctx, trustID)
 	if err == nil {
-		err = s.cfg.Store.FinishTrustDeletion(ctx, trustID)
+		err = s.cfg.Store.WithdrawDue(ctx, store.TrustDeletion, trustID)
 	}
 	if err != nil {
 		s.log.Warn("a trust could not be deleted; an engine will", "trust_id", trustID, "error", err)

@@ -15,6 +15,7 @@ import (
 	"github.com/openstack-faas/faas/internal/dispatch"
 	"github.com/openstack-faas/faas/internal/faas"
 	"github.com/openstack-faas/faas/internal/session"
+	"github.com/openstack-faas/faas/internal/store"
 )
 
 // trustKeeper plays Keystone: it makes trusts t-1, t-2, … and gives tokens of those that there are.
@@ -182,7 +183,11 @@ func TestRolesOfFunctions(t *testing.T) {
 // leftBehind expects that many trusts to be noted for an engine.
 func (s *service) leftBehind(want int) {
 	s.t.Helper()
-	due, err := s.store.DueTrustDeletions(s.t.Context(), time.Now().Add(time.Hour), 10)
+	all := make([]int, s.store.Shards())
+	for shard := range all {
+		all[shard] = shard
+	}
+	due, err := s.store.DueItems(s.t.Context(), store.DueQuery{Shards: all, Room: map[string]int{store.TrustDeletion: 10}, Within: time.Hour})
 	s.must(err)
 	if len(due) != want {
 		s.t.Errorf("%v are noted, want %d", due, want)

@@ -14,10 +14,10 @@
 // What Run may rely on: an item is in one pair of hands at a time, and it comes again until Run has
 // returned without an error and that is recorded. It may so be run twice: when the process dies, or
 // the database, between the work and its record, or when the work takes longer than Timeout. What must
-// be done exactly once is written in one transaction with tx.dueDone or tx.dueAgain.
+// be done exactly once is written in one transaction with dueDone or dueAgain of package store.
 //
 // An error has the item tried again after a pause that doubles each time. After as many errors in a
-// row as the kind allows the item is dead: it stays in the table, with its last error, until an
+// row as the kind allows, and not because something is away, the item is dead: it stays in the table, with its last error, until an
 // operator has it tried again (faas-manage due retry). Every kind has hands of its own, so that one
 // which waits for a service that is away keeps no other waiting.
 //

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/openstack-faas/faas/internal/faas"
 	"github.com/openstack-faas/faas/internal/store"
 )
 
@@ -15,7 +16,8 @@ type Kind struct {
 
 	Timeout  time.Duration // of one run: a minute when 0. An item whose run was lost comes again a little later than this
 	Parallel int           // runs at a time in this process: 1 when 0
-	// Attempts is after how many errors in a row an item is dead; 0: it never is.
+	// Attempts is after how many errors in a row an item is dead; 0: it never is. While what it needs is
+	// away, as an error of kind faas.Unavailable says, it does not die.
 	Attempts int
 	// FirstRetry and LastRetry bound the pause after an error, which doubles each time: 5 s and an hour
 	// when 0.
@@ -75,9 +77,9 @@ func (k Kind) retryAfter(attempts int) time.Duration {
 	return min(pause, k.LastRetry)
 }
 
-// dies reports whether an item is dead that has failed so often.
-func (k Kind) dies(attempts int) bool {
-	return k.Every == 0 && k.Attempts > 0 && attempts >= k.Attempts
+// dies reports whether an item is dead that has failed so often, with err at last.
+func (k Kind) dies(attempts int, err error) bool {
+	return k.Every == 0 && k.Attempts > 0 && attempts >= k.Attempts && faas.KindOf(err) != faas.Unavailable
 }
 
 // recurring returns what becomes of an item of a kind that recurs.

@@ -18,7 +18,7 @@ func newMetrics() metrics {
 		runs: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "faas_due_work_runs_total",
 			Help: "Runs of work that was due, by kind and by what came of them: done, again (well, and to be done again), failed " +
-				"(to be tried again), dead (failed too often), returned (the engine stopped), lost (not recorded, or another's meanwhile).",
+				"(to be tried again), dead (failed too often), stopped (the engine stopped meanwhile), lost (not recorded, or another's meanwhile).",
 		}, []string{"kind", "result"}),
 		late: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name:    "faas_due_work_late_seconds",

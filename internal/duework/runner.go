@@ -65,7 +65,7 @@ func (r *Runner) Wake() {
 }
 
 // Run works until ctx ends, and returns when nothing is in hand any more. Runs under way hear of the
-// end by their contexts; what they have not done is given back.
+// end by their contexts; what they have not done is due again at once.
 func (r *Runner) Run(ctx context.Context) {
 	defer r.running.Wait()
 	ensured := false
@@ -245,8 +245,8 @@ func (r *Runner) record(ctx context.Context, k Kind, i store.DueItem, next Next,
 	case err == nil:
 		return "done", r.cfg.Store.DueDone(ctx, i)
 	case stopping:
-		return "returned", r.cfg.Store.DueReturned(ctx, i)
-	case k.dies(i.Attempts):
+		return "stopped", r.cfg.Store.DueFailed(ctx, i, 0, "the engine stopped meanwhile")
+	case k.dies(i.Attempts, err):
 		log.Error("work that was due has failed too often and is put aside", "error", err)
 		return "dead", r.cfg.Store.DueDead(ctx, i, err.Error())
 	}

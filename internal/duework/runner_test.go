@@ -176,7 +176,7 @@ func TestFailuresAndDeath(t *testing.T) {
 		t.Fatalf("dead are %+v, %v", dead, err)
 	}
 	works.Store(true)
-	if n, err := b.store.ReviveDue(t.Context(), "k", "a"); err != nil || n != 1 {
+	if n, err := b.store.RetryDue(t.Context(), "k", "a"); err != nil || n != 1 {
 		t.Fatalf("revived are %d, %v", n, err)
 	}
 	r.Wake()
@@ -270,9 +270,8 @@ func TestOneKindKeepsNoOtherWaiting(t *testing.T) {
 	b.left("slow", 50)
 }
 
-// TestStopGivesBack has an engine stop while an item is in hand: another has it at once, and the
-// attempt does not count.
-func TestStopGivesBack(t *testing.T) {
+// TestStopsInTheMiddle has an engine stop while an item is in hand: another has it at once.
+func TestStopsInTheMiddle(t *testing.T) {
 	b := newBench(t)
 	begun := make(chan int, 2)
 	b.add("k", "a")
@@ -287,7 +286,7 @@ func TestStopGivesBack(t *testing.T) {
 		begun <- i.Attempts
 		return duework.Done(), nil
 	}})
-	if attempt := receive(b, begun); attempt != 1 {
+	if attempt := receive(b, begun); attempt != 2 {
 		t.Errorf("it is attempt %d", attempt)
 	}
 	b.left("k", 0)

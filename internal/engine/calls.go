@@ -22,7 +22,7 @@ func (e *Engine) serveAcquire(ctx context.Context, request json.RawMessage) (any
 	if err := json.Unmarshal(request, &req); err != nil {
 		return nil, faas.Errorf(faas.Invalid, "The request for a worker is malformed.").WithCause(err)
 	}
-	owned, ok := e.shards.of(req.Target.Key.FunctionID)
+	owned, ok := e.shards.Of(req.Target.Key.FunctionID)
 	if !ok {
 		return nil, placement.ErrNotOwner()
 	}
@@ -44,11 +44,11 @@ func (e *Engine) place(ctx, owned context.Context, req faas.AcquireRequest) (faa
 // acquire finds a worker for this engine's own calls: by itself when it owns the function's shard,
 // else by the engine that does.
 func (e *Engine) acquire(ctx context.Context, req faas.AcquireRequest) (faas.Worker, error) {
-	if owned, ok := e.shards.of(req.Target.Key.FunctionID); ok {
+	if owned, ok := e.shards.Of(req.Target.Key.FunctionID); ok {
 		return e.place(ctx, owned, req)
 	}
 	var w faas.Worker
-	err := e.cfg.Broker.Call(ctx, req.Method(), req, &w)
+	err := e.cfg.Broker.Call(ctx, req.Method(e.shards.Shards()), req, &w)
 	if errors.Is(err, broker.ErrClosed) {
 		err = faas.Errorf(faas.Unavailable, "This engine is stopping.").WithCause(err)
 	}

@@ -72,7 +72,7 @@ func TestFrozenWorkerIsReplaced(t *testing.T) {
 	}
 	var w faas.Worker
 	r.await("the function has another worker", func() bool {
-		err := r.broker.Call(t.Context(), req.Method(), req, &w)
+		err := r.broker.Call(t.Context(), req.Method(r.store.Shards()), req, &w)
 		if err != nil && faas.KindOf(err) != faas.Busy {
 			t.Fatal(err)
 		}
@@ -96,7 +96,7 @@ func TestBusyWorkerIsNotReplaced(t *testing.T) {
 	w := r.own(f)[0]
 	req := faas.AcquireRequest{Target: f.Target(), Known: []string{w.ID}, Silent: []string{w.ID}, Caller: "a liar", Waiting: 1}
 	var another faas.Worker
-	if err := r.broker.Call(t.Context(), req.Method(), req, &another); faas.KindOf(err) != faas.Busy {
+	if err := r.broker.Call(t.Context(), req.Method(r.store.Shards()), req, &another); faas.KindOf(err) != faas.Busy {
 		t.Errorf("got %+v, %v", another, err)
 	}
 	r.await("the probe has ended", func() bool { return len(r.engine.loops.Running()) > 0 && !probing(r.engine) })

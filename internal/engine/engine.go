@@ -16,10 +16,13 @@ import (
 	"sync"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/openstack-faas/faas/internal/background"
 	"github.com/openstack-faas/faas/internal/broker"
 	"github.com/openstack-faas/faas/internal/codestore"
 	"github.com/openstack-faas/faas/internal/dispatch"
+	"github.com/openstack-faas/faas/internal/duework"
 	"github.com/openstack-faas/faas/internal/engine/asyncrun"
 	"github.com/openstack-faas/faas/internal/engine/autoscale"
 	"github.com/openstack-faas/faas/internal/engine/demand"
@@ -34,6 +37,7 @@ import (
 	"github.com/openstack-faas/faas/internal/faas"
 	"github.com/openstack-faas/faas/internal/notify"
 	"github.com/openstack-faas/faas/internal/orchestrator"
+	"github.com/openstack-faas/faas/internal/ownership"
 	"github.com/openstack-faas/faas/internal/quota"
 	"github.com/openstack-faas/faas/internal/session"
 	"github.com/openstack-faas/faas/internal/store"
@@ -54,6 +58,7 @@ type Config struct {
 	Publisher    *notify.Publisher // tells it; nil: another engine does, or nobody
 	Quotas       *quota.Quotas     // what projects may have; nil: anything
 	Calls        *quota.Calls      // counts executions; nil: nobody does
+	Sums         *quota.Sums       // adds up what all processes count; nil: nobody does
 	Now          func() time.Time  // nil: time.Now
 	Log          *slog.Logger      // nil: slog.Default()
 }
@@ -105,7 +110,8 @@ type Engine struct {
 	loops      *background.Group // what keeps going until executions under way have ended
 	undo       *background.Group // what gives back what was taken
 
-	shards      *shards
+	shards      *ownership.Balancer
+	due         *duework.Runner
 	ended       chan string // ids of workers that ended, to be broadcast
 	fleet       *fleet.Fleet
 	demand      *demand.Demand
@@ -137,11 +143,13 @@ func New(cfg Config) *Engine {
 	}
 	e := &Engine{
 		cfg: cfg, log: cfg.Log, client: dispatch.NewClient(cfg.Orchestrator.Token), background: background.New(context.Background()),
-		shards: newShards(), ended: make(chan string, endedAtOnce), ready: make(chan struct{}),
+		ended: make(chan string, endedAtOnce), ready: make(chan struct{}),
 	}
 	e.intake, e.loops, e.undo = e.background.Child("intake"), e.background.Child("loops"), e.background.Child("undo")
+	e.shards = ownership.New(ownership.Config{Name: cfg.Name, Store: cfg.Store, Broker: cfg.Broker, Hold: e.hold, Log: cfg.Log})
 	e.makeWorkerRooms()
 	e.makeExecutionRooms()
+	e.due = duework.New(duework.Config{Store: cfg.Store, Owned: e.shards.Owned, Kinds: e.dueKinds(), Log: cfg.Log})
 	return e
 }
 
@@ -156,7 +164,7 @@ func (e *Engine) makeWorkerRooms() {
 		Silent:   func(w faas.Worker) { e.prober.Suspect(w) },
 	})
 	e.prober = prober.New(prober.Config{
-		Probe: e.client.Probe, Fleet: e.fleet, Owns: e.shards.owns, Evicted: func() { e.placement.Retry() },
+		Probe: e.client.Probe, Fleet: e.fleet, Owns: e.shards.Owns, Evicted: func() { e.placement.Retry() },
 		Group: e.loops, Log: cfg.Log,
 	})
 	e.preparation = preparation.New(preparation.Config{
@@ -169,14 +177,14 @@ func (e *Engine) makeWorkerRooms() {
 		Unowned: func() { e.repair.Soon() },
 	})
 	e.autoscale = autoscale.New(autoscale.Config{
-		Fleet: e.fleet, Demand: e.demand, Owns: e.shards.owns, PerFunction: limits.PerFunction, Idle: limits.Idle, Now: cfg.Now, Log: cfg.Log,
+		Fleet: e.fleet, Demand: e.demand, Owns: e.shards.Owns, PerFunction: limits.PerFunction, Idle: limits.Idle, Now: cfg.Now, Log: cfg.Log,
 	})
 	e.pools = pools.New(pools.Config{
-		Store: cfg.Store, Orchestrator: cfg.Orchestrator, Fleet: e.fleet, Owns: e.shards.owns, Size: limits.PoolSize, Most: limits.PoolMax,
+		Store: cfg.Store, Orchestrator: cfg.Orchestrator, Fleet: e.fleet, Owns: e.shards.Owns, Size: limits.PoolSize, Most: limits.PoolMax,
 		Workers: limits.Workers, Group: e.intake, Now: cfg.Now, Log: cfg.Log,
 	})
 	e.repair = repair.New(repair.Config{
-		Store: cfg.Store, Fleet: e.fleet, Owns: e.shards.owns, Adopted: e.placement.Retry,
+		Store: cfg.Store, Fleet: e.fleet, Owns: e.shards.Owns, Adopted: e.placement.Retry,
 		DeletePool: e.pools.Delete, Now: cfg.Now, Log: cfg.Log,
 	})
 }
@@ -205,9 +213,12 @@ func (e *Engine) makeExecutionRooms() {
 	e.upkeep = upkeep.New(records)
 }
 
+// Register has the registry show what the engine does.
+func (e *Engine) Register(registry prometheus.Registerer) { e.due.Register(registry) }
+
 // Ready is closed when the engine answers requests and its loops run.
 func (e *Engine) Ready() <-chan struct{} { return e.ready }
 
 // WorkerMemory returns the memory of the workers of functions that this engine owns, in bytes by
 // project.
-func (e *Engine) WorkerMemory() map[string]int64 { return e.fleet.Index.MemoryOf(e.shards.owns) }
+func (e *Engine) WorkerMemory() map[string]int64 { return e.fleet.Index.MemoryOf(e.shards.Owns) }

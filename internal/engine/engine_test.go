@@ -226,19 +226,43 @@ func TestRuntimeThatCannotBe(t *testing.T) {
 	r.must(r.broker.Enqueue(t.Context(), faas.QueueRuntimes, []byte(`{"runtime_id":"`+bad.ID+`"}`)))
 }
 
+// TestCollectsPackages has a function deleted, and its package after it. One of a function stays.
 func TestCollectsPackages(t *testing.T) {
 	r := newRig(t, func(l *Limits) { l.PackageGrace = -time.Minute })
 	kept := r.function(echo)
 	dropped := r.function(echo + "# another package\n")
-	_, err := r.store.DeleteFunction(t.Context(), faas.AnyProject(), dropped.ID)
-	r.must(err)
-	r.engine.upkeep.CollectPackages(t.Context())
-	if _, _, err := r.code.Open(t.Context(), dropped.Code.SHA256); faas.KindOf(err) != faas.NotFound {
-		t.Errorf("what no function refers to is still there: %v", err)
+	r.run()
+	for _, f := range []faas.Function{dropped, r.function(echo)} {
+		_, err := r.store.DeleteFunction(t.Context(), faas.AnyProject(), f.ID)
+		r.must(err)
 	}
+	r.engine.due.Wake()
+	r.await("what no function refers to is deleted", func() bool {
+		body, _, err := r.code.Open(t.Context(), dropped.Code.SHA256)
+		if err == nil {
+			r.must(body.Close())
+		}
+		return faas.KindOf(err) == faas.NotFound
+	})
+	r.await("the other is looked at, and left", func() bool { return len(r.dueRefs(store.PackageDeletion)) == 1 })
 	body, _, err := r.code.Open(t.Context(), kept.Code.SHA256)
 	r.must(err)
 	r.must(body.Close())
+}
+
+// dueRefs returns what there is of a kind of due work.
+func (r *rig) dueRefs(kind string) (refs []string) {
+	r.Helper()
+	all := make([]int, r.store.Shards())
+	for shard := range all {
+		all[shard] = shard
+	}
+	items, err := r.store.DueItems(r.Context(), store.DueQuery{Shards: all, Room: map[string]int{kind: 100}, Within: 1000 * time.Hour})
+	r.must(err)
+	for _, i := range items {
+		refs = append(refs, i.Ref)
+	}
+	return refs
 }
 
 // TestStopLetsExecutionsEnd stops an engine while an execution runs that takes longer than its

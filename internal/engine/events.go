@@ -15,6 +15,8 @@ const (
 	endedAtOnce = 1024
 	// publishTimeout bounds how long one message may take while the broker is away.
 	publishTimeout = 5 * time.Second
+	// gatherFor is how long the broadcast of a worker's end waits for others.
+	gatherFor = 100 * time.Millisecond
 )
 
 // watchWorkers takes in what the orchestrator shows of workers, lets those who wait for workers
@@ -35,13 +37,18 @@ func (e *Engine) workerEnded(c orchestrator.Change) {
 	e.log.Info("a worker ended", "worker", c.Worker.ID, "function_id", c.Worker.Key.FunctionID, "reason", c.Reason)
 	e.dispatch.Forget(c.Worker.ID)
 	e.client.Forget(c.Worker)
+	if !e.shards.Owns(c.Worker.Key.FunctionID) {
+		return // every engine hears of it: one tells the others
+	}
 	select {
 	case e.ended <- c.Worker.ID:
 	default: // the broker is away: who calls the worker finds out
 	}
 }
 
-// broadcastEnded broadcasts the ends of workers until ctx ends, those together that came together.
+// broadcastEnded broadcasts the ends of workers until ctx ends, those together that came within a
+// moment. Who calls a worker finds out by itself, too: a moment sooner or later does not matter, but
+// each message goes to every process.
 func (e *Engine) broadcastEnded(ctx context.Context) {
 	for {
 		var news faas.WorkersGone
@@ -51,8 +58,15 @@ func (e *Engine) broadcastEnded(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		}
-		for range len(e.ended) {
-			news.IDs = append(news.IDs, <-e.ended)
+		for gathered := time.After(gatherFor); gathered != nil; {
+			select {
+			case id := <-e.ended:
+				news.IDs = append(news.IDs, id)
+			case <-gathered:
+				gathered = nil
+			case <-ctx.Done():
+				return
+			}
 		}
 		if err := e.broadcast(ctx, faas.TopicWorkersGone, news); err != nil && ctx.Err() == nil {
 			e.log.Warn("the end of workers could not be broadcast", "workers", len(news.IDs), "error", err)
@@ -101,7 +115,7 @@ func (e *Engine) checkObjects(ctx context.Context) {
 	seen := map[faas.Key]bool{}
 	var running []faas.Key
 	for _, w := range e.fleet.Workers() {
-		if !w.Generic() && w.Key.Version == 0 && e.shards.owns(w.Key.FunctionID) && !seen[w.Key] {
+		if !w.Generic() && w.Key.Version == 0 && e.shards.Owns(w.Key.FunctionID) && !seen[w.Key] {
 			seen[w.Key] = true
 			running = append(running, w.Key)
 		}

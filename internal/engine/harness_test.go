@@ -260,7 +260,7 @@ func (r *rig) api(wait time.Duration) *dispatch.Dispatcher {
 	d := dispatch.New(dispatch.Config{
 		Client: dispatch.NewClient(r.workers.Token), Wait: wait, PerProject: 1000, Log: slog.New(slog.DiscardHandler),
 		Acquire: func(ctx context.Context, req faas.AcquireRequest) (w faas.Worker, err error) {
-			return w, r.broker.Call(ctx, req.Method(), req, &w)
+			return w, r.broker.Call(ctx, req.Method(r.store.Shards()), req, &w)
 		},
 	})
 	r.Cleanup(d.Close)

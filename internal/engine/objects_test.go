@@ -76,7 +76,7 @@ func (r *objectRig) made(trust string) faas.Function {
 	f, err = r.store.UpdateFunction(r.Context(), faas.AnyProject(), f.ID, store.FunctionChange{Code: &code})
 	r.must(err)
 	if trust != "" {
-		r.must(r.store.ScheduleTrustDeletion(r.Context(), trust, time.Now().Add(time.Hour)))
+		r.must(r.store.ScheduleTrustDeletion(r.Context(), trust, time.Hour))
 		f, err = r.store.UpdateFunction(r.Context(), faas.AnyProject(), f.ID, store.FunctionChange{Trust: &store.FunctionTrust{ID: trust, Roles: []string{"member"}}})
 		r.must(err)
 	}

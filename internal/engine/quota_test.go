@@ -15,7 +15,7 @@ const echoes = "def main(**kwargs):\n    return kwargs\n"
 // within has the rig's engine keep to a quota of every project.
 func (r *rig) within(limits faas.Amounts) *quota.Quotas {
 	q := quota.New(quota.Config{Driver: quota.Database{Store: r.store}, Defaults: limits})
-	r.with(func(c *Config) { c.Quotas, c.Calls = q, quota.NewCalls(q, nil) })
+	r.with(func(c *Config) { c.Quotas, c.Calls = q, quota.NewCalls(q, r.store.Shards(), nil) })
 	r.engine.cfg.Calls.CountMemory(r.engine.WorkerMemory)
 	return q
 }
@@ -96,7 +96,7 @@ func TestMemoryOfOthersWorkers(t *testing.T) {
 	r.within(faas.Amounts{faas.ResourceMemory: 3 * faas.DefaultMemorySize / 2})
 	r.run()
 	r.await("it owns the functions' shards", func() bool {
-		return r.engine.shards.owns(first.ID) && r.engine.shards.owns(second.ID)
+		return r.engine.shards.Owns(first.ID) && r.engine.shards.Owns(second.ID)
 	})
 	_, err = r.call(r.api(time.Second), second, `{}`)
 	if faas.KindOf(err) != faas.Busy || !strings.Contains(err.Error(), "in use 100663296") {

@@ -77,7 +77,7 @@ func TestEnginesOnRabbitMQ(t *testing.T) {
 	}
 	r := newRigOn(t, "sqlite:///"+t.TempDir()+"/faas.sqlite", connect, func(l *Limits) { l.PoolSize = 2 })
 	r.run()
-	r.await("the first owns all shards", func() bool { return r.owned(r.engine) == faas.Shards })
+	r.ownsAll(r.engine)
 	second := r.another("engine-2")
 	defer r.start(second)()
 	<-second.Ready()
@@ -97,8 +97,8 @@ func TestEnginesOnRabbitMQ(t *testing.T) {
 		r.ended(id)
 	}
 	r.must(brokers[1].Close()) // the first engine's: brokers[0] is the rig's own
-	r.await("the second owns all shards", func() bool { return r.owned(second) == faas.Shards })
-	if n := r.owned(r.engine); n != 0 {
+	r.ownsAll(second)
+	if n := owned(r.engine); n != 0 {
 		t.Errorf("the first still owns %d", n)
 	}
 	if _, err := r.call(api, r.function(echo+"# fresh\n"), ""); err != nil {

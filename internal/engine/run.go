@@ -8,7 +8,6 @@ import (
 	"github.com/openstack-faas/faas/internal/background"
 	"github.com/openstack-faas/faas/internal/faas"
 	"github.com/openstack-faas/faas/internal/notify"
-	"github.com/openstack-faas/faas/internal/store"
 )
 
 // loop is one thing that the engine does again and again.
@@ -21,7 +20,6 @@ type loop struct {
 
 // allLoops is everything that the engine does without being asked.
 func (e *Engine) allLoops() []loop {
-	limits := e.cfg.Limits
 	all := []loop{
 		{"take in the orchestrator's events", e.loops, 0, e.watchWorkers},
 		{"broadcast the end of workers", e.loops, 0, e.broadcastEnded},
@@ -36,14 +34,7 @@ func (e *Engine) allLoops() []loop {
 		{"try broken pools again", e.intake, 5 * time.Minute, e.pools.Retry},
 		{"renew leases", e.loops, e.executions.RenewInterval(), e.executions.RenewLeases},
 		{"let waiting executions run", e.loops, 250 * time.Millisecond, e.executions.RetryWaiting},
-		{"wake executions", e.intake, limits.Reap, func(ctx context.Context) { e.executions.Wake(ctx, 0) }},
-		{"settle expired executions", e.loops, limits.Reap, e.upkeep.SettleExpired},
-		{"purge executions", e.loops, 10 * time.Minute, e.upkeep.PurgeExecutions},
-		{"collect packages", e.loops, 10 * time.Minute, e.upkeep.CollectPackages},
-		{"finish deletions of packages", e.loops, 30 * time.Second, e.upkeep.FinishPackages},
-		{"delete trusts", e.loops, 15 * time.Second, e.upkeep.DeleteTrusts},
-		{"repair usage", e.loops, time.Hour, e.upkeep.RepairUsage},
-		{"repair record usage", e.loops, 24 * time.Hour, e.upkeep.RepairRecordUsage},
+		{"do work that is due", e.intake, 0, e.due.Run},
 	}
 	if e.cfg.Publisher != nil {
 		all = append(all, loop{"publish notifications", e.loops, publishInterval, e.publish})
@@ -51,10 +42,8 @@ func (e *Engine) allLoops() []loop {
 	if e.cfg.Objects != nil {
 		all = append(all, loop{"check objects in Swift", e.loops, e.cfg.Objects.Interval, e.checkObjects})
 	}
-	if !e.cfg.Broker.Durable() { // the messages ended with the process before: wake all
-		all = append(all, loop{"wake all executions", e.intake, 0, func(ctx context.Context) {
-			e.executions.Wake(ctx, store.WakeAfter)
-		}})
+	if !e.cfg.Broker.Durable() {
+		all = append(all, loop{"wake all executions", e.intake, 0, e.executions.PublishAll})
 	}
 	return all
 }
@@ -64,7 +53,7 @@ const publishInterval = 500 * time.Millisecond
 
 // publish tells other services what happened, where this engine owns that.
 func (e *Engine) publish(ctx context.Context) {
-	if e.shards.owns(notify.OwnerID) {
+	if e.shards.Owns(notify.OwnerID) {
 		e.cfg.Publisher.Publish(ctx)
 	}
 }
@@ -84,7 +73,12 @@ func (e *Engine) Run(ctx context.Context) error {
 	}
 	stops, err := e.serve(ctx)
 	if err == nil {
-		e.once.Do(func() { close(e.ready) })
+		e.intake.Go("own shards", e.shards.Run)
+		select {
+		case <-e.shards.Standing(): // its part of the shards is on its way
+			e.once.Do(func() { close(e.ready) })
+		case <-ctx.Done():
+		}
 		<-ctx.Done()
 	}
 	e.stop(stops)
@@ -147,9 +141,6 @@ func (e *Engine) endpoints(ctx context.Context) []endpoint {
 		all = append(all, endpoint{faas.MethodRunImage, func() (func(), error) {
 			return b.Serve(ctx, faas.MethodRunImage, imagesParallel, e.images.Serve)
 		}})
-	}
-	for shard := range faas.Shards {
-		all = append(all, endpoint{faas.ShardName(shard), func() (func(), error) { return e.own(ctx, shard) }})
 	}
 	for lane := range faas.ExecutionLanes {
 		queue := faas.ExecutionsQueueOf(lane)

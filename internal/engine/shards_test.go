@@ -9,30 +9,26 @@ import (
 )
 
 // owned is how many shards an engine owns.
-func (r *rig) owned(e *Engine) (n int) {
-	for shard := range faas.Shards {
-		e.shards.mu.Lock()
-		if ctx := e.shards.owned[shard]; ctx != nil && ctx.Err() == nil {
-			n++
-		}
-		e.shards.mu.Unlock()
-	}
-	return n
+func owned(e *Engine) int { return len(e.shards.Owned()) }
+
+// ownsAll waits until an engine owns all shards.
+func (r *rig) ownsAll(e *Engine) {
+	r.Helper()
+	r.await("one engine owns all shards", func() bool { return owned(e) == int(r.store.Shards()) })
 }
 
-// TestShardsHaveOneOwner runs two engines side by side: each shard is one's, both run executions,
-// and when one ends the other takes over.
+// TestShardsHaveOneOwner runs two engines side by side: each owns half of the shards, both run
+// executions, and when one ends the other takes over.
 func TestShardsHaveOneOwner(t *testing.T) {
 	r := newRig(t, func(l *Limits) { l.PoolSize = 2 })
 	r.run()
-	r.await("the first owns all shards", func() bool { return r.owned(r.engine) == faas.Shards })
+	r.ownsAll(r.engine)
 	second := r.another("engine-2")
 	stop := r.start(second)
 	defer stop()
 	<-second.Ready()
-	if n := r.owned(second); n != 0 {
-		t.Fatalf("the second owns %d shards beside the first", n)
-	}
+	half := int(r.store.Shards()) / 2
+	r.await("each owns half of the shards", func() bool { return owned(r.engine) == half && owned(second) == half })
 	f := r.function(echo)
 	var ids []string
 	for n := range 40 {
@@ -47,11 +43,11 @@ func TestShardsHaveOneOwner(t *testing.T) {
 		owners = append(owners, x.Owner)
 	}
 	if !slices.Contains(owners, "engine-2") {
-		t.Error("the engine without shards ran nothing")
+		t.Error("the second engine ran nothing")
 	}
 	r.stop()
-	r.await("the second owns all shards", func() bool { return r.owned(second) == faas.Shards })
-	if n := r.owned(r.engine); n != 0 {
+	r.ownsAll(second)
+	if n := owned(r.engine); n != 0 {
 		t.Errorf("the first still owns %d", n)
 	}
 	if o, err := r.call(r.api(hangTimeout), r.function(echo+"# fresh\n"), ""); err != nil || o.Status != faas.ExecutionSuccess {

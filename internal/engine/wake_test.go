@@ -57,7 +57,14 @@ func TestSettlesWhileTheBrokerIsAway(t *testing.T) {
 		t.Errorf("got %+v", x)
 	}
 	b.is.Store(false)
-	r.engine.executions.Wake(t.Context(), 3*store.WakeAfter) // by then the message that run tried to publish is taken for lost
+	r.await("it is published again", func() bool { // once the attempt that waits for the broker has failed
+		_, err := r.store.RetryDue(t.Context(), store.LostMessage, "*")
+		r.must(err)
+		r.engine.due.Wake()
+		x, err := r.store.Execution(t.Context(), faas.AnyProject(), queued)
+		r.must(err)
+		return x.Status != faas.ExecutionQueued
+	})
 	if x := r.ended(queued); x.Status != faas.ExecutionSuccess {
 		t.Errorf("got %+v", x)
 	}

@@ -37,7 +37,7 @@ func TestRunImageAsksAnEngine(t *testing.T) {
 				defer stop()
 			}
 			begun := 0
-			caller := NewCaller(New(b), nil, time.Second)
+			caller := NewCaller(New(b, 1), nil, time.Second)
 			out, err := caller.Call(t.Context(), faas.Target{Protocol: faas.ProtocolRun}, faas.Call{Timeout: time.Second}, func(context.Context) error {
 				begun++
 				return nil

@@ -19,16 +19,17 @@ const tellTimeout = 5 * time.Second
 // Client asks engines. It is safe for concurrent use and keeps no state.
 type Client struct {
 	broker broker.Broker
+	shards faas.Sharding
 }
 
-// New returns a client that reaches engines through the broker.
-func New(b broker.Broker) *Client { return &Client{broker: b} }
+// New returns a client that reaches engines through the broker. The functions are divided into so many shards.
+func New(b broker.Broker, shards faas.Sharding) *Client { return &Client{broker: b, shards: shards} }
 
 // Acquire asks the engine that owns the function's shard for one more worker. An error of kind faas.Busy or
 // faas.Unavailable may pass.
 func (c *Client) Acquire(ctx context.Context, req faas.AcquireRequest) (faas.Worker, error) {
 	var w faas.Worker
-	err := c.broker.Call(ctx, req.Method(), req, &w)
+	err := c.broker.Call(ctx, req.Method(c.shards), req, &w)
 	return w, err
 }
 

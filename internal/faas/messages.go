@@ -13,7 +13,7 @@ const (
 	QueueRuntimes    = "runtimes"         // RuntimeRequest: bring the runtime to what its row says
 	TopicFunction    = "function.changed" // FunctionChanged: workers of its older revisions are to end
 	TopicWorkersGone = "workers.gone"     // WorkersGone
-	TopicCalls       = "calls.counted"    // CallsCounted
+	TopicCallsSummed = "calls.summed"     // CallsSummed
 )
 
 // AcquireRequest asks for one more worker for a target, and tells how much of the function its caller sees.
@@ -29,7 +29,9 @@ type AcquireRequest struct {
 }
 
 // Method returns the method that the owner of the function's shard serves.
-func (r AcquireRequest) Method() string { return MethodAcquireIn(ShardOf(r.Target.Key.FunctionID)) }
+func (r AcquireRequest) Method(n Sharding) string {
+	return MethodAcquireIn(n.Of(r.Target.Key.FunctionID))
+}
 
 // ExecutionLanes is how many queues asynchronous executions are divided between, by their project: a long queue of one project then
 // stands in the way of an eighth of the others, not of all.
@@ -60,16 +62,25 @@ type WorkersGone struct {
 	IDs []string `json:"ids"`
 }
 
-// CallsCounted tells how many executions a process runs, by project, how many were asked of it since it told last, and the memory of workers. A project that
-// is not named has none.
+// TopicCallsCounted returns the topic of CallsCounted that the owner of a shard of projects hears.
+func TopicCallsCounted(shard int) string { return fmt.Sprintf("calls.counted.%d", shard) }
+
+// CallsCounted says how many executions a process runs, by project, how many were asked of it since it said so last, and the
+// memory of workers. A project that is not named has not changed, or has none.
 type CallsCounted struct {
 	Process  string               `json:"process"`
 	Projects map[string]CallCount `json:"projects"`
 }
 
+// CallsSummed says what all processes together have, by project; Asked is since it was said last. The sums of projects that are
+// not named have not changed.
+type CallsSummed struct {
+	Projects map[string]CallCount `json:"projects"`
+}
+
 // CallCount is one project's part.
 type CallCount struct {
-	Running int64 `json:"running"`
-	Asked   int64 `json:"asked"`
+	Running int64 `json:"running,omitempty"`
+	Asked   int64 `json:"asked,omitempty"`
 	Memory  int64 `json:"memory,omitempty"` // bytes, of the workers that an engine counts
 }

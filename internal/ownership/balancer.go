@@ -59,14 +59,16 @@ type Balancer struct {
 	shards faas.Sharding
 	tasks  sync.WaitGroup // the goroutine of each line
 	news   chan struct{}  // of one place: a line is attached or has ended
-	seenAt time.Time      // when the last announcement went well; Run's goroutine alone uses it
+	stands chan struct{}  // closed when this engine has stood in all its lines for the first time
+	once   sync.Once
+	seenAt time.Time // when the last announcement went well; Run's goroutine alone uses it
 
-	mu       sync.Mutex
-	view     View
-	standing map[string]string // the set that each engine stands for, as it has announced
-	lines    map[int]*line
-	owned    []*ownership // by shard; nil: not ours
-	retreats map[int]retreat
+	mu    sync.Mutex
+	view  View
+	live  map[string]store.LiveEngine // by name, as they have announced themselves
+	lines map[int]*line
+	owned []*ownership    // by shard; nil: not ours
+	left  map[int]retreat // shards that were left to their right owners
 }
 
 // line is this engine's place in the line for a shard.
@@ -88,8 +90,8 @@ func New(c Config) *Balancer {
 	c = c.complete()
 	n := c.Store.Shards()
 	return &Balancer{
-		cfg: c, shards: n, news: make(chan struct{}, 1),
-		view: NewView(nil, n), lines: map[int]*line{}, owned: make([]*ownership, n), retreats: map[int]retreat{},
+		cfg: c, shards: n, news: make(chan struct{}, 1), stands: make(chan struct{}),
+		view: NewView(nil, n), lines: map[int]*line{}, owned: make([]*ownership, n), left: map[int]retreat{},
 	}
 }
 
@@ -169,7 +171,7 @@ func (b *Balancer) beat(ctx context.Context) time.Duration {
 	b.see(live)
 	b.dropOvertaken(owners)
 	b.stand(ctx)
-	if b.handOver() > 0 {
+	if b.handOver(owners) > 0 {
 		return b.cfg.Beat / 4
 	}
 	return b.cfg.Beat
@@ -189,7 +191,7 @@ func (b *Balancer) unseen(ctx context.Context, err error) {
 	for _, l := range b.lines {
 		l.quit()
 	}
-	b.view, b.standing = NewView(nil, b.shards), nil
+	b.view, b.live = NewView(nil, b.shards), nil
 }
 
 func (l *line) quit() {
@@ -200,20 +202,20 @@ func (l *line) quit() {
 // see takes in which engines there are.
 func (b *Balancer) see(live []store.LiveEngine) {
 	var engines []string
-	standing := make(map[string]string, len(live))
+	byName := make(map[string]store.LiveEngine, len(live))
 	for _, e := range live {
 		engines = append(engines, e.Name)
-		standing[e.Name] = e.Standing
+		byName[e.Name] = e
 	}
 	view := NewView(engines, b.shards)
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.standing = standing
+	b.live = byName
 	if view.ID() == b.view.ID() {
 		return
 	}
 	b.view = view
-	clear(b.retreats) // they were about engines of another set
+	clear(b.left) // they were about engines of another set
 	b.cfg.Log.Info("the engines among which the shards are divided have changed", "engines", len(engines))
 }
 
@@ -221,7 +223,7 @@ func (b *Balancer) see(live []store.LiveEngine) {
 func (b *Balancer) announced() string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.standing[b.cfg.Name]
+	return b.live[b.cfg.Name].Standing
 }
 
 // standsFor returns the set of engines for which this one stands in all its lines, "" when it does
@@ -237,8 +239,13 @@ func (b *Balancer) standsFor() string {
 			return ""
 		}
 	}
+	b.once.Do(func() { close(b.stands) })
 	return b.view.ID()
 }
+
+// Standing is closed when this engine stands in line for its part of the shards. It owns those that
+// nobody else does soon after.
+func (b *Balancer) Standing() <-chan struct{} { return b.stands }
 
 // goodbye lets others know at once that this engine is gone.
 func (b *Balancer) goodbye(ctx context.Context) {

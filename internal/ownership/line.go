@@ -81,9 +81,6 @@ func (b *Balancer) tell() {
 // hold is called by the broker when the shard is this engine's, which ctx is the time of. Returning
 // passes the shard on to the next in line.
 func (b *Balancer) hold(ctx context.Context, shard int) {
-	if b.declines(shard) {
-		return
-	}
 	taken, ok := b.take(ctx, shard)
 	if !ok {
 		return
@@ -124,21 +121,14 @@ func (b *Balancer) take(ctx context.Context, shard int) (faas.Ownership, bool) {
 	return faas.Ownership{}, false
 }
 
-// declines reports whether a shard that the broker offers is better the next one's in line: the
-// engine that should own it is waiting there.
-func (b *Balancer) declines(shard int) bool {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.retreat(shard)
-}
-
 // handOver gives up shards whose right owner stands in line for them, a few at a time, and returns
-// how many.
-func (b *Balancer) handOver() (n int) {
+// how many. Should another engine be before that one in line, it does the same a little later.
+func (b *Balancer) handOver(owners []store.ShardOwner) (n int) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	for shard, o := range b.owned {
-		if o == nil || o.ctx.Err() != nil || !b.retreat(shard) {
+	for _, row := range owners {
+		o := b.owned[row.Shard]
+		if o == nil || o.ctx.Err() != nil || row.Epoch != o.Epoch || !b.retreats(row) {
 			continue
 		}
 		o.yield()
@@ -155,20 +145,21 @@ type retreat struct {
 	times int
 }
 
-// retreat decides whether to leave a shard to the engine that should own it, and counts it if so. It
-// does not unless that engine says that it stands in line, for the same set of engines as are seen
-// here: nobody else needs to be told of the shard then. Should the shard come back all the same,
-// it is kept for longer each time. The caller holds the lock.
-func (b *Balancer) retreat(shard int) bool {
-	target := b.view.Target(shard)
-	if target == "" || target == b.cfg.Name || b.standing[target] != b.view.ID() {
+// retreats decides whether to leave a shard of this engine's to the engine that should own it, and
+// counts it if so. It does when that engine has said, after this one took the shard, that it stands
+// in line for the same set of engines as are seen here: it is alive then, and nobody else needs to be
+// told. Should the shard come back all the same, it is kept for longer each time. The caller holds the
+// lock.
+func (b *Balancer) retreats(row store.ShardOwner) bool {
+	target := b.live[b.view.Target(row.Shard)]
+	if target.Name == "" || target.Name == b.cfg.Name || target.Standing != b.view.ID() || !target.SeenAt.After(row.OwnedAt) {
 		return false
 	}
-	now, before := b.cfg.Now(), b.retreats[shard]
+	now, before := b.cfg.Now(), b.left[row.Shard]
 	if before.times > 0 && now.Sub(before.at) < min(lastRetreat, firstRetreat<<min(before.times-1, 10)) {
 		return false
 	}
-	b.retreats[shard] = retreat{now, before.times + 1}
+	b.left[row.Shard] = retreat{now, before.times + 1}
 	return true
 }
 

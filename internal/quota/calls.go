@@ -9,15 +9,16 @@ import (
 )
 
 // Calls counts the executions that projects ask for and those that run, and refuses what is over a project's limits. The processes of an
-// installation tell each other their counts once a second (share.go); this one's own are exact. It is safe for concurrent use.
+// installation tell the owners of the projects' shards their counts (share.go), which tell all of them the sums (sums.go); this one's own
+// are exact. It is safe for concurrent use.
 type Calls struct {
 	quotas *Quotas
+	shards faas.Sharding // of projects
 	now    func() time.Time
 
-	mu    sync.Mutex
-	own   map[string]*meter // by project
-	peers map[string]*peer  // by process
-	told  bool              // the others were told of something last time
+	mu   sync.Mutex
+	own  map[string]*meter // by project
+	sums map[string]sum    // by project
 
 	records RecordUsage // nil: nobody counts records
 
@@ -29,14 +30,18 @@ type meter struct {
 	running int64  // here
 	asked   window // here, and as others told
 	untold  int64  // asked for here since others were told
+	told    []told // what was told lately, the oldest first
+
+	toldAsked   int64     // asked for here and told, and not come back in a sum yet
+	toldAskedAt time.Time // when that was told last
 }
 
-// NewCalls makes a counter. now is time.Now when nil.
-func NewCalls(q *Quotas, now func() time.Time) *Calls {
+// NewCalls makes a counter of an installation with so many shards. now is time.Now when nil.
+func NewCalls(q *Quotas, shards faas.Sharding, now func() time.Time) *Calls {
 	if now == nil {
 		now = time.Now
 	}
-	return &Calls{quotas: q, now: now, own: map[string]*meter{}, peers: map[string]*peer{}}
+	return &Calls{quotas: q, shards: shards, now: now, own: map[string]*meter{}, sums: map[string]sum{}}
 }
 
 // Begin counts an execution that is asked for and runs from now on; done is to be called when it has ended. The error is of kind faas.Busy
@@ -144,11 +149,9 @@ func (c *Calls) Use(projectID string) faas.Amounts {
 	now, memory := c.now(), c.countMemory()[projectID]
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	use := faas.Amounts{faas.ResourceExecutions: c.elsewhere(projectID, now), faas.ResourceCalls: 0, faas.ResourceMemory: memory}
-	for _, p := range c.peers {
-		if now.Sub(p.at) <= shareFresh {
-			use[faas.ResourceMemory] += p.memory[projectID]
-		}
+	use := faas.Amounts{
+		faas.ResourceExecutions: c.elsewhere(projectID, now), faas.ResourceCalls: 0,
+		faas.ResourceMemory: memory + c.memoryElsewhere(projectID, now),
 	}
 	if m := c.own[projectID]; m != nil {
 		m.asked.advance(now)

@@ -1,13 +1,10 @@
 package quota
 
 import (
-	"context"
 	"errors"
-	"log/slog"
 	"sync"
 	"sync/atomic"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/openstack-faas/faas/internal/faas"
@@ -16,7 +13,7 @@ import (
 // process is a counter of calls whose project a may have limits.
 func process(c *clock, executions, perMinute int64) *Calls {
 	limits := faas.Amounts{faas.ResourceExecutions: executions, faas.ResourceCalls: perMinute}
-	return NewCalls(New(Config{Driver: settable{Unified{Ask: (&kept{}).Ask}}, Defaults: limits, CacheTime: time.Hour, Now: c.now}), c.now)
+	return NewCalls(New(Config{Driver: settable{Unified{Ask: (&kept{}).Ask}}, Defaults: limits, CacheTime: time.Hour, Now: c.now}), 64, c.now)
 }
 
 func allowed(t *testing.T, what string, err error) {
@@ -119,113 +116,4 @@ func TestCallsPerMinute(t *testing.T) {
 	if wait := refused(t, "no call at all", never.Ask(ctx, "a"), "Quota exceeded for calls_per_minute: limit 0, in use 0."); wait != time.Minute {
 		t.Errorf("told to wait %s", wait)
 	}
-}
-
-// TestProcessesCountTogether has two processes tell each other.
-func TestProcessesCountTogether(t *testing.T) {
-	ctx := t.Context()
-	clock := newClock()
-	one, two := process(clock, 3, 10), process(clock, 3, 10)
-	tell := func(c *Calls, self string) {
-		if news := c.news(self); news != nil {
-			one.Hear("one", news)
-			two.Hear("two", news)
-		}
-	}
-	ends := []func(){}
-	for range 2 {
-		done, err := one.Begin(ctx, "a")
-		allowed(t, "here", err)
-		ends = append(ends, done)
-	}
-	tell(one, "one")
-	tell(one, "one")
-	done, err := two.Begin(ctx, "a")
-	allowed(t, "there", err)
-	_, err = two.Begin(ctx, "a")
-	refused(t, "over there", err, "Quota exceeded for concurrent_executions: limit 3, in use 3.")
-	tell(two, "two")
-	_, err = one.Begin(ctx, "a")
-	refused(t, "and here", err, "Quota exceeded for concurrent_executions: limit 3, in use 3.")
-	if use := two.Use("a"); use[faas.ResourceExecutions] != 3 || use[faas.ResourceCalls] != 3 {
-		t.Errorf("in use: %v", use)
-	}
-	ends[0]()
-	ends[1]()
-	tell(one, "one")
-	for range 2 {
-		d, err := two.Begin(ctx, "a")
-		allowed(t, "when those elsewhere have ended", err)
-		ends = append(ends, d)
-	}
-	if one.news("one") != nil {
-		t.Error("there is nothing more to tell")
-	}
-	ends[2]()
-	ends[3]()
-	done()
-	tell(two, "two")
-
-	_, err = one.Begin(ctx, "a")
-	allowed(t, "one that never ends", err)
-	tell(one, "one")
-	if n := two.Use("a")[faas.ResourceExecutions]; n != 1 {
-		t.Errorf("%d run elsewhere", n)
-	}
-	clock.pass(shareFresh + time.Millisecond) // the other process is gone
-	if n := two.Use("a")[faas.ResourceExecutions]; n != 0 {
-		t.Errorf("%d run in a process that is no more", n)
-	}
-
-	one.CountMemory(func() map[string]int64 { return map[string]int64{"a": 5, "b": 7} })
-	two.CountMemory(func() map[string]int64 { return map[string]int64{"a": 2} })
-	tell(one, "one")
-	for project, want := range map[string]int64{"a": 7, "b": 7, "c": 0} {
-		if got := two.Use(project)[faas.ResourceMemory]; got != want {
-			t.Errorf("the workers of %s have %d, want %d", project, got, want)
-		}
-	}
-	one.CountMemory(nil)
-	two.CountMemory(nil)
-	two.Hear("two", []byte("nonsense"))
-	clock.pass(2 * time.Minute)
-	two.news("two")
-	if len(two.own) != 0 || len(two.peers) != 0 {
-		t.Errorf("remembered: %d projects, %d processes", len(two.own), len(two.peers))
-	}
-}
-
-func TestShare(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		calls := NewCalls(New(Config{Driver: Unified{Ask: (&kept{}).Ask}, Defaults: faas.Amounts{}}), nil)
-		ctx, cancel := context.WithCancel(t.Context())
-		var told atomic.Int64
-		var failing atomic.Bool
-		failing.Store(true)
-		var sharing sync.WaitGroup
-		sharing.Go(func() {
-			calls.Share(ctx, "one", func(context.Context, []byte) error {
-				told.Add(1)
-				if failing.Load() {
-					return errors.New("away")
-				}
-				return nil
-			}, slog.New(slog.DiscardHandler))
-		})
-		time.Sleep(10 * time.Second)
-		if told.Load() != 0 {
-			t.Errorf("told %d times of nothing", told.Load())
-		}
-		done, err := calls.Begin(ctx, "a")
-		allowed(t, "without limits", err)
-		time.Sleep(5 * time.Second)
-		failing.Store(false)
-		done()
-		time.Sleep(5 * time.Second)
-		if n := told.Load(); n < 5 || n > 7 {
-			t.Errorf("told %d times in ten seconds, of which five had something running", n)
-		}
-		cancel()
-		sharing.Wait()
-	})
 }

@@ -9,108 +9,188 @@ import (
 	"github.com/openstack-faas/faas/internal/faas"
 )
 
+// What processes say of their counts fades: it holds for a while after it was last said. So nobody
+// has to be told who came, who went, or who adds up now.
 const (
-	// sharePause is the time between two words to the other processes.
+	// sharePause is the time between two words.
 	sharePause = time.Second
-	// shareFresh is how long the word of another process holds.
-	shareFresh = 3500 * time.Millisecond
+	// repeatAfter is when a number is said again that has not changed.
+	repeatAfter = 3 * time.Second
+	// shareFresh is how long a word holds: two repetitions may be lost.
+	shareFresh = 7 * time.Second
+	// returnsWithin is how long it takes at most until what was told comes back in a sum.
+	returnsWithin = 4 * time.Second
 )
 
-// peer is what another process told last.
-type peer struct {
-	at      time.Time
-	running map[string]int64 // by project
-	memory  map[string]int64 // of workers that it counts, in bytes, by project
+// told is what the owner of a project's shard has heard of this process.
+type told struct {
+	running, memory int64
+	at              time.Time
 }
 
-// elsewhere is how many executions of a project run in other processes.
-func (c *Calls) elsewhere(projectID string, now time.Time) (n int64) {
-	for _, p := range c.peers {
-		if now.Sub(p.at) <= shareFresh {
-			n += p.running[projectID]
+// sum is what all processes together have of a project, as the owner of its shard has said.
+type sum struct {
+	running, memory int64
+	at              time.Time
+}
+
+// elsewhere returns how many executions of a project run in other processes: the sum without this
+// process's part. It is not known which of the numbers that were told lately is in the sum; taking the
+// largest has nobody refused for executions of its own that have ended.
+func (c *Calls) elsewhere(projectID string, now time.Time) int64 {
+	s := c.fresh(projectID, now)
+	if m := c.own[projectID]; m != nil {
+		return max(0, s.running-m.largestTold(now).running)
+	}
+	return s.running
+}
+
+func (c *Calls) memoryElsewhere(projectID string, now time.Time) int64 {
+	s := c.fresh(projectID, now)
+	if m := c.own[projectID]; m != nil {
+		return max(0, s.memory-m.largestTold(now).memory)
+	}
+	return s.memory
+}
+
+func (c *Calls) fresh(projectID string, now time.Time) sum {
+	s := c.sums[projectID]
+	if now.Sub(s.at) > shareFresh {
+		return sum{}
+	}
+	return s
+}
+
+// largestTold returns the largest numbers that may be in a sum.
+func (m *meter) largestTold(now time.Time) (largest told) {
+	for i, t := range m.told {
+		if i == len(m.told)-1 || now.Sub(t.at) <= returnsWithin {
+			largest.running, largest.memory = max(largest.running, t.running), max(largest.memory, t.memory)
 		}
 	}
-	return n
+	return largest
 }
 
-// Hear takes in what another process, or this one, has broadcast.
-func (c *Calls) Hear(self string, body []byte) {
-	var news faas.CallsCounted
-	if json.Unmarshal(body, &news) != nil || news.Process == self {
+// tell notes down what is told now, and reports whether it has to be: it is new, or was said long ago.
+func (m *meter) tell(running, memory int64, now time.Time) bool {
+	var last told
+	if n := len(m.told); n > 0 {
+		last = m.told[n-1]
+	}
+	same := last.running == running && last.memory == memory
+	nothing := running == 0 && memory == 0
+	if m.untold == 0 && same && (nothing || now.Sub(last.at) < repeatAfter) {
+		return false
+	}
+	m.told = append(m.told, told{running, memory, now})
+	for len(m.told) > 2 && now.Sub(m.told[0].at) > returnsWithin {
+		m.told = m.told[1:]
+	}
+	return true
+}
+
+// HearSums takes in what the owner of shards has added up. The sums of other projects stand.
+func (c *Calls) HearSums(body []byte) {
+	var news faas.CallsSummed
+	if json.Unmarshal(body, &news) != nil {
 		return
 	}
 	now := c.now()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	p := &peer{at: now, running: map[string]int64{}, memory: map[string]int64{}}
 	for project, n := range news.Projects {
-		if n.Running > 0 {
-			p.running[project] = n.Running
-		}
-		if n.Memory > 0 {
-			p.memory[project] = n.Memory
-		}
+		c.sums[project] = sum{n.Running, n.Memory, now}
 		if n.Asked > 0 {
-			c.meter(project).asked.add(now, n.Asked)
+			c.heardAsked(project, n.Asked, now)
 		}
 	}
-	c.peers[news.Process] = p
 }
 
-// Share tells the other processes once a second, until ctx ends, what this one counts. Where that fails each process goes on by itself.
-func (c *Calls) Share(ctx context.Context, self string, broadcast func(ctx context.Context, body []byte) error, log *slog.Logger) {
+// heardAsked adds what was asked of others. What was asked of this process comes back in the sum, too.
+func (c *Calls) heardAsked(project string, asked int64, now time.Time) {
+	m := c.meter(project)
+	if now.Sub(m.toldAskedAt) > returnsWithin {
+		m.toldAsked = 0 // it was lost on its way
+	}
+	own := min(asked, m.toldAsked)
+	m.toldAsked -= own
+	if asked > own {
+		m.asked.add(now, asked-own)
+	}
+}
+
+// Share tells the owners of the projects' shards what this process counts, once a second until ctx
+// ends. Where that fails each process goes on by itself.
+func (c *Calls) Share(ctx context.Context, self string, broadcast func(ctx context.Context, shard int, body []byte) error, log *slog.Logger) {
+	failing := false
+	repeat(ctx, func(ctx context.Context) {
+		var failed error
+		for shard, body := range c.news(self) {
+			if err := broadcast(ctx, shard, body); err != nil {
+				failed = err
+			}
+		}
+		if failed != nil && !failing && ctx.Err() == nil {
+			log.Warn("other processes cannot be told of running executions; quotas hold for each by itself", "error", failed)
+		}
+		failing = failed != nil
+	})
+}
+
+// repeat calls do every sharePause, with as much time, until ctx ends.
+func repeat(ctx context.Context, do func(ctx context.Context)) {
 	tick := time.NewTicker(sharePause)
 	defer tick.Stop()
-	failing := false
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
 		}
-		news := c.news(self)
-		if news == nil {
-			continue
-		}
-		sending, cancel := context.WithTimeout(ctx, sharePause)
-		err := broadcast(sending, news)
+		within, cancel := context.WithTimeout(ctx, sharePause)
+		do(within)
 		cancel()
-		if err != nil && !failing && ctx.Err() == nil {
-			log.Warn("other processes cannot be told of running executions; quotas hold for each by itself", "error", err)
-		}
-		failing = err != nil
 	}
 }
 
-// news gives what there is to tell, nil when that is nothing and was nothing before. Projects that do nothing any more are forgotten.
-func (c *Calls) news(self string) []byte {
+// news returns what there is to tell, by shard: the projects whose numbers have changed, or were told
+// long ago. Projects that do nothing any more are forgotten.
+func (c *Calls) news(self string) map[int][]byte {
 	now, memory := c.now(), c.countMemory()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	news := faas.CallsCounted{Process: self, Projects: map[string]faas.CallCount{}}
+	for project := range memory {
+		c.meter(project)
+	}
+	news := map[int]faas.CallsCounted{}
 	for project, m := range c.own {
 		m.asked.advance(now)
-		if m.running > 0 || m.untold > 0 {
-			news.Projects[project] = faas.CallCount{Running: m.running, Asked: m.untold}
-			m.untold = 0
-		} else if m.asked.sum == 0 {
+		if m.tell(m.running, memory[project], now) {
+			shard := c.shards.Of(project)
+			if news[shard].Projects == nil {
+				news[shard] = faas.CallsCounted{Process: self, Projects: map[string]faas.CallCount{}}
+			}
+			news[shard].Projects[project] = faas.CallCount{Running: m.running, Asked: m.untold, Memory: memory[project]}
+			if m.untold > 0 {
+				m.toldAsked, m.toldAskedAt, m.untold = m.toldAsked+m.untold, now, 0
+			}
+		} else if m.idle(now) && memory[project] == 0 {
 			delete(c.own, project)
 		}
 	}
-	for project, bytes := range memory {
-		n := news.Projects[project]
-		n.Memory = bytes
-		news.Projects[project] = n
-	}
-	for process, p := range c.peers {
-		if now.Sub(p.at) > shareFresh {
-			delete(c.peers, process)
+	for project, s := range c.sums {
+		if now.Sub(s.at) > shareFresh {
+			delete(c.sums, project)
 		}
 	}
-	if len(news.Projects) == 0 && !c.told {
-		return nil
+	bodies := make(map[int][]byte, len(news))
+	for shard, n := range news {
+		bodies[shard], _ = json.Marshal(n) // strings and numbers: cannot fail
 	}
-	c.told = len(news.Projects) > 0
-	body, _ := json.Marshal(news) // strings and numbers: cannot fail
-	return body
+	return bodies
+}
+
+// idle reports whether there is nothing of a project to remember, nor anything that may still come back.
+func (m *meter) idle(now time.Time) bool {
+	return m.running == 0 && m.asked.sum == 0 && (len(m.told) == 0 || now.Sub(m.told[len(m.told)-1].at) > returnsWithin)
 }

@@ -19,6 +19,7 @@ type DueItem struct {
 	Shard     int
 	In        time.Duration // until it is due, by the database's clock; not above 0: it is due
 	Attempts  int           // how often it was taken since it succeeded last, this time included
+	Age       time.Duration // since it was added, or added anew
 	LastError string        // of the last attempt that failed
 
 	dueAt int64
@@ -46,8 +47,8 @@ func (s *Store) AddDue(ctx context.Context, kind, ref string, after time.Duratio
 
 // EnsureDue adds work that is due at once unless an item of the same kind and ref is there.
 func (s *Store) EnsureDue(ctx context.Context, kind, ref string) error {
-	return s.recorder.doSingle(ctx, func(t *tx) error {
-		err := t.insertDue(s.shards, kind, ref, 0)
+	return s.chores.doSingle(ctx, func(t *tx) error {
+		_, err := t.change(insertDue(t.grammar, s.shards, kind, ref, 0))
 		if t.dialect.fault(err) == duplicate {
 			return nil
 		}
@@ -55,41 +56,40 @@ func (s *Store) EnsureDue(ctx context.Context, kind, ref string) error {
 	})
 }
 
-// HastenDue has the waiting items of a kind done now.
-func (s *Store) HastenDue(ctx context.Context, kind string) error {
-	return s.recorder.doSingle(ctx, func(t *tx) error {
-		_, err := t.exec(`UPDATE due_work SET due_at = `+t.grammar.now+` WHERE kind = ? AND state = ? AND token = 0 AND due_at > `+t.grammar.now,
-			kind, dueWaiting)
-		return err
-	})
-}
-
 // WithdrawDue takes out an item, if it is there.
 func (s *Store) WithdrawDue(ctx context.Context, kind, ref string) error {
-	return s.recorder.doSingle(ctx, func(t *tx) error { return t.withdrawDue(kind, ref) })
+	c := withdrawDue(kind, ref)
+	_, err := s.chores.exec(ctx, "", c.query, c.args...)
+	return err
 }
 
-// addDue is AddDue within a transaction. Its last statement is never refused.
+// addDue is AddDue within a transaction.
 func (t *tx) addDue(n faas.Sharding, kind, ref string, after time.Duration) error {
-	err := t.insertDue(n, kind, ref, after)
+	_, err := t.change(insertDue(t.grammar, n, kind, ref, after))
 	if t.dialect.fault(err) != duplicate {
 		return err
 	}
-	_, err = t.exec(`UPDATE due_work SET state = ?, due_at = `+t.grammar.now+` + ?, token = 0, attempts = 0, last_error = ''
-		WHERE kind = ? AND ref = ?`, dueWaiting, after.Microseconds(), kind, ref)
+	_, err = t.exec(`UPDATE due_work SET state = ?, due_at = `+t.grammar.now+` + ?, token = 0, attempts = 0, last_error = '',
+		added_at = `+t.grammar.now+` WHERE kind = ? AND ref = ?`, dueWaiting, after.Microseconds(), kind, ref)
 	return err
 }
 
-func (t *tx) insertDue(n faas.Sharding, kind, ref string, after time.Duration) error {
-	_, err := t.exec(`INSERT INTO due_work (kind, ref, shard, state, due_at, epoch, token, attempts, last_error, created_at)
-		VALUES (?, ?, ?, ?, `+t.grammar.now+` + ?, 0, 0, 0, '', `+t.grammar.now+`)`,
-		kind, ref, n.Of(ref), dueWaiting, after.Microseconds())
-	return err
+// change runs a change within a transaction.
+func (t *tx) change(c change) (int64, error) { return t.exec(c.query, c.args...) }
+
+const dueColumns = `kind, ref, shard, state, due_at, epoch, token, attempts, last_error, added_at`
+
+// insertDue is the statement that adds an item which is not there yet.
+func insertDue(g grammar, n faas.Sharding, kind, ref string, after time.Duration) change {
+	return change{
+		`INSERT INTO due_work (` + dueColumns + `) VALUES (?, ?, ?, ?, ` + g.now + ` + ?, 0, 0, 0, '', ` + g.now + `)`,
+		[]any{kind, ref, int64(n.Of(ref)), dueWaiting, after.Microseconds()},
+	}
 }
 
-func (t *tx) withdrawDue(kind, ref string) error {
-	_, err := t.exec(`DELETE FROM due_work WHERE kind = ? AND ref = ?`, kind, ref)
-	return err
+// withdrawDue is the statement that takes out an item, if it is there.
+func withdrawDue(kind, ref string) change {
+	return change{`DELETE FROM due_work WHERE kind = ? AND ref = ?`, []any{kind, ref}}
 }
 
 // DueQuery asks for items that may be taken.
@@ -144,7 +144,7 @@ func (s *Store) DueItems(ctx context.Context, q DueQuery) ([]DueItem, error) {
 // another's.
 func (s *Store) TakeDue(ctx context.Context, o faas.Ownership, items []DueItem, hold func(kind string) time.Duration) ([]DueItem, error) {
 	var taken []DueItem
-	err := s.recorder.do(ctx, func(t *tx) error {
+	err := s.chores.do(ctx, func(t *tx) error {
 		taken = nil
 		if err := t.owns(o); err != nil {
 			return err
@@ -163,10 +163,13 @@ func (s *Store) TakeDue(ctx context.Context, o faas.Ownership, items []DueItem, 
 			if n == 0 {
 				continue // withdrawn, or another attempt's
 			}
-			err = t.queryRow(`SELECT attempts, last_error FROM due_work WHERE kind = ? AND ref = ?`, i.Kind, i.Ref).Scan(&i.Attempts, &i.LastError)
+			var age int64
+			err = t.queryRow(`SELECT attempts, last_error, `+t.grammar.now+` - added_at FROM due_work WHERE kind = ? AND ref = ?`,
+				i.Kind, i.Ref).Scan(&i.Attempts, &i.LastError, &age)
 			if err != nil {
 				return err
 			}
+			i.Age = time.Duration(age) * time.Microsecond
 			taken = append(taken, i)
 		}
 		return nil
@@ -179,58 +182,41 @@ func (s *Store) TakeDue(ctx context.Context, o faas.Ownership, items []DueItem, 
 
 // DueDone strikes out an item that is done. This and what follows return ErrNotInHand when the item
 // is another attempt's meanwhile.
-func (s *Store) DueDone(ctx context.Context, i DueItem) error {
-	return s.recorder.doSingle(ctx, func(t *tx) error { return t.dueDone(i) })
-}
+func (s *Store) DueDone(ctx context.Context, i DueItem) error { return s.settleDue(ctx, i, dueDone(i)) }
 
-// dueDone is DueDone within the transaction of what was to be done: then it is done exactly once.
-func (t *tx) dueDone(i DueItem) error {
-	n, err := t.exec(`DELETE FROM due_work WHERE kind = ? AND ref = ? AND token = ?`, i.Kind, i.Ref, i.token)
-	return inHand(i, n, err)
+// dueDone is the statement of DueDone. In the transaction of what was to be done it finds one row, or
+// that is not to be committed: then it is done exactly once.
+func dueDone(i DueItem) change {
+	return change{`DELETE FROM due_work WHERE kind = ? AND ref = ? AND token = ?`, []any{i.Kind, i.Ref, i.token}}
 }
 
 // DueAgain has an item that went well done again after the time.
 func (s *Store) DueAgain(ctx context.Context, i DueItem, after time.Duration) error {
-	return s.recorder.doSingle(ctx, func(t *tx) error { return t.dueAgain(i, after) })
+	return s.settleDue(ctx, i, dueAgain(s.dialect.grammar(), i, after))
 }
 
-// dueAgain is DueAgain within the transaction of what was done.
-func (t *tx) dueAgain(i DueItem, after time.Duration) error {
-	n, err := t.exec(`UPDATE due_work SET due_at = `+t.grammar.now+` + ?, token = 0, attempts = 0, last_error = ''
-		WHERE kind = ? AND ref = ? AND token = ?`, after.Microseconds(), i.Kind, i.Ref, i.token)
-	return inHand(i, n, err)
+// dueAgain is the statement of DueAgain; see dueDone.
+func dueAgain(g grammar, i DueItem, after time.Duration) change {
+	return change{`UPDATE due_work SET due_at = ` + g.now + ` + ?, token = 0, attempts = 0, last_error = ''
+		WHERE kind = ? AND ref = ? AND token = ?`, []any{after.Microseconds(), i.Kind, i.Ref, i.token}}
 }
 
-// DueFailed has an item tried again after the time, with the attempt counted; why is kept with it.
+// DueFailed has an item tried again after the time; why is kept with it.
 func (s *Store) DueFailed(ctx context.Context, i DueItem, after time.Duration, why string) error {
-	return s.recorder.doSingle(ctx, func(t *tx) error {
-		n, err := t.exec(`UPDATE due_work SET due_at = `+t.grammar.now+` + ?, token = 0, last_error = ?
-			WHERE kind = ? AND ref = ? AND token = ?`, after.Microseconds(), shortened(why), i.Kind, i.Ref, i.token)
-		return inHand(i, n, err)
-	})
+	return s.settleDue(ctx, i, change{`UPDATE due_work SET due_at = ` + s.dialect.grammar().now + ` + ?, token = 0, last_error = ?
+		WHERE kind = ? AND ref = ? AND token = ?`, []any{after.Microseconds(), shortened(why), i.Kind, i.Ref, i.token}})
 }
 
-// DueReturned gives an item back that nothing was tried of, to be taken at once.
-func (s *Store) DueReturned(ctx context.Context, i DueItem) error {
-	return s.recorder.doSingle(ctx, func(t *tx) error {
-		n, err := t.exec(`UPDATE due_work SET due_at = `+t.grammar.now+`, token = 0, attempts = attempts - 1
-			WHERE kind = ? AND ref = ? AND token = ?`, i.Kind, i.Ref, i.token)
-		return inHand(i, n, err)
-	})
-}
-
-// DueDead puts an item aside that has failed too often: it is not tried again until ReviveDue.
+// DueDead puts an item aside that has failed too often: it is not tried again until RetryDue.
 func (s *Store) DueDead(ctx context.Context, i DueItem, why string) error {
-	return s.recorder.doSingle(ctx, func(t *tx) error {
-		n, err := t.exec(`UPDATE due_work SET state = ?, token = 0, due_at = `+t.grammar.now+`, last_error = ?
-			WHERE kind = ? AND ref = ? AND token = ?`, dueDead, shortened(why), i.Kind, i.Ref, i.token)
-		return inHand(i, n, err)
-	})
+	return s.settleDue(ctx, i, change{`UPDATE due_work SET state = ?, token = 0, due_at = ` + s.dialect.grammar().now + `, last_error = ?
+		WHERE kind = ? AND ref = ? AND token = ?`, []any{dueDead, shortened(why), i.Kind, i.Ref, i.token}})
 }
 
-func inHand(i DueItem, changed int64, err error) error {
-	if err == nil && changed == 0 {
-		return faas.Errorf(faas.Conflict, "The %s of %s is not in hand any more.", i.Kind, i.Ref).WithCause(ErrNotInHand)
+func (s *Store) settleDue(ctx context.Context, i DueItem, c change) error {
+	n, err := s.chores.exec(ctx, "", c.query, c.args...)
+	if err == nil && n == 0 {
+		return faas.Errorf(faas.Conflict, "The %s of %q is not in hand any more.", i.Kind, i.Ref).WithCause(ErrNotInHand)
 	}
 	return err
 }
@@ -280,28 +266,19 @@ func (s *Store) DeadItems(ctx context.Context, kinds []string, limit int) ([]Dea
 
 // DueKinds returns the kinds of which there are items, in order.
 func (s *Store) DueKinds(ctx context.Context) ([]string, error) {
-	rows, err := s.readers.QueryContext(ctx, `SELECT DISTINCT kind FROM due_work ORDER BY kind`)
+	rows, err := s.scans.QueryContext(ctx, `SELECT DISTINCT kind FROM due_work ORDER BY kind`)
 	if err != nil {
 		return nil, unavailable(err)
 	}
 	return scanAll(rows, func(row scanner) (kind string, err error) { return kind, row.Scan(&kind) })
 }
 
-// ReviveDue has items tried again that were put aside, of a kind all or one, and returns how many.
-// ref is "" for all.
-func (s *Store) ReviveDue(ctx context.Context, kind, ref string) (int64, error) {
-	var revived int64
-	err := s.recorder.doSingle(ctx, func(t *tx) (err error) {
-		revive := `UPDATE due_work SET state = 'waiting', attempts = 0, token = 0, due_at = ` + t.grammar.now + ` WHERE kind = ? AND state = 'dead'`
-		if ref == "" {
-			revived, err = t.exec(revive, kind)
-		} else {
-			revived, err = t.exec(revive+` AND ref = ?`, kind, ref)
-		}
-		return err
-	})
-	if err != nil {
-		return 0, err
+// RetryDue has items done now that wait for their time or were put aside, of a kind all or one, and
+// returns how many. ref is "*" for all.
+func (s *Store) RetryDue(ctx context.Context, kind, ref string) (int64, error) {
+	query := `UPDATE due_work SET state = ?, attempts = 0, due_at = ` + s.dialect.grammar().now + ` WHERE kind = ? AND token = 0`
+	if ref == "*" {
+		return s.chores.exec(ctx, "", query, dueWaiting, kind)
 	}
-	return revived, nil
+	return s.chores.exec(ctx, "", query+` AND ref = ?`, dueWaiting, kind, ref)
 }

@@ -46,8 +46,8 @@ type due struct {
 	kind   string
 }
 
-func (d *due) shards() (all []int) {
-	for shard := range int(d.stores[0].Shards()) {
+func allShards(s *store.Store) (all []int) {
+	for shard := range int(s.Shards()) {
 		all = append(all, shard)
 	}
 	return all
@@ -61,7 +61,7 @@ func (d *due) add(ref string, after time.Duration) {
 // soon returns the refs of what is due within the time, in order.
 func (d *due) soon(within time.Duration) (refs []string, items []store.DueItem) {
 	d.Helper()
-	items, err := d.stores[1].DueItems(d.Context(), store.DueQuery{Shards: d.shards(), Room: map[string]int{d.kind: 100}, Within: within})
+	items, err := d.stores[1].DueItems(d.Context(), store.DueQuery{Shards: allShards(d.stores[0]), Room: map[string]int{d.kind: 100}, Within: within})
 	fatal(d.T, err)
 	for _, i := range items {
 		refs = append(refs, i.Ref)
@@ -83,6 +83,14 @@ func (d *due) own(s *store.Store, shard int, owner string) faas.Ownership {
 	o, err := s.TakeShard(d.Context(), shard, owner)
 	fatal(d.T, err)
 	return o
+}
+
+// retry has waiting and dead items done now.
+func (d *due) retry(ref string, want int64) {
+	d.Helper()
+	if n, err := d.stores[1].RetryDue(d.Context(), d.kind, ref); err != nil || n != want {
+		d.Errorf("retry %q: %d, %v; want %d", ref, n, err, want)
+	}
 }
 
 // take takes an item in hand.
@@ -189,7 +197,7 @@ func (d *due) inTime() {
 	if !slices.Equal(refs, []string{"now", "soon"}) || items[0].In > 0 || items[1].In <= 0 || items[1].In > time.Minute {
 		d.Errorf("soon due are %+v", items)
 	}
-	fatal(d.T, d.stores[1].HastenDue(d.Context(), d.kind))
+	d.retry("*", 3)
 	if refs, _ := d.soon(0); len(refs) != 3 {
 		d.Errorf("due are %q, want all", refs)
 	}
@@ -210,20 +218,16 @@ func (d *due) outcomes() {
 	if item.Attempts != 2 || !strings.HasPrefix(item.LastError, "why not \uFFFD") || len(item.LastError) > 1000 {
 		d.Errorf("got %+v", item)
 	}
-	fatal(d.T, s.DueReturned(ctx, item))
-	if item = d.take("a", time.Hour); item.Attempts != 2 {
-		d.Errorf("what was given back counts: %+v", item)
-	}
 	fatal(d.T, s.DueAgain(ctx, item, time.Hour))
 	d.expect()
-	fatal(d.T, s.HastenDue(ctx, d.kind))
-	if item = d.take("a", time.Hour); item.Attempts != 1 || item.LastError != "" {
+	d.retry("a", 1)
+	if item = d.take("a", time.Hour); item.Attempts != 1 || item.Age <= 0 || item.LastError != "" {
 		d.Errorf("after a success it begins anew: %+v", item)
 	}
 	fatal(d.T, s.DueDone(ctx, item))
 	for name, err := range map[string]error{
 		"done": s.DueDone(ctx, item), "again": s.DueAgain(ctx, item, 0), "failed": s.DueFailed(ctx, item, 0, ""),
-		"returned": s.DueReturned(ctx, item), "dead": s.DueDead(ctx, item, ""),
+		"dead": s.DueDead(ctx, item, ""),
 	} {
 		if !errors.Is(err, store.ErrNotInHand) {
 			d.Errorf("%s, of an item that is done: %v", name, err)
@@ -276,15 +280,13 @@ func (d *due) dead() {
 	if kinds, err := s.DueKinds(ctx); err != nil || !slices.Contains(kinds, d.kind) {
 		d.Errorf("the kinds are %q, %v", kinds, err)
 	}
-	for _, revive := range []struct {
-		ref  string
-		want int64
-	}{{"b", 1}, {"", 1}, {"", 0}} {
-		if n, err := s.ReviveDue(ctx, d.kind, revive.ref); err != nil || n != revive.want {
-			d.Errorf("revive %q: %d, %v", revive.ref, n, err)
-		}
+	d.retry("b", 1)
+	d.expect("b")
+	d.retry("*", 2)
+	d.retry("none", 0)
+	if due, _ := d.soon(0); len(due) != 2 {
+		d.Errorf("due are %q, want both", due)
 	}
-	d.expect("b", "a")
 	d.add("a", time.Hour)
 	d.expect("b")
 }
@@ -296,7 +298,7 @@ func (d *due) room() {
 	fatal(d.T, d.stores[0].AddDue(d.Context(), other, "c", 0))
 	find := func(room map[string]int) map[string]int {
 		d.Helper()
-		items, err := d.stores[0].DueItems(d.Context(), store.DueQuery{Shards: d.shards(), Room: room})
+		items, err := d.stores[0].DueItems(d.Context(), store.DueQuery{Shards: allShards(d.stores[0]), Room: room})
 		fatal(d.T, err)
 		found := map[string]int{}
 		for _, i := range items {
@@ -328,7 +330,7 @@ func TestWhatIsNotDueCostsNothing(t *testing.T) {
 	fatal(t, err)
 	defer db.Close()
 	const many = 100_000
-	_, err = db.ExecContext(t.Context(), `INSERT INTO due_work (kind, ref, shard, state, due_at, epoch, token, attempts, last_error, created_at)
+	_, err = db.ExecContext(t.Context(), `INSERT INTO due_work (kind, ref, shard, state, due_at, epoch, token, attempts, last_error, added_at)
 		SELECT 'job', seq, seq % 64, 'waiting', 4102444800000000 + seq, 0, 0, 0, '', 0 FROM seq_1_to_100000`)
 	fatal(t, err)
 	read := func() (n int64) {
@@ -341,15 +343,11 @@ func TestWhatIsNotDueCostsNothing(t *testing.T) {
 	for range 5 {
 		fatal(t, s.AddDue(t.Context(), "job", faas.NewID(), 0))
 	}
-	all := make([]int, 64)
-	for shard := range all {
-		all[shard] = shard
-	}
 	empty := read()
 	itself := read() - empty // what asking costs
 	before := read()
 	items, err := s.DueItems(t.Context(), store.DueQuery{
-		Shards: all, Room: map[string]int{"job": 100, "other": 100, "third": 100}, Within: 5 * time.Second,
+		Shards: allShards(s), Room: map[string]int{"job": 100, "other": 100, "third": 100}, Within: 5 * time.Second,
 	})
 	cost := read() - before - itself
 	if err != nil || len(items) != 5 {

@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"strings"
 	"time"
 
 	"github.com/openstack-faas/faas/internal/faas"
@@ -12,26 +11,35 @@ import (
 // clock of the database alone: callers say how long, and never until when. created_at and the like are for people to read and are by the clock of the
 // process that writes them.
 
-// WakeAfter is how long a queued execution's message is trusted: one that nobody has claimed by then is published again.
+// WakeAfter is how long a queued execution's message is trusted: one that nobody has claimed by then
+// is published again.
 const WakeAfter = time.Minute
+
+// LostMessage is the kind of due work that belongs to each queued execution: its ref is the execution,
+// and it is due when the execution's message is taken for lost. It is there for as long as the
+// execution is queued.
+const LostMessage = "lost-message"
 
 // Enqueue records an asynchronous execution as queued and returns when that is committed. An empty CreatedAt is filled in.
 func (s *Store) Enqueue(ctx context.Context, e faas.Execution) error {
 	e.Status = faas.ExecutionQueued
-	e.Owner, e.Lease, e.StartedAt, e.EndedAt = "", WakeAfter, time.Time{}, time.Time{}
+	e.Owner, e.Lease, e.StartedAt, e.EndedAt = "", 0, time.Time{}, time.Time{}
 	if e.CreatedAt.IsZero() {
 		e.CreatedAt = s.now()
 	}
-	return s.calls.insert(ctx, &e)
+	return s.calls.insert(ctx, &e, insertDue(s.dialect.grammar(), s.shards, LostMessage, e.ID, WakeAfter))
 }
 
 // Claim makes a queued execution the owner's to run, under a lease of that length, and returns it as claimed. Of several who try, one
 // gets true. False says that it is not queued any more or is gone: whoever was to run it has done so, or does. The events are kept with the claim.
 func (s *Store) Claim(ctx context.Context, id, owner string, lease time.Duration, events ...Event) (faas.Execution, bool, error) {
 	now := micros(s.now())
-	op := &operation{execution: id, events: events, change: change{`UPDATE executions SET status = 'running', owner = ?, lease_until = ` + s.dialect.grammar().now + ` + ?,
-		attempts = attempts + 1, started_at = ?, updated_at = ? WHERE id = ? AND status = 'queued'`,
-		[]any{owner, lease.Microseconds(), now, now, id}}}
+	// Whoever has claimed it, it is not queued after this.
+	op := &operation{execution: id, events: events, also: withdrawDue(LostMessage, id), change: change{
+		`UPDATE executions SET status = 'running', owner = ?, lease_until = ` + s.dialect.grammar().now + ` + ?,
+			attempts = attempts + 1, started_at = ?, updated_at = ? WHERE id = ? AND status = 'queued'`,
+		[]any{owner, lease.Microseconds(), now, now, id},
+	}}
 	if err := s.calls.await(ctx, op); err != nil || op.changed == 0 {
 		return faas.Execution{}, false, err
 	}
@@ -59,9 +67,15 @@ func (s *Store) claimed(ctx context.Context, id, owner string) (faas.Execution, 
 // Release puts an execution that the owner has claimed, and of which nothing has begun, back into the queue; its message is the caller's to see to.
 // False says that it is not the owner's any more.
 func (s *Store) Release(ctx context.Context, id, owner string) (bool, error) {
-	n, err := s.calls.exec(ctx, id, `UPDATE executions SET status = 'queued', owner = '', lease_until = `+s.dialect.grammar().now+` + ?,
+	now := s.dialect.grammar().now
+	release := change{`UPDATE executions SET status = 'queued', owner = '', lease_until = 0,
 		attempts = attempts - 1, started_at = 0, updated_at = ? WHERE id = ? AND owner = ? AND status = 'running'`,
-		WakeAfter.Microseconds(), micros(s.now()), id, owner)
+		[]any{micros(s.now()), id, owner}}
+	// It is queued once more, or was never claimed and has its item still.
+	due := change{`INSERT INTO due_work (` + dueColumns + `) SELECT ?, id, ?, ?, ` + now + ` + ?, 0, 0, 0, '', ` + now + `
+		FROM executions WHERE id = ? AND status = 'queued' AND NOT EXISTS (SELECT 1 FROM due_work WHERE kind = ? AND ref = ?)`,
+		[]any{LostMessage, int64(s.shards.Of(id)), dueWaiting, WakeAfter.Microseconds(), id, LostMessage, id}}
+	n, err := s.calls.execBoth(ctx, id, release, due)
 	if err != nil || n == 0 {
 		return false, err
 	}
@@ -71,44 +85,11 @@ func (s *Store) Release(ctx context.Context, id, owner string) (bool, error) {
 	return true, nil
 }
 
-// TakeStale returns the ids of queued executions whose message is taken for lost now, or will be within the time, oldest first, limit at most, and trusts
-// the messages that its caller is about to publish for another WakeAfter. Of several who ask at once, each gets others. Projects that are excepted
-// are passed over: their messages are known to be there.
-func (s *Store) TakeStale(ctx context.Context, within time.Duration, limit int, except ...string) ([]string, error) {
-	due := s.dialect.grammar().now + ` + ?`
-	query, args := `SELECT id FROM executions WHERE ended_at = 0 AND status = 'queued' AND lease_until < `+due, []any{within.Microseconds()}
-	if len(except) > 0 {
-		query += ` AND project_id NOT IN (?` + strings.Repeat(", ?", len(except)-1) + `)`
-		for _, project := range except {
-			args = append(args, project)
-		}
-	}
-	query, args = query+` ORDER BY created_at LIMIT ?`, append(args, limit)
-	var ids []string
-	err := s.chores.do(ctx, func(t *tx) error {
-		rows, err := t.query(query, args...)
-		if err != nil {
-			return err
-		}
-		found, err := scanAll(rows, func(row scanner) (id string, err error) { return id, row.Scan(&id) })
-		if err != nil {
-			return err
-		}
-		ids = []string{}
-		for _, id := range found {
-			n, err := t.exec(`UPDATE executions SET lease_until = `+t.grammar.now+` + ?
-				WHERE id = ? AND status = 'queued' AND lease_until < `+due, max(WakeAfter, 2*within).Microseconds(), id, within.Microseconds())
-			if err != nil {
-				return err
-			}
-			if n > 0 { // or another process has taken it since it was found
-				ids = append(ids, id)
-			}
-		}
-		return nil
-	})
+// QueuedExecutions returns ids of queued executions after the given one, "" for the first, in their order; limit at most.
+func (s *Store) QueuedExecutions(ctx context.Context, after string, limit int) ([]string, error) {
+	rows, err := s.scans.QueryContext(ctx, `SELECT ref FROM due_work WHERE kind = ? AND ref > ? ORDER BY ref LIMIT ?`, LostMessage, after, limit)
 	if err != nil {
-		return nil, err
+		return nil, unavailable(err)
 	}
-	return ids, nil
+	return scanAll(rows, func(row scanner) (id string, err error) { return id, row.Scan(&id) })
 }

@@ -143,10 +143,10 @@ func (s *Store) UpdateFunction(ctx context.Context, scope faas.Scope, id string,
 		if change.Revision != 0 && change.Revision != f.Revision || change.ActsBy != nil && *change.ActsBy != f.TrustID {
 			return faas.Errorf(faas.Conflict, "Function %s was changed by another request meanwhile; look at it and try again.", id)
 		}
-		if err := t.changeTrust(f.TrustID, change.Trust, s.now()); err != nil {
+		if err := t.changeTrust(s.shards, f.TrustID, change.Trust); err != nil {
 			return err
 		}
-		size := f.Code.Size
+		size, before := f.Code.Size, f.Code.SHA256
 		f = change.applied(f)
 		f.UpdatedAt = s.timestamp()
 		if err := t.use(f.ProjectID, faas.ResourcePackages, f.Code.Size-size, change.Quota); err != nil {
@@ -154,6 +154,11 @@ func (s *Store) UpdateFunction(ctx context.Context, scope faas.Scope, id string,
 		}
 		if change.Code != nil {
 			if err := t.keepPackage(f.Code.SHA256); err != nil {
+				return err
+			}
+		}
+		if f.Code.SHA256 != before {
+			if err := t.unusePackage(s.shards, before); err != nil {
 				return err
 			}
 		}
@@ -193,7 +198,10 @@ func (s *Store) DeleteFunction(ctx context.Context, scope faas.Scope, id string)
 		if f, err = t.function(scope, id); err != nil {
 			return err
 		}
-		if err := t.changeTrust(f.TrustID, &FunctionTrust{}, s.now()); err != nil {
+		if err := t.changeTrust(s.shards, f.TrustID, &FunctionTrust{}); err != nil {
+			return err
+		}
+		if err := t.unusePackage(s.shards, f.Code.SHA256); err != nil {
 			return err
 		}
 		if n, err := t.exec(`DELETE FROM functions WHERE id = ?`, id); err != nil || n == 0 {

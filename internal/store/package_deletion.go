@@ -2,6 +2,8 @@ package store
 
 import (
 	"context"
+	"database/sql"
+	"errors"
 	"time"
 
 	"github.com/openstack-faas/faas/internal/faas"
@@ -15,6 +17,17 @@ import (
 //
 // A package that is announced is not taken until the announcement is due, nor is one that a function refers to; one that is taken is not announced; and
 // no function is recorded with one that is taken or gone: it was stored before that, and must be stored again.
+//
+// Who looks after packages learns of them by due work: an item is added when a package is announced, and when a function is
+// deleted or gets another package. So nobody has to look through all packages for those of nobody.
+
+// PackageDeletion is the kind of due work that deletes a package unless it is in use: its ref is the digest.
+const PackageDeletion = "package-deletion"
+
+// PackageSearch is the kind of due work that looks through all packages, once after an upgrade from a
+// release that added no items for those of nobody.
+const PackageSearch = "package-search"
+
 const (
 	announced = "announced"
 	taken     = "taken"
@@ -33,90 +46,118 @@ const (
 // AnnouncePackage is called before a package is stored, each time. Kind Unavailable says that it is just being deleted.
 func (s *Store) AnnouncePackage(ctx context.Context, sha256 string) error {
 	return s.recorder.do(ctx, func(t *tx) error {
-		until := micros(s.now().Add(announcedFor))
-		there, err := t.announce(sha256, until)
-		if there || err != nil {
+		if err := t.announcePackage(sha256, micros(s.now().Add(announcedFor))); err != nil {
 			return err
 		}
-		_, err = t.exec(`INSERT INTO package_notes (sha256, state, due_at) VALUES (?, ?, ?)`, sha256, announced, until)
-		if t.dialect.fault(err) != duplicate {
-			return err
-		}
-		if there, err = t.announce(sha256, until); err == nil && !there { // else another process was first
-			err = beingDeleted()
-		}
-		return err
+		return t.addDue(s.shards, PackageDeletion, sha256, announcedFor)
 	})
 }
 
-// announce renews a note, and reports whether there was one that it may renew.
-func (t *tx) announce(sha256 string, until int64) (bool, error) {
+func (t *tx) announcePackage(sha256 string, until int64) error {
+	there, err := t.renewAnnouncement(sha256, until)
+	if there || err != nil {
+		return err
+	}
+	_, err = t.exec(`INSERT INTO package_notes (sha256, state, due_at) VALUES (?, ?, ?)`, sha256, announced, until)
+	if t.dialect.fault(err) != duplicate {
+		return err
+	}
+	if there, err = t.renewAnnouncement(sha256, until); err == nil && !there { // else another process was first
+		err = beingDeleted()
+	}
+	return err
+}
+
+// renewAnnouncement reports whether there was a note that it may renew.
+func (t *tx) renewAnnouncement(sha256 string, until int64) (bool, error) {
 	n, err := t.exec(`UPDATE package_notes SET state = ?, due_at = ? WHERE sha256 = ? AND state <> ?`, announced, until, sha256, taken)
 	return n > 0, err
 }
 
-// TakePackage makes a package the caller's to delete until the given time, and reports whether it did: it does not when a function refers to it, when it
-// is being stored, or when it is another's to delete.
-func (s *Store) TakePackage(ctx context.Context, sha256 string, now, until time.Time) (bool, error) {
-	var ours bool
-	err := s.chores.do(ctx, func(t *tx) (err error) {
-		ours, err = t.takePackage(sha256, micros(now), micros(until))
-		return err
-	})
-	return ours && err == nil, err
+// unusePackage has a package looked at that a function has no longer; "" is none.
+func (t *tx) unusePackage(n faas.Sharding, sha256 string) error {
+	if sha256 == "" {
+		return nil
+	}
+	return t.addDue(n, PackageDeletion, sha256, 0)
 }
 
-func (t *tx) takePackage(sha256 string, now, until int64) (bool, error) {
-	n, err := t.exec(`UPDATE package_notes SET state = ?, due_at = ? WHERE sha256 = ? AND due_at <= ?`, taken, until, sha256, now)
-	if err == nil && n == 0 {
-		_, err = t.exec(`INSERT INTO package_notes (sha256, state, due_at) VALUES (?, ?, ?)`, sha256, taken, until)
-		if t.dialect.fault(err) == duplicate { // it is not due
-			return false, nil
+// TakenPackage is a package that is its taker's to delete for a while.
+type TakenPackage struct {
+	SHA256 string
+	until  int64
+}
+
+// TakePackage makes a package the caller's to delete for the time. It returns nil when it does not, and after which time to try
+// again: because the package is being stored, is another's to delete or was deleted lately. That is 0 when there is nothing to
+// delete: a function has it, or it is gone.
+func (s *Store) TakePackage(ctx context.Context, sha256 string, hold time.Duration) (*TakenPackage, time.Duration, error) {
+	var ours *TakenPackage
+	var again time.Duration
+	err := s.chores.do(ctx, func(t *tx) (err error) {
+		ours, again, err = t.takePackage(sha256, s.now(), hold)
+		return err
+	})
+	if err != nil {
+		return nil, 0, err
+	}
+	return ours, again, nil
+}
+
+func (t *tx) takePackage(sha256 string, now time.Time, hold time.Duration) (*TakenPackage, time.Duration, error) {
+	ours := &TakenPackage{SHA256: sha256, until: micros(now.Add(hold))}
+	state, left, err := t.packageNote(sha256, now)
+	switch {
+	case err != nil:
+		return nil, 0, err
+	case left > 0:
+		return nil, left, nil
+	case state == gone:
+		return nil, 0, t.deletePackageNote(sha256)
+	case state == "":
+		_, err = t.exec(`INSERT INTO package_notes (sha256, state, due_at) VALUES (?, ?, ?)`, sha256, taken, ours.until)
+		if t.dialect.fault(err) == duplicate { // another process is about to store it
+			return nil, comeAgain, nil
 		}
+	default:
+		_, err = t.exec(`UPDATE package_notes SET state = ?, due_at = ? WHERE sha256 = ?`, taken, ours.until, sha256)
 	}
 	if err != nil {
-		return false, err
+		return nil, 0, err
 	}
 	// The note is ours until the commit: a function that was recorded before is seen, and one that comes waits for us.
 	used, err := t.packageUsed(sha256)
-	if err != nil || !used {
-		return err == nil, err
+	if err != nil {
+		return nil, 0, err
 	}
-	_, err = t.exec(`DELETE FROM package_notes WHERE sha256 = ?`, sha256)
-	return false, err
+	if used {
+		return nil, 0, t.deletePackageNote(sha256)
+	}
+	return ours, 0, nil
 }
 
-// PackageDeleted is called when a package is deleted that was the caller's to delete until the given time.
-func (s *Store) PackageDeleted(ctx context.Context, sha256 string, until time.Time) error {
-	_, err := s.chores.exec(ctx, "", `UPDATE package_notes SET state = ?, due_at = ? WHERE sha256 = ? AND state = ? AND due_at = ?`,
-		gone, micros(s.now().Add(goneFor)), sha256, taken, micros(until))
+// packageNote returns the state of a package's note, "" when there is none, and how long it holds. Others wait for the
+// commit before they change it.
+func (t *tx) packageNote(sha256 string, now time.Time) (state string, left time.Duration, err error) {
+	var until int64
+	err = t.queryRow(`SELECT state, due_at FROM package_notes WHERE sha256 = ?`+t.grammar.forUpdate, sha256).Scan(&state, &until)
+	if errors.Is(err, sql.ErrNoRows) {
+		return "", 0, nil
+	}
+	return state, time.Duration(until-micros(now)) * time.Microsecond, err
+}
+
+func (t *tx) deletePackageNote(sha256 string) error {
+	_, err := t.exec(`DELETE FROM package_notes WHERE sha256 = ?`, sha256)
 	return err
 }
 
-// UndeletedPackages returns the packages whose deletion was begun and is taken for given up, limit at most, and forgets what else is due.
-func (s *Store) UndeletedPackages(ctx context.Context, now time.Time, limit int) ([]string, error) {
-	rows, err := s.scans.QueryContext(ctx, `SELECT sha256, state FROM package_notes WHERE due_at <= ? ORDER BY due_at, sha256 LIMIT ?`, micros(now), limit)
-	if err != nil {
-		return nil, unavailable(err)
-	}
-	type note struct{ sha256, state string }
-	due, err := scanAll(rows, func(row scanner) (n note, err error) { return n, row.Scan(&n.sha256, &n.state) })
-	if err != nil {
-		return nil, err
-	}
-	var undeleted []string
-	for _, n := range due {
-		if n.state == taken {
-			undeleted = append(undeleted, n.sha256)
-			continue
-		}
-		_, err := s.chores.exec(ctx, "", `DELETE FROM package_notes WHERE sha256 = ? AND state <> ? AND due_at <= ?`,
-			n.sha256, taken, micros(now))
-		if err != nil {
-			return undeleted, err
-		}
-	}
-	return undeleted, nil
+// PackageDeleted is called when a package is deleted that was the caller's to delete. It returns after which time TakePackage
+// forgets it.
+func (s *Store) PackageDeleted(ctx context.Context, p TakenPackage) (time.Duration, error) {
+	_, err := s.chores.exec(ctx, "", `UPDATE package_notes SET state = ?, due_at = ? WHERE sha256 = ? AND state = ? AND due_at = ?`,
+		gone, micros(s.now().Add(goneFor)), p.SHA256, taken, p.until)
+	return goneFor, err
 }
 
 // keepPackage strikes out the note of a package that a function is recorded with, in the same transaction; "" is none. Where there was no note one is made

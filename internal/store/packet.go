@@ -21,6 +21,7 @@ import (
 type packet struct {
 	rows    []*operation
 	changes []*operation
+	also    []change // of either
 }
 
 func (p packet) empty() bool { return len(p.rows)+len(p.changes) == 0 }
@@ -34,10 +35,14 @@ func packetOf(batch []*operation) (p packet, ok bool) {
 			return packet{}, false
 		case op.abandoned():
 			op.err = errAbandoned
+			continue
 		case op.row != nil:
 			p.rows = append(p.rows, op)
 		case op.change.query != "":
 			p.changes = append(p.changes, op)
+		}
+		if op.also.query != "" {
+			p.also = append(p.also, op.also)
 		}
 	}
 	return p, true
@@ -82,6 +87,9 @@ func (p packet) text(g grammar, f *fence) (query string, args []driver.NamedValu
 		for _, e := range op.events {
 			add(insertIfFound(e))
 		}
+	}
+	for _, c := range p.also {
+		add(c.query, c.args)
 	}
 	b.WriteString(f.mark(f.batch, outcome) + "; COMMIT")
 	l.statements += 2

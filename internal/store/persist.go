@@ -254,6 +254,9 @@ func (op *operation) run(t *tx) (err error) {
 	case op.do != nil:
 		return op.do(t)
 	}
+	if err == nil && op.also.query != "" {
+		_, err = t.exec(op.also.query, op.also.args...)
+	}
 	if err != nil || len(op.events) == 0 || op.row == nil && op.changed == 0 {
 		return err
 	}

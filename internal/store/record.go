@@ -48,6 +48,7 @@ type operation struct {
 	events []Event         // are kept with row, or with change if that has found a row
 	do     func(*tx) error // may run more than once, so it sets what it returns anew
 	single bool            // do is one statement, which undoes itself when it fails
+	also   change          // is run after row or change, whatever that found; it is never refused
 
 	execution string      // operations of one execution are committed in the order they came in; "": no order
 	starts    bool        // row is the start of an execution, which is held back a moment for its ending
@@ -137,16 +138,21 @@ func (r *recorder) doSingle(ctx context.Context, f func(*tx) error) error {
 // exec runs one statement on an execution and waits for the commit. It returns how many rows the
 // statement found.
 func (r *recorder) exec(ctx context.Context, execution, query string, args ...any) (int64, error) {
-	op := &operation{execution: execution, change: change{query, args}}
+	return r.execBoth(ctx, execution, change{query, args}, change{})
+}
+
+// execBoth is exec with another statement, which is run after it in the same transaction.
+func (r *recorder) execBoth(ctx context.Context, execution string, c, also change) (int64, error) {
+	op := &operation{execution: execution, change: c, also: also}
 	if err := r.await(ctx, op); err != nil {
 		return 0, err
 	}
 	return op.changed, nil
 }
 
-// insert records an execution and waits for the commit.
-func (r *recorder) insert(ctx context.Context, e *faas.Execution) error {
-	return r.await(ctx, &operation{execution: e.ID, row: e})
+// insert records an execution and waits for the commit. also is run in the same transaction.
+func (r *recorder) insert(ctx context.Context, e *faas.Execution, also change) error {
+	return r.await(ctx, &operation{execution: e.ID, row: e, also: also})
 }
 
 // start hands in the start of an execution and does not wait for it.

@@ -18,6 +18,7 @@ type LiveEngine struct {
 	Name string
 	// Standing names the set of engines for which it stands in its lines; "" while it does for none.
 	Standing string
+	SeenAt   time.Time // when it has announced itself last, by the database's clock
 }
 
 // ShardOwner says who took a shard last.
@@ -66,11 +67,13 @@ func (s *Store) AnnounceEngine(ctx context.Context, e LiveEngine, within time.Du
 // LiveEngines returns the engines that have announced themselves within the time, by name.
 func (s *Store) LiveEngines(ctx context.Context, within time.Duration) ([]LiveEngine, error) {
 	rows, err := s.readers.QueryContext(ctx,
-		`SELECT name, standing FROM engines WHERE seen_at > `+s.dialect.grammar().now+` - ? ORDER BY name`, within.Microseconds())
+		`SELECT name, standing, seen_at FROM engines WHERE seen_at > `+s.dialect.grammar().now+` - ? ORDER BY name`, within.Microseconds())
 	if err != nil {
 		return nil, unavailable(err)
 	}
-	return scanAll(rows, func(row scanner) (e LiveEngine, err error) { return e, row.Scan(&e.Name, &e.Standing) })
+	return scanAll(rows, func(row scanner) (e LiveEngine, err error) {
+		return e, row.Scan(&e.Name, &e.Standing, timeColumn{&e.SeenAt})
+	})
 }
 
 // forgetEngineAfter is when the row of an engine that was killed is of no use to anybody.

@@ -121,7 +121,7 @@ func TestOverQuota(t *testing.T) {
 	calls := quota.NewCalls(quota.New(quota.Config{
 		Driver: quota.Database{Store: rows}, Defaults: faas.Amounts{faas.ResourceCalls: faas.Unlimited}, CacheTime: time.Hour,
 		Log: slog.New(slog.DiscardHandler),
-	}), nil)
+	}), rows.Shards(), nil)
 	s := New(Config{Store: rows, Broker: b, Calls: calls})
 	if _, err := s.Submit(t.Context(), wanted()); err != nil {
 		t.Fatal(err)

@@ -29,7 +29,7 @@ func RunAPI(ctx context.Context, p Parts, workers Workers, conf *config.APIServi
 		return err
 	}
 	defer stopRules()
-	engines := engineclient.New(p.Broker)
+	engines := engineclient.New(p.Broker, p.Store.Shards())
 	agents := dispatch.NewClient(workers.Token)
 	agents.Bound(conf.Worker.Process())
 	calls := dispatch.New(dispatch.Config{

@@ -15,7 +15,7 @@ import (
 func NewEngine(p Parts, workers orchestrator.Orchestrator, conf config.Engine, wait time.Duration, log *slog.Logger) *engine.Engine {
 	e := engine.New(engine.Config{
 		Name: p.Name, Store: p.Store, Broker: p.Broker, Code: p.Code, Orchestrator: workers,
-		Trusts: p.trustsOfEngine(), Objects: p.objectsOfEngine(), Quotas: p.Quotas, Calls: p.Calls,
+		Trusts: p.trustsOfEngine(), Objects: p.objectsOfEngine(), Quotas: p.Quotas, Calls: p.Calls, Sums: p.Sums,
 		Notify: p.Notify, Publisher: p.publisher(log), Log: log,
 		Limits: engine.Limits{
 			PoolSize: conf.PoolSize, PoolMax: conf.PoolMax, Stable: conf.ScaleDownWindow, PerFunction: conf.MaxWorkersPerFunction, Workers: conf.MaxWorkers, Idle: conf.WorkerIdleTime,
@@ -24,6 +24,7 @@ func NewEngine(p Parts, workers orchestrator.Orchestrator, conf config.Engine, w
 		},
 	})
 	p.Calls.CountMemory(e.WorkerMemory)
+	e.Register(p.Registry)
 	return e
 }
 

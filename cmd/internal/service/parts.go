@@ -40,6 +40,7 @@ type Parts struct {
 
 	Quotas      *quota.Quotas
 	Calls       *quota.Calls
+	Sums        *quota.Sums // of the shards that this process's engine owns
 	clients     clientMetrics
 	stopSharing func() // nil before calls are counted together with other processes
 }

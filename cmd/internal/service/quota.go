@@ -21,7 +21,7 @@ func (p *Parts) openQuotas(conf config.Quota, log *slog.Logger) error {
 		c.Driver, c.Fallback = quota.Unified{Ask: p.Keystone.UnifiedLimits(conf.ServiceType).Of}, true
 	}
 	p.Quotas = quota.New(c)
-	p.Calls = quota.NewCalls(p.Quotas, nil)
+	p.Calls, p.Sums = quota.NewCalls(p.Quotas, p.Store.Shards(), nil), quota.NewSums(nil)
 	p.Calls.CountRecords(p.Store.RecordUsage)
 	return nil
 }
@@ -39,15 +39,20 @@ func defaultsOf(conf config.Quota) faas.Amounts {
 // shareCalls has the processes of an installation tell each other how many executions they run, until stop.
 func (p *Parts) shareCalls(ctx context.Context, log *slog.Logger) error {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx)) // while requests under way end, too
-	unsubscribe, err := p.Broker.Subscribe(ctx, faas.TopicCalls, func(body []byte) { p.Calls.Hear(p.Name, body) })
+	unsubscribe, err := p.Broker.Subscribe(ctx, faas.TopicCallsSummed, p.Calls.HearSums)
 	if err != nil {
 		cancel()
 		return err
 	}
 	var sharing sync.WaitGroup
 	sharing.Go(func() {
-		p.Calls.Share(ctx, p.Name, func(ctx context.Context, body []byte) error {
-			return p.Broker.Broadcast(ctx, faas.TopicCalls, body)
+		p.Calls.Share(ctx, p.Name, func(ctx context.Context, shard int, body []byte) error {
+			return p.Broker.Broadcast(ctx, faas.TopicCallsCounted(shard), body)
+		}, log)
+	})
+	sharing.Go(func() {
+		p.Sums.Share(ctx, func(ctx context.Context, body []byte) error {
+			return p.Broker.Broadcast(ctx, faas.TopicCallsSummed, body)
 		}, log)
 	})
 	p.stopSharing = func() {

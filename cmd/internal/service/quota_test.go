@@ -40,6 +40,13 @@ func TestProcessesShareQuotas(t *testing.T) {
 		defer p.stopSharing()
 		processes[i] = p
 	}
+	shard := rows.Shards().Of("p") // whose owner is an engine in the first process
+	processes[0].Sums.Own(shard)
+	stop, err := b.Subscribe(t.Context(), faas.TopicCallsCounted(shard), func(body []byte) { processes[0].Sums.Hear(shard, body) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stop()
 	limits, err := processes[1].Quotas.Limits(t.Context(), "p")
 	if err != nil || limits.Limit(faas.ResourceFunctions) != 3 || limits.Limit(faas.ResourceExecutions) != 1 || limits.Limit(faas.ResourceCalls) != faas.Unlimited || len(limits) != len(quota.Resources) {
 		t.Errorf("limits are %v, %v", limits, err)

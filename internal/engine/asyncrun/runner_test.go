@@ -105,6 +105,12 @@ func (r *rig) record() string {
 	return x.ID
 }
 
+func (r *rig) publishAgain(id string) {
+	r.Helper()
+	_, err := r.runner.PublishAgain(r.Context(), store.DueItem{Kind: store.LostMessage, Ref: id})
+	r.must(err)
+}
+
 func (r *rig) execution(id string) faas.Execution {
 	r.Helper()
 	x, err := r.store.Execution(r.Context(), faas.AnyProject(), id)
@@ -118,7 +124,7 @@ func TestRunsPastALongLane(t *testing.T) {
 	r := newRig(t, nil)
 	id := r.record()
 	r.runner.lanes.inHand[faas.ExecutionLane(project)].Add(int32(r.runner.Depth()))
-	r.runner.Wake(t.Context(), store.WakeAfter+time.Second)
+	r.publishAgain(id)
 	r.must(r.group.Wait(t.Context()))
 	if x := r.execution(id); x.Status != faas.ExecutionSuccess || r.broker.messages.Load() != 0 {
 		t.Errorf("got %+v; %d messages were sent", x, r.broker.messages.Load())
@@ -129,8 +135,23 @@ func TestRunsPastALongLane(t *testing.T) {
 func TestWakesByMessage(t *testing.T) {
 	r := newRig(t, nil)
 	id := r.record()
-	r.runner.Wake(t.Context(), store.WakeAfter+time.Second)
+	r.publishAgain(id)
 	if x := r.execution(id); x.Status != faas.ExecutionQueued || r.broker.messages.Load() != 1 || r.calls.Load() != 0 {
 		t.Errorf("got %+v; %d messages were sent, %d calls made", x, r.broker.messages.Load(), r.calls.Load())
+	}
+}
+
+// TestPublishesNothingOfWhatIsOver has an execution that runs, one that never was, and a broker that is away.
+func TestPublishesNothingOfWhatIsOver(t *testing.T) {
+	r := newRig(t, nil)
+	id := r.record()
+	_, won, err := r.store.Claim(t.Context(), id, "another", time.Hour)
+	if err != nil || !won {
+		t.Fatal(won, err)
+	}
+	r.publishAgain(id)
+	r.publishAgain(faas.NewID())
+	if n := r.broker.messages.Load(); n != 0 {
+		t.Errorf("%d messages were sent", n)
 	}
 }

@@ -2,62 +2,79 @@ package asyncrun
 
 import (
 	"context"
-	"slices"
 	"time"
 
+	"github.com/openstack-faas/faas/internal/duework"
 	"github.com/openstack-faas/faas/internal/faas"
+	"github.com/openstack-faas/faas/internal/store"
 )
 
 const (
-	// wakeBatch is how many rows one look takes.
-	wakeBatch = 500
 	// publishTimeout bounds how long one message may take while the broker is away.
 	publishTimeout = 5 * time.Second
+	// longestTrust is how long a message is trusted at most before it is taken for lost.
+	longestTrust = 5 * time.Minute
 )
 
-// Wake publishes the queued executions again whose message is taken for lost now, or will be within
-// the time. Those of a project that waits for its turn while its lane is backed up are passed over:
-// their messages are not lost, only far back.
-func (r *Runner) Wake(ctx context.Context, within time.Duration) {
-	for ctx.Err() == nil {
-		ids, err := r.cfg.Store.TakeStale(ctx, within, wakeBatch, r.backedUp()...)
-		if err != nil && ctx.Err() == nil {
-			r.log.Warn("queued executions could not be looked up", "error", err)
-		}
-		for _, id := range ids {
-			if err := r.wakeOne(ctx, id); err != nil {
-				if ctx.Err() == nil {
-					r.log.Warn("a queued execution could not be published again; the others wait too", "execution_id", id, "error", err)
-				}
-				return
-			}
-		}
-		if len(ids) < wakeBatch {
-			return
-		}
-	}
-}
-
-// wakeOne publishes one row again. One whose project has nothing here while its lane is full of
-// others' is run from here: its message would have to pass all of theirs.
-func (r *Runner) wakeOne(ctx context.Context, id string) error {
-	x, err := r.cfg.Store.Execution(ctx, faas.AnyProject(), id)
-	if faas.KindOf(err) == faas.NotFound {
-		return nil
+// PublishAgain publishes the message of an execution that nobody has claimed: it is taken for lost. It is due work, for as long as the
+// execution is queued. The longer the execution has waited, the longer its messages are trusted: a long queue is not published as a
+// whole each minute.
+//
+// The message of a project that waits for its turn here, while its lane is backed up, is not lost but far back. An execution whose
+// project has nothing here while its lane is full of others' is run from here: its message would have to pass all of theirs.
+func (r *Runner) PublishAgain(ctx context.Context, i store.DueItem) (duework.Next, error) {
+	x, err := r.cfg.Store.Execution(ctx, faas.AnyProject(), i.Ref)
+	if faas.KindOf(err) == faas.NotFound || err == nil && x.Status != faas.ExecutionQueued {
+		return duework.Done(), nil
 	}
 	if err != nil {
-		return err
+		return duework.Done(), err
 	}
-	if r.lanes.backedUp(x.ProjectID) && !r.turns.IsWaiting(x.ProjectID) && r.runDirectly(x) {
-		return nil
+	if r.lanes.backedUp(x.ProjectID) && (r.turns.IsWaiting(x.ProjectID) || r.runDirectly(x)) {
+		return duework.Again(store.WakeAfter), nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, publishTimeout)
 	defer cancel()
-	return r.cfg.Broker.Enqueue(ctx, faas.ExecutionsQueue(x.ProjectID), []byte(id))
+	if err := r.cfg.Broker.Enqueue(ctx, faas.ExecutionsQueue(x.ProjectID), []byte(x.ID)); err != nil {
+		return duework.Done(), err
+	}
+	return duework.Again(min(max(store.WakeAfter, i.Age/2), longestTrust)), nil
 }
 
-// runDirectly runs a row without a message, and reports whether there was room to. What it cannot
-// do now another look does.
+// publishBatch is how many executions PublishAll looks up at a time.
+const publishBatch = 1000
+
+// PublishAll publishes the messages of all queued executions. It is for the start of a process whose broker has lost them with the
+// process before.
+func (r *Runner) PublishAll(ctx context.Context) {
+	ids, err := []string{""}, error(nil)
+	for err == nil && len(ids) > 0 {
+		if ids, err = r.cfg.Store.QueuedExecutions(ctx, ids[len(ids)-1], publishBatch); err == nil {
+			err = r.publish(ctx, ids)
+		}
+	}
+	if err != nil && ctx.Err() == nil {
+		r.log.Warn("not all executions that were queued before can be woken at once; the others run somewhat later", "error", err)
+	}
+}
+
+func (r *Runner) publish(ctx context.Context, ids []string) error {
+	for _, id := range ids {
+		x, err := r.cfg.Store.Execution(ctx, faas.AnyProject(), id)
+		if faas.KindOf(err) == faas.NotFound {
+			continue
+		}
+		if err == nil {
+			err = r.cfg.Broker.Enqueue(ctx, faas.ExecutionsQueue(x.ProjectID), []byte(id))
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// runDirectly runs a row without a message, and reports whether there was room to. What it cannot do now another look does.
 func (r *Runner) runDirectly(x faas.Execution) bool {
 	leave, ok := r.direct.TryEnter(x.ProjectID)
 	if !ok {
@@ -70,10 +87,4 @@ func (r *Runner) runDirectly(x faas.Execution) bool {
 		}
 	})
 	return true
-}
-
-// backedUp returns the projects that wait for a turn while their lane may hold more than this
-// engine has taken from it.
-func (r *Runner) backedUp() []string {
-	return slices.DeleteFunc(r.turns.Waiting(), func(project string) bool { return !r.lanes.backedUp(project) })
 }

@@ -28,13 +28,13 @@ type sizes struct {
 	of      map[string]int         // sizes of pools that this engine has set
 	low     map[string]time.Time   // since when a pool has been larger than it should be
 	setting map[string]bool        // pools that are being set now
-	due     [faas.Shards]bool      // shards whose pools have to be brought up
+	due     map[int]bool           // shards whose pools have to be brought up
 }
 
 func newSizes() *sizes {
 	return &sizes{
 		seen: map[string]struct{}{}, claims: map[string][]time.Time{}, of: map[string]int{},
-		low: map[string]time.Time{}, setting: map[string]bool{},
+		low: map[string]time.Time{}, setting: map[string]bool{}, due: map[int]bool{},
 	}
 }
 
@@ -148,12 +148,10 @@ func (s *sizes) takeDue() []int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var shards []int
-	for shard, due := range s.due {
-		if due {
-			shards = append(shards, shard)
-			s.due[shard] = false
-		}
+	for shard := range s.due {
+		shards = append(shards, shard)
 	}
+	clear(s.due)
 	return shards
 }
 

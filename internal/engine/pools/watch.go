@@ -54,7 +54,7 @@ func (p *Pools) bringUp(ctx context.Context, shards []int) {
 		return
 	}
 	for _, r := range runtimes {
-		if !slices.Contains(shards, faas.ShardOf(r.ID)) {
+		if !slices.Contains(shards, p.cfg.Store.Shards().Of(r.ID)) {
 			continue
 		}
 		p.cfg.Group.Go("bring up a pool", func(ctx context.Context) { p.setInBackground(ctx, r) })

@@ -135,7 +135,7 @@ func (r *rig) made(trust string) faas.Function {
 		ProjectID: project, RuntimeID: rt.ID, Entry: faas.DefaultEntry, MemorySize: faas.DefaultMemorySize, Timeout: time.Second, Code: code,
 	}, nil)
 	r.must(err)
-	r.must(r.store.ScheduleTrustDeletion(r.Context(), trust, time.Now().Add(time.Hour)))
+	r.must(r.store.ScheduleTrustDeletion(r.Context(), trust, time.Hour))
 	f, err = r.store.UpdateFunction(r.Context(), faas.AnyProject(), f.ID, store.FunctionChange{
 		Trust: &store.FunctionTrust{ID: trust, Roles: []string{"member"}},
 	})

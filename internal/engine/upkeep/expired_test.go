@@ -1,21 +1,50 @@
 package upkeep
 
 import (
-	"errors"
+	"log/slog"
+	"path/filepath"
 	"testing"
 	"time"
+
+	"github.com/openstack-faas/faas/internal/duework"
+	"github.com/openstack-faas/faas/internal/faas"
+	"github.com/openstack-faas/faas/internal/store"
 )
 
+// TestSettlingHoldsOffAfterTheDatabaseWasAway has a lease that is over, and a step that begins late: those who live are to renew
+// theirs first.
 func TestSettlingHoldsOffAfterTheDatabaseWasAway(t *testing.T) {
-	var h holdOff
-	at := func(s int) time.Time { return time.Unix(int64(s), 0) }
-	if h.answered(nil, at(0), at(1), time.Minute); at(1).Before(h.until) {
-		t.Error("a quick answer is no sign of anything")
+	url := "sqlite:///" + filepath.Join(t.TempDir(), "faas.sqlite")
+	if err := store.Migrate(t.Context(), url); err != nil {
+		t.Fatal(err)
 	}
-	if h.answered(errors.New("away"), at(2), at(2), time.Minute); !at(61).Before(h.until) || at(62).Before(h.until) {
-		t.Error("a failure holds off for a lease")
+	s, err := store.Open(t.Context(), url, store.Options{Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
 	}
-	if h.answered(nil, at(100), at(103), time.Minute); !at(160).Before(h.until) {
-		t.Error("an answer that took long is one that waited for the database to come back")
+	defer s.Close()
+	x := faas.Execution{ID: faas.NewID(), ProjectID: "p"}
+	if err := s.Enqueue(t.Context(), x); err != nil {
+		t.Fatal(err)
+	}
+	if _, won, err := s.Claim(t.Context(), x.ID, "a dead engine", -time.Second); err != nil || !won {
+		t.Fatal(won, err)
+	}
+	u := New(Config{Store: s, Lease: time.Minute, Now: time.Now, Log: slog.New(slog.DiscardHandler)})
+	for _, c := range []struct {
+		in   time.Duration
+		next duework.Next
+		want faas.ExecutionStatus
+	}{
+		{-time.Minute, duework.Again(time.Minute), faas.ExecutionRunning},
+		{-time.Second, duework.Done(), faas.ExecutionError},
+	} {
+		next, err := u.SettleExpired(t.Context(), store.DueItem{In: c.in})
+		if err != nil || next != c.next {
+			t.Errorf("%s late: %+v, %v; want %+v", -c.in, next, err, c.next)
+		}
+		if got, err := s.Execution(t.Context(), faas.AnyProject(), x.ID); err != nil || got.Status != c.want {
+			t.Errorf("%s late: %+v, %v; want %s", -c.in, got, err, c.want)
+		}
 	}
 }

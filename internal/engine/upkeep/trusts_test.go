@@ -8,8 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/openstack-faas/faas/internal/codestore"
-	"github.com/openstack-faas/faas/internal/faas"
+	"github.com/openstack-faas/faas/internal/store"
 )
 
 // keystone deletes trusts, or fails.
@@ -18,51 +17,25 @@ type keystone struct {
 	err     error
 }
 
-func (k *keystone) DeleteTrust(_ context.Context, id string) error {
+func (k *keystone) DeleteTrust(ctx context.Context, id string) error {
+	if _, bounded := ctx.Deadline(); !bounded {
+		return errors.New("nobody waits for ever")
+	}
 	if k.err == nil {
 		k.deleted = append(k.deleted, id)
 	}
 	return k.err
 }
 
-// TestTrustsAreDeleted has Keystone away at first.
+// TestTrustsAreDeleted has Keystone refuse at first: the item is to be tried again.
 func TestTrustsAreDeleted(t *testing.T) {
-	k, now, ctx := &keystone{}, time.Now(), t.Context()
-	files, err := codestore.NewFiles(t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := newCollection(t, files)
-	c.upkeep = New(Config{Store: c.store, Trusts: k, Now: func() time.Time { return now }, Log: slog.New(slog.DiscardHandler)})
-	c.must(c.store.ScheduleTrustDeletion(ctx, "a", now))
-	c.must(c.store.ScheduleTrustDeletion(ctx, "b", now.Add(time.Minute)))
-	left := func() int {
-		t.Helper()
-		due, err := c.store.DueTrustDeletions(ctx, now.Add(24*time.Hour), 10)
-		c.must(err)
-		return len(due)
-	}
-	k.err = faas.Errorf(faas.Unavailable, "Keystone cannot be asked.")
-	c.upkeep.DeleteTrusts(ctx)
-	k.err = nil
-	c.upkeep.DeleteTrusts(ctx)
-	if left() != 2 || len(k.deleted) != 0 {
-		t.Errorf("deleted %q at once after a failure; %d are left", k.deleted, left())
-	}
-	now = now.Add(trustTimeout)
-	c.upkeep.DeleteTrusts(ctx)
-	if left() != 1 || strings.Join(k.deleted, " ") != "a" {
-		t.Errorf("deleted %q; %d are left", k.deleted, left())
-	}
-	k.err = errors.New("Keystone does not allow it")
-	for range 5 {
-		now = now.Add(2 * lastTrustPause)
-		c.upkeep.DeleteTrusts(ctx)
+	k := &keystone{err: errors.New("Keystone does not allow it")}
+	u := New(Config{Trusts: k, Now: time.Now, Log: slog.New(slog.DiscardHandler)})
+	if _, err := u.DeleteTrust(t.Context(), store.DueItem{Ref: "a"}); !errors.Is(err, k.err) || len(k.deleted) != 0 {
+		t.Errorf("deleted are %q, %v", k.deleted, err)
 	}
 	k.err = nil
-	now = now.Add(lastTrustPause)
-	c.upkeep.DeleteTrusts(ctx)
-	if left() != 0 || strings.Join(k.deleted, " ") != "a b" {
-		t.Errorf("deleted %q; %d are left", k.deleted, left())
+	if _, err := u.DeleteTrust(t.Context(), store.DueItem{Ref: "a"}); err != nil || strings.Join(k.deleted, " ") != "a" {
+		t.Errorf("deleted are %q, %v", k.deleted, err)
 	}
 }

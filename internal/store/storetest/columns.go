@@ -26,7 +26,7 @@ func everyFieldIsKept(t *testing.T, f *fixture) {
 	same(t, "read", gotRuntime, r)
 
 	fn := filled[faas.Function](t, map[string]any{"RuntimeID": shared.ID})
-	must(t, f.ScheduleTrustDeletion(ctx, fn.TrustID, f.now()))
+	must(t, f.ScheduleTrustDeletion(ctx, fn.TrustID, 0))
 	madeFunction, err := f.CreateFunction(ctx, fn, nil)
 	must(t, err)
 	same(t, "created", madeFunction, fn)
@@ -51,7 +51,7 @@ func everyFieldIsKept(t *testing.T, f *fixture) {
 func everyChangeIsKept(t *testing.T, f *fixture) {
 	ctx := t.Context()
 	made := f.function(t, "ours", f.runtime(t, "ours", false).ID, "f")
-	must(t, f.ScheduleTrustDeletion(ctx, "another trust", f.now()))
+	must(t, f.ScheduleTrustDeletion(ctx, "another trust", 0))
 	code := filled[faas.Code](t, nil)
 	name, description, entry, cpu, memory, timeout := "n", "d", "e.f", 7, int64(8), 9*time.Second
 	f.pass(time.Second)

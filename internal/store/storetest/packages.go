@@ -22,20 +22,57 @@ func (k packageKeeper) make(sha256 string) (faas.Function, error) {
 	}, nil)
 }
 
-func (k packageKeeper) taken(sha256 string, want bool) (until time.Time) {
+// taken tries to take a package to delete it.
+func (k packageKeeper) taken(sha256 string, want bool) store.TakenPackage {
 	k.t.Helper()
-	until = k.now().Add(time.Minute)
-	if got, err := k.TakePackage(k.t.Context(), sha256, k.now(), until); err != nil || got != want {
-		k.t.Errorf("package %s is taken: %v, %v; want %v", sha256, got, err, want)
+	got, again, err := k.TakePackage(k.t.Context(), sha256, time.Minute)
+	if err != nil || (got != nil) != want || got != nil && again != 0 {
+		k.t.Errorf("package %s is taken: %v, %v, %v; want %v", sha256, got, again, err, want)
 	}
-	return until
+	if got == nil {
+		return store.TakenPackage{}
+	}
+	return *got
 }
 
-func (k packageKeeper) undeleted(want ...string) {
+// left tries to take a package that is not to be deleted, and compares after which time to try again.
+func (k packageKeeper) left(sha256 string, want time.Duration) {
 	k.t.Helper()
-	if got, err := k.UndeletedPackages(k.t.Context(), k.now(), 10); err != nil || !slices.Equal(got, want) {
-		k.t.Errorf("begun and not finished are %q, %v; want %q", got, err, want)
+	if got, again, err := k.TakePackage(k.t.Context(), sha256, time.Minute); err != nil || got != nil || again != want {
+		k.t.Errorf("package %s is taken: %v, %v, %v; want to come again after %v", sha256, got, again, err, want)
 	}
+}
+
+// deleted says that a package is deleted.
+func (k packageKeeper) deleted(p store.TakenPackage) {
+	k.t.Helper()
+	if again, err := k.PackageDeleted(k.t.Context(), p); err != nil || again != 24*time.Hour {
+		k.t.Errorf("package %s is deleted: %v, %v", p.SHA256, again, err)
+	}
+}
+
+// items compares the packages of which there is due work.
+func (k packageKeeper) items(want ...string) {
+	k.t.Helper()
+	due := dueRefs(k.t, k.fixture, store.PackageDeletion, time.Hour)
+	if slices.Sort(due); !slices.Equal(due, want) {
+		k.t.Errorf("to be looked at are %q, want %q", due, want)
+	}
+}
+
+// dueRefs returns what is due of a kind within the time, the longest due first.
+func dueRefs(t *testing.T, f *fixture, kind string, within time.Duration) (refs []string) {
+	t.Helper()
+	all := make([]int, f.Shards())
+	for shard := range all {
+		all[shard] = shard
+	}
+	items, err := f.DueItems(t.Context(), store.DueQuery{Shards: all, Room: map[string]int{kind: 100}, Within: within})
+	must(t, err)
+	for _, i := range items {
+		refs = append(refs, i.Ref)
+	}
+	return refs
 }
 
 func newPackageKeeper(t *testing.T, f *fixture) packageKeeper {
@@ -53,6 +90,7 @@ func packagesInUse(t *testing.T, f *fixture) {
 	k.taken("a", false)
 	one, err := k.make("a")
 	must(t, err)
+	k.items("a")
 	two, err := k.make("a") // its announcement went with the first
 	must(t, err)
 	k.taken("a", false)
@@ -69,7 +107,7 @@ func packagesInUse(t *testing.T, f *fixture) {
 	must(t, err)
 	k.taken("b", false)
 	k.taken("a", true)
-	k.undeleted()
+	k.items("a", "b")
 }
 
 // packagesDeleted are those of nobody. Who has stored one before it was deleted must store it again.
@@ -90,17 +128,16 @@ func packagesDeleted(t *testing.T, f *fixture) {
 	k.taken("a", false)
 	refused()
 	is(t, f.AnnouncePackage(ctx, "a"), faas.Unavailable)
-	k.undeleted()
+	k.left("a", time.Minute)
 
 	f.pass(time.Minute) // whoever took it has died
 	is(t, f.AnnouncePackage(ctx, "a"), faas.Unavailable)
-	k.undeleted("a")
 	second := k.taken("a", true)
-	must(t, f.PackageDeleted(ctx, "a", first)) // or was only slow
+	k.deleted(first) // or was only slow
 	is(t, f.AnnouncePackage(ctx, "a"), faas.Unavailable)
-	must(t, f.PackageDeleted(ctx, "a", second))
+	k.deleted(second)
 	refused()
-	k.taken("a", false)
+	k.left("a", 24*time.Hour)
 
 	must(t, f.AnnouncePackage(ctx, "a"))
 	made, err := k.make("a")
@@ -109,14 +146,18 @@ func packagesDeleted(t *testing.T, f *fixture) {
 		t.Errorf("made %+v", made)
 	}
 
-	last := k.taken("b", true)
-	must(t, f.PackageDeleted(ctx, "b", last))
+	k.deleted(k.taken("b", true))
 	f.pass(24*time.Hour - time.Microsecond)
-	k.undeleted()
+	k.left("b", time.Microsecond)
 	_, err = k.make("b")
 	is(t, err, faas.Unavailable)
 	f.pass(time.Microsecond)
-	k.undeleted()
+	k.left("b", 0)
 	_, err = k.make("b")
 	is(t, err, "")
+	k.left("b", 0)
+	k.items("a")
+	_, err = f.DeleteFunction(ctx, ours, other.ID)
+	must(t, err)
+	k.items("a", "other")
 }

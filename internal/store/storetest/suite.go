@@ -515,35 +515,39 @@ func releases(t *testing.T, f *fixture) {
 	}
 }
 
+// lostMessages has an item of due work for each execution for as long as that is queued.
 func lostMessages(t *testing.T, f *fixture) {
 	ctx := t.Context()
-	const later = store.WakeAfter + time.Second
-	var want []string
-	for range 5 {
-		x := execution("ours", "f")
-		must(t, f.Enqueue(ctx, x))
-		want = append(want, x.ID)
-		f.pass(time.Second)
+	due := func(within time.Duration, want ...string) {
+		t.Helper()
+		if refs := dueRefs(t, f, store.LostMessage, within); !slices.Equal(refs, want) {
+			t.Errorf("due within %s are %q, want %q", within, refs, want)
+		}
 	}
-	early, err := f.TakeStale(ctx, 0, 10)
-	if err != nil || len(early) != 0 {
-		t.Errorf("taken for lost at once: %v, %v", early, err)
+	one, two := execution("ours", "f"), execution("ours", "f")
+	must(t, f.Enqueue(ctx, one))
+	must(t, f.Enqueue(ctx, two))
+	is(t, f.Enqueue(ctx, one), faas.Conflict)
+	due(0)
+	due(store.WakeAfter+time.Second, one.ID, two.ID)
+	for _, want := range []bool{true, false} {
+		if _, won, err := f.Claim(ctx, one.ID, "engine", time.Hour); err != nil || won != want {
+			t.Errorf("claimed: %v, %v", won, err)
+		}
+		due(time.Hour, two.ID)
 	}
-	excepted, err := f.TakeStale(ctx, later, 10, "ours", "theirs")
-	if err != nil || len(excepted) != 0 {
-		t.Errorf("taken though excepted: %v, %v", excepted, err)
+	for _, want := range []bool{true, false} { // that it is released once more, and is not the owner's, changes nothing
+		if released, err := f.Release(ctx, one.ID, "engine"); err != nil || released != want {
+			t.Errorf("released: %v, %v", released, err)
+		}
+		due(0)
+		due(store.WakeAfter+time.Second, two.ID, one.ID)
 	}
-	first, err := f.TakeStale(ctx, later, 3, "theirs")
-	must(t, err)
-	rest, err := f.TakeStale(ctx, later, 3)
-	must(t, err)
-	if got := slices.Concat(first, rest); !slices.Equal(got, want) {
-		t.Errorf("got %v, want %v", got, want)
-	}
-	again, err := f.TakeStale(ctx, later, 10)
-	if err != nil || len(again) != 0 {
-		t.Errorf("taken twice: %v, %v", again, err)
-	}
+	sync := execution("ours", "f")
+	sync.Sync, sync.Lease = true, time.Minute
+	must(t, f.Start(ctx, sync))
+	must(t, f.Finish(ctx, sync.ID, store.Ending{Status: faas.ExecutionSuccess, Result: "{}"}))
+	due(time.Hour, two.ID, one.ID)
 }
 
 // failsAlone hands in many operations at once, so that they share transactions, of which some cannot work.

@@ -9,7 +9,7 @@ import (
 	"github.com/openstack-faas/faas/internal/store"
 )
 
-// trustDeletions has trusts noted before their functions are recorded, and after these are gone.
+// trustDeletions has trusts scheduled for deletion before their functions are recorded, and after these are gone.
 func trustDeletions(t *testing.T, f *fixture) {
 	ctx := t.Context()
 	r := f.runtime(t, "ours", false)
@@ -19,57 +19,50 @@ func trustDeletions(t *testing.T, f *fixture) {
 			Code: faas.Code{Source: faas.SourcePackage, SHA256: "s"},
 		}, nil)
 	}
-	due := func(want ...string) {
+	due := func(within time.Duration, want ...string) {
 		t.Helper()
-		deletions, err := f.DueTrustDeletions(ctx, f.now(), 10)
-		must(t, err)
-		ids := []string{}
-		for _, d := range deletions {
-			ids = append(ids, d.TrustID)
-		}
-		if !slices.Equal(ids, want) {
-			t.Errorf("due are %q, want %q", ids, want)
+		refs := dueRefs(t, f, store.TrustDeletion, within)
+		if slices.Sort(refs); !slices.Equal(refs, want) {
+			t.Errorf("due within %s are %q, want %q", within, refs, want)
 		}
 	}
-	later := f.now().Add(10 * time.Minute)
+	const grace = 10 * time.Minute
 
-	_, err := made("without a note")
+	_, err := made("not scheduled")
 	is(t, err, faas.Unavailable)
-	for _, id := range []string{"kept", "orphan", "late"} {
-		must(t, f.ScheduleTrustDeletion(ctx, id, later))
+	for _, id := range []string{"kept", "orphan"} {
+		must(t, f.ScheduleTrustDeletion(ctx, id, grace))
 	}
-	due()
+	must(t, f.ScheduleTrustDeletion(ctx, "late", 0))
+	due(0, "late")
 	kept, err := made("kept")
 	must(t, err)
-	f.pass(10 * time.Minute)
-	due("late", "orphan")
+	due(grace, "late", "orphan")
 
-	until := f.now().Add(time.Minute)
-	for i, want := range []bool{true, false} {
-		if got, err := f.ClaimTrustDeletion(ctx, "late", f.now(), until); err != nil || got != want {
-			t.Errorf("taken the %d. time: %v, %v", i+1, got, err)
-		}
+	// An engine begins to delete the one that is due: from then on no function is recorded with it.
+	shard := f.Shards().Of("late")
+	o, err := f.TakeShard(ctx, shard, "engine")
+	must(t, err)
+	items, err := f.DueItems(ctx, store.DueQuery{Shards: []int{shard}, Room: map[string]int{store.TrustDeletion: 1}})
+	must(t, err)
+	taken, err := f.TakeDue(ctx, o, items, func(string) time.Duration { return time.Hour })
+	if err != nil || len(taken) != 1 || taken[0].Ref != "late" {
+		t.Fatalf("taken are %+v, %v", taken, err)
 	}
 	_, err = made("late")
 	is(t, err, faas.Unavailable)
-	if got, err := f.ClaimTrustDeletion(ctx, "kept", f.now(), until); err != nil || got {
-		t.Errorf("a function's trust was taken: %v, %v", got, err)
-	}
-	due("orphan")
-	must(t, f.FinishTrustDeletion(ctx, "orphan"))
-	due()
-	f.pass(time.Minute)
-	due("late")
-	must(t, f.FinishTrustDeletion(ctx, "late"))
+	must(t, f.DueFailed(ctx, taken[0], 0, "Keystone is away"))
+	_, err = made("late")
+	is(t, err, faas.Unavailable)
 
-	must(t, f.ScheduleTrustDeletion(ctx, "next", later))
+	must(t, f.ScheduleTrustDeletion(ctx, "next", grace))
 	changed, err := f.UpdateFunction(ctx, ours, kept.ID, store.FunctionChange{Trust: &store.FunctionTrust{ID: "next", Roles: []string{"reader"}}})
 	if err != nil || changed.TrustID != "next" || !slices.Equal(changed.TrustRoles, []string{"reader"}) || changed.Revision != kept.Revision {
 		t.Errorf("changed: %+v, %v", changed, err)
 	}
-	due("kept")
-	must(t, f.FinishTrustDeletion(ctx, "kept"))
+	due(0, "kept", "late")
 	_, err = f.DeleteFunction(ctx, ours, kept.ID)
 	must(t, err)
-	due("next")
+	due(0, "kept", "late", "next")
+	due(grace, "kept", "late", "next", "orphan")
 }

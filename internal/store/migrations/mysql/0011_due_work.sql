@@ -11,7 +11,7 @@ CREATE TABLE IF NOT EXISTS due_work (
     token      BIGINT        NOT NULL, -- of whoever has it in hand; 0: nobody
     attempts   BIGINT        NOT NULL, -- how often it was taken since it succeeded last
     last_error VARCHAR(1024) NOT NULL,
-    created_at BIGINT        NOT NULL,
+    added_at   BIGINT        NOT NULL,
     PRIMARY KEY (kind, ref),
     -- Each kind is looked up by itself, so that much work of one keeps no other waiting.
     INDEX due_work_by_time (kind, state, due_at, shard)

@@ -11,7 +11,7 @@ CREATE TABLE due_work (
     token      INTEGER NOT NULL, -- of whoever has it in hand; 0: nobody
     attempts   INTEGER NOT NULL, -- how often it was taken since it succeeded last
     last_error TEXT    NOT NULL,
-    created_at INTEGER NOT NULL,
+    added_at   INTEGER NOT NULL,
     PRIMARY KEY (kind, ref)
 );
 -- Each kind is looked up by itself, so that much work of one keeps no other waiting.

@@ -19,27 +19,11 @@ import (
 	"github.com/openstack-faas/faas/pkg/swift/swifttest"
 )
 
-// heldPackages is a code store that has something happen between what the collection of packages
-// does.
+// heldPackages is a code store that has something happen around a deletion.
 type heldPackages struct {
 	codestore.Store
-	listed, deleting, deleted func() // called after all were listed, before a deletion and after it; nil: nothing happens
-	fails                     error  // of deletions
-}
-
-func (h *heldPackages) List(ctx context.Context, visit func(string, time.Time) error) error {
-	old := map[string]time.Time{}
-	err := h.Store.List(ctx, func(sha256 string, put time.Time) error {
-		old[sha256] = put
-		return nil
-	})
-	happen(h.listed)
-	for sha256, put := range old {
-		if err == nil {
-			err = visit(sha256, put)
-		}
-	}
-	return err
+	deleting, deleted func() // called before a deletion and after it; nil: nothing happens
+	fails             error  // of deletions
 }
 
 func (h *heldPackages) Delete(ctx context.Context, sha256 string) error {
@@ -144,8 +128,7 @@ func (c *collection) there(want bool) {
 	}
 }
 
-// TestPackagesThatAreStoredAgain has a package collected and its content deployed once more, one
-// between the steps of the other.
+// TestPackagesThatAreStoredAgain has a package collected and its content deployed once more, one between the steps of the other.
 func TestPackagesThatAreStoredAgain(t *testing.T) {
 	for kind, open := range map[string]func(t *testing.T) codestore.Store{
 		"files": func(t *testing.T) codestore.Store {
@@ -162,28 +145,38 @@ func TestPackagesThatAreStoredAgain(t *testing.T) {
 		},
 	} {
 		for name, test := range map[string]func(*collection){
-			"listed, deployed":             (*collection).deployedWhenListed,
-			"listed, uploaded, recorded":   (*collection).uploadedWhenListed,
+			"due, deployed":                (*collection).deployedBefore,
+			"due, uploaded, recorded":      (*collection).uploadedBefore,
 			"uploaded, deleted, recorded":  (*collection).recordedLate,
 			"deployed while it is deleted": (*collection).deployedWhileDeleted,
 			"an engine died deleting":      (*collection).deletionGivenUp,
+			"young":                        (*collection).tooYoung,
+			"searched for":                 (*collection).searched,
 		} {
 			t.Run(kind+"/"+name, func(t *testing.T) { test(newCollection(t, open(t))) })
 		}
 	}
 }
 
-func (c *collection) deployedWhenListed() {
-	c.held.listed = c.deploy
-	c.upkeep.CollectPackages(c.Context())
+// look does the item of due work that the package has.
+func (c *collection) look() {
+	c.Helper()
+	_, err := c.upkeep.DeletePackage(c.Context(), store.DueItem{Ref: oldDigest, Age: time.Minute})
+	c.must(err)
+}
+
+func (c *collection) deployedBefore() {
+	c.deploy()
+	c.look()
 	c.there(true)
 }
 
-func (c *collection) uploadedWhenListed() {
-	c.held.listed = func() { c.must(c.upload()) }
-	c.upkeep.CollectPackages(c.Context())
+func (c *collection) uploadedBefore() {
+	c.must(c.upload())
+	c.look()
 	c.there(true)
 	c.must(c.record())
+	c.look()
 	c.there(true)
 }
 
@@ -191,11 +184,11 @@ func (c *collection) uploadedWhenListed() {
 func (c *collection) recordedLate() {
 	c.must(c.upload())
 	c.now = c.now.Add(time.Hour)
-	c.upkeep.CollectPackages(c.Context())
+	c.look()
 	c.there(false)
 	c.unavailable(c.record())
 	c.deploy()
-	c.upkeep.CollectPackages(c.Context())
+	c.look()
 	c.there(true)
 }
 
@@ -207,7 +200,7 @@ func (c *collection) deployedWhileDeleted() {
 		c.unavailable(c.record())
 	}
 	c.held.deleting, c.held.deleted = during, during
-	c.upkeep.CollectPackages(c.Context())
+	c.look()
 	if tried != 2 {
 		c.Errorf("tried %d times", tried)
 	}
@@ -216,19 +209,54 @@ func (c *collection) deployedWhileDeleted() {
 	c.there(true)
 }
 
-// deletionGivenUp has deletions begun and not finished: before the package is gone, and after.
+// deletionGivenUp has a deletion begun and not finished.
 func (c *collection) deletionGivenUp() {
 	c.held.fails = faas.Errorf(faas.Unavailable, "Swift is away.")
-	c.upkeep.CollectPackages(c.Context())
+	_, err := c.upkeep.DeletePackage(c.Context(), store.DueItem{Ref: oldDigest, Age: time.Minute})
+	c.unavailable(err)
 	c.held.fails = nil
-	c.upkeep.FinishPackages(c.Context())
-	c.there(true) // another may be at it still
+	c.look()
+	c.there(true) // the deletion may be under way still
 	c.unavailable(c.upload())
-	c.now = c.now.Add(2 * packageTimeout)
-	c.upkeep.FinishPackages(c.Context())
+	c.now = c.now.Add(packageHold)
+	c.look()
 	c.there(false)
 	c.deploy()
-	c.upkeep.CollectPackages(c.Context())
-	c.upkeep.FinishPackages(c.Context())
+	c.look()
 	c.there(true)
+}
+
+// tooYoung has a package that nobody has had for less than the time of grace.
+func (c *collection) tooYoung() {
+	c.upkeep.cfg.PackageGrace = time.Hour
+	c.look()
+	c.there(true)
+	c.upkeep.cfg.PackageGrace = time.Second
+	c.look()
+	c.there(false)
+}
+
+// searched has packages found that no item of due work is about.
+func (c *collection) searched() {
+	search := func(want int) {
+		c.Helper()
+		_, err := c.upkeep.SearchPackages(c.Context(), store.DueItem{})
+		c.must(err)
+		all := make([]int, c.store.Shards())
+		for shard := range all {
+			all[shard] = shard
+		}
+		items, err := c.store.DueItems(c.Context(), store.DueQuery{Shards: all, Room: map[string]int{store.PackageDeletion: 10}})
+		if err != nil || len(items) != want || want == 1 && items[0].Ref != oldDigest {
+			c.Errorf("found are %v, %v; want %d", items, err, want)
+		}
+	}
+	c.must(c.record())
+	search(0)
+	rows, err := c.store.Functions(c.Context(), faas.AnyProject(), faas.Query{})
+	c.must(err)
+	_, err = c.store.DeleteFunction(c.Context(), faas.AnyProject(), rows.Items[0].ID)
+	c.must(err)
+	c.must(c.store.WithdrawDue(c.Context(), store.PackageDeletion, oldDigest)) // as if an older release had deleted it
+	search(1)
 }

@@ -1,0 +1,35 @@
+package engine
+
+import (
+	"time"
+
+	"github.com/openstack-faas/faas/internal/duework"
+	"github.com/openstack-faas/faas/internal/store"
+)
+
+// dueKinds is all work that is due at a time. The owner of a shard does that of its shard.
+func (e *Engine) dueKinds() []duework.Kind {
+	limits := e.cfg.Limits
+	kinds := []duework.Kind{
+		{
+			Name: store.LostMessage, Run: e.executions.PublishAgain, Parallel: 16, Timeout: 30 * time.Second, LastRetry: time.Minute,
+		},
+		{
+			// A deletion that was begun is another's to repeat only when nothing of it can be under way any more.
+			Name: store.PackageDeletion, Run: e.upkeep.DeletePackage, Parallel: 4, Attempts: 20, FirstRetry: 65 * time.Second,
+		},
+		{Name: store.PackageSearch, Run: e.upkeep.SearchPackages, Timeout: 30 * time.Minute},
+		{Name: "expired-leases", Run: e.upkeep.SettleExpired, Every: limits.Reap, LastRetry: limits.Lease},
+		{Name: "usage-repair", Run: e.upkeep.RepairUsage, Every: time.Hour, Timeout: 10 * time.Minute},
+		{Name: "record-usage-repair", Run: e.upkeep.RepairRecordUsage, Every: 24 * time.Hour, Timeout: 2 * time.Hour},
+	}
+	if limits.Retention > 0 {
+		kinds = append(kinds, duework.Kind{Name: "execution-purge", Run: e.upkeep.PurgeExecutions, Every: 10 * time.Minute})
+	}
+	if e.cfg.Trusts != nil {
+		kinds = append(kinds, duework.Kind{
+			Name: store.TrustDeletion, Run: e.upkeep.DeleteTrust, Parallel: 4, Attempts: 20, FirstRetry: 15 * time.Second,
+		})
+	}
+	return kinds
+}
