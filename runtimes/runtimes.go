@@ -44,7 +44,7 @@ var all = []Runtime{
 	},
 }
 
-// Names gives the names of the runtimes, in alphabetical order.
+// Names returns the names of the runtimes, in alphabetical order.
 func Names() []string {
 	names := make([]string, 0, len(all))
 	for _, r := range all {
@@ -54,7 +54,7 @@ func Names() []string {
 	return names
 }
 
-// ForImage gives the runtime that an image reference means: its last path component without tag and
+// ForImage returns the runtime that an image reference means: its last path component without tag and
 // digest is the runtime's name or one of its aliases, "registry.example/faas/python3:1.2".
 func ForImage(image string) (Runtime, bool) {
 	name, _, _ := strings.Cut(path.Base(image), "@")
@@ -66,7 +66,7 @@ func ForImage(image string) (Runtime, bool) {
 	return all[i], true
 }
 
-// Command gives the argument vector that starts the runtime's root process. The directory is the
+// Command returns the argument vector that starts the runtime's root process. The directory is the
 // one given to Extract.
 func (r Runtime) Command(interpreter, dir string) []string {
 	return slices.Concat([]string{interpreter}, r.flags, []string{filepath.Join(dir, r.Name, r.script)})

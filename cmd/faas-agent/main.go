@@ -1,9 +1,13 @@
 // Command faas-agent runs beside a language runtime in every worker.
 //
-//	faas-agent                     the agent of a worker that is a process tree. Its starter writes its configuration, a line of JSON
-//	                               (agentconfig.Config), to its standard input and keeps that open for as long as it wants the worker.
-//	faas-agent pod                 the agent of a worker that is a pod, told by its environment (podlayout.Config)
-//	faas-agent runtime -- COMMAND… the agent's hand in the pod's other container: process 1 there, which starts the runtime
+//	faas-agent
+//		the agent of a worker that is a process tree. Its starter writes its configuration, a line of
+//		JSON (agentconfig.Config), to its standard input, and keeps that open for as long as it wants
+//		the worker.
+//	faas-agent pod
+//		the agent of a worker that is a pod. Its configuration (podlayout.Config) is in its environment.
+//	faas-agent runtime -- COMMAND…
+//		the supervisor in the pod's other container: process 1 there, which starts the runtime.
 package main
 
 import (
@@ -34,9 +38,10 @@ faas-agent runtime -- COMMAND…  starts the runtime when the pod's agent says s
 func main() {
 	flag.Usage = func() { fmt.Fprint(flag.CommandLine.Output(), usage) }
 	flag.Parse()
-	// There is one agent for each worker, so memory counts for more than time: a heap of well under a megabyte is collected when it
-	// has grown by one. A call is all waiting for the runtime: with one thread running at a time it costs a third less than with two,
-	// which spend their time waking each other.
+	// There is one agent for each worker, so memory counts for more than time: a heap of well under a
+	// megabyte is collected when it has grown by one. A call is all waiting for the runtime: with one
+	// thread running at a time it costs a third less than with two, which spend their time waking each
+	// other.
 	debug.SetGCPercent(25)
 	runtime.GOMAXPROCS(1)
 	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
@@ -59,7 +64,8 @@ func run(arguments []string, log *slog.Logger) error {
 		return supervise(ctx, arguments[1:])
 	default:
 		flag.Usage()
-		return errors.New("these arguments mean nothing; a configuration is never among them, for anybody on the machine can read them")
+		return errors.New("these arguments are not known; the configuration is never an argument, " +
+			"because anybody on the machine can read arguments")
 	}
 }
 

@@ -1,6 +1,7 @@
-// Package agent is what runs beside a language runtime in every worker: it accepts one specialisation in its life, runs calls in
-// the runtime's slots, holds them to their limits of time and size and captures what they print. Workers are asked over HTTP, the
-// runtime is spoken to as docs/runtime-protocol.md says. Nothing of what the runtime sends is trusted: it may be user code.
+// Package agent is what runs beside a language runtime in every worker: it accepts one
+// specialisation in its life, runs calls in the runtime's slots, holds them to their limits of time
+// and size and captures what they print. Requests come over HTTP; the runtime speaks
+// docs/runtime-protocol.md. Nothing that the runtime sends is trusted: it may be user code.
 package agent
 
 import (
@@ -23,7 +24,8 @@ import (
 	"github.com/openstack-faas/faas/internal/supervision"
 )
 
-// Agent is one worker's agent. There is one in a process: it may take the process's children for its own.
+// Agent is one worker's agent. There is one in a process: it may take the process's children for
+// its own.
 type Agent struct {
 	config  agentconfig.Config
 	log     *slog.Logger
@@ -57,13 +59,15 @@ func newAgent(c agentconfig.Config, p processes, g gate, log *slog.Logger, now f
 	return a
 }
 
-// Run starts the runtime, announces the worker and serves until one of these: ctx ends, then calls under way are waited for;
-// abandoned is closed, then they are not; the runtime ends, then Run returns an error. When it returns, nothing of what the agent
-// started runs any more.
+// Run starts the runtime, announces the worker and serves until one of these: ctx ends, then calls
+// under way are waited for; abandoned is closed, then they are not; the runtime ends, then Run
+// returns an error. When it returns, nothing of what the agent started runs any more.
 func (a *Agent) Run(ctx context.Context, abandoned <-chan struct{}, announce io.Writer) error {
 	failed := a.run(ctx, abandoned, announce)
 	if failed != nil {
-		_ = json.NewEncoder(announce).Encode(agentconfig.Announcement{State: agentconfig.AnnouncedFailed, Message: failed.Error()})
+		_ = json.NewEncoder(announce).Encode(agentconfig.Announcement{
+			State: agentconfig.AnnouncedFailed, Message: failed.Error(),
+		})
 	}
 	return failed
 }
@@ -98,7 +102,9 @@ func (a *Agent) run(ctx context.Context, abandoned <-chan struct{}, announce io.
 }
 
 // serve is run from the moment when the server runs until everything has stopped.
-func (a *Agent) serve(ctx context.Context, server *http.Server, abandoned <-chan struct{}, ready func(version string) error) error {
+func (a *Agent) serve(
+	ctx context.Context, server *http.Server, abandoned <-chan struct{}, ready func(version string) error,
+) error {
 	socket := filepath.Join(a.config.RunDir, "runtime.sock")
 	runtimes, err := listenUnix(ctx, socket)
 	if err != nil {
@@ -135,7 +141,8 @@ func (a *Agent) accept(runtimes net.Listener) {
 	}
 }
 
-// warmUp waits for the runtime and for its first slot, which idles until the worker is a function's.
+// warmUp waits for the runtime and for its first slot, which idles until the worker is a
+// function's.
 func (a *Agent) warmUp(ctx context.Context, abandoned <-chan struct{}) error {
 	late := time.NewTimer(a.config.Timeouts.Start)
 	defer late.Stop()
@@ -173,7 +180,8 @@ func (a *Agent) warmUp(ctx context.Context, abandoned <-chan struct{}) error {
 	return nil
 }
 
-// untilEnd waits for a reason to stop, and for the calls under way if the reason leaves time for that.
+// untilEnd waits for a reason to stop, and for the calls under way if the reason leaves time for
+// that.
 func (a *Agent) untilEnd(ctx context.Context, server *http.Server, abandoned <-chan struct{}) error {
 	select {
 	case <-a.root.lost:
@@ -199,7 +207,8 @@ func (a *Agent) untilEnd(ctx context.Context, server *http.Server, abandoned <-c
 	return nil
 }
 
-// answerTimeout bounds how long the calls that the end of everything has ended may take to be answered.
+// answerTimeout bounds how long the calls that the end of everything has ended may take to be
+// answered.
 const answerTimeout = 2 * time.Second
 
 // stop ends the runtime, answers the calls whose end that was, and waits for all goroutines.

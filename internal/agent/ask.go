@@ -16,23 +16,27 @@ import (
 	"github.com/openstack-faas/faas/internal/faas"
 )
 
-// ExecutionHeader tells a function's server which execution a request is.
+// ExecutionHeader names the execution in a request to a function's server.
 const ExecutionHeader = "X-Execution-Id"
 
-// newServerClient makes a client of a function's server. Each call has a connection of its own: on one that was kept, a server that closes it just now
-// would look like one that died with the call. It follows no redirection and no proxy.
+// newServerClient makes a client of a function's server. Each call has a connection of its own: on
+// one that was kept, a server that closes it just now would look like one that died with the call.
+// It follows no redirection and no proxy.
 func newServerClient() *http.Client {
 	return &http.Client{
-		Transport:     &http.Transport{DisableKeepAlives: true, DisableCompression: true, MaxResponseHeaderBytes: 64 << 10},
+		Transport: &http.Transport{
+			DisableKeepAlives: true, DisableCompression: true, MaxResponseHeaderBytes: 64 << 10,
+		},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 }
 
-// ask sends a call to the function's server and gives what it answered.
+// ask sends a call to the function's server and returns the outcome.
 func (s *Server) ask(c faas.Call) faas.Outcome {
 	ctx, cancel := context.WithTimeout(context.Background(), c.Timeout)
 	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+s.peer+"/", bytes.NewReader(bodyOf(c.Input)))
+	body := bytes.NewReader(bodyOf(c.Input))
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+s.peer+"/", body)
 	if err != nil {
 		return failure("The function's server cannot be asked: "+err.Error(), "")
 	}
@@ -44,14 +48,15 @@ func (s *Server) ask(c faas.Call) faas.Outcome {
 		return failure(s.whyNot(err), "")
 	}
 	defer response.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(response.Body, s.limits.Result+1))
+	answer, err := io.ReadAll(io.LimitReader(response.Body, s.limits.Result+1))
 	if err != nil {
 		return failure(s.whyNot(err), "")
 	}
-	return s.outcomeOf(response, body)
+	return s.outcomeOf(response, answer)
 }
 
-// bodyOf gives what is sent for an input: the JSON that the caller gave, a word as a JSON string, and an empty object for nothing.
+// bodyOf returns what is sent for an input: the JSON that the caller gave, a word as a JSON string,
+// and an empty object for nothing.
 func bodyOf(input json.RawMessage) []byte {
 	if len(input) == 0 {
 		return []byte("{}")
@@ -62,7 +67,8 @@ func bodyOf(input json.RawMessage) []byte {
 	return input
 }
 
-// outcomeOf turns an answer into the call's outcome: JSON that says that it is JSON stays so, everything else is text.
+// outcomeOf turns an answer into the call's outcome: JSON that says that it is JSON stays so,
+// everything else is text.
 func (s *Server) outcomeOf(response *http.Response, body []byte) faas.Outcome {
 	if int64(len(body)) > s.limits.Result {
 		return failure(s.tooLarge(), "")
@@ -96,7 +102,7 @@ func (s *Server) tooLarge() string {
 	return fmt.Sprintf("The result is too large: at most %d bytes of JSON are allowed.", s.limits.Result)
 }
 
-// whyNot tells the function's owner why there is no answer.
+// whyNot says for the function's owner why there is no answer.
 func (s *Server) whyNot(err error) string {
 	var asked *url.Error
 	if errors.As(err, &asked) {
@@ -107,7 +113,8 @@ func (s *Server) whyNot(err error) string {
 		return faas.OutputTimeout
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return "The function's server does not accept connections on " + s.peer + "."
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF),
+		errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
 		return "The function's server closed the connection before it had answered."
 	}
 	return "The function's server did not answer as HTTP has it: " + err.Error()

@@ -154,8 +154,9 @@ func (a *Agent) tooLarge() string {
 // reported. After that the slot is taken for one that lives on without its connection.
 const ownEndTimeout = 500 * time.Millisecond
 
-// slotFor returns the idle slot, if it still lives, another idle one or a new one; or the outcome of a
-// call that gets none. An error means that the worker is over and nothing of the call has begun.
+// slotFor returns the idle slot, if it still lives, another idle one or a new one; or the outcome
+// of a call that gets none. An error means that the worker is over and nothing of the call has
+// begun.
 func (a *Agent) slotFor(idle *slot, times callTimes) (*slot, faas.Outcome, error) {
 	for s := idle; s != nil; s = a.worker.another() {
 		if s.quiet() {
@@ -182,7 +183,8 @@ func (a *Agent) slotFor(idle *slot, times callTimes) (*slot, faas.Outcome, error
 
 var errNeverConnected = errors.New("the slot ended before it connected")
 
-// loadLine returns what a slot is sent before its first call, and notes in the slot that it is sent.
+// loadLine returns what a slot is sent before its first call, and notes in the slot that it is
+// sent.
 func (a *Agent) loadLine(s *slot, owner faas.Specialisation) []byte {
 	s.loaded, s.loading = true, a.root.hello.ReportsLoad
 	return jsonlines.Encode(load{
@@ -191,8 +193,8 @@ func (a *Agent) loadLine(s *slot, owner faas.Specialisation) []byte {
 	})
 }
 
-// end kills what is left of a slot and returns what it had printed. A runtime in which that fails is
-// given up, and the worker with it.
+// end kills what is left of a slot and returns what it had printed. A runtime in which that fails
+// is given up, and the worker with it.
 func (a *Agent) end(s *slot) (log string) {
 	a.sweep(s) // first: the root may not get to it while the slot forks and forks
 	a.root.kill(s)
@@ -205,8 +207,8 @@ func (a *Agent) end(s *slot) (log string) {
 }
 
 // sweep ends the slot and what it has started or left behind, unless everything is being ended
-// anyway. The slot's process id is its own word: one that lies about it ends another slot of the same
-// function, if anything.
+// anyway. The slot's process id is its own word: one that lies about it ends another slot of the
+// same function, if anything.
 func (a *Agent) sweep(s *slot) {
 	pid := 0
 	select {

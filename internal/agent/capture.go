@@ -12,8 +12,8 @@ import (
 	"github.com/openstack-faas/faas/internal/logclip"
 )
 
-// capture takes what a slot and its child processes print out of the slot's pipe: as it comes, so that nobody who prints waits
-// for long, and all that is there when a call ends.
+// capture takes what a slot and its child processes print out of the slot's pipe: as it comes, so
+// that nobody who prints waits for long, and all that is there when a call ends.
 type capture struct {
 	path string
 	file *os.File
@@ -24,12 +24,14 @@ type capture struct {
 	buffer []byte
 }
 
-// openCapture makes the pipe. Both ends are opened here, so that it never ends and opening it never waits.
+// openCapture makes the pipe. Both ends are opened here, so that it never ends and opening it never
+// waits.
 func openCapture(path string, limit int64) (*capture, error) {
 	if err := unix.Mkfifo(path, 0o600); err != nil {
 		return nil, fmt.Errorf("make log pipe: %w", err)
 	}
-	// Others may write and not read: the runtime's user needs no more, and the directory decides who gets here.
+	// Others may write and not read: the runtime's user needs no more, and the directory decides
+	// who gets here.
 	if err := os.Chmod(path, 0o622); err != nil {
 		return nil, fmt.Errorf("make log pipe: %w", err)
 	}
@@ -65,7 +67,7 @@ func (c *capture) run() {
 	})
 }
 
-// take gives what was printed up to now, and begins anew.
+// take returns what was printed up to now, and begins anew.
 func (c *capture) take() string {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -28,7 +28,8 @@ func (u *underway) begin(executionID string, s *slot) {
 	u.slots[executionID] = s
 }
 
-// end says that the call is over. What is being sent to it is waited for, so that it reaches no other.
+// end says that the call is over. What is being sent to it is waited for, so that it reaches no
+// other.
 func (u *underway) end(s *slot) {
 	s.telling.Lock()
 	executionID := s.execution
@@ -39,8 +40,9 @@ func (u *underway) end(s *slot) {
 	delete(u.slots, executionID)
 }
 
-// tell sends a line to the slot that runs the execution, false when none does. It keeps no other call waiting.
-func (u *underway) tell(executionID string, line []byte) bool {
+// send sends a line to the slot that runs the execution, and reports whether one does. It keeps no
+// other call waiting.
+func (u *underway) send(executionID string, line []byte) bool {
 	u.mu.Lock()
 	s := u.slots[executionID]
 	u.mu.Unlock()
@@ -67,7 +69,7 @@ func (a *Agent) serveCredentials(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusBadRequest, "invalid", "the body is no credentials")
 		return
 	}
-	if !a.calls.tell(c.ExecutionID, jsonlines.Encode(credentials{Type: "credentials", Context: c.Context})) {
+	if !a.calls.send(c.ExecutionID, jsonlines.Encode(credentials{Type: "credentials", Context: c.Context})) {
 		refuse(w, http.StatusConflict, faas.RefusedNotMine, "")
 		return
 	}

@@ -8,8 +8,8 @@ import (
 	"github.com/openstack-faas/faas/internal/faas"
 )
 
-// gate tells who may ask this worker: who bears its token. Agents that were told the token know it; those that were told the
-// service's public key find it out.
+// gate decides whose requests are served: those that bear the worker's token. Some agents are
+// configured with the token; those that are configured with the service's public key find it out.
 type gate interface {
 	admits(token string) bool
 }
@@ -21,11 +21,12 @@ func (t knownToken) admits(token string) bool {
 	return subtle.ConstantTimeCompare([]byte(token), []byte(t)) == 1
 }
 
-// maxChecks bounds how many signatures are checked in a second. Each costs some 50 µs, so strangers get half a percent of a core;
-// what comes beyond that is refused unseen.
+// maxChecks bounds how many signatures are checked in a second. Each costs some 50 µs, so strangers
+// get half a percent of a core; what comes beyond that is refused unseen.
 const maxChecks = 100
 
-// signedToken checks signatures until it has met the worker's token. There is one such token only, so from then on it compares.
+// signedToken checks signatures until it has met the worker's token. There is one such token only,
+// so from then on it compares.
 type signedToken struct {
 	checker faas.TokenChecker
 	now     func() time.Time

@@ -48,7 +48,7 @@ func authorised(r *http.Request, g gate) bool {
 	return ok && g.admits(token)
 }
 
-// serveReady tells anybody whether the worker is there to be used, and nothing more.
+// serveReady answers anybody whether the worker can be used, and nothing more.
 func serveReady(w http.ResponseWriter, of *worker) {
 	switch of.status().State {
 	case faas.WorkerGeneric, faas.WorkerSpecialised:
@@ -131,7 +131,8 @@ func answer(w http.ResponseWriter, value any) {
 	write(w, http.StatusOK, b)
 }
 
-// refuse tells why nothing was done; refused is one of faas.Refused…, or a word for a request that no service of ours makes.
+// refuse answers why nothing was done; refused is one of faas.Refused…, or a word for a request
+// that no service of ours makes.
 func refuse(w http.ResponseWriter, status int, refused, message string) {
 	b, _ := json.Marshal(struct {
 		Refused string `json:"refused"`
@@ -148,7 +149,8 @@ func write(w http.ResponseWriter, status int, body []byte) {
 	_, _ = w.Write(body)
 }
 
-// appendOutcome is faas.Outcome's encoding without the second look at an output that was found to be JSON already.
+// appendOutcome is faas.Outcome's encoding without the second look at an output that was found to
+// be JSON already.
 func appendOutcome(b []byte, out faas.Outcome) []byte {
 	log := text(out.Log)
 	if b == nil {

@@ -9,8 +9,9 @@ import (
 	"github.com/openstack-faas/faas/internal/agentconfig"
 )
 
-// mark is a file that outlives the agent's process and says that the worker was made a function's, so that whoever starts in the
-// same place later does not take the worker for nobody's. An empty path, of a worker that ends with its process, marks nothing.
+// mark is a file that outlives the agent's process and says that the worker was made a function's,
+// so that whoever starts in the same place later does not take the worker for nobody's. An empty
+// path, of a worker that ends with its process, marks nothing.
 type mark string
 
 func (m mark) leave() error {
@@ -33,8 +34,8 @@ func (m mark) remove() error {
 
 var errWasOwned = errors.New("this worker was a function's before its agent was started again, and serves no other")
 
-// begin gives an error unless the worker is known to have been nobody's up to now; then it clears away what an agent before this one
-// has left.
+// begin returns an error unless the worker is known to have been nobody's up to now; then it clears
+// away what an agent before this one has left.
 func (m mark) begin(c agentconfig.Config) error {
 	if m == "" {
 		return nil

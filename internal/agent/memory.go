@@ -10,8 +10,8 @@ import (
 	"github.com/openstack-faas/faas/internal/proctree"
 )
 
-// memoryWatch bounds the function's memory until the kernel does, and tells the ends of slots that
-// took too much from other ends.
+// memoryWatch bounds the function's memory until the kernel does, and tells apart the ends of slots
+// that took too much from other ends.
 type memoryWatch struct {
 	runtime processes
 	held    atomic.Bool // it is not the kernel yet that bounds the function's memory
@@ -20,8 +20,8 @@ type memoryWatch struct {
 	seen int // kills that a slot's end was explained with
 }
 
-// hold bounds the function's memory from its first instruction. Nothing is known of a footprint of 0,
-// and so no bound can be reckoned.
+// hold bounds the function's memory from its first instruction. Nothing is known of a footprint of
+// 0, and so no bound can be reckoned.
 func (m *memoryWatch) hold(footprint, memorySize int64) error {
 	if footprint <= 0 || memorySize <= 0 {
 		return nil
@@ -31,8 +31,8 @@ func (m *memoryWatch) hold(footprint, memorySize int64) error {
 	return err
 }
 
-// overran reports whether a slot that has answered a call has used more memory than the function may.
-// It asks only until the kernel bounds the function's memory: then the slot would not live.
+// overran reports whether a slot that has answered a call has used more memory than the function
+// may. It asks only until the kernel bounds the function's memory: then the slot would not live.
 func (m *memoryWatch) overran(pid int) bool {
 	if !m.held.Load() {
 		return false
@@ -61,9 +61,9 @@ func (m *memoryWatch) ranOut(end ending, log string, marks []string) bool {
 	return false
 }
 
-// killed takes one of the kills for want of memory that no slot's end was explained with yet. Several
-// slots may end at once, so each end takes one only. The kill of a slot's child process is never taken
-// back, so that a later kill by hand may pass for one for want of memory.
+// killed takes one of the kills for want of memory that no slot's end was explained with yet.
+// Several slots may end at once, so each end takes one only. The kill of a slot's child process is
+// never taken back, so that a later kill by hand may pass for one for want of memory.
 func (m *memoryWatch) killed() bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()

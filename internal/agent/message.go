@@ -8,10 +8,12 @@ import (
 	"github.com/openstack-faas/faas/internal/faas"
 )
 
-// protocolVersion is the version of the runtime protocol that this agent speaks: docs/runtime-protocol.md.
+// protocolVersion is the version of the runtime protocol that this agent speaks:
+// docs/runtime-protocol.md.
 const protocolVersion = 1
 
-// maxFraming is what a result's line may have beyond the result itself, in bytes: field names and a failure's message.
+// maxFraming is what a result's line may have beyond the result itself, in bytes: field names and a
+// failure's message.
 const maxFraming = 128 << 10
 
 // fromRoot is any message of the runtime's root process, and a slot's "ready".
@@ -21,7 +23,7 @@ type fromRoot struct {
 	Version      string   `json:"version"`       // hello: of the language
 	BoundsMemory string   `json:"bounds_memory"` // hello: "load", "start" or "" for never
 	ReportsLoad  bool     `json:"reports_load"`  // hello: its slots can say "loaded"
-	MemoryMarks  []string `json:"memory_marks"`  // hello: texts in the log of a slot that ended itself for want of memory
+	MemoryMarks  []string `json:"memory_marks"`  // hello: texts in the log of a slot that gave up for want of memory
 	Slot         int      `json:"slot"`          // ready, exited
 	Nonce        string   `json:"nonce"`         // ready
 	PID          int      `json:"pid"`           // ready
@@ -52,7 +54,8 @@ func decodeResult(line []byte) (result, error) {
 	if err := json.Unmarshal(line, &r); err != nil {
 		return r, fmt.Errorf("the slot sent no message of the protocol: %w", err)
 	}
-	if r.Type != "result" || r.Status != faas.ExecutionSuccess && r.Status != faas.ExecutionFailed || len(r.Output) == 0 {
+	known := r.Status == faas.ExecutionSuccess || r.Status == faas.ExecutionFailed
+	if r.Type != "result" || !known || len(r.Output) == 0 {
 		return r, fmt.Errorf("the slot sent a message that is no result")
 	}
 	return r, nil
@@ -84,7 +87,7 @@ type kill struct {
 	Slot int    `json:"slot"`
 }
 
-// load tells a slot the function.
+// load has a slot load the function.
 type load struct {
 	Type          string `json:"type"`
 	Code          string `json:"code"`
@@ -95,14 +98,14 @@ type load struct {
 	Report        bool   `json:"report"`         // say "loaded" when the function is loaded, or cannot be
 }
 
-// credentials tells a slot what its call is to use from now on instead of what its context had.
+// credentials is what a slot's call is to use from now on instead of what its context had.
 type credentials struct {
 	Type    string          `json:"type"`
 	Context json.RawMessage `json:"context"`
 }
 
-// appendCall appends a call's line. Input and context are JSON already, and go in as they are: only line feeds, which in JSON are
-// mere space, would break the framing.
+// appendCall appends a call's line. Input and context are JSON already, and go in as they are: only
+// line feeds, which in JSON are mere space, would break the framing.
 func appendCall(b []byte, c faas.Call) []byte {
 	b = append(b, `{"type":"call","id":`...)
 	id, _ := json.Marshal(c.ExecutionID)

@@ -7,13 +7,15 @@ import (
 	"sync"
 )
 
-// outside is a listener that hears nobody of its own pod: the function shares the agent's network, and has nothing to say to it.
+// outside is a listener that hears nobody of its own pod: the function shares the agent's network,
+// and has nothing to say to it.
 type outside struct {
 	net.Listener
 	own []net.IP // this host's addresses
 }
 
-// maxConnections is how many may be open to a worker that is a pod: far more than API and engine processes keep.
+// maxConnections is how many may be open to a worker that is a pod: far more than API and engine
+// processes keep.
 const maxConnections = 256
 
 // onlyOutside hears nobody within through the listener, and no more at a time than maxConnections.
@@ -42,12 +44,14 @@ func (o outside) Accept() (net.Conn, error) {
 	}
 }
 
-// fromWithin reports whether a TCP connection comes from this host. Either end is what the caller chose: one that has bound itself to
-// the pod's address may call the loopback's, and the other way about.
+// fromWithin reports whether a TCP connection comes from this host. Either end is what the caller
+// chose: one that has bound itself to the pod's address may call the loopback's, and the other way
+// about.
 func (o outside) fromWithin(conn ends) bool {
 	here, ok1 := conn.LocalAddr().(*net.TCPAddr)
 	there, ok2 := conn.RemoteAddr().(*net.TCPAddr)
-	return ok1 && ok2 && (here.IP.IsLoopback() || there.IP.IsLoopback() || there.IP.Equal(here.IP) || slices.ContainsFunc(o.own, there.IP.Equal))
+	return ok1 && ok2 && (here.IP.IsLoopback() || there.IP.IsLoopback() || there.IP.Equal(here.IP) ||
+		slices.ContainsFunc(o.own, there.IP.Equal))
 }
 
 // ends are a connection's two addresses.

@@ -26,8 +26,8 @@ type processes interface {
 	Hold(bound int64) (bool, error)
 	// Judge reports whether a slot's process has kept to that bound up to now.
 	Judge(slot int) (proctree.Held, error)
-	// Sweep ends a slot's process, 0 for none, with all that is beneath it, and what slots before it
-	// have left behind.
+	// Sweep ends a slot's process, 0 for none, with all that is beneath it, and what slots before
+	// it have left behind.
 	Sweep(slot int) error
 	// End ends everything. It must be called once, whatever Start returned.
 	End() error

@@ -32,7 +32,7 @@ type root struct {
 	mu    sync.Mutex
 	why   error
 	last  int           // number of the newest slot
-	slots map[int]*slot // those whose end was not told
+	slots map[int]*slot // those whose end was not reported
 }
 
 func newRoot(runDir string, limits faas.ProcessLimits, wait *sync.WaitGroup, refuse func()) *root {
@@ -42,8 +42,9 @@ func newRoot(runDir string, limits faas.ProcessLimits, wait *sync.WaitGroup, ref
 	}
 }
 
-// serve is the life of a connection that the runtime made: a root's or a slot's, as its first line says. It returns at once for
-// a slot, which is read by who calls it, and at the end of the root's connection.
+// serve is the life of a connection that the runtime made: a root's or a slot's, as its first line
+// says. It returns at once for a slot, which is read by who calls it, and at the end of the root's
+// connection.
 func (r *root) serve(conn net.Conn) {
 	_ = conn.SetDeadline(time.Now().Add(firstLineTimeout))
 	lines := jsonlines.NewReader(conn, jsonlines.MaxControlLine)
@@ -78,7 +79,8 @@ func (r *root) greet(conn net.Conn, hello fromRoot) bool {
 	default:
 	}
 	if hello.Protocol != protocolVersion {
-		r.lose(fmt.Errorf("the runtime speaks version %d of the protocol, this agent %d", hello.Protocol, protocolVersion))
+		r.lose(fmt.Errorf("the runtime speaks version %d of the protocol, this agent %d",
+			hello.Protocol, protocolVersion))
 		return false
 	}
 	r.conn, r.hello = conn, hello
@@ -86,7 +88,8 @@ func (r *root) greet(conn net.Conn, hello fromRoot) bool {
 	return true
 }
 
-// connect gives a slot its connection, if the nonce is the one it was started with. A nonce serves once.
+// connect attaches a connection to its slot, if the nonce is the one it was started with. A nonce
+// serves once.
 func (r *root) connect(conn net.Conn, lines *jsonlines.Reader, ready fromRoot) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -114,7 +117,9 @@ func (r *root) listen(lines *jsonlines.Reader) {
 			return
 		}
 		if message.Type == "exited" {
-			r.exited(message.Slot, ending{code: message.Code, signal: syscall.Signal(message.Signal), message: message.Message})
+			r.exited(message.Slot, ending{
+				code: message.Code, signal: syscall.Signal(message.Signal), message: message.Message,
+			})
 		}
 	}
 }
@@ -131,7 +136,7 @@ func (r *root) exited(number int, end ending) {
 	close(s.ended)
 }
 
-// fail gives the runtime up: nothing more is asked of it, and every slot counts as ended.
+// fail abandons the runtime: nothing more is asked of it, and every slot counts as ended.
 func (r *root) fail(why error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -158,14 +163,17 @@ func (r *root) lose(why error) {
 
 var errLost = errors.New("the runtime has ended")
 
-// start asks for a slot, which the caller awaits by its channels. Memory is the function's, 0 while there is none.
+// start asks for a slot, which the caller awaits by its channels. Memory is the function's, 0 while
+// there is none.
 func (r *root) start(memory int64) (*slot, error) {
 	s, err := r.newSlot()
 	if err != nil {
 		return nil, err
 	}
 	r.wait.Go(s.log.run)
-	message := jsonlines.Encode(start{Type: "start", Slot: s.number, Nonce: s.nonce, Output: s.log.path, Memory: memory})
+	message := jsonlines.Encode(start{
+		Type: "start", Slot: s.number, Nonce: s.nonce, Output: s.log.path, Memory: memory,
+	})
 	if err := r.send(message); err != nil {
 		r.fail(err)
 		return nil, err
@@ -194,14 +202,15 @@ func (r *root) newSlot() (*slot, error) {
 	return s, nil
 }
 
-// kill asks for the end of a slot, which its channel tells.
+// kill asks for the end of a slot, which its channel ended reports.
 func (r *root) kill(s *slot) {
 	if err := r.send(jsonlines.Encode(kill{Type: "kill", Slot: s.number})); err != nil {
 		r.fail(err)
 	}
 }
 
-// rootTimeout bounds how long the root may leave what it is sent unread: its pipe's worth of it, that is.
+// rootTimeout bounds how long the root may leave what it is sent unread: its pipe's worth of it,
+// that is.
 const rootTimeout = 2 * time.Second
 
 func (r *root) send(message []byte) error {
@@ -212,7 +221,7 @@ func (r *root) send(message []byte) error {
 	}
 	_ = r.conn.SetWriteDeadline(time.Now().Add(rootTimeout))
 	if _, err := r.conn.Write(message); err != nil {
-		return fmt.Errorf("tell the runtime: %w", err)
+		return fmt.Errorf("write to the runtime: %w", err)
 	}
 	return nil
 }

@@ -17,7 +17,8 @@ import (
 	"github.com/openstack-faas/faas/internal/podlayout"
 )
 
-// Server is the agent beside a function's own HTTP server. It answers the same requests as Agent, specialisation apart.
+// Server is the agent beside a function's own HTTP server. It answers the same requests as Agent,
+// specialisation apart.
 type Server struct {
 	listen   string
 	peer     string // where the function's server listens, host:port
@@ -47,11 +48,13 @@ func NewServer(p podlayout.Config, workerID string, log *slog.Logger, now func()
 	return &Server{
 		listen: p.Listen, peer: net.JoinHostPort("127.0.0.1", strconv.Itoa(p.Server.Port)), key: p.Server.Key,
 		limits: c.Limits, timeouts: c.Timeouts, log: log, now: now,
-		gate: &signedToken{checker: checker, now: now}, worker: newWorker(c.Slots, now), client: newServerClient(), sharesNetwork: true,
+		gate: &signedToken{checker: checker, now: now}, worker: newWorker(c.Slots, now),
+		client: newServerClient(), sharesNetwork: true,
 	}, nil
 }
 
-// Run waits for the function's server, announces the worker and serves until ctx ends; then calls under way are waited for.
+// Run waits for the function's server, announces the worker and serves until ctx ends; then calls
+// under way are waited for.
 func (s *Server) Run(ctx context.Context, announce io.Writer) error {
 	control, err := listen(ctx, s.listen)
 	if err != nil {
@@ -97,7 +100,8 @@ func (s *Server) Run(ctx context.Context, announce io.Writer) error {
 // peerPause is the time between two looks whether the function's server listens.
 const peerPause = 25 * time.Millisecond
 
-// awaitPeer waits until the function's server accepts connections. Its image may still be on its way.
+// awaitPeer waits until the function's server accepts connections. Its image may still be on its
+// way.
 func (s *Server) awaitPeer(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, s.timeouts.Start)
 	defer cancel()

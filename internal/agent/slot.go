@@ -12,14 +12,15 @@ import (
 	"github.com/openstack-faas/faas/internal/jsonlines"
 )
 
-// slot is one process of the runtime in which one call at a time runs. Between being taken from the idle ones and being put back
-// or dropped it belongs to one goroutine; connected, ended and what they guard belong to the root.
+// slot is one process of the runtime in which one call at a time runs. Between being taken from the
+// idle ones and being put back or dropped it belongs to one goroutine; connected, ended and what
+// they guard belong to the root.
 type slot struct {
 	number int
 	nonce  string
 	log    *capture
 
-	loaded  bool // it was told the function
+	loaded  bool // it was sent the function
 	loading bool // it has not reported yet that the function is loaded
 	called  bool // it has run a call
 
@@ -31,7 +32,7 @@ type slot struct {
 	telling   sync.Mutex // held while something is sent to a call that runs
 	execution string     // the call's, "" when none runs; guarded by telling
 
-	ended chan struct{} // closed when the root has told of its end; end is set before
+	ended chan struct{} // closed when the root has reported its end; end is set before
 	end   ending
 }
 
@@ -40,7 +41,7 @@ type ending struct {
 	code    int
 	signal  syscall.Signal
 	message string // why it could not be started
-	lost    bool   // the runtime ended, and nobody can tell
+	lost    bool   // the runtime ended, and nobody knows how
 }
 
 // String says it in words for the function's owner.

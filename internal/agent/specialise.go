@@ -21,12 +21,14 @@ import (
 // maxHead bounds the line that announces a package, in bytes.
 const maxHead = 64 << 10
 
-// packageError is a refusal of what came: nothing of it stays, and the worker is as generic as before.
+// packageError is a refusal of what came: nothing of it stays, and the worker is as generic as
+// before.
 type packageError struct{ why string }
 
 func (e *packageError) Error() string { return e.why }
 
-// specialise makes the worker the function's own. The error is a *packageError when the package is to blame; any other is ours.
+// specialise makes the worker the function's own. The error is a *packageError when the package is
+// to blame; any other is ours.
 func (a *Agent) specialise(body io.Reader) (refused string, err error) {
 	first, refused := a.worker.claim()
 	if refused != "" {
@@ -44,8 +46,8 @@ func (a *Agent) specialise(body io.Reader) (refused string, err error) {
 		a.worker.unclaim(first)
 		return "", err
 	}
-	// Before any of the function's code runs, and after anything for which the worker may be nobody's
-	// again: there is no way back from the bound.
+	// Before any of the function's code runs, and after anything for which the worker may be
+	// nobody's again: there is no way back from the bound.
 	if err := a.memory.hold(a.worker.status().Footprint, s.MemorySize); err != nil {
 		a.log.Warn("the pool's ceiling bounds the function's memory until its own limit is set", "error", err)
 	}
@@ -53,8 +55,9 @@ func (a *Agent) specialise(body io.Reader) (refused string, err error) {
 	return "", nil
 }
 
-// prepare lets the first slot load the function before the first call is there. It gives nil when the slot cannot be kept: some
-// languages can be held to the function's memory only from the start of their process.
+// prepare lets the first slot load the function before the first call is there. It returns nil when
+// the slot cannot be kept: some languages can be held to the function's memory only from the start
+// of their process.
 func (a *Agent) prepare(first *slot, s faas.Specialisation) *slot {
 	if !a.runtime.Bounded() && a.root.hello.BoundsMemory == "start" {
 		a.discard(first)
@@ -109,7 +112,8 @@ func readHead(r *bufio.Reader) (faas.Specialisation, error) {
 	return s, nil
 }
 
-// spooled is a package that can be read at any place: in memory, or in a file without a name when it is large.
+// spooled is a package that can be read at any place: in memory, or in a file without a name when
+// it is large.
 type spooled struct {
 	io.ReaderAt
 	size   int64

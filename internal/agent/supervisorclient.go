@@ -15,8 +15,8 @@ import (
 	"github.com/openstack-faas/faas/internal/supervision"
 )
 
-// supervisorClient gives orders to the supervisor in the runtime's container: the first process that
-// connects, which is before any code of a function's runs.
+// supervisorClient gives orders to the supervisor in the runtime's container: the first process
+// that connects, which is before any code of a function's runs.
 type supervisorClient struct {
 	runDir string
 	wait   sync.WaitGroup
@@ -34,7 +34,8 @@ func newSupervisorClient(runDir string) *supervisorClient {
 	return &supervisorClient{runDir: runDir, gone: make(chan struct{}), pending: map[int]chan supervision.Report{}}
 }
 
-// Start waits for the supervisor as long as ctx allows, because its image may have to be pulled first.
+// Start waits for the supervisor as long as ctx allows, because its image may have to be pulled
+// first.
 func (s *supervisorClient) Start(ctx context.Context, l supervision.Launch, ended func(error)) error {
 	conn, err := s.accept(ctx)
 	if err != nil {
@@ -78,7 +79,8 @@ func readHello(conn net.Conn, lines *jsonlines.Reader) (supervision.Report, erro
 	}
 	hello, err := supervision.DecodeReport(first)
 	if err == nil && (hello.Type != supervision.ReportHello || hello.Protocol != supervision.Version) {
-		err = fmt.Errorf("the supervisor speaks version %d of the protocol, this agent %d", hello.Protocol, supervision.Version)
+		err = fmt.Errorf("the supervisor speaks version %d of the protocol, this agent %d",
+			hello.Protocol, supervision.Version)
 	}
 	_ = conn.SetReadDeadline(time.Time{})
 	return hello, err
@@ -198,8 +200,8 @@ func (s *supervisorClient) Footprint() int64 {
 	return n
 }
 
-// Hold implements processes. A supervisor of an older image does not know the order, and the function
-// has its pool's ceiling until its own limit is set.
+// Hold implements processes. A supervisor of an older image does not know the order, and the
+// function has its pool's ceiling until its own limit is set.
 func (s *supervisorClient) Hold(bound int64) (bool, error) {
 	n, err := s.order(supervision.Order{Type: supervision.OrderHold, Bound: bound})
 	return n != 0, err

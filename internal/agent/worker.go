@@ -7,7 +7,8 @@ import (
 	"github.com/openstack-faas/faas/internal/faas"
 )
 
-// worker is what the agent knows of its own state, and the bound on how many calls run: claiming, busy slots, draining.
+// worker is what the agent knows of its own state, and the bound on how many calls run: claiming,
+// busy slots, draining.
 type worker struct {
 	slots int
 	now   func() time.Time
@@ -27,7 +28,7 @@ func newWorker(slots int, now func() time.Time) *worker {
 	return &worker{slots: slots, now: now, since: now()}
 }
 
-// status tells what the worker is.
+// status returns the worker's state.
 func (w *worker) status() faas.WorkerStatus {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -164,7 +165,7 @@ func (w *worker) refuse() {
 	w.draining = true
 }
 
-// specialisation gives what the worker was made for; it must have been.
+// specialisation returns whose the worker is. It must be somebody's.
 func (w *worker) specialisation() faas.Specialisation {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -18,13 +18,13 @@ type relation struct {
 	dead                 bool // waits to be reaped
 }
 
-// relations returns the processes among which the runtime's are, this process too. Processes that end
-// meanwhile are left out. An error means that some may be missing: a function has this process's user,
-// and may for instance take from it the right to open files.
+// relations returns the processes among which the runtime's are, this process too. Processes that
+// end meanwhile are left out. An error means that some may be missing: a function has this
+// process's user, and may for instance take from it the right to open files.
 //
 // Where the runtime has a control group and a user of its own, which cannot leave it, the group's
-// processes are all there are: to look at every process of the machine would cost as much more as there
-// are workers. That a hundred of them end at once then took the processors for seconds.
+// processes are all there are: to look at every process of the machine would cost as much more as
+// there are workers. That a hundred of them end at once then took the processors for seconds.
 func (t *Tree) relations() ([]relation, error) {
 	if !t.join || t.group == nil || !t.group.Exists() || t.runtime.UID == 0 {
 		return machineRelations()
@@ -86,8 +86,8 @@ func relationOf(pid int) (r relation, there bool, err error) {
 	return r, true, nil
 }
 
-// parseStat reads the fields after the command's name, which may itself hold spaces and parentheses:
-// proc(5).
+// parseStat reads the fields after the command's name, which may itself hold spaces and
+// parentheses: proc(5).
 func parseStat(pid int, stat []byte) (relation, bool) {
 	after := stat[bytes.LastIndexByte(stat, ')')+1:]
 	fields := bytes.Fields(after)
@@ -129,8 +129,8 @@ func killAll(list func() ([]int, error)) error {
 // lastPause is the longest time between two looks whether a killed process is dead.
 const lastPause = 32 * time.Millisecond
 
-// awaitDeath waits until the processes are dead, or end has come. It looks at these alone: to list all
-// again and again costs more.
+// awaitDeath waits until the processes are dead, or end has come. It looks at these alone: to list
+// all again and again costs more.
 func awaitDeath(pids []int, end time.Time) error {
 	pause := time.Millisecond
 	for _, pid := range pids {
@@ -165,8 +165,8 @@ func stop(alive []int, stopped map[int]bool) (found bool) {
 //
 // They are what a slot that has ended leaves behind, in whatever session they hide. They are also
 // what a living slot has sent away for good, into a session of its own and without a parent: nobody
-// can tell whose that was. The slot that is given, 0 for none, is not to live and is among them. Dead
-// processes count until they are reaped, if that is self's to do.
+// can tell whose that was. The slot that is given, 0 for none, is not to live and is among them.
+// Dead processes count until they are reaped, if that is self's to do.
 func leftovers(self, root, slot int, all []relation) []int {
 	owned, leaders := map[int]bool{root: true}, map[int]bool{root: true}
 	for _, r := range all {

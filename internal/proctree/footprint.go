@@ -9,9 +9,9 @@ import (
 	"strings"
 )
 
-// Footprint returns the bytes that the warm runtime takes before any of a function's code runs, were
-// all its slots there; 0 where that is not known. Each slot that does not run yet is reckoned to take
-// what the running one takes of its own.
+// Footprint returns the bytes that the warm runtime takes before any of a function's code runs,
+// were all its slots there; 0 where that is not known. Each slot that does not run yet is reckoned
+// to take what the running one takes of its own.
 func (t *Tree) Footprint() int64 {
 	if !t.Bounded() {
 		return 0
@@ -32,8 +32,8 @@ func (t *Tree) Footprint() int64 {
 	return used + int64(max(missing, 0))*each
 }
 
-// privateMemory returns the bytes of a process's memory that it has written and shares with no other,
-// or 0 where the kernel does not say; proc(5) describes the file.
+// privateMemory returns the bytes of a process's memory that it has written and shares with no
+// other, or 0 where the kernel does not say; proc(5) describes the file.
 func privateMemory(pid int) int64 {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/smaps_rollup", pid))
 	if err != nil {

@@ -22,14 +22,15 @@ const (
 	HeldByGroup             // the kernel bounds it, or nobody: there is no need to ask again
 )
 
-// guard bounds a runtime's memory from the moment when it becomes a function's until the limit of its
-// control group is the function's own. A pod's is set after the first call, by requests to Kubernetes
-// that take seconds; until then its pool's ceiling holds, which may be far more than the function may
-// use.
+// guard bounds a runtime's memory from the moment when it becomes a function's until the limit of
+// its control group is the function's own. A pod's is set after the first call, by requests to
+// Kubernetes that take seconds; until then its pool's ceiling holds, which may be far more than the
+// function may use.
 //
-// The guard works in two ways. It polls what the group is charged with, and kills the largest slot when
-// that is too much. And it judges the peak of a slot when a call ends: for memory that was taken and
-// freed between two looks, and for bounds so near the group's limit that only the kernel may kill.
+// The guard works in two ways. It polls what the group is charged with, and kills the largest slot
+// when that is too much. And it judges the peak of a slot when a call ends: for memory that was
+// taken and freed between two looks, and for bounds so near the group's limit that only the kernel
+// may kill.
 type guard struct {
 	tree  *Tree
 	bound int64 // bytes that the group may be charged with, without the cache of files
@@ -53,8 +54,9 @@ const (
 	lastGuardInterval = 200 * time.Millisecond
 )
 
-// Hold bounds the runtime to so many bytes until the kernel does, and reports whether there is need:
-// there is none where the group's own limit is not greater, or nothing is known of its memory.
+// Hold bounds the runtime to so many bytes until the kernel does, and reports whether there is
+// need: there is none where the group's own limit is not greater, or nothing is known of its
+// memory.
 func (t *Tree) Hold(bound int64) (bool, error) {
 	if !t.Bounded() {
 		return false, nil
@@ -136,8 +138,8 @@ func (g *guard) look() {
 	}
 }
 
-// exceeded reports whether the group is charged with more than the bound, the cache of files included,
-// and with so much less than its own limit that the guard may kill.
+// exceeded reports whether the group is charged with more than the bound, the cache of files
+// included, and with so much less than its own limit that the guard may kill.
 //
 // Near that limit it may not: there the kernel kills, and has counted it. A process that the guard
 // kills at the same time frees its memory without being a candidate any more. Then an allocation of

@@ -19,8 +19,8 @@ import (
 const tasksPerProcess = 16
 
 // Shield keeps other processes of the same user from reading this one's memory, where the token is.
-// It also makes this process the parent of every descendant whose parent ends, so that none can hide
-// from killing and reaping.
+// It also makes this process the parent of every descendant whose parent ends, so that none can
+// hide from killing and reaping.
 func Shield() error {
 	if err := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0); err != nil {
 		return fmt.Errorf("shield memory: %w", err)
@@ -57,8 +57,8 @@ func startRoot(p agentconfig.Process, l supervision.Launch) (pid int, err error)
 }
 
 // startWithoutPrivileges starts a process that no set-user-id program can lift above its user. The
-// flag belongs to a thread and is inherited, so it is set on the thread that forks. That thread keeps
-// it: the agent itself needs no such program.
+// flag belongs to a thread and is inherited, so it is set on the thread that forks. That thread
+// keeps it: the agent itself needs no such program.
 func startWithoutPrivileges(command []string, attributes *os.ProcAttr) (pid int, err error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()

@@ -8,9 +8,9 @@ import (
 // spareThreads is how many threads are kept in reserve.
 const spareThreads = 6
 
-// ReserveThreads makes the Go runtime start threads that it keeps for later. The Go runtime ends the
-// process when it cannot start a thread that it needs, and it cannot when a function has used up the
-// processes that the pod may have.
+// ReserveThreads makes the Go runtime start threads that it keeps for later. The Go runtime ends
+// the process when it cannot start a thread that it needs, and it cannot when a function has used
+// up the processes that the pod may have.
 func ReserveThreads() {
 	var ready, done sync.WaitGroup
 	ready.Add(spareThreads)

@@ -1,7 +1,7 @@
 // Package proctree holds a language runtime's processes beneath the process that imports it: it
 // starts the root process under its limits, reaps every descendant, ends what a call leaves behind
-// and reports what the kernel says of their memory. The agent uses it where the runtime lives beneath
-// it, the supervisor in a pod's other container.
+// and reports what the kernel says of their memory. The agent uses it where the runtime lives
+// beneath it, the supervisor in a pod's other container.
 package proctree
 
 import (
@@ -23,7 +23,8 @@ import (
 const KillTimeout = 5 * time.Second
 
 // Tree is the processes of one runtime. It takes all children of this process for the runtime's, so
-// there is at most one in a process. Its methods may be called concurrently once Start has returned.
+// there is at most one in a process. Its methods may be called concurrently once Start has
+// returned.
 type Tree struct {
 	runtime agentconfig.Process
 	group   *cgroup.Group // whose memory is watched; nil where there is none
@@ -37,8 +38,8 @@ type Tree struct {
 	wait  sync.WaitGroup
 }
 
-// New returns the tree of a runtime that is not started yet. The group may be nil. With join the root
-// is moved into the group; without it this process is a member of the group as well.
+// New returns the tree of a runtime that is not started yet. The group may be nil. With join the
+// root is moved into the group; without it this process is a member of the group as well.
 func New(runtime agentconfig.Process, group *cgroup.Group, join bool) *Tree {
 	return &Tree{runtime: runtime, group: group, join: join, dead: make(chan os.Signal, 1), done: make(chan struct{})}
 }
@@ -81,8 +82,8 @@ func (t *Tree) Bounded() bool {
 	return err == nil && limit > 0
 }
 
-// OOMKills returns how many processes the kernel, or the guard in its place, has killed up to now for
-// taking too much memory.
+// OOMKills returns how many processes the kernel, or the guard in its place, has killed up to now
+// for taking too much memory.
 func (t *Tree) OOMKills() (int, error) {
 	if t.group == nil {
 		return 0, nil
@@ -94,8 +95,8 @@ func (t *Tree) OOMKills() (int, error) {
 	return n, err
 }
 
-// Sweep ends a slot's process, 0 for none, with all that is beneath it, and what slots before it have
-// left behind: see leftovers.
+// Sweep ends a slot's process, 0 for none, with all that is beneath it, and what slots before it
+// have left behind: see leftovers.
 func (t *Tree) Sweep(slot int) error {
 	return killAll(func() ([]int, error) {
 		all, err := t.relations()

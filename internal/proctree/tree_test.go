@@ -12,8 +12,8 @@ import (
 	"github.com/openstack-faas/faas/internal/cgroup"
 )
 
-// TestRelationsOfGroup has two processes, one of them in the worker's group: a worker's end and each
-// slot's end look at the worker's own processes, however many others the machine has.
+// TestRelationsOfGroup has two processes, one of them in the worker's group: a worker's end and
+// each slot's end look at the worker's own processes, however many others the machine has.
 func TestRelationsOfGroup(t *testing.T) {
 	host := cgroup.Probe()
 	if host.Version == 0 {

@@ -1,12 +1,12 @@
 'use strict';
-// What a function is told besides its input.
+// What a function gets besides its input.
 
 // Cloud is OpenStack, as the project's functions may use it. It is the process's: functions keep
 // context.os from one call to the next, and find the token of the day in it.
 class Cloud {
   #given; // what the agent said last of OpenStack
 
-  // context takes the context that came with a call and gives the function's. The token is a
+  // context takes the context that came with a call and returns the function's. The token is a
   // property that is not enumerable: what prints or returns the context does not give it away.
   context(given = {}) {
     this.update(given);

@@ -62,7 +62,7 @@ function missing(moduleName, name, found, namespace) {
   return new EntryError(`The module '${moduleName}' has no function '${name}'. ${has(names)}`);
 }
 
-// modules gives the names of the package's modules, as an entry would name them.
+// modules returns the names of the package's modules, as an entry would name them.
 function modules(code, prefix) {
   const found = [];
   for (const item of fs.readdirSync(path.join(code, ...prefix.split('.')), { withFileTypes: true })) {

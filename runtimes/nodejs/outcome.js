@@ -1,5 +1,5 @@
 'use strict';
-// How a call ended, and how that is told.
+// How a call ended, and how that is reported.
 
 const { EntryError } = require('./function.js');
 

@@ -17,7 +17,7 @@ function writeThrough() {
   }
 }
 
-// writeAll gives an error for the stream, or null.
+// writeAll returns an error for the stream, or null.
 function writeAll(fd, chunk) {
   for (let at = 0; at < chunk.length;) {
     try {

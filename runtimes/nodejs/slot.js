@@ -51,7 +51,7 @@ async function answer({ input, context }) {
   reply(call, outcome, false);
 }
 
-// reply tells how the call ended unless that has been told, by an exception that nobody caught.
+// reply reports how the call ended, unless an exception that nobody caught has done so.
 function reply(call, outcome, last) {
   if (call !== current) return;
   current = 0;

@@ -1,4 +1,4 @@
-"""What a function is told besides its input."""
+"""What a function gets besides its input."""
 import os
 import threading
 
@@ -50,7 +50,7 @@ class Cloud:
         self._lock = threading.Lock()
 
     def begin(self, given):
-        """Takes the context that came with a call and gives the function's."""
+        """Takes the context that came with a call and returns the function's."""
         given = given or {}
         self.given = given.get("os")
         with self._lock:

@@ -24,7 +24,7 @@ class Function:
             import asyncio  # noqa: F401: now, not within the time of a call
 
     def call(self, given, context):
-        """Runs the function to its end and gives what it returned."""
+        """Runs the function to its end and returns its result."""
         extra = {"context": context} if self.takes_context else {}
         if given is None:
             result = self.function(**extra)
@@ -49,7 +49,7 @@ async def _await(awaitable):
 
 
 def find(code, entry):
-    """Imports the module of the entry "package.module.function" and gives the function."""
+    """Imports the module of the entry "package.module.function" and returns the function."""
     module_name, _, name = entry.rpartition(".")
     if not module_name:
         raise EntryError("The entry %r is not of the form module.function." % entry)
@@ -85,7 +85,7 @@ def _has(names):
 
 
 def modules(code):
-    """Gives the names of the package's modules, as an entry would name them."""
+    """Returns the names of the package's modules, as an entry would name them."""
     found = []
     for folder, folders, files in os.walk(code):
         folders[:] = [f for f in folders if f.isidentifier() and f != "__pycache__"]

@@ -49,7 +49,7 @@ class Plugin(BaseIdentityPlugin):
 
 
 def _body(given):
-    """Gives what Keystone would say of the token, as far as a function needs it."""
+    """Returns what Keystone would say of the token, as far as a function needs it."""
     region = given["region"] or None
     return {
         "methods": ["password"],

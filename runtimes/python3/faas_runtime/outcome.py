@@ -1,4 +1,4 @@
-"""How a call ended, and how that is told."""
+"""How a call ended, and how that is reported."""
 import json
 import os
 import traceback
@@ -48,7 +48,7 @@ class Outcome:
             pass  # the function has closed its standard error
 
     def line(self, limit, most_message, last):
-        """Gives the message to the agent; last says that the process ends after it."""
+        """Returns the message to the agent; last says that the process ends after it."""
         if self.encoded is not None and len(self.encoded) > limit:
             size, self.encoded = len(self.encoded), None
             self.message = "The result is too large: %d bytes of JSON, at most %d are allowed." % (size, limit)
@@ -63,7 +63,7 @@ class Outcome:
 
 
 def describe(error):
-    """Gives the exception's message, or its type's name when it has none or fails to tell it."""
+    """Returns the exception's message, or its type's name when it has none or cannot be formatted."""
     try:
         return str(error) or type(error).__name__
     except Exception:
@@ -76,7 +76,7 @@ def describe_exit(error):
 
 
 def format_traceback(error):
-    """Gives the traceback without the runtime's own frames at its head; "" for an error that is the runtime's own."""
+    """Returns the traceback without the runtime's own frames at its head; "" for an error that is the runtime's own."""
     if type(error).__name__ == "EntryError":
         return describe(error) + "\n"
     trace = error.__traceback__

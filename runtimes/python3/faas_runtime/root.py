@@ -1,4 +1,4 @@
-"""The root process: starts slots and kills them when the agent asks, and tells it when one has ended."""
+"""The root process: starts slots and kills them when the agent asks, and reports when one has ended."""
 import gc
 import os
 import platform
@@ -59,7 +59,7 @@ class Root:
             kill(pid)
 
     def obey(self):
-        """Does what the agent asks; False when it is gone."""
+        """Does what the agent asks; returns False when it is gone."""
         while True:
             message = self.wire.receive()
             if message is None:
@@ -100,7 +100,7 @@ class Root:
             os._exit(status)
 
     def reap(self):
-        """Tells the agent of every slot that has ended."""
+        """Reports every slot that has ended to the agent."""
         try:
             while os.read(self.wake, 512):
                 pass

@@ -12,7 +12,7 @@ _MOST_MESSAGE = 16384  # characters of a failure's message; the traceback is in 
 
 
 def run(path, message):
-    """Serves the agent until it closes the connection, and gives the status to exit with."""
+    """Serves the agent until it closes the connection, and returns the status to exit with."""
     os.setsid()
     redirect(message["output"])
     offer_to_kernel()

@@ -42,7 +42,7 @@ class Wire:
         return json.loads(line)
 
     def at_hand(self):
-        """Gives the next message that has come already; None when none has. Nobody may wait in receive."""
+        """Returns the next message that has come already; None when none has. Nobody may wait in receive."""
         try:
             self._rest += self.sock.recv(65536, socket.MSG_DONTWAIT)
         except OSError:
@@ -53,7 +53,7 @@ class Wire:
         return json.loads(line)
 
     def pending(self):
-        """Tells whether receive has a message without waiting."""
+        """Reports whether receive has a message without waiting."""
         return b"\n" in self._rest
 
     def close(self):
