@@ -22,7 +22,8 @@ func TestListsCutLongTexts(t *testing.T) {
 	var made, shown executionView
 	s.do("POST", "/v1/executions", string(body), 201).decode(t, &made)
 	s.do("GET", "/v1/executions/"+made.ID, "", 200).decode(t, &shown)
-	if *shown.Input != *made.Input || len(*shown.Input) < 10_000 || *shown.Result != *made.Result || shown.Truncated != nil {
+	if *shown.Input != *made.Input || len(*shown.Input) < 10_000 || *shown.Result != *made.Result ||
+		shown.Truncated != nil {
 		t.Errorf("shown with an input of %d bytes, truncated %v", len(*shown.Input), shown.Truncated)
 	}
 	var list struct{ Executions []executionView }
@@ -43,8 +44,10 @@ func TestListsCutLongTexts(t *testing.T) {
 	}
 	s.must(json.Unmarshal([]byte(*made.Result), &whole))
 	s.must(json.Unmarshal([]byte(*x.Result), &cut))
-	if cut.Duration == nil || *cut.Duration != *whole.Duration || cut.Output != nil || !cut.Truncated || cut.Size != len(*made.Result) {
-		t.Errorf("the result is shown as %s; it has %d bytes and took %v s", *x.Result, len(*made.Result), *whole.Duration)
+	if cut.Duration == nil || *cut.Duration != *whole.Duration || cut.Output != nil || !cut.Truncated ||
+		cut.Size != len(*made.Result) {
+		t.Errorf("the result is shown as %s; it has %d bytes and took %v s", *x.Result, len(*made.Result),
+			*whole.Duration)
 	}
 	if !slices.Equal(x.Truncated, []string{"input", "result"}) {
 		t.Errorf("truncated are %v", x.Truncated)
@@ -72,8 +75,9 @@ func TestCutResults(t *testing.T) {
 func TestSortKeysAreFew(t *testing.T) {
 	s := newService(t)
 	for keys, want := range map[string]string{
-		strings.TrimSuffix(strings.Repeat("id,", 4000), ","): "A list of functions can be sorted by at most 4 keys; 4000 were given.",
-		"name,created_at,name":                               "The sort key name is given twice.",
+		strings.TrimSuffix(strings.Repeat("id,", 4000),
+			","): "A list of functions can be sorted by at most 4 keys; 4000 were given.",
+		"name,created_at,name": "The sort key name is given twice.",
 	} {
 		answer := s.do("GET", "/v1/functions?sort_keys="+url.QueryEscape(keys), "", 400)
 		if answer.fault() != want {

@@ -7,9 +7,10 @@ import (
 	"github.com/openstack-faas/faas/internal/faas"
 )
 
-// A list has no long inputs and results: a thousand executions may have gigabytes of them. What it shows in their place is JSON text too, since
-// clients parse it, and has the members that they read of a result. The item's "truncated" names what was cut, so that nothing that a user
-// sends or returns can be taken for a cut.
+// A list has no long inputs and results: a thousand executions may have gigabytes of them. What it
+// shows in their place is JSON text too, since clients parse it, and has the members that they read
+// of a result. The item's "truncated" names what was cut, so that nothing that a user sends or
+// returns can be taken for a cut.
 type cutText struct {
 	Duration  *json.Number    `json:"duration,omitempty"` // seconds; of a result
 	Output    json.RawMessage `json:"output,omitempty"`   // null; of a result

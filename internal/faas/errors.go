@@ -36,8 +36,8 @@ func (k Kind) Known() bool {
 	return false
 }
 
-// Error is the one error type that callers of the API may see. Message is for them: it says what was wrong and
-// what would be right, and holds nothing secret. Cause is for the log.
+// Error is the one error type that callers of the API may see. Message is for them: it says what
+// was wrong and what would be right, and holds nothing secret. Cause is for the log.
 type Error struct {
 	Kind       Kind
 	Message    string
@@ -68,7 +68,8 @@ func (e *Error) WithCause(err error) *Error {
 	return &c
 }
 
-// KindOf returns the kind of the first Error in err's chain, Internal for any other error, and "" for nil.
+// KindOf returns the kind of the first Error in err's chain, Internal for any other error, and ""
+// for nil.
 func KindOf(err error) Kind {
 	if err == nil {
 		return ""

@@ -8,7 +8,8 @@ import (
 // ExecutionStatus is where an execution is in its life.
 type ExecutionStatus string
 
-// The states of an execution. Clients never see ExecutionQueued: to them an execution runs from its creation on, as in Qinling.
+// The states of an execution. Clients never see ExecutionQueued: to them an execution runs from its
+// creation on, as in Qinling.
 const (
 	ExecutionQueued  ExecutionStatus = "queued"  // accepted, asynchronous, nobody has claimed it
 	ExecutionRunning ExecutionStatus = "running" // claimed under a lease
@@ -36,11 +37,11 @@ type Execution struct {
 	Status          ExecutionStatus
 	Input           string        // JSON text of an object, or "" for none; a plain word is {"__function_input": word}
 	Result          string        // JSON text {"duration": seconds, "output": …}; "" until it ended
-	InputCut        int64         // set by lists: the size in bytes of a long input, of which Input has the beginning only
+	InputCut        int64         // set by lists: the bytes of a long input, of which Input has the beginning only
 	ResultCut       int64         // set by lists: the same of the result
 	Log             string        // what the function and its child processes printed; not filled by lists
 	Owner           string        // the process that runs it; "" before it was claimed
-	Lease           time.Duration // what its owner asks for, counted from the record's writing on; written and never read back
+	Lease           time.Duration // what its owner asks for, from the record's writing on; never read back
 	LeaseUntil      time.Time     // by the database's clock: nobody compares it with their own; read and never written
 	Attempts        int           // how often a run was begun; more than one says that it may have run more than once
 	CreatedAt       time.Time
@@ -49,7 +50,8 @@ type Execution struct {
 	UpdatedAt       time.Time
 }
 
-// PlainInput is the key under which an input that is no JSON object is recorded, as Qinling's clients know it.
+// PlainInput is the key under which an input that is no JSON object is recorded, as Qinling's
+// clients know it.
 const PlainInput = "__function_input"
 
 // Texts that clients of Qinling look for in the output of a failed execution.
@@ -58,13 +60,15 @@ const (
 	OutputResources = "Function execution failed because of too much resource consumption"
 )
 
-// result is the JSON that clients read: python-qinlingclient and the dashboard know these two names.
+// result is the JSON that clients read: python-qinlingclient and the dashboard know these two
+// names.
 type result struct {
 	Duration float64         `json:"duration"` // seconds
 	Output   json.RawMessage `json:"output"`
 }
 
-// ResultText returns the text of an execution's Result. An output that is no JSON is recorded as null.
+// ResultText returns the text of an execution's Result. An output that is no JSON is recorded as
+// null.
 func ResultText(duration time.Duration, output json.RawMessage) string {
 	b, err := json.Marshal(result{Duration: float64(duration.Microseconds()) / 1e6, Output: output})
 	if err != nil {

@@ -16,7 +16,8 @@ func TestNewID(t *testing.T) {
 	first := NewID()
 	for range 10_000 {
 		id := NewID()
-		if !IsID(id) || id[14] != '7' || !strings.ContainsRune("89ab", rune(id[19])) || strings.ToLower(id) != id || seen[id] {
+		if !IsID(id) || id[14] != '7' || !strings.ContainsRune("89ab", rune(id[19])) || strings.ToLower(id) != id ||
+			seen[id] {
 			t.Fatalf("%q is not a new UUID of version 7", id)
 		}
 		seen[id] = true
@@ -58,7 +59,8 @@ func TestErrors(t *testing.T) {
 
 func TestScope(t *testing.T) {
 	own := ProjectScope(Identity{ProjectID: "a"})
-	if !own.Sees("a") || own.Sees("b") || own.Sees("") || (Scope{}).Sees("") || (Scope{}).Sees("a") || !AnyProject().Sees("b") {
+	if !own.Sees("a") || own.Sees("b") || own.Sees("") || (Scope{}).Sees("") || (Scope{}).Sees("a") ||
+		!AnyProject().Sees("b") {
 		t.Error("a scope sees its own project, the zero scope nothing, AnyProject all")
 	}
 	if ProjectScope(Identity{}).Sees("") {
@@ -87,8 +89,10 @@ func TestResultText(t *testing.T) {
 }
 
 func TestTarget(t *testing.T) {
-	f := Function{ID: "f", ProjectID: "p", RuntimeID: "r", Revision: 4, Entry: "a.b", CPU: 200, MemorySize: 5, Code: Code{SHA256: "s"}}
-	want := Target{Key: Key{FunctionID: "f", Revision: 4}, ProjectID: "p", RuntimeID: "r", SHA256: "s", Entry: "a.b", CPU: 200, MemorySize: 5}
+	f := Function{ID: "f", ProjectID: "p", RuntimeID: "r", Revision: 4, Entry: "a.b", CPU: 200, MemorySize: 5,
+		Code: Code{SHA256: "s"}}
+	want := Target{Key: Key{FunctionID: "f", Revision: 4}, ProjectID: "p", RuntimeID: "r", SHA256: "s",
+		Entry: "a.b", CPU: 200, MemorySize: 5}
 	if got := f.Target(); got != want || got.Key.String() != "f/0/4" {
 		t.Errorf("got %+v", got)
 	}
@@ -96,7 +100,8 @@ func TestTarget(t *testing.T) {
 		t.Error("a worker without a key is generic")
 	}
 	ended := []ExecutionStatus{ExecutionSuccess, ExecutionFailed, ExecutionError}
-	for _, s := range []ExecutionStatus{ExecutionQueued, ExecutionRunning, ExecutionSuccess, ExecutionFailed, ExecutionError} {
+	for _, s := range []ExecutionStatus{ExecutionQueued, ExecutionRunning, ExecutionSuccess, ExecutionFailed,
+		ExecutionError} {
 		if s.Ended() != slices.Contains(ended, s) {
 			t.Errorf("%s.Ended() is %v", s, s.Ended())
 		}

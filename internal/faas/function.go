@@ -34,7 +34,8 @@ const (
 	ProtocolHTTP Protocol = "http" // an HTTP server on $PORT, which stays warm: the input is the body of a POST, the answer's body the result
 )
 
-// Function is what a project's developer made: code, an entry and limits. This is version 0, the live one.
+// Function is what a project's developer made: code, an entry and limits. This is version 0, the
+// live one.
 type Function struct {
 	ID            string
 	ProjectID     string

@@ -7,8 +7,9 @@ import (
 	"time"
 )
 
-// NewID makes a UUID (RFC 9562, version 7) in its canonical lower-case text: 48 bits of milliseconds and 74 random ones. Ids that are
-// made one after the other stand side by side in the database's indexes, so that a commit touches few pages. An id is no secret.
+// NewID makes a UUID (RFC 9562, version 7) in its canonical lower-case text: 48 bits of
+// milliseconds and 74 random ones. Ids that are made one after the other stand side by side in the
+// database's indexes, so that a commit touches few pages. An id is no secret.
 func NewID() string {
 	var b [16]byte
 	_, _ = rand.Read(b[6:]) // never fails: crypto/rand aborts the process when the system has no randomness

@@ -5,8 +5,9 @@ import (
 	"time"
 )
 
-// Identity is who calls, as an authenticator established it. Holding one is the proof of having been authenticated:
-// only authenticators make it, and everything that looks something up asks for it or for a Scope made of it.
+// Identity is who calls, as an authenticator established it. Holding one is the proof of having
+// been authenticated: only authenticators make it, and everything that looks something up asks for
+// it or for a Scope made of it.
 type Identity struct {
 	UserID    string
 	ProjectID string
@@ -32,7 +33,8 @@ type Scope struct {
 // ProjectScope sees the objects of the identity's own project.
 func ProjectScope(id Identity) Scope { return Scope{project: id.ProjectID} }
 
-// AnyProject sees every project's objects: for the engine, and for a caller whom policy allowed all_projects.
+// AnyProject sees every project's objects: for the engine, and for a caller whom policy allowed
+// all_projects.
 func AnyProject() Scope { return Scope{all: true} }
 
 // OneProject sees the objects of the named project: for a caller whom policy allowed to look at it.

@@ -17,9 +17,9 @@ const (
 	DefaultConcurrency = 3 // slots of a worker
 )
 
-// LoadTimeout is how long a worker may take, beside a call's timeout, to start a process and to load
-// the function's code into it. A call's own time begins when that is done. Code that loads for longer
-// uses up the call's time.
+// LoadTimeout is how long a worker may take, beside a call's timeout, to start a process and to
+// load the function's code into it. A call's own time begins when that is done. Code that loads for
+// longer uses up the call's time.
 const LoadTimeout = 10 * time.Second
 
 // MemorySlack is what a worker may use beside its warm runtime and its function's memory size, in
@@ -47,7 +47,8 @@ func DefaultLimits() Limits {
 	}
 }
 
-// ProcessLimits bounds what one worker's processes may use besides cpu and memory, the same for every function.
+// ProcessLimits bounds what one worker's processes may use besides cpu and memory, the same for
+// every function.
 type ProcessLimits struct {
 	OpenFiles int   // per process
 	Processes int   // per worker, beyond the warm runtime's own, threads too

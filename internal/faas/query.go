@@ -1,6 +1,7 @@
 package faas
 
-// Filter keeps the rows whose field compares so with the values. Which fields a resource can be filtered by is the store's to say.
+// Filter keeps the rows whose field compares so with the values. Which fields a resource can be
+// filtered by is the store's to say.
 type Filter struct {
 	Field  string
 	Op     string   // eq neq in nin gt gte lt lte has

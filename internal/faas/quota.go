@@ -32,7 +32,8 @@ func (a Amounts) Limit(r Resource) int64 {
 	return Unlimited
 }
 
-// Fits returns nil when n more of a resource, of which so much is in use, are within the limit, and else the error of kind OverQuota.
+// Fits returns nil when n more of a resource, of which so much is in use, are within the limit, and
+// else the error of kind OverQuota.
 func (a Amounts) Fits(r Resource, used, n int64) error {
 	if limit := a.Limit(r); n > 0 && limit != Unlimited && used+n > limit {
 		return Over(r, limit, used, n)
@@ -40,7 +41,8 @@ func (a Amounts) Fits(r Resource, used, n int64) error {
 	return nil
 }
 
-// Over makes the error of kind OverQuota for whoever asks for more of a resource than the limit lets them have.
+// Over makes the error of kind OverQuota for whoever asks for more of a resource than the limit
+// lets them have.
 func Over(r Resource, limit, used, asked int64) *Error {
 	if asked == 1 {
 		return Errorf(OverQuota, "Quota exceeded for %s: limit %d, in use %d.", r, limit, used)

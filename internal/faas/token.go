@@ -8,12 +8,14 @@ import (
 	"fmt"
 )
 
-// WorkerKey makes the tokens by which workers know the service: a worker's token is the Ed25519 signature (RFC 8032, deterministic)
-// of its id. Every API and engine computes the same one from the secret that they share and none stores it, while a worker is
-// given no secret at all: it checks the first token that it meets against the public key.
+// WorkerKey makes the tokens by which workers know the service: a worker's token is the Ed25519
+// signature (RFC 8032, deterministic) of its id. Every API and engine computes the same one from
+// the secret that they share and none stores it, while a worker is given no secret at all: it
+// checks the first token that it meets against the public key.
 type WorkerKey struct{ private ed25519.PrivateKey }
 
-// MinWorkerSecret is the least length, in bytes, of the secret that tokens come from: one that can be guessed is none.
+// MinWorkerSecret is the least length, in bytes, of the secret that tokens come from: one that can
+// be guessed is none.
 const MinWorkerSecret = 32
 
 // tokenContext sets these signatures apart from whatever else a key may sign some day.
@@ -53,7 +55,8 @@ func NewTokenChecker(public, workerID string) (TokenChecker, error) {
 	return TokenChecker{key, workerID}, nil
 }
 
-// Valid reports whether the token is the worker's. It takes some 50 µs: remember what it said of a token that was valid.
+// Valid reports whether the token is the worker's. It takes some 50 µs: remember what it said of a
+// token that was valid.
 func (c TokenChecker) Valid(token string) bool {
 	signature, err := base64.RawURLEncoding.DecodeString(token)
 	return err == nil && ed25519.Verify(c.public, []byte(tokenContext+c.workerID), signature)

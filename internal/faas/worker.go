@@ -7,7 +7,8 @@ import (
 	"time"
 )
 
-// Key names what a worker runs: one revision of one version of one function. A worker serves one key in its life.
+// Key names what a worker runs: one revision of one version of one function. A worker serves one
+// key in its life.
 type Key struct {
 	FunctionID string `json:"function_id"`
 	Version    int    `json:"version"`
@@ -45,14 +46,16 @@ type Worker struct {
 	Key       Key       `json:"key"` // zero while it is generic
 	ProjectID string    `json:"project_id"`
 	StartedAt time.Time `json:"started_at"`
-	// Node names the machine that it runs on, whose end ends all workers of the same name; "" where that is this machine.
+	// Node names the machine that it runs on, whose end ends all workers of the same name; "" where
+	// that is this machine.
 	Node string `json:"node,omitempty"`
 }
 
 // Generic reports whether the worker belongs to no function yet.
 func (w Worker) Generic() bool { return w.Key == Key{} }
 
-// Specialisation is the first line of a request to specialise a worker; the package's bytes follow it.
+// Specialisation is the first line of a request to specialise a worker; the package's bytes follow
+// it.
 type Specialisation struct {
 	Key        Key    `json:"key"`
 	Entry      string `json:"entry"`
@@ -109,7 +112,8 @@ const (
 	WorkerDraining    = "draining"    // takes no more calls
 )
 
-// Refusal codes of an agent: each is answered before anything of the call has begun, so it is safe to send it elsewhere.
+// Refusal codes of an agent: each is answered before anything of the call has begun, so it is safe
+// to send it elsewhere.
 const (
 	RefusedBusy     = "busy"      // every slot runs a call
 	RefusedNotMine  = "not_mine"  // the worker serves another key, or none

@@ -6,17 +6,21 @@ import (
 	"github.com/openstack-faas/faas/internal/faas"
 )
 
-// RecordUsage returns how many queued executions a project has and how many bytes the records of its executions take. It is asked at every
-// call, and so answers from memory as a rule; see store.RecordUsage.
+// RecordUsage returns how many queued executions a project has and how many bytes the records of
+// its executions take. It is asked at every call, and so answers from memory as a rule; see
+// store.RecordUsage.
 type RecordUsage func(ctx context.Context, projectID string) (faas.Amounts, error)
 
-// CountRecords has limits of queued executions and of records hold. It is called before anything is counted.
+// CountRecords has limits of queued executions and of records hold. It is called before anything is
+// counted.
 func (c *Calls) CountRecords(used RecordUsage) { c.records = used }
 
-// roomForRecord returns an error of kind faas.OverQuota when the project may have no more records, or no more queued executions where one is
-// to be queued. Where the usage cannot be read, no record can be written either, and the writing will say so.
+// roomForRecord returns an error of kind faas.OverQuota when the project may have no more records,
+// or no more queued executions where one is to be queued. Where the usage cannot be read, no record
+// can be written either, and the writing will say so.
 func (c *Calls) roomForRecord(ctx context.Context, limits faas.Amounts, projectID string, queues bool) error {
-	if c.records == nil || limits.Limit(faas.ResourceRecords) == faas.Unlimited && (!queues || limits.Limit(faas.ResourceQueued) == faas.Unlimited) {
+	if c.records == nil || limits.Limit(faas.ResourceRecords) == faas.Unlimited && (!queues ||
+		limits.Limit(faas.ResourceQueued) == faas.Unlimited) {
 		return nil
 	}
 	used, err := c.records(ctx, projectID)

@@ -9,15 +9,17 @@ import (
 	"github.com/openstack-faas/faas/internal/store"
 )
 
-// TestClocksThatDiffer has processes whose clocks are a minute off share leases of half a minute: none of them loses one early, none keeps one
-// for long, and none takes a message for lost that is on its way.
+// TestClocksThatDiffer has processes whose clocks are a minute off share leases of half a minute:
+// none of them loses one early, none keeps one for long, and none takes a message for lost that is
+// on its way.
 func TestClocksThatDiffer(t *testing.T) {
 	for database, url := range map[string]string{"SQLite": newURL(t), "MariaDB": mariadb(t).Database(t)} {
 		t.Run(database, func(t *testing.T) {
 			shifted := func(d time.Duration) *store.Store {
 				return open(t, url, func() time.Time { return time.Now().Add(d) })
 			}
-			clocks := map[string]*store.Store{"right": shifted(0), "a minute behind": shifted(-time.Minute), "a minute ahead": shifted(time.Minute)}
+			clocks := map[string]*store.Store{"right": shifted(0), "a minute behind": shifted(-time.Minute),
+				"a minute ahead": shifted(time.Minute)}
 			for name, writer := range clocks {
 				held, called := enqueue(t, writer, 1)[0], execution()
 				called.Lease = 30 * time.Second
@@ -28,7 +30,8 @@ func TestClocksThatDiffer(t *testing.T) {
 				}
 				queued := enqueue(t, writer, 1)[0]
 				everybodyLeaves(t, clocks, name, held, called.ID, queued)
-				if lost, err := writer.RenewLeases(t.Context(), "engine", []string{held}, -time.Second); err != nil || len(lost) != 0 {
+				if lost, err := writer.RenewLeases(t.Context(), "engine", []string{held},
+					-time.Second); err != nil || len(lost) != 0 {
 					t.Fatalf("%s: renewed, but not %v, %v", name, lost, err)
 				}
 				var settled []string
@@ -59,7 +62,8 @@ func everybodyLeaves(t *testing.T, clocks map[string]*store.Store, writer string
 		stale, err := s.DueItems(t.Context(), store.DueQuery{Shards: allShards(s), Room: map[string]int{store.LostMessage: 10}})
 		fatal(t, err)
 		if len(settled) != 0 || len(stale) != 0 {
-			t.Errorf("%s settles %v and takes the messages of %v for lost, of one that is %s", name, settled, stale, writer)
+			t.Errorf("%s settles %v and takes the messages of %v for lost, of one that is %s", name, settled, stale,
+				writer)
 		}
 	}
 	for _, id := range running {

@@ -9,8 +9,9 @@ import (
 	"time"
 )
 
-// resource describes the table of one kind of object. Everything that names columns is derived from its list of columns: what is read,
-// inserted and updated, and what lists may be filtered and sorted by. A new column is one line there and one migration.
+// resource describes the table of one kind of object. Everything that names columns is derived from
+// its list of columns: what is read, inserted and updated, and what lists may be filtered and
+// sorted by. A new column is one line there and one migration.
 type resource[T any] struct {
 	table
 	columns []column[T]
@@ -22,14 +23,15 @@ type resource[T any] struct {
 // column is one column of a table and the part of the object that it keeps.
 type column[T any] struct {
 	name string
-	// at returns where the column's value is in the object: a pointer to a field of a basic type, or a codec around one. It is
-	// read to write the column and set to read it.
+	// at returns where the column's value is in the object: a pointer to a field of a basic type,
+	// or a codec around one. It is read to write the column and set to read it.
 	at func(*T) any
-	// asked returns a time span that the column is written with instead: the column becomes that much later than the database's clock
-	// says, or 0 for a span of 0. Times that processes with different clocks compare are kept so.
+	// asked returns a time span that the column is written with instead: the column becomes that
+	// much later than the database's clock says, or 0 for a span of 0. Times that processes with
+	// different clocks compare are kept so.
 	asked func(*T) time.Duration
-	// size returns where lists put the size in bytes of a text that they have cut, and 0 of one that they have not; nil for a column that
-	// lists never cut.
+	// size returns where lists put the size in bytes of a text that they have cut, and 0 of one
+	// that they have not; nil for a column that lists never cut.
 	size  func(*T) *int64
 	kind  fieldKind  // whether and how lists compare the column
 	index fieldIndex // which comparisons of lists an index answers
@@ -41,7 +43,8 @@ type column[T any] struct {
 type columnRule uint8
 
 const (
-	// insertOnly columns keep what the INSERT wrote: resource.update leaves them alone. Some never change; others have statements of their own.
+	// insertOnly columns keep what the INSERT wrote: resource.update leaves them alone. Some never
+	// change; others have statements of their own.
 	insertOnly columnRule = 1 << iota
 	// unread columns are not selected with the object, because they are large and seldom asked for.
 	unread
@@ -53,7 +56,8 @@ type codec interface {
 	driver.Valuer
 }
 
-// newResource completes the description of a table by its columns, which are read in their order; the first is the id.
+// newResource completes the description of a table by its columns, which are read in their order;
+// the first is the id.
 func newResource[T any](t table, columns []column[T]) resource[T] {
 	r := resource[T]{table: t, columns: columns}
 	r.fields = map[string]field{}
@@ -178,7 +182,8 @@ func (r *resource[T]) values(args []any, v *T) []any {
 	return args
 }
 
-// update returns the statement that writes what may change of the object with the id, and its arguments.
+// update returns the statement that writes what may change of the object with the id, and its
+// arguments.
 func (r *resource[T]) update(id string, v *T) (query string, args []any) {
 	var sets []string
 	for i := range r.columns {
@@ -190,8 +195,9 @@ func (r *resource[T]) update(id string, v *T) (query string, args []any) {
 	return "UPDATE " + r.name + " SET " + strings.Join(sets, ", ") + " WHERE id = ?", append(args, id)
 }
 
-// argument returns what a column's pointer points to as a string, an int64 or nil, which every driver takes as it is. The common types are
-// told apart first, since the records of all calls come through here.
+// argument returns what a column's pointer points to as a string, an int64 or nil, which every
+// driver takes as it is. The common types are told apart first, since the records of all calls come
+// through here.
 func argument(at any) any {
 	switch p := at.(type) {
 	case *string:

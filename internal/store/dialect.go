@@ -10,12 +10,13 @@ import (
 	"github.com/openstack-faas/faas/internal/faas"
 )
 
-// dialect is what differs between databases: how one is reached, the few words that they do not share, and what their errors mean. All
-// other SQL is written in what they have in common.
+// dialect is what differs between databases: how one is reached, the few words that they do not
+// share, and what their errors mean. All other SQL is written in what they have in common.
 type dialect interface {
 	// String names the database to people, without its password.
 	String() string
-	// exists says what to do when there is no database yet, as far as that can be seen without opening it.
+	// exists says what to do when there is no database yet, as far as that can be seen without
+	// opening it.
 	exists() error
 	// create makes what open needs.
 	create() error
@@ -52,12 +53,14 @@ type grammar struct {
 	rollback  string
 	forUpdate string // follows a SELECT whose row is to be changed; "" where there is one writer at a time anyway
 	forShare  string // follows a SELECT whose row is to stay as it is until the commit
-	// now is an expression for the present time by the database's clock, in microseconds since 1970 UTC.
+	// now is an expression for the present time by the database's clock, in microseconds since 1970
+	// UTC.
 	now string
 	// prepared says that BEGIN, COMMIT and the like may be prepared.
 	prepared bool
-	// fenced says that this is a server: a COMMIT may go unanswered, so that every batch leaves a mark
-	// to be found out by (fence.go), each statement is a round trip, and several writers can work.
+	// fenced says that this is a server: a COMMIT may go unanswered, so that every batch leaves a
+	// mark to be found out by (fence.go), each statement is a round trip, and several writers can
+	// work.
 	fenced bool
 }
 
@@ -67,9 +70,11 @@ type fault int
 const (
 	refused   fault = iota // one statement did not work; the transaction goes on without it
 	duplicate              // refused, because the key of the row to be inserted exists
-	broken                 // the database cannot work, on a full disk for one; the transaction may be undone, and repeating it would not help
-	passing                // the transaction is undone or must be; repeated it may work: a deadlock, for one
-	cut                    // the connection is of no use any more; the transaction may be repeated on another
+	// broken: the database cannot work, on a full disk for one; the transaction may be undone, and
+	// repeating it would not help.
+	broken
+	passing // the transaction is undone or must be; repeated it may work: a deadlock, for one
+	cut     // the connection is of no use any more; the transaction may be repeated on another
 )
 
 // dialectOf reads a URL as OpenStack's [database] connection has it.
@@ -81,7 +86,8 @@ func dialectOf(connection string) (dialect, error) {
 	case "mysql", "mysql+pymysql", "mariadb", "mariadb+pymysql":
 		return mysqlOf(connection)
 	}
-	return nil, errors.New("a database is given as mysql+pymysql://user:password@host/database, sqlite:////absolute/path or sqlite:///relative/path")
+	return nil, errors.New("a database is given as mysql+pymysql://user:password@host/database, " +
+		"sqlite:////absolute/path or sqlite:///relative/path")
 }
 
 // unavailable wraps what a database says of itself; a faas.Error goes through as it is, nil too.

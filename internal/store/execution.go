@@ -7,8 +7,9 @@ import (
 	"github.com/openstack-faas/faas/internal/faas"
 )
 
-// The log is the last column and is read by itself only: SQLite then never touches the pages that a long log overflows into. An execution is never
-// updated as a whole: each change of its state is a conditional statement of its own.
+// The log is the last column and is read by itself only: SQLite then never touches the pages that a
+// long log overflows into. An execution is never updated as a whole: each change of its state is a
+// conditional statement of its own.
 var executions = newResource(table{name: "executions", noun: "execution"}, []column[faas.Execution]{
 	{name: "id", at: func(x *faas.Execution) any { return &x.ID }, kind: code, index: indexOfEach},
 	{name: "project_id", at: func(x *faas.Execution) any { return &x.ProjectID }, kind: text, index: indexOfValue},
@@ -26,12 +27,15 @@ var executions = newResource(table{name: "executions", noun: "execution"}, []col
 		asked: func(x *faas.Execution) time.Duration { return x.Lease },
 	},
 	{name: "attempts", at: func(x *faas.Execution) any { return &x.Attempts }},
-	{name: "created_at", at: func(x *faas.Execution) any { return timeColumn{&x.CreatedAt} }, kind: instant, index: indexOfRange},
+	{name: "created_at", at: func(x *faas.Execution) any { return timeColumn{&x.CreatedAt} }, kind: instant,
+		index: indexOfRange},
 	{name: "started_at", at: func(x *faas.Execution) any { return timeColumn{&x.StartedAt} }},
 	{name: "ended_at", at: func(x *faas.Execution) any { return timeColumn{&x.EndedAt} }},
 	{name: "updated_at", at: func(x *faas.Execution) any { return timeColumn{&x.UpdatedAt} }, kind: instant},
-	{name: "input", at: func(x *faas.Execution) any { return &x.Input }, size: func(x *faas.Execution) *int64 { return &x.InputCut }},
-	{name: "result", at: func(x *faas.Execution) any { return &x.Result }, size: func(x *faas.Execution) *int64 { return &x.ResultCut }},
+	{name: "input", at: func(x *faas.Execution) any { return &x.Input },
+		size: func(x *faas.Execution) *int64 { return &x.InputCut }},
+	{name: "result", at: func(x *faas.Execution) any { return &x.Result },
+		size: func(x *faas.Execution) *int64 { return &x.ResultCut }},
 	{name: "log_text", at: func(x *faas.Execution) any { return &x.Log }, rule: unread},
 	{name: "record_bytes", at: func(x *faas.Execution) any { return bytesColumn{x} }, rule: unread},
 })
@@ -61,8 +65,9 @@ func (s *Store) ExecutionLog(ctx context.Context, scope faas.Scope, id string) (
 	return text, nil
 }
 
-// Executions lists what the scope sees, without logs. Of a long input or result it has the beginning only, see faas.Execution. A filter on the status running finds queued executions too, since to clients
-// an execution runs from its creation on.
+// Executions lists what the scope sees, without logs. Of a long input or result it has the
+// beginning only, see faas.Execution. A filter on the status running finds queued executions too,
+// since to clients an execution runs from its creation on.
 func (s *Store) Executions(ctx context.Context, scope faas.Scope, q faas.Query) (Page[faas.Execution], error) {
 	return list(ctx, s, &executions, scope, q)
 }

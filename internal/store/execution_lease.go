@@ -15,8 +15,8 @@ import (
 // OutputLost is the output of an execution whose lease ran out.
 const OutputLost = "The process that ran this execution was lost; the function may have run, wholly or in part."
 
-// RenewLeases has the leases that the owner holds on the executions last for that long from now on and returns the ids of those that it holds no longer: they ended,
-// were settled or are gone.
+// RenewLeases has the leases that the owner holds on the executions last for that long from now on
+// and returns the ids of those that it holds no longer: they ended, were settled or are gone.
 func (s *Store) RenewLeases(ctx context.Context, owner string, ids []string, lease time.Duration) ([]string, error) {
 	if len(ids) == 0 {
 		return nil, nil
@@ -40,10 +40,10 @@ func (s *Store) RenewLeases(ctx context.Context, owner string, ids []string, lea
 	return lost, nil
 }
 
-// SettleExpired ends running executions whose lease is over, limit at most, with the status error and OutputLost, and returns
-// them as settled. Their duration is the time from their start to the end of their lease.
-// events returns what others are to be told of one, with its function as it is now, or its zero value when that is gone;
-// nil: they are told nothing.
+// SettleExpired ends running executions whose lease is over, limit at most, with the status error
+// and OutputLost, and returns them as settled. Their duration is the time from their start to the
+// end of their lease. events returns what others are to be told of one, with its function as it is
+// now, or its zero value when that is gone; nil: they are told nothing.
 func (s *Store) SettleExpired(
 	ctx context.Context, limit int, events func(faas.Function, faas.Execution) []Event,
 ) ([]faas.Execution, error) {
@@ -59,7 +59,8 @@ func (s *Store) SettleExpired(
 		}
 		settled, grown = nil, nil
 		for _, e := range expired {
-			ending := Ending{Status: faas.ExecutionError, Result: lostResult(e), EndedAt: s.timestamp(), ProjectID: e.ProjectID}
+			ending := Ending{Status: faas.ExecutionError, Result: lostResult(e), EndedAt: s.timestamp(),
+				ProjectID: e.ProjectID}
 			end := ending.change(e.ID)
 			n, err := t.exec(end.query+` AND lease_until < `+t.grammar.now, end.args...)
 			if err != nil {

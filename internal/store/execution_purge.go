@@ -11,19 +11,22 @@ import (
 // PurgeableExecutions counts what PurgeExecutions would forget.
 func (s *Store) PurgeableExecutions(ctx context.Context, before time.Time) (int, error) {
 	var n int
-	err := s.scans.QueryRowContext(ctx, `SELECT COUNT(*) FROM executions WHERE created_at < ? AND ended_at > 0 AND ended_at < ?`,
+	err := s.scans.QueryRowContext(ctx,
+		`SELECT COUNT(*) FROM executions WHERE created_at < ? AND ended_at > 0 AND ended_at < ?`,
 		micros(before), micros(before)).Scan(&n)
 	return n, unavailable(err)
 }
 
-// PurgeExecutions deletes executions that ended before the time, limit at most, and returns how many.
+// PurgeExecutions deletes executions that ended before the time, limit at most, and returns how
+// many.
 func (s *Store) PurgeExecutions(ctx context.Context, before time.Time, limit int) (int, error) {
 	// What ended before was created before: this bound lets the index on created_at find the rows.
 	return s.purge(ctx, `created_at < ? AND ended_at > 0 AND ended_at < ?`, limit, micros(before), micros(before))
 }
 
-// PurgeExecutionsOf deletes executions of a function that have ended, as far as the scope sees them, the oldest first, limit at most. It returns
-// how many: when fewer than the limit, there are no more. The function itself may be gone. Executions that have not ended stay.
+// PurgeExecutionsOf deletes executions of a function that have ended, as far as the scope sees
+// them, the oldest first, limit at most. It returns how many: when fewer than the limit, there are
+// no more. The function itself may be gone. Executions that have not ended stay.
 func (s *Store) PurgeExecutionsOf(ctx context.Context, scope faas.Scope, functionID string, limit int) (int, error) {
 	var where statement
 	where.and("function_id = ?", functionID)
@@ -40,12 +43,16 @@ type record struct {
 
 // purge deletes the oldest executions that meet the condition.
 func (s *Store) purge(ctx context.Context, condition string, limit int, args ...any) (int, error) {
-	rows, err := s.scans.QueryContext(ctx, `SELECT id, project_id, record_bytes FROM executions WHERE `+condition+` ORDER BY created_at LIMIT ?`,
+	rows, err := s.scans.QueryContext(ctx,
+		`SELECT id, project_id, record_bytes FROM executions WHERE `+condition+` ORDER BY created_at LIMIT ?`,
 		append(args, limit)...)
 	if err != nil {
 		return 0, unavailable(err)
 	}
-	old, err := scanAll(rows, func(row scanner) (r record, err error) { return r, row.Scan(&r.id, &r.project, &r.bytes) })
+	old, err := scanAll(rows, func(row scanner) (r record, err error) {
+		return r, row.Scan(&r.id, &r.project,
+			&r.bytes)
+	})
 	if err != nil || len(old) == 0 {
 		return 0, err
 	}

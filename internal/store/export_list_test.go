@@ -13,14 +13,16 @@ func CompareAtMost(t *testing.T, n int) {
 	t.Cleanup(func() { comparedAtMost = before })
 }
 
-// EndListsAfter has the database end statements of lists after the time, on connections that are made from now on and until the test ends.
+// EndListsAfter has the database end statements of lists after the time, on connections that are
+// made from now on and until the test ends.
 func EndListsAfter(t *testing.T, d time.Duration) {
 	before := listStatementTime
 	listStatementTime = d
 	t.Cleanup(func() { listStatementTime = before })
 }
 
-// AsList runs a query that returns one value as a list does. tooLong says that the database ended it.
+// AsList runs a query that returns one value as a list does. tooLong says that the database ended
+// it.
 func (s *Store) AsList(ctx context.Context, query string) (tooLong bool, err error) {
 	var value any
 	err = s.lists.QueryRowContext(ctx, query).Scan(&value)

@@ -7,13 +7,16 @@ import (
 	"github.com/openstack-faas/faas/internal/faas"
 )
 
-// runtime_id is insertOnly since a function keeps its runtime, call_count and latest_version since they have statements of their own.
+// runtime_id is insertOnly since a function keeps its runtime, call_count and latest_version since
+// they have statements of their own.
 var functions = newResource(table{name: "functions", noun: "function"}, []column[faas.Function]{
 	{name: "id", at: func(f *faas.Function) any { return &f.ID }, kind: code, index: indexOfEach, rule: insertOnly},
-	{name: "project_id", at: func(f *faas.Function) any { return &f.ProjectID }, kind: text, index: indexOfValue, rule: insertOnly},
+	{name: "project_id", at: func(f *faas.Function) any { return &f.ProjectID }, kind: text, index: indexOfValue,
+		rule: insertOnly},
 	{name: "name", at: func(f *faas.Function) any { return &f.Name }, kind: text},
 	{name: "description", at: func(f *faas.Function) any { return &f.Description }, kind: text},
-	{name: "runtime_id", at: func(f *faas.Function) any { return referenceColumn{&f.RuntimeID} }, kind: code, index: indexOfValue, rule: insertOnly},
+	{name: "runtime_id", at: func(f *faas.Function) any { return referenceColumn{&f.RuntimeID} }, kind: code,
+		index: indexOfValue, rule: insertOnly},
 	{name: "entry", at: func(f *faas.Function) any { return &f.Entry }, kind: text},
 	{name: "code_source", at: func(f *faas.Function) any { return &f.Code.Source }},
 	{name: "code_md5", at: func(f *faas.Function) any { return &f.Code.MD5 }},
@@ -28,11 +31,15 @@ var functions = newResource(table{name: "functions", noun: "function"}, []column
 	{name: "trust_roles", at: func(f *faas.Function) any { return namesColumn{&f.TrustRoles} }},
 	{name: "cpu", at: func(f *faas.Function) any { return &f.CPU }, kind: number},
 	{name: "memory_size", at: func(f *faas.Function) any { return &f.MemorySize }, kind: number},
-	{name: "timeout_seconds", at: func(f *faas.Function) any { return secondsColumn{&f.Timeout} }, kind: number, as: "timeout"},
-	{name: "call_count", at: func(f *faas.Function) any { return &f.Count }, kind: number, as: "count", rule: insertOnly},
-	{name: "latest_version", at: func(f *faas.Function) any { return &f.LatestVersion }, kind: number, rule: insertOnly},
+	{name: "timeout_seconds", at: func(f *faas.Function) any { return secondsColumn{&f.Timeout} }, kind: number,
+		as: "timeout"},
+	{name: "call_count", at: func(f *faas.Function) any { return &f.Count }, kind: number, as: "count",
+		rule: insertOnly},
+	{name: "latest_version", at: func(f *faas.Function) any { return &f.LatestVersion }, kind: number,
+		rule: insertOnly},
 	{name: "revision", at: func(f *faas.Function) any { return &f.Revision }},
-	{name: "created_at", at: func(f *faas.Function) any { return timeColumn{&f.CreatedAt} }, kind: instant, index: indexOfRange, rule: insertOnly},
+	{name: "created_at", at: func(f *faas.Function) any { return timeColumn{&f.CreatedAt} }, kind: instant,
+		index: indexOfRange, rule: insertOnly},
 	{name: "updated_at", at: func(f *faas.Function) any { return timeColumn{&f.UpdatedAt} }, kind: instant},
 })
 
@@ -57,10 +64,12 @@ type FunctionTrust struct {
 	Roles []string
 }
 
-// CreateFunction records a function and returns it as recorded. An empty ID or CreatedAt is filled in, and a Revision of 0 becomes 1. A
-// runtime that the function's project cannot see is faas.Invalid, one that is not available a faas.Conflict. A trust must have been noted by ScheduleTrustDeletion.
-// A package must have been stored after AnnouncePackage; one that was deleted since is faas.Unavailable.
-// What the project has then is within the quota, which may be nil, or the error is a faas.OverQuota.
+// CreateFunction records a function and returns it as recorded. An empty ID or CreatedAt is filled
+// in, and a Revision of 0 becomes 1. A runtime that the function's project cannot see is
+// faas.Invalid, one that is not available a faas.Conflict. A trust must have been noted by
+// ScheduleTrustDeletion. A package must have been stored after AnnouncePackage; one that was
+// deleted since is faas.Unavailable. What the project has then is within the quota, which may be
+// nil, or the error is a faas.OverQuota.
 func (s *Store) CreateFunction(ctx context.Context, f faas.Function, quota faas.Amounts) (faas.Function, error) {
 	if f.ID == "" {
 		f.ID = faas.NewID()
@@ -90,8 +99,8 @@ func (s *Store) CreateFunction(ctx context.Context, f faas.Function, quota faas.
 	return f, err
 }
 
-// usableRuntime checks the function's runtime in the transaction that records the function, and keeps it as it is until that is
-// committed, so that DeleteRuntime cannot come between.
+// usableRuntime checks the function's runtime in the transaction that records the function, and
+// keeps it as it is until that is committed, so that DeleteRuntime cannot come between.
 func (t *tx) usableRuntime(f faas.Function) error {
 	if f.RuntimeID == "" && f.Code.Source == faas.SourceImage {
 		return nil
@@ -131,17 +140,21 @@ func (s *Store) Functions(ctx context.Context, scope faas.Scope, q faas.Query) (
 	return list(ctx, s, &functions, scope, q)
 }
 
-// UpdateFunction changes a function and returns it as it is now. Its Revision grows when code, entry, cpu or memory became different.
-// A package must have been stored as for CreateFunction. More package bytes than the change's quota lets the project have are a faas.OverQuota.
-func (s *Store) UpdateFunction(ctx context.Context, scope faas.Scope, id string, change FunctionChange) (faas.Function, error) {
+// UpdateFunction changes a function and returns it as it is now. Its Revision grows when code,
+// entry, cpu or memory became different. A package must have been stored as for CreateFunction.
+// More package bytes than the change's quota lets the project have are a faas.OverQuota.
+func (s *Store) UpdateFunction(ctx context.Context, scope faas.Scope, id string,
+	change FunctionChange) (faas.Function, error) {
 	var f faas.Function
 	err := s.recorder.do(ctx, func(t *tx) error {
 		var err error
 		if f, err = t.function(scope, id); err != nil {
 			return err
 		}
-		if change.Revision != 0 && change.Revision != f.Revision || change.ActsBy != nil && *change.ActsBy != f.TrustID {
-			return faas.Errorf(faas.Conflict, "Function %s was changed by another request meanwhile; look at it and try again.", id)
+		if change.Revision != 0 && change.Revision != f.Revision ||
+			change.ActsBy != nil && *change.ActsBy != f.TrustID {
+			return faas.Errorf(faas.Conflict,
+				"Function %s was changed by another request meanwhile; look at it and try again.", id)
 		}
 		if err := t.changeTrust(s.shards, f.TrustID, change.Trust); err != nil {
 			return err
@@ -190,7 +203,8 @@ func (c FunctionChange) applied(f faas.Function) faas.Function {
 	return f
 }
 
-// DeleteFunction forgets a function and returns what it was; its trust is noted as one to delete. Its executions stay.
+// DeleteFunction forgets a function and returns what it was; its trust is noted as one to delete.
+// Its executions stay.
 func (s *Store) DeleteFunction(ctx context.Context, scope faas.Scope, id string) (faas.Function, error) {
 	var f faas.Function
 	err := s.recorder.do(ctx, func(t *tx) error {
@@ -215,7 +229,8 @@ func (s *Store) DeleteFunction(ctx context.Context, scope faas.Scope, id string)
 	return f, nil
 }
 
-// function returns a function that the scope may change, and keeps others from changing it until the commit.
+// function returns a function that the scope may change, and keeps others from changing it until
+// the commit.
 func (t *tx) function(scope faas.Scope, id string) (faas.Function, error) {
 	f, err := functions.scan(t.queryRow(functions.selectByID()+t.grammar.forUpdate, id))
 	if err == nil && !scope.Sees(f.ProjectID) {

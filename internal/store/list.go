@@ -30,7 +30,8 @@ const (
 // Page is a part of a list.
 type Page[T any] struct {
 	Items []T
-	// Next is the marker of the next page; "" when there is none. A page with fewer items than its limit, or none, may have a next one.
+	// Next is the marker of the next page; "" when there is none. A page with fewer items than its
+	// limit, or none, may have a next one.
 	Next string
 	// Notice is for people: which objects were not considered, and why. "" when all were.
 	Notice string
@@ -102,7 +103,8 @@ func list[T any](ctx context.Context, s *Store, t *resource[T], scope faas.Scope
 	return page, nil
 }
 
-func readPage[T any](ctx context.Context, s *Store, t *resource[T], l *listing, q faas.Query) (page Page[T], err error) {
+func readPage[T any](ctx context.Context, s *Store, t *resource[T], l *listing, q faas.Query) (page Page[T],
+	err error) {
 	if q.Marker != "" {
 		if err := l.after(ctx, s.lists, q.Marker); err != nil {
 			return page, err
@@ -162,7 +164,8 @@ func (s *Store) slowList(noun string, err error) error {
 	if !errors.Is(err, context.DeadlineExceeded) && !s.dialect.tookTooLong(err) {
 		return err
 	}
-	e := faas.Errorf(faas.Unavailable, "The database takes too long over this list of %ss. Ask for less with a filter on created_at, or try again later.", noun)
+	e := faas.Errorf(faas.Unavailable,
+		"The database takes too long over this list of %ss. Ask for less with a filter on created_at, or try again later.", noun)
 	e.RetryAfter = slowListPause
 	return e.WithCause(fmt.Errorf("list %ss: %w", noun, err))
 }

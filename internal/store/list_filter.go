@@ -72,16 +72,19 @@ func (t *table) field(name, what string) (field, error) {
 // filter adds the conditions of the filters.
 func (l *listing) filter(filters []faas.Filter) error {
 	if len(filters) > maxFilters {
-		return faas.Errorf(faas.Invalid, "A list of %ss can have %d filters; %d were given.", l.noun, maxFilters, len(filters))
+		return faas.Errorf(faas.Invalid, "A list of %ss can have %d filters; %d were given.", l.noun, maxFilters,
+			len(filters))
 	}
 	values := 0
 	for _, f := range filters {
 		if values += len(f.Values); values > maxValues {
-			return faas.Errorf(faas.Invalid, "The filters of a list can have %d values together; more were given.", maxValues)
+			return faas.Errorf(faas.Invalid, "The filters of a list can have %d values together; more were given.",
+				maxValues)
 		}
 		for _, v := range f.Values {
 			if len(v) > maxValueLength {
-				return faas.Errorf(faas.Invalid, "The filter on %s has a value of %d bytes; at most %d are possible.", f.Field, len(v), maxValueLength)
+				return faas.Errorf(faas.Invalid,
+					"The filter on %s has a value of %d bytes; at most %d are possible.", f.Field, len(v), maxValueLength)
 			}
 		}
 		col, err := l.field(f.Field, "filtered")
@@ -102,7 +105,8 @@ func (l *listing) filter(filters []faas.Filter) error {
 
 var comparisons = map[string]string{"eq": "=", "neq": "<>", "gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
 
-// compare adds one condition. Names come from the table, values go as arguments: nothing that a caller sent becomes SQL.
+// compare adds one condition. Names come from the table, values go as arguments: nothing that a
+// caller sent becomes SQL.
 func (f field) compare(st *statement, filter faas.Filter) error {
 	if filter.Op == "has" && (f.kind != text && f.kind != code || len(filter.Values) != 1) {
 		return faas.Errorf(faas.Invalid, "The filter has: finds a part of a text; %s is not one.", filter.Field)
@@ -114,7 +118,8 @@ func (f field) compare(st *statement, filter faas.Filter) error {
 	sign, compares := comparisons[filter.Op]
 	switch {
 	case filter.Op == "has":
-		// Capitals do not matter, as in Qinling; LIKE by itself would tell them apart on one database and not on another.
+		// Capitals do not matter, as in Qinling; LIKE by itself would tell them apart on one
+		// database and not on another.
 		st.and("LOWER("+f.column+") LIKE LOWER(?) ESCAPE '!'", "%"+likeEscaper.Replace(filter.Values[0])+"%")
 	case filter.Op == "in" || filter.Op == "eq" && len(values) > 1:
 		st.and(f.column+" IN ("+marks(len(values))+")", values...)
@@ -123,7 +128,8 @@ func (f field) compare(st *statement, filter faas.Filter) error {
 	case compares && len(values) == 1:
 		st.and(f.column+" "+sign+" ?", values...)
 	default:
-		return faas.Errorf(faas.Invalid, "There is no filter %q; there are: eq, neq, in, nin, gt, gte, lt, lte, has.", filter.Op)
+		return faas.Errorf(faas.Invalid,
+			"There is no filter %q; there are: eq, neq, in, nin, gt, gte, lt, lte, has.", filter.Op)
 	}
 	return nil
 }

@@ -9,7 +9,8 @@ import (
 	"github.com/openstack-faas/faas/internal/faas"
 )
 
-// maxSortKeys is how many keys the order of a list may have. The condition that begins a page after a marker grows with their square.
+// maxSortKeys is how many keys the order of a list may have. The condition that begins a page after
+// a marker grows with their square.
 const maxSortKeys = 4
 
 // key is one column of an order.
@@ -24,7 +25,8 @@ func (l *listing) sort(asked []faas.SortKey) error {
 		asked = []faas.SortKey{{Field: "created_at"}}
 	}
 	if len(asked) > maxSortKeys {
-		return faas.Errorf(faas.Invalid, "A list of %ss can be sorted by at most %d keys; %d were given.", l.noun, maxSortKeys, len(asked))
+		return faas.Errorf(faas.Invalid, "A list of %ss can be sorted by at most %d keys; %d were given.", l.noun,
+			maxSortKeys, len(asked))
 	}
 	seen := map[string]bool{}
 	var names []string
@@ -98,7 +100,8 @@ func (l *listing) after(ctx context.Context, db *sql.DB, marker string) error {
 		alternatives = append(alternatives, "("+strings.Join(append(same, k.column+" "+sign+" ?"), " AND ")+")")
 		args = append(args, at[i])
 	}
-	// Said again without an OR, the first column's bound lets an index begin at the marker instead of at the first row.
+	// Said again without an OR, the first column's bound lets an index begin at the marker instead
+	// of at the first row.
 	bound := ">="
 	if keys[0].desc {
 		bound = "<="

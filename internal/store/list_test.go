@@ -22,7 +22,8 @@ func eachDatabase(t *testing.T, test func(*testing.T, string)) {
 	}
 }
 
-// TestListsCompareFewRows has lists whose filters and orders no index answers go through a window, and say so.
+// TestListsCompareFewRows has lists whose filters and orders no index answers go through a window,
+// and say so.
 func TestListsCompareFewRows(t *testing.T) {
 	const rows, window = 50, 20
 	store.CompareAtMost(t, window)
@@ -50,10 +51,12 @@ func TestListsCompareFewRows(t *testing.T) {
 				if desc {
 					slices.Reverse(want)
 				}
-				q := faas.Query{Filters: []faas.Filter{has}, Limit: 7, Sort: []faas.SortKey{{Field: "created_at", Desc: desc}}}
+				q := faas.Query{Filters: []faas.Filter{has}, Limit: 7, Sort: []faas.SortKey{{Field: "created_at",
+					Desc: desc}}}
 				got, notices := follow(t, s, q)
 				if !slices.Equal(got, want) || notices == 0 {
-					t.Errorf("descending %v: got %d of %d, in another order or not all; %d notices", desc, len(got), len(want), notices)
+					t.Errorf("descending %v: got %d of %d, in another order or not all; %d notices", desc, len(got),
+						len(want), notices)
 				}
 			}
 			got, notices := follow(t, s, faas.Query{Filters: []faas.Filter{nothing}, Limit: 7})
@@ -63,7 +66,8 @@ func TestListsCompareFewRows(t *testing.T) {
 		})
 		t.Run("explained", func(t *testing.T) {
 			page, err := s.Executions(t.Context(), project, faas.Query{Filters: []faas.Filter{has, nothing}, Limit: 7})
-			if err != nil || page.Next != ids[window-1] || !strings.Contains(page.Notice, "the filter by description, user_id, so only the next 20 executions") {
+			if err != nil || page.Next != ids[window-1] || !strings.Contains(page.Notice,
+				"the filter by description, user_id, so only the next 20 executions") {
 				t.Errorf("%+v, %v", page, err)
 			}
 		})
@@ -79,11 +83,14 @@ func TestListsCompareFewRows(t *testing.T) {
 		})
 		t.Run("not where an index finds them", func(t *testing.T) {
 			for name, q := range map[string]faas.Query{
-				"nothing asked":   {Limit: 7},
-				"backwards":       {Limit: 7, Sort: []faas.SortKey{{Field: "created_at", Desc: true}}},
-				"a function":      {Limit: 7, Filters: []faas.Filter{{Field: "function_id", Op: "eq", Values: []string{"f"}}}},
-				"a time":          {Limit: 7, Filters: []faas.Filter{{Field: "created_at", Op: "gte", Values: []string{"2026-01-01"}}}},
-				"in a short time": {Limit: 7, Filters: []faas.Filter{has, {Field: "created_at", Op: "lt", Values: []string{"2026-01-01 00:00:05"}}}},
+				"nothing asked": {Limit: 7},
+				"backwards":     {Limit: 7, Sort: []faas.SortKey{{Field: "created_at", Desc: true}}},
+				"a function": {Limit: 7, Filters: []faas.Filter{{Field: "function_id", Op: "eq",
+					Values: []string{"f"}}}},
+				"a time": {Limit: 7, Filters: []faas.Filter{{Field: "created_at", Op: "gte",
+					Values: []string{"2026-01-01"}}}},
+				"in a short time": {Limit: 7, Filters: []faas.Filter{has, {Field: "created_at", Op: "lt",
+					Values: []string{"2026-01-01 00:00:05"}}}},
 			} {
 				page, err := s.Executions(t.Context(), project, q)
 				if err != nil || page.Notice != "" || len(page.Items) != 7 {
@@ -120,7 +127,8 @@ func follow(t *testing.T, s *store.Store, q faas.Query) (ids []string, notices i
 const endless = `WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n WHERE x < 900)
 	SELECT COUNT(*) FROM n a, n b, n c, n d, n e, n f WHERE a.x + b.x + c.x + d.x + e.x + f.x > 5`
 
-// TestListsKeepNothingWaiting has sixteen lists that do not end. Calls and health have connections of their own.
+// TestListsKeepNothingWaiting has sixteen lists that do not end. Calls and health have connections
+// of their own.
 func TestListsKeepNothingWaiting(t *testing.T) {
 	eachDatabase(t, func(t *testing.T, url string) {
 		s := open(t, url, nil)
@@ -201,7 +209,8 @@ func TestLongListsOfFilters(t *testing.T) {
 			t.Errorf("%d keys: %v", keys, err)
 		}
 	}
-	_, err := s.Functions(t.Context(), project, faas.Query{Sort: []faas.SortKey{{Field: "id"}, {Field: "id", Desc: true}}})
+	_, err := s.Functions(t.Context(), project, faas.Query{Sort: []faas.SortKey{{Field: "id"}, {Field: "id",
+		Desc: true}}})
 	if want := "The sort key id is given twice."; fmt.Sprint(err) != want {
 		t.Errorf("got %v, want %q", err, want)
 	}

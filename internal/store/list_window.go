@@ -9,14 +9,17 @@ import (
 	"strings"
 )
 
-// comparedAtMost is how many rows one list compares with filters, or brings into an order, that no index answers. Tests lower it.
+// comparedAtMost is how many rows one list compares with filters, or brings into an order, that no
+// index answers. Tests lower it.
 var comparedAtMost = 10_000
 
 // window bounds the rows that a list goes through where no index finds them. There are two kinds:
 //
-//   - In the order of their creation, which an index has, a list compares the next rows. The page after it begins where the window ends,
-//     whether or not anything was found, so that who follows the pages sees everything.
-//   - In another order, all rows would have to be read before the first is known. Then the list sees the newest rows only.
+//   - In the order of their creation, which an index has, a list compares the next rows. The page
+//     after it begins where the window ends, whether or not anything was found, so that who follows
+//     the pages sees everything.
+//   - In another order, all rows would have to be read before the first is known. Then the list sees
+//     the newest rows only.
 type window struct {
 	filters []string // the fields whose filters no index answers
 	order   []string // the fields of an order that no index has; empty when one has it
@@ -24,7 +27,8 @@ type window struct {
 	notice  string
 }
 
-// open finds the end of the window and has the list keep within it. It does nothing for a list that an index answers.
+// open finds the end of the window and has the list keep within it. It does nothing for a list that
+// an index answers.
 func (w *window) open(ctx context.Context, db *sql.DB, l *listing) error {
 	if l.few || len(w.filters) == 0 && len(w.order) == 0 {
 		return nil
@@ -61,10 +65,12 @@ var newestFirst = []key{{"created_at", true}, {"id", true}}
 func (w *window) explain(noun string) string {
 	n := strconv.Itoa(comparedAtMost)
 	if len(w.order) > 0 {
-		return "There is no index for the order by " + strings.Join(w.order, ", ") + ", so only the newest " + n + " " + noun +
+		return "There is no index for the order by " + strings.Join(w.order,
+			", ") + ", so only the newest " + n + " " + noun +
 			"s were considered. Filter by created_at to see others."
 	}
 	slices.Sort(w.filters)
-	return "There is no index for the filter by " + strings.Join(slices.Compact(w.filters), ", ") + ", so only the next " + n + " " + noun +
+	return "There is no index for the filter by " + strings.Join(slices.Compact(w.filters),
+		", ") + ", so only the next " + n + " " + noun +
 		"s were considered. The next page continues after them."
 }

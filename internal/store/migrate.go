@@ -83,14 +83,17 @@ func refuseOtherSchema(ctx context.Context, d dialect, db *sql.DB) error {
 		}
 		needs = max(needs, version)
 	}
-	err = db.QueryRowContext(ctx, `SELECT COALESCE(MAX(version_id), 0) FROM goose_db_version WHERE is_applied = 1`).Scan(&has)
+	err = db.QueryRowContext(ctx,
+		`SELECT COALESCE(MAX(version_id), 0) FROM goose_db_version WHERE is_applied = 1`).Scan(&has)
 	switch {
 	case err != nil:
 		return fmt.Errorf("the database %s has no schema of ours; make it with: faas-manage db sync: %w", d, err)
 	case has < needs:
-		return fmt.Errorf("the schema of %s is version %d and this program needs %d; run: faas-manage db sync", d, has, needs)
+		return fmt.Errorf("the schema of %s is version %d and this program needs %d; run: faas-manage db sync", d,
+			has, needs)
 	case has > needs:
-		return fmt.Errorf("the schema of %s is version %d, newer than this program's %d; run a newer program", d, has, needs)
+		return fmt.Errorf("the schema of %s is version %d, newer than this program's %d; run a newer program", d,
+			has, needs)
 	}
 	return nil
 }

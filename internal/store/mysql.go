@@ -12,9 +12,11 @@ import (
 	"github.com/pressly/goose/v3"
 )
 
-// mysqlServer is MySQL or MariaDB, one server or a Galera cluster. Several processes write to it at a time. What one of them relies on
-// is said in conditions of its statements; SELECT … FOR UPDATE keeps writers on one server apart, and on a cluster, where locks are a
-// node's own, certification at the commit refuses the second of two that changed the same row: it is repeated and sees the first.
+// mysqlServer is MySQL or MariaDB, one server or a Galera cluster. Several processes write to it at
+// a time. What one of them relies on is said in conditions of its statements; SELECT … FOR UPDATE
+// keeps writers on one server apart, and on a cluster, where locks are a node's own, certification
+// at the commit refuses the second of two that changed the same row: it is repeated and sees the
+// first.
 type mysqlServer struct{ config *mysql.Config }
 
 // Times that bound how long a connection may keep the recorder waiting.
@@ -32,7 +34,8 @@ func (d mysqlServer) String() string { return d.config.Addr + "/" + d.config.DBN
 // exists cannot tell without a connection: Open and Migrate will.
 func (d mysqlServer) exists() error { return nil }
 
-// create leaves the database and its user to the operator, who made them before they could be written into a URL.
+// create leaves the database and its user to the operator, who made them before they could be
+// written into a URL.
 func (d mysqlServer) create() error { return nil }
 
 func (d mysqlServer) open(m mode) (*sql.DB, error) {
@@ -41,8 +44,8 @@ func (d mysqlServer) open(m mode) (*sql.DB, error) {
 	settings := []string{"SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED"} // statements see what others committed; fewer locks
 	if m.reads() {
 		limit := m.statementTime()
-		// The server ends a statement by itself; that its client has left, it would notice at the statement's end only. A network that
-		// has died is noticed a little later.
+		// The server ends a statement by itself; that its client has left, it would notice at the
+		// statement's end only. A network that has died is noticed a little later.
 		settings = append(settings,
 			fmt.Sprintf("SET SESSION max_statement_time = %g", limit.Seconds()),      // MariaDB's
 			fmt.Sprintf("SET SESSION max_execution_time = %d", limit.Milliseconds())) // MySQL's
@@ -102,10 +105,10 @@ func (d mysqlServer) schema() schema {
 	return schema{folder: "migrations/mysql", reader: goose.DialectMySQL}
 }
 
-// grammar has a transaction of several round trips begin with the time that the server waits for the
-// next of them. When this host is lost in between, the server ends the session then and frees the locks,
-// which would be hours later otherwise. Between transactions a session may be silent for as long as
-// the server is set to allow.
+// grammar has a transaction of several round trips begin with the time that the server waits for
+// the next of them. When this host is lost in between, the server ends the session then and frees
+// the locks, which would be hours later otherwise. Between transactions a session may be silent for
+// as long as the server is set to allow.
 func (d mysqlServer) grammar() grammar {
 	return grammar{
 		begin:     "SET SESSION wait_timeout = " + silenceTimeout,

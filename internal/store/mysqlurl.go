@@ -16,7 +16,8 @@ import (
 )
 
 // mysqlOf reads a URL as operators write it for oslo.db and PyMySQL:
-// mysql+pymysql://user:password@host:port/database?charset=utf8mb4&ssl_ca=/file. No error repeats it, since it holds a password.
+// mysql+pymysql://user:password@host:port/database?charset=utf8mb4&ssl_ca=/file. No error repeats
+// it, since it holds a password.
 func mysqlOf(connection string) (dialect, error) {
 	u, err := url.Parse(connection)
 	if err != nil { // what it says repeats the URL
@@ -87,7 +88,8 @@ func mysqlOptions(c *mysql.Config, u *url.URL) error {
 	return err
 }
 
-// mysqlTLS verifies the server by ssl_ca, or by what the host trusts, and names the client by ssl_cert and ssl_key.
+// mysqlTLS verifies the server by ssl_ca, or by what the host trusts, and names the client by
+// ssl_cert and ssl_key.
 func mysqlTLS(server string, files map[string]string) (*tls.Config, error) {
 	c := &tls.Config{ServerName: server, MinVersion: tls.VersionTLS12}
 	if file := files["ssl_ca"]; file != "" {

@@ -6,8 +6,9 @@ import (
 	"github.com/openstack-faas/faas/internal/faas"
 )
 
-// Which rows have packages, and how many bytes of them a project has, is said in this file only. A table whose rows have packages, as
-// versions of functions will, joins here: garbage collection, deletion and quotas then know of it.
+// Which rows have packages, and how many bytes of them a project has, is said in this file only. A
+// table whose rows have packages, as versions of functions will, joins here: garbage collection,
+// deletion and quotas then know of it.
 const (
 	// packageUses counts the rows of all projects that have the package of a digest.
 	packageUses = `SELECT COUNT(*) FROM functions WHERE code_sha256 = ?`
@@ -15,14 +16,15 @@ const (
 	packagesInUse = `SELECT DISTINCT code_sha256 FROM functions WHERE code_sha256 <> ''`
 )
 
-// counted is how the rows themselves are counted for each resource of which quota_usages keeps count: an expression over the functions of a
-// project.
+// counted is how the rows themselves are counted for each resource of which quota_usages keeps
+// count: an expression over the functions of a project.
 var counted = map[faas.Resource]string{
 	faas.ResourceFunctions: `COUNT(*)`,
 	faas.ResourcePackages:  `COALESCE(SUM(code_size), 0)`,
 }
 
-// PackageReferenced reports whether any project's function has this package, by the digest of its bytes.
+// PackageReferenced reports whether any project's function has this package, by the digest of its
+// bytes.
 func (s *Store) PackageReferenced(ctx context.Context, sha256 string) (bool, error) {
 	var n int
 	err := s.get.one(ctx, s.get.packageUse, sha256).Scan(&n)

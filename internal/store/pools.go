@@ -6,8 +6,9 @@ import (
 	"time"
 )
 
-// pools are the connections that serve reads. They are apart so that nothing waits for what may take longer: a call needs its function's row
-// though all who may list executions do so at once, and the answer to a health check says how the database is, not how busy.
+// pools are the connections that serve reads. They are apart so that nothing waits for what may
+// take longer: a call needs its function's row though all who may list executions do so at once,
+// and the answer to a health check says how the database is, not how busy.
 type pools struct {
 	readers *sql.DB // reads of calls, and others that an index answers: by id, of what is due
 	lists   *sql.DB // lists, whose cost depends on what clients ask for
@@ -21,7 +22,8 @@ const (
 	listsPerReader  = 4 // one connection for lists to so many for calls
 )
 
-// openPools opens the pools; connections are made when they are needed. Those that were opened are returned with an error too.
+// openPools opens the pools; connections are made when they are needed. Those that were opened are
+// returned with an error too.
 func openPools(d dialect, readers int) (p pools, err error) {
 	for _, of := range []struct {
 		db   **sql.DB
@@ -48,7 +50,8 @@ func openPools(d dialect, readers int) (p pools, err error) {
 // reads reports whether connections of the mode read only.
 func (m mode) reads() bool { return m <= forHealth }
 
-// statementTime is how long a statement of a mode that reads may take. The database itself ends it then.
+// statementTime is how long a statement of a mode that reads may take. The database itself ends it
+// then.
 func (m mode) statementTime() time.Duration {
 	switch m {
 	case forHealth:

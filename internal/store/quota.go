@@ -10,12 +10,14 @@ import (
 	"github.com/openstack-faas/faas/internal/faas"
 )
 
-// Quotas returns the limits that are a project's own; what it has none of is the configuration's to say.
+// Quotas returns the limits that are a project's own; what it has none of is the configuration's to
+// say.
 func (s *Store) Quotas(ctx context.Context, projectID string) (faas.Amounts, error) {
 	return s.amounts(ctx, `SELECT resource, hard_limit FROM quotas WHERE project_id = ?`, projectID)
 }
 
-// QuotaUsage returns what a project has of the resources that are counted here: functions and package bytes.
+// QuotaUsage returns what a project has of the resources that are counted here: functions and
+// package bytes.
 func (s *Store) QuotaUsage(ctx context.Context, projectID string) (faas.Amounts, error) {
 	return s.amounts(ctx, `SELECT resource, used FROM quota_usages WHERE project_id = ?`, projectID)
 }
@@ -37,7 +39,8 @@ func (s *Store) amounts(ctx context.Context, query, projectID string) (faas.Amou
 	return amounts, err
 }
 
-// SetQuotas returns a project limits of its own, or with nil takes one away. Limits that are not named stay.
+// SetQuotas returns a project limits of its own, or with nil takes one away. Limits that are not
+// named stay.
 func (s *Store) SetQuotas(ctx context.Context, projectID string, limits map[faas.Resource]*int64) error {
 	return s.recorder.do(ctx, func(t *tx) error {
 		for _, r := range slices.Sorted(maps.Keys(limits)) {
@@ -54,9 +57,11 @@ func (t *tx) setQuota(projectID string, r faas.Resource, limit *int64) error {
 	if err != nil || limit == nil {
 		return err
 	}
-	_, err = t.exec(`INSERT INTO quotas (project_id, resource, hard_limit) VALUES (?, ?, ?)`, projectID, string(r), *limit)
+	_, err = t.exec(`INSERT INTO quotas (project_id, resource, hard_limit) VALUES (?, ?, ?)`, projectID, string(r),
+		*limit)
 	if t.dialect.fault(err) == duplicate { // another process has set it meanwhile: the last one counts
-		_, err = t.exec(`UPDATE quotas SET hard_limit = ? WHERE project_id = ? AND resource = ?`, *limit, projectID, string(r))
+		_, err = t.exec(`UPDATE quotas SET hard_limit = ? WHERE project_id = ? AND resource = ?`, *limit, projectID,
+			string(r))
 	}
 	return err
 }
@@ -69,9 +74,10 @@ func (s *Store) DeleteQuotas(ctx context.Context, projectID string) error {
 	})
 }
 
-// use counts n more of a resource for a project, or fewer when n is negative. The condition that more must fit is in the statement that
-// counts, whose row is locked till the commit: whoever comes at the same time sees what was counted, on this server or, by certification,
-// on another of its cluster. The error is of the kind faas.OverQuota.
+// use counts n more of a resource for a project, or fewer when n is negative. The condition that
+// more must fit is in the statement that counts, whose row is locked till the commit: whoever comes
+// at the same time sees what was counted, on this server or, by certification, on another of its
+// cluster. The error is of the kind faas.OverQuota.
 func (t *tx) use(projectID string, r faas.Resource, n int64, quota faas.Amounts) error {
 	switch {
 	case n == 0:
@@ -105,7 +111,8 @@ func (t *tx) use(projectID string, r faas.Resource, n int64, quota faas.Amounts)
 
 func (t *tx) add(projectID string, r faas.Resource, n, limit int64) (bool, error) {
 	if limit == faas.Unlimited {
-		changed, err := t.exec(`UPDATE quota_usages SET used = used + ? WHERE project_id = ? AND resource = ?`, n, projectID, string(r))
+		changed, err := t.exec(`UPDATE quota_usages SET used = used + ? WHERE project_id = ? AND resource = ?`, n,
+			projectID, string(r))
 		return changed > 0, err
 	}
 	changed, err := t.exec(`UPDATE quota_usages SET used = used + ? WHERE project_id = ? AND resource = ? AND used + ? <= ?`,
@@ -115,7 +122,8 @@ func (t *tx) add(projectID string, r faas.Resource, n, limit int64) (bool, error
 
 // used reads a count under a lock, one of the grammar's or "".
 func (t *tx) used(projectID string, r faas.Resource, lock string) (used int64, there bool, err error) {
-	err = t.queryRow(`SELECT used FROM quota_usages WHERE project_id = ? AND resource = ?`+lock, projectID, string(r)).Scan(&used)
+	err = t.queryRow(`SELECT used FROM quota_usages WHERE project_id = ? AND resource = ?`+lock, projectID,
+		string(r)).Scan(&used)
 	if errors.Is(err, sql.ErrNoRows) {
 		return 0, false, nil
 	}

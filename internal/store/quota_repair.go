@@ -6,8 +6,8 @@ import (
 	"github.com/openstack-faas/faas/internal/faas"
 )
 
-// RepairUsage counts again what every project has and corrects the counts that are off, which programs older than the counts leave behind. It
-// returns how many were.
+// RepairUsage counts again what every project has and corrects the counts that are off, which
+// programs older than the counts leave behind. It returns how many were.
 func (s *Store) RepairUsage(ctx context.Context) (repaired int, err error) {
 	for r, count := range counted {
 		projects, err := s.miscounted(ctx, r, count)
@@ -29,7 +29,8 @@ func (s *Store) RepairUsage(ctx context.Context) (repaired int, err error) {
 
 // miscounted returns the projects whose count seems off. It may be because it changes meanwhile.
 func (s *Store) miscounted(ctx context.Context, r faas.Resource, count string) ([]string, error) {
-	rows, err := s.scans.QueryContext(ctx, `SELECT f.project_id FROM (SELECT project_id, `+count+` AS n FROM functions GROUP BY project_id) f
+	rows, err := s.scans.QueryContext(ctx,
+		`SELECT f.project_id FROM (SELECT project_id, `+count+` AS n FROM functions GROUP BY project_id) f
 		LEFT JOIN quota_usages u ON u.project_id = f.project_id AND u.resource = ? WHERE u.used IS NULL OR u.used <> f.n
 		UNION SELECT project_id FROM quota_usages u WHERE resource = ? AND used <> 0
 		AND NOT EXISTS (SELECT 1 FROM functions f WHERE f.project_id = u.project_id)`, string(r), string(r))
@@ -39,9 +40,10 @@ func (s *Store) miscounted(ctx context.Context, r faas.Resource, count string) (
 	return scanAll(rows, func(row scanner) (project string, err error) { return project, row.Scan(&project) })
 }
 
-// repairUsage corrects one count. Its row is locked before the functions are counted: what changes them changes the row, too, so that whatever is not
-// committed yet is counted after this.
-func (s *Store) repairUsage(ctx context.Context, projectID string, r faas.Resource, count string) (changed bool, err error) {
+// repairUsage corrects one count. Its row is locked before the functions are counted: what changes
+// them changes the row, too, so that whatever is not committed yet is counted after this.
+func (s *Store) repairUsage(ctx context.Context, projectID string, r faas.Resource, count string) (changed bool,
+	err error) {
 	err = s.chores.do(ctx, func(t *tx) error {
 		changed = false
 		used, there, err := t.used(projectID, r, t.grammar.forUpdate)
@@ -57,9 +59,11 @@ func (s *Store) repairUsage(ctx context.Context, projectID string, r faas.Resour
 		case !changed:
 			return nil
 		case there:
-			_, err = t.exec(`UPDATE quota_usages SET used = ? WHERE project_id = ? AND resource = ?`, n, projectID, string(r))
+			_, err = t.exec(`UPDATE quota_usages SET used = ? WHERE project_id = ? AND resource = ?`, n, projectID,
+				string(r))
 		default:
-			_, err = t.exec(`INSERT INTO quota_usages (project_id, resource, used) VALUES (?, ?, ?)`, projectID, string(r), n)
+			_, err = t.exec(`INSERT INTO quota_usages (project_id, resource, used) VALUES (?, ?, ?)`, projectID,
+				string(r), n)
 		}
 		return err
 	})

@@ -9,9 +9,10 @@ import (
 // repairStep is how many records one statement of RepairRecordUsage goes through.
 const repairStep = 20_000
 
-// RepairRecordUsage counts the records of all executions anew and corrects the counts that are off; it returns how many were. It goes through
-// the whole table in bounded steps: for a hundred million records that takes half an hour, so it is done seldom. What is recorded or deleted
-// meanwhile may be counted twice or not at all, so that a count may be off by that until the next repair.
+// RepairRecordUsage counts the records of all executions anew and corrects the counts that are off;
+// it returns how many were. It goes through the whole table in bounded steps: for a hundred million
+// records that takes half an hour, so it is done seldom. What is recorded or deleted meanwhile may
+// be counted twice or not at all, so that a count may be off by that until the next repair.
 func (s *Store) RepairRecordUsage(ctx context.Context) (repaired int, err error) {
 	said, err := s.saidOfRecords(ctx)
 	if err != nil {
@@ -46,7 +47,8 @@ func (s *Store) saidOfRecords(ctx context.Context) (map[string]recordCounts, err
 		faas.ResourceQueued:  func(c *recordCounts, n int64) { c.queued = n },
 		faas.ResourceRecords: func(c *recordCounts, n int64) { c.bytes = n },
 	} {
-		rows, err := s.scans.QueryContext(ctx, `SELECT project_id, used FROM quota_usages WHERE resource = ?`, string(r))
+		rows, err := s.scans.QueryContext(ctx, `SELECT project_id, used FROM quota_usages WHERE resource = ?`,
+			string(r))
 		if err != nil {
 			return nil, unavailable(err)
 		}
@@ -67,8 +69,10 @@ func (s *Store) saidOfRecords(ctx context.Context) (map[string]recordCounts, err
 	return said, nil
 }
 
-// countRecords adds up the records of one step, those whose ids come after the one given, and returns the id after which the next step begins.
-func (s *Store) countRecords(ctx context.Context, after string, sums map[string]recordCounts) (last string, more bool, err error) {
+// countRecords adds up the records of one step, those whose ids come after the one given, and
+// returns the id after which the next step begins.
+func (s *Store) countRecords(ctx context.Context, after string, sums map[string]recordCounts) (last string,
+	more bool, err error) {
 	rows, err := s.scans.QueryContext(ctx, `SELECT project_id, SUM(queued), SUM(record_bytes), MAX(id), COUNT(*) FROM (
 		SELECT id, project_id, record_bytes, CASE WHEN status = 'queued' THEN 1 ELSE 0 END AS queued
 		FROM executions WHERE id > ? ORDER BY id LIMIT ?) step GROUP BY project_id`, after, repairStep)

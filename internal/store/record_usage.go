@@ -10,12 +10,14 @@ import (
 	"github.com/openstack-faas/faas/internal/faas"
 )
 
-// recordUsage counts what the records of executions take, by project: how many executions are queued, and the bytes of all records. Counting
-// in the transactions of the executions would have every call of a project wait for the row of its count. Instead each process counts what it
-// has committed and adds that to the rows of quota_usages once a second.
+// recordUsage counts what the records of executions take, by project: how many executions are
+// queued, and the bytes of all records. Counting in the transactions of the executions would have
+// every call of a project wait for the row of its count. Instead each process counts what it has
+// committed and adds that to the rows of quota_usages once a second.
 //
-// So the counts are near the truth and not exact: a process does not see what others have done within the last second, and what a process that
-// is killed had not added yet is missing until RepairRecordUsage counts anew. A project can pass its limits by what it does in a second.
+// So the counts are near the truth and not exact: a process does not see what others have done
+// within the last second, and what a process that is killed had not added yet is missing until
+// RepairRecordUsage counts anew. A project can pass its limits by what it does in a second.
 type recordUsage struct {
 	read    func(ctx context.Context, projectID string) (recordCounts, error)
 	now     func() time.Time
@@ -45,7 +47,8 @@ const (
 	usageFresh = time.Second
 	// maxKnownUsages bounds the projects whose counts are remembered.
 	maxKnownUsages = 10_000
-	// recordOverhead is what a record takes in bytes besides its texts, with its entries in indexes.
+	// recordOverhead is what a record takes in bytes besides its texts, with its entries in
+	// indexes.
 	recordOverhead = 512
 )
 
@@ -54,8 +57,9 @@ func recordBytes(x *faas.Execution) int64 {
 	return recordOverhead + int64(len(x.Input)+len(x.Result)+len(x.Log))
 }
 
-// RecordUsage returns how many queued executions a project has (faas.ResourceQueued) and how many bytes its records take
-// (faas.ResourceRecords), as far as this process knows. It waits for the database only when nothing is known of the project yet.
+// RecordUsage returns how many queued executions a project has (faas.ResourceQueued) and how many
+// bytes its records take (faas.ResourceRecords), as far as this process knows. It waits for the
+// database only when nothing is known of the project yet.
 func (s *Store) RecordUsage(ctx context.Context, projectID string) (faas.Amounts, error) {
 	counts, err := s.usage.of(ctx, projectID)
 	return faas.Amounts{faas.ResourceQueued: max(0, counts.queued), faas.ResourceRecords: max(0, counts.bytes)}, err
@@ -157,8 +161,9 @@ func (u *recordUsage) run(ctx context.Context, r *recorder) {
 	}
 }
 
-// flush adds what was committed to the rows through the recorder, also when that refuses callers. What it knows not to be added stays. The
-// rows are written in the order of their projects, so that no two processes wait for each other.
+// flush adds what was committed to the rows through the recorder, also when that refuses callers.
+// What it knows not to be added stays. The rows are written in the order of their projects, so that
+// no two processes wait for each other.
 func (u *recordUsage) flush(ctx context.Context, r *recorder) {
 	timeout := time.NewTimer(r.timeout)
 	defer timeout.Stop()
@@ -166,7 +171,8 @@ func (u *recordUsage) flush(ctx context.Context, r *recorder) {
 	handed := map[string]*operation{}
 	for _, projectID := range slices.Sorted(maps.Keys(taken)) {
 		d := taken[projectID]
-		op := &operation{kept: true, final: true, answer: make(chan struct{}), do: func(t *tx) error { return t.addRecords(projectID, d) }}
+		op := &operation{kept: true, final: true, answer: make(chan struct{}),
+			do: func(t *tx) error { return t.addRecords(projectID, d) }}
 		if err := r.hand(ctx, op, timeout.C); err != nil {
 			u.putBack(projectID, d)
 			continue
@@ -216,14 +222,16 @@ func (t *tx) addUsage(projectID string, r faas.Resource, n int64) error {
 		return nil
 	}
 	add := func() (bool, error) {
-		found, err := t.exec(`UPDATE quota_usages SET used = CASE WHEN used + ? < 0 THEN 0 ELSE used + ? END WHERE project_id = ? AND resource = ?`,
+		found, err := t.exec(`UPDATE quota_usages SET used = CASE WHEN used + ? < 0 THEN 0 ELSE used + ? END
+			WHERE project_id = ? AND resource = ?`,
 			n, n, projectID, string(r))
 		return found > 0, err
 	}
 	if done, err := add(); done || err != nil {
 		return err
 	}
-	_, err := t.exec(`INSERT INTO quota_usages (project_id, resource, used) VALUES (?, ?, ?)`, projectID, string(r), max(0, n))
+	_, err := t.exec(`INSERT INTO quota_usages (project_id, resource, used) VALUES (?, ?, ?)`, projectID, string(r),
+		max(0, n))
 	if t.dialect.fault(err) == duplicate { // another process was first
 		_, err = add()
 	}

@@ -11,7 +11,8 @@ import (
 	"github.com/openstack-faas/faas/internal/store"
 )
 
-// TestProcessesCountRecordsTogether has one process know of another's records soon, and the counts be right again after they were off.
+// TestProcessesCountRecordsTogether has one process know of another's records soon, and the counts
+// be right again after they were off.
 func TestProcessesCountRecordsTogether(t *testing.T) {
 	server := mariadb(t)
 	url := server.Database(t)
@@ -51,7 +52,8 @@ func recorded(t *testing.T, db *sql.DB, projectID string, queued, bytes int64) {
 	t.Helper()
 	for resource, want := range map[faas.Resource]int64{faas.ResourceQueued: queued, faas.ResourceRecords: bytes} {
 		var got int64
-		err := db.QueryRowContext(t.Context(), `SELECT used FROM quota_usages WHERE project_id = ? AND resource = ?`, projectID, string(resource)).Scan(&got)
+		err := db.QueryRowContext(t.Context(),
+			`SELECT used FROM quota_usages WHERE project_id = ? AND resource = ?`, projectID, string(resource)).Scan(&got)
 		if err != nil || got != want {
 			t.Errorf("%s: %s are %d, %v; want %d", projectID, resource, got, err, want)
 		}
@@ -76,7 +78,8 @@ func soon(t *testing.T, s *store.Store, queued, bytes int64) {
 	t.Errorf("a process says %v, want %v", got, want)
 }
 
-// TestRecordsAreCountedOutsideTheirTransactions has nobody wait for the count of a project, whoever holds its row.
+// TestRecordsAreCountedOutsideTheirTransactions has nobody wait for the count of a project, whoever
+// holds its row.
 func TestRecordsAreCountedOutsideTheirTransactions(t *testing.T) {
 	server := mariadb(t)
 	url := server.Database(t)
@@ -88,7 +91,8 @@ func TestRecordsAreCountedOutsideTheirTransactions(t *testing.T) {
 	tx, err := db.BeginTx(t.Context(), nil)
 	fatal(t, err)
 	defer func() { _ = tx.Rollback() }()
-	_, err = tx.ExecContext(t.Context(), `INSERT INTO quota_usages (project_id, resource, used) VALUES ('p', 'queued_executions', 0), ('p', 'execution_bytes', 0)
+	_, err = tx.ExecContext(t.Context(),
+		`INSERT INTO quota_usages (project_id, resource, used) VALUES ('p', 'queued_executions', 0), ('p', 'execution_bytes', 0)
 		ON DUPLICATE KEY UPDATE used = used`)
 	fatal(t, err)
 	ids := enqueue(t, s, 5)
@@ -96,7 +100,8 @@ func TestRecordsAreCountedOutsideTheirTransactions(t *testing.T) {
 		if _, won, err := s.Claim(t.Context(), id, "engine", time.Minute); err != nil || !won {
 			t.Fatal(won, err)
 		}
-		fatal(t, s.Finish(t.Context(), id, store.Ending{Status: faas.ExecutionSuccess, Result: strings.Repeat("r", 10), ProjectID: "p"}))
+		fatal(t, s.Finish(t.Context(), id, store.Ending{Status: faas.ExecutionSuccess, Result: strings.Repeat("r",
+			10), ProjectID: "p"}))
 	}
 	fatal(t, tx.Rollback())
 	soon(t, s, 1, 6*(512+7)+5*10)

@@ -7,19 +7,21 @@ import (
 )
 
 // The status is insertOnly since SetRuntimeStatus and RevertRuntime write it.
-var runtimes = newResource(table{name: "runtimes", noun: "runtime", public: "is_public = 1", few: true}, []column[faas.Runtime]{
-	{name: "id", at: func(r *faas.Runtime) any { return &r.ID }, kind: code, rule: insertOnly},
-	{name: "project_id", at: func(r *faas.Runtime) any { return &r.ProjectID }, kind: text, rule: insertOnly},
-	{name: "name", at: func(r *faas.Runtime) any { return &r.Name }, kind: text},
-	{name: "description", at: func(r *faas.Runtime) any { return &r.Description }, kind: text},
-	{name: "image", at: func(r *faas.Runtime) any { return &r.Image }, kind: text},
-	{name: "status", at: func(r *faas.Runtime) any { return &r.Status }, kind: code, rule: insertOnly},
-	{name: "status_reason", at: func(r *faas.Runtime) any { return &r.StatusReason }, rule: insertOnly},
-	{name: "is_public", at: func(r *faas.Runtime) any { return &r.IsPublic }, kind: boolean, rule: insertOnly},
-	{name: "trusted", at: func(r *faas.Runtime) any { return &r.Trusted }, kind: boolean, rule: insertOnly},
-	{name: "created_at", at: func(r *faas.Runtime) any { return timeColumn{&r.CreatedAt} }, kind: instant, rule: insertOnly},
-	{name: "updated_at", at: func(r *faas.Runtime) any { return timeColumn{&r.UpdatedAt} }, kind: instant},
-})
+var runtimes = newResource(table{name: "runtimes", noun: "runtime", public: "is_public = 1", few: true},
+	[]column[faas.Runtime]{
+		{name: "id", at: func(r *faas.Runtime) any { return &r.ID }, kind: code, rule: insertOnly},
+		{name: "project_id", at: func(r *faas.Runtime) any { return &r.ProjectID }, kind: text, rule: insertOnly},
+		{name: "name", at: func(r *faas.Runtime) any { return &r.Name }, kind: text},
+		{name: "description", at: func(r *faas.Runtime) any { return &r.Description }, kind: text},
+		{name: "image", at: func(r *faas.Runtime) any { return &r.Image }, kind: text},
+		{name: "status", at: func(r *faas.Runtime) any { return &r.Status }, kind: code, rule: insertOnly},
+		{name: "status_reason", at: func(r *faas.Runtime) any { return &r.StatusReason }, rule: insertOnly},
+		{name: "is_public", at: func(r *faas.Runtime) any { return &r.IsPublic }, kind: boolean, rule: insertOnly},
+		{name: "trusted", at: func(r *faas.Runtime) any { return &r.Trusted }, kind: boolean, rule: insertOnly},
+		{name: "created_at", at: func(r *faas.Runtime) any { return timeColumn{&r.CreatedAt} }, kind: instant,
+			rule: insertOnly},
+		{name: "updated_at", at: func(r *faas.Runtime) any { return timeColumn{&r.UpdatedAt} }, kind: instant},
+	})
 
 // RuntimeChange is what UpdateRuntime changes; nil leaves a field as it is.
 type RuntimeChange struct {
@@ -28,8 +30,8 @@ type RuntimeChange struct {
 	Image       *string
 }
 
-// CreateRuntime records a runtime and returns it as recorded. An empty ID, Status or CreatedAt is filled in (status: creating). An id that
-// exists is a faas.Conflict.
+// CreateRuntime records a runtime and returns it as recorded. An empty ID, Status or CreatedAt is
+// filled in (status: creating). An id that exists is a faas.Conflict.
 func (s *Store) CreateRuntime(ctx context.Context, r faas.Runtime) (faas.Runtime, error) {
 	if r.ID == "" {
 		r.ID = faas.NewID()
@@ -76,8 +78,10 @@ func (s *Store) AllRuntimes(ctx context.Context) ([]faas.Runtime, error) {
 	return scanAll(rows, runtimes.scan)
 }
 
-// UpdateRuntime changes a runtime of the scope's own project; a public one of another project is not found.
-func (s *Store) UpdateRuntime(ctx context.Context, scope faas.Scope, id string, change RuntimeChange) (faas.Runtime, error) {
+// UpdateRuntime changes a runtime of the scope's own project; a public one of another project is
+// not found.
+func (s *Store) UpdateRuntime(ctx context.Context, scope faas.Scope, id string, change RuntimeChange) (faas.Runtime,
+	error) {
 	var r faas.Runtime
 	err := s.recorder.do(ctx, func(t *tx) error {
 		var err error
@@ -98,8 +102,8 @@ func (s *Store) UpdateRuntime(ctx context.Context, scope faas.Scope, id string, 
 	return r, nil
 }
 
-// SetRuntimeStatus records what became of a runtime; reason says why it is a faas.RuntimeError, or what was wrong with an image that it went back from. A runtime that is gone is a
-// faas.NotFound.
+// SetRuntimeStatus records what became of a runtime; reason says why it is a faas.RuntimeError, or
+// what was wrong with an image that it went back from. A runtime that is gone is a faas.NotFound.
 func (s *Store) SetRuntimeStatus(ctx context.Context, id string, status faas.RuntimeStatus, reason string) error {
 	return s.recorder.do(ctx, func(t *tx) error {
 		n, err := t.exec(`UPDATE runtimes SET status = ?, status_reason = ?, updated_at = ? WHERE id = ?`,
@@ -111,8 +115,9 @@ func (s *Store) SetRuntimeStatus(ctx context.Context, id string, status faas.Run
 	})
 }
 
-// RevertRuntime records that a runtime could not have the image from and has the image to again; reason says why. A runtime that is gone, or
-// that has been given another image meanwhile, stays as it is.
+// RevertRuntime records that a runtime could not have the image from and has the image to again;
+// reason says why. A runtime that is gone, or that has been given another image meanwhile, stays as
+// it is.
 func (s *Store) RevertRuntime(ctx context.Context, id, from, to, reason string) error {
 	return s.recorder.do(ctx, func(t *tx) error {
 		_, err := t.exec(`UPDATE runtimes SET image = ?, status = ?, status_reason = ?, updated_at = ? WHERE id = ? AND image = ?`,
@@ -121,7 +126,8 @@ func (s *Store) RevertRuntime(ctx context.Context, id, from, to, reason string) 
 	})
 }
 
-// DeleteRuntime forgets a runtime of the scope's own project. While a function uses it, it is a faas.Conflict.
+// DeleteRuntime forgets a runtime of the scope's own project. While a function uses it, it is a
+// faas.Conflict.
 func (s *Store) DeleteRuntime(ctx context.Context, scope faas.Scope, id string) error {
 	return s.recorder.do(ctx, func(t *tx) error {
 		if _, err := t.ownRuntime(scope, id); err != nil {
@@ -145,7 +151,8 @@ func (t *tx) runtime(id, lock string) (faas.Runtime, error) {
 	return r, missing("runtime", id, err)
 }
 
-// ownRuntime returns a runtime that the scope may change, and keeps others from changing or using it until the commit.
+// ownRuntime returns a runtime that the scope may change, and keeps others from changing or using
+// it until the commit.
 func (t *tx) ownRuntime(scope faas.Scope, id string) (faas.Runtime, error) {
 	r, err := t.runtime(id, t.grammar.forUpdate)
 	if err == nil && !scope.Sees(r.ProjectID) {

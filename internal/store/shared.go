@@ -6,8 +6,9 @@ import (
 	"time"
 )
 
-// shared lets callers who want the same row at the same time share one read of it. A read serves only those who asked before it began, so nobody is
-// given anything older than a read of their own would have given: while one is under way, those who come wait for the next.
+// shared lets callers who want the same row at the same time share one read of it. A read serves
+// only those who asked before it began, so nobody is given anything older than a read of their own
+// would have given: while one is under way, those who come wait for the next.
 type shared[T any] struct {
 	read func(ctx context.Context, id string) (T, error)
 
@@ -26,14 +27,16 @@ type round[T any] struct {
 	err   error
 }
 
-// sharedReadTimeout bounds a read that several wait for: each of them leaves by its own context before, as a rule.
+// sharedReadTimeout bounds a read that several wait for: each of them leaves by its own context
+// before, as a rule.
 const sharedReadTimeout = 15 * time.Second
 
 func newShared[T any](read func(ctx context.Context, id string) (T, error)) *shared[T] {
 	return &shared[T]{read: read, flights: map[string]*flight[T]{}}
 }
 
-// get reads the row. Whoever comes while nobody reads it makes the read itself, within its own context.
+// get reads the row. Whoever comes while nobody reads it makes the read itself, within its own
+// context.
 func (s *shared[T]) get(ctx context.Context, id string) (T, error) {
 	s.mu.Lock()
 	f := s.flights[id]

@@ -42,8 +42,9 @@ func (d sqliteFile) exists() error {
 	return err
 }
 
-// create makes an empty file that only its owner reads, for it holds every project's inputs, results and logs; the driver would let
-// everyone read it. The files beside it (-wal, -shm) take its mode.
+// create makes an empty file that only its owner reads, for it holds every project's inputs,
+// results and logs; the driver would let everyone read it. The files beside it (-wal, -shm) take
+// its mode.
 func (d sqliteFile) create() error {
 	if err := os.MkdirAll(filepath.Dir(d.path), 0o700); err != nil {
 		return fmt.Errorf("the database's folder: %w", err)
@@ -55,11 +56,12 @@ func (d sqliteFile) create() error {
 	return f.Close()
 }
 
-// busyTimeout is how long, in milliseconds, a connection waits for another process that writes: faas-manage, for one.
+// busyTimeout is how long, in milliseconds, a connection waits for another process that writes:
+// faas-manage, for one.
 const busyTimeout = 10_000
 
-// open returns connections to the file. WAL lets reads go on beside the writer; synchronous=FULL has each commit on the disk
-// before it returns.
+// open returns connections to the file. WAL lets reads go on beside the writer; synchronous=FULL
+// has each commit on the disk before it returns.
 func (d sqliteFile) open(m mode) (*sql.DB, error) {
 	pragmas := url.Values{"_pragma": {
 		fmt.Sprintf("busy_timeout(%d)", busyTimeout), "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)",
@@ -79,7 +81,8 @@ func (d sqliteFile) schema() schema {
 	return schema{folder: "migrations/sqlite", reader: goose.DialectSQLite3}
 }
 
-// grammar takes the write lock at once: a transaction that began by reading could not get it later without starting anew.
+// grammar takes the write lock at once: a transaction that began by reading could not get it later
+// without starting anew.
 func (d sqliteFile) grammar() grammar {
 	return grammar{
 		begin: "BEGIN IMMEDIATE", commit: "COMMIT", rollback: "ROLLBACK", prepared: true,

@@ -17,15 +17,17 @@ type Options struct {
 	Now func() time.Time
 	// Log hears of writes that failed while nobody waited for them; slog.Default() when nil.
 	Log *slog.Logger
-	// Readers is how many connections serve the reads of calls; 4 when 0. Lists have a quarter as many, two at least; maintenance has two and
-	// health one.
+	// Readers is how many connections serve the reads of calls; 4 when 0. Lists have a quarter as
+	// many, two at least; maintenance has two and health one.
 	Readers int
-	// Writers is how many connections to a server write executions; 2 when 0. SQLite has one writer.
+	// Writers is how many connections to a server write executions; 2 when 0. SQLite has one
+	// writer.
 	Writers int
-	// StartDelay is how long the record of a start is held back for its ending, so that a short call costs one row written
-	// once; 20 ms when 0, not held back at all when negative.
+	// StartDelay is how long the record of a start is held back for its ending, so that a short
+	// call costs one row written once; 20 ms when 0, not held back at all when negative.
 	StartDelay time.Duration
-	// WriteTimeout is how long a write waits for a database that is away before its caller hears faas.Unavailable; 15 s when 0.
+	// WriteTimeout is how long a write waits for a database that is away before its caller hears
+	// faas.Unavailable; 15 s when 0.
 	WriteTimeout time.Duration
 }
 
@@ -42,9 +44,11 @@ type Store struct {
 	functions *shared[faas.Function]
 }
 
-// Open opens the database at the url: mysql+pymysql://user:password@host:port/database of a MySQL or MariaDB server, with the options
-// that oslo.db's operators write after it, or sqlite:////absolute/path or sqlite:///relative/path. It refuses a database whose schema is not
-// the one that this program was built for, and one that is not there: Migrate makes it and brings it up to date.
+// Open opens the database at the url: mysql+pymysql://user:password@host:port/database of a MySQL
+// or MariaDB server, with the options that oslo.db's operators write after it, or
+// sqlite:////absolute/path or sqlite:///relative/path. It refuses a database whose schema is not
+// the one that this program was built for, and one that is not there: Migrate makes it and brings
+// it up to date.
 func Open(ctx context.Context, url string, o Options) (*Store, error) {
 	d, err := dialectOf(url)
 	if err != nil {
@@ -113,7 +117,8 @@ func (s *Store) Ping(ctx context.Context) error {
 	return unavailable(s.health.QueryRowContext(ctx, "SELECT 1").Scan(&one))
 }
 
-// Close commits every write that was asked for, then closes the database. After it every method fails with faas.Unavailable.
+// Close commits every write that was asked for, then closes the database. After it every method
+// fails with faas.Unavailable.
 func (s *Store) Close() error {
 	if !s.endWriting() {
 		return nil

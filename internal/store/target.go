@@ -6,14 +6,18 @@ import (
 	"github.com/openstack-faas/faas/internal/faas"
 )
 
-// Target returns what a worker needs to run the key, whichever project's function it is. A key of Revision 0 means the revision that is
-// current. The errors: faas.NotFound when there is no such function or version, faas.Outdated when the function is of a newer revision than
-// the key, faas.Unavailable when it is of an older one, which happens where this node of the database is behind the one that the key came from.
+// Target returns what a worker needs to run the key, whichever project's function it is. A key of
+// Revision 0 means the revision that is current. The errors: faas.NotFound when there is no such
+// function or version, faas.Outdated when the function is of a newer revision than the key,
+// faas.Unavailable when it is of an older one, which happens where this node of the database is
+// behind the one that the key came from.
 //
-// This is the one place where a key becomes a target. Only version 0, the live one, exists; frozen versions will be looked up here.
+// This is the one place where a key becomes a target. Only version 0, the live one, exists; frozen
+// versions will be looked up here.
 func (s *Store) Target(ctx context.Context, key faas.Key) (faas.Target, error) {
 	if key.Version != 0 {
-		return faas.Target{}, faas.Errorf(faas.NotFound, "Version %d of function %s not found.", key.Version, key.FunctionID)
+		return faas.Target{}, faas.Errorf(faas.NotFound, "Version %d of function %s not found.", key.Version,
+			key.FunctionID)
 	}
 	f, err := s.Function(ctx, faas.AnyProject(), key.FunctionID)
 	if err != nil {
@@ -25,5 +29,6 @@ func (s *Store) Target(ctx context.Context, key faas.Key) (faas.Target, error) {
 	case key.Revision < f.Revision:
 		return faas.Target{}, faas.Errorf(faas.Outdated, "Function %s has changed; call it again.", f.ID)
 	}
-	return faas.Target{}, faas.Errorf(faas.Unavailable, "The database does not know revision %d of function %s yet.", key.Revision, f.ID)
+	return faas.Target{}, faas.Errorf(faas.Unavailable,
+		"The database does not know revision %d of function %s yet.", key.Revision, f.ID)
 }

@@ -10,8 +10,8 @@ import (
 	"github.com/openstack-faas/faas/internal/faas"
 )
 
-// Times are kept as microseconds since 1970 in UTC; 0 stands for no time. The columns are never NULL, because then a page of a sorted
-// list can begin "after this value" with a plain comparison.
+// Times are kept as microseconds since 1970 in UTC; 0 stands for no time. The columns are never
+// NULL, because then a page of a sorted list can begin "after this value" with a plain comparison.
 
 func micros(t time.Time) int64 {
 	if t.IsZero() {
@@ -34,7 +34,8 @@ func flag(b bool) int64 {
 	return 0
 }
 
-// Codecs of columns. database/sql calls Scan to read and Value to write; neither is called by anything else.
+// Codecs of columns. database/sql calls Scan to read and Value to write; neither is called by
+// anything else.
 
 // timeColumn keeps a time as microseconds since 1970.
 type timeColumn struct{ of *time.Time }
@@ -66,7 +67,8 @@ func (c secondsColumn) Scan(value any) error {
 // Value writes the column.
 func (c secondsColumn) Value() (driver.Value, error) { return int64(*c.of / time.Second), nil }
 
-// referenceColumn keeps an id that refers to another table's row. "" is NULL, which keeps the foreign key out of play.
+// referenceColumn keeps an id that refers to another table's row. "" is NULL, which keeps the
+// foreign key out of play.
 type referenceColumn struct{ of *string }
 
 var _ codec = referenceColumn{}

@@ -11,8 +11,8 @@ import (
 	"github.com/openstack-faas/faas/internal/store"
 )
 
-// everyFieldIsKept creates objects of which every field has a value of its own: one that no column keeps, or that a column of another field
-// keeps, is not read back.
+// everyFieldIsKept creates objects of which every field has a value of its own: one that no column
+// keeps, or that a column of another field keeps, is not read back.
 func everyFieldIsKept(t *testing.T, f *fixture) {
 	ctx := t.Context()
 	shared := f.runtime(t, "others", true)
@@ -34,7 +34,8 @@ func everyFieldIsKept(t *testing.T, f *fixture) {
 	must(t, err)
 	same(t, "read", gotFunction, fn)
 
-	x := filled[faas.Execution](t, map[string]any{"Status": faas.ExecutionRunning, "Log": "", "Attempts": 1, "Lease": time.Hour, "LeaseUntil": time.Time{}, "InputCut": int64(0), "ResultCut": int64(0)})
+	x := filled[faas.Execution](t, map[string]any{"Status": faas.ExecutionRunning, "Log": "", "Attempts": 1,
+		"Lease": time.Hour, "LeaseUntil": time.Time{}, "InputCut": int64(0), "ResultCut": int64(0)})
 	must(t, f.Start(ctx, x))
 	_, err = f.SettleExpired(ctx, 1, nil) // has starts written that are held back, and settles none
 	must(t, err)
@@ -77,7 +78,8 @@ func same[T any](t *testing.T, what string, got, want T) {
 	}
 }
 
-// filled returns an object of which each field has another value. Fields that are named have the value given.
+// filled returns an object of which each field has another value. Fields that are named have the
+// value given.
 func filled[T any](t *testing.T, fixed map[string]any) T {
 	t.Helper()
 	var v T

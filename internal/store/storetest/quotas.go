@@ -80,7 +80,8 @@ func ownQuotas(t *testing.T, f *fixture) {
 	ten, none, any := int64(10), int64(0), faas.Unlimited
 	must(t, f.SetQuotas(ctx, "ours", map[faas.Resource]*int64{faas.ResourceFunctions: &ten, faas.ResourceJobs: &any}))
 	must(t, f.SetQuotas(ctx, "theirs", map[faas.Resource]*int64{faas.ResourceFunctions: &ten}))
-	must(t, f.SetQuotas(ctx, "ours", map[faas.Resource]*int64{faas.ResourceFunctions: &none, faas.ResourceAliases: nil}))
+	must(t, f.SetQuotas(ctx, "ours", map[faas.Resource]*int64{faas.ResourceFunctions: &none,
+		faas.ResourceAliases: nil}))
 	has("ours", faas.Amounts{faas.ResourceFunctions: 0, faas.ResourceJobs: faas.Unlimited})
 	must(t, f.SetQuotas(ctx, "ours", map[faas.Resource]*int64{faas.ResourceJobs: nil}))
 	has("ours", faas.Amounts{faas.ResourceFunctions: 0})

@@ -12,8 +12,8 @@ import (
 // recordOverhead is what a record counts besides its texts.
 const recordOverhead = 512
 
-// recordUsage has what the records of executions take be counted: at once by the process that writes them, and for all others when it is closed
-// at the latest.
+// recordUsage has what the records of executions take be counted: at once by the process that
+// writes them, and for all others when it is closed at the latest.
 func recordUsage(t *testing.T, f *fixture) {
 	ctx := t.Context()
 	uses := func(s *store.Store, project string, queued, bytes int64) {
@@ -40,13 +40,15 @@ func recordUsage(t *testing.T, f *fixture) {
 	}
 	_, err := f.Release(ctx, ids[1], "engine")
 	must(t, err)
-	must(t, f.Finish(ctx, ids[0], store.Ending{Status: faas.ExecutionSuccess, Result: "123", Log: "45", ProjectID: "ours"}))
+	must(t, f.Finish(ctx, ids[0], store.Ending{Status: faas.ExecutionSuccess, Result: "123", Log: "45",
+		ProjectID: "ours"}))
 	uses(f.Store, "ours", 2, 3*each+5)
 
 	called := execution("ours", "g") // whose start and ending are one row
 	called.Input, called.Lease = "", time.Minute
 	must(t, f.Start(ctx, called))
-	must(t, f.Finish(ctx, called.ID, store.Ending{Status: faas.ExecutionSuccess, Result: "123", Log: "45", ProjectID: "ours"}))
+	must(t, f.Finish(ctx, called.ID, store.Ending{Status: faas.ExecutionSuccess, Result: "123", Log: "45",
+		ProjectID: "ours"}))
 	uses(f.Store, "ours", 2, 3*each+5+recordOverhead+5)
 	again := f.reopen()
 	uses(again, "ours", 2, 3*each+5+recordOverhead+5)
