@@ -28,3 +28,9 @@ func (s *Store) AsList(ctx context.Context, query string) (tooLong bool, err err
 	err = s.lists.QueryRowContext(ctx, query).Scan(&value)
 	return s.dialect.tookTooLong(err), err
 }
+
+// AddRecordUsage adds what was committed here to the counts of the projects' records now.
+func (s *Store) AddRecordUsage(ctx context.Context) error {
+	s.usage.flush(ctx, s.chores)
+	return ctx.Err()
+}

@@ -216,24 +216,20 @@ func (t *tx) addRecords(projectID string, d recordCounts) error {
 	return t.addUsage(projectID, faas.ResourceRecords, d.bytes)
 }
 
-// addUsage adds n, which may be negative, to a count without a limit. No count falls below 0.
+// addUsage adds n, which may be negative, to a count without a limit. The count may fall below 0 for
+// a moment: an execution that one process has queued and another has claimed may be taken off before
+// it is added. Were it kept at 0, it would be too high ever after.
 func (t *tx) addUsage(projectID string, r faas.Resource, n int64) error {
 	if n == 0 {
 		return nil
 	}
-	add := func() (bool, error) {
-		found, err := t.exec(`UPDATE quota_usages SET used = CASE WHEN used + ? < 0 THEN 0 ELSE used + ? END
-			WHERE project_id = ? AND resource = ?`,
-			n, n, projectID, string(r))
-		return found > 0, err
-	}
-	if done, err := add(); done || err != nil {
+	if done, err := t.add(projectID, r, n, faas.Unlimited); done || err != nil {
 		return err
 	}
-	_, err := t.exec(`INSERT INTO quota_usages (project_id, resource, used) VALUES (?, ?, ?)`, projectID, string(r),
-		max(0, n))
+	_, err := t.exec(`INSERT INTO quota_usages (project_id, resource, used) VALUES (?, ?, ?)`,
+		projectID, string(r), n)
 	if t.dialect.fault(err) == duplicate { // another process was first
-		_, err = add()
+		_, err = t.add(projectID, r, n, faas.Unlimited)
 	}
 	return err
 }

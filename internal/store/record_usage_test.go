@@ -106,3 +106,23 @@ func TestRecordsAreCountedOutsideTheirTransactions(t *testing.T) {
 	fatal(t, tx.Rollback())
 	soon(t, s, 1, 6*(512+7)+5*10)
 }
+
+// TestClaimsAreCountedBeforeTheQueue has the process that claims add its count before the one that
+// enqueues does.
+func TestClaimsAreCountedBeforeTheQueue(t *testing.T) {
+	eachDatabase(t, func(t *testing.T, url string) {
+		one, two := open(t, url, nil), open(t, url, nil)
+		ids := enqueue(t, one, 3)
+		for _, id := range ids[:2] {
+			_, _, err := two.Claim(t.Context(), id, "engine", time.Minute)
+			fatal(t, err)
+		}
+		fatal(t, two.AddRecordUsage(t.Context()))
+		if used, err := two.RecordUsage(t.Context(), "p"); err != nil || used[faas.ResourceQueued] < 0 {
+			t.Errorf("in use: %v, %v", used, err)
+		}
+		fatal(t, one.AddRecordUsage(t.Context()))
+		soon(t, two, 1, 3*(512+7))
+		soon(t, one, 1, 3*(512+7))
+	})
+}
