@@ -40,7 +40,7 @@ func cloudContext(swift, token string) json.RawMessage {
 // with makes a call with a context and gives what it returned.
 func (r *running) with(context json.RawMessage) string {
 	r.t.Helper()
-	out, refused := r.tryCall(faas.Call{ExecutionID: "e", Timeout: 20 * time.Second, Context: context})
+	out, refused := r.tryCall(faas.Call{ExecutionID: "e", Timeout: hangTimeout, Context: context})
 	if refused != "" || out.Status != faas.ExecutionSuccess {
 		r.t.Fatalf("%s %s %s\n%s", refused, out.Status, out.Output, out.Log)
 	}
@@ -151,7 +151,7 @@ func (r *running) renewed(swift string) string {
 	r.t.Helper()
 	returned := make(chan string, 1)
 	go func() {
-		out, refused := r.tryCall(faas.Call{ExecutionID: "long", Timeout: 20 * time.Second, Context: cloudContext(swift, "first")})
+		out, refused := r.tryCall(faas.Call{ExecutionID: "long", Timeout: hangTimeout, Context: cloudContext(swift, "first")})
 		returned <- refused + string(out.Output)
 	}()
 	r.awaitFile("begun")

@@ -198,7 +198,7 @@ func TestTerminates(t *testing.T) {
 		r := begin(t, "python3", nil).specialise("main.f", waits)
 		answered := make(chan faas.Outcome, 1)
 		go func() {
-			out, _ := r.try(`{"name":"a"}`, 10*time.Second)
+			out, _ := r.try(`{"name":"a"}`, hangTimeout)
 			answered <- out
 		}()
 		r.awaitFile("a")

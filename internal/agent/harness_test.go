@@ -232,7 +232,7 @@ func (r *running) awaitEnd() {
 	r.t.Helper()
 	select {
 	case <-r.ended:
-	case <-time.After(20 * time.Second):
+	case <-time.After(hangTimeout):
 		_ = r.command.Process.Signal(syscall.SIGQUIT)
 		r.t.Error("the agent does not end")
 	}
@@ -343,7 +343,7 @@ func (r *running) tryCall(c faas.Call) (out faas.Outcome, refused string) {
 
 func (r *running) call(input string) faas.Outcome {
 	r.t.Helper()
-	out, refused := r.try(input, 10*time.Second)
+	out, refused := r.try(input, hangTimeout)
 	if refused != "" {
 		r.t.Fatal("refused: ", refused)
 	}
@@ -370,12 +370,16 @@ func (r *running) awaitFile(name string) {
 	})
 }
 
-// await waits for a condition, as long as a loaded machine may need.
+// hangTimeout ends a test that hangs. No machine is so slow that a test which makes progress
+// reaches it.
+const hangTimeout = 5 * time.Minute
+
+// await waits for a condition.
 func (r *running) await(what string, holds func() bool) {
 	r.t.Helper()
 	tick := time.NewTicker(2 * time.Millisecond)
 	defer tick.Stop()
-	for end := time.Now().Add(20 * time.Second); !holds(); <-tick.C {
+	for end := time.Now().Add(hangTimeout); !holds(); <-tick.C {
 		if time.Now().After(end) {
 			r.t.Fatal("waited in vain for ", what)
 		}

@@ -80,7 +80,7 @@ func TestNodejsHeap(t *testing.T) {
 		r := begin(t, "nodejs", nil).specialise("main.f", files{
 			"main.js": "exports.f = () => { const all = []; for (;;) all.push(new Array(100000).fill(all.length)); }",
 		})
-		out, _ := r.try("", 30*time.Second)
+		out, _ := r.try("", hangTimeout)
 		if text(t, out.Output) != faas.OutputResources {
 			t.Errorf("got %s; log %s", out.Output, out.Log)
 		}

@@ -171,7 +171,7 @@ func TestSupervisorWaitsForAgent(t *testing.T) {
 	r := beginPod(t, "python3", nil).specialise("main.f", waits)
 	answered := make(chan faas.Outcome, 1)
 	go func() {
-		out, _ := r.try(`{"name":"a"}`, 10*time.Second)
+		out, _ := r.try(`{"name":"a"}`, hangTimeout)
 		answered <- out
 	}()
 	r.awaitFile("a")
@@ -315,7 +315,7 @@ def f(bomb, hide=False):
 			if text(t, out.Output) != faas.OutputTimeout {
 				t.Errorf("%s: %+v", input, out)
 			}
-			out, refused := r.try(`{"bomb": false}`, 10*time.Second)
+			out, refused := r.try(`{"bomb": false}`, hangTimeout)
 			if out.Status != faas.ExecutionSuccess {
 				t.Fatalf("after %s: %+v %s", input, out, refused)
 			}

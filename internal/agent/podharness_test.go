@@ -126,7 +126,7 @@ func (p *pod) awaitEnd(t testing.TB) {
 	}
 	select {
 	case <-p.ended:
-	case <-time.After(20 * time.Second):
+	case <-time.After(hangTimeout):
 		t.Error("the supervisor does not end")
 		return
 	}

@@ -172,7 +172,7 @@ func TestServerCalls(t *testing.T) {
 		{word("much"), "failed", `"The result is too large: at most 1000 bytes of JSON are allowed."`},
 		{word("die"), "failed", `"The function's server closed the connection before it had answered."`},
 	} {
-		out, refused := s.call(servedKey, test.input, 10*time.Second)
+		out, refused := s.call(servedKey, test.input, hangTimeout)
 		if refused != "" || out.Status != test.status || string(out.Output) != test.output {
 			t.Errorf("input %s: %s %s %s", test.input, refused, out.Status, out.Output)
 		}
@@ -182,7 +182,7 @@ func TestServerCalls(t *testing.T) {
 	}
 	function.CloseClientConnections()
 	function.Listener.Close()
-	if out, _ := s.call(servedKey, "", 10*time.Second); out.Status != "failed" || !strings.Contains(string(out.Output), "does not accept connections") {
+	if out, _ := s.call(servedKey, "", hangTimeout); out.Status != "failed" || !strings.Contains(string(out.Output), "does not accept connections") {
 		t.Errorf("without a server: %s %s", out.Status, out.Output)
 	}
 }
@@ -230,6 +230,9 @@ func TestServerAgentRefuses(t *testing.T) {
 		t.Errorf("a stranger: %d", status)
 	}
 }
+
+// hangTimeout ends a test that hangs.
+const hangTimeout = 5 * time.Minute
 
 // TestServerThatNeverListens has the agent give up.
 func TestServerThatNeverListens(t *testing.T) {
