@@ -119,9 +119,11 @@ func TestTwoProbesWithoutAnAnswer(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				w := worker("w", "f", "")
 				r := start(t, &cloud{workers: []faas.Worker{w}, answers: map[string][]bool{"w": test.answers}}, all)
+				r.mu.Lock() // no probe ends before all have complained
 				for range 10 {
 					r.prober.Suspect(w, w) // it is being probed already
 				}
+				r.mu.Unlock()
 				synctest.Wait()
 				for range attempts { // whatever pauses there are
 					background.Sleep(t.Context(), pause)
