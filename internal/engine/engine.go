@@ -16,8 +16,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-
 	"github.com/openstack-faas/faas/internal/background"
 	"github.com/openstack-faas/faas/internal/broker"
 	"github.com/openstack-faas/faas/internal/codestore"
@@ -212,9 +210,6 @@ func (e *Engine) makeExecutionRooms() {
 	e.executions = asyncrun.New(running)
 	e.upkeep = upkeep.New(records)
 }
-
-// Register has the registry show what the engine does.
-func (e *Engine) Register(registry prometheus.Registerer) { e.due.Register(registry) }
 
 // Ready is closed when the engine answers requests and its loops run.
 func (e *Engine) Ready() <-chan struct{} { return e.ready }

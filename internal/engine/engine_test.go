@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/openstack-faas/faas/internal/faas"
 	"github.com/openstack-faas/faas/internal/store"
 )
@@ -284,5 +286,38 @@ func TestStopLetsExecutionsEnd(t *testing.T) {
 	}
 	if x, err := r.store.Execution(t.Context(), faas.AnyProject(), queued); err != nil || x.Status.Ended() {
 		t.Errorf("what was not begun is kept for the next: %+v, %v", x, err)
+	}
+}
+
+// TestMetrics reads what an engine with one specialised and one generic worker shows.
+func TestMetrics(t *testing.T) {
+	r := newRig(t, func(l *Limits) { l.PoolSize = 1 })
+	registry := prometheus.NewRegistry()
+	r.engine.Register(registry)
+	r.run()
+	if _, err := r.call(r.api(20*time.Second), r.function(echo), "{}"); err != nil {
+		t.Fatal(err)
+	}
+	read := func() map[string]float64 {
+		families, err := registry.Gather()
+		r.must(err)
+		values := map[string]float64{}
+		for _, f := range families {
+			for _, m := range f.GetMetric() {
+				name := f.GetName()
+				for _, l := range m.GetLabel() {
+					name += " " + l.GetValue()
+				}
+				values[name] = m.GetGauge().GetValue()
+			}
+		}
+		return values
+	}
+	r.await("a worker of each kind is shown, and the shards", func() bool {
+		v := read()
+		return v["faas_engine_workers specialised"] == 1 && v["faas_engine_workers generic"] == 1 && v["faas_engine_owned_shards"] > 0
+	})
+	if _, there := read()["faas_dispatch_waiting_calls engine"]; !there {
+		t.Error("the engine's dispatcher is not shown")
 	}
 }

@@ -39,6 +39,9 @@ func (l *leases) hold(id string) {
 	l.ids[id] = true
 }
 
+// Held returns how many executions this engine holds leases of.
+func (r *Runner) Held() int { return len(r.leases.held()) }
+
 func (l *leases) drop(id string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

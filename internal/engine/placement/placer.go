@@ -107,6 +107,13 @@ func (p *Placer) join(r *request) bool {
 	return true
 }
 
+// Waiting returns how many requests wait.
+func (p *Placer) Waiting() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.queue.All())
+}
+
 // leave takes out a request that waits no longer, and gives back what it was assigned meanwhile.
 func (p *Placer) leave(r *request) {
 	p.mu.Lock()
