@@ -38,7 +38,8 @@ func (p *Places) Take(ctx context.Context, projectID string) (leave func(), err 
 	if err == nil {
 		return leave, nil
 	}
-	busy := faas.Errorf(faas.Busy, "Too many packages are on their way now; a project may have %d at a time.", maxPlacesOfOne).WithCause(ctx.Err())
+	const message = "Too many packages are on their way now; a project may have %d at a time."
+	busy := faas.Errorf(faas.Busy, message, maxPlacesOfOne).WithCause(ctx.Err())
 	busy.RetryAfter = placePause
 	return nil, busy
 }

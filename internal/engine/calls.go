@@ -12,7 +12,9 @@ import (
 )
 
 // call runs a call where its target's code runs: in a container of its own, or on a worker.
-func (e *Engine) call(ctx context.Context, target faas.Target, call faas.Call, begin dispatch.Begin) (faas.Outcome, error) {
+func (e *Engine) call(
+	ctx context.Context, target faas.Target, call faas.Call, begin dispatch.Begin,
+) (faas.Outcome, error) {
 	return dispatch.ByProtocol(e.dispatch.Call, e.images.Run)(ctx, target, call, begin)
 }
 

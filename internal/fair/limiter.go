@@ -50,7 +50,10 @@ type waiter struct {
 // NewLimiter returns a limiter with all its slots free. maxWaiting bounds how many of one project
 // may wait at a time; 0 is no bound.
 func NewLimiter(slots int, share Share, maxWaiting int) *Limiter {
-	return &Limiter{share: share, maxWaiting: maxWaiting, free: slots, held: map[string]int{}, waiting: map[string][]*waiter{}, turns: newTurns()}
+	return &Limiter{
+		share: share, maxWaiting: maxWaiting, free: slots,
+		held: map[string]int{}, waiting: map[string][]*waiter{}, turns: newTurns(),
+	}
 }
 
 // Enter waits for a slot; leave gives it back and may be called more than once. The error is

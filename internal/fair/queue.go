@@ -83,7 +83,8 @@ func (q *Queue[R]) Next(can func(R) bool, held func(project string) int, share i
 // order returns the projects that wait, the one whose last turn is longest ago first.
 func (q *Queue[R]) order() []string {
 	return slices.SortedFunc(maps.Keys(q.waiting), func(a, b string) int {
-		return cmp.Or(q.turns.compare(a, b), q.waiting[a][0].WaitingSince().Compare(q.waiting[b][0].WaitingSince()), cmp.Compare(a, b))
+		longest := q.waiting[a][0].WaitingSince().Compare(q.waiting[b][0].WaitingSince())
+		return cmp.Or(q.turns.compare(a, b), longest, cmp.Compare(a, b))
 	})
 }
 

@@ -26,10 +26,23 @@ func (l *leases) begin(id string) error {
 	case held:
 		return errNotOurs
 	case known:
-		return faas.Errorf(faas.Busy, "It is not known yet whether the execution is claimed.")
+		return errInDoubt()
 	}
 	l.ids[id] = false
 	return nil
+}
+
+// errInDoubt says that a claim of the row was made here and that nobody knows yet how it went.
+func errInDoubt() error {
+	return faas.Errorf(faas.Busy, "It is not known yet whether the execution is claimed.")
+}
+
+// inDoubt reports whether a claim was made here of which it is not known how it went.
+func (l *leases) inDoubt(id string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	held, known := l.ids[id]
+	return known && !held
 }
 
 // hold says that the claim has succeeded.

@@ -4,6 +4,7 @@ import (
 	"database/sql"
 	"errors"
 	"testing"
+	"time"
 
 	"github.com/openstack-faas/faas/internal/faas"
 )
@@ -47,6 +48,28 @@ func TestClaimInDoubt(t *testing.T) {
 	if x := r.execution(id); x.Status != faas.ExecutionSuccess || x.Attempts != 1 || r.calls.Load() != 1 {
 		t.Errorf("got %+v after %d calls", x, r.calls.Load())
 	}
+}
+
+// TestClaimInDoubtKeepsItsMessage has a claim committed whose answer was lost, and the message
+// delivered again before the row is given back.
+func TestClaimInDoubtKeepsItsMessage(t *testing.T) {
+	r := newRig(t, nil)
+	id := r.record()
+	r.must(r.runner.leases.begin(id))
+	_, won, err := r.store.Claim(t.Context(), id, "engine", time.Minute)
+	if r.must(err); !won {
+		t.Fatal("the row is not claimed")
+	}
+	message := r.runner.Handler(0)
+	if err := message(t.Context(), []byte(id)); faas.KindOf(err) != faas.Busy {
+		t.Errorf("the message is settled, with %v", err)
+	}
+	r.runner.release(t.Context(), id)
+	r.must(message(t.Context(), []byte(id)))
+	if x := r.execution(id); x.Status != faas.ExecutionSuccess || x.Attempts != 1 || r.calls.Load() != 1 {
+		t.Errorf("got %+v after %d calls", x, r.calls.Load())
+	}
+	r.must(message(t.Context(), []byte(id))) // it has ended: nothing is left to do
 }
 
 // lock keeps everyone else from writing to an SQLite file.

@@ -16,12 +16,17 @@ var errNotOurs = errors.New("the execution is not queued any more")
 // message; an error has it delivered again. The row stays queued until a slot is had, so that a
 // process that dies while calls wait leaves nothing in doubt.
 func (r *Runner) run(ctx context.Context, id string) error {
+	doubt := r.leases.inDoubt(id) // before the row is read: it may be given back right afterwards
 	x, err := r.cfg.Store.Execution(ctx, faas.AnyProject(), id)
-	if faas.KindOf(err) == faas.NotFound || err == nil && x.Status != faas.ExecutionQueued {
+	switch {
+	case faas.KindOf(err) == faas.NotFound:
 		return nil
-	}
-	if err != nil {
+	case err != nil:
 		return err
+	case x.Status == faas.ExecutionRunning && doubt:
+		return errInDoubt() // it will be queued again, and would have no message then
+	case x.Status != faas.ExecutionQueued:
+		return nil
 	}
 	return r.runWhenTurn(ctx, x)
 }
@@ -72,13 +77,16 @@ func (r *Runner) runInTurn(ctx context.Context, x faas.Execution) error {
 			return ignoreNotOurs(err)
 		}
 	}
-	r.log.Warn("an execution could not be run", "execution_id", x.ID, "function_id", x.FunctionID, "request_id", x.RequestID, "error", err)
+	r.log.Warn("an execution could not be run",
+		"execution_id", x.ID, "function_id", x.FunctionID, "request_id", x.RequestID, "error", err)
 	return r.finish(ctx, f, x, faas.Outcome{Status: faas.ExecutionError, Output: faas.TextOutput(reasonFor(err))})
 }
 
 // callFor runs the execution's function and sets called to its record; claim is called just before
 // the call is sent.
-func (r *Runner) callFor(ctx context.Context, x faas.Execution, called *faas.Function, claim dispatch.Begin) (faas.Outcome, error) {
+func (r *Runner) callFor(
+	ctx context.Context, x faas.Execution, called *faas.Function, claim dispatch.Begin,
+) (faas.Outcome, error) {
 	f, err := r.cfg.Store.Function(ctx, faas.OneProject(x.ProjectID), x.FunctionID)
 	if err != nil {
 		return faas.Outcome{}, err

@@ -16,12 +16,13 @@ const (
 	longestTrust = 5 * time.Minute
 )
 
-// PublishAgain publishes the message of an execution that nobody has claimed: it is taken for lost. It is due work, for as long as the
-// execution is queued. The longer the execution has waited, the longer its messages are trusted: a long queue is not published as a
-// whole each minute.
+// PublishAgain publishes the message of an execution that nobody has claimed: it is taken for lost.
+// It is due work, for as long as the execution is queued. The longer the execution has waited, the
+// longer its messages are trusted: a long queue is not published as a whole each minute.
 //
-// The message of a project that waits for its turn here, while its lane is backed up, is not lost but far back. An execution whose
-// project has nothing here while its lane is full of others' is run from here: its message would have to pass all of theirs.
+// The message of a project that waits for its turn here, while its lane is backed up, is not lost
+// but far back. An execution whose project has nothing here while its lane is full of others' is
+// run from here: its message would have to pass all of theirs.
 func (r *Runner) PublishAgain(ctx context.Context, i store.DueItem) (duework.Next, error) {
 	x, err := r.cfg.Store.Execution(ctx, faas.AnyProject(), i.Ref)
 	if faas.KindOf(err) == faas.NotFound || err == nil && x.Status != faas.ExecutionQueued {
@@ -44,8 +45,8 @@ func (r *Runner) PublishAgain(ctx context.Context, i store.DueItem) (duework.Nex
 // publishBatch is how many executions PublishAll looks up at a time.
 const publishBatch = 1000
 
-// PublishAll publishes the messages of all queued executions. It is for the start of a process whose broker has lost them with the
-// process before.
+// PublishAll publishes the messages of all queued executions. It is for the start of a process
+// whose broker has lost them with the process before.
 func (r *Runner) PublishAll(ctx context.Context) {
 	ids, err := []string{""}, error(nil)
 	for err == nil && len(ids) > 0 {
@@ -74,7 +75,8 @@ func (r *Runner) publish(ctx context.Context, ids []string) error {
 	return nil
 }
 
-// runDirectly runs a row without a message, and reports whether there was room to. What it cannot do now another look does.
+// runDirectly runs a row without a message, and reports whether there was room to. What it cannot
+// do now another look does.
 func (r *Runner) runDirectly(x faas.Execution) bool {
 	leave, ok := r.direct.TryEnter(x.ProjectID)
 	if !ok {

@@ -110,7 +110,8 @@ func (d *Demand) sampled(key faas.Key, s Sample, now time.Time) numbers {
 	l := d.load(key, now)
 	l.busy = s.Busy
 	l.series = append(l.series, moment{at: now, calls: l.calls(now)})
-	old, _ := slices.BinarySearchFunc(l.series, now.Add(-d.stable), func(m moment, t time.Time) int { return m.at.Compare(t) })
+	byTime := func(m moment, t time.Time) int { return m.at.Compare(t) }
+	old, _ := slices.BinarySearchFunc(l.series, now.Add(-d.stable), byTime)
 	l.series = slices.Delete(l.series, 0, old)
 	n := numbers{
 		Workers: s.Workers, Slots: s.Slots, Most: s.Most, StableFor: d.stable, Watched: now.Sub(l.since),

@@ -70,7 +70,8 @@ func (f *Fleet) tellOrchestrator(ctx context.Context, w faas.Worker, claim orche
 			f.Discard(ctx, w)
 			return
 		case ctx.Err() != nil:
-			f.log.Warn("the orchestrator could not be told of a claimed worker; whoever repairs does", "worker", w.ID, "error", err)
+			f.log.Warn("the orchestrator could not be told of a claimed worker; whoever repairs does",
+				"worker", w.ID, "error", err)
 			f.Index.release(w.ID)
 			return
 		}

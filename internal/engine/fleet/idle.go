@@ -53,7 +53,9 @@ func (f *Fleet) Statuses(ctx context.Context, workers []faas.Worker) []Reported 
 
 // IdleFor returns those that have been idle for that long, the longest first.
 func IdleFor(workers []Reported, idle time.Duration) []faas.Worker {
-	workers = slices.DeleteFunc(slices.Clone(workers), func(r Reported) bool { return r.Status.Busy > 0 || r.Status.IdleFor < idle })
+	workers = slices.DeleteFunc(slices.Clone(workers), func(r Reported) bool {
+		return r.Status.Busy > 0 || r.Status.IdleFor < idle
+	})
 	slices.SortFunc(workers, func(a, b Reported) int { return -cmp.Compare(a.Status.IdleFor, b.Status.IdleFor) })
 	out := make([]faas.Worker, len(workers))
 	for i, r := range workers {

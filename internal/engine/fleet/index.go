@@ -28,7 +28,7 @@ type Index struct {
 	own     map[faas.Key]map[string]*entry   // those by key and id
 	known   map[faas.Key]int64               // bytes that a worker of the key may use, of keys that have workers
 	unknown map[string]map[faas.Key]struct{} // keys by project that have workers and are not in known
-	free    map[string][]ranked              // generic and ready workers by runtime, in this engine's order; none is absent
+	free    map[string][]ranked              // generic and ready, by runtime, in this engine's order
 	visits  int                              // workers that were looked at: what a test counts
 }
 
@@ -63,8 +63,9 @@ type ranked struct {
 
 func newIndex(engine string, now func() time.Time) *Index {
 	return &Index{
-		now: now, engine: engine, entries: map[string]*entry{}, timed: map[string]time.Time{}, held: map[string]int{}, memory: map[string]int64{},
-		own: map[faas.Key]map[string]*entry{}, known: map[faas.Key]int64{}, unknown: map[string]map[faas.Key]struct{}{}, free: map[string][]ranked{},
+		now: now, engine: engine, entries: map[string]*entry{}, timed: map[string]time.Time{},
+		held: map[string]int{}, memory: map[string]int64{}, own: map[faas.Key]map[string]*entry{},
+		known: map[faas.Key]int64{}, unknown: map[string]map[faas.Key]struct{}{}, free: map[string][]ranked{},
 	}
 }
 

@@ -72,9 +72,11 @@ func (f *Fleet) StartServer(target faas.Target) faas.Worker {
 		err := f.images.StartServer(ctx, w.ID, target)
 		now := f.cfg.Now()
 		if err != nil {
-			f.log.Warn("a function's server did not come up", "worker", w.ID, "function_id", target.Key.FunctionID, "image", target.Image, "error", err)
+			f.log.Warn("a function's server did not come up",
+				"worker", w.ID, "function_id", target.Key.FunctionID, "image", target.Image, "error", err)
 		} else {
-			f.log.Info("a function's server came up", "worker", w.ID, "function_id", target.Key.FunctionID, "took", now.Sub(begun))
+			f.log.Info("a function's server came up",
+				"worker", w.ID, "function_id", target.Key.FunctionID, "took", now.Sub(begun))
 		}
 		f.Index.end(w.ID, err == nil)
 		if err != nil && ctx.Err() == nil { // when the engine stops, that is no fault of the image

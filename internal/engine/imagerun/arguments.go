@@ -35,14 +35,16 @@ func argumentsOf(input json.RawMessage) (arguments []string, fault string) {
 	for _, argument := range arguments {
 		all += len(argument) + 1
 		if len(argument) > maxArgument {
-			return nil, fmt.Sprintf("An argument of a container may have %d bytes at most; the input makes one of %d.", maxArgument, len(argument))
+			const fault = "An argument of a container may have %d bytes at most; the input makes one of %d."
+			return nil, fmt.Sprintf(fault, maxArgument, len(argument))
 		}
 		if strings.ContainsRune(argument, 0) {
 			return nil, "An argument of a container cannot hold a NUL character."
 		}
 	}
 	if all > maxArguments {
-		return nil, fmt.Sprintf("The arguments of a container may have %d bytes together at most; the input makes %d.", maxArguments, all)
+		const fault = "The arguments of a container may have %d bytes together at most; the input makes %d."
+		return nil, fmt.Sprintf(fault, maxArguments, all)
 	}
 	return arguments, ""
 }

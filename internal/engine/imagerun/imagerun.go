@@ -53,7 +53,9 @@ func (r *Runner) Available() bool { return r.cfg.Images != nil }
 // Run waits, by turns between projects, for one of the containers that may run at a time; kind Busy
 // says that it got none in time. begin is called when it has; from then on the end of ctx no longer
 // stops the call.
-func (r *Runner) Run(ctx context.Context, target faas.Target, call faas.Call, begin dispatch.Begin) (faas.Outcome, error) {
+func (r *Runner) Run(
+	ctx context.Context, target faas.Target, call faas.Call, begin dispatch.Begin,
+) (faas.Outcome, error) {
 	if r.cfg.Images == nil {
 		return faas.Outcome{}, fleet.ErrNoImages()
 	}

@@ -54,7 +54,8 @@ const requestsPerProject = 256
 // New returns a placer for which nobody waits.
 func New(cfg Config) *Placer {
 	return &Placer{
-		cfg: cfg, log: cfg.Log, index: cfg.Fleet.Index, short: background.NewSignal(), queue: fair.NewQueue[*request](requestsPerProject),
+		cfg: cfg, log: cfg.Log, index: cfg.Fleet.Index, short: background.NewSignal(),
+		queue: fair.NewQueue[*request](requestsPerProject),
 	}
 }
 
@@ -77,8 +78,8 @@ type assignment struct {
 
 func newRequest(r faas.AcquireRequest, now time.Time) *request {
 	one := &request{
-		target: r.Target, known: make(map[string]bool, len(r.Known)), since: now.Add(-max(r.Waited, 0)), memory: faas.Unlimited,
-		assigned: make(chan assignment, 1),
+		target: r.Target, known: make(map[string]bool, len(r.Known)), since: now.Add(-max(r.Waited, 0)),
+		memory: faas.Unlimited, assigned: make(chan assignment, 1),
 	}
 	for _, id := range r.Known {
 		one.known[id] = true
@@ -146,7 +147,7 @@ func (p *Placer) serve(requests ...*request) {
 			r.assigned <- a
 		}
 	}
-	for len(requests) > 0 && p.index.Claimed() < p.cfg.Workers && (p.index.AnyFree() || slices.ContainsFunc(requests, (*request).wantsServer)) {
+	for p.mayClaim(requests) {
 		r, ok := p.queue.Next(p.growsFor, p.index.HeldBy, p.share())
 		if !ok {
 			break
@@ -166,4 +167,12 @@ func (p *Placer) serve(requests ...*request) {
 	if p.index.Claimed() >= p.cfg.Workers && !p.queue.Empty() || len(p.outOfMemory()) > 0 {
 		p.short.Wake()
 	}
+}
+
+// mayClaim reports whether one of the requests may have another worker, as far as all workers go.
+func (p *Placer) mayClaim(requests []*request) bool {
+	if len(requests) == 0 || p.index.Claimed() >= p.cfg.Workers {
+		return false
+	}
+	return p.index.AnyFree() || slices.ContainsFunc(requests, (*request).wantsServer)
 }

@@ -38,7 +38,8 @@ func (p *Placer) makeRoomOnce(ctx context.Context) {
 	for _, project := range p.givers() {
 		for _, w := range p.idlest(ctx, project) {
 			if p.cfg.Fleet.EndIfIdle(ctx, w, idleForRoom) {
-				p.log.Info("ended an idle worker to make room", "worker", w.ID, "function_id", w.Key.FunctionID, "project_id", project)
+				p.log.Info("ended an idle worker to make room",
+					"worker", w.ID, "function_id", w.Key.FunctionID, "project_id", project)
 				p.Retry()
 				return
 			}

@@ -13,7 +13,9 @@ import (
 // specialise makes a reserved generic worker the target's own. serves is false when another engine
 // was first or the worker is gone; an error is about the function's code. The caller may have left
 // before: what was begun is seen through.
-func (p *Placer) specialise(ctx context.Context, w faas.Worker, target faas.Target) (_ faas.Worker, serves bool, err error) {
+func (p *Placer) specialise(
+	ctx context.Context, w faas.Worker, target faas.Target,
+) (_ faas.Worker, serves bool, err error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), preparation.Timeout)
 	defer cancel()
 	zip, release, err := p.cfg.Preparer.Package(ctx, target)
@@ -29,7 +31,8 @@ func (p *Placer) specialise(ctx context.Context, w faas.Worker, target faas.Targ
 	spec := faas.Specialisation{Key: target.Key, Entry: target.Entry, SHA256: target.SHA256, MemorySize: target.MemorySize}
 	status, err := p.cfg.Client.Specialise(ctx, w, spec, zip)
 	if err == nil {
-		p.log.Info("specialised a worker", "worker", w.ID, "function_id", target.Key.FunctionID, "took", p.cfg.Now().Sub(begun))
+		p.log.Info("specialised a worker",
+			"worker", w.ID, "function_id", target.Key.FunctionID, "took", p.cfg.Now().Sub(begun))
 		w.Key, w.ProjectID = target.Key, target.ProjectID
 		p.cfg.Fleet.Claim(w, orchestrator.Claim{Target: target, Footprint: status.Footprint})
 		return w, true, nil
@@ -60,7 +63,8 @@ func (p *Placer) notSpecialised(ctx context.Context, w faas.Worker, target faas.
 		return nil
 	}
 	// It answered: another would answer the same, and one function must not use up the pool.
-	p.log.Error("a worker could not be made a function's", "worker", w.ID, "function_id", target.Key.FunctionID, "error", err)
+	p.log.Error("a worker could not be made a function's",
+		"worker", w.ID, "function_id", target.Key.FunctionID, "error", err)
 	p.cfg.Fleet.Discard(ctx, w)
 	return faas.Errorf(faas.Internal, "The function could not be put into a worker.").WithCause(err)
 }

@@ -123,7 +123,8 @@ func (p *Preparer) recordCode(ctx context.Context, f faas.Function, code faas.Co
 	case err != nil:
 		return err
 	}
-	p.log.Info("a function's code changed in Swift", "function_id", f.ID, "revision", after.Revision, "sha256", code.SHA256)
+	p.log.Info("a function's code changed in Swift",
+		"function_id", f.ID, "revision", after.Revision, "sha256", code.SHA256)
 	p.cfg.Changed(ctx, faas.FunctionChanged{FunctionID: f.ID, Revision: after.Revision})
 	return outdatedBy(f)
 }

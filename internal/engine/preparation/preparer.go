@@ -19,7 +19,7 @@ type Config struct {
 	Store   *store.Store
 	Code    codestore.Store
 	Memory  int64                                       // bytes that packages may take in memory, in use and cached
-	Objects *Objects                                    // nil: functions from Swift keep the code that they were made or updated with
+	Objects *Objects                                    // nil: functions from Swift keep the code that they have
 	Serves  func(faas.Key) bool                         // reports whether a worker of the key takes calls
 	Changed func(context.Context, faas.FunctionChanged) // tells every process of a function's new revision
 	Group   *background.Group                           // of preparations, which outlive the calls that asked for them

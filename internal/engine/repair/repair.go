@@ -19,7 +19,7 @@ import (
 type Config struct {
 	Store      *store.Store
 	Fleet      *fleet.Fleet
-	Owns       func(id string) bool                              // reports whether the shard of a function or runtime is this engine's
+	Owns       func(id string) bool                              // reports whether a function or runtime is this engine's
 	Adopted    func()                                            // called when a worker was found to be a function's
 	DeletePool func(ctx context.Context, runtimeID string) error // ends the pool of a runtime that is no more
 	Now        func() time.Time
@@ -97,7 +97,8 @@ func (r *Repairer) adopt(ctx context.Context, found fleet.Reported) {
 	ctx, cancel := context.WithTimeout(ctx, adoptTimeout)
 	defer cancel()
 	if r.cfg.Fleet.Adopt(ctx, w, orchestrator.Claim{Target: target, Footprint: found.Status.Footprint}) {
-		r.log.Warn("found a worker whose engine died before it could say whose it is", "worker", w.ID, "function_id", key.FunctionID)
+		r.log.Warn("found a worker whose engine died before it could say whose it is",
+			"worker", w.ID, "function_id", key.FunctionID)
 		r.cfg.Adopted()
 	}
 }

@@ -22,7 +22,8 @@ func (u *Upkeeper) SettleExpired(ctx context.Context, i store.DueItem) (duework.
 	}
 	settled, err := u.cfg.Store.SettleExpired(ctx, settleBatch, u.eventsOfLost)
 	for _, x := range settled {
-		u.log.Warn("settled an execution whose process was lost", "execution_id", x.ID, "function_id", x.FunctionID, "owner", x.Owner)
+		u.log.Warn("settled an execution whose process was lost",
+			"execution_id", x.ID, "function_id", x.FunctionID, "owner", x.Owner)
 	}
 	if len(settled) == settleBatch {
 		return duework.Again(0), err
