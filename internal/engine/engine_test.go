@@ -72,8 +72,11 @@ func TestKeepsItsLease(t *testing.T) {
 }
 
 func TestGrowsByConcurrency(t *testing.T) {
-	r := newRig(t, nil)
+	r := newRig(t, func(l *Limits) { l.PoolSize = 2 })
 	r.run()
+	r.await("two workers are ready", func() bool {
+		return r.count(func(w faas.Worker) bool { return w.Generic() && w.Ready }) == 2
+	})
 	f := r.function("import time\ndef main(**kwargs):\n    time.sleep(4)\n")
 	var ids []string
 	for range 6 {
