@@ -48,7 +48,7 @@ func tokenOf(ctx context.Context, openrc string) (string, error) {
 	defer answer.Body.Close()
 	token := answer.Header.Get("X-Subject-Token")
 	if token == "" {
-		return "", fmt.Errorf("Keystone issues no token: %s", answer.Status)
+		return "", fmt.Errorf("no token from Keystone: %s", answer.Status)
 	}
 	return token, nil
 }

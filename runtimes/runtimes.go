@@ -54,8 +54,8 @@ func Names() []string {
 	return names
 }
 
-// ForImage returns the runtime that an image reference means: its last path component without tag and
-// digest is the runtime's name or one of its aliases, "registry.example/faas/python3:1.2".
+// ForImage returns the runtime that an image reference means: its last path component without tag
+// and digest is the runtime's name or one of its aliases, "registry.example/faas/python3:1.2".
 func ForImage(image string) (Runtime, bool) {
 	name, _, _ := strings.Cut(path.Base(image), "@")
 	name, _, _ = strings.Cut(name, ":")

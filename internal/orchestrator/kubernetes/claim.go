@@ -124,8 +124,8 @@ func (o *Orchestrator) await(ctx context.Context, workerID string, wanted func(w
 	}
 }
 
-// warmReserve is more than a warm runtime takes with all its slots, in bytes: its footprint is known
-// only after the specialisation.
+// warmReserve is more than a warm runtime takes with all its slots, in bytes: its footprint is
+// known only after the specialisation.
 const warmReserve = 128 << 20
 
 // Prepare raises the memory limit of a worker whose function may use more than the pool's ceiling
@@ -156,8 +156,8 @@ func (o *Orchestrator) Prepare(ctx context.Context, workerID string, target faas
 	return err
 }
 
-// raisedLimits returns what a worker needs before a function that its pool's ceiling does not suffice
-// for runs in it; nil for any other. All of the ceiling may be the warm runtime's.
+// raisedLimits returns what a worker needs before a function that its pool's ceiling does not
+// suffice for runs in it; nil for any other. All of the ceiling may be the warm runtime's.
 func raisedLimits(target faas.Target, ceiling Resources) corev1.ResourceList {
 	if target.MemorySize+warmReserve <= ceiling.Memory {
 		return nil

@@ -106,7 +106,8 @@ func TestShrinkingKeepsWhatIsBeingClaimed(t *testing.T) {
 	agents := dispatch.NewClient(o.Token)
 	defer agents.Close()
 	w, target := specialised(t, o, agents,
-		"import os, time\ndef main(path):\n    while not os.path.exists(path):\n        time.sleep(0.01)\n", faas.DefaultMemorySize)
+		"import os, time\ndef main(path):\n    while not os.path.exists(path):\n        time.sleep(0.01)\n",
+		faas.DefaultMemorySize)
 	folder, err := os.MkdirTemp("", "faas-end-")
 	if err != nil {
 		t.Fatal(err)

@@ -163,7 +163,8 @@ func (o *Orchestrator) Events(ctx context.Context) <-chan orchestrator.Event {
 	return o.events.Subscribe(ctx)
 }
 
-// Prepare sets the function's own memory. It keeps its pool's CPU: the first call starts faster with it.
+// Prepare sets the function's own memory. It keeps its pool's CPU: the first call starts faster
+// with it.
 func (o *Orchestrator) Prepare(ctx context.Context, workerID string, target faas.Target) error {
 	o.mu.Lock()
 	w := o.workers[workerID]

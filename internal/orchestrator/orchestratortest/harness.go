@@ -141,8 +141,8 @@ func (h *harness) claim(source string, change func(*faas.Target)) function {
 	return f
 }
 
-// first goes as far as the engine does before a function's first call: the orchestrator has not been
-// told of the claim.
+// first goes as far as the engine does before a function's first call: the orchestrator has not
+// been told of the claim.
 func (h *harness) first(source string, change func(*faas.Target)) (function, faas.WorkerStatus) {
 	h.Helper()
 	var free []faas.Worker

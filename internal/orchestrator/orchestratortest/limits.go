@@ -51,8 +51,8 @@ result = len(block)
 	f.run(use, map[string]any{"size": 1 << 20}, &used) // the worker has survived
 }
 
-// testFirstMemory calls functions before the orchestrator is told of them: a small one may not use its
-// pool's ceiling, a large one has more than that.
+// testFirstMemory calls functions before the orchestrator is told of them: a small one may not use
+// its pool's ceiling, a large one has more than that.
 func testFirstMemory(h *harness) {
 	if !h.Memory {
 		h.Skip("this host does not bound the memory")

@@ -75,7 +75,8 @@ func TestWorkerCutOff(t *testing.T) {
 	t.Logf("its pod was removed after %s", time.Since(begun).Round(time.Millisecond))
 }
 
-// answers calls the function until another worker than the dead ones has answered, and returns how many calls were lost until then.
+// answers calls the function until another worker than the dead ones has answered, and returns how
+// many calls were lost until then.
 func answers(ctx context.Context, t *testing.T, c *apiclient.Client, f apiclient.Function, dead []string) (lost int) {
 	for {
 		x, err := c.Execute(ctx, f.ID, true, nil)
