@@ -18,7 +18,7 @@
 //
 // An error has the item tried again after a pause that doubles each time. After as many errors in a
 // row as the kind allows, and not because something is away, the item is dead: it stays in the table, with its last error, until an
-// operator has it tried again (faas-manage due retry). Every kind has hands of its own, so that one
+// operator has it tried again (docs/admin/operating.md). Every kind has hands of its own, so that one
 // which waits for a service that is away keeps no other waiting.
 //
 // Times are the database's, whatever the clocks of engines say. Work that is not due costs nothing:
