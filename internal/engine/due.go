@@ -15,7 +15,8 @@ func (e *Engine) dueKinds() []duework.Kind {
 			Name: store.LostMessage, Run: e.executions.PublishAgain, Parallel: 16, Timeout: 30 * time.Second, LastRetry: time.Minute,
 		},
 		{
-			// A deletion that was begun is another's to repeat only when nothing of it can be under way any more.
+			// A deletion that was begun is another's to repeat only when nothing of it can be under
+			// way any more.
 			Name: store.PackageDeletion, Run: e.upkeep.DeletePackage, Parallel: 4, Attempts: 20, FirstRetry: 65 * time.Second,
 		},
 		{Name: store.PackageSearch, Run: e.upkeep.SearchPackages, Timeout: 30 * time.Minute},

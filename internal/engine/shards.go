@@ -6,11 +6,13 @@ import (
 	"github.com/openstack-faas/faas/internal/faas"
 )
 
-// acquireParallel bounds how many requests for workers of one shard wait here at a time; those over it wait in the broker.
+// acquireParallel bounds how many requests for workers of one shard wait here at a time; those over
+// it wait in the broker.
 const acquireParallel = 1024
 
-// hold does what the owner of a shard does: it serves the requests for workers of the shard's functions, and adds up what its
-// projects run. The loops that grow, shrink and repair, and the work that is due, look at what is owned.
+// hold does what the owner of a shard does: it serves the requests for workers of the shard's
+// functions, and adds up what its projects run. The loops that grow, shrink and repair, and the
+// work that is due, look at what is owned.
 func (e *Engine) hold(ctx context.Context, o faas.Ownership) {
 	stop, err := e.cfg.Broker.Serve(ctx, faas.MethodAcquireIn(o.Shard), acquireParallel, e.serveAcquire)
 	if err != nil {
@@ -24,14 +26,16 @@ func (e *Engine) hold(ctx context.Context, o faas.Ownership) {
 	e.pools.TakenOver(o.Shard)
 	e.due.Wake()
 	<-ctx.Done()
-	// Who waits for a worker is answered at once; a worker that is being specialised is not waited for.
+	// Who waits for a worker is answered at once; a worker that is being specialised is not waited
+	// for.
 	e.undo.Go("stop serving a shard", func(context.Context) {
 		stop()
 		stopSums()
 	})
 }
 
-// addUp hears what the processes count of a shard's projects. Without it each process goes by its own counts.
+// addUp hears what the processes count of a shard's projects. Without it each process goes by its
+// own counts.
 func (e *Engine) addUp(ctx context.Context, shard int) (stop func()) {
 	if e.cfg.Sums == nil {
 		return func() {}

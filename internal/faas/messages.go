@@ -5,7 +5,8 @@ import (
 	"time"
 )
 
-// The names under which API and engine reach each other through the broker, and what they say there.
+// The names under which API and engine reach each other through the broker, and what they say
+// there.
 const (
 	MethodAcquire    = "worker.acquire"   // AcquireRequest → Worker; served by shard only, see AcquireRequest.Method
 	MethodPool       = "runtime.pool"     // RuntimeRequest → Pool
@@ -16,11 +17,13 @@ const (
 	TopicCallsSummed = "calls.summed"     // CallsSummed
 )
 
-// AcquireRequest asks for one more worker for a target, and tells how much of the function its caller sees.
+// AcquireRequest asks for one more worker for a target, and tells how much of the function its
+// caller sees.
 type AcquireRequest struct {
 	Target Target   `json:"target"`
 	Known  []string `json:"known"` // ids of workers that the caller has already, or has found to be of no use a moment ago
-	// Silent are those of the known that did not answer the caller a moment ago. The owner probes them.
+	// Silent are those of the known that did not answer the caller a moment ago. The owner probes
+	// them.
 	Silent  []string      `json:"silent,omitempty"`
 	Caller  string        `json:"caller"`  // who asks, unique among those who do
 	Waiting int           `json:"waiting"` // the caller's calls of the target that wait for a slot
@@ -33,14 +36,16 @@ func (r AcquireRequest) Method(n Sharding) string {
 	return MethodAcquireIn(n.Of(r.Target.Key.FunctionID))
 }
 
-// ExecutionLanes is how many queues asynchronous executions are divided between, by their project: a long queue of one project then
-// stands in the way of an eighth of the others, not of all.
+// ExecutionLanes is how many queues asynchronous executions are divided between, by their project:
+// a long queue of one project then stands in the way of an eighth of the others, not of all.
 const ExecutionLanes = 8
 
-// ExecutionLane returns the lane of a project's asynchronous executions, from 0 to ExecutionLanes-1.
+// ExecutionLane returns the lane of a project's asynchronous executions, from 0 to
+// ExecutionLanes-1.
 func ExecutionLane(projectID string) int { return hash(projectID, ExecutionLanes) }
 
-// ExecutionsQueue names the queue of a project's asynchronous executions. Its messages are ids of queued executions, as text.
+// ExecutionsQueue names the queue of a project's asynchronous executions. Its messages are ids of
+// queued executions, as text.
 func ExecutionsQueue(projectID string) string { return ExecutionsQueueOf(ExecutionLane(projectID)) }
 
 // ExecutionsQueueOf names the queue of a lane.
@@ -51,7 +56,8 @@ type RuntimeRequest struct {
 	RuntimeID string `json:"runtime_id"`
 }
 
-// FunctionChanged tells that a function has a new revision, or that it is no more when Revision is 0.
+// FunctionChanged tells that a function has a new revision, or that it is no more when Revision is
+// 0.
 type FunctionChanged struct {
 	FunctionID string `json:"function_id"`
 	Revision   int64  `json:"revision"`
@@ -65,15 +71,16 @@ type WorkersGone struct {
 // TopicCallsCounted returns the topic of CallsCounted that the owner of a shard of projects hears.
 func TopicCallsCounted(shard int) string { return fmt.Sprintf("calls.counted.%d", shard) }
 
-// CallsCounted says how many executions a process runs, by project, how many were asked of it since it said so last, and the
-// memory of workers. A project that is not named has not changed, or has none.
+// CallsCounted says how many executions a process runs, by project, how many were asked of it since
+// it said so last, and the memory of workers. A project that is not named has not changed, or has
+// none.
 type CallsCounted struct {
 	Process  string               `json:"process"`
 	Projects map[string]CallCount `json:"projects"`
 }
 
-// CallsSummed says what all processes together have, by project; Asked is since it was said last. The sums of projects that are
-// not named have not changed.
+// CallsSummed says what all processes together have, by project; Asked is since it was said last.
+// The sums of projects that are not named have not changed.
 type CallsSummed struct {
 	Projects map[string]CallCount `json:"projects"`
 }

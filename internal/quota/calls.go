@@ -8,9 +8,10 @@ import (
 	"github.com/openstack-faas/faas/internal/faas"
 )
 
-// Calls counts the executions that projects ask for and those that run, and refuses what is over a project's limits. The processes of an
-// installation tell the owners of the projects' shards their counts (share.go), which tell all of them the sums (sums.go); this one's own
-// are exact. It is safe for concurrent use.
+// Calls counts the executions that projects ask for and those that run, and refuses what is over a
+// project's limits. The processes of an installation tell the owners of the projects' shards their
+// counts (share.go), which tell all of them the sums (sums.go); this one's own are exact. It is
+// safe for concurrent use.
 type Calls struct {
 	quotas *Quotas
 	shards faas.Sharding // of projects
@@ -44,8 +45,8 @@ func NewCalls(q *Quotas, shards faas.Sharding, now func() time.Time) *Calls {
 	return &Calls{quotas: q, shards: shards, now: now, own: map[string]*meter{}, sums: map[string]sum{}}
 }
 
-// Begin counts an execution that is asked for and runs from now on; done is to be called when it has ended. The error is of kind faas.Busy
-// when the project has as many as it may.
+// Begin counts an execution that is asked for and runs from now on; done is to be called when it
+// has ended. The error is of kind faas.Busy when the project has as many as it may.
 func (c *Calls) Begin(ctx context.Context, projectID string) (done func(), err error) {
 	return c.enter(ctx, projectID, true, true)
 }
@@ -72,7 +73,8 @@ func (c *Calls) Refresh(ctx context.Context, projectID string) error {
 	return err
 }
 
-// runningPause is what a caller is told to wait who has as many executions running as may be: nobody knows how long they take.
+// runningPause is what a caller is told to wait who has as many executions running as may be:
+// nobody knows how long they take.
 const runningPause = time.Second
 
 func (c *Calls) enter(ctx context.Context, projectID string, asks, runs bool) (done func(), err error) {
@@ -136,15 +138,16 @@ func (c *Calls) ended(projectID string) {
 	c.own[projectID].running-- // a project with something running is not forgotten
 }
 
-// CountMemory has what memory the workers have that are this process's to count, in bytes by project, be told with the executions.
+// CountMemory has what memory the workers have that are this process's to count, in bytes by
+// project, be told with the executions.
 func (c *Calls) CountMemory(count func() map[string]int64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.memory = count
 }
 
-// Use gives how many executions of a project run now, how many it asked for in the last minute, and the memory of its workers, as far as
-// this process knows.
+// Use gives how many executions of a project run now, how many it asked for in the last minute, and
+// the memory of its workers, as far as this process knows.
 func (c *Calls) Use(projectID string) faas.Amounts {
 	now, memory := c.now(), c.countMemory()[projectID]
 	c.mu.Lock()

@@ -35,8 +35,8 @@ type sum struct {
 }
 
 // elsewhere returns how many executions of a project run in other processes: the sum without this
-// process's part. It is not known which of the numbers that were told lately is in the sum; taking the
-// largest has nobody refused for executions of its own that have ended.
+// process's part. It is not known which of the numbers that were told lately is in the sum; taking
+// the largest has nobody refused for executions of its own that have ended.
 func (c *Calls) elsewhere(projectID string, now time.Time) int64 {
 	s := c.fresh(projectID, now)
 	if m := c.own[projectID]; m != nil {
@@ -71,7 +71,8 @@ func (m *meter) largestTold(now time.Time) (largest told) {
 	return largest
 }
 
-// tell notes down what is told now, and reports whether it has to be: it is new, or was said long ago.
+// tell notes down what is told now, and reports whether it has to be: it is new, or was said long
+// ago.
 func (m *meter) tell(running, memory int64, now time.Time) bool {
 	var last told
 	if n := len(m.told); n > 0 {
@@ -106,7 +107,8 @@ func (c *Calls) HearSums(body []byte) {
 	}
 }
 
-// heardAsked adds what was asked of others. What was asked of this process comes back in the sum, too.
+// heardAsked adds what was asked of others. What was asked of this process comes back in the sum,
+// too.
 func (c *Calls) heardAsked(project string, asked int64, now time.Time) {
 	m := c.meter(project)
 	if now.Sub(m.toldAskedAt) > returnsWithin {
@@ -153,8 +155,8 @@ func repeat(ctx context.Context, do func(ctx context.Context)) {
 	}
 }
 
-// news returns what there is to tell, by shard: the projects whose numbers have changed, or were told
-// long ago. Projects that do nothing any more are forgotten.
+// news returns what there is to tell, by shard: the projects whose numbers have changed, or were
+// told long ago. Projects that do nothing any more are forgotten.
 func (c *Calls) news(self string) map[int][]byte {
 	now, memory := c.now(), c.countMemory()
 	c.mu.Lock()
@@ -190,7 +192,8 @@ func (c *Calls) news(self string) map[int][]byte {
 	return bodies
 }
 
-// idle reports whether there is nothing of a project to remember, nor anything that may still come back.
+// idle reports whether there is nothing of a project to remember, nor anything that may still come
+// back.
 func (m *meter) idle(now time.Time) bool {
 	return m.running == 0 && m.asked.sum == 0 && (len(m.told) == 0 || now.Sub(m.told[len(m.told)-1].at) > returnsWithin)
 }

@@ -116,8 +116,8 @@ func TestProcessesCountTogether(t *testing.T) {
 	}
 }
 
-// TestEachOfOneAfterTheOther has a project run one execution at a time, and begin the next as soon as
-// that has ended: it is never refused for its own, whatever the sums still say.
+// TestEachOfOneAfterTheOther has a project run one execution at a time, and begin the next as soon
+// as that has ended: it is never refused for its own, whatever the sums still say.
 func TestEachOfOneAfterTheOther(t *testing.T) {
 	in := newInstallation(2, 1, 1, faas.Unlimited)
 	for n := range 20 {
@@ -210,9 +210,9 @@ func TestMemoryOfWorkersIsAddedUp(t *testing.T) {
 }
 
 // TestMessagesOfALargeInstallation counts what is delivered among fifty APIs, fifty engines and a
-// thousand projects, in a second in which all projects are busy everywhere, and when nothing changes.
-// (Were every process to tell every other all that it counts, that would be 10,000 messages a second
-// with a thousand projects each.)
+// thousand projects, in a second in which all projects are busy everywhere, and when nothing
+// changes. (Were every process to tell every other all that it counts, that would be 10,000
+// messages a second with a thousand projects each.)
 func TestMessagesOfALargeInstallation(t *testing.T) {
 	const processes, projects = 100, 1000
 	in := newInstallation(processes, 50, faas.Unlimited, faas.Unlimited)

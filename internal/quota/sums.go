@@ -10,14 +10,14 @@ import (
 	"github.com/openstack-faas/faas/internal/faas"
 )
 
-// learnFor is how long a new owner of a shard listens before it says anything: by then every process
-// has repeated its numbers. What the owner before has said holds for longer.
+// learnFor is how long a new owner of a shard listens before it says anything: by then every
+// process has repeated its numbers. What the owner before has said holds for longer.
 const learnFor = repeatAfter + sharePause
 
-// Sums adds up what the processes count of the projects in the shards that an engine owns, and tells
-// all processes the sums that have changed. So each number crosses the broker once to its owner, and
-// each sum once to each process, instead of each number of each process to each other. It is safe for
-// concurrent use.
+// Sums adds up what the processes count of the projects in the shards that an engine owns, and
+// tells all processes the sums that have changed. So each number crosses the broker once to its
+// owner, and each sum once to each process, instead of each number of each process to each other.
+// It is safe for concurrent use.
 type Sums struct {
 	now func() time.Time
 

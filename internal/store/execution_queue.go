@@ -7,20 +7,22 @@ import (
 	"github.com/openstack-faas/faas/internal/faas"
 )
 
-// Leases, and the times when messages are taken for lost, are compared by processes whose clocks differ. They are therefore reckoned by the
-// clock of the database alone: callers say how long, and never until when. created_at and the like are for people to read and are by the clock of the
+// Leases, and the times when messages are taken for lost, are compared by processes whose clocks
+// differ. They are therefore reckoned by the clock of the database alone: callers say how long, and
+// never until when. created_at and the like are for people to read and are by the clock of the
 // process that writes them.
 
-// WakeAfter is how long a queued execution's message is trusted: one that nobody has claimed by then
-// is published again.
+// WakeAfter is how long a queued execution's message is trusted: one that nobody has claimed by
+// then is published again.
 const WakeAfter = time.Minute
 
-// LostMessage is the kind of due work that belongs to each queued execution: its ref is the execution,
-// and it is due when the execution's message is taken for lost. It is there for as long as the
-// execution is queued.
+// LostMessage is the kind of due work that belongs to each queued execution: its ref is the
+// execution, and it is due when the execution's message is taken for lost. It is there for as long
+// as the execution is queued.
 const LostMessage = "lost-message"
 
-// Enqueue records an asynchronous execution as queued and returns when that is committed. An empty CreatedAt is filled in.
+// Enqueue records an asynchronous execution as queued and returns when that is committed. An empty
+// CreatedAt is filled in.
 func (s *Store) Enqueue(ctx context.Context, e faas.Execution) error {
 	e.Status = faas.ExecutionQueued
 	e.Owner, e.Lease, e.StartedAt, e.EndedAt = "", 0, time.Time{}, time.Time{}
@@ -30,8 +32,9 @@ func (s *Store) Enqueue(ctx context.Context, e faas.Execution) error {
 	return s.calls.insert(ctx, &e, insertDue(s.dialect.grammar(), s.shards, LostMessage, e.ID, WakeAfter))
 }
 
-// Claim makes a queued execution the owner's to run, under a lease of that length, and returns it as claimed. Of several who try, one
-// gets true. False says that it is not queued any more or is gone: whoever was to run it has done so, or does. The events are kept with the claim.
+// Claim makes a queued execution the owner's to run, under a lease of that length, and returns it
+// as claimed. Of several who try, one gets true. False says that it is not queued any more or is
+// gone: whoever was to run it has done so, or does. The events are kept with the claim.
 func (s *Store) Claim(ctx context.Context, id, owner string, lease time.Duration, events ...Event) (faas.Execution, bool, error) {
 	now := micros(s.now())
 	// Whoever has claimed it, it is not queued after this.
@@ -64,8 +67,8 @@ func (s *Store) claimed(ctx context.Context, id, owner string) (faas.Execution, 
 	return e, err
 }
 
-// Release puts an execution that the owner has claimed, and of which nothing has begun, back into the queue; its message is the caller's to see to.
-// False says that it is not the owner's any more.
+// Release puts an execution that the owner has claimed, and of which nothing has begun, back into
+// the queue; its message is the caller's to see to. False says that it is not the owner's any more.
 func (s *Store) Release(ctx context.Context, id, owner string) (bool, error) {
 	now := s.dialect.grammar().now
 	release := change{`UPDATE executions SET status = 'queued', owner = '', lease_until = 0,
@@ -85,7 +88,8 @@ func (s *Store) Release(ctx context.Context, id, owner string) (bool, error) {
 	return true, nil
 }
 
-// QueuedExecutions returns ids of queued executions after the given one, "" for the first, in their order; limit at most.
+// QueuedExecutions returns ids of queued executions after the given one, "" for the first, in their
+// order; limit at most.
 func (s *Store) QueuedExecutions(ctx context.Context, after string, limit int) ([]string, error) {
 	rows, err := s.scans.QueryContext(ctx, `SELECT ref FROM due_work WHERE kind = ? AND ref > ? ORDER BY ref LIMIT ?`, LostMessage, after, limit)
 	if err != nil {

@@ -9,23 +9,27 @@ import (
 	"github.com/openstack-faas/faas/internal/faas"
 )
 
-// A package is stored before the row of its function is, and neither is a part of the other's transaction. So that a package of old that no function
-// refers to any more is not deleted while it is stored once more, there are notes:
+// A package is stored before the row of its function is, and neither is a part of the other's
+// transaction. So that a package of old that no function refers to any more is not deleted while it
+// is stored once more, there are notes:
 //
 //	AnnouncePackage → announced → the package is stored → CreateFunction or UpdateFunction strikes the note out
 //	TakePackage     → taken     → the package is deleted → PackageDeleted → gone → a day later nobody is left who could have stored it before
 //
-// A package that is announced is not taken until the announcement is due, nor is one that a function refers to; one that is taken is not announced; and
-// no function is recorded with one that is taken or gone: it was stored before that, and must be stored again.
+// A package that is announced is not taken until the announcement is due, nor is one that a
+// function refers to; one that is taken is not announced; and no function is recorded with one that
+// is taken or gone: it was stored before that, and must be stored again.
 //
-// Who looks after packages learns of them by due work: an item is added when a package is announced, and when a function is
-// deleted or gets another package. So nobody has to look through all packages for those of nobody.
+// Who looks after packages learns of them by due work: an item is added when a package is
+// announced, and when a function is deleted or gets another package. So nobody has to look through
+// all packages for those of nobody.
 
-// PackageDeletion is the kind of due work that deletes a package unless it is in use: its ref is the digest.
+// PackageDeletion is the kind of due work that deletes a package unless it is in use: its ref is
+// the digest.
 const PackageDeletion = "package-deletion"
 
-// PackageSearch is the kind of due work that looks through all packages, once after an upgrade from a
-// release that added no items for those of nobody.
+// PackageSearch is the kind of due work that looks through all packages, once after an upgrade from
+// a release that added no items for those of nobody.
 const PackageSearch = "package-search"
 
 const (
@@ -35,15 +39,18 @@ const (
 )
 
 const (
-	// announcedFor is for how long a package that is announced is not deleted: the time to store it and to record its function.
+	// announcedFor is for how long a package that is announced is not deleted: the time to store it
+	// and to record its function.
 	announcedFor = 15 * time.Minute
-	// goneFor is how long it is remembered that a package was deleted: longer than any request lasts.
+	// goneFor is how long it is remembered that a package was deleted: longer than any request
+	// lasts.
 	goneFor = 24 * time.Hour
 	// comeAgain is when whoever met a deletion may try again.
 	comeAgain = 2 * time.Second
 )
 
-// AnnouncePackage is called before a package is stored, each time. Kind Unavailable says that it is just being deleted.
+// AnnouncePackage is called before a package is stored, each time. Kind Unavailable says that it is
+// just being deleted.
 func (s *Store) AnnouncePackage(ctx context.Context, sha256 string) error {
 	return s.recorder.do(ctx, func(t *tx) error {
 		if err := t.announcePackage(sha256, micros(s.now().Add(announcedFor))); err != nil {
@@ -88,9 +95,9 @@ type TakenPackage struct {
 	until  int64
 }
 
-// TakePackage makes a package the caller's to delete for the time. It returns nil when it does not, and after which time to try
-// again: because the package is being stored, is another's to delete or was deleted lately. That is 0 when there is nothing to
-// delete: a function has it, or it is gone.
+// TakePackage makes a package the caller's to delete for the time. It returns nil when it does not,
+// and after which time to try again: because the package is being stored, is another's to delete or
+// was deleted lately. That is 0 when there is nothing to delete: a function has it, or it is gone.
 func (s *Store) TakePackage(ctx context.Context, sha256 string, hold time.Duration) (*TakenPackage, time.Duration, error) {
 	var ours *TakenPackage
 	var again time.Duration
@@ -125,7 +132,8 @@ func (t *tx) takePackage(sha256 string, now time.Time, hold time.Duration) (*Tak
 	if err != nil {
 		return nil, 0, err
 	}
-	// The note is ours until the commit: a function that was recorded before is seen, and one that comes waits for us.
+	// The note is ours until the commit: a function that was recorded before is seen, and one that
+	// comes waits for us.
 	used, err := t.packageUsed(sha256)
 	if err != nil {
 		return nil, 0, err
@@ -136,8 +144,8 @@ func (t *tx) takePackage(sha256 string, now time.Time, hold time.Duration) (*Tak
 	return ours, 0, nil
 }
 
-// packageNote returns the state of a package's note, "" when there is none, and how long it holds. Others wait for the
-// commit before they change it.
+// packageNote returns the state of a package's note, "" when there is none, and how long it holds.
+// Others wait for the commit before they change it.
 func (t *tx) packageNote(sha256 string, now time.Time) (state string, left time.Duration, err error) {
 	var until int64
 	err = t.queryRow(`SELECT state, due_at FROM package_notes WHERE sha256 = ?`+t.grammar.forUpdate, sha256).Scan(&state, &until)
@@ -152,16 +160,17 @@ func (t *tx) deletePackageNote(sha256 string) error {
 	return err
 }
 
-// PackageDeleted is called when a package is deleted that was the caller's to delete. It returns after which time TakePackage
-// forgets it.
+// PackageDeleted is called when a package is deleted that was the caller's to delete. It returns
+// after which time TakePackage forgets it.
 func (s *Store) PackageDeleted(ctx context.Context, p TakenPackage) (time.Duration, error) {
 	_, err := s.chores.exec(ctx, "", `UPDATE package_notes SET state = ?, due_at = ? WHERE sha256 = ? AND state = ? AND due_at = ?`,
 		gone, micros(s.now().Add(goneFor)), p.SHA256, taken, p.until)
 	return goneFor, err
 }
 
-// keepPackage strikes out the note of a package that a function is recorded with, in the same transaction; "" is none. Where there was no note one is made
-// first, so that TakePackage waits for the commit in any case.
+// keepPackage strikes out the note of a package that a function is recorded with, in the same
+// transaction; "" is none. Where there was no note one is made first, so that TakePackage waits for
+// the commit in any case.
 func (t *tx) keepPackage(sha256 string) error {
 	if sha256 == "" {
 		return nil

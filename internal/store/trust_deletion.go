@@ -10,14 +10,15 @@ import (
 // TrustDeletion is the kind of due work that deletes a Keystone trust: its ref is the trust.
 const TrustDeletion = "trust-deletion"
 
-// ScheduleTrustDeletion records that the trust is to be deleted after the time. This is done as soon as a trust exists: CreateFunction and
-// UpdateFunction cancel the deletion of the trust that they record, so that whoever fails or dies before leaves none behind.
+// ScheduleTrustDeletion records that the trust is to be deleted after the time. This is done as
+// soon as a trust exists: CreateFunction and UpdateFunction cancel the deletion of the trust that
+// they record, so that whoever fails or dies before leaves none behind.
 func (s *Store) ScheduleTrustDeletion(ctx context.Context, trustID string, after time.Duration) error {
 	return s.AddDue(ctx, TrustDeletion, trustID, after)
 }
 
-// keepTrust cancels the deletion of a trust that a function is recorded with, in the same transaction. Where no deletion is scheduled, or one
-// was begun, the trust is gone or about to be.
+// keepTrust cancels the deletion of a trust that a function is recorded with, in the same
+// transaction. Where no deletion is scheduled, or one was begun, the trust is gone or about to be.
 func (t *tx) keepTrust(trustID string) error {
 	if trustID == "" {
 		return nil
@@ -29,7 +30,8 @@ func (t *tx) keepTrust(trustID string) error {
 	return err
 }
 
-// changeTrust cancels the deletion of a function's new trust and schedules that of the one before, due at once; a nil trust changes nothing.
+// changeTrust cancels the deletion of a function's new trust and schedules that of the one before,
+// due at once; a nil trust changes nothing.
 func (t *tx) changeTrust(n faas.Sharding, before string, trust *FunctionTrust) error {
 	if trust == nil || trust.ID == before {
 		return nil

@@ -141,7 +141,8 @@ func TestWakesByMessage(t *testing.T) {
 	}
 }
 
-// TestPublishesNothingOfWhatIsOver has an execution that runs, one that never was, and a broker that is away.
+// TestPublishesNothingOfWhatIsOver has an execution that runs, one that never was, and a broker
+// that is away.
 func TestPublishesNothingOfWhatIsOver(t *testing.T) {
 	r := newRig(t, nil)
 	id := r.record()

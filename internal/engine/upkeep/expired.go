@@ -13,8 +13,8 @@ const settleBatch = 500
 
 // SettleExpired ends the running executions whose lease is over: their process is lost.
 //
-// Just after the database was away nobody could renew a lease, and those who live do so first: a step that is begun late waits for the
-// length of a lease.
+// Just after the database was away nobody could renew a lease, and those who live do so first: a
+// step that is begun late waits for the length of a lease.
 func (u *Upkeeper) SettleExpired(ctx context.Context, i store.DueItem) (duework.Next, error) {
 	if late := -i.In; late > u.cfg.Lease/2 {
 		u.log.Info("expired leases are settled somewhat later: nobody could renew theirs for a while", "late", late)
@@ -31,7 +31,8 @@ func (u *Upkeeper) SettleExpired(ctx context.Context, i store.DueItem) (duework.
 	return duework.Done(), err
 }
 
-// eventsOfLost returns what other services are told of an execution of which nobody knows how long it ran.
+// eventsOfLost returns what other services are told of an execution of which nobody knows how long
+// it ran.
 func (u *Upkeeper) eventsOfLost(f faas.Function, x faas.Execution) []store.Event {
 	return u.cfg.Notify.Ended(f, x, 0)
 }

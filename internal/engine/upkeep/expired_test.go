@@ -11,8 +11,8 @@ import (
 	"github.com/openstack-faas/faas/internal/store"
 )
 
-// TestSettlingHoldsOffAfterTheDatabaseWasAway has a lease that is over, and a step that begins late: those who live are to renew
-// theirs first.
+// TestSettlingHoldsOffAfterTheDatabaseWasAway has a lease that is over, and a step that begins
+// late: those who live are to renew theirs first.
 func TestSettlingHoldsOffAfterTheDatabaseWasAway(t *testing.T) {
 	url := "sqlite:///" + filepath.Join(t.TempDir(), "faas.sqlite")
 	if err := store.Migrate(t.Context(), url); err != nil {

@@ -12,13 +12,15 @@ import (
 const (
 	// packageTimeout bounds the deletion of one package.
 	packageTimeout = 30 * time.Second
-	// packageHold is for how long nobody else may store a package that is to be deleted, unless it is deleted before: when the
-	// deletion has failed, nothing of it is under way any more after that.
+	// packageHold is for how long nobody else may store a package that is to be deleted, unless it
+	// is deleted before: when the deletion has failed, nothing of it is under way any more after
+	// that.
 	packageHold = 2 * packageTimeout
 )
 
-// DeletePackage deletes a package unless a function has it, or somebody stores it. The item was added when the package was announced, or
-// a function lost it; it stays until the package is forgotten.
+// DeletePackage deletes a package unless a function has it, or somebody stores it. The item was
+// added when the package was announced, or a function lost it; it stays until the package is
+// forgotten.
 func (u *Upkeeper) DeletePackage(ctx context.Context, i store.DueItem) (duework.Next, error) {
 	if early := u.cfg.PackageGrace - i.Age; early > 0 {
 		return duework.Again(early), nil
@@ -42,7 +44,8 @@ func (u *Upkeeper) DeletePackage(ctx context.Context, i store.DueItem) (duework.
 	return duework.Again(again), err
 }
 
-// SearchPackages looks through all packages once for those that no function has: releases before due work left no items for them.
+// SearchPackages looks through all packages once for those that no function has: releases before
+// due work left no items for them.
 func (u *Upkeeper) SearchPackages(ctx context.Context, _ store.DueItem) (duework.Next, error) {
 	used, err := u.cfg.Store.PackagesReferenced(ctx)
 	if err != nil {

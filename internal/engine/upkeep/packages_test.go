@@ -128,7 +128,8 @@ func (c *collection) there(want bool) {
 	}
 }
 
-// TestPackagesThatAreStoredAgain has a package collected and its content deployed once more, one between the steps of the other.
+// TestPackagesThatAreStoredAgain has a package collected and its content deployed once more, one
+// between the steps of the other.
 func TestPackagesThatAreStoredAgain(t *testing.T) {
 	for kind, open := range map[string]func(t *testing.T) codestore.Store{
 		"files": func(t *testing.T) codestore.Store {

@@ -1,6 +1,7 @@
-// Package upkeep keeps the records clean: it purges what is kept no longer, deletes packages and trusts that nobody needs, ends what
-// dead processes left running, and counts again what projects have. Each of these is a kind of due work (package duework): a method
-// does one item, or one bounded step of what recurs.
+// Package upkeep keeps the records clean: it purges what is kept no longer, deletes packages and
+// trusts that nobody needs, ends what dead processes left running, and counts again what projects
+// have. Each of these is a kind of due work (package duework): a method does one item, or one
+// bounded step of what recurs.
 package upkeep
 
 import (
@@ -14,7 +15,8 @@ import (
 	"github.com/openstack-faas/faas/internal/store"
 )
 
-// Config is what an Upkeeper needs. Every field is required but those that say what stands in for them.
+// Config is what an Upkeeper needs. Every field is required but those that say what stands in for
+// them.
 type Config struct {
 	Store        *store.Store
 	Code         codestore.Store
@@ -36,7 +38,8 @@ type Upkeeper struct {
 // New returns an upkeeper.
 func New(cfg Config) *Upkeeper { return &Upkeeper{cfg: cfg, log: cfg.Log} }
 
-// RepairUsage counts again what projects have: programs from before the counts may have written during an upgrade.
+// RepairUsage counts again what projects have: programs from before the counts may have written
+// during an upgrade.
 func (u *Upkeeper) RepairUsage(ctx context.Context, _ store.DueItem) (duework.Next, error) {
 	n, err := u.cfg.Store.RepairUsage(ctx)
 	if n > 0 {
@@ -45,8 +48,8 @@ func (u *Upkeeper) RepairUsage(ctx context.Context, _ store.DueItem) (duework.Ne
 	return duework.Done(), err
 }
 
-// RepairRecordUsage counts again what the records of executions take: what processes had not added to the counts when they were killed is
-// missing there.
+// RepairRecordUsage counts again what the records of executions take: what processes had not added
+// to the counts when they were killed is missing there.
 func (u *Upkeeper) RepairRecordUsage(ctx context.Context, _ store.DueItem) (duework.Next, error) {
 	n, err := u.cfg.Store.RepairRecordUsage(ctx)
 	if n > 0 {

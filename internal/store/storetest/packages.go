@@ -35,7 +35,8 @@ func (k packageKeeper) taken(sha256 string, want bool) store.TakenPackage {
 	return *got
 }
 
-// left tries to take a package that is not to be deleted, and compares after which time to try again.
+// left tries to take a package that is not to be deleted, and compares after which time to try
+// again.
 func (k packageKeeper) left(sha256 string, want time.Duration) {
 	k.t.Helper()
 	if got, again, err := k.TakePackage(k.t.Context(), sha256, time.Minute); err != nil || got != nil || again != want {
@@ -110,7 +111,8 @@ func packagesInUse(t *testing.T, f *fixture) {
 	k.items("a", "b")
 }
 
-// packagesDeleted are those of nobody. Who has stored one before it was deleted must store it again.
+// packagesDeleted are those of nobody. Who has stored one before it was deleted must store it
+// again.
 func packagesDeleted(t *testing.T, f *fixture) {
 	ctx, k := t.Context(), newPackageKeeper(t, f)
 	other, err := k.make("other")

@@ -9,7 +9,8 @@ import (
 	"github.com/openstack-faas/faas/internal/store"
 )
 
-// trustDeletions has trusts scheduled for deletion before their functions are recorded, and after these are gone.
+// trustDeletions has trusts scheduled for deletion before their functions are recorded, and after
+// these are gone.
 func trustDeletions(t *testing.T, f *fixture) {
 	ctx := t.Context()
 	r := f.runtime(t, "ours", false)
