@@ -37,6 +37,7 @@ func (s *Server) adapt(rt route) http.Handler {
 		info := infoOf(r)
 		info.route = rt.path
 		limitTime(w, r)
+		defer func() { info.grant.release() }()
 		answer, err := s.handle(rt, r, info)
 		if err != nil {
 			s.writeError(w, r, err)
@@ -61,6 +62,10 @@ func (s *Server) handle(rt route, r *http.Request, info *requestInfo) (any, erro
 	if err := s.cfg.Policy.Allow(r.Context(), id, rt.rule, policy.Target{ProjectID: id.ProjectID}); err != nil {
 		return nil, err
 	}
+	if info.grant, err = s.memory.enter(id.ProjectID, requestCost+s.bodyCost(r)); err != nil {
+		s.passOver(r)
+		return nil, err
+	}
 	if rt.method == http.MethodPost && id.ProjectID == "" { // a token for a domain or the system
 		return nil, faas.Errorf(faas.Forbidden, "Operation not allowed: what is made belongs to a project, and the token is for none.")
 	}
@@ -78,6 +83,8 @@ func (s *Server) write(w http.ResponseWriter, r *http.Request, answer any) {
 		s.writeText(w, r, http.StatusOK, string(a))
 	case packageFile:
 		s.writePackage(w, r, a)
+	case listAnswer:
+		s.writeList(w, r, a)
 	case withStatus:
 		if text, ok := a.body.(plainText); ok {
 			s.writeText(w, r, a.status, string(text))

@@ -2,6 +2,7 @@ package api
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"net/http"
 	"strings"
@@ -12,8 +13,8 @@ import (
 
 // How long the body of a request may take to arrive as a whole.
 const (
-	bodyPatience    = 30 * time.Second
-	packagePatience = 10 * time.Minute
+	bodyTimeout    = 30 * time.Second
+	packageTimeout = 10 * time.Minute
 )
 
 // timedBody gives up on a body that does not arrive in time. The time ends with the body, or it would cut off the answer to a
@@ -21,7 +22,7 @@ const (
 type timedBody struct {
 	io.ReadCloser
 	connection *http.ResponseController
-	patience   time.Duration
+	timeout    time.Duration
 	begun      bool
 }
 
@@ -29,7 +30,7 @@ type timedBody struct {
 func (b *timedBody) Read(p []byte) (int, error) {
 	if !b.begun {
 		b.begun = true
-		_ = b.connection.SetReadDeadline(time.Now().Add(b.patience)) // a connection without deadlines has none to keep
+		_ = b.connection.SetReadDeadline(time.Now().Add(b.timeout)) // a connection without deadlines has none to keep
 	}
 	n, err := b.ReadCloser.Read(p)
 	if err != nil {
@@ -43,11 +44,46 @@ func limitTime(w http.ResponseWriter, r *http.Request) {
 	if r.Body == nil || r.Body == http.NoBody {
 		return
 	}
-	patience := bodyPatience
+	timeout := bodyTimeout
 	if strings.HasPrefix(r.Header.Get("Content-Type"), "multipart/") {
-		patience = packagePatience
+		timeout = packageTimeout
 	}
-	r.Body = &timedBody{ReadCloser: r.Body, connection: http.NewResponseController(w), patience: patience}
+	r.Body = &timedBody{ReadCloser: r.Body, connection: http.NewResponseController(w), timeout: timeout}
+}
+
+// bodyCost is what the body of a request will take in memory, as far as the request says how large it is.
+func (s *Server) bodyCost(r *http.Request) int64 {
+	if strings.HasPrefix(r.Header.Get("Content-Type"), "multipart/") {
+		const most = spoolInMemory + maxFormExtra // a larger package goes to a file
+		if r.ContentLength < 0 {
+			return most
+		}
+		return min(r.ContentLength, most)
+	}
+	return bodyFactor * min(max(r.ContentLength, 0), s.cfg.MaxBody)
+}
+
+// passOver takes a body from the connection and forgets it: clients that are refused while they still send often do not
+// see the refusal. What is larger than a body may be is not worth that.
+func (s *Server) passOver(r *http.Request) {
+	if r.ContentLength <= s.cfg.MaxBody {
+		_, _ = io.Copy(io.Discard, io.LimitReader(r.Body, s.cfg.MaxBody)) // where it fails, the refusal is all there is to do
+	}
+}
+
+// countedBody counts the bytes of a body of which nobody knows how large it is.
+type countedBody struct {
+	io.Reader
+	grant *grant
+}
+
+// Read refuses bytes for which there is no memory.
+func (b countedBody) Read(p []byte) (int, error) {
+	n, err := b.Reader.Read(p)
+	if refused := b.grant.bring(bodyFactor * int64(n)); refused != nil {
+		return 0, refused
+	}
+	return n, err
 }
 
 // readBody takes the whole body, up to the configured bound.
@@ -56,10 +92,13 @@ func (s *Server) readBody(r *http.Request) ([]byte, error) {
 		return nil, s.bodyTooLarge()
 	}
 	var buffer bytes.Buffer
+	body := io.Reader(r.Body)
 	if r.ContentLength > 0 {
 		buffer.Grow(int(r.ContentLength) + bytes.MinRead)
+	} else if r.ContentLength < 0 {
+		body = countedBody{body, infoOf(r).grant}
 	}
-	if _, err := buffer.ReadFrom(io.LimitReader(r.Body, s.cfg.MaxBody+1)); err != nil {
+	if _, err := buffer.ReadFrom(io.LimitReader(body, s.cfg.MaxBody+1)); err != nil {
 		return nil, unreadable(err)
 	}
 	if int64(buffer.Len()) > s.cfg.MaxBody {
@@ -74,5 +113,9 @@ func (s *Server) bodyTooLarge() error {
 
 // unreadable is for a body that ended before it should or did not come in time.
 func unreadable(err error) error {
+	var known *faas.Error
+	if errors.As(err, &known) {
+		return err
+	}
 	return faas.Errorf(faas.Invalid, "The body could not be read to its end.").WithCause(err)
 }

@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"github.com/openstack-faas/faas/internal/faas"
+	"github.com/openstack-faas/faas/internal/store"
 )
 
 // readExecution takes the request for an execution; its function is looked up by the caller.
@@ -62,7 +63,9 @@ func (s *Server) listExecutions(r *http.Request, id faas.Identity) (any, error) 
 	if err != nil {
 		return nil, err
 	}
-	rows, err := s.cfg.Store.Executions(r.Context(), scope, l.query)
+	rows, err := readList(r, l.query, textsOfExecution, func() (store.Page[faas.Execution], error) {
+		return s.cfg.Store.Executions(r.Context(), scope, l.query)
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -74,7 +77,9 @@ func (s *Server) getExecution(r *http.Request, id faas.Identity) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	x, err := s.cfg.Store.Execution(r.Context(), faas.ProjectScope(id), executionID)
+	x, err := readWithin(r.Context(), infoOf(r).grant, textsOfExecution, func() (faas.Execution, error) {
+		return s.cfg.Store.Execution(r.Context(), faas.ProjectScope(id), executionID)
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -86,7 +91,9 @@ func (s *Server) getExecutionLog(r *http.Request, id faas.Identity) (any, error)
 	if err != nil {
 		return nil, err
 	}
-	text, err := s.cfg.Store.ExecutionLog(r.Context(), faas.ProjectScope(id), executionID)
+	text, err := readWithin(r.Context(), infoOf(r).grant, func(text string) int { return len(text) }, func() (string, error) {
+		return s.cfg.Store.ExecutionLog(r.Context(), faas.ProjectScope(id), executionID)
+	})
 	if err != nil {
 		return nil, err
 	}

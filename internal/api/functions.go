@@ -10,6 +10,7 @@ import (
 
 	"github.com/openstack-faas/faas/internal/faas"
 	"github.com/openstack-faas/faas/internal/notify"
+	"github.com/openstack-faas/faas/internal/store"
 )
 
 // entryForm is module.function, where the module may be in packages: letters that file names and identifiers share.
@@ -154,7 +155,10 @@ func (s *Server) listFunctions(r *http.Request, id faas.Identity) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	rows, err := s.cfg.Store.Functions(r.Context(), scope, l.query)
+	texts := func(f faas.Function) int { return len(f.Description) }
+	rows, err := readList(r, l.query, texts, func() (store.Page[faas.Function], error) {
+		return s.cfg.Store.Functions(r.Context(), scope, l.query)
+	})
 	if err != nil {
 		return nil, err
 	}

@@ -9,7 +9,6 @@ import (
 
 	"github.com/openstack-faas/faas/internal/faas"
 	"github.com/openstack-faas/faas/internal/policy"
-	"github.com/openstack-faas/faas/internal/store"
 )
 
 // listing is what a request for a list asks for.
@@ -141,25 +140,4 @@ func (s *Server) readListing(r *http.Request, id faas.Identity, allProjectsRule 
 		return l, faas.OneProject(l.projectID), err
 	}
 	return l, faas.ProjectScope(id), nil
-}
-
-// page makes the answer to a list: the items under their plural, a link to the rest when there are more, and a notice when not all that the
-// caller may see was considered.
-func page[T, V any](s *Server, r *http.Request, plural string, rows store.Page[T], view func(T) V) any {
-	items := make([]V, len(rows.Items))
-	for i, row := range rows.Items {
-		items[i] = view(row)
-	}
-	answer := map[string]any{plural: items}
-	if rows.Notice != "" {
-		answer["notice"] = rows.Notice
-	}
-	if rows.Next != "" {
-		values := r.URL.Query()
-		values.Set("marker", rows.Next)
-		next := s.endpoint(r) + r.URL.Path + "?" + values.Encode()
-		answer["next"] = next
-		answer[plural+"_links"] = []link{{Rel: "next", Href: next}}
-	}
-	return answer
 }

@@ -23,6 +23,7 @@ type requestInfo struct {
 	versionErr  error        // it asks for one that is not there
 	identity    faas.Identity
 	executionID string
+	grant       *grant // what the request holds of the budget of memory; nil for one that asks for no identity
 	err         error
 }
 
@@ -62,7 +63,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	begin := s.now()
 	info := &requestInfo{id: "req-" + faas.NewID(), globalID: globalRequestID(r), route: noRoute}
 	r = r.WithContext(context.WithValue(r.Context(), infoKey{}, info))
-	answer := &answerWriter{ResponseWriter: w}
+	answer := &answerWriter{ResponseWriter: w, pace: s.pace}
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Time{}) // of the answer before, on the same connection
 	answer.Header()[requestIDHeader] = []string{info.id}
 	info.setVersion(answer, r)
 	if s.draining.Load() {
@@ -138,12 +140,26 @@ func (i *requestInfo) attrs(w *answerWriter, r *http.Request, took time.Duration
 	return attrs
 }
 
-// answerWriter remembers what was answered.
+// answerWriter remembers what was answered, and cuts off a reader that does not take it.
 type answerWriter struct {
 	http.ResponseWriter
 	status int
 	bytes  int64
+	pace   pace
+	begun  time.Time // when the first bytes were written
 }
+
+// pace is how fast readers must be. Who is slower holds memory, files and connections for as long as they like.
+type pace struct {
+	grace   time.Duration // how long the first bytes may take, and how far a reader may fall behind
+	perByte time.Duration
+}
+
+// defaultPace lets readers take as little as 32 KiB a second.
+var defaultPace = pace{grace: 30 * time.Second, perByte: time.Second / (32 << 10)}
+
+// writeChunk is how many bytes are written under one deadline: what a connection buffers besides is not seen.
+const writeChunk = 64 << 10
 
 // WriteHeader remembers the status.
 func (w *answerWriter) WriteHeader(status int) {
@@ -158,9 +174,26 @@ func (w *answerWriter) Write(b []byte) (int, error) {
 	if w.status == 0 {
 		w.status = http.StatusOK
 	}
-	n, err := w.ResponseWriter.Write(b)
-	w.bytes += int64(n)
-	return n, err
+	for written := 0; ; {
+		chunk := b[written:min(len(b), written+writeChunk)]
+		w.limitTime()
+		n, err := w.ResponseWriter.Write(chunk)
+		written += n
+		w.bytes += int64(n)
+		if err != nil || written == len(b) {
+			return written, err
+		}
+	}
+}
+
+// limitTime gives the reader until the deadline that what it has taken so far allows. The last deadline stays, for what
+// the server still holds when the handler returns; ServeHTTP lifts it when the connection's next request comes.
+func (w *answerWriter) limitTime() {
+	if w.begun.IsZero() {
+		w.begun = time.Now()
+	}
+	deadline := w.begun.Add(w.pace.grace + time.Duration(w.bytes)*w.pace.perByte)
+	_ = http.NewResponseController(w.ResponseWriter).SetWriteDeadline(deadline) // a connection without deadlines has none to keep
 }
 
 // Unwrap is for http.ResponseController.

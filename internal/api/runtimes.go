@@ -51,7 +51,10 @@ func (s *Server) listRuntimes(r *http.Request, id faas.Identity) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	rows, err := s.cfg.Store.Runtimes(r.Context(), scope, l.query)
+	texts := func(r faas.Runtime) int { return len(r.Description) + len(r.StatusReason) }
+	rows, err := readList(r, l.query, texts, func() (store.Page[faas.Runtime], error) {
+		return s.cfg.Store.Runtimes(r.Context(), scope, l.query)
+	})
 	if err != nil {
 		return nil, err
 	}

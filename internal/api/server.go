@@ -49,6 +49,7 @@ type Config struct {
 	MaxLimit       int      // items in an answer to a list; 1000 when 0
 	MaxBody        int64    // bytes of a request's body, packages apart; 2 MiB when 0
 	MaxInput       int64    // bytes of an execution's input; 1 MiB when 0
+	Memory         int64    // bytes that requests under way may hold together; 192 MiB when 0
 	PublicEndpoint string   // base of the links in answers; "" takes what the request was sent to
 	SpoolDir       string   // for packages too large for memory; "" is the system's temporary folder
 	CORS           CORS     // which pages of other origins may use the API
@@ -67,6 +68,8 @@ type Server struct {
 	router   *mux.Router
 	metrics  *metrics
 	submit   *submit.Submitter // of asynchronous executions
+	memory   *memory           // of requests under way
+	pace     pace              // of who reads answers
 	cors     *cors             // nil: no page of another origin may use the API
 	checking chan struct{}     // a place for each package that is checked at a time
 	uploads  *codestore.Places // of packages in files
@@ -81,10 +84,11 @@ func New(cfg Config) *Server {
 	cfg = cfg.withDefaults()
 	s := &Server{
 		cfg: cfg, log: cfg.Log, now: cfg.Now, router: mux.NewRouter().SkipClean(true),
-		metrics: newMetrics(cfg.Registry), cors: newCORS(cfg.CORS), checking: make(chan struct{}, maxChecking), uploads: codestore.NewPlaces(),
+		metrics: newMetrics(cfg.Registry), memory: newMemory(cfg.Memory), pace: defaultPace, cors: newCORS(cfg.CORS), checking: make(chan struct{}, maxChecking), uploads: codestore.NewPlaces(),
 	}
 	s.submit = submit.New(submit.Config{Store: cfg.Store, Broker: cfg.Broker, Calls: cfg.Calls, Log: cfg.Log, Now: cfg.Now})
 	s.submit.Register(cfg.Registry)
+	s.memory.register(cfg.Registry)
 	s.mount()
 	return s
 }
@@ -93,6 +97,7 @@ func (c Config) withDefaults() Config {
 	orElse(&c.MaxLimit, 1000)
 	orElse(&c.MaxBody, 2<<20)
 	orElse(&c.MaxInput, 1<<20)
+	orElse(&c.Memory, 192<<20)
 	orElse(&c.Log, slog.Default())
 	if c.Registry == nil {
 		c.Registry = prometheus.NewRegistry()

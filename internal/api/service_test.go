@@ -3,6 +3,7 @@ package api
 import (
 	"archive/zip"
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"io"
@@ -10,6 +11,7 @@ import (
 	"mime/multipart"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -84,7 +86,7 @@ func (s *service) worker(ctx context.Context, target faas.Target, call faas.Call
 func (s *service) openParts(dir string) {
 	s.t.Helper()
 	ctx := s.t.Context()
-	url := "sqlite:///" + filepath.Join(dir, "faas.sqlite")
+	url := cmp.Or(os.Getenv(peakDatabase), "sqlite:///"+filepath.Join(dir, "faas.sqlite"))
 	if err := store.Migrate(ctx, url); err != nil {
 		s.t.Fatal(err)
 	}

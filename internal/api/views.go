@@ -119,6 +119,8 @@ func viewExecution(x faas.Execution) executionView {
 	}
 }
 
+func textsOfExecution(x faas.Execution) int { return len(x.Description) + len(x.Input) + len(x.Result) }
+
 func orNull(text string) *string {
 	if text == "" {
 		return nil

@@ -22,6 +22,7 @@ type API struct {
 	MaxLimit       int           `opt:"max_limit" default:"1000" range:"1:100000" help:"Items in one answer to a list, at most and where the client names no limit."`
 	MaxBody        int64         `opt:"max_body" default:"2097152" range:"1024:1073741824" help:"Bytes of a request's body, packages apart."`
 	MaxInput       int64         `opt:"max_input" default:"1048576" range:"1024:1073741824" help:"Bytes of the input of an execution."`
+	Memory         int64         `opt:"memory_budget" default:"201326592" range:"16777216:1099511627776" help:"Bytes of memory that requests under way may hold together, as reckoned from what they bring and are answered with. One more is answered with 503, or with 429 where its project alone holds four fifths. Leave as much again to the rest of the process."`
 	CallWait       time.Duration `opt:"call_wait" default:"30" range:"1:600" help:"How long a synchronous call waits for a worker before it is answered with 429."`
 	MaxWaiting     int           `opt:"max_waiting_per_project" default:"1000" range:"1:1000000" help:"Calls of one project that may wait for a worker at a time. One more is answered with 429 at once."`
 	DrainTime      time.Duration `opt:"drain_time" default:"5" range:"0:600" help:"How long the process goes on answering after it was told to end, while /healthcheck answers 503 and each answer closes its connection, so that load balancers let go of it first."`

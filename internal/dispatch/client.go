@@ -14,8 +14,14 @@ import (
 // Client speaks HTTP with the agents of workers, a method for each request that they answer. It is safe for concurrent use.
 type Client struct {
 	token func(workerID string) string
+	admit func(ctx context.Context, bytes int64) error // nil: any answer is read at once
 	conns pool
 }
+
+// Admit has the client ask before it reads the answer to a call, of so many bytes, and wait for as long as the function
+// does; an error is that of the call, which has run. The context is that of Call. It must be called before any other
+// method, if at all.
+func (c *Client) Admit(admit func(ctx context.Context, bytes int64) error) { c.admit = admit }
 
 // NewClient makes a client that proves itself to each worker with the token that the function gives for it.
 func NewClient(token func(workerID string) string) *Client {
@@ -51,7 +57,11 @@ func (c *Client) Call(ctx context.Context, w faas.Worker, call faas.Call) (faas.
 		return faas.Outcome{}, fmt.Errorf("encode call: %w", err)
 	}
 	var out faas.Outcome
-	err = c.do(ctx, w, request{method: "POST", path: "/v1/call", head: body, patience: call.Timeout + answerGrace}, &out)
+	req := request{method: "POST", path: callPath, head: body, patience: call.Timeout + answerGrace}
+	if c.admit != nil {
+		req.admit = func(bytes int64) error { return c.admit(ctx, bytes) }
+	}
+	err = c.do(ctx, w, req, &out)
 	return out, err
 }
 

@@ -31,11 +31,21 @@ func (e *UnreachableError) Error() string {
 // Unwrap gives what the network said.
 func (e *UnreachableError) Unwrap() error { return e.Cause }
 
+// UnreadError says that a call has run and that its answer was not read, because Client.Admit did not allow it.
+type UnreadError struct{ Cause error }
+
+// Error says why.
+func (e *UnreadError) Error() string { return "the answer was not read: " + e.Cause.Error() }
+
+// Unwrap returns Admit's error.
+func (e *UnreadError) Unwrap() error { return e.Cause }
+
 // request is one HTTP request; its body is head and body together.
 type request struct {
 	method, path string
 	head, body   []byte
-	patience     time.Duration // how long the answer may take
+	patience     time.Duration           // how long the answer may take
+	admit        func(bytes int64) error // is asked before the answer's body is read; nil: nobody is
 }
 
 // conn is one connection to one agent, used by one request at a time.
@@ -72,6 +82,15 @@ func (c *conn) roundTrip(req request) (answered, error) {
 		return answered{}, c.failed("await", err)
 	}
 	defer resp.Body.Close()
+	if req.admit != nil {
+		size := resp.ContentLength
+		if size < 0 {
+			size = maxAnswer(req.path, c.limits)
+		}
+		if err := req.admit(size); err != nil {
+			return answered{}, &UnreadError{err}
+		}
+	}
 	body, err := io.ReadAll(resp.Body)
 	if err != nil {
 		return answered{}, c.failed("read", err)
@@ -93,11 +112,17 @@ func (c *conn) send(req request) error {
 		req.method, req.path, c.token, len(req.head)+len(req.body))
 	c.out = append(c.out, req.head...)
 	_, err := c.Write(c.out)
+	if cap(c.out) > keptBuffer { // an idle connection does not keep what a large input took
+		c.out = nil
+	}
 	if err == nil && len(req.body) > 0 {
 		_, err = c.Write(req.body)
 	}
 	return err
 }
+
+// keptBuffer is how many bytes a connection keeps from request to request.
+const keptBuffer = 64 << 10
 
 // pool keeps idle connections by address. Its zero value is ready to use.
 type pool struct {

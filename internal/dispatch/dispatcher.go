@@ -113,6 +113,7 @@ func (d *Dispatcher) try(ctx context.Context, s *slot, call faas.Call) (outcome 
 	stop()
 	var refused *RefusedError
 	var unreachable *UnreachableError
+	var unread *UnreadError
 	switch {
 	case err == nil:
 		s.release()
@@ -123,6 +124,10 @@ func (d *Dispatcher) try(ctx context.Context, s *slot, call faas.Call) (outcome 
 	case errors.As(err, &refused):
 		s.lose(false)
 		return outcome, true, nil
+	case errors.As(err, &unread):
+		s.release() // its worker is well
+		return outcome, false, faas.Errorf(faas.Internal,
+			"The function has run, and its result is lost: the service had no memory for it in time.").WithCause(err)
 	case errors.As(err, &unreachable):
 		d.cfg.Log.Info("a worker is out of reach", "worker", s.worker.ID, "function_id", s.worker.Key.FunctionID, "error", err)
 		s.lose(true)

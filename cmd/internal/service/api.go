@@ -32,6 +32,7 @@ func RunAPI(ctx context.Context, p Parts, workers Workers, conf *config.APIServi
 	engines := engineclient.New(p.Broker, p.Store.Shards())
 	agents := dispatch.NewClient(workers.Token)
 	agents.Bound(conf.Worker.Process())
+	agents.Admit(api.AwaitResult)
 	calls := dispatch.New(dispatch.Config{
 		Client: agents, Acquire: engines.Acquire, Wait: conf.API.CallWait, PerProject: conf.API.MaxWaiting, Log: log,
 	})
@@ -61,7 +62,7 @@ func (p Parts) apiConfig(conf *config.APIService) api.Config {
 		Name: p.Name, Store: p.Store, Code: p.Code, Broker: p.Broker, Notify: p.Notify,
 		Swift: p.Objects.source, Trusts: p.trustsOfAPI(conf.Trust), Quotas: p.Quotas, Calls: p.Calls,
 		Limits: conf.Limits.Ranges(), ImagesFrom: conf.API.ImagesFrom,
-		MaxLimit: conf.API.MaxLimit, MaxBody: conf.API.MaxBody, MaxInput: conf.API.MaxInput,
+		MaxLimit: conf.API.MaxLimit, MaxBody: conf.API.MaxBody, MaxInput: conf.API.MaxInput, Memory: conf.API.Memory,
 		PublicEndpoint: conf.API.PublicEndpoint, CORS: pagesOf(conf.CORS),
 		DisableByFile: conf.Health.DisableByFile,
 	}

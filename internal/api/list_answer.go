@@ -1,0 +1,124 @@
+package api
+
+import (
+	"bufio"
+	"encoding/json"
+	"net/http"
+
+	"github.com/openstack-faas/faas/internal/faas"
+	"github.com/openstack-faas/faas/internal/store"
+)
+
+// listAnswer is 200 with a list as JSON, which is written item by item: neither the views of all items nor their JSON
+// is ever in memory as a whole.
+type listAnswer struct {
+	plural string
+	count  int
+	item   func(i int) any // returns the view of an item, once for each in turn
+	rest   []member        // of the object, after the items
+}
+
+// member is one member of a JSON object.
+type member struct {
+	name  string
+	value any
+}
+
+const (
+	// rowCost is about what an item takes in memory besides its long texts.
+	rowCost = 1 << 10
+	// largestRow is about what an item takes at most: the database cuts long texts.
+	largestRow = 10 << 10
+)
+
+// readList reads a list when there is room for as much as its query may find, and counts what it has found. texts
+// returns how many bytes an item's long texts have.
+func readList[T any](
+	r *http.Request, q faas.Query, texts func(T) int, read func() (store.Page[T], error),
+) (store.Page[T], error) {
+	grant := infoOf(r).grant
+	before := grant.held()
+	if err := grant.await(r.Context(), int64(q.Limit)*largestRow); err != nil {
+		return store.Page[T]{}, err
+	}
+	rows, err := read()
+	size := int64(0)
+	for _, item := range rows.Items {
+		size += rowCost + int64(texts(item))
+	}
+	grant.giveBack(grant.held() - before - size)
+	return rows, err
+}
+
+// page makes the answer to a list: the items under their plural, a link to the rest when there are more, and a notice
+// when not all that the caller may see was considered.
+func page[T, V any](s *Server, r *http.Request, plural string, rows store.Page[T], view func(T) V) any {
+	items := rows.Items
+	answer := listAnswer{plural: plural, count: len(items), item: func(i int) any {
+		var gone T
+		v := view(items[i])
+		items[i] = gone // it is not needed any more
+		return v
+	}}
+	if rows.Notice != "" {
+		answer.rest = append(answer.rest, member{"notice", rows.Notice})
+	}
+	if rows.Next != "" {
+		values := r.URL.Query()
+		values.Set("marker", rows.Next)
+		next := s.endpoint(r) + r.URL.Path + "?" + values.Encode()
+		answer.rest = append(answer.rest, member{"next", next}, member{plural + "_links", []link{{Rel: "next", Href: next}}})
+	}
+	return answer
+}
+
+// writeList writes a list. A reader that has left ends it.
+func (s *Server) writeList(w http.ResponseWriter, r *http.Request, a listAnswer) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(http.StatusOK)
+	out := bufio.NewWriterSize(w, writeChunk)
+	err := a.writeTo(out)
+	if err == nil {
+		err = out.Flush()
+	}
+	if err != nil {
+		s.log.Debug("the caller did not take the answer", "request_id", infoOf(r).id, "error", err)
+	}
+}
+
+func (a listAnswer) writeTo(out *bufio.Writer) error {
+	name, _ := json.Marshal(a.plural) // a string: cannot fail
+	out.WriteByte('{')
+	out.Write(name)
+	out.WriteString(":[")
+	for i := range a.count {
+		if i > 0 {
+			out.WriteByte(',')
+		}
+		if err := writeValue(out, a.item(i)); err != nil {
+			return err
+		}
+	}
+	out.WriteByte(']')
+	for _, m := range a.rest {
+		out.WriteByte(',')
+		if err := writeValue(out, m.name); err != nil {
+			return err
+		}
+		out.WriteByte(':')
+		if err := writeValue(out, m.value); err != nil {
+			return err
+		}
+	}
+	return out.WriteByte('}')
+}
+
+// writeValue writes a view, which can always be JSON. What went wrong with the writer before is its error too.
+func writeValue(out *bufio.Writer, v any) error {
+	text, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	_, err = out.Write(text)
+	return err
+}
