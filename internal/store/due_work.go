@@ -59,7 +59,7 @@ func (s *Store) EnsureDue(ctx context.Context, kind, ref string) error {
 // WithdrawDue takes out an item, if it is there.
 func (s *Store) WithdrawDue(ctx context.Context, kind, ref string) error {
 	c := withdrawDue(kind, ref)
-	_, err := s.chores.exec(ctx, "", c.query, c.args...)
+	_, err := s.chores.exec(ctx, c.query, c.args...)
 	return err
 }
 
@@ -214,7 +214,7 @@ func (s *Store) DueDead(ctx context.Context, i DueItem, why string) error {
 }
 
 func (s *Store) settleDue(ctx context.Context, i DueItem, c change) error {
-	n, err := s.chores.exec(ctx, "", c.query, c.args...)
+	n, err := s.chores.exec(ctx, c.query, c.args...)
 	if err == nil && n == 0 {
 		return faas.Errorf(faas.Conflict, "The %s of %q is not in hand any more.", i.Kind, i.Ref).WithCause(ErrNotInHand)
 	}
@@ -278,7 +278,7 @@ func (s *Store) DueKinds(ctx context.Context) ([]string, error) {
 func (s *Store) RetryDue(ctx context.Context, kind, ref string) (int64, error) {
 	query := `UPDATE due_work SET state = ?, attempts = 0, due_at = ` + s.dialect.grammar().now + ` WHERE kind = ? AND token = 0`
 	if ref == "*" {
-		return s.chores.exec(ctx, "", query, dueWaiting, kind)
+		return s.chores.exec(ctx, query, dueWaiting, kind)
 	}
-	return s.chores.exec(ctx, "", query+` AND ref = ?`, dueWaiting, kind, ref)
+	return s.chores.exec(ctx, query+` AND ref = ?`, dueWaiting, kind, ref)
 }

@@ -163,7 +163,7 @@ func (t *tx) deletePackageNote(sha256 string) error {
 // PackageDeleted is called when a package is deleted that was the caller's to delete. It returns
 // after which time TakePackage forgets it.
 func (s *Store) PackageDeleted(ctx context.Context, p TakenPackage) (time.Duration, error) {
-	_, err := s.chores.exec(ctx, "", `UPDATE package_notes SET state = ?, due_at = ? WHERE sha256 = ? AND state = ? AND due_at = ?`,
+	_, err := s.chores.exec(ctx, `UPDATE package_notes SET state = ?, due_at = ? WHERE sha256 = ? AND state = ? AND due_at = ?`,
 		gone, micros(s.now().Add(goneFor)), p.SHA256, taken, p.until)
 	return goneFor, err
 }

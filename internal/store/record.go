@@ -135,13 +135,13 @@ func (r *recorder) doSingle(ctx context.Context, f func(*tx) error) error {
 	return r.await(ctx, &operation{do: f, single: true})
 }
 
-// exec runs one statement on an execution and waits for the commit. It returns how many rows the
-// statement found.
-func (r *recorder) exec(ctx context.Context, execution, query string, args ...any) (int64, error) {
-	return r.execBoth(ctx, execution, change{query, args}, change{})
+// exec runs one statement and waits for the commit. It returns how many rows the statement found.
+func (r *recorder) exec(ctx context.Context, query string, args ...any) (int64, error) {
+	return r.execBoth(ctx, "", change{query, args}, change{})
 }
 
-// execBoth is exec with another statement, which is run after it in the same transaction.
+// execBoth runs a statement on an execution, "" for none, and another after it in the same
+// transaction.
 func (r *recorder) execBoth(ctx context.Context, execution string, c, also change) (int64, error) {
 	op := &operation{execution: execution, change: c, also: also}
 	if err := r.await(ctx, op); err != nil {
