@@ -86,39 +86,41 @@ func (s *Server) writeList(w http.ResponseWriter, r *http.Request, a listAnswer)
 	}
 }
 
+// writeTo writes the list. A bufio.Writer keeps its first error and returns it from every write that follows, so the
+// values' writes report those of the punctuation between them.
 func (a listAnswer) writeTo(out *bufio.Writer) error {
-	name, _ := json.Marshal(a.plural) // a string: cannot fail
-	out.WriteByte('{')
-	out.Write(name)
-	out.WriteString(":[")
-	for i := range a.count {
-		if i > 0 {
-			out.WriteByte(',')
-		}
-		if err := writeValue(out, a.item(i)); err != nil {
-			return err
-		}
+	if err := writeAfter(out, "{", a.plural); err != nil {
+		return err
 	}
-	out.WriteByte(']')
-	for _, m := range a.rest {
-		out.WriteByte(',')
-		if err := writeValue(out, m.name); err != nil {
+	before := ":["
+	for i := range a.count {
+		if err := writeAfter(out, before, a.item(i)); err != nil {
 			return err
 		}
-		out.WriteByte(':')
-		if err := writeValue(out, m.value); err != nil {
+		before = ","
+	}
+	if a.count == 0 {
+		_, _ = out.WriteString(before)
+	}
+	_ = out.WriteByte(']')
+	for _, m := range a.rest {
+		if err := writeAfter(out, ",", m.name); err != nil {
+			return err
+		}
+		if err := writeAfter(out, ":", m.value); err != nil {
 			return err
 		}
 	}
 	return out.WriteByte('}')
 }
 
-// writeValue writes a view, which can always be JSON. What went wrong with the writer before is its error too.
-func writeValue(out *bufio.Writer, v any) error {
+// writeAfter writes punctuation and a value, which can always be JSON.
+func writeAfter(out *bufio.Writer, before string, v any) error {
 	text, err := json.Marshal(v)
 	if err != nil {
 		return err
 	}
+	_, _ = out.WriteString(before)
 	_, err = out.Write(text)
 	return err
 }

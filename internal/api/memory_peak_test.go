@@ -52,15 +52,15 @@ func TestPeakMemory(t *testing.T) {
 	body := `{"function_id": "` + api.function + `", "input": "` + strings.Repeat("x", 1<<20-1) + `"}`
 	counts := api.load(t, map[string]func(context.Context) (*http.Request, error){
 		"call": func(ctx context.Context) (*http.Request, error) {
-			r, err := http.NewRequestWithContext(ctx, "POST", api.url+"/v1/executions", strings.NewReader(body))
+			r, err := http.NewRequestWithContext(ctx, http.MethodPost, api.url+"/v1/executions", strings.NewReader(body))
 			r.Header.Set("Content-Type", "application/json")
 			return r, err
 		},
 		"list": func(ctx context.Context) (*http.Request, error) {
-			return http.NewRequestWithContext(ctx, "GET", api.url+"/v1/executions?sort_keys=id", nil)
+			return http.NewRequestWithContext(ctx, http.MethodGet, api.url+"/v1/executions?sort_keys=id", nil)
 		},
 		"show": func(ctx context.Context) (*http.Request, error) {
-			return http.NewRequestWithContext(ctx, "GET", api.url+"/v1/executions/"+api.execution, nil)
+			return http.NewRequestWithContext(ctx, http.MethodGet, api.url+"/v1/executions/"+api.execution, nil)
 		},
 	})
 	peak := api.peak(t)

@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -189,7 +190,7 @@ func TestBodiesAreAdmittedByBytes(t *testing.T) {
 // chunked asks for an execution without saying how large the body is, and returns the answer's status.
 func (s *service) chunked(body string) int {
 	s.t.Helper()
-	r, err := http.NewRequestWithContext(s.t.Context(), "POST", s.server.URL+"/v1/executions", io.MultiReader(strings.NewReader(body)))
+	r, err := http.NewRequestWithContext(s.t.Context(), http.MethodPost, s.server.URL+"/v1/executions", io.MultiReader(strings.NewReader(body)))
 	s.must(err)
 	r.Header.Set("Content-Type", "application/json")
 	answer, err := http.DefaultTransport.RoundTrip(r)
@@ -276,7 +277,7 @@ func TestSlowButSteadyReadersAreServed(t *testing.T) {
 	s.api.pace = pace{grace: time.Minute, perByte: 0}
 	id := faas.NewID()
 	s.must(s.store.Enqueue(t.Context(), faas.Execution{ID: id, ProjectID: project, FunctionID: id, Input: strings.Repeat("x", 4<<20)}))
-	r, err := http.NewRequestWithContext(t.Context(), "GET", s.server.URL+"/v1/executions/"+id, nil)
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.server.URL+"/v1/executions/"+id, nil)
 	s.must(err)
 	answer, err := http.DefaultTransport.RoundTrip(r)
 	s.must(err)
@@ -287,7 +288,7 @@ func TestSlowButSteadyReadersAreServed(t *testing.T) {
 		m, err = answer.Body.Read(piece)
 		n += m
 	}
-	if err != io.EOF || n < 4<<20 {
+	if !errors.Is(err, io.EOF) || n < 4<<20 {
 		t.Errorf("%d bytes came, %v", n, err)
 	}
 }

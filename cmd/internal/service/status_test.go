@@ -78,7 +78,7 @@ func TestStatusServesUntilStop(t *testing.T) {
 		t.Fatal(err)
 	}
 	answer.Body.Close()
-	if answer.StatusCode != 200 {
+	if answer.StatusCode != http.StatusOK {
 		t.Errorf("got %s", answer.Status)
 	}
 	s.Stop()
