@@ -23,6 +23,9 @@ commands:
   db version     print the version of the database's schema, and the one that this program needs
   db purge --age DAYS [--batch N] [--dry-run]
                  forget executions that ended that many days ago, N (1000) in each transaction
+  due dead       list the work that was put aside because it failed too often
+  due retry KIND REF|*
+                 have work of that kind done again: one item, or all
   config sample  print a configuration file that explains every option
   policy list    print who may do what, with the rules of the operator's own files
   policy docs    print the same of the default rules, as a page of the documentation
@@ -50,6 +53,8 @@ var commands = map[string]command{
 	"db sync":       dbSync,
 	"db version":    dbVersion,
 	"db purge":      dbPurge,
+	"due dead":      dueDead,
+	"due retry":     dueRetry,
 	"policy list":   policyList,
 	"config sample": nil, // these need no configuration: run knows them
 	"policy docs":   nil,
@@ -71,7 +76,7 @@ func run(ctx context.Context, args, environ []string, out io.Writer) error {
 		return flag.ErrHelp
 	case !known:
 		return fmt.Errorf("there is no command %q; see faas-manage --help", name)
-	case len(rest) > 0 && name != "db purge":
+	case len(rest) > 0 && name != "db purge" && name != "due retry":
 		return fmt.Errorf("%s takes nothing more, and was given %q", name, strings.Join(rest, " "))
 	case name == "config sample":
 		return config.Sample(out)
