@@ -38,10 +38,10 @@ faas-agent runtime -- COMMAND…  starts the runtime when the pod's agent says s
 func main() {
 	flag.Usage = func() { fmt.Fprint(flag.CommandLine.Output(), usage) }
 	flag.Parse()
-	// There is one agent for each worker, so memory counts for more than time: a heap of well under a
-	// megabyte is collected when it has grown by one. A call is all waiting for the runtime: with one
-	// thread running at a time it costs a third less than with two, which spend their time waking each
-	// other.
+	// There is one agent for each worker, so memory counts for more than time: a heap of well under
+	// a megabyte is collected when it has grown by one. A call is all waiting for the runtime: with
+	// one thread running at a time it costs a third less than with two, which spend their time
+	// waking each other.
 	debug.SetGCPercent(25)
 	runtime.GOMAXPROCS(1)
 	log := slog.New(slog.NewTextHandler(os.Stderr, nil))

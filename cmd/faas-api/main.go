@@ -1,5 +1,5 @@
-// Command faas-api serves the REST API. It keeps no state: any number of them run side by side on one database, one message bus and
-// one store of packages, behind whatever balances HTTP.
+// Command faas-api serves the REST API. It keeps no state: any number of them run side by side on
+// one database, one message bus and one store of packages, behind whatever balances HTTP.
 package main
 
 import (
@@ -31,7 +31,10 @@ func start(args, environ []string) error {
 	if err := config.Load(&conf, config.Sources{File: file, Environ: environ}); err != nil {
 		return err
 	}
-	return service.UntilSignal(conf.Default, func(ctx context.Context, log *slog.Logger) error { return run(ctx, &conf, log) })
+	return service.UntilSignal(
+		conf.Default,
+		func(ctx context.Context, log *slog.Logger) error { return run(ctx, &conf, log) },
+	)
 }
 
 func run(ctx context.Context, conf *config.APIService, log *slog.Logger) (err error) {

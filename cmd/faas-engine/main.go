@@ -1,5 +1,6 @@
-// Command faas-engine keeps the workers: it fills the pools of the runtimes, makes workers the functions' own, grows and shrinks their
-// number, runs asynchronous executions, and repairs what a dead process left behind. Several run side by side and share the work.
+// Command faas-engine keeps the workers: it fills the pools of the runtimes, makes workers the
+// functions' own, grows and shrinks their number, runs asynchronous executions, and repairs what a
+// dead process left behind. Several run side by side and share the work.
 package main
 
 import (
@@ -30,7 +31,10 @@ func start(args, environ []string) error {
 	if err := config.Load(&conf, config.Sources{File: file, Environ: environ}); err != nil {
 		return err
 	}
-	return service.UntilSignal(conf.Default, func(ctx context.Context, log *slog.Logger) error { return run(ctx, &conf, log) })
+	return service.UntilSignal(
+		conf.Default,
+		func(ctx context.Context, log *slog.Logger) error { return run(ctx, &conf, log) },
+	)
 }
 
 func run(ctx context.Context, conf *config.EngineService, log *slog.Logger) (err error) {

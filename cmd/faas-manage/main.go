@@ -1,4 +1,5 @@
-// Command faas-manage is the operator's tool: it makes and upgrades the database and prints a sample of the configuration.
+// Command faas-manage is the operator's tool: it makes and upgrades the database and prints a
+// sample of the configuration.
 package main
 
 import (
@@ -90,7 +91,8 @@ func run(ctx context.Context, args, environ []string, out io.Writer) error {
 	return does(ctx, &conf, rest, out)
 }
 
-// dbSync is for every installation and upgrade, before the services start; doing it twice does no harm.
+// dbSync is for every installation and upgrade, before the services start; doing it twice does no
+// harm.
 func dbSync(ctx context.Context, conf *config.Manage, _ []string, out io.Writer) error {
 	if err := store.Migrate(ctx, conf.Database.Connection); err != nil {
 		return err

@@ -12,7 +12,8 @@ import (
 	"github.com/openstack-faas/faas/internal/policy"
 )
 
-// caller is a kind of caller that the table of rules has a column for, and the project of what they ask for.
+// caller is a kind of caller that the table of rules has a column for, and the project of what they
+// ask for.
 type caller struct {
 	column  string
 	project string
@@ -36,8 +37,13 @@ func policyDocs(ctx context.Context, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	_, err = io.WriteString(out, "# The rules of the policy\n\nMade from the default rules by `faas-manage policy docs`; [policy.md](policy.md) says how an operator replaces them. These are open to all: "+
-		strings.Join(callsOf(""), ", ")+".\n\n")
+	_, err = io.WriteString(
+		out,
+		"# The rules of the policy\n\nMade from the default rules by `faas-manage policy docs`; [policy.md](policy.md) says how an operator replaces them. These are open to all: "+
+			strings.Join(
+				callsOf(""), ", ",
+			)+".\n\n",
+	)
 	if err != nil {
 		return err
 	}

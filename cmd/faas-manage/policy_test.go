@@ -19,7 +19,10 @@ func TestPolicyDocsAreCurrent(t *testing.T) {
 		t.Fatal(err)
 	}
 	if !bytes.Equal(page, out.Bytes()) {
-		t.Errorf("docs/admin/policy-rules.md is not what the rules say: go run ./cmd/faas-manage policy docs > docs/admin/policy-rules.md\n%s", out.String())
+		t.Errorf(
+			"docs/admin/policy-rules.md is not what the rules say: go run ./cmd/faas-manage policy docs > docs/admin/policy-rules.md\n%s",
+			out.String(),
+		)
 	}
 }
 

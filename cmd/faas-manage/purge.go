@@ -12,7 +12,8 @@ import (
 	"github.com/openstack-faas/faas/internal/store"
 )
 
-// The most that can be asked for: dates before the year 1 would be no dates, and a batch is one transaction.
+// The most that can be asked for: dates before the year 1 would be no dates, and a batch is one
+// transaction.
 const (
 	maxAge   = 36500
 	maxBatch = 100_000
@@ -46,7 +47,8 @@ func readPurge(args []string) (purge, error) {
 	return p, nil
 }
 
-// dbPurge forgets executions that ended long ago, whatever the engine's own retention says. It may run beside the services.
+// dbPurge forgets executions that ended long ago, whatever the engine's own retention says. It may
+// run beside the services.
 func dbPurge(ctx context.Context, conf *config.Manage, args []string, out io.Writer) (err error) {
 	p, err := readPurge(args)
 	if err != nil {
@@ -63,7 +65,9 @@ func dbPurge(ctx context.Context, conf *config.Manage, args []string, out io.Wri
 		if err != nil {
 			return err
 		}
-		_, err = fmt.Fprintf(out, "%d executions ended before %s and would be purged\n", n, before.UTC().Format(time.DateTime))
+		_, err = fmt.Fprintf(
+			out, "%d executions ended before %s and would be purged\n", n, before.UTC().Format(time.DateTime),
+		)
 		return err
 	}
 	total := 0

@@ -1,5 +1,6 @@
-// Command faas-standalone is API and engine in one process on embedded parts: SQLite, a broker in memory, packages as files and
-// workers as processes of this machine. It is for trying the service, and for running and debugging functions locally.
+// Command faas-standalone is API and engine in one process on embedded parts: SQLite, a broker in
+// memory, packages as files and workers as processes of this machine. It is for trying the service,
+// and for running and debugging functions locally.
 package main
 
 import (
@@ -21,7 +22,10 @@ func main() {
 		return
 	}
 	if err == nil {
-		err = service.UntilSignal(conf.Default, func(ctx context.Context, log *slog.Logger) error { return run(ctx, conf, log) })
+		err = service.UntilSignal(
+			conf.Default,
+			func(ctx context.Context, log *slog.Logger) error { return run(ctx, conf, log) },
+		)
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "faas-standalone:", err)

@@ -88,6 +88,9 @@ func workersConfig(conf *config.Standalone, log *slog.Logger) local.Config {
 	return local.Config{
 		Dir: filepath.Join(conf.Default.StatePath, "workers"), RunDir: conf.Worker.Dir, Agent: conf.Worker.AgentPath,
 		Interpreters: interpreters, Slots: conf.Engine.Concurrency, Processes: conf.Worker.Process(),
-		Users: local.Users{First: conf.Worker.FirstUID, Last: conf.Worker.LastUID}, StartsAtOnce: conf.Worker.ParallelStarts, Log: log,
+		Users: local.Users{
+			First: conf.Worker.FirstUID,
+			Last:  conf.Worker.LastUID,
+		}, StartsAtOnce: conf.Worker.ParallelStarts, Log: log,
 	}
 }

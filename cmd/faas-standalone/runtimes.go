@@ -10,8 +10,9 @@ import (
 	"github.com/openstack-faas/faas/internal/store"
 )
 
-// offerRuntimes makes the built-in runtimes available to everyone at the first start; the engine brings up their pools. One that an
-// administrator deleted later stays away, as long as there is any runtime.
+// offerRuntimes makes the built-in runtimes available to everyone at the first start; the engine
+// brings up their pools. One that an administrator deleted later stays away, as long as there is
+// any runtime.
 func offerRuntimes(ctx context.Context, s *store.Store, conf *config.Standalone, log *slog.Logger) error {
 	there, err := s.AllRuntimes(ctx)
 	if err != nil || len(there) > 0 {

@@ -22,7 +22,7 @@ const (
 	failure
 )
 
-// String gives the word that the table has.
+// String returns the word that the table has.
 func (o outcome) String() string { return [...]string{"Success", "Warning", "Failure"}[o] }
 
 // result is one check's.
@@ -64,9 +64,13 @@ func checkDatabase(ctx context.Context, conf *config.Status) (outcome, string) {
 	case err != nil:
 		return failure, "The database cannot be read: " + err.Error()
 	case has < needs:
-		return failure, fmt.Sprintf("The schema is version %d and these programs need %d. Run: faas-manage db sync", has, needs)
+		return failure, fmt.Sprintf(
+			"The schema is version %d and these programs need %d. Run: faas-manage db sync", has, needs,
+		)
 	case has > needs:
-		return failure, fmt.Sprintf("The schema is version %d, newer than these programs' %d. Install newer ones.", has, needs)
+		return failure, fmt.Sprintf(
+			"The schema is version %d, newer than these programs' %d. Install newer ones.", has, needs,
+		)
 	}
 	return success, ""
 }

@@ -1,5 +1,6 @@
-// Command faas-status tells whether an installation is ready for the programs beside it: faas-status upgrade check, as operators know it from
-// OpenStack's other services, with the same exit codes and the same table.
+// Command faas-status reports whether an installation is ready for the programs beside it:
+// faas-status upgrade check, as operators know it from OpenStack's other services, with the same
+// exit codes and the same table.
 package main
 
 import (
@@ -35,7 +36,7 @@ func main() {
 	os.Exit(code)
 }
 
-// run gives the exit code.
+// run returns the exit code.
 func run(ctx context.Context, args, environ []string, out, complaints io.Writer) int {
 	worst, err := check(ctx, args, environ, out)
 	switch {

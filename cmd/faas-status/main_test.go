@@ -45,7 +45,7 @@ func (i *installation) check(args ...string) (code int, out, complaints string) 
 	return code, answer.String(), wrong.String()
 }
 
-// of gives a check's outcome and details.
+// of returns a check's outcome and details.
 func (i *installation) of(name string) (outcome, string) {
 	i.t.Helper()
 	_, out, _ := i.check("--json")
@@ -157,7 +157,8 @@ func TestChecksThatCannotBeMade(t *testing.T) {
 		}
 	}
 	var out, complaints bytes.Buffer
-	if code := run(t.Context(), []string{"--help"}, nil, &out, &complaints); code != 0 || !strings.Contains(out.String(), "exit codes") {
+	if code := run(t.Context(), []string{"--help"}, nil, &out, &complaints); code != 0 ||
+		!strings.Contains(out.String(), "exit codes") {
 		t.Errorf("%d %s", code, out.String())
 	}
 }

@@ -15,7 +15,8 @@ import (
 	"github.com/openstack-faas/faas/internal/faas"
 )
 
-// wire is a connection to an agent without the costs of a general HTTP client, as internal/dispatch has it.
+// wire is a connection to an agent without the costs of a general HTTP client, as internal/dispatch
+// has it.
 type wire struct {
 	net.Conn
 	reader *bufio.Reader
@@ -34,7 +35,10 @@ func dial(b testing.TB, address string) *wire {
 
 func (w *wire) post(b testing.TB, path string, body []byte) []byte {
 	b.Helper()
-	head := fmt.Appendf(nil, "POST %s HTTP/1.1\r\nHost: worker\r\nAuthorization: Bearer %s\r\nContent-Length: %d\r\n\r\n", path, testToken, len(body))
+	head := fmt.Appendf(
+		nil, "POST %s HTTP/1.1\r\nHost: worker\r\nAuthorization: Bearer %s\r\nContent-Length: %d\r\n\r\n", path,
+		testToken, len(body),
+	)
 	if _, err := w.Write(append(head, body...)); err != nil {
 		b.Fatal(err)
 	}
@@ -52,7 +56,14 @@ func (w *wire) post(b testing.TB, path string, body []byte) []byte {
 
 func callBody(b testing.TB) []byte {
 	b.Helper()
-	body, err := json.Marshal(faas.Call{ExecutionID: faas.NewID(), Key: testKey, Input: json.RawMessage(`{"name":"Ada"}`), Timeout: 5 * time.Second})
+	body, err := json.Marshal(
+		faas.Call{
+			ExecutionID: faas.NewID(),
+			Key:         testKey,
+			Input:       json.RawMessage(`{"name":"Ada"}`),
+			Timeout:     5 * time.Second,
+		},
+	)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -98,7 +109,8 @@ func BenchmarkWarmCallParallel(b *testing.B) {
 	}
 }
 
-// BenchmarkSpecialise is claiming a generic worker with a package of one file, and its first call. Starting workers is not timed.
+// BenchmarkSpecialise is claiming a generic worker with a package of one file, and its first call.
+// Starting workers is not timed.
 func BenchmarkSpecialise(b *testing.B) {
 	for runtime, code := range echo {
 		b.Run(runtime, func(b *testing.B) {

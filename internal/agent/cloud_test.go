@@ -15,7 +15,8 @@ import (
 	"github.com/openstack-faas/faas/internal/faas"
 )
 
-// objectStore plays Swift: to who has one of the tokens it lists a container that is named after it.
+// objectStore plays Swift: to who has one of the tokens it lists a container that is named after
+// it.
 func objectStore(t *testing.T, tokens ...string) *httptest.Server {
 	t.Helper()
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -33,11 +34,17 @@ func objectStore(t *testing.T, tokens ...string) *httptest.Server {
 
 // cloudContext is what API and engine give a call; docs/runtime-protocol.md has it.
 func cloudContext(swift, token string) json.RawMessage {
-	return fmt.Appendf(nil, `{"os":{"auth_url":"http://keystone.invalid/v3","token":%q,"expires_at":%q,"user_id":"u","project_id":"p","region":"R",`+
-		`"interface":"public","endpoints":{"object-store":"%s/v1/AUTH_p"}}}`, token, time.Now().Add(time.Hour).UTC().Format(time.RFC3339), swift)
+	return fmt.Appendf(
+		nil,
+		`{"os":{"auth_url":"http://keystone.invalid/v3","token":%q,"expires_at":%q,"user_id":"u","project_id":"p","region":"R",`+
+			`"interface":"public","endpoints":{"object-store":"%s/v1/AUTH_p"}}}`,
+		token,
+		time.Now().Add(time.Hour).UTC().Format(time.RFC3339),
+		swift,
+	)
 }
 
-// with makes a call with a context and gives what it returned.
+// with makes a call with a context and returns what it returned.
 func (r *running) with(context json.RawMessage) string {
 	r.t.Helper()
 	out, refused := r.tryCall(faas.Call{ExecutionID: "e", Timeout: hangTimeout, Context: context})
@@ -106,14 +113,18 @@ def f(context):
 
 // TestPythonWithoutKeystoneauth hides the library.
 func TestPythonWithoutKeystoneauth(t *testing.T) {
-	r := begin(t, "python3", nil).specialise("main.f", files{"keystoneauth1.py": "raise ImportError('not here')", "main.py": `
+	r := begin(
+		t, "python3", nil,
+	).specialise("main.f", files{"keystoneauth1.py": "raise ImportError('not here')", "main.py": `
 def f(context):
     try:
         context["os_session"]
     except KeyError as error:
         return str(error)
 `})
-	if got := r.with(cloudContext("http://swift.invalid", "t")); !strings.Contains(got, "The runtime has no keystoneauth1") {
+	if got := r.with(cloudContext("http://swift.invalid", "t")); !strings.Contains(
+		got, "The runtime has no keystoneauth1",
+	) {
 		t.Errorf("got %s", got)
 	}
 }
@@ -140,13 +151,16 @@ exports.f = async (input, context) => {
 }
 
 func TestNodejsWithoutSession(t *testing.T) {
-	r := begin(t, "nodejs", nil).specialise("main.f", files{"main.js": "exports.f = (input, context) => [context, context.os === undefined];"})
+	r := begin(
+		t, "nodejs", nil,
+	).specialise("main.f", files{"main.js": "exports.f = (input, context) => [context, context.os === undefined];"})
 	if got := r.with(nil); got != `[{},true]` {
 		t.Errorf("got %s", got)
 	}
 }
 
-// renewed starts a call with the token "first", gives it "second" while it runs, and gives what it returned.
+// renewed starts a call with the token "first", gives it "second" while it runs, and returns what
+// it returned.
 func (r *running) renewed(swift string) string {
 	r.t.Helper()
 	returned := make(chan string, 1)
@@ -203,7 +217,8 @@ func TestPythonSessionOfALongCall(t *testing.T) {
 	})
 }
 
-// TestCredentialsThatNobodyReads has a call end without a look at its session: the next one is not confused by what came.
+// TestCredentialsThatNobodyReads has a call end without a look at its session: the next one is not
+// confused by what came.
 func TestCredentialsThatNobodyReads(t *testing.T) {
 	needKeystoneauth(t)
 	r := begin(t, "python3", nil).specialise("main.f", files{"main.py": `

@@ -151,7 +151,8 @@ func TestDrainGeneric(t *testing.T) {
 	})
 }
 
-// waits is a function that tells that it runs by a file of that name, and ends when another is there.
+// waits is a function that tells that it runs by a file of that name, and ends when another is
+// there.
 var waits = files{"main.py": `
 import os, time
 def f(name):
@@ -219,7 +220,11 @@ func TestTerminates(t *testing.T) {
 // A call that does not end within the time that is left for it does not keep the worker.
 func TestTerminatesInTime(t *testing.T) {
 	each(t, func(t *testing.T, begin beginner) {
-		r := begin(t, "python3", func(c *agentconfig.Config) { c.Timeouts.Drain = 50 * time.Millisecond }).specialise("main.f", waits)
+		r := begin(
+			t,
+			"python3",
+			func(c *agentconfig.Config) { c.Timeouts.Drain = 50 * time.Millisecond },
+		).specialise("main.f", waits)
 		answered := make(chan faas.Outcome, 1)
 		go func() {
 			out, _ := r.try(`{"name":"a"}`, time.Minute)

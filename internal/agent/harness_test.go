@@ -188,7 +188,8 @@ func configure(t testing.TB, name string) agentconfig.Config {
 	return c
 }
 
-// withGroup puts the worker into a control group of so much memory; the test is skipped where the host grants none.
+// withGroup puts the worker into a control group of so much memory; the test is skipped where the
+// host grants none.
 func withGroup(t testing.TB, memory int64) func(*agentconfig.Config) {
 	t.Helper()
 	host := cgroup.Probe()
@@ -238,7 +239,7 @@ func (r *running) awaitEnd() {
 	}
 }
 
-// ask makes one request and gives the answer.
+// ask makes one request and returns the answer.
 func (r *running) ask(method, path, token string, body io.Reader) (int, []byte) {
 	r.t.Helper()
 	request, err := http.NewRequest(method, "http://worker"+path, body)

@@ -137,7 +137,11 @@ func TestOutOfMemoryTogether(t *testing.T) {
 
 func TestProcessLimits(t *testing.T) {
 	each(t, func(t *testing.T, begin beginner) {
-		r := begin(t, "python3", func(c *agentconfig.Config) { c.Limits.FileSize = 1 << 20 }).specialise("main.f", files{"main.py": `
+		r := begin(
+			t,
+			"python3",
+			func(c *agentconfig.Config) { c.Limits.FileSize = 1 << 20 },
+		).specialise("main.f", files{"main.py": `
 import os, resource, time
 def files():
     held = [open("/dev/null") for _ in range(2000)]
@@ -217,7 +221,8 @@ func TestLogIsClipped(t *testing.T) {
 			t.Errorf("short log: %q", out.Log)
 		}
 		out := r.call(`{"n": 20000}`)
-		if !strings.HasPrefix(out.Log, "first\n") || !strings.HasSuffix(out.Log, "last\n") || !strings.Contains(out.Log, "bytes of the log were cut out here") {
+		if !strings.HasPrefix(out.Log, "first\n") || !strings.HasSuffix(out.Log, "last\n") ||
+			!strings.Contains(out.Log, "bytes of the log were cut out here") {
 			t.Errorf("long log: %q", out.Log)
 		}
 		if len(out.Log) > 1100 || strings.Contains(out.Log, "\ufffd") {
@@ -252,12 +257,17 @@ def f(start):
 	})
 }
 
-// A worker whose root is killed or stopped by the function is broken: running calls are answered, and it ends.
+// A worker whose root is killed or stopped by the function is broken: running calls are answered,
+// and it ends.
 func TestRootDies(t *testing.T) {
 	each(t, func(t *testing.T, begin beginner) {
 		for _, signal := range []syscall.Signal{syscall.SIGKILL, syscall.SIGSTOP} {
 			t.Run(signal.String(), func(t *testing.T) {
-				r := begin(t, "python3", func(c *agentconfig.Config) { c.Timeouts.Kill = 100 * time.Millisecond }).specialise("main.f", files{
+				r := begin(
+					t,
+					"python3",
+					func(c *agentconfig.Config) { c.Timeouts.Kill = 100 * time.Millisecond },
+				).specialise("main.f", files{
 					"main.py": "import os, time\ndef f(signal):\n    os.kill(os.getppid(), signal)\n    time.sleep(60)",
 				})
 				out, _ := r.try(`{"signal": `+strconv.Itoa(int(signal))+`}`, 3*time.Second)

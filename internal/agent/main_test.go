@@ -17,8 +17,8 @@ import (
 	"github.com/openstack-faas/faas/internal/agentconfig"
 )
 
-// An agent and a supervisor take their process's children for their own, so each test's is a process: this binary, asked by this
-// variable, whose value is one of the words below.
+// An agent and a supervisor take their process's children for their own, so each test's is a
+// process: this binary, asked by this variable, whose value is one of the words below.
 const beAgent = "FAAS_TEST_BE_AGENT"
 
 const (

@@ -12,7 +12,9 @@ import (
 // holder holds so many MiB for a moment: what is freed before the call ends was used all the same.
 var holder = map[string]files{
 	"python3": {"main.py": "def f(n):\n    print('begun')\n    return len(bytearray(n << 20)) >> 20"},
-	"nodejs":  {"main.js": "exports.f = ({n}) => { console.log('begun'); return Buffer.alloc(n << 20, 1).length / (1 << 20); };"},
+	"nodejs": {
+		"main.js": "exports.f = ({n}) => { console.log('begun'); return Buffer.alloc(n << 20, 1).length / (1 << 20); };",
+	},
 }
 
 // TestMemoryBeforeOwnLimit calls functions of 32 MiB in a worker whose group still has its pool's
@@ -65,7 +67,7 @@ def f(n, name):
 	})
 }
 
-// TestMemoryOfOwnLimit gives the worker its function's own limit while it runs: from then on the
+// TestMemoryOfOwnLimit returns the worker its function's own limit while it runs: from then on the
 // kernel bounds it, to more or to less.
 func TestMemoryOfOwnLimit(t *testing.T) {
 	each(t, func(t *testing.T, begin beginner) {

@@ -7,7 +7,8 @@ import (
 	"github.com/openstack-faas/faas/internal/jsonlines"
 )
 
-// FuzzReadMessage reads whatever a runtime may send, as the root's messages and as a slot's results.
+// FuzzReadMessage reads whatever a runtime may send, as the root's messages and as a slot's
+// results.
 func FuzzReadMessage(f *testing.F) {
 	for _, seed := range []string{
 		`{"type":"hello","protocol":1,"version":"3.11"}` + "\n", `{"type":"exited","slot":1,"signal":9}` + "\n",

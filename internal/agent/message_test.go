@@ -32,12 +32,18 @@ func TestAppendCall(t *testing.T) {
 }
 
 func TestAppendOutcome(t *testing.T) {
-	want := faas.Outcome{Status: faas.ExecutionSuccess, Output: json.RawMessage(`{"a":[1]}`), Duration: 1500 * time.Microsecond, Log: "ü\n\"\xff"}
+	want := faas.Outcome{
+		Status:   faas.ExecutionSuccess,
+		Output:   json.RawMessage(`{"a":[1]}`),
+		Duration: 1500 * time.Microsecond,
+		Log:      "ü\n\"\xff",
+	}
 	var got faas.Outcome
 	if err := json.Unmarshal(appendOutcome(nil, want), &got); err != nil {
 		t.Fatal(err)
 	}
-	if got.Status != want.Status || string(got.Output) != string(want.Output) || got.Duration != want.Duration || got.Log != "ü\n\"\ufffd" {
+	if got.Status != want.Status || string(got.Output) != string(want.Output) || got.Duration != want.Duration ||
+		got.Log != "ü\n\"\ufffd" {
 		t.Errorf("got %+v", got)
 	}
 }

@@ -17,46 +17,138 @@ var nodejsCases = []languageCase{
 	{name: "undefined", body: "exports.f = () => {}", output: `null`},
 	{name: "async", body: "exports.f = async (i) => { await null; return i.a; }", input: `{"a": 3}`, output: `3`},
 	{name: "promise", body: "exports.f = () => new Promise((done) => setTimeout(done, 1, 'later'))", output: `"later"`},
-	{name: "unicode", body: "exports.f = (i) => { console.log(i.a); return i.a; }", input: `{"a": "ü€😀"}`, output: `"ü€😀"`, log: "ü€😀\n"},
-	{name: "ES module", entry: "mod.f", extra: files{"mod.mjs": "import fs from 'node:fs';\nexport function f() { return typeof fs.readFileSync + fs.readFileSync('data.txt', 'utf8'); }"}, output: `"functiond"`},
-	{name: "ES module by package.json", body: "export const f = async () => import.meta.url.endsWith('main.js')", extra: files{"package.json": `{"type":"module"}`}, output: `true`},
-	{name: "ES module's default object", entry: "mod.f", extra: files{"mod.mjs": "export default { f() { return this !== undefined; } };"}, output: `true`},
-	{name: "CommonJS by suffix", entry: "mod.f", extra: files{"mod.cjs": "exports.f = () => __filename.endsWith('mod.cjs')", "package.json": `{"type":"module"}`}, output: `true`},
-	{name: "in a folder", entry: "lib.deep.f", extra: files{"lib/deep.js": "exports.f = () => require('./other').x", "lib/other.js": "exports.x = 5"}, output: `5`},
-	{name: "a package of its own", body: "exports.f = () => require('dep')", extra: files{"node_modules/dep/index.js": "module.exports = 'dep'"}, output: `"dep"`},
+	{
+		name:   "unicode",
+		body:   "exports.f = (i) => { console.log(i.a); return i.a; }",
+		input:  `{"a": "ü€😀"}`,
+		output: `"ü€😀"`,
+		log:    "ü€😀\n",
+	},
+	{
+		name:  "ES module",
+		entry: "mod.f",
+		extra: files{
+			"mod.mjs": "import fs from 'node:fs';\nexport function f() { return typeof fs.readFileSync + fs.readFileSync('data.txt', 'utf8'); }",
+		},
+		output: `"functiond"`,
+	},
+	{
+		name:   "ES module by package.json",
+		body:   "export const f = async () => import.meta.url.endsWith('main.js')",
+		extra:  files{"package.json": `{"type":"module"}`},
+		output: `true`,
+	},
+	{
+		name:   "ES module's default object",
+		entry:  "mod.f",
+		extra:  files{"mod.mjs": "export default { f() { return this !== undefined; } };"},
+		output: `true`,
+	},
+	{
+		name:   "CommonJS by suffix",
+		entry:  "mod.f",
+		extra:  files{"mod.cjs": "exports.f = () => __filename.endsWith('mod.cjs')", "package.json": `{"type":"module"}`},
+		output: `true`,
+	},
+	{
+		name:   "in a folder",
+		entry:  "lib.deep.f",
+		extra:  files{"lib/deep.js": "exports.f = () => require('./other').x", "lib/other.js": "exports.x = 5"},
+		output: `5`,
+	},
+	{
+		name:   "a package of its own",
+		body:   "exports.f = () => require('dep')",
+		extra:  files{"node_modules/dep/index.js": "module.exports = 'dep'"},
+		output: `"dep"`,
+	},
 	{name: "method keeps this", body: "module.exports = { x: 4, f() { return this.x; } }", output: `4`},
-	{name: "order with children", body: "const cp = require('child_process');\nexports.f = () => { process.stdout.write('1'); cp.spawnSync('sh', ['-c', 'printf 2'], {stdio: 'inherit'}); process.stderr.write('3'); console.log(4); }", output: `null`, log: "1234\n"},
-	{name: "prints much", body: "exports.f = () => { for (let i = 0; i < 3000; i++) console.log(String(i).padStart(60, '.')); }", output: `null`, log: "2999\n"},
-	{name: "nothing of the runtime's in the environment", body: "exports.f = () => Object.keys(process.env).filter((k) => /FAAS|TOKEN/.test(k))", output: `[]`},
-	{name: "result after an async print", body: "exports.f = async () => { await new Promise((d) => setTimeout(d, 5)); console.log('late'); return 1; }", output: `1`, log: "late\n"},
+	{
+		name:   "order with children",
+		body:   "const cp = require('child_process');\nexports.f = () => { process.stdout.write('1'); cp.spawnSync('sh', ['-c', 'printf 2'], {stdio: 'inherit'}); process.stderr.write('3'); console.log(4); }",
+		output: `null`,
+		log:    "1234\n",
+	},
+	{
+		name:   "prints much",
+		body:   "exports.f = () => { for (let i = 0; i < 3000; i++) console.log(String(i).padStart(60, '.')); }",
+		output: `null`,
+		log:    "2999\n",
+	},
+	{
+		name:   "nothing of the runtime's in the environment",
+		body:   "exports.f = () => Object.keys(process.env).filter((k) => /FAAS|TOKEN/.test(k))",
+		output: `[]`,
+	},
+	{
+		name:   "result after an async print",
+		body:   "exports.f = async () => { await new Promise((d) => setTimeout(d, 5)); console.log('late'); return 1; }",
+		output: `1`,
+		log:    "late\n",
+	},
 
-	{name: "throws", body: "exports.f = () => { throw new Error('bad value'); }", failed: `bad value`, log: "main.js", lacks: "slot.js"},
+	{
+		name:   "throws",
+		body:   "exports.f = () => { throw new Error('bad value'); }",
+		failed: `bad value`,
+		log:    "main.js",
+		lacks:  "slot.js",
+	},
 	{name: "throws text", body: "exports.f = () => { throw 'word'; }", failed: `word`},
 	{name: "throws nothing", body: "exports.f = () => { throw undefined; }", failed: `undefined`},
 	{name: "throws an object", body: "exports.f = () => { throw {code: 7}; }", failed: `{"code":7}`},
 	{name: "rejects", body: "exports.f = () => Promise.reject(new Error('no'))", failed: `no`},
-	{name: "uncaught", body: "exports.f = () => new Promise(() => setTimeout(() => { throw new Error('alone'); }, 1))", failed: `alone`, log: "alone"},
-	{name: "unhandled", body: "exports.f = () => new Promise(() => { Promise.reject(new Error('dropped')); })", failed: `dropped`, log: "dropped"},
+	{
+		name:   "uncaught",
+		body:   "exports.f = () => new Promise(() => setTimeout(() => { throw new Error('alone'); }, 1))",
+		failed: `alone`,
+		log:    "alone",
+	},
+	{
+		name:   "unhandled",
+		body:   "exports.f = () => new Promise(() => { Promise.reject(new Error('dropped')); })",
+		failed: `dropped`,
+		log:    "dropped",
+	},
 	{name: "exit", body: "exports.f = () => { process.exit(3); }", failed: `exited with status 3`},
-	{name: "killed", body: "exports.f = () => { process.kill(process.pid, 'SIGKILL'); return new Promise(() => setTimeout(() => {}, 9999)); }", failed: `killed by signal SIGKILL`},
+	{
+		name:   "killed",
+		body:   "exports.f = () => { process.kill(process.pid, 'SIGKILL'); return new Promise(() => setTimeout(() => {}, 9999)); }",
+		failed: `killed by signal SIGKILL`,
+	},
 	{name: "function", body: "exports.f = () => () => 1", failed: `of type function, is not JSON`},
 	{name: "function within", body: "exports.f = () => ({ a: () => 1 })", failed: `'a' is a function`},
 	{name: "BigInt", body: "exports.f = () => 1n", failed: `of type bigint, is not JSON`},
 	{name: "symbol", body: "exports.f = () => Symbol('x')", failed: `of type symbol, is not JSON`},
 	{name: "circular", body: "exports.f = () => { const a = {}; a.a = a; return a; }", failed: `is not JSON`},
 	{name: "NaN", body: "exports.f = () => NaN", failed: `is not JSON`},
-	{name: "result too large", body: "exports.f = () => 'x'.repeat(5 << 20)", failed: `The result is too large: 5242882 bytes of JSON`},
+	{
+		name:   "result too large",
+		body:   "exports.f = () => 'x'.repeat(5 << 20)",
+		failed: `The result is too large: 5242882 bytes of JSON`,
+	},
 
-	{name: "no such function", body: "exports.g = () => 1; exports.h = () => 2; exports.x = 3", failed: `The module 'main' has no function 'f'. It has: g, h.`},
+	{
+		name:   "no such function",
+		body:   "exports.g = () => 1; exports.h = () => 2; exports.x = 3",
+		failed: `The module 'main' has no function 'f'. It has: g, h.`,
+	},
 	{name: "no function", body: "exports.f = 1", failed: `'f' of the module 'main' is no function but of type number.`},
-	{name: "no such module", entry: "other.f", body: "", extra: files{"lib/deep.mjs": ""}, failed: `The package has no module 'other'. It has: lib.deep, main.`},
+	{
+		name:   "no such module",
+		entry:  "other.f",
+		body:   "",
+		extra:  files{"lib/deep.mjs": ""},
+		failed: `The package has no module 'other'. It has: lib.deep, main.`,
+	},
 	{name: "require fails", body: "require('nowhere')", failed: `Cannot find module 'nowhere'`},
 	{name: "syntax error", body: "exports.f = (", failed: `Unexpected end of input`, log: "main.js"},
 }
 
 func TestNodejs(t *testing.T) { runCases(t, "nodejs", "main.js", nodejsCases) }
 
-// With a control group the first slot serves the first call; the kernel, not the heap's bound, is what ends it.
+// With a control group the first slot serves the first call; the kernel, not the heap's bound, is
+// what ends it.
 func TestNodejsMemory(t *testing.T) {
 	each(t, func(t *testing.T, begin beginner) {
 		r := begin(t, "nodejs", withGroup(t, 256<<20)).specialise("main.f", files{

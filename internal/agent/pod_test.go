@@ -87,7 +87,8 @@ func TestPodTakesLargePackage(t *testing.T) {
 	}
 }
 
-// Kubernetes starts a container again that has ended: what was a function's serves no other, what was nobody's may.
+// Kubernetes starts a container again that has ended: what was a function's serves no other, what
+// was nobody's may.
 func TestPodIsStartedAgain(t *testing.T) {
 	for name, prepare := range map[string]func(*running){
 		"generic": func(*running) {},
@@ -104,7 +105,8 @@ func TestPodIsStartedAgain(t *testing.T) {
 			_ = r.command.Process.Kill()
 			<-r.ended
 			r.pod.awaitEnd(t)
-			if err := os.Remove(strings.TrimPrefix(r.config.Listen, "unix:")); err != nil { // a port is nobody's any more by itself
+			// a port is nobody's any more by itself
+			if err := os.Remove(strings.TrimPrefix(r.config.Listen, "unix:")); err != nil {
 				t.Fatal(err)
 			}
 			r.startSupervisor()
@@ -127,7 +129,8 @@ func TestPodIsStartedAgain(t *testing.T) {
 	}
 }
 
-// A function may take from its supervisor, whose user it has, the right to open files, and with it the sight of what is left over.
+// A function may take from its supervisor, whose user it has, the right to open files, and with it
+// the sight of what is left over.
 func TestSupervisorIsBlinded(t *testing.T) {
 	if os.Getuid() != 0 {
 		t.Skip("only root can make the supervisor process 1")
@@ -166,7 +169,8 @@ func TestSupervisorDies(t *testing.T) {
 	}
 }
 
-// Asked to end at the same time as its agent, as Kubernetes does it, a supervisor lets the agent's calls end.
+// Asked to end at the same time as its agent, as Kubernetes does it, a supervisor lets the agent's
+// calls end.
 func TestSupervisorWaitsForAgent(t *testing.T) {
 	r := beginPod(t, "python3", nil).specialise("main.f", waits)
 	answered := make(chan faas.Outcome, 1)
@@ -242,7 +246,8 @@ func TestFootprint(t *testing.T) {
 	})
 }
 
-// A slot's end takes along what it has left behind, wherever that hides, and nothing of its neighbour's.
+// A slot's end takes along what it has left behind, wherever that hides, and nothing of its
+// neighbour's.
 func TestLeftBehind(t *testing.T) {
 	each(t, func(t *testing.T, begin beginner) {
 		r := begin(t, "python3", nil).specialise("main.f", files{"main.py": `
@@ -279,7 +284,8 @@ def f(who):
 	})
 }
 
-// withTasks bounds the processes and threads of the runtime and its supervisor, as a kubelet bounds a pod's.
+// withTasks bounds the processes and threads of the runtime and its supervisor, as a kubelet bounds
+// a pod's.
 func withTasks(t testing.TB, n int) func(*agentconfig.Config) {
 	t.Helper()
 	host := cgroup.Probe()

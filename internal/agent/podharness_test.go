@@ -30,7 +30,8 @@ const (
 	envUser   = "FAAS_TEST_USER"  // whom it becomes
 )
 
-// pod is what a worker that is a pod has beside its agent. As root it is as in a pod: process 1 of a namespace, of another user.
+// pod is what a worker that is a pod has beside its agent. As root it is as in a pod: process 1 of
+// a namespace, of another user.
 type pod struct {
 	supervisor *exec.Cmd
 	ended      chan struct{}
@@ -193,7 +194,7 @@ func becomeUser() error {
 	return errors.Join(syscall.Setgroups(nil), syscall.Setgid(user), syscall.Setuid(user))
 }
 
-// hostPID gives the process that a function knows by this number.
+// hostPID returns the process that a function knows by this number.
 func (r *running) hostPID(pid int) int {
 	r.t.Helper()
 	if r.pod == nil || os.Getuid() != 0 {

@@ -177,17 +177,20 @@ func TestServerCalls(t *testing.T) {
 			t.Errorf("input %s: %s %s %s", test.input, refused, out.Status, out.Output)
 		}
 	}
-	if out, _ := s.call(servedKey, word("wait"), 50*time.Millisecond); out.Status != "failed" || string(out.Output) != `"`+faas.OutputTimeout+`"` {
+	if out, _ := s.call(servedKey, word("wait"), 50*time.Millisecond); out.Status != "failed" ||
+		string(out.Output) != `"`+faas.OutputTimeout+`"` {
 		t.Errorf("a call that takes too long: %s %s", out.Status, out.Output)
 	}
 	function.CloseClientConnections()
 	function.Listener.Close()
-	if out, _ := s.call(servedKey, "", hangTimeout); out.Status != "failed" || !strings.Contains(string(out.Output), "does not accept connections") {
+	if out, _ := s.call(servedKey, "", hangTimeout); out.Status != "failed" ||
+		!strings.Contains(string(out.Output), "does not accept connections") {
 		t.Errorf("without a server: %s %s", out.Status, out.Output)
 	}
 }
 
-// TestServerAgentRefuses asks for what is not the function's, comes too much at a time, or comes from strangers.
+// TestServerAgentRefuses asks for what is not the function's, comes too much at a time, or comes
+// from strangers.
 func TestServerAgentRefuses(t *testing.T) {
 	entered, release := make(chan struct{}), make(chan struct{})
 	function := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
@@ -202,7 +205,8 @@ func TestServerAgentRefuses(t *testing.T) {
 	if _, refused := s.call(faas.Key{FunctionID: "g"}, "", time.Minute); refused != faas.RefusedNotMine {
 		t.Errorf("another's call: %q", refused)
 	}
-	if status, answer := s.ask("POST", "/v1/specialise", "{}\n"); status != http.StatusConflict || !strings.Contains(answer, faas.RefusedClaimed) {
+	if status, answer := s.ask("POST", "/v1/specialise", "{}\n"); status != http.StatusConflict ||
+		!strings.Contains(answer, faas.RefusedClaimed) {
 		t.Errorf("specialise: %d %s", status, answer)
 	}
 	done := make(chan faas.Outcome, 2)

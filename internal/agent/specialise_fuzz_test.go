@@ -10,7 +10,8 @@ import (
 	"github.com/openstack-faas/faas/internal/faas"
 )
 
-// FuzzSpecialise reads whatever a request to specialise may hold; what is wrong with it is never our fault.
+// FuzzSpecialise reads whatever a request to specialise may hold; what is wrong with it is never
+// our fault.
 func FuzzSpecialise(f *testing.F) {
 	f.Add([]byte(`{"key":{"function_id":"f"},"entry":"a.b","sha256":"x"}` + "\nPK"))
 	f.Add([]byte("{}\n"))

@@ -15,7 +15,7 @@ import (
 	"github.com/openstack-faas/faas/internal/supervision"
 )
 
-// supervisorClient gives orders to the supervisor in the runtime's container: the first process
+// supervisorClient returns orders to the supervisor in the runtime's container: the first process
 // that connects, which is before any code of a function's runs.
 type supervisorClient struct {
 	runDir string

@@ -28,8 +28,8 @@ type Config struct {
 	// RunDir is the agent's user's: the runtime's socket and the pipes of the logs are made in it.
 	// The runtime's user must be able to pass through.
 	RunDir string `json:"run_dir"`
-	// CodeDir is the agent's user's, empty: the package is unpacked into it. The runtime's user must
-	// be able to read it.
+	// CodeDir is the agent's user's, empty: the package is unpacked into it. The runtime's user
+	// must be able to read it.
 	CodeDir string `json:"code_dir"`
 	// HomeDir is the runtime's user's, writable: HOME and TMPDIR.
 	HomeDir  string           `json:"home_dir"`
@@ -63,8 +63,8 @@ func (t Timeouts) WithDefaults() Timeouts {
 	return t
 }
 
-// Announcement is the one line of JSON that the agent writes to its standard output, when the worker
-// can be claimed or never will be.
+// Announcement is the one line of JSON that the agent writes to its standard output, when the
+// worker can be claimed or never will be.
 type Announcement struct {
 	State   string `json:"state"`             // faas.WorkerGeneric, or AnnouncedFailed
 	Address string `json:"address,omitempty"` // where it listens, with the true port

@@ -25,7 +25,8 @@ func TestConfigDefaults(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c.Slots != faas.DefaultConcurrency || c.Limits != faas.DefaultProcessLimits() || c.Runtime.GID != 1000 || c.Timeouts.Kill != 2*time.Second {
+	if c.Slots != faas.DefaultConcurrency || c.Limits != faas.DefaultProcessLimits() || c.Runtime.GID != 1000 ||
+		c.Timeouts.Kill != 2*time.Second {
 		t.Errorf("got %+v", c)
 	}
 }

@@ -10,14 +10,16 @@ import (
 // allowed reports whether one of an application credential's access rules is for the request.
 func allowed(rules []keystone.AccessRule, r *http.Request) bool {
 	for _, rule := range rules {
-		if rule.Service == serviceType && rule.Method == r.Method && matches(strings.Split(rule.Path, "/"), strings.Split(r.URL.Path, "/")) {
+		if rule.Service == serviceType && rule.Method == r.Method &&
+			matches(strings.Split(rule.Path, "/"), strings.Split(r.URL.Path, "/")) {
 			return true
 		}
 	}
 	return false
 }
 
-// matches compares a path with a rule's: * and {name} stand for one segment, ** for any number of them.
+// matches compares a path with a rule's: * and {name} stand for one segment, ** for any number of
+// them.
 func matches(pattern, path []string) bool {
 	for len(pattern) > 0 {
 		if pattern[0] == "**" {

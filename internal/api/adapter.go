@@ -10,8 +10,8 @@ import (
 	"github.com/openstack-faas/faas/internal/policy"
 )
 
-// handler does one call of the API. What it returns is the answer: a value is 200 and JSON, the types below are more than
-// that, and an error is what faults.go makes of it.
+// handler does one call of the API. What it returns is the answer: a value is 200 and JSON, the
+// types below are more than that, and an error is what faults.go makes of it.
 type handler func(r *http.Request, id faas.Identity) (any, error)
 
 // Answers other than 200 with JSON.
@@ -30,8 +30,8 @@ type (
 	}
 )
 
-// adapt makes a route's handler an http.Handler. Here, and nowhere else, callers are authenticated, the route's rule is
-// asked, and answers are written.
+// adapt makes a route's handler an http.Handler. Here, and nowhere else, callers are authenticated,
+// the route's rule is asked, and answers are written.
 func (s *Server) adapt(rt route) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		info := infoOf(r)
@@ -67,7 +67,10 @@ func (s *Server) handle(rt route, r *http.Request, info *requestInfo) (any, erro
 		return nil, err
 	}
 	if rt.method == http.MethodPost && id.ProjectID == "" { // a token for a domain or the system
-		return nil, faas.Errorf(faas.Forbidden, "Operation not allowed: what is made belongs to a project, and the token is for none.")
+		return nil, faas.Errorf(
+			faas.Forbidden,
+			"Operation not allowed: what is made belongs to a project, and the token is for none.",
+		)
 	}
 	return rt.handle(r, id)
 }
@@ -106,7 +109,8 @@ func (s *Server) writeJSON(w http.ResponseWriter, r *http.Request, status int, b
 	s.writeBytes(w, r, status, text)
 }
 
-// writeText answers with text that may be a user's: never to be taken for anything else, whatever it looks like.
+// writeText answers with text that may be a user's: never to be taken for anything else, whatever
+// it looks like.
 func (s *Server) writeText(w http.ResponseWriter, r *http.Request, status int, text string) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.Header().Set("X-Content-Type-Options", "nosniff")

@@ -9,7 +9,8 @@ import (
 	"github.com/openstack-faas/faas/pkg/keystone"
 )
 
-// KeystoneAuth takes callers for whom Keystone says that their token is of: auth_strategy = keystone.
+// KeystoneAuth takes callers for whom Keystone says that their token is of: auth_strategy =
+// keystone.
 type KeystoneAuth struct {
 	Client       *keystone.Client
 	ServiceRoles []string // of which a service that passes a request on must have one
@@ -24,11 +25,15 @@ const (
 	keystoneRetry = 2 * time.Second
 )
 
-// Authenticate asks Keystone, or remembers what it said. Its error is of kind faas.Unauthenticated, or faas.Unavailable while Keystone cannot be asked.
+// Authenticate asks Keystone, or remembers what it said. Its error is of kind faas.Unauthenticated,
+// or faas.Unavailable while Keystone cannot be asked.
 func (k *KeystoneAuth) Authenticate(r *http.Request) (faas.Identity, error) {
 	text := r.Header.Get(authTokenHeader)
 	if text == "" {
-		return faas.Identity{}, faas.Errorf(faas.Unauthenticated, "The request has no token: send one from Keystone in the header %s.", authTokenHeader)
+		return faas.Identity{}, faas.Errorf(
+			faas.Unauthenticated, "The request has no token: send one from Keystone in the header %s.",
+			authTokenHeader,
+		)
 	}
 	service, trusted, err := k.service(r)
 	if err != nil {
@@ -42,17 +47,23 @@ func (k *KeystoneAuth) Authenticate(r *http.Request) (faas.Identity, error) {
 		return faas.Identity{}, unproven(err, "The token")
 	}
 	if !token.Scoped() {
-		return faas.Identity{}, faas.Errorf(faas.Unauthenticated, "The token is unscoped: get one for a project, a domain or the system.")
+		return faas.Identity{}, faas.Errorf(
+			faas.Unauthenticated, "The token is unscoped: get one for a project, a domain or the system.",
+		)
 	}
 	if c := token.AppCredential; c != nil && len(c.Rules) > 0 && !allowed(c.Rules, r) {
-		return faas.Identity{}, faas.Errorf(faas.Unauthenticated, "The access rules of the token's application credential do not allow this request.")
+		return faas.Identity{}, faas.Errorf(
+			faas.Unauthenticated,
+			"The access rules of the token's application credential do not allow this request.",
+		)
 	}
 	id := identityOf(token)
 	id.Token, id.Service = faas.Secret(text), service
 	return id, nil
 }
 
-// service gives the user id of the service that passes the request on, "" for none, and whether it is one to be trusted with expired tokens.
+// service returns the user id of the service that passes the request on, "" for none, and whether
+// it is one to be trusted with expired tokens.
 func (k *KeystoneAuth) service(r *http.Request) (userID string, trusted bool, err error) {
 	text := r.Header.Get(serviceTokenHeader)
 	if text == "" {
@@ -66,7 +77,10 @@ func (k *KeystoneAuth) service(r *http.Request) (userID string, trusted bool, er
 		return token.UserID, true, nil
 	}
 	if k.RolesMust {
-		return "", false, faas.Errorf(faas.Unauthenticated, "The service's token in %s has none of the roles that a service needs.", serviceTokenHeader)
+		return "", false, faas.Errorf(
+			faas.Unauthenticated, "The service's token in %s has none of the roles that a service needs.",
+			serviceTokenHeader,
+		)
 	}
 	return "", false, nil
 }
@@ -75,9 +89,14 @@ func (k *KeystoneAuth) service(r *http.Request) (userID string, trusted bool, er
 func unproven(err error, what string) error {
 	switch {
 	case errors.Is(err, keystone.ErrInvalidToken):
-		return faas.Errorf(faas.Unauthenticated, "%s is not valid: it has expired, was revoked, or never was one. Get a new one from Keystone.", what)
+		return faas.Errorf(
+			faas.Unauthenticated,
+			"%s is not valid: it has expired, was revoked, or never was one. Get a new one from Keystone.",
+			what,
+		)
 	case errors.Is(err, keystone.ErrUnavailable):
-		e := faas.Errorf(faas.Unavailable, "Keystone cannot be asked just now; tokens that it has not confirmed before have to wait.").WithCause(err)
+		e := faas.Errorf(faas.Unavailable, "Keystone cannot be asked just now; tokens that it has not confirmed before have to wait.").
+			WithCause(err)
 		e.RetryAfter = keystoneRetry
 		return e
 	}
@@ -87,7 +106,8 @@ func unproven(err error, what string) error {
 func identityOf(t *keystone.Token) faas.Identity {
 	return faas.Identity{
 		UserID: t.UserID, ProjectID: t.ProjectID, DomainID: t.DomainID, Roles: t.RoleNames(), System: t.System, Expires: t.ExpiresAt,
-		// Keystone lets no application credential make trusts, unrestricted ones included, unless its operator opts for that escalation.
+		// Keystone lets no application credential make trusts, unrestricted ones included, unless
+		// its operator opts for that escalation.
 		Delegate: t.TrustID != "" || t.AppCredential != nil,
 	}
 }

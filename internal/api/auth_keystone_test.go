@@ -74,10 +74,16 @@ func TestTokens(t *testing.T) {
 	fake.Issue("reader", reader)
 	fake.Issue("unscoped", testkit.FakeToken{User: "u"})
 	fake.Issue("nobody", testkit.FakeToken{User: "u", Project: "p", Roles: []string{"load-balancer_observer"}})
-	fake.Issue("other", testkit.FakeToken{User: "u", Project: "p", Roles: []string{"reader"}, AppCredential: map[string]any{"id": "c",
-		"access_rules": []any{map[string]any{"service": "function-engine", "method": "GET", "path": "/v1/runtimes"}}}})
-	fake.Issue("rules", testkit.FakeToken{User: "u", Project: "p", Roles: []string{"reader"}, AppCredential: map[string]any{"id": "c",
-		"access_rules": []any{map[string]any{"service": "function-engine", "method": "GET", "path": "/v1/functions"}}}})
+	fake.Issue(
+		"other",
+		testkit.FakeToken{User: "u", Project: "p", Roles: []string{"reader"}, AppCredential: map[string]any{"id": "c",
+			"access_rules": []any{map[string]any{"service": "function-engine", "method": "GET", "path": "/v1/runtimes"}}}},
+	)
+	fake.Issue(
+		"rules",
+		testkit.FakeToken{User: "u", Project: "p", Roles: []string{"reader"}, AppCredential: map[string]any{"id": "c",
+			"access_rules": []any{map[string]any{"service": "function-engine", "method": "GET", "path": "/v1/functions"}}}},
+	)
 	for token, want := range map[string]struct {
 		status int
 		says   string
@@ -123,7 +129,7 @@ func TestKeystoneAway(t *testing.T) {
 	}
 }
 
-// TestKeystoneMetrics tells what was asked.
+// TestKeystoneMetrics returns what was asked.
 func TestKeystoneMetrics(t *testing.T) {
 	var auth *KeystoneAuth
 	s, fake, _ := newAuthenticated(t, func(k *KeystoneAuth) { auth = k })
@@ -178,7 +184,8 @@ func TestServiceTokens(t *testing.T) {
 	check("made-up", "service", 401)
 }
 
-// TestServiceTokensPassedOver has a service without the role count for nothing where the operator says so.
+// TestServiceTokensPassedOver has a service without the role count for nothing where the operator
+// says so.
 func TestServiceTokensPassedOver(t *testing.T) {
 	s, fake, clock := newAuthenticated(t, func(k *KeystoneAuth) { k.RolesMust = false })
 	short := reader
@@ -197,7 +204,9 @@ func TestServiceTokensPassedOver(t *testing.T) {
 // TestIdentity is what the rest of the service hears of a caller.
 func TestIdentity(t *testing.T) {
 	_, fake, clock := newAuthenticated(t)
-	client, err := keystone.New(keystone.Config{AuthURL: fake.URL, Username: "faas", Password: fake.Password, Project: "service", Now: clock.now})
+	client, err := keystone.New(
+		keystone.Config{AuthURL: fake.URL, Username: "faas", Password: fake.Password, Project: "service", Now: clock.now},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -205,7 +214,10 @@ func TestIdentity(t *testing.T) {
 	fake.Issue("system", testkit.FakeToken{User: "root", System: true, Roles: []string{"admin"}})
 	fake.Issue("domain", testkit.FakeToken{User: "root", Domain: "d", Roles: []string{"admin"}})
 	fake.Issue("trust", testkit.FakeToken{User: "u", Project: "p", Roles: []string{"member"}, Trust: "t"})
-	fake.Issue("credential", testkit.FakeToken{User: "u", Project: "p", Roles: []string{"member"}, AppCredential: map[string]any{"id": "c"}})
+	fake.Issue(
+		"credential",
+		testkit.FakeToken{User: "u", Project: "p", Roles: []string{"member"}, AppCredential: map[string]any{"id": "c"}},
+	)
 	fake.Issue("service", testkit.FakeToken{User: "heat", Project: "service", Roles: []string{"service"}})
 	fake.Issue("user", testkit.FakeToken{User: "u", Project: "p", Roles: []string{"member"}})
 	for token, fits := range map[string]func(faas.Identity) bool{
@@ -230,8 +242,8 @@ func TestIdentity(t *testing.T) {
 	}
 }
 
-// TestWithoutProject has an administrator of the system, whose token is for no project, see everything and make nothing; and one of a domain, who is
-// nobody here.
+// TestWithoutProject has an administrator of the system, whose token is for no project, see
+// everything and make nothing; and one of a domain, who is nobody here.
 func TestWithoutProject(t *testing.T) {
 	s, fake, _ := newAuthenticated(t)
 	all := []string{"admin", "member", "reader"}
@@ -248,7 +260,9 @@ func TestWithoutProject(t *testing.T) {
 		{"POST", "/v1/executions", `{"function_id": "` + faas.NewID() + `"}`, 403},
 	} {
 		for token, want := range map[string]int{"system": req.want, "domain": 403} {
-			got := s.send(request{method: req.method, path: req.path, body: req.body, header: map[string]string{"X-Auth-Token": token}})
+			got := s.send(
+				request{method: req.method, path: req.path, body: req.body, header: map[string]string{"X-Auth-Token": token}},
+			)
 			if got.status != want {
 				t.Errorf("%s: %s %s: %d %s, want %d", token, req.method, req.path, got.status, got.body, want)
 			}
@@ -260,7 +274,11 @@ func TestWithoutProject(t *testing.T) {
 func TestTokensAreNowhere(t *testing.T) {
 	s, fake, _ := newAuthenticated(t)
 	fake.Issue("secret-of-a-reader", reader)
-	answers := []reply{s.as("secret-of-a-reader", ""), s.as("secret-made-up", "secret-service"), s.as("secret-of-a-reader", "secret-service")}
+	answers := []reply{
+		s.as("secret-of-a-reader", ""),
+		s.as("secret-made-up", "secret-service"),
+		s.as("secret-of-a-reader", "secret-service"),
+	}
 	fake.Cut(true)
 	answers = append(answers, s.as("secret-unknown", ""))
 	for _, a := range answers {

@@ -52,7 +52,8 @@ func (s *service) refuse(t *testing.T, all []bad) {
 			if got.status != b.status || !strings.Contains(got.fault(), b.fault) {
 				t.Errorf("%d %s, want %d %s", got.status, got.body, b.status, b.fault)
 			}
-			if id := got.header.Get("X-Openstack-Request-Id"); !strings.HasPrefix(id, "req-") || !strings.Contains(string(got.body), id) {
+			if id := got.header.Get("X-Openstack-Request-Id"); !strings.HasPrefix(id, "req-") ||
+				!strings.Contains(string(got.body), id) {
 				t.Errorf("the request id %q is not in %s", id, got.body)
 			}
 			if after := s.contents(); after != before {
@@ -66,12 +67,22 @@ func TestBadPaths(t *testing.T) {
 	s := newService(t)
 	s.refuse(t, []bad{
 		{"unknown path", request{method: "GET", path: "/v2"}, 404, "There is nothing at /v2."},
-		{"unknown below a known", request{method: "GET", path: "/v1/runtimes/" + unknownID + "/nothing"}, 404, "There is nothing at"},
+		{
+			"unknown below a known",
+			request{method: "GET", path: "/v1/runtimes/" + unknownID + "/nothing"},
+			404,
+			"There is nothing at",
+		},
 		{"not there yet", request{method: "GET", path: "/v1/jobs"}, 404, "There is nothing at /v1/jobs."},
 		{"doubled slash", request{method: "GET", path: "/v1//functions"}, 404, "There is nothing at"},
 		{"dots", request{method: "GET", path: "/v1/../v1/functions"}, 404, "There is nothing at"},
 		{"wrong method", request{method: "PATCH", path: "/v1/functions"}, 405, "PATCH is not possible on /v1/functions."},
-		{"no UUID", request{method: "GET", path: "/v1/functions/abc"}, 400, `The id in the path must be a UUID; "abc" is none.`},
+		{
+			"no UUID",
+			request{method: "GET", path: "/v1/functions/abc"},
+			400,
+			`The id in the path must be a UUID; "abc" is none.`,
+		},
 		{"no UUID in a log", request{method: "GET", path: "/v1/executions/abc/log"}, 400, "must be a UUID"},
 		{"no UUID to delete", request{method: "DELETE", path: "/v1/executions/1"}, 400, "must be a UUID"},
 		{"no such runtime", request{method: "GET", path: "/v1/runtimes/" + unknownID}, 404, unknownID},
@@ -85,9 +96,24 @@ func TestBadPaths(t *testing.T) {
 		{"marker of nothing", request{method: "GET", path: "/v1/functions?marker=" + unknownID}, 400, unknownID},
 		{"unknown filter", request{method: "GET", path: "/v1/functions?colour=red"}, 400, "colour"},
 		{"unknown sort key", request{method: "GET", path: "/v1/functions?sort_keys=colour"}, 400, "colour"},
-		{"sort direction", request{method: "GET", path: "/v1/functions?sort_keys=name&sort_dirs=up"}, 400, `sort_dirs must be asc or desc; it has "up".`},
-		{"more directions than keys", request{method: "GET", path: "/v1/functions?sort_dirs=asc"}, 400, "sort_dirs has 1 directions for 0 sort_keys."},
-		{"all_projects", request{method: "GET", path: "/v1/functions?all_projects=x"}, 400, "all_projects must be true or false"},
+		{
+			"sort direction",
+			request{method: "GET", path: "/v1/functions?sort_keys=name&sort_dirs=up"},
+			400,
+			`sort_dirs must be asc or desc; it has "up".`,
+		},
+		{
+			"more directions than keys",
+			request{method: "GET", path: "/v1/functions?sort_dirs=asc"},
+			400,
+			"sort_dirs has 1 directions for 0 sort_keys.",
+		},
+		{
+			"all_projects",
+			request{method: "GET", path: "/v1/functions?all_projects=x"},
+			400,
+			"all_projects must be true or false",
+		},
 		{"query string", request{method: "GET", path: "/v1/functions?a=%zz"}, 400, "The query string is malformed."},
 	})
 	if got := s.send(request{method: "PATCH", path: "/v1/functions"}); got.header.Get("Allow") != "GET, POST" {
@@ -107,17 +133,67 @@ func TestBadRuntimes(t *testing.T) {
 		{"null", post(`null`), 400, "it is null"},
 		{"no image", post(`{"name": "a"}`), 400, "image is required"},
 		{"null image", post(`{"image": null}`), 400, "image is required"},
-		{"unknown field", post(`{"image": "python3", "imgae": "x"}`), 400, `There is no field "imgae" here; the fields are image, name`},
+		{
+			"unknown field",
+			post(`{"image": "python3", "imgae": "x"}`),
+			400,
+			`There is no field "imgae" here; the fields are image, name`,
+		},
 		{"number as a name", post(`{"image": "python3", "name": 1}`), 400, "name must be a string."},
-		{"bool as a word", post(`{"image": "python3", "is_public": "perhaps"}`), 400, `is_public must be true or false; it is "perhaps".`},
-		{"long name", post(`{"image": "python3", "name": "` + long + `"}`), 400, "name must be at most 255 characters long; it has 256."},
-		{"long description", post(`{"image": "python3", "description": "` + long + `"}`), 400, "description must be at most 255"},
-		{"image that is a template", post(`{"image": "x\nprivileged: true"}`), 400, "image must be the reference of a container image"},
-		{"control characters", post(`{"image": "python3", "name": "a\u0000b"}`), 400, "name must not contain control characters."},
+		{
+			"bool as a word",
+			post(`{"image": "python3", "is_public": "perhaps"}`),
+			400,
+			`is_public must be true or false; it is "perhaps".`,
+		},
+		{
+			"long name",
+			post(`{"image": "python3", "name": "` + long + `"}`),
+			400,
+			"name must be at most 255 characters long; it has 256.",
+		},
+		{
+			"long description",
+			post(`{"image": "python3", "description": "` + long + `"}`),
+			400,
+			"description must be at most 255",
+		},
+		{
+			"image that is a template",
+			post(`{"image": "x\nprivileged: true"}`),
+			400,
+			"image must be the reference of a container image",
+		},
+		{
+			"control characters",
+			post(`{"image": "python3", "name": "a\u0000b"}`),
+			400,
+			"name must not contain control characters.",
+		},
 		{"large", post(`{"name": "` + strings.Repeat("x", 3<<20) + `"}`), 413, "The body is larger than 2097152 bytes."},
-		{"a form", request{method: "POST", path: "/v1/runtimes", body: "image=python3", contentType: "application/x-www-form-urlencoded"}, 415, "The body must be application/json"},
-		{"update of nothing", request{method: "PUT", path: "/v1/runtimes/" + unknownID, body: `{"name": "x"}`}, 404, unknownID},
-		{"update with what is fixed", request{method: "PUT", path: "/v1/runtimes/" + unknownID, body: `{"trusted": false}`}, 400, `There is no field "trusted"`},
+		{
+			"a form",
+			request{
+				method:      "POST",
+				path:        "/v1/runtimes",
+				body:        "image=python3",
+				contentType: "application/x-www-form-urlencoded",
+			},
+			415,
+			"The body must be application/json",
+		},
+		{
+			"update of nothing",
+			request{method: "PUT", path: "/v1/runtimes/" + unknownID, body: `{"name": "x"}`},
+			404,
+			unknownID,
+		},
+		{
+			"update with what is fixed",
+			request{method: "PUT", path: "/v1/runtimes/" + unknownID, body: `{"trusted": false}`},
+			400,
+			`There is no field "trusted"`,
+		},
 	})
 }
 
@@ -143,10 +219,30 @@ func TestBadFunctions(t *testing.T) {
 	cut.body = cut.body[:len(cut.body)/2]
 	s.refuse(t, []bad{
 		{"empty", request{method: "POST", path: "/v1/functions"}, 400, "code is required"},
-		{"no type", request{method: "POST", path: "/v1/functions", body: "x", contentType: "text/plain"}, 415, "it is text/plain"},
-		{"malformed type", request{method: "POST", path: "/v1/functions", body: "x", contentType: "multipart/form-data; boundary"}, 415, "The Content-Type is malformed."},
-		{"no boundary", request{method: "POST", path: "/v1/functions", body: "x", contentType: "multipart/form-data"}, 400, "has no boundary"},
-		{"no parts", request{method: "POST", path: "/v1/functions", body: "x", contentType: "multipart/form-data; boundary=b"}, 400, "has no parts"},
+		{
+			"no type",
+			request{method: "POST", path: "/v1/functions", body: "x", contentType: "text/plain"},
+			415,
+			"it is text/plain",
+		},
+		{
+			"malformed type",
+			request{method: "POST", path: "/v1/functions", body: "x", contentType: "multipart/form-data; boundary"},
+			415,
+			"The Content-Type is malformed.",
+		},
+		{
+			"no boundary",
+			request{method: "POST", path: "/v1/functions", body: "x", contentType: "multipart/form-data"},
+			400,
+			"has no boundary",
+		},
+		{
+			"no parts",
+			request{method: "POST", path: "/v1/functions", body: "x", contentType: "multipart/form-data; boundary=b"},
+			400,
+			"has no parts",
+		},
 		{"cut off", cut, 400, "cut off"},
 		{"malformed JSON", request{method: "POST", path: "/v1/functions", body: "{"}, 400, "The body must be a JSON object"},
 		{"no code", post(field{"runtime_id", runtime}, field{"package", pack}), 400, "code is required"},
@@ -155,34 +251,84 @@ func TestBadFunctions(t *testing.T) {
 		{"no source", without(`{}`), 400, "code must name its source"},
 		{"unknown source", without(`{"source":"git"}`), 400, "code.source must be package, swift or image; it is git."},
 		{"no runtime", without(`{"source":"package"}`, field{"package", pack}), 400, "runtime_id is required"},
-		{"runtime is no UUID", with(field{"name", "x"}, field{"entry", "main.main"}).replace(runtime, "python3"), 400, "runtime_id must be a UUID"},
+		{
+			"runtime is no UUID",
+			with(field{"name", "x"}, field{"entry", "main.main"}).replace(runtime, "python3"),
+			400,
+			"runtime_id must be a UUID",
+		},
 		{"no such runtime", with().replace(runtime, unknownID), 400, "Runtime " + unknownID + " can not be found."},
 		{"no package", post(field{"runtime_id", runtime}, field{"code", `{"source":"package"}`}), 400, "package is required"},
-		{"urlencoded package", urlencoded("runtime_id=" + runtime + "&package=x&code=%7B%22source%22%3A%22package%22%7D"), 400, "package must be a file"},
+		{
+			"urlencoded package",
+			urlencoded("runtime_id=" + runtime + "&package=x&code=%7B%22source%22%3A%22package%22%7D"),
+			400,
+			"package must be a file",
+		},
 		{"urlencoded rubbish", urlencoded("a=%zz"), 400, "The form is malformed."},
 		{"unknown field", with(field{"colour", "red"}), 400, `There is no field "colour" here`},
 		{"doubled field", with(field{"name", "a"}, field{"name", "b"}), 400, `The form has the field "name" more than once.`},
 		{"doubled package", with(field{"package", pack}), 400, "more than one package"},
-		{"file in another field", with().replace(`name="package"`, `name="pack"`), 400, `The form has a file in the field "pack"`},
-		{"large field", with(field{"description", strings.Repeat("x", 70<<10)}), 413, `The form's field "description" is larger`},
+		{
+			"file in another field",
+			with().replace(`name="package"`, `name="pack"`),
+			400,
+			`The form has a file in the field "pack"`,
+		},
+		{
+			"large field",
+			with(field{"description", strings.Repeat("x", 70<<10)}),
+			413,
+			`The form's field "description" is larger`,
+		},
 		{"many fields", with(manyFields()...), 413, "The form's fields are larger"},
 		{"not UTF-8", with(field{"name", "\xff"}), 400, `The form's field "name" is not UTF-8.`},
 		{"long name", with(field{"name", strings.Repeat("x", 256)}), 400, "name must be at most 255"},
-		{"entry without function", with(field{"entry", "main"}), 400, `entry must be module.function, as in main.main; "main" is not.`},
+		{
+			"entry without function",
+			with(field{"entry", "main"}),
+			400,
+			`entry must be module.function, as in main.main; "main" is not.`,
+		},
 		{"entry with a path", with(field{"entry", "../main.main"}), 400, "entry must be module.function"},
 		{"low cpu", with(field{"cpu", "99"}), 400, "cpu must be from 100 to 2000 millicores; it is 99."},
 		{"high cpu", with(field{"cpu", "2001"}), 400, "cpu must be from 100 to 2000 millicores; it is 2001."},
 		{"cpu is a word", with(field{"cpu", "much"}), 400, `cpu must be a whole number; it is "much".`},
 		{"cpu overflows", with(field{"cpu", "99999999999999999999"}), 400, "cpu must be a whole number"},
-		{"low memory", with(field{"memory_size", "1"}), 400, "memory_size must be from 33554432 to 2147483648 bytes; it is 1."},
+		{
+			"low memory",
+			with(field{"memory_size", "1"}),
+			400,
+			"memory_size must be from 33554432 to 2147483648 bytes; it is 1.",
+		},
 		{"high memory", with(field{"memory_size", "2147483649"}), 400, "memory_size must be from 33554432"},
 		{"zero timeout", with(field{"timeout", "0"}), 400, "timeout must be from 1 to 300 seconds; it is 0."},
 		{"long timeout", with(field{"timeout", "301"}), 400, "timeout must be from 1 to 300 seconds; it is 301."},
-		{"swift without object", without(`{"source":"swift","swift":{"container":"c"}}`), 400, "code with the source swift needs"},
-		{"swift", without(`{"source":"swift","swift":{"container":"c","object":"o"}}`), 400, "Code from Swift is not supported by this deployment"},
+		{
+			"swift without object",
+			without(`{"source":"swift","swift":{"container":"c"}}`),
+			400,
+			"code with the source swift needs",
+		},
+		{
+			"swift",
+			without(`{"source":"swift","swift":{"container":"c","object":"o"}}`),
+			400,
+			"Code from Swift is not supported by this deployment",
+		},
 		{"image without one", without(`{"source":"image"}`), 400, "needs the reference of a container image"},
-		{"image", urlencoded("code=%7B%22source%22%3A%22image%22%2C%22image%22%3A%22a%2Fb%22%7D"), 400, "Code from a container image is not supported"},
-		{"md5", with().replace(`{"source":"package"}`, `{"source":"package","md5sum":"0123456789abcdef0123456789abcdef"}`), 400, "code.md5sum says 0123456789abcdef0123456789abcdef."},
+		{
+			"image",
+			urlencoded("code=%7B%22source%22%3A%22image%22%2C%22image%22%3A%22a%2Fb%22%7D"),
+			400,
+			"Code from a container image is not supported",
+		},
+		{
+			"md5",
+			with().replace(`{"source":"package"}`, `{"source":"package","md5sum":"0123456789abcdef0123456789abcdef"}`),
+			400,
+			"code.md5sum says 0123456789abcdef0123456789abcdef.",
+		},
 		{"no zip", packed("this is no zip"), 400, "not a zip"},
 		{"dots in the zip", packed(zipOf(t, "../main.py", "")), 400, "../main.py"},
 		{"absolute name in the zip", packed(zipOf(t, "/etc/passwd", "")), 400, "/etc/passwd"},
@@ -205,12 +351,20 @@ func manyFields() []field {
 	return fields
 }
 
-// bomb says of itself that it unpacks to more than a package may; the archive's own tests have those that lie.
+// bomb says of itself that it unpacks to more than a package may; the archive's own tests have
+// those that lie.
 func bomb(t *testing.T) string {
 	t.Helper()
 	var b bytes.Buffer
 	w := zip.NewWriter(&b)
-	f, err := w.CreateRaw(&zip.FileHeader{Name: "main.py", Method: zip.Deflate, CompressedSize64: 1, UncompressedSize64: faas.MaxUnpackedSize + 1})
+	f, err := w.CreateRaw(
+		&zip.FileHeader{
+			Name:               "main.py",
+			Method:             zip.Deflate,
+			CompressedSize64:   1,
+			UncompressedSize64: faas.MaxUnpackedSize + 1,
+		},
+	)
 	if err == nil {
 		_, err = f.Write([]byte{0})
 	}
@@ -229,7 +383,7 @@ type trickle struct {
 	sent atomic.Int64
 }
 
-// Read gives the head, then zeroes for ever.
+// Read returns the head, then zeroes for ever.
 func (e *trickle) Read(p []byte) (int, error) {
 	n := copy(p, e.head)
 	e.head = e.head[n:]
@@ -262,7 +416,9 @@ func TestLargePackageIsRefusedWhileItArrives(t *testing.T) {
 	if s.contents() != before {
 		t.Error("something was written")
 	}
-	got := s.send(request{method: "POST", path: "/v1/functions", body: "--b--", contentType: "multipart/form-data; boundary=b"})
+	got := s.send(
+		request{method: "POST", path: "/v1/functions", body: "--b--", contentType: "multipart/form-data; boundary=b"},
+	)
 	if got.status != 400 {
 		t.Errorf("the service answers %d afterwards", got.status)
 	}
@@ -280,11 +436,36 @@ func TestBadExecutions(t *testing.T) {
 		{"no such function", post(`{"function_id": "` + unknownID + `"}`), 404, unknownID},
 		{"unknown field", post(`{"function_id": "` + function + `", "inputs": "x"}`), 400, `There is no field "inputs" here`},
 		{"sync", post(`{"function_id": "` + function + `", "sync": 1}`), 400, "sync must be true or false; it is 1."},
-		{"input", post(`{"function_id": "` + function + `", "input": 1}`), 400, "input must be a string or a JSON object; it is 1."},
-		{"large input", post(`{"function_id": "` + function + `", "input": "` + strings.Repeat("x", 1<<20+1) + `"}`), 413, "input must be at most 1048576 bytes"},
-		{"version is a word", post(`{"function_id": "` + function + `", "function_version": "x"}`), 400, "function_version must be a whole number"},
-		{"negative version", post(`{"function_id": "` + function + `", "function_version": -1}`), 400, "function_version must be from 0"},
-		{"no such version", post(`{"function_id": "` + function + `", "function_version": "1"}`), 404, "Version 1 of function " + function + " can not be found."},
+		{
+			"input",
+			post(`{"function_id": "` + function + `", "input": 1}`),
+			400,
+			"input must be a string or a JSON object; it is 1.",
+		},
+		{
+			"large input",
+			post(`{"function_id": "` + function + `", "input": "` + strings.Repeat("x", 1<<20+1) + `"}`),
+			413,
+			"input must be at most 1048576 bytes",
+		},
+		{
+			"version is a word",
+			post(`{"function_id": "` + function + `", "function_version": "x"}`),
+			400,
+			"function_version must be a whole number",
+		},
+		{
+			"negative version",
+			post(`{"function_id": "` + function + `", "function_version": -1}`),
+			400,
+			"function_version must be from 0",
+		},
+		{
+			"no such version",
+			post(`{"function_id": "` + function + `", "function_version": "1"}`),
+			404,
+			"Version 1 of function " + function + " can not be found.",
+		},
 		{"no such alias", post(`{"function_alias": "live"}`), 404, "Function alias live can not be found."},
 	})
 }

@@ -16,7 +16,7 @@ import (
 // nowhere takes an answer and drops it.
 type nowhere struct{ header http.Header }
 
-// Header gives the header.
+// Header returns the header.
 func (n nowhere) Header() http.Header { return n.header }
 
 // Write drops.
@@ -37,13 +37,15 @@ func benchmark(b *testing.B, method, path, body string, s *service) {
 
 func quiet(c *Config) { c.Log = slog.New(slog.NewTextHandler(io.Discard, nil)) }
 
-// What the handler itself costs: identity, policy, routing, reading, writing, log line and metrics, without database or worker.
+// What the handler itself costs: identity, policy, routing, reading, writing, log line and metrics,
+// without database or worker.
 func BenchmarkHandler(b *testing.B) {
 	s := newService(b, quiet)
 	benchmark(b, "GET", "/v1", "", s)
 }
 
-// One synchronous execution with its record committed and no worker; -cpu and b.SetParallelism make up the callers.
+// One synchronous execution with its record committed and no worker; -cpu and b.SetParallelism make
+// up the callers.
 func BenchmarkSyncExecution(b *testing.B) {
 	s := newService(b, quiet)
 	function := s.newFunction(s.newRuntime(), "f").ID

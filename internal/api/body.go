@@ -17,8 +17,8 @@ const (
 	packageTimeout = 10 * time.Minute
 )
 
-// timedBody gives up on a body that does not arrive in time. The time ends with the body, or it would cut off the answer to a
-// call that takes longer.
+// timedBody returns up on a body that does not arrive in time. The time ends with the body, or it
+// would cut off the answer to a call that takes longer.
 type timedBody struct {
 	io.ReadCloser
 	connection *http.ResponseController
@@ -51,7 +51,8 @@ func limitTime(w http.ResponseWriter, r *http.Request) {
 	r.Body = &timedBody{ReadCloser: r.Body, connection: http.NewResponseController(w), timeout: timeout}
 }
 
-// bodyCost is what the body of a request will take in memory, as far as the request says how large it is.
+// bodyCost is what the body of a request will take in memory, as far as the request says how large
+// it is.
 func (s *Server) bodyCost(r *http.Request) int64 {
 	if strings.HasPrefix(r.Header.Get("Content-Type"), "multipart/") {
 		const most = spoolInMemory + maxFormExtra // a larger package goes to a file
@@ -63,8 +64,8 @@ func (s *Server) bodyCost(r *http.Request) int64 {
 	return bodyFactor * min(max(r.ContentLength, 0), s.cfg.MaxBody)
 }
 
-// passOver takes a body from the connection and forgets it: clients that are refused while they still send often do not
-// see the refusal. What is larger than a body may be is not worth that.
+// passOver takes a body from the connection and forgets it: clients that are refused while they
+// still send often do not see the refusal. What is larger than a body may be is not worth that.
 func (s *Server) passOver(r *http.Request) {
 	if r.ContentLength <= s.cfg.MaxBody {
 		_, _ = io.Copy(io.Discard, io.LimitReader(r.Body, s.cfg.MaxBody)) // where it fails, the refusal is all there is to do

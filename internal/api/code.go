@@ -21,7 +21,8 @@ type askedCode struct {
 	Protocol string `json:"protocol"` // ours: of image functions; "" is run, as in Qinling
 }
 
-// code gives the field code, which clients send as an object or as the JSON text of one; nil when it is not set.
+// code returns the field code, which clients send as an object or as the JSON text of one; nil when
+// it is not set.
 func (o *object) code() *askedCode {
 	raw, ok := o.get("code")
 	if !ok {
@@ -72,8 +73,9 @@ func (c *askedCode) fault() string {
 	return "code.source must be package, swift or image; it is " + short(c.Source) + "."
 }
 
-// keepPackage checks the package and keeps it in the code store. It gives what the function's record says of it. md5sum is what
-// the client says it is; "" for nothing. A package for which there is no room is not kept.
+// keepPackage checks the package and keeps it in the code store. It gives what the function's
+// record says of it. md5sum is what the client says it is; "" for nothing. A package for which
+// there is no room is not kept.
 func (s *Server) keepPackage(ctx context.Context, pack *spool, md5sum string, room swiftcode.Room) (faas.Code, error) {
 	md5, sha256 := pack.sums()
 	if md5sum != "" && !strings.EqualFold(md5sum, md5) {
@@ -106,7 +108,9 @@ func (s *Server) checkPackage(ctx context.Context, pack *spool) error {
 func (s *Server) imageCode(f *form, code *askedCode, runtimeID string) (faas.Code, error) {
 	switch {
 	case !s.cfg.Images:
-		return faas.Code{}, faas.Errorf(faas.Invalid, "Code from a container image is not supported by this deployment; upload a package.")
+		return faas.Code{}, faas.Errorf(
+			faas.Invalid, "Code from a container image is not supported by this deployment; upload a package.",
+		)
 	case runtimeID != "":
 		return faas.Code{}, faas.Errorf(faas.Invalid, "A function of a container image has no runtime; leave runtime_id out.")
 	case f.pack != nil:
@@ -115,7 +119,7 @@ func (s *Server) imageCode(f *form, code *askedCode, runtimeID string) (faas.Cod
 	return code.ofImage(), s.allowedImage(code.Image)
 }
 
-// ofImage gives the code of an image as it is recorded.
+// ofImage returns the code of an image as it is recorded.
 func (c *askedCode) ofImage() faas.Code {
 	made := faas.Code{Source: faas.SourceImage, Image: c.Image, Protocol: faas.Protocol(c.Protocol)}
 	orElse(&made.Protocol, faas.ProtocolRun)

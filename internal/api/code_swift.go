@@ -8,8 +8,11 @@ import (
 	"github.com/openstack-faas/faas/internal/swiftcode"
 )
 
-// swiftCode gives the code of a function that is to be from an object, having kept the object's bytes.
-func (s *Server) swiftCode(ctx context.Context, id faas.Identity, f *form, code *askedCode, runtimeID string) (faas.Code, error) {
+// swiftCode returns the code of a function that is to be from an object, having kept the object's
+// bytes.
+func (s *Server) swiftCode(
+	ctx context.Context, id faas.Identity, f *form, code *askedCode, runtimeID string,
+) (faas.Code, error) {
 	switch {
 	case s.cfg.Swift == nil:
 		return faas.Code{}, errNoSwift()
@@ -24,14 +27,19 @@ func (s *Server) swiftCode(ctx context.Context, id faas.Identity, f *form, code 
 	return s.object(ctx, id, code, s.roomForPackage(id.ProjectID, 0))
 }
 
-// object reads the object that the code names, with the caller's own rights in the caller's project. code.MD5 is what the client says that it is; "" for
-// nothing.
-func (s *Server) object(ctx context.Context, id faas.Identity, code *askedCode, room swiftcode.Room) (faas.Code, error) {
+// object reads the object that the code names, with the caller's own rights in the caller's
+// project. code.MD5 is what the client says that it is; "" for nothing.
+func (s *Server) object(
+	ctx context.Context, id faas.Identity, code *askedCode, room swiftcode.Room,
+) (faas.Code, error) {
 	if s.cfg.Swift == nil {
 		return faas.Code{}, errNoSwift()
 	}
 	if id.ProjectID == "" {
-		return faas.Code{}, faas.Errorf(faas.Invalid, "Code from Swift is read in the project of the caller's token; this token is of none.")
+		return faas.Code{}, faas.Errorf(
+			faas.Invalid,
+			"Code from Swift is read in the project of the caller's token; this token is of none.",
+		)
 	}
 	named := faas.Code{Source: faas.SourceSwift, Container: code.Swift.Container, Object: code.Swift.Object}
 	found, err := s.cfg.Swift.Fetch(ctx, id.Token, id.ProjectID, named, room)

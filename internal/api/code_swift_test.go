@@ -62,11 +62,20 @@ const swiftCodeOf = `{"source": "swift", "swift": {"container": "code", "object"
 
 func codeOf(object string) string { return strings.Replace(swiftCodeOf, "OBJECT", object, 1) }
 
-// create makes a function as the clients of Qinling do: the code is a JSON text in a urlencoded form.
+// create makes a function as the clients of Qinling do: the code is a JSON text in a urlencoded
+// form.
 func (s *swiftService) create(code, identity string) reply {
 	s.t.Helper()
 	form := url.Values{"runtime_id": {s.runtime}, "code": {code}, "name": {"f"}}
-	return s.send(request{method: "POST", path: "/v1/functions", body: form.Encode(), contentType: "application/x-www-form-urlencoded", identity: identity})
+	return s.send(
+		request{
+			method:      "POST",
+			path:        "/v1/functions",
+			body:        form.Encode(),
+			contentType: "application/x-www-form-urlencoded",
+			identity:    identity,
+		},
+	)
 }
 
 func (s *swiftService) made(object string) functionView {
@@ -91,7 +100,8 @@ func TestFunctionFromSwift(t *testing.T) {
 	s := newSwiftService(t)
 	zip := s.put(project, "a/f.zip", "one")
 	f := s.made("a/f.zip")
-	if f.Code.Source != "swift" || *f.Code.Swift != (swiftView{"code", "a/f.zip"}) || f.Code.MD5 != swift.MD5(zip) || *f.RuntimeID != s.runtime {
+	if f.Code.Source != "swift" || *f.Code.Swift != (swiftView{"code", "a/f.zip"}) || f.Code.MD5 != swift.MD5(zip) ||
+		*f.RuntimeID != s.runtime {
 		t.Errorf("got %+v", f)
 	}
 	if code := s.record(f.ID).Code; code.ETag != swift.MD5(zip) || code.Size != int64(len(zip)) || len(code.SHA256) != 64 {
@@ -124,15 +134,19 @@ func TestWhatCannotBeAFunctionFromSwift(t *testing.T) {
 		"another md5":       {strings.Replace(codeOf("f.zip"), `{"source"`, `{"md5sum": "0123", "source"`, 1), "", "code.md5sum says 0123"},
 	} {
 		r := s.create(c.code, c.identity)
-		if r.status != http.StatusBadRequest || !strings.Contains(r.fault(), c.says) || strings.Contains(string(r.body), "token-of") {
+		if r.status != http.StatusBadRequest || !strings.Contains(r.fault(), c.says) ||
+			strings.Contains(string(r.body), "token-of") {
 			t.Errorf("%s: %d: %s", name, r.status, r.body)
 		}
 	}
 	s.swift.Fail(http.StatusServiceUnavailable)
-	if r := s.create(codeOf("f.zip"), ""); r.status != http.StatusServiceUnavailable || r.header.Get("Retry-After") == "" || !strings.Contains(r.fault(), "Swift") {
+	if r := s.create(codeOf("f.zip"), ""); r.status != http.StatusServiceUnavailable ||
+		r.header.Get("Retry-After") == "" ||
+		!strings.Contains(r.fault(), "Swift") {
 		t.Errorf("Swift away: %d: %s", r.status, r.body)
 	}
-	if left, err := s.store.Functions(t.Context(), faas.AnyProject(), faas.Query{Limit: 10}); err != nil || len(left.Items) != 0 {
+	if left, err := s.store.Functions(t.Context(), faas.AnyProject(), faas.Query{Limit: 10}); err != nil ||
+		len(left.Items) != 0 {
 		t.Errorf("%d functions, %v", len(left.Items), err)
 	}
 	if strings.Contains(s.logs.String(), "token-of") {
@@ -142,7 +156,9 @@ func TestWhatCannotBeAFunctionFromSwift(t *testing.T) {
 	form.WriteString("--b\r\nContent-Disposition: form-data; name=\"package\"; filename=\"x\"\r\n\r\nx\r\n")
 	form.WriteString("--b\r\nContent-Disposition: form-data; name=\"runtime_id\"\r\n\r\n" + s.runtime + "\r\n")
 	form.WriteString("--b\r\nContent-Disposition: form-data; name=\"code\"\r\n\r\n" + codeOf("f.zip") + "\r\n--b--\r\n")
-	r := s.send(request{method: "POST", path: "/v1/functions", body: form.String(), contentType: "multipart/form-data; boundary=b"})
+	r := s.send(
+		request{method: "POST", path: "/v1/functions", body: form.String(), contentType: "multipart/form-data; boundary=b"},
+	)
 	if r.status != http.StatusBadRequest || !strings.Contains(r.fault(), "has no package") {
 		t.Errorf("with a package: %d: %s", r.status, r.body)
 	}
@@ -185,7 +201,8 @@ func TestUpdateOfAFunctionFromSwift(t *testing.T) {
 	}
 }
 
-// TestCallOfAFunctionWhoseObjectChanged has the engine find the change: the caller gets the result of the new code.
+// TestCallOfAFunctionWhoseObjectChanged has the engine find the change: the caller gets the result
+// of the new code.
 func TestCallOfAFunctionWhoseObjectChanged(t *testing.T) {
 	s := newSwiftService(t)
 	s.put(project, "f.zip", "one")
@@ -212,7 +229,8 @@ func TestCallOfAFunctionWhoseObjectChanged(t *testing.T) {
 	if x := s.execute(f.ID, "", http.StatusCreated); x.Status != "success" {
 		t.Errorf("got %+v", x)
 	}
-	if took := time.Since(began); took < 3*50*time.Millisecond { // before the second try, and twice as long before the third
+	// before the second try, and twice as long before the third
+	if took := time.Since(began); took < 3*50*time.Millisecond {
 		t.Errorf("three tries took %v: there was no pause", took)
 	}
 	refused = -10 // for ever

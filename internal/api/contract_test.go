@@ -36,7 +36,8 @@ var describedRoutes = sync.OnceValues(func() (routers.Router, error) {
 	return gorillamux.NewRouter(doc)
 })
 
-// checkContract holds an answer against the description. Paths and methods that are not described may only be refused.
+// checkContract holds an answer against the description. Paths and methods that are not described
+// may only be refused.
 func checkContract(t testing.TB, r *http.Request, got reply) {
 	t.Helper()
 	router, err := describedRoutes()
@@ -68,7 +69,10 @@ func checkContract(t testing.TB, r *http.Request, got reply) {
 func init() {
 	openapi3filter.RegisterBodyDecoder("application/zip", openapi3filter.FileBodyDecoder)
 	// The library's own pattern knows the versions of RFC 4122 only; ours are those of RFC 9562.
-	openapi3.DefineStringFormatValidator("uuid", openapi3.NewRegexpFormatValidator(`^[0-9a-f]{8}-[0-9a-f]{4}-[1-8][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$`))
+	openapi3.DefineStringFormatValidator(
+		"uuid",
+		openapi3.NewRegexpFormatValidator(`^[0-9a-f]{8}-[0-9a-f]{4}-[1-8][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$`),
+	)
 }
 
 func TestDescriptionIsValid(t *testing.T) {

@@ -28,7 +28,7 @@ type cors struct {
 	expose, maxAge string
 }
 
-// newCORS gives nil where no origin may use the API: then answers say nothing of it.
+// newCORS returns nil where no origin may use the API: then answers say nothing of it.
 func newCORS(c CORS) *cors {
 	if len(c.Origins) == 0 {
 		return nil
@@ -44,13 +44,15 @@ func newCORS(c CORS) *cors {
 	}
 }
 
-// answer puts into the answer what a page needs in order to read it, and reports whether that is all there is to answer: a browser asks, before
-// it sends what a page wants, whether the page may. It asks without a token.
+// answer puts into the answer what a page needs in order to read it, and reports whether that is
+// all there is to answer: a browser asks, before it sends what a page wants, whether the page may.
+// It asks without a token.
 func (c *cors) answer(w http.ResponseWriter, r *http.Request) bool {
 	if c == nil {
 		return false
 	}
-	asked := r.Method == http.MethodOptions && r.Header.Get("Origin") != "" && r.Header.Get("Access-Control-Request-Method") != ""
+	asked := r.Method == http.MethodOptions && r.Header.Get("Origin") != "" &&
+		r.Header.Get("Access-Control-Request-Method") != ""
 	if !c.origin(w.Header(), r.Header.Get("Origin")) {
 		if asked {
 			w.WriteHeader(http.StatusNoContent) // without a word of leave, which is a refusal
@@ -89,7 +91,11 @@ func (c *cors) origin(h http.Header, origin string) bool {
 
 // preflight grants the method and the headers that the browser asks for, all of them or nothing.
 func (c *cors) preflight(h http.Header, r *http.Request) {
-	method, headers := r.Header.Get("Access-Control-Request-Method"), strings.Join(r.Header.Values("Access-Control-Request-Headers"), ",")
+	method, headers := r.Header.Get(
+		"Access-Control-Request-Method",
+	), strings.Join(
+		r.Header.Values("Access-Control-Request-Headers"), ",",
+	)
 	if !slices.Contains(c.Methods, method) || !c.maySend(headers) {
 		h.Del("Access-Control-Allow-Origin")
 		h.Del("Access-Control-Allow-Credentials")
@@ -107,7 +113,8 @@ func (c *cors) preflight(h http.Header, r *http.Request) {
 func (c *cors) maySend(headers string) bool {
 	for name := range strings.SplitSeq(headers, ",") {
 		same := func(known string) bool { return strings.EqualFold(known, strings.TrimSpace(name)) }
-		if strings.TrimSpace(name) != "" && !slices.ContainsFunc(c.Headers, same) && !slices.ContainsFunc(simpleHeaders, same) {
+		if strings.TrimSpace(name) != "" && !slices.ContainsFunc(c.Headers, same) &&
+			!slices.ContainsFunc(simpleHeaders, same) {
 			return false
 		}
 	}

@@ -69,7 +69,8 @@ func TestPreflight(t *testing.T) {
 				t.Errorf("got %v", h)
 			}
 			granted := c.allowed != ""
-			if (h.Get("Access-Control-Allow-Methods") == c.method) != granted || (h.Get("Access-Control-Max-Age") == "3600") != granted {
+			if (h.Get("Access-Control-Allow-Methods") == c.method) != granted ||
+				(h.Get("Access-Control-Max-Age") == "3600") != granted {
 				t.Errorf("got %v", h)
 			}
 			if granted && h.Get("Access-Control-Allow-Headers") != c.headers {
@@ -88,7 +89,8 @@ func TestAnswersForPagesOfOtherOrigins(t *testing.T) {
 	for identity, status := range map[string]int{project + " member": 200, "none": 401} {
 		got := s.plain("GET", "/v1/functions", map[string]string{"Origin": horizon, "X-Test-Identity": identity})
 		h := got.Header
-		if got.status != status || h.Get("Access-Control-Allow-Origin") != horizon || h.Get("Access-Control-Expose-Headers") != "X-Openstack-Request-Id" {
+		if got.status != status || h.Get("Access-Control-Allow-Origin") != horizon ||
+			h.Get("Access-Control-Expose-Headers") != "X-Openstack-Request-Id" {
 			t.Errorf("%d %v", got.status, h)
 		}
 		if !slices.Contains(h.Values("Vary"), "Origin") || !slices.Contains(h.Values("Vary"), "OpenStack-API-Version") {
@@ -102,7 +104,9 @@ func TestAnswersForPagesOfOtherOrigins(t *testing.T) {
 		}
 		got := s.plain("GET", "/v1/functions", header)
 		h := got.Header
-		if got.status != http.StatusOK || h.Get("Access-Control-Allow-Origin") != "" || h.Get("Access-Control-Expose-Headers") != "" || !slices.Contains(h.Values("Vary"), "Origin") {
+		if got.status != http.StatusOK || h.Get("Access-Control-Allow-Origin") != "" ||
+			h.Get("Access-Control-Expose-Headers") != "" ||
+			!slices.Contains(h.Values("Vary"), "Origin") {
 			t.Errorf("%d %v", got.status, h)
 		}
 	}
@@ -113,8 +117,12 @@ func TestAnswersForPagesOfOtherOrigins(t *testing.T) {
 
 func TestWithoutOriginsNothingIsSaidOfThem(t *testing.T) {
 	s := newService(t)
-	got := s.plain("OPTIONS", "/v1/functions", map[string]string{"Origin": horizon, "Access-Control-Request-Method": "GET"})
-	if got.status != http.StatusMethodNotAllowed || got.Get("Access-Control-Allow-Origin") != "" || slices.Contains(got.Values("Vary"), "Origin") {
+	got := s.plain(
+		"OPTIONS", "/v1/functions",
+		map[string]string{"Origin": horizon, "Access-Control-Request-Method": "GET"},
+	)
+	if got.status != http.StatusMethodNotAllowed || got.Get("Access-Control-Allow-Origin") != "" ||
+		slices.Contains(got.Values("Vary"), "Origin") {
 		t.Errorf("%d %v", got.status, got.Header)
 	}
 }

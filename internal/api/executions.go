@@ -91,9 +91,14 @@ func (s *Server) getExecutionLog(r *http.Request, id faas.Identity) (any, error)
 	if err != nil {
 		return nil, err
 	}
-	text, err := readWithin(r.Context(), infoOf(r).grant, func(text string) int { return len(text) }, func() (string, error) {
-		return s.cfg.Store.ExecutionLog(r.Context(), faas.ProjectScope(id), executionID)
-	})
+	text, err := readWithin(
+		r.Context(),
+		infoOf(r).grant,
+		func(text string) int { return len(text) },
+		func() (string, error) {
+			return s.cfg.Store.ExecutionLog(r.Context(), faas.ProjectScope(id), executionID)
+		},
+	)
 	if err != nil {
 		return nil, err
 	}

@@ -21,14 +21,22 @@ func (s *service) execute(function, rest string, want int) executionView {
 func TestSyncExecution(t *testing.T) {
 	s := newService(t)
 	function := s.newFunction(s.newRuntime(), "f").ID
-	x := s.execute(function, `, "input": "{\"name\": \"Ada\"}", "function_version": "0", "function_alias": null, "sync": true, "description": "d"`, 201)
+	x := s.execute(
+		function,
+		`, "input": "{\"name\": \"Ada\"}", "function_version": "0", "function_alias": null, "sync": true, "description": "d"`,
+		201,
+	)
 	if x.Status != "success" || *x.Result != `{"duration":0.0015,"output":{"name":"Ada"}}` || *x.Input != `{"name":"Ada"}` || *x.Description != "d" ||
-		!x.Sync || x.FunctionAlias != nil || x.FunctionVersion != 0 || x.ProjectID != project || x.UpdatedAt == nil {
+		!x.Sync || x.FunctionAlias != nil ||
+		x.FunctionVersion != 0 ||
+		x.ProjectID != project ||
+		x.UpdatedAt == nil {
 		t.Errorf("answered %+v", x)
 	}
 	var recorded executionView
 	s.do("GET", "/v1/executions/"+x.ID, "", 200).decode(t, &recorded)
-	if *recorded.Result != *x.Result || *recorded.CreatedAt != *x.CreatedAt || *recorded.UpdatedAt != *x.UpdatedAt || recorded.Status != x.Status {
+	if *recorded.Result != *x.Result || *recorded.CreatedAt != *x.CreatedAt || *recorded.UpdatedAt != *x.UpdatedAt ||
+		recorded.Status != x.Status {
 		t.Errorf("recorded %+v, answered %+v", recorded, x)
 	}
 	log := s.do("GET", "/v1/executions/"+x.ID+"/log", "", 200)
@@ -50,7 +58,8 @@ func TestALogThatLooksLikeJSONIsText(t *testing.T) {
 		t.Errorf("got %+v", x)
 	}
 	log := s.do("GET", "/v1/executions/"+x.ID+"/log", "", 200)
-	if !strings.HasPrefix(log.header.Get("Content-Type"), "text/plain") || log.header.Get("X-Content-Type-Options") != "nosniff" {
+	if !strings.HasPrefix(log.header.Get("Content-Type"), "text/plain") ||
+		log.header.Get("X-Content-Type-Options") != "nosniff" {
 		t.Errorf("%v", log.header)
 	}
 }
@@ -100,8 +109,20 @@ func TestCallsThatDidNotBeginLeaveNoRecord(t *testing.T) {
 		s.answer(func(context.Context, faas.Target, faas.Call, dispatch.Begin) (faas.Outcome, error) {
 			return faas.Outcome{}, c.err
 		})
-		s.refuse(t, []bad{{c.err.Error(), request{method: "POST", path: "/v1/executions", body: `{"function_id": "` + function + `"}`}, c.status, ""}})
-		if got := s.send(request{method: "POST", path: "/v1/executions", body: `{"function_id": "` + function + `"}`}); got.header.Get("Retry-After") != c.retry {
+		s.refuse(
+			t,
+			[]bad{
+				{
+					c.err.Error(),
+					request{method: "POST", path: "/v1/executions", body: `{"function_id": "` + function + `"}`},
+					c.status,
+					"",
+				},
+			},
+		)
+		if got := s.send(request{method: "POST", path: "/v1/executions", body: `{"function_id": "` + function + `"}`}); got.header.Get(
+			"Retry-After",
+		) != c.retry {
 			t.Errorf("Retry-After %q, want %q", got.header.Get("Retry-After"), c.retry)
 		}
 	}
@@ -152,7 +173,12 @@ func TestTheRecordOutlivesItsCaller(t *testing.T) {
 		return faas.Outcome{Status: faas.ExecutionSuccess, Output: faas.TextOutput("done")}, nil
 	})
 	ctx, hangUp := context.WithCancel(t.Context())
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, s.server.URL+"/v1/executions", strings.NewReader(`{"function_id": "`+function+`"}`))
+	r, err := http.NewRequestWithContext(
+		ctx,
+		http.MethodPost,
+		s.server.URL+"/v1/executions",
+		strings.NewReader(`{"function_id": "`+function+`"}`),
+	)
 	s.must(err)
 	answered := make(chan error, 1)
 	go func() {

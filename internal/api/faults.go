@@ -31,7 +31,8 @@ var statuses = map[faas.Kind]int{
 	faas.Unavailable:      http.StatusServiceUnavailable,
 }
 
-// fault is the body of every error: faultstring for the clients of old, errors as the OpenStack API guidelines have it.
+// fault is the body of every error: faultstring for the clients of old, errors as the OpenStack API
+// guidelines have it.
 type fault struct {
 	Faultstring string        `json:"faultstring"`
 	Errors      []faultDetail `json:"errors"`
@@ -80,7 +81,8 @@ func (s *Server) writeError(w http.ResponseWriter, r *http.Request, err error) {
 	if known.Kind == faas.NoSuchVersion {
 		detail.bounds(s.endpoint(r))
 	}
-	text, _ := json.Marshal(fault{Faultstring: known.Message, Errors: []faultDetail{detail}}) // of strings and numbers: cannot fail
+	// of strings and numbers: cannot fail
+	text, _ := json.Marshal(fault{Faultstring: known.Message, Errors: []faultDetail{detail}})
 	s.writeBytes(w, r, status, text)
 }
 

@@ -30,8 +30,9 @@ const (
 // packageField is the form's field for the file.
 const packageField = "package"
 
-// readForm takes a form in any of the shapes in which clients send functions: multipart with a package, urlencoded, JSON, or
-// nothing at all. A large package counts among those of the caller's project. The caller closes what it returns.
+// readForm takes a form in any of the shapes in which clients send functions: multipart with a
+// package, urlencoded, JSON, or nothing at all. A large package counts among those of the caller's
+// project. The caller closes what it returns.
 func (s *Server) readForm(r *http.Request, id faas.Identity, known ...string) (*form, error) {
 	media, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if err != nil && r.Header.Get("Content-Type") != "" {
@@ -43,7 +44,10 @@ func (s *Server) readForm(r *http.Request, id faas.Identity, known ...string) (*
 		if r.ContentLength > faas.MaxPackageSize+maxFormExtra {
 			return nil, packageTooLarge()
 		}
-		err = f.readMultipart(r.Body, params["boundary"], room{s.cfg.SpoolDir, func() (func(), error) { return s.uploads.Take(r.Context(), id.ProjectID) }})
+		err = f.readMultipart(
+			r.Body, params["boundary"],
+			room{s.cfg.SpoolDir, func() (func(), error) { return s.uploads.Take(r.Context(), id.ProjectID) }},
+		)
 	case "application/x-www-form-urlencoded":
 		err = s.readURLEncoded(f, r)
 	case "application/json":
@@ -54,7 +58,11 @@ func (s *Server) readForm(r *http.Request, id faas.Identity, known ...string) (*
 	case "":
 		err = s.readNothing(r)
 	default:
-		err = faas.Errorf(faas.UnsupportedMedia, "The body must be multipart/form-data, application/x-www-form-urlencoded or application/json; it is %s.", short(media))
+		err = faas.Errorf(
+			faas.UnsupportedMedia,
+			"The body must be multipart/form-data, application/x-www-form-urlencoded or application/json; it is %s.",
+			short(media),
+		)
 	}
 	if err == nil {
 		err = f.only(known)
@@ -97,7 +105,8 @@ func (s *Server) readURLEncoded(f *form, r *http.Request) error {
 	return nil
 }
 
-// readMultipart takes the parts as they arrive, in whatever order. A package that is too large for memory goes where the room is.
+// readMultipart takes the parts as they arrive, in whatever order. A package that is too large for
+// memory goes where the room is.
 func (f *form) readMultipart(body io.Reader, boundary string, large room) error {
 	if boundary == "" {
 		return faas.Errorf(faas.Invalid, "The Content-Type multipart/form-data has no boundary.")
@@ -125,7 +134,7 @@ func (f *form) readMultipart(body io.Reader, boundary string, large room) error 
 	}
 }
 
-// readPart takes one part and gives how many bytes it had that were not the package's.
+// readPart takes one part and returns how many bytes it had that were not the package's.
 func (f *form) readPart(part *multipart.Part, large room) (int64, error) {
 	name := part.FormName()
 	if name == packageField {

@@ -9,14 +9,25 @@ import (
 	"github.com/openstack-faas/faas/internal/store"
 )
 
-// updateFunction is PUT /v1/functions/{id}. Old clients send code as an object in one field, or its parts source and md5sum as
-// fields of their own; both mean the same.
+// updateFunction is PUT /v1/functions/{id}. Old clients send code as an object in one field, or its
+// parts source and md5sum as fields of their own; both mean the same.
 func (s *Server) updateFunction(r *http.Request, id faas.Identity) (any, error) {
 	functionID, err := pathID(r)
 	if err != nil {
 		return nil, err
 	}
-	known := []string{"name", "description", "entry", "cpu", "memory_size", "timeout", "code", "source", "md5sum", packageField}
+	known := []string{
+		"name",
+		"description",
+		"entry",
+		"cpu",
+		"memory_size",
+		"timeout",
+		"code",
+		"source",
+		"md5sum",
+		packageField,
+	}
 	f, err := s.readForm(r, id, fieldsSince(r, v11, known, "roles")...)
 	if err != nil {
 		return nil, err
@@ -50,8 +61,8 @@ func (s *Server) updateFunction(r *http.Request, id faas.Identity) (any, error) 
 	return functionViewer(r)(after), nil
 }
 
-// recordChange records the change, and with new roles or another's code a new trust: that of the caller takes the
-// place of the one before.
+// recordChange records the change, and with new roles or another's code a new trust: that of the
+// caller takes the place of the one before.
 func (s *Server) recordChange(
 	ctx context.Context, id faas.Identity, before faas.Function, change store.FunctionChange, roles *[]string,
 ) (faas.Function, error) {
@@ -76,7 +87,7 @@ func (s *Server) recordChange(
 	return after, err
 }
 
-// change gives what the form sets, the code apart.
+// change returns what the form sets, the code apart.
 func (f *form) change(l faas.Limits) store.FunctionChange {
 	return store.FunctionChange{
 		Name: f.text("name", maxLine), Description: f.text("description", maxLine), Entry: f.entry(),
@@ -84,7 +95,7 @@ func (f *form) change(l faas.Limits) store.FunctionChange {
 	}
 }
 
-// changedCode gives what the form says of the code in either way; nil when it says nothing.
+// changedCode returns what the form says of the code in either way; nil when it says nothing.
 func (f *form) changedCode() *askedCode {
 	code := f.code()
 	source, md5 := f.text("source", maxQuoted), f.text("md5sum", maxQuoted)
@@ -103,9 +114,13 @@ func (f *form) changedCode() *askedCode {
 }
 
 // changeCode keeps the new package, if there is one; nil means that the code stays.
-func (s *Server) changeCode(ctx context.Context, id faas.Identity, before faas.Function, code *askedCode, pack *spool) (*faas.Code, error) {
+func (s *Server) changeCode(
+	ctx context.Context, id faas.Identity, before faas.Function, code *askedCode, pack *spool,
+) (*faas.Code, error) {
 	if code != nil && faas.CodeSource(code.Source) != before.Code.Source {
-		return nil, faas.Errorf(faas.Invalid, "The source of a function's code can not be changed: it is %s.", before.Code.Source)
+		return nil, faas.Errorf(
+			faas.Invalid, "The source of a function's code can not be changed: it is %s.", before.Code.Source,
+		)
 	}
 	if code != nil && before.Code.Source == faas.SourceImage && pack == nil {
 		changed := code.ofImage()
@@ -123,7 +138,9 @@ func (s *Server) changeCode(ctx context.Context, id faas.Identity, before faas.F
 		return nil, nil
 	}
 	if before.Code.Source != faas.SourcePackage {
-		return nil, faas.Errorf(faas.Invalid, "The function's code is of the source %s; it takes no package.", before.Code.Source)
+		return nil, faas.Errorf(
+			faas.Invalid, "The function's code is of the source %s; it takes no package.", before.Code.Source,
+		)
 	}
 	md5 := ""
 	if code != nil {

@@ -13,7 +13,8 @@ import (
 	"github.com/openstack-faas/faas/internal/store"
 )
 
-// entryForm is module.function, where the module may be in packages: letters that file names and identifiers share.
+// entryForm is module.function, where the module may be in packages: letters that file names and
+// identifiers share.
 var entryForm = regexp.MustCompile(`^[\p{L}_$][\p{L}\p{N}_$-]*(\.[\p{L}_$][\p{L}\p{N}_$-]*)+$`)
 
 func (o *object) entry() *string {
@@ -24,7 +25,7 @@ func (o *object) entry() *string {
 	return entry
 }
 
-// cpu gives millicores, nil when they are not set.
+// cpu returns millicores, nil when they are not set.
 func (o *object) cpu(l faas.Limits) *int {
 	n := o.number("cpu", " millicores", l.CPU.Min, l.CPU.Max)
 	if n == nil || *n > math.MaxInt32 {
@@ -91,7 +92,9 @@ func (s *Server) createFunction(r *http.Request, id faas.Identity) (any, error) 
 }
 
 // recordFunction records the function with the trust by which it will act for the caller.
-func (s *Server) recordFunction(ctx context.Context, id faas.Identity, f faas.Function, roles *[]string) (faas.Function, error) {
+func (s *Server) recordFunction(
+	ctx context.Context, id faas.Identity, f faas.Function, roles *[]string,
+) (faas.Function, error) {
 	quota, err := s.quotaOf(ctx, id.ProjectID)
 	if err != nil {
 		return f, err
@@ -108,8 +111,10 @@ func (s *Server) recordFunction(ctx context.Context, id faas.Identity, f faas.Fu
 	return made, err
 }
 
-// newCode gives the code of a function that is to be, having kept its package if it is of one.
-func (s *Server) newCode(ctx context.Context, id faas.Identity, f *form, code *askedCode, runtimeID string) (faas.Code, error) {
+// newCode returns the code of a function that is to be, having kept its package if it is of one.
+func (s *Server) newCode(
+	ctx context.Context, id faas.Identity, f *form, code *askedCode, runtimeID string,
+) (faas.Code, error) {
 	if code == nil {
 		return faas.Code{}, faas.Errorf(faas.Invalid, `code is required, as in {"source": "package"}.`)
 	}
@@ -126,14 +131,17 @@ func (s *Server) newCode(ctx context.Context, id faas.Identity, f *form, code *a
 	return s.keepPackage(ctx, f.pack, code.MD5, s.roomForPackage(id.ProjectID, 0))
 }
 
-// requireForPackage checks that there is all that a function of a package needs, before the package is kept. The record's own
-// transaction looks at the runtime again.
+// requireForPackage checks that there is all that a function of a package needs, before the package
+// is kept. The record's own transaction looks at the runtime again.
 func (s *Server) requireForPackage(ctx context.Context, id faas.Identity, f *form, runtimeID string) error {
 	switch {
 	case runtimeID == "":
 		return faas.Errorf(faas.Invalid, "runtime_id is required for a function of source package.")
 	case f.pack == nil:
-		return faas.Errorf(faas.Invalid, "package is required for a function of source package: the zip, as a file in a multipart/form-data body.")
+		return faas.Errorf(
+			faas.Invalid,
+			"package is required for a function of source package: the zip, as a file in a multipart/form-data body.",
+		)
 	}
 	return s.requireRuntime(ctx, id, runtimeID)
 }
@@ -185,7 +193,10 @@ func (s *Server) getFunction(r *http.Request, id faas.Identity) (any, error) {
 		return functionViewer(r)(function), nil
 	}
 	if function.Code.Source == faas.SourceImage {
-		return nil, faas.Errorf(faas.Invalid, "Function %s has no package to download: its source is %s.", functionID, function.Code.Source)
+		return nil, faas.Errorf(
+			faas.Invalid, "Function %s has no package to download: its source is %s.", functionID,
+			function.Code.Source,
+		)
 	}
 	body, size, err := s.cfg.Code.Open(r.Context(), function.Code.SHA256)
 	if err != nil {
@@ -220,7 +231,8 @@ func (s *Server) tellOf(r *http.Request, kind string, id faas.Identity, f faas.F
 	}
 }
 
-// announceFunction tells everyone of the function's change, so that workers of its older revisions end soon.
+// announceFunction tells everyone of the function's change, so that workers of its older revisions
+// end soon.
 func (s *Server) announceFunction(r *http.Request, change faas.FunctionChanged) {
 	if err := s.cfg.Engines.FunctionChanged(r.Context(), change); err != nil {
 		s.log.Warn("a function's change could not be announced; its old workers end by being idle",

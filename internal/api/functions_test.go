@@ -15,8 +15,15 @@ func TestFunctionLifecycle(t *testing.T) {
 	runtime := s.newRuntime()
 	pack := zipOf(t, "main.py", "def main(): pass")
 	sum := md5.Sum([]byte(pack))
-	body, contentType := formOf(t, field{"package", pack}, field{"name", "hello"}, field{"runtime_id", runtime}, field{"timeout", "7"},
-		field{"code", `{"source": "package", "md5sum": "` + hex.EncodeToString(sum[:]) + `"}`}, field{"cpu", " 1000 "})
+	body, contentType := formOf(
+		t,
+		field{"package", pack},
+		field{"name", "hello"},
+		field{"runtime_id", runtime},
+		field{"timeout", "7"},
+		field{"code", `{"source": "package", "md5sum": "` + hex.EncodeToString(sum[:]) + `"}`},
+		field{"cpu", " 1000 "},
+	)
 	var made, got functionView
 	answer := s.send(request{method: "POST", path: "/v1/functions", body: body, contentType: contentType})
 	if answer.status != 201 {
@@ -24,7 +31,10 @@ func TestFunctionLifecycle(t *testing.T) {
 	}
 	answer.decode(t, &made)
 	if *made.Name != "hello" || made.CPU != 1000 || made.Timeout != 7 || made.MemorySize != 32<<20 || *made.Entry != "main.main" || *made.RuntimeID != runtime ||
-		made.Code.MD5 != hex.EncodeToString(sum[:]) || made.Code.Source != "package" || made.Count != 0 || made.UpdatedAt != nil {
+		made.Code.MD5 != hex.EncodeToString(sum[:]) ||
+		made.Code.Source != "package" ||
+		made.Count != 0 ||
+		made.UpdatedAt != nil {
 		t.Errorf("made %+v", made)
 	}
 	s.do("GET", "/v1/functions/"+made.ID, "", 200).decode(t, &got)
@@ -32,7 +42,8 @@ func TestFunctionLifecycle(t *testing.T) {
 		t.Errorf("got %+v", got)
 	}
 	file := s.do("GET", "/v1/functions/"+made.ID+"?download=true", "", 200)
-	if string(file.body) != pack || file.header.Get("Content-Type") != "application/zip" || !strings.Contains(file.header.Get("Content-Disposition"), made.ID+".zip") {
+	if string(file.body) != pack || file.header.Get("Content-Type") != "application/zip" ||
+		!strings.Contains(file.header.Get("Content-Disposition"), made.ID+".zip") {
 		t.Errorf("%d bytes, %v", len(file.body), file.header)
 	}
 	s.do("GET", "/v1/functions/"+made.ID+"?download=maybe", "", 400)
@@ -61,16 +72,19 @@ func TestFunctionUpdate(t *testing.T) {
 	if v := put("", ""); *v.Name != "f" {
 		t.Errorf("nothing changed something: %+v", v)
 	}
-	if v := put("name=g&description=d&timeout=9", form); *v.Name != "g" || *v.Description != "d" || v.Timeout != 9 || v.CPU != made.CPU {
+	if v := put("name=g&description=d&timeout=9", form); *v.Name != "g" || *v.Description != "d" || v.Timeout != 9 ||
+		v.CPU != made.CPU {
 		t.Errorf("got %+v", v)
 	}
-	if v := put(`{"name": null, "cpu": "500", "description": ""}`, "application/json"); *v.Name != "g" || v.CPU != 500 || v.Description != nil {
+	if v := put(`{"name": null, "cpu": "500", "description": ""}`, "application/json"); *v.Name != "g" || v.CPU != 500 ||
+		v.Description != nil {
 		t.Errorf("got %+v", v)
 	}
 	if c := await(t, s.changed); c.FunctionID != made.ID || c.Revision != 2 {
 		t.Errorf("broadcast %+v: only what workers must not outlive is news", c)
 	}
-	body, contentType := formOf(t, field{"source", "package"}, field{"package", zipOf(t, "main.py", "other")}) // as python-qinlingclient sends it
+	// as python-qinlingclient sends it
+	body, contentType := formOf(t, field{"source", "package"}, field{"package", zipOf(t, "main.py", "other")})
 	if v := put(body, contentType); v.Code.MD5 == made.Code.MD5 || v.Code.Source != "package" {
 		t.Errorf("got %+v", v)
 	}
@@ -92,10 +106,27 @@ func TestFunctionUpdate(t *testing.T) {
 
 func TestFunctionNeedsAnAvailableRuntime(t *testing.T) {
 	s := newService(t)
-	r, err := s.store.CreateRuntime(t.Context(), faas.Runtime{ProjectID: project, Image: "python3", Status: faas.RuntimeCreating})
+	r, err := s.store.CreateRuntime(
+		t.Context(), faas.Runtime{ProjectID: project, Image: "python3", Status: faas.RuntimeCreating},
+	)
 	s.must(err)
-	body, contentType := formOf(t, field{"runtime_id", r.ID}, field{"code", `{"source":"package"}`}, field{"package", zipOf(t, "main.py", "")})
-	s.refuse(t, []bad{{"creating", request{method: "POST", path: "/v1/functions", body: body, contentType: contentType}, 409, "is not available: its status is creating"}})
+	body, contentType := formOf(
+		t,
+		field{"runtime_id", r.ID},
+		field{"code", `{"source":"package"}`},
+		field{"package", zipOf(t, "main.py", "")},
+	)
+	s.refuse(
+		t,
+		[]bad{
+			{
+				"creating",
+				request{method: "POST", path: "/v1/functions", body: body, contentType: contentType},
+				409,
+				"is not available: its status is creating",
+			},
+		},
+	)
 }
 
 func TestFunctionList(t *testing.T) {
@@ -157,7 +188,9 @@ func TestImageFunctions(t *testing.T) {
 		}
 		return f
 	}
-	if f := made(`{"code": {"source": "image", "image": "registry/a:1"}}`, 201); f.Code.Protocol != "run" || f.Entry != nil || f.RuntimeID != nil {
+	if f := made(`{"code": {"source": "image", "image": "registry/a:1"}}`, 201); f.Code.Protocol != "run" ||
+		f.Entry != nil ||
+		f.RuntimeID != nil {
 		t.Errorf("got %+v", f)
 	}
 	f := made(`{"code": {"source": "image", "image": "registry/a:1", "protocol": "http"}}`, 201)
@@ -175,7 +208,8 @@ func TestImageFunctions(t *testing.T) {
 		return now.Revision
 	}
 	before := revision()
-	s.do("PUT", "/v1/functions/"+f.ID, `{"code": {"source": "image", "image": "registry/a:2", "protocol": "http"}}`, 200).decode(t, &f)
+	s.do("PUT", "/v1/functions/"+f.ID, `{"code": {"source": "image", "image": "registry/a:2", "protocol": "http"}}`, 200).
+		decode(t, &f)
 	if f.Code.Image != "registry/a:2" || revision() == before {
 		t.Errorf("got %+v of revision %d", f, revision())
 	}

@@ -25,7 +25,8 @@ type health struct {
 // pingPatience is how long the database may take to answer before it counts as away.
 const pingPatience = 2 * time.Second
 
-// healthcheck is GET /healthcheck: 200 or 503, in one line or, if asked for, with its reasons as JSON.
+// healthcheck is GET /healthcheck: 200 or 503, in one line or, if asked for, with its reasons as
+// JSON.
 func (s *Server) healthcheck(r *http.Request, _ faas.Identity) (any, error) {
 	status, line := http.StatusOK, "OK"
 	checks := []check{s.checkDraining(), s.checkFile(), s.checkDatabase(r.Context())}
@@ -40,8 +41,8 @@ func (s *Server) healthcheck(r *http.Request, _ faas.Identity) (any, error) {
 	return withStatus{status, plainText(line)}, nil
 }
 
-// Drain has load balancers let go of this process before it ends: from now on /healthcheck answers 503 and each answer closes its
-// connection, while every request is still served.
+// Drain has load balancers let go of this process before it ends: from now on /healthcheck answers
+// 503 and each answer closes its connection, while every request is still served.
 func (s *Server) Drain() { s.draining.Store(true) }
 
 func (s *Server) checkDraining() check {

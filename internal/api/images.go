@@ -8,11 +8,15 @@ import (
 	"github.com/openstack-faas/faas/internal/faas"
 )
 
-// allowedImage refuses an image that does not come from where functions' images may come from. Nodes pull whatever they are told,
-// from wherever it names: from addresses too that functions do not reach themselves.
+// allowedImage refuses an image that does not come from where functions' images may come from.
+// Nodes pull whatever they are told, from wherever it names: from addresses too that functions do
+// not reach themselves.
 func (s *Server) allowedImage(image string) error {
 	if len(s.cfg.ImagesFrom) == 0 {
-		return faas.Errorf(faas.Invalid, "This deployment allows functions of container images from no registry; upload a package.")
+		return faas.Errorf(
+			faas.Invalid,
+			"This deployment allows functions of container images from no registry; upload a package.",
+		)
 	}
 	named, err := reference.ParseNormalizedNamed(image)
 	if err != nil {
@@ -24,5 +28,8 @@ func (s *Server) allowedImage(image string) error {
 			return nil
 		}
 	}
-	return faas.Errorf(faas.Invalid, "code.image %q is of %s; here it must be of %s.", short(image), short(named.Name()), strings.Join(s.cfg.ImagesFrom, " or "))
+	return faas.Errorf(
+		faas.Invalid, "code.image %q is of %s; here it must be of %s.", short(image), short(named.Name()),
+		strings.Join(s.cfg.ImagesFrom, " or "),
+	)
 }

@@ -9,7 +9,8 @@ import (
 func TestAllowedImages(t *testing.T) {
 	from := []string{"docker.io/mine", "registry.example.org:5000", "quay.io/a/b/"}
 	for image, allowed := range map[string]bool{
-		"mine/x": true, "docker.io/mine/x:1": true, "index.docker.io/mine/x": true, "docker.io/mine": false, // which is library/mine
+		// which is library/mine
+		"mine/x": true, "docker.io/mine/x:1": true, "index.docker.io/mine/x": true, "docker.io/mine": false,
 		"mine-too/x": false, "library/mine": false, "evil.example.org/docker.io/mine/x": false, "docker.io/other/x": false,
 		"registry.example.org:5000/any/thing@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef": true,
 		"registry.example.org/any": false, "registry.example.org:5000.evil.org/any": false, "registry.example.org:50001/any": false,

@@ -7,12 +7,14 @@ import (
 	"github.com/openstack-faas/faas/internal/faas"
 )
 
-// maxDepth is how deep an input's arrays and objects may be nested: as deep as every language's parser goes.
+// maxDepth is how deep an input's arrays and objects may be nested: as deep as every language's
+// parser goes.
 const maxDepth = 200
 
-// input gives the input as it is recorded and as workers get it: the JSON of an object, "" for none. Clients send a string: the
-// JSON of an object is that object, other JSON is one positional argument, and so is a word that is no JSON. An object that
-// is not wrapped into a string is taken too.
+// input returns the input as it is recorded and as workers get it: the JSON of an object, "" for
+// none. Clients send a string: the JSON of an object is that object, other JSON is one positional
+// argument, and so is a word that is no JSON. An object that is not wrapped into a string is taken
+// too.
 func (o *object) input(most int64) string {
 	raw, ok := o.get("input")
 	if !ok {
@@ -37,7 +39,7 @@ func (o *object) input(most int64) string {
 	return o.normal(text)
 }
 
-// normal gives the JSON of an object for what a client wrote.
+// normal returns the JSON of an object for what a client wrote.
 func (o *object) normal(text string) string {
 	var compact bytes.Buffer
 	compact.Grow(len(text))

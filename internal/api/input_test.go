@@ -48,7 +48,9 @@ func TestInputIsRefused(t *testing.T) {
 			t.Errorf("%s: %v, want %s", c.raw, err, c.want)
 		}
 	}
-	o := &object{fields: map[string]json.RawMessage{"input": json.RawMessage(`"\"` + strings.Repeat("[", maxDepth+9) + `\""`)}}
+	o := &object{
+		fields: map[string]json.RawMessage{"input": json.RawMessage(`"\"` + strings.Repeat("[", maxDepth+9) + `\""`)},
+	}
 	if o.input(1000); o.fault() != nil {
 		t.Errorf("brackets in a string were counted: %v", o.fault())
 	}

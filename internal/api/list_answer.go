@@ -9,8 +9,8 @@ import (
 	"github.com/openstack-faas/faas/internal/store"
 )
 
-// listAnswer is 200 with a list as JSON, which is written item by item: neither the views of all items nor their JSON
-// is ever in memory as a whole.
+// listAnswer is 200 with a list as JSON, which is written item by item: neither the views of all
+// items nor their JSON is ever in memory as a whole.
 type listAnswer struct {
 	plural string
 	count  int
@@ -31,8 +31,8 @@ const (
 	largestRow = 10 << 10
 )
 
-// readList reads a list when there is room for as much as its query may find, and counts what it has found. texts
-// returns how many bytes an item's long texts have.
+// readList reads a list when there is room for as much as its query may find, and counts what it
+// has found. texts returns how many bytes an item's long texts have.
 func readList[T any](
 	r *http.Request, q faas.Query, texts func(T) int, read func() (store.Page[T], error),
 ) (store.Page[T], error) {
@@ -50,8 +50,8 @@ func readList[T any](
 	return rows, err
 }
 
-// page makes the answer to a list: the items under their plural, a link to the rest when there are more, and a notice
-// when not all that the caller may see was considered.
+// page makes the answer to a list: the items under their plural, a link to the rest when there are
+// more, and a notice when not all that the caller may see was considered.
 func page[T, V any](s *Server, r *http.Request, plural string, rows store.Page[T], view func(T) V) any {
 	items := rows.Items
 	answer := listAnswer{plural: plural, count: len(items), item: func(i int) any {
@@ -86,8 +86,8 @@ func (s *Server) writeList(w http.ResponseWriter, r *http.Request, a listAnswer)
 	}
 }
 
-// writeTo writes the list. A bufio.Writer keeps its first error and returns it from every write that follows, so the
-// values' writes report those of the punctuation between them.
+// writeTo writes the list. A bufio.Writer keeps its first error and returns it from every write
+// that follows, so the values' writes report those of the punctuation between them.
 func (a listAnswer) writeTo(out *bufio.Writer) error {
 	if err := writeAfter(out, "{", a.plural); err != nil {
 		return err

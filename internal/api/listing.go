@@ -21,8 +21,8 @@ type listing struct {
 // filterOps are the comparisons that a filter's value may begin with, as in ?name=neq:x.
 var filterOps = []string{"eq", "neq", "in", "nin", "gt", "gte", "lt", "lte", "has"}
 
-// parseListing takes the query string of a list. What is no word of paging is a filter on a field of that name; the store
-// knows which there are.
+// parseListing takes the query string of a list. What is no word of paging is a filter on a field
+// of that name; the store knows which there are.
 func parseListing(values url.Values, maxLimit int) (listing, error) {
 	l := listing{query: faas.Query{Limit: maxLimit}}
 	for name, texts := range values {
@@ -47,7 +47,10 @@ func (l *listing) take(name, text string, maxLimit int) (err error) {
 		l.query.Limit = min(n, maxLimit)
 	case "marker":
 		if !faas.IsID(text) {
-			return faas.Errorf(faas.Invalid, "marker must be the UUID of the last item of the page before; it is %q.", short(text))
+			return faas.Errorf(
+				faas.Invalid, "marker must be the UUID of the last item of the page before; it is %q.",
+				short(text),
+			)
 		}
 		l.query.Marker = strings.ToLower(text)
 	case "all_projects":
@@ -71,7 +74,10 @@ func (l *listing) filter(name, text string) error {
 	if f.Op == "in" || f.Op == "nin" {
 		f.Values = strings.Split(f.Values[0], ",")
 		if len(f.Values) > maxValues {
-			return faas.Errorf(faas.Invalid, "The filter of %s has %d values; at most %d are possible.", short(name), len(f.Values), maxValues)
+			return faas.Errorf(
+				faas.Invalid, "The filter of %s has %d values; at most %d are possible.", short(name),
+				len(f.Values), maxValues,
+			)
 		}
 	}
 	if name == "project_id" && f.Op == "eq" {
@@ -113,7 +119,8 @@ func commas(texts []string) []string {
 	return all
 }
 
-// readListing parses the request's query string and settles whose objects it may see: other projects' only by the rule.
+// readListing parses the request's query string and settles whose objects it may see: other
+// projects' only by the rule.
 func (s *Server) readListing(r *http.Request, id faas.Identity, allProjectsRule string) (listing, faas.Scope, error) {
 	values, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {

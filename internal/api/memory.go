@@ -11,15 +11,17 @@ import (
 	"github.com/openstack-faas/faas/internal/faas"
 )
 
-// What requests under way hold in memory is reckoned from the bytes that they bring and are answered with, and is kept
-// within a budget. Without it, a thousand calls with inputs of a megabyte, which may all wait for workers, would need
-// more than the process has. The factors are how often the bytes are held at once, in one form or the other.
+// What requests under way hold in memory is reckoned from the bytes that they bring and are
+// answered with, and is kept within a budget. Without it, a thousand calls with inputs of a
+// megabyte, which may all wait for workers, would need more than the process has. The factors are
+// how often the bytes are held at once, in one form or the other.
 const (
 	// requestCost is what a request costs besides its body: goroutine, headers, buffers.
 	requestCost = 32 << 10
 	// bodyFactor: as it came, its fields, the input, and that on its way to a worker.
 	bodyFactor = 4
-	// resultFactor: as it came from the worker, its parts, the record, that as a statement, and the answer, escaped.
+	// resultFactor: as it came from the worker, its parts, the record, that as a statement, and the
+	// answer, escaped.
 	resultFactor = 6
 	// answerFactor: as it was read, and escaped on its way out.
 	answerFactor = 3
@@ -28,11 +30,12 @@ const (
 )
 
 const (
-	// entryPercent of the budget are for what requests bring. The rest is for results and answers only, so that requests
-	// that were let in always come to their end, and make room.
+	// entryPercent of the budget are for what requests bring. The rest is for results and answers
+	// only, so that requests that were let in always come to their end, and make room.
 	entryPercent = 75
-	// generosity is how many times as much as it leaves to others a project may bring: alone, four fifths. Small requests
-	// may go on to nine tenths, so that a project whose calls take much memory can still look at them.
+	// generosity is how many times as much as it leaves to others a project may bring: alone, four
+	// fifths. Small requests may go on to nine tenths, so that a project whose calls take much
+	// memory can still look at them.
 	generosity, generositySmall = 4, 9
 	// partPercent of the budget are what one result or answer counts at most.
 	partPercent = 25
@@ -79,7 +82,8 @@ func (m *memory) register(registry prometheus.Registerer) {
 	}))
 }
 
-// grant is what one request holds. Methods of a nil grant do nothing: what asks for no identity is not counted.
+// grant is what one request holds. Methods of a nil grant do nothing: what asks for no identity is
+// not counted.
 type grant struct {
 	memory        *memory
 	project       string
@@ -92,8 +96,9 @@ func (m *memory) enter(project string, bytes int64) (*grant, error) {
 	return g, g.bring(bytes)
 }
 
-// bring counts more of what a request brings, or refuses it. The error is of kind faas.Busy where its project brings
-// its share, and faas.Unavailable where all projects together bring what they may.
+// bring counts more of what a request brings, or refuses it. The error is of kind faas.Busy where
+// its project brings its share, and faas.Unavailable where all projects together bring what they
+// may.
 func (g *grant) bring(bytes int64) error {
 	if g == nil {
 		return nil
@@ -127,7 +132,8 @@ func noMemory(kind faas.Kind, message string) error {
 	return e
 }
 
-// take counts a result or an answer of a request that was let in, if there is room for it at once and nobody waits.
+// take counts a result or an answer of a request that was let in, if there is room for it at once
+// and nobody waits.
 func (g *grant) take(bytes int64) bool {
 	if g == nil || bytes <= 0 {
 		return true
@@ -142,12 +148,12 @@ func (g *grant) take(bytes int64) bool {
 	return true
 }
 
-// part returns what a result or an answer of so many bytes counts. One that is larger than all there is comes through
-// when little else is under way.
+// part returns what a result or an answer of so many bytes counts. One that is larger than all
+// there is comes through when little else is under way.
 func (m *memory) part(bytes int64) int64 { return min(bytes, m.total/100*partPercent) }
 
-// await is take, and waits until there is room. Projects that hold least come first. The error is of kind
-// faas.Unavailable when there was no room in time, or before ctx ended.
+// await is take, and waits until there is room. Projects that hold least come first. The error is
+// of kind faas.Unavailable when there was no room in time, or before ctx ended.
 func (g *grant) await(ctx context.Context, bytes int64) error {
 	if g.take(bytes) {
 		return nil
@@ -179,7 +185,8 @@ func (g *grant) await(ctx context.Context, bytes int64) error {
 	return noMemory(faas.Unavailable, "There was no memory for the answer in time; try again later.")
 }
 
-// admit grants those whose turn it is what they wait for, as far as there is room. The lock is held.
+// admit grants those whose turn it is what they wait for, as far as there is room. The lock is
+// held.
 func (m *memory) admit() {
 	for p := m.next(); p != nil; p = m.next() {
 		at := p.waiting.Front()
@@ -193,7 +200,8 @@ func (m *memory) admit() {
 	}
 }
 
-// next returns the project whose turn it is: that which holds least of those that wait; nil when none does.
+// next returns the project whose turn it is: that which holds least of those that wait; nil when
+// none does.
 func (m *memory) next() (least *memoryShare) {
 	for _, p := range m.projects {
 		if p.waiting.Len() > 0 && (least == nil || p.used < least.used) {
@@ -246,7 +254,7 @@ func (g *grant) giveBack(bytes int64) {
 	m.admit()
 }
 
-// release gives everything back that a request holds.
+// release returns everything back that a request holds.
 func (g *grant) release() {
 	if g == nil {
 		return
@@ -262,9 +270,9 @@ func (g *grant) release() {
 	m.admit()
 }
 
-// readWithin reads what a request is to be answered with, and counts it. What is read counts for nothing until its size
-// is known: so what there is no room for is forgotten, waited for, and read again. The database's connections bound
-// how many are read at a time.
+// readWithin reads what a request is to be answered with, and counts it. What is read counts for
+// nothing until its size is known: so what there is no room for is forgotten, waited for, and read
+// again. The database's connections bound how many are read at a time.
 func readWithin[T any](ctx context.Context, g *grant, size func(T) int, read func() (T, error)) (T, error) {
 	v, err := read()
 	if err != nil {
@@ -282,8 +290,8 @@ func readWithin[T any](ctx context.Context, g *grant, size func(T) int, read fun
 	return read()
 }
 
-// AwaitResult waits until there is room for a result of so many bytes of the execution whose request's context it is.
-// It is for who reads the result: until then it stays with the worker.
+// AwaitResult waits until there is room for a result of so many bytes of the execution whose
+// request's context it is. It is for who reads the result: until then it stays with the worker.
 func AwaitResult(ctx context.Context, bytes int64) error {
 	info, ok := ctx.Value(infoKey{}).(*requestInfo)
 	if !ok {

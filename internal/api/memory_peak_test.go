@@ -27,14 +27,16 @@ import (
 const (
 	peakAgent    = "FAAS_TEST_PEAK_AGENT"    // where the child's workers answer
 	peakDatabase = "FAAS_TEST_PEAK_DATABASE" // the child's
-	// manifestLimit is the memory limit of an API in deploy/kubernetes/base/api.yaml, and goLimit its GOMEMLIMIT.
+	// manifestLimit is the memory limit of an API in deploy/kubernetes/base/api.yaml, and goLimit
+	// its GOMEMLIMIT.
 	manifestLimit = 512 << 20
 	goLimit       = "461MiB"
 )
 
-// TestPeakMemory has an API be asked, all at once, for all that takes memory: calls with large inputs and results, lists
-// of long texts that nobody reads, and large records. The API is a process of its own, built without the race
-// detector, which takes memory of its own. It stays within its manifest's limit, and goes on.
+// TestPeakMemory has an API be asked, all at once, for all that takes memory: calls with large
+// inputs and results, lists of long texts that nobody reads, and large records. The API is a
+// process of its own, built without the race detector, which takes memory of its own. It stays
+// within its manifest's limit, and goes on.
 func TestPeakMemory(t *testing.T) {
 	child := buildPeakServer(t)
 	agent := httptest.NewServer(http.HandlerFunc(largeResult))
@@ -64,7 +66,10 @@ func TestPeakMemory(t *testing.T) {
 		},
 	})
 	peak := api.peak(t)
-	t.Logf("answers: %v; the API's memory was %d MiB at its peak, its limit is %d MiB", counts, peak>>20, manifestLimit>>20)
+	t.Logf(
+		"answers: %v; the API's memory was %d MiB at its peak, its limit is %d MiB", counts, peak>>20,
+		manifestLimit>>20,
+	)
 	if peak > manifestLimit {
 		t.Errorf("the API's memory was %d MiB at its peak", peak>>20)
 	}
@@ -138,8 +143,8 @@ func startPeakServer(t *testing.T, file string, environ ...string) *peakServer {
 	return nil
 }
 
-// load sends sixty requests of each kind at once and counts the answers by kind and status. Answers are read to
-// their end only when all requests have one, or are cut.
+// load sends sixty requests of each kind at once and counts the answers by kind and status. Answers
+// are read to their end only when all requests have one, or are cut.
 func (s *peakServer) load(t *testing.T, kinds map[string]func(context.Context) (*http.Request, error)) map[string]int {
 	t.Helper()
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
@@ -225,7 +230,9 @@ func TestPeakServer(t *testing.T) {
 			ID: faas.NewID(), ProjectID: project, FunctionID: function, Lease: time.Minute, Input: strings.Repeat("x", input),
 		}
 		s.must(s.store.Start(t.Context(), x))
-		s.must(s.store.Finish(t.Context(), x.ID, store.Ending{Status: faas.ExecutionSuccess, Result: strings.Repeat("y", result)}))
+		s.must(
+			s.store.Finish(t.Context(), x.ID, store.Ending{Status: faas.ExecutionSuccess, Result: strings.Repeat("y", result)}),
+		)
 		return x.ID
 	}
 	large := record(1<<20, 4<<20)

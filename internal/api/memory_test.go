@@ -132,8 +132,9 @@ func (m *memory) queued() int {
 	return n
 }
 
-// TestBodiesAreAdmittedByBytes has calls wait with large inputs until there is no room for more: the next is refused at
-// once, before its body is read, while health and small calls of other projects go on.
+// TestBodiesAreAdmittedByBytes has calls wait with large inputs until there is no room for more:
+// the next is refused at once, before its body is read, while health and small calls of other
+// projects go on.
 func TestBodiesAreAdmittedByBytes(t *testing.T) {
 	const input = 1 << 20
 	s := newService(t, func(c *Config) { c.Memory = 32 << 20 })
@@ -168,7 +169,8 @@ func TestBodiesAreAdmittedByBytes(t *testing.T) {
 		t.Errorf("%d were admitted", admitted)
 	}
 	r := await(t, refused)
-	if r.status != http.StatusTooManyRequests || r.header.Get("Retry-After") == "" || !strings.Contains(r.fault(), "memory") {
+	if r.status != http.StatusTooManyRequests || r.header.Get("Retry-After") == "" ||
+		!strings.Contains(r.fault(), "memory") {
 		t.Errorf("%d %s", r.status, r.body)
 	}
 	s.do("GET", "/healthcheck", "", 200)
@@ -187,10 +189,13 @@ func TestBodiesAreAdmittedByBytes(t *testing.T) {
 	s.nothingIsHeld()
 }
 
-// chunked asks for an execution without saying how large the body is, and returns the answer's status.
+// chunked asks for an execution without saying how large the body is, and returns the answer's
+// status.
 func (s *service) chunked(body string) int {
 	s.t.Helper()
-	r, err := http.NewRequestWithContext(s.t.Context(), http.MethodPost, s.server.URL+"/v1/executions", io.MultiReader(strings.NewReader(body)))
+	r, err := http.NewRequestWithContext(
+		s.t.Context(), http.MethodPost, s.server.URL+"/v1/executions", io.MultiReader(strings.NewReader(body)),
+	)
 	s.must(err)
 	r.Header.Set("Content-Type", "application/json")
 	answer, err := http.DefaultTransport.RoundTrip(r)
@@ -199,7 +204,8 @@ func (s *service) chunked(body string) int {
 	return answer.StatusCode
 }
 
-// TestResultsWaitForRoom has results come while there is no memory for them: they are read when there is.
+// TestResultsWaitForRoom has results come while there is no memory for them: they are read when
+// there is.
 func TestResultsWaitForRoom(t *testing.T) {
 	s := newService(t, func(c *Config) { c.Memory = 32 << 20 })
 	function := s.newFunction(s.newRuntime(), "f").ID
@@ -271,12 +277,18 @@ func TestSlowReadersAreCut(t *testing.T) {
 	}
 }
 
-// TestSlowButSteadyReadersAreServed has one that takes the answer in small pieces, at more than the least pace.
+// TestSlowButSteadyReadersAreServed has one that takes the answer in small pieces, at more than the
+// least pace.
 func TestSlowButSteadyReadersAreServed(t *testing.T) {
 	s := newService(t)
 	s.api.pace = pace{grace: time.Minute, perByte: 0}
 	id := faas.NewID()
-	s.must(s.store.Enqueue(t.Context(), faas.Execution{ID: id, ProjectID: project, FunctionID: id, Input: strings.Repeat("x", 4<<20)}))
+	s.must(
+		s.store.Enqueue(
+			t.Context(),
+			faas.Execution{ID: id, ProjectID: project, FunctionID: id, Input: strings.Repeat("x", 4<<20)},
+		),
+	)
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.server.URL+"/v1/executions/"+id, nil)
 	s.must(err)
 	answer, err := http.DefaultTransport.RoundTrip(r)

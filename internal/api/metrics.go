@@ -34,7 +34,8 @@ func newMetrics(registry *prometheus.Registry) *metrics {
 	return m
 }
 
-// request counts one answered request. Methods are the caller's to choose: those that no route has share a label.
+// request counts one answered request. Methods are the caller's to choose: those that no route has
+// share a label.
 func (m *metrics) request(method, route string, status int, took time.Duration) {
 	switch method {
 	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodDelete:

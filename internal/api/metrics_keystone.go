@@ -21,6 +21,10 @@ func (k *KeystoneAuth) Register(registry *prometheus.Registry) {
 		registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Name: m.name, Help: m.help},
 			func() float64 { return float64(m.value(k.Client.Stats())) }))
 	}
-	registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "faas_keystone_tokens", Help: "Tokens that are remembered as valid."},
-		func() float64 { return float64(k.Client.Stats().Known) }))
+	registry.MustRegister(
+		prometheus.NewGaugeFunc(
+			prometheus.GaugeOpts{Name: "faas_keystone_tokens", Help: "Tokens that are remembered as valid."},
+			func() float64 { return float64(k.Client.Stats().Known) },
+		),
+	)
 }

@@ -11,13 +11,16 @@ import (
 // serviceType is what the catalogue, and the header of microversions, call this service.
 const serviceType = "function-engine"
 
-// microversionHeader names the version of the API that a request is meant for, and that its answer is of.
+// microversionHeader names the version of the API that a request is meant for, and that its answer
+// is of.
 const microversionHeader = "Openstack-Api-Version"
 
-// Microversion is one state of the v1 API. Clients that ask for none get the first, whatever we add.
+// Microversion is one state of the v1 API. Clients that ask for none get the first, whatever we
+// add.
 type Microversion struct{ Major, Minor int }
 
-// The microversions that there are, which docs/admin/microversions.md explains. v10 is Qinling's v1.
+// The microversions that there are, which docs/admin/microversions.md explains. v10 is Qinling's
+// v1.
 var (
 	v10 = Microversion{1, 0}
 	v11 = Microversion{1, 1} // quotas, limits, roles of functions
@@ -25,7 +28,7 @@ var (
 	minVersion, maxVersion = v10, v11
 )
 
-// String gives 1.N.
+// String returns 1.N.
 func (v Microversion) String() string { return strconv.Itoa(v.Major) + "." + strconv.Itoa(v.Minor) }
 
 // AtLeast reports whether what came with the other version is there.
@@ -36,8 +39,8 @@ func (v Microversion) AtLeast(other Microversion) bool {
 // versioned reports whether the path is of the API proper, whose answers are of some microversion.
 func versioned(path string) bool { return path == "/v1" || strings.HasPrefix(path, "/v1/") }
 
-// setVersion settles which version a request is for and says so in the answer. One that cannot be had is refused by the route, so that
-// discovery answers everyone.
+// setVersion settles which version a request is for and says so in the answer. One that cannot be
+// had is refused by the route, so that discovery answers everyone.
 func (i *requestInfo) setVersion(w http.ResponseWriter, r *http.Request) {
 	i.version = minVersion
 	if !versioned(r.URL.Path) {
@@ -49,8 +52,8 @@ func (i *requestInfo) setVersion(w http.ResponseWriter, r *http.Request) {
 	h["Vary"] = append(h["Vary"], "OpenStack-API-Version")
 }
 
-// askedVersion finds ours among the services that the header's values name; there may be several, separated by commas. With the error comes the
-// version that its answer is of.
+// askedVersion finds ours among the services that the header's values name; there may be several,
+// separated by commas. With the error comes the version that its answer is of.
 func askedVersion(values []string) (Microversion, error) {
 	asked, found := "", false
 	for _, value := range values {
@@ -61,7 +64,10 @@ func askedVersion(values []string) (Microversion, error) {
 			}
 			version = strings.TrimSpace(version)
 			if found && version != asked {
-				return minVersion, faas.Errorf(faas.Invalid, "OpenStack-API-Version names two versions of %s: %q and %q.", serviceType, short(asked), short(version))
+				return minVersion, faas.Errorf(
+					faas.Invalid, "OpenStack-API-Version names two versions of %s: %q and %q.", serviceType,
+					short(asked), short(version),
+				)
 			}
 			asked, found = version, true
 		}
@@ -82,14 +88,21 @@ func parseVersion(text string) (Microversion, error) {
 	v := Microversion{major, minor}
 	switch {
 	case !ok1 || !ok2:
-		return minVersion, faas.Errorf(faas.Invalid, "OpenStack-API-Version must be %q or %q; the version is %q.", serviceType+" "+maxVersion.String(), serviceType+" latest", short(text))
+		return minVersion, faas.Errorf(
+			faas.Invalid, "OpenStack-API-Version must be %q or %q; the version is %q.",
+			serviceType+" "+maxVersion.String(), serviceType+" latest", short(text),
+		)
 	case !v.AtLeast(minVersion) || !maxVersion.AtLeast(v):
-		return minVersion, faas.Errorf(faas.NoSuchVersion, "Version %s of the API is not there: it has those from %s to %s.", v, minVersion, maxVersion)
+		return minVersion, faas.Errorf(
+			faas.NoSuchVersion, "Version %s of the API is not there: it has those from %s to %s.", v,
+			minVersion, maxVersion,
+		)
 	}
 	return v, nil
 }
 
-// digits takes a number as a version has it: neither sign nor leading zero, and not longer than anyone counts.
+// digits takes a number as a version has it: neither sign nor leading zero, and not longer than
+// anyone counts.
 func digits(text string) (int, bool) {
 	if text == "" || len(text) > 6 || text[0] == '0' && text != "0" {
 		return 0, false
@@ -104,7 +117,8 @@ func digits(text string) (int, bool) {
 	return n, true
 }
 
-// bounds adds to a fault about versions what the guidelines ask for: the versions that there are and where they are described.
+// bounds adds to a fault about versions what the guidelines ask for: the versions that there are
+// and where they are described.
 func (d *faultDetail) bounds(base string) {
 	d.MinVersion, d.MaxVersion = minVersion.String(), maxVersion.String()
 	d.Links = []link{{Rel: "help", Href: base + "/v1"}}

@@ -38,7 +38,9 @@ func TestMicroversionsAreAskedForAndEchoed(t *testing.T) {
 		"function-engine 999999.999999": {406, "1.0"},
 		"function-engine 9999999.0":     {400, "1.0"},
 	} {
-		got := s.send(request{method: "GET", path: "/v1/functions", header: map[string]string{"OpenStack-API-Version": header}})
+		got := s.send(
+			request{method: "GET", path: "/v1/functions", header: map[string]string{"OpenStack-API-Version": header}},
+		)
 		if got.status != want.status {
 			t.Errorf("%q: %d %s, want %d", header, got.status, got.body, want.status)
 		}
@@ -53,10 +55,17 @@ func TestMicroversionsAreAskedForAndEchoed(t *testing.T) {
 
 func TestAVersionThatIsNotThereNamesThoseThatAre(t *testing.T) {
 	s := newService(t, func(c *Config) { c.PublicEndpoint = "https://cloud:7070" })
-	got := s.send(request{method: "GET", path: "/v1/functions", header: map[string]string{"OpenStack-API-Version": "function-engine 1.7"}})
+	got := s.send(
+		request{
+			method: "GET",
+			path:   "/v1/functions",
+			header: map[string]string{"OpenStack-API-Version": "function-engine 1.7"},
+		},
+	)
 	var f fault
 	got.decode(t, &f)
-	if got.status != http.StatusNotAcceptable || len(f.Errors) != 1 || !strings.Contains(f.Faultstring, "from 1.0 to 1.1") {
+	if got.status != http.StatusNotAcceptable || len(f.Errors) != 1 ||
+		!strings.Contains(f.Faultstring, "from 1.0 to 1.1") {
 		t.Fatalf("%d %s", got.status, got.body)
 	}
 	e := f.Errors[0]
@@ -86,7 +95,9 @@ func TestDiscoveryTakesAnyVersion(t *testing.T) {
 func TestErrorsAreOfAVersion(t *testing.T) {
 	s := newService(t)
 	for path, status := range map[string]int{"/v1/nothing": 404, "/v1/functions/" + unknownID: 404} {
-		got := s.send(request{method: "GET", path: path, header: map[string]string{"OpenStack-API-Version": "function-engine 1.1"}})
+		got := s.send(
+			request{method: "GET", path: path, header: map[string]string{"OpenStack-API-Version": "function-engine 1.1"}},
+		)
 		if got.status != status || got.header.Get("OpenStack-API-Version") != "function-engine 1.1" {
 			t.Errorf("%s: %d, %v", path, got.status, got.header)
 		}

@@ -43,7 +43,8 @@ func (t *told) carry(_ context.Context, messages []notify.Message) error {
 	return nil
 }
 
-// kinds publishes what the service has kept and returns what was told, in the order in which it happened.
+// kinds publishes what the service has kept and returns what was told, in the order in which it
+// happened.
 func (t *told) kinds(s *service) (kinds []string, events []toldEvent) {
 	s.t.Helper()
 	notify.NewPublisher(notify.PublisherConfig{Store: s.store, Carry: t.carry}).Publish(s.t.Context())
@@ -82,12 +83,15 @@ func TestOthersAreTold(t *testing.T) {
 		t.Fatalf("told %v, want %v", kinds, want)
 	}
 	for i, e := range events {
-		if kinds[i] != want[i] || e.Payload["function_id"] != made.ID || e.Payload["project_id"] != project || e.Payload["user_id"] != "u" {
+		if kinds[i] != want[i] || e.Payload["function_id"] != made.ID || e.Payload["project_id"] != project ||
+			e.Payload["user_id"] != "u" {
 			t.Errorf("%d: %s %v, want %s", i, kinds[i], e.Payload, want[i])
 		}
 	}
 	end := events[3]
-	if end.RequestID != created.header.Get("X-Openstack-Request-Id") || end.Payload["duration"] != 0.0015 || end.Payload["gb_seconds"] != 0.000375 || end.Payload["status"] != "success" {
+	if end.RequestID != created.header.Get("X-Openstack-Request-Id") || end.Payload["duration"] != 0.0015 ||
+		end.Payload["gb_seconds"] != 0.000375 ||
+		end.Payload["status"] != "success" {
 		t.Errorf("got %+v", end)
 	}
 }

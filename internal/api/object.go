@@ -15,14 +15,16 @@ import (
 	"github.com/openstack-faas/faas/internal/faas"
 )
 
-// object is the fields that a request sets, whether they came as JSON or as a form. A field that is absent or null is not set. Its
-// getters remember the first thing that was wrong, so that a handler asks for all it needs and then once for fault.
+// object is the fields that a request sets, whether they came as JSON or as a form. A field that is
+// absent or null is not set. Its getters remember the first thing that was wrong, so that a handler
+// asks for all it needs and then once for fault.
 type object struct {
 	fields map[string]json.RawMessage
 	wrong  error
 }
 
-// readObject takes the JSON object that is the request's body. A field that is not among the known is refused.
+// readObject takes the JSON object that is the request's body. A field that is not among the known
+// is refused.
 func (s *Server) readObject(r *http.Request, known ...string) (*object, error) {
 	body, err := s.readBody(r)
 	if err != nil {
@@ -65,7 +67,10 @@ func jsonFault(err error) string {
 func (o *object) only(known []string) error {
 	for _, name := range slices.Sorted(maps.Keys(o.fields)) {
 		if !slices.Contains(known, name) {
-			return faas.Errorf(faas.Invalid, "There is no field %q here; the fields are %s.", short(name), strings.Join(known, ", "))
+			return faas.Errorf(
+				faas.Invalid, "There is no field %q here; the fields are %s.", short(name),
+				strings.Join(known, ", "),
+			)
 		}
 	}
 	return nil
@@ -80,16 +85,17 @@ func (o *object) refuse(format string, args ...any) {
 	}
 }
 
-// get gives a field that is set.
+// get returns a field that is set.
 func (o *object) get(name string) (json.RawMessage, bool) {
 	raw, ok := o.fields[name]
 	return raw, ok && string(raw) != "null"
 }
 
-// maxLine is how many letters names, descriptions and the like may have: the columns of the database are made for it.
+// maxLine is how many letters names, descriptions and the like may have: the columns of the
+// database are made for it.
 const maxLine = faas.MaxNameLength
 
-// text gives a string of at most so many letters, nil when it is not set.
+// text returns a string of at most so many letters, nil when it is not set.
 func (o *object) text(name string, most int) *string {
 	raw, ok := o.get(name)
 	if !ok {
@@ -111,12 +117,12 @@ func (o *object) text(name string, most int) *string {
 	return &text
 }
 
-// line gives a name, a description or the like; "" when it is not set.
+// line returns a name, a description or the like; "" when it is not set.
 func (o *object) line(name string) string {
 	return valueOr(o.text(name, maxLine), "")
 }
 
-// id gives a UUID; "" when it is not set or empty.
+// id returns a UUID; "" when it is not set or empty.
 func (o *object) id(name string) string {
 	raw, ok := o.get(name)
 	if !ok {
@@ -130,7 +136,7 @@ func (o *object) id(name string) string {
 	return strings.ToLower(id)
 }
 
-// flag gives a truth value, which forms write as text.
+// flag returns a truth value, which forms write as text.
 func (o *object) flag(name string, initial bool) bool {
 	raw, ok := o.get(name)
 	if !ok {
@@ -146,7 +152,8 @@ func (o *object) flag(name string, initial bool) bool {
 	return initial
 }
 
-// number gives a whole number within the range, which clients also write as text; nil when it is not set.
+// number returns a whole number within the range, which clients also write as text; nil when it is
+// not set.
 func (o *object) number(name, unit string, least, most int64) *int64 {
 	raw, ok := o.get(name)
 	if !ok {

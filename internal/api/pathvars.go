@@ -9,7 +9,7 @@ import (
 	"github.com/openstack-faas/faas/internal/faas"
 )
 
-// pathID gives the id in the request's path.
+// pathID returns the id in the request's path.
 func pathID(r *http.Request) (string, error) {
 	id := mux.Vars(r)["id"]
 	if !faas.IsID(id) {

@@ -34,7 +34,8 @@ type limitOfOne struct {
 	Unit  string `json:"unit,omitempty"`
 }
 
-// getLimits is GET /v1/limits: of the caller's project, or with ?project_id= of another, for whom policy allows that.
+// getLimits is GET /v1/limits: of the caller's project, or with ?project_id= of another, for whom
+// policy allows that.
 func (s *Server) getLimits(r *http.Request, id faas.Identity) (any, error) {
 	projectID := id.ProjectID
 	for name, values := range r.URL.Query() {
@@ -61,7 +62,8 @@ func (s *Server) getLimits(r *http.Request, id faas.Identity) (any, error) {
 	return view, nil
 }
 
-// usage gives what a project has. Of executions and workers it is what this process knows of the others.
+// usage returns what a project has. Of executions and workers it is what this process knows of the
+// others.
 func (s *Server) usage(ctx context.Context, projectID string) (faas.Amounts, error) {
 	used, err := s.cfg.Store.QuotaUsage(ctx, projectID)
 	if err != nil {
@@ -86,7 +88,8 @@ func (s *Server) getQuota(r *http.Request, id faas.Identity) (any, error) {
 	return s.quotaView(r.Context(), projectID)
 }
 
-// updateQuota is PUT /v1/quotas/{project_id}. What is not named stays; null has the default hold again.
+// updateQuota is PUT /v1/quotas/{project_id}. What is not named stays; null has the default hold
+// again.
 func (s *Server) updateQuota(r *http.Request, id faas.Identity) (any, error) {
 	projectID, err := s.quotaProject(r, id, "quota:update")
 	if err != nil {
@@ -123,15 +126,23 @@ func (s *Server) quotaView(ctx context.Context, projectID string) (any, error) {
 	return quotaView{ProjectID: projectID, Quota: limits}, nil
 }
 
-// limits gives the field quota: what to set, nil to have the default.
+// limits returns the field quota: what to set, nil to have the default.
 func (o *object) limits() (map[faas.Resource]*int64, error) {
 	raw, ok := o.get("quota")
 	if !ok {
-		return nil, faas.Errorf(faas.Invalid, `quota is required, as in {"quota": {"functions": 10}}; there are %s.`, strings.Join(quota.Names(), ", "))
+		return nil, faas.Errorf(
+			faas.Invalid,
+			`quota is required, as in {"quota": {"functions": 10}}; there are %s.`,
+			strings.Join(quota.Names(), ", "),
+		)
 	}
 	inner := &object{}
 	if json.Unmarshal(raw, &inner.fields) != nil {
-		return nil, faas.Errorf(faas.Invalid, `quota must be a JSON object, as in {"functions": 10}; it is %s.`, short(string(raw)))
+		return nil, faas.Errorf(
+			faas.Invalid,
+			`quota must be a JSON object, as in {"functions": 10}; it is %s.`,
+			short(string(raw)),
+		)
 	}
 	if err := inner.only(quota.Names()); err != nil {
 		return nil, err
@@ -143,16 +154,18 @@ func (o *object) limits() (map[faas.Resource]*int64, error) {
 	return limits, inner.fault()
 }
 
-// projectForm is what ids of projects look like: Keystone's are 32 hex digits, those of other systems behind it may be longer.
+// projectForm is what ids of projects look like: Keystone's are 32 hex digits, those of other
+// systems behind it may be longer.
 var projectForm = regexp.MustCompile(`^[A-Za-z0-9._:-]{1,64}$`)
 
-// quotaProject gives the project in the path, once the rule allows the caller to act on it.
+// quotaProject returns the project in the path, once the rule allows the caller to act on it.
 func (s *Server) quotaProject(r *http.Request, id faas.Identity, rule string) (string, error) {
 	projectID := mux.Vars(r)["project_id"]
 	return projectID, s.mayOn(r, id, rule, projectID)
 }
 
-// mayOn asks the rule about a project other than the caller's, too. Whether there is such a project is Keystone's to know.
+// mayOn asks the rule about a project other than the caller's, too. Whether there is such a project
+// is Keystone's to know.
 func (s *Server) mayOn(r *http.Request, id faas.Identity, rule, projectID string) error {
 	if s.cfg.Quotas == nil {
 		return faas.Errorf(faas.NotFound, "Quotas are not kept here.")
@@ -171,10 +184,14 @@ func checkProject(id string) error {
 	if projectForm.MatchString(id) {
 		return nil
 	}
-	return faas.Errorf(faas.Invalid, "%q is no id of a project: those have up to 64 letters, digits, dots, colons, hyphens and underscores.", short(id))
+	return faas.Errorf(
+		faas.Invalid,
+		"%q is no id of a project: those have up to 64 letters, digits, dots, colons, hyphens and underscores.",
+		short(id),
+	)
 }
 
-// quotaOf gives what a project may have; nil is anything.
+// quotaOf returns what a project may have; nil is anything.
 func (s *Server) quotaOf(ctx context.Context, projectID string) (faas.Amounts, error) {
 	if s.cfg.Quotas == nil {
 		return nil, nil
@@ -182,7 +199,8 @@ func (s *Server) quotaOf(ctx context.Context, projectID string) (faas.Amounts, e
 	return s.cfg.Quotas.Limits(ctx, projectID)
 }
 
-// roomForFunction refuses a function that is over the quota, before anything is made for it. What holds is counted when it is recorded.
+// roomForFunction refuses a function that is over the quota, before anything is made for it. What
+// holds is counted when it is recorded.
 func (s *Server) roomForFunction(ctx context.Context, projectID string) error {
 	limits, err := s.quotaOf(ctx, projectID)
 	limit := limits.Limit(faas.ResourceFunctions)
@@ -196,8 +214,8 @@ func (s *Server) roomForFunction(ctx context.Context, projectID string) error {
 	return err
 }
 
-// roomForPackage tells whether a project may keep another package in the place of one that has so many bytes, 0 for none. What holds is counted when it is
-// recorded.
+// roomForPackage reports whether a project may keep another package in the place of one that has so
+// many bytes, 0 for none. What holds is counted when it is recorded.
 func (s *Server) roomForPackage(projectID string, before int64) swiftcode.Room {
 	return quota.PackageRoom(s.cfg.Store, s.quotaOf, projectID, before)
 }

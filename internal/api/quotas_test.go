@@ -32,11 +32,13 @@ func defaultQuota() faas.Amounts {
 
 // withQuotas has limits kept in the service's database, and calls counted.
 func withQuotas(c *Config) {
-	c.Quotas = quota.New(quota.Config{Driver: quota.Database{Store: c.Store}, Defaults: defaultQuota(), CacheTime: time.Hour})
+	c.Quotas = quota.New(
+		quota.Config{Driver: quota.Database{Store: c.Store}, Defaults: defaultQuota(), CacheTime: time.Hour},
+	)
 	c.Calls = quota.NewCalls(c.Quotas, 64, c.Now)
 }
 
-// limit sets limits of the tests' project and gives what it may have then.
+// limit sets limits of the tests' project and returns what it may have then.
 func (s *service) limit(limits string) faas.Amounts {
 	s.t.Helper()
 	var view quotaView
@@ -69,7 +71,9 @@ func TestQuotas(t *testing.T) {
 	if !maps.Equal(got, want) {
 		t.Errorf("set: %v", got)
 	}
-	if got = s.limit(`{"jobs": null, "aliases": 7}`); got[faas.ResourceJobs] != defaultQuota()[faas.ResourceJobs] || got[faas.ResourceAliases] != 7 || got[faas.ResourceFunctions] != 5 {
+	if got = s.limit(`{"jobs": null, "aliases": 7}`); got[faas.ResourceJobs] != defaultQuota()[faas.ResourceJobs] ||
+		got[faas.ResourceAliases] != 7 ||
+		got[faas.ResourceFunctions] != 5 {
 		t.Errorf("set again: %v", got)
 	}
 	var view quotaView
@@ -152,11 +156,17 @@ func TestFunctionsWithinQuota(t *testing.T) {
 	first := s.newFunction(runtime, "first")
 	pack := zipOf(t, "main.py", "def main(): pass")
 	size := int64(len(pack))
-	if got := s.used(); got[faas.ResourceFunctions] != (limitOfOne{Limit: 100, Used: 1}) || got[faas.ResourcePackages] != (limitOfOne{Limit: 1 << 20, Used: size, Unit: "bytes"}) {
+	if got := s.used(); got[faas.ResourceFunctions] != (limitOfOne{Limit: 100, Used: 1}) ||
+		got[faas.ResourcePackages] != (limitOfOne{Limit: 1 << 20, Used: size, Unit: "bytes"}) {
 		t.Errorf("limits: %+v", got)
 	}
 	create := func() reply {
-		body, contentType := formOf(t, field{"runtime_id", runtime}, field{"code", `{"source":"package"}`}, field{"package", pack})
+		body, contentType := formOf(
+			t,
+			field{"runtime_id", runtime},
+			field{"code", `{"source":"package"}`},
+			field{"package", pack},
+		)
 		return s.send(request{method: "POST", path: "/v1/functions", body: body, contentType: contentType})
 	}
 	s.limit(`{"functions": 1}`)
@@ -168,7 +178,9 @@ func TestFunctionsWithinQuota(t *testing.T) {
 	if got := create(); got.status != 403 || got.fault() != want {
 		t.Errorf("over the quota: %d %s", got.status, got.body)
 	}
-	body, contentType := formOf(t, field{"package", zipOf(t, "main.py", "def main(): pass", "more.py", "", "and_more.py", "")})
+	body, contentType := formOf(
+		t, field{"package", zipOf(t, "main.py", "def main(): pass", "more.py", "", "and_more.py", "")},
+	)
 	if got := s.send(request{method: "PUT", path: "/v1/functions/" + first.ID, body: body, contentType: contentType}); got.status != 403 {
 		t.Errorf("a package over the quota: %d %s", got.status, got.body)
 	}
@@ -196,7 +208,8 @@ func TestExecutionsWithinQuota(t *testing.T) {
 	await(t, running)
 	await(t, running)
 	got := s.do("POST", "/v1/executions", body, 429)
-	if got.fault() != "Quota exceeded for concurrent_executions: limit 2, in use 2." || got.header.Get("Retry-After") != "1" {
+	if got.fault() != "Quota exceeded for concurrent_executions: limit 2, in use 2." ||
+		got.header.Get("Retry-After") != "1" {
 		t.Errorf("%s, Retry-After %q", got.body, got.header.Get("Retry-After"))
 	}
 	if used := s.used()[faas.ResourceExecutions]; used != (limitOfOne{Limit: 2, Used: 2}) {
@@ -236,7 +249,8 @@ func TestCallsPerMinute(t *testing.T) {
 	call(true, 429)
 }
 
-// TestManyFunctionsAtOnce has a hundred functions asked for at once, of two processes on one database, in a project that may have ten.
+// TestManyFunctionsAtOnce has a hundred functions asked for at once, of two processes on one
+// database, in a project that may have ten.
 func TestManyFunctionsAtOnce(t *testing.T) {
 	server, err := testkit.StartMariaDB(t.TempDir())
 	if err != nil {
@@ -268,11 +282,19 @@ func manyFunctions(t *testing.T, url string) {
 		})
 	}
 	apis[0].limit(`{"functions": 10}`)
-	runtime, err := rows.CreateRuntime(t.Context(), faas.Runtime{ProjectID: project, Name: "python3", Image: "python3", Status: faas.RuntimeAvailable})
+	runtime, err := rows.CreateRuntime(
+		t.Context(),
+		faas.Runtime{ProjectID: project, Name: "python3", Image: "python3", Status: faas.RuntimeAvailable},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
-	body, contentType := formOf(t, field{"runtime_id", runtime.ID}, field{"code", `{"source":"package"}`}, field{"package", zipOf(t, "main.py", "def main(): pass")})
+	body, contentType := formOf(
+		t,
+		field{"runtime_id", runtime.ID},
+		field{"code", `{"source":"package"}`},
+		field{"package", zipOf(t, "main.py", "def main(): pass")},
+	)
 	var made, refused atomic.Int32
 	var group sync.WaitGroup
 	for n := range 100 {
@@ -295,7 +317,8 @@ func manyFunctions(t *testing.T, url string) {
 	}
 }
 
-// TestRecordsOverQuota has calls of both kinds be refused when their records would be too much, with what to do about it in the limits.
+// TestRecordsOverQuota has calls of both kinds be refused when their records would be too much,
+// with what to do about it in the limits.
 func TestRecordsOverQuota(t *testing.T) {
 	s := newService(t, withQuotas, func(c *Config) { c.Calls.CountRecords(c.Store.RecordUsage) })
 	function := s.newFunction(s.newRuntime(), "f").ID
@@ -310,8 +333,15 @@ func TestRecordsOverQuota(t *testing.T) {
 	if used := s.used(); used[faas.ResourceQueued].Used != 2 || used[faas.ResourceRecords].Used != 2*512 {
 		t.Errorf("in use: %v", used)
 	}
-	s.do("POST", "/v1/executions", `{"function_id": "`+function+`", "input": {"text": "`+strings.Repeat("x", 10_000)+`"}}`, 201)
-	if got := s.do("POST", "/v1/executions", `{"function_id": "`+function+`"}`, 403).fault(); !strings.HasPrefix(got, "Quota exceeded for execution_bytes: limit 10000, in use ") {
+	s.do(
+		"POST",
+		"/v1/executions",
+		`{"function_id": "`+function+`", "input": {"text": "`+strings.Repeat("x", 10_000)+`"}}`,
+		201,
+	)
+	if got := s.do("POST", "/v1/executions", `{"function_id": "`+function+`"}`, 403).fault(); !strings.HasPrefix(
+		got, "Quota exceeded for execution_bytes: limit 10000, in use ",
+	) {
 		t.Errorf("got %q", got)
 	}
 }

@@ -27,7 +27,8 @@ type requestInfo struct {
 	err         error
 }
 
-// recorded is the id that goes into records: the one that follows a request through the cloud, if there is one.
+// recorded is the id that goes into records: the one that follows a request through the cloud, if
+// there is one.
 func (i *requestInfo) recorded() string {
 	if i.globalID != "" {
 		return i.globalID
@@ -37,7 +38,7 @@ func (i *requestInfo) recorded() string {
 
 type infoKey struct{}
 
-// infoOf gives what ServeHTTP has put there.
+// infoOf returns what ServeHTTP has put there.
 func infoOf(r *http.Request) *requestInfo {
 	info, ok := r.Context().Value(infoKey{}).(*requestInfo)
 	if !ok {
@@ -46,7 +47,7 @@ func infoOf(r *http.Request) *requestInfo {
 	return info
 }
 
-// RequestID gives the id of the request whose context it is; "" outside of one.
+// RequestID returns the id of the request whose context it is; "" outside of one.
 func RequestID(ctx context.Context) string {
 	info, ok := ctx.Value(infoKey{}).(*requestInfo)
 	if !ok {
@@ -55,10 +56,11 @@ func RequestID(ctx context.Context) string {
 	return info.id
 }
 
-// noRoute is what metrics say of paths that do not exist; the paths themselves are a stranger's to choose.
+// noRoute is what metrics say of paths that do not exist; the paths themselves are a stranger's to
+// choose.
 const noRoute = "none"
 
-// ServeHTTP gives the request an id, answers it, and tells log and metrics.
+// ServeHTTP returns the request an id, answers it, and tells log and metrics.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	begin := s.now()
 	info := &requestInfo{id: "req-" + faas.NewID(), globalID: globalRequestID(r), route: noRoute}
@@ -82,7 +84,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.router.ServeHTTP(answer, r)
 }
 
-// globalRequestID takes up the id of a request that comes through another service, if it has the form that OpenStack gives it.
+// globalRequestID takes up the id of a request that comes through another service, if it has the
+// form that OpenStack gives it.
 func globalRequestID(r *http.Request) string {
 	id := r.Header.Get(requestIDHeader)
 	if uuid, ok := strings.CutPrefix(id, "req-"); ok && faas.IsID(uuid) {
@@ -97,7 +100,10 @@ func (s *Server) panicked(w *answerWriter, r *http.Request, p any) {
 		panic(p) // net/http's own way to cut a connection
 	}
 	info := infoOf(r)
-	s.log.Error("a handler panicked", "request_id", info.id, "route", info.route, "panic", p, "stack", string(debug.Stack()))
+	s.log.Error(
+		"a handler panicked", "request_id", info.id, "route", info.route, "panic", p, "stack",
+		string(debug.Stack()),
+	)
 	if w.status == 0 {
 		s.writeError(w, r, errors.New("panic"))
 	}
@@ -124,8 +130,18 @@ func (s *Server) finished(w *answerWriter, r *http.Request, info *requestInfo, t
 // attrs are the fields of the access log's line; those that are empty are left out.
 func (i *requestInfo) attrs(w *answerWriter, r *http.Request, took time.Duration) []slog.Attr {
 	attrs := make([]slog.Attr, 0, 12)
-	attrs = append(attrs, slog.String("request_id", i.id), slog.String("method", r.Method), slog.String("path", r.URL.Path),
-		slog.Int("status", w.status), slog.Int64("bytes", w.bytes), slog.Duration("duration", took), slog.String("remote", r.RemoteAddr))
+	attrs = append(
+		attrs,
+		slog.String("request_id", i.id),
+		slog.String("method", r.Method),
+		slog.String("path", r.URL.Path),
+		slog.Int(
+			"status", w.status,
+		),
+		slog.Int64("bytes", w.bytes),
+		slog.Duration("duration", took),
+		slog.String("remote", r.RemoteAddr),
+	)
 	for _, a := range [...]struct{ key, value string }{
 		{"global_request_id", i.globalID}, {"project_id", i.identity.ProjectID}, {"user_id", i.identity.UserID},
 		{"execution_id", i.executionID},
@@ -149,7 +165,8 @@ type answerWriter struct {
 	begun  time.Time // when the first bytes were written
 }
 
-// pace is how fast readers must be. Who is slower holds memory, files and connections for as long as they like.
+// pace is how fast readers must be. Who is slower holds memory, files and connections for as long
+// as they like.
 type pace struct {
 	grace   time.Duration // how long the first bytes may take, and how far a reader may fall behind
 	perByte time.Duration
@@ -158,7 +175,8 @@ type pace struct {
 // defaultPace lets readers take as little as 32 KiB a second.
 var defaultPace = pace{grace: 30 * time.Second, perByte: time.Second / (32 << 10)}
 
-// writeChunk is how many bytes are written under one deadline: what a connection buffers besides is not seen.
+// writeChunk is how many bytes are written under one deadline: what a connection buffers besides is
+// not seen.
 const writeChunk = 64 << 10
 
 // WriteHeader remembers the status.
@@ -186,14 +204,16 @@ func (w *answerWriter) Write(b []byte) (int, error) {
 	}
 }
 
-// limitTime gives the reader until the deadline that what it has taken so far allows. The last deadline stays, for what
-// the server still holds when the handler returns; ServeHTTP lifts it when the connection's next request comes.
+// limitTime returns the reader until the deadline that what it has taken so far allows. The last
+// deadline stays, for what the server still holds when the handler returns; ServeHTTP lifts it when
+// the connection's next request comes.
 func (w *answerWriter) limitTime() {
 	if w.begun.IsZero() {
 		w.begun = time.Now()
 	}
 	deadline := w.begun.Add(w.pace.grace + time.Duration(w.bytes)*w.pace.perByte)
-	_ = http.NewResponseController(w.ResponseWriter).SetWriteDeadline(deadline) // a connection without deadlines has none to keep
+	// a connection without deadlines has none to keep
+	_ = http.NewResponseController(w.ResponseWriter).SetWriteDeadline(deadline)
 }
 
 // Unwrap is for http.ResponseController.

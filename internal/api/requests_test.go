@@ -19,7 +19,8 @@ func TestVersionsAndHealth(t *testing.T) {
 	s := newService(t, func(c *Config) { c.DisableByFile = file; c.PublicEndpoint = "https://cloud:7070" })
 	var list struct{ Versions []version }
 	s.do("GET", "/", "", 200).decode(t, &list)
-	if len(list.Versions) != 1 || list.Versions[0].ID != "v1.0" || list.Versions[0].Links[0].Href != "https://cloud:7070/v1" {
+	if len(list.Versions) != 1 || list.Versions[0].ID != "v1.0" ||
+		list.Versions[0].Links[0].Href != "https://cloud:7070/v1" {
 		t.Errorf("got %+v", list)
 	}
 	s.do("GET", "/v1", "", 200)
@@ -44,7 +45,8 @@ func TestVersionsAndHealth(t *testing.T) {
 	s.do("GET", "/healthcheck", "", 503)
 }
 
-// TestDraining is a process that is about to end: it serves all that comes and asks nobody to come again.
+// TestDraining is a process that is about to end: it serves all that comes and asks nobody to come
+// again.
 func TestDraining(t *testing.T) {
 	s := newService(t)
 	if got := s.do("GET", "/v1/functions", "", 200); got.last {
@@ -94,7 +96,14 @@ func TestRequestIDs(t *testing.T) {
 	s := newService(t)
 	function := s.newFunction(s.newRuntime(), "f").ID
 	global := "req-" + unknownID
-	got := s.send(request{method: "POST", path: "/v1/executions", body: `{"function_id": "` + function + `"}`, header: map[string]string{"X-OpenStack-Request-ID": global}})
+	got := s.send(
+		request{
+			method: "POST",
+			path:   "/v1/executions",
+			body:   `{"function_id": "` + function + `"}`,
+			header: map[string]string{"X-OpenStack-Request-ID": global},
+		},
+	)
 	var x executionView
 	got.decode(t, &x)
 	recorded, err := s.store.Execution(t.Context(), faas.AnyProject(), x.ID)
@@ -119,7 +128,8 @@ func TestPanicsAreAnswered(t *testing.T) {
 	function := s.newFunction(s.newRuntime(), "f").ID
 	s.answer(func(context.Context, faas.Target, faas.Call, dispatch.Begin) (faas.Outcome, error) { panic("secret") })
 	got := s.do("POST", "/v1/executions", `{"function_id": "`+function+`"}`, 500)
-	if strings.Contains(string(got.body), "secret") || !strings.Contains(got.fault(), got.header.Get("X-Openstack-Request-Id")) {
+	if strings.Contains(string(got.body), "secret") ||
+		!strings.Contains(got.fault(), got.header.Get("X-Openstack-Request-Id")) {
 		t.Errorf("%s", got.body)
 	}
 	if !strings.Contains(s.logs.String(), "panic=secret") {
@@ -132,7 +142,9 @@ func TestProjectsAreApart(t *testing.T) {
 	runtime := s.newRuntime()
 	function := s.newFunction(runtime, "f").ID
 	execution := s.execute(function, "", 201).ID
-	private, err := s.store.CreateRuntime(t.Context(), faas.Runtime{ProjectID: project, Image: "python3", Status: faas.RuntimeAvailable})
+	private, err := s.store.CreateRuntime(
+		t.Context(), faas.Runtime{ProjectID: project, Image: "python3", Status: faas.RuntimeAvailable},
+	)
 	s.must(err)
 	const stranger, reader, admin = "p-two member reader", project + " reader", "p-two admin"
 	for _, c := range []struct {

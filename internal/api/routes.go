@@ -7,8 +7,9 @@ import (
 	"strings"
 )
 
-// route is one call of the API. The caller must pass the rule before anything is looked up; a route without a rule is open
-// to all, authenticated or not. At microversions before since there is no such call.
+// route is one call of the API. The caller must pass the rule before anything is looked up; a route
+// without a rule is open to all, authenticated or not. At microversions before since there is no
+// such call.
 type route struct {
 	method, path, rule string
 	handle             handler
@@ -54,8 +55,8 @@ type call struct {
 	since Microversion
 }
 
-// mount makes the router. Each path is one entry that tells its methods apart itself, so that a wrong one is answered with
-// those that there are.
+// mount makes the router. Each path is one entry that tells its methods apart itself, so that a
+// wrong one is answered with those that there are.
 func (s *Server) mount() {
 	byPath := map[string]map[string]call{}
 	for _, rt := range s.routes() {

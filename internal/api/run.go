@@ -12,14 +12,17 @@ import (
 )
 
 const (
-	// leaseGrace is how much longer than its waiting and its timeout together a synchronous execution may run before its lease
-	// says that the process running it was lost: the worker needs a moment to end it, this process another to record it.
+	// leaseGrace is how much longer than its waiting and its timeout together a synchronous
+	// execution may run before its lease says that the process running it was lost: the worker
+	// needs a moment to end it, this process another to record it.
 	leaseGrace = 30 * time.Second
-	// recordTimeout is how long the record of an ending may take, whether or not the caller is still there.
+	// recordTimeout is how long the record of an ending may take, whether or not the caller is
+	// still there.
 	recordTimeout = 15 * time.Second
 )
 
-// runCounted runs a synchronous execution if its project may have one more, and returns its record as it ended.
+// runCounted runs a synchronous execution if its project may have one more, and returns its record
+// as it ended.
 func (s *Server) runCounted(ctx context.Context, function faas.Function, x faas.Execution) (faas.Execution, error) {
 	if s.cfg.Calls == nil {
 		return s.run(ctx, function, x)
@@ -32,9 +35,9 @@ func (s *Server) runCounted(ctx context.Context, function faas.Function, x faas.
 	return s.run(ctx, function, x)
 }
 
-// run runs a synchronous execution and gives its record as it ended. The record begins when the call has a slot of a worker:
-// until then an error leaves nothing behind. From then on whatever happens to the call is recorded, and is an error only
-// when the caller can do something about it.
+// run runs a synchronous execution and gives its record as it ended. The record begins when the
+// call has a slot of a worker: until then an error leaves nothing behind. From then on whatever
+// happens to the call is recorded, and is an error only when the caller can do something about it.
 func (s *Server) run(ctx context.Context, function faas.Function, x faas.Execution) (faas.Execution, error) {
 	begun := false
 	begin := func(ctx context.Context) error {
@@ -69,19 +72,24 @@ func (s *Server) run(ctx context.Context, function faas.Function, x faas.Executi
 const (
 	// newestTries is how often a function is called that is found changed each time.
 	newestTries = 3
-	// newestPause is waited before the second try, twice that before the third: whoever changes the function may be about to record it.
+	// newestPause is waited before the second try, twice that before the third: whoever changes the
+	// function may be about to record it.
 	newestPause = 50 * time.Millisecond
 )
 
-// callNewest calls the function as it is recorded now, when the engine finds it to be of a newer revision: its code had changed in Swift.
-func (s *Server) callNewest(ctx context.Context, function faas.Function, x faas.Execution, begin dispatch.Begin) (faas.Outcome, error) {
+// callNewest calls the function as it is recorded now, when the engine finds it to be of a newer
+// revision: its code had changed in Swift.
+func (s *Server) callNewest(
+	ctx context.Context, function faas.Function, x faas.Execution, begin dispatch.Begin,
+) (faas.Outcome, error) {
 	for try := 1; ; try++ {
 		outcome, err := s.callOnce(ctx, function, x, begin)
 		if faas.KindOf(err) != faas.Outdated {
 			return outcome, err
 		}
 		if try == newestTries {
-			changing := faas.Errorf(faas.Unavailable, "The code of function %s is changing; call it again.", function.ID).WithCause(err)
+			changing := faas.Errorf(faas.Unavailable, "The code of function %s is changing; call it again.", function.ID).
+				WithCause(err)
 			changing.RetryAfter = time.Second
 			return outcome, changing
 		}
@@ -106,7 +114,9 @@ func pause(ctx context.Context, d time.Duration) error {
 	}
 }
 
-func (s *Server) callOnce(ctx context.Context, function faas.Function, x faas.Execution, begin dispatch.Begin) (faas.Outcome, error) {
+func (s *Server) callOnce(
+	ctx context.Context, function faas.Function, x faas.Execution, begin dispatch.Begin,
+) (faas.Outcome, error) {
 	target := function.Target()
 	call := faas.Call{ExecutionID: x.ID, Key: target.Key, Input: json.RawMessage(x.Input), Timeout: function.Timeout}
 	if err := s.act(ctx, target, &call); err != nil {
@@ -116,7 +126,9 @@ func (s *Server) callOnce(ctx context.Context, function faas.Function, x faas.Ex
 }
 
 // finish records how the execution ended, and returns it so, without reading it back.
-func (s *Server) finish(ctx context.Context, f faas.Function, x faas.Execution, outcome faas.Outcome) (faas.Execution, error) {
+func (s *Server) finish(
+	ctx context.Context, f faas.Function, x faas.Execution, outcome faas.Outcome,
+) (faas.Execution, error) {
 	x.Status, x.Result, x.EndedAt = outcome.Status, faas.ResultText(outcome.Duration, outcome.Output), s.now()
 	x.UpdatedAt = x.EndedAt
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordTimeout)
@@ -126,13 +138,14 @@ func (s *Server) finish(ctx context.Context, f faas.Function, x faas.Execution, 
 		Events: s.cfg.Notify.Ended(f, x, outcome.Duration),
 	})
 	if err != nil {
-		return x, faas.Errorf(faas.Unavailable, "The outcome of execution %s could not be recorded; the function may have run.", x.ID).WithCause(err)
+		return x, faas.Errorf(faas.Unavailable, "The outcome of execution %s could not be recorded; the function may have run.", x.ID).
+			WithCause(err)
 	}
 	s.metrics.execution(x.Status)
 	return x, nil
 }
 
-// messageOf gives what the record may tell of an error.
+// messageOf returns what the record may tell of an error.
 func messageOf(err error) string {
 	var known *faas.Error
 	if errors.As(err, &known) {

@@ -11,7 +11,8 @@ import (
 	"github.com/openstack-faas/faas/internal/store"
 )
 
-// imageForm is what image references may consist of; the registry or the orchestrator judges the rest.
+// imageForm is what image references may consist of; the registry or the orchestrator judges the
+// rest.
 var imageForm = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._/:@-]*$`)
 
 func (o *object) image() *string {
@@ -100,7 +101,10 @@ func (s *Server) changeRuntime(r *http.Request, scope faas.Scope, id string, cha
 	}
 	upgrade := change.Image != nil && *change.Image != before.Image
 	if upgrade && before.Status != faas.RuntimeAvailable && before.Status != faas.RuntimeError {
-		return nil, faas.Errorf(faas.Conflict, "Runtime %s is %s; its image can be changed when it is available.", id, before.Status)
+		return nil, faas.Errorf(
+			faas.Conflict, "Runtime %s is %s; its image can be changed when it is available.", id,
+			before.Status,
+		)
 	}
 	runtime, err := s.cfg.Store.UpdateRuntime(ctx, scope, id, change)
 	if err != nil || !upgrade {
@@ -128,14 +132,18 @@ func (s *Server) deleteRuntime(r *http.Request, id faas.Identity) (any, error) {
 // announceTimeout bounds how long it may take to record that no engine could be told of a runtime.
 const announceTimeout = 5 * time.Second
 
-// announceRuntime has an engine bring the runtime's pool to what its row says, or to nothing when it has none. If no
-// engine can be told, the runtime's status says so: an update of its image tries again.
+// announceRuntime has an engine bring the runtime's pool to what its row says, or to nothing when
+// it has none. If no engine can be told, the runtime's status says so: an update of its image tries
+// again.
 func (s *Server) announceRuntime(r *http.Request, runtime faas.Runtime) faas.Runtime {
 	err := s.cfg.Engines.RuntimeChanged(r.Context(), runtime.ID)
 	if err == nil {
 		return runtime
 	}
-	s.log.Error("the engine could not be told of a runtime", "request_id", infoOf(r).id, "runtime_id", runtime.ID, "error", err)
+	s.log.Error(
+		"the engine could not be told of a runtime", "request_id", infoOf(r).id, "runtime_id", runtime.ID,
+		"error", err,
+	)
 	if runtime.Status == "" {
 		return runtime // deleted: its pool goes with the engine's next start
 	}
@@ -164,7 +172,8 @@ func (s *Server) getPool(r *http.Request, id faas.Identity) (any, error) {
 	return poolView{Name: runtimeID, Capacity: poolCapacity{Total: pool.Total, Available: pool.Available}}, nil
 }
 
-// runtimeScope is whose runtimes the caller may name: who may list those of all projects may see to them, too, whichever administrator made them.
+// runtimeScope is whose runtimes the caller may name: who may list those of all projects may see to
+// them, too, whichever administrator made them.
 func (s *Server) runtimeScope(r *http.Request, id faas.Identity) faas.Scope {
 	if s.cfg.Policy.Allow(r.Context(), id, "runtime:get_all:all_projects", policy.Target{}) == nil {
 		return faas.AnyProject()

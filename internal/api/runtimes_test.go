@@ -12,11 +12,15 @@ func TestRuntimeLifecycle(t *testing.T) {
 	id := s.newRuntime()
 	var got runtimeView
 	s.do("GET", "/v1/runtimes/"+id, "", 200).decode(t, &got)
-	if got.Image != "python3" || *got.Name != "python3" || got.Description != nil || !got.IsPublic || !got.Trusted || got.Status != "available" || got.ProjectID != project {
+	if got.Image != "python3" || *got.Name != "python3" || got.Description != nil || !got.IsPublic || !got.Trusted ||
+		got.Status != "available" ||
+		got.ProjectID != project {
 		t.Errorf("got %+v", got)
 	}
-	s.do("PUT", "/v1/runtimes/"+strings.ToUpper(id), `{"name": "python", "description": "d", "image": null}`, 200).decode(t, &got)
-	if *got.Name != "python" || *got.Description != "d" || got.Image != "python3" || got.Status != "available" || got.UpdatedAt == nil {
+	s.do("PUT", "/v1/runtimes/"+strings.ToUpper(id), `{"name": "python", "description": "d", "image": null}`, 200).
+		decode(t, &got)
+	if *got.Name != "python" || *got.Description != "d" || got.Image != "python3" || got.Status != "available" ||
+		got.UpdatedAt == nil {
 		t.Errorf("got %+v", got)
 	}
 	s.do("PUT", "/v1/runtimes/"+id, `{"image": "python3:new"}`, 200).decode(t, &got)
@@ -37,7 +41,9 @@ func TestRuntimeLifecycle(t *testing.T) {
 
 func TestRuntimeThatIsNotReadyKeepsItsImage(t *testing.T) {
 	s := newService(t)
-	r, err := s.store.CreateRuntime(t.Context(), faas.Runtime{ProjectID: project, Image: "python3", Status: faas.RuntimeCreating})
+	r, err := s.store.CreateRuntime(
+		t.Context(), faas.Runtime{ProjectID: project, Image: "python3", Status: faas.RuntimeCreating},
+	)
 	s.must(err)
 	got := s.send(request{method: "PUT", path: "/v1/runtimes/" + r.ID, body: `{"image": "nodejs"}`})
 	if got.status != 409 || !strings.Contains(got.fault(), "is creating") {

@@ -1,5 +1,6 @@
-// Package api is the HTTP face of the service: Qinling's v1 API and what OpenStack expects around one. Handlers return values
-// and errors; adapter.go alone turns them into answers. routes.go shows the whole of it on one screen.
+// Package api is the HTTP face of the service: Qinling's v1 API and what OpenStack expects around
+// one. Handlers return values and errors; adapter.go alone turns them into answers. routes.go shows
+// the whole of it on one screen.
 package api
 
 import (
@@ -23,7 +24,8 @@ import (
 	"github.com/openstack-faas/faas/internal/swiftcode"
 )
 
-// Config is what a Server needs. Every field is required but those that say what stands in for them.
+// Config is what a Server needs. Every field is required but those that say what stands in for
+// them.
 type Config struct {
 	Name    string // of this process among its peers, in the leases of the executions that it runs
 	Auth    Authenticator
@@ -76,7 +78,8 @@ type Server struct {
 	draining atomic.Bool       // Drain was called
 }
 
-// maxChecking bounds how many packages are inflated at a time for checking: it takes a core for up to seconds.
+// maxChecking bounds how many packages are inflated at a time for checking: it takes a core for up
+// to seconds.
 const maxChecking = 2
 
 // New makes a server.
@@ -84,9 +87,13 @@ func New(cfg Config) *Server {
 	cfg = cfg.withDefaults()
 	s := &Server{
 		cfg: cfg, log: cfg.Log, now: cfg.Now, router: mux.NewRouter().SkipClean(true),
-		metrics: newMetrics(cfg.Registry), memory: newMemory(cfg.Memory), pace: defaultPace, cors: newCORS(cfg.CORS), checking: make(chan struct{}, maxChecking), uploads: codestore.NewPlaces(),
+		metrics: newMetrics(
+			cfg.Registry,
+		), memory: newMemory(cfg.Memory), pace: defaultPace, cors: newCORS(cfg.CORS), checking: make(chan struct{}, maxChecking), uploads: codestore.NewPlaces(),
 	}
-	s.submit = submit.New(submit.Config{Store: cfg.Store, Broker: cfg.Broker, Calls: cfg.Calls, Log: cfg.Log, Now: cfg.Now})
+	s.submit = submit.New(
+		submit.Config{Store: cfg.Store, Broker: cfg.Broker, Calls: cfg.Calls, Log: cfg.Log, Now: cfg.Now},
+	)
 	s.submit.Register(cfg.Registry)
 	s.memory.register(cfg.Registry)
 	s.mount()

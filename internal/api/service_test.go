@@ -27,7 +27,8 @@ import (
 	"github.com/openstack-faas/faas/internal/store"
 )
 
-// service is an API on real parts: SQLite, files, the in-process broker. Only the workers are a function of the test's.
+// service is an API on real parts: SQLite, files, the in-process broker. Only the workers are a
+// function of the test's.
 type service struct {
 	t       testing.TB
 	server  *httptest.Server
@@ -53,7 +54,12 @@ const project = "p-one"
 func newService(t testing.TB, change ...func(*Config)) *service {
 	t.Helper()
 	dir := t.TempDir()
-	s := &service{t: t, logs: &lockedBuffer{}, changed: make(chan faas.FunctionChanged, 100), queued: make(chan string, 100)}
+	s := &service{
+		t:       t,
+		logs:    &lockedBuffer{},
+		changed: make(chan faas.FunctionChanged, 100),
+		queued:  make(chan string, 100),
+	}
 	s.openParts(dir)
 	enforcer, err := policy.New(t.Context(), policy.Options{})
 	if err != nil {
@@ -76,7 +82,9 @@ func newService(t testing.TB, change ...func(*Config)) *service {
 }
 
 // worker runs a call as the test says.
-func (s *service) worker(ctx context.Context, target faas.Target, call faas.Call, begin dispatch.Begin) (faas.Outcome, error) {
+func (s *service) worker(
+	ctx context.Context, target faas.Target, call faas.Call, begin dispatch.Begin,
+) (faas.Outcome, error) {
 	s.mu.Lock()
 	f := s.call
 	s.mu.Unlock()
@@ -161,10 +169,16 @@ func echo(ctx context.Context, _ faas.Target, call faas.Call, begin dispatch.Beg
 	if len(output) == 0 {
 		output = json.RawMessage("null")
 	}
-	return faas.Outcome{Status: faas.ExecutionSuccess, Output: output, Duration: 1500 * time.Microsecond, Log: "printed\n"}, nil
+	return faas.Outcome{
+		Status:   faas.ExecutionSuccess,
+		Output:   output,
+		Duration: 1500 * time.Microsecond,
+		Log:      "printed\n",
+	}, nil
 }
 
-// headerAuth believes X-Test-Identity: project and roles, separated by spaces. Without it the caller is project's admin.
+// headerAuth believes X-Test-Identity: project and roles, separated by spaces. Without it the
+// caller is project's admin.
 type headerAuth struct{}
 
 // Authenticate refuses the identity "none".
@@ -266,7 +280,7 @@ func (s *service) newRuntime() string {
 // field is one part of a form; a package is named so.
 type field struct{ name, value string }
 
-// formOf writes a form as python-requests does and gives it with its type.
+// formOf writes a form as python-requests does and returns it with its type.
 func formOf(t testing.TB, fields ...field) (body, contentType string) {
 	t.Helper()
 	var b bytes.Buffer
@@ -314,8 +328,13 @@ func zipOf(t testing.TB, files ...string) string {
 
 func (s *service) newFunction(runtimeID, name string) functionView {
 	s.t.Helper()
-	body, contentType := formOf(s.t, field{"runtime_id", runtimeID}, field{"code", `{"source":"package"}`}, field{"name", name},
-		field{"package", zipOf(s.t, "main.py", "def main(): pass")})
+	body, contentType := formOf(
+		s.t,
+		field{"runtime_id", runtimeID},
+		field{"code", `{"source":"package"}`},
+		field{"name", name},
+		field{"package", zipOf(s.t, "main.py", "def main(): pass")},
+	)
 	got := s.send(request{method: "POST", path: "/v1/functions", body: body, contentType: contentType})
 	if got.status != 201 {
 		s.t.Fatalf("%d %s", got.status, got.body)
@@ -350,7 +369,7 @@ func (l *lockedBuffer) Write(p []byte) (int, error) {
 	return l.b.Write(p)
 }
 
-// String gives what was written so far.
+// String returns what was written so far.
 func (l *lockedBuffer) String() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -16,8 +16,8 @@ import (
 // spoolInMemory is how many bytes of a package are held in memory; a larger one goes to a file.
 const spoolInMemory = 1 << 20
 
-// spool holds a package while it is checked: a stranger's bytes, of which nothing is known but that they are not too many. Its
-// file has no name, so that nothing stays behind when the process dies.
+// spool holds a package while it is checked: a stranger's bytes, of which nothing is known but that
+// they are not too many. Its file has no name, so that nothing stays behind when the process dies.
 type spool struct {
 	room   room
 	leave  func() // gives the file's place back; nil when it has none
@@ -59,7 +59,10 @@ func (s *spool) fill(r io.Reader) error {
 }
 
 func packageTooLarge() error {
-	return faas.Errorf(faas.TooLarge, "The package is larger than %d MB (%d bytes).", faas.MaxPackageSize>>20, faas.MaxPackageSize)
+	return faas.Errorf(
+		faas.TooLarge, "The package is larger than %d MB (%d bytes).", faas.MaxPackageSize>>20,
+		faas.MaxPackageSize,
+	)
 }
 
 // toFile moves what is in memory to a file, for which it waits for its turn.
@@ -83,10 +86,11 @@ func (s *spool) toFile() (err error) {
 }
 
 func spoolFailed(err error) error {
-	return faas.Errorf(faas.Unavailable, "There is no room for the package now.").WithCause(fmt.Errorf("spool a package: %w", err))
+	return faas.Errorf(faas.Unavailable, "There is no room for the package now.").
+		WithCause(fmt.Errorf("spool a package: %w", err))
 }
 
-// content gives the bytes, for reading from anywhere.
+// content returns the bytes, for reading from anywhere.
 func (s *spool) content() io.ReaderAt {
 	if s.file != nil {
 		return s.file
@@ -94,7 +98,7 @@ func (s *spool) content() io.ReaderAt {
 	return bytes.NewReader(s.memory.Bytes())
 }
 
-// sums gives the digests in hexadecimal.
+// sums returns the digests in hexadecimal.
 func (s *spool) sums() (md5sum, sha256sum string) {
 	return hex.EncodeToString(s.md5.Sum(nil)), hex.EncodeToString(s.sha256.Sum(nil))
 }

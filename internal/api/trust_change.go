@@ -13,12 +13,13 @@ import (
 // whoseLife is how long a token must last that is looked at only for whose it is.
 const whoseLife = time.Minute
 
-// changedTrust returns the trust by which a function is to act after a change; nil leaves the one that it has. asked
-// are the roles that the request names, nil for none.
+// changedTrust returns the trust by which a function is to act after a change; nil leaves the one
+// that it has. asked are the roles that the request names, nil for none.
 //
-// Whoever decides what code runs can do all that its trust allows. So a trust never outlives a change of the code by
-// somebody else than the user who gave it, or by a token with fewer roles: the trust is made anew, by the caller and
-// with the same roles, and a caller who cannot give those is refused and learns what to do.
+// Whoever decides what code runs can do all that its trust allows. So a trust never outlives a
+// change of the code by somebody else than the user who gave it, or by a token with fewer roles:
+// the trust is made anew, by the caller and with the same roles, and a caller who cannot give those
+// is refused and learns what to do.
 func (s *Server) changedTrust(
 	ctx context.Context, id faas.Identity, before faas.Function, change store.FunctionChange, asked *[]string,
 ) (*store.FunctionTrust, error) {
@@ -45,13 +46,15 @@ func (s *Server) changedTrust(
 	return &trust, nil
 }
 
-// changesCode reports whether the change may have other code run: its entry may name any module that the runtime has.
+// changesCode reports whether the change may have other code run: its entry may name any module
+// that the runtime has.
 func changesCode(before faas.Function, change store.FunctionChange) bool {
 	return change.Code != nil || change.Entry != nil && *change.Entry != before.Entry
 }
 
-// givenBy reports whether the caller could have given the function its trust: it is this user's, and the token has all
-// of its roles. A trust that is of no use any more, because its user is gone, say, is nobody's.
+// givenBy reports whether the caller could have given the function its trust: it is this user's,
+// and the token has all of its roles. A trust that is of no use any more, because its user is gone,
+// say, is nobody's.
 func (s *Server) givenBy(ctx context.Context, id faas.Identity, f faas.Function) (bool, error) {
 	if len(missingRoles(id, f.TrustRoles)) > 0 {
 		return false, nil
@@ -73,9 +76,15 @@ func mayInherit(id faas.Identity, f faas.Function) error {
 			advice, f.ID, v11)
 	}
 	if missing := missingRoles(id, f.TrustRoles); len(missing) > 0 {
-		return faas.Errorf(faas.Forbidden, "Function %s acts with the roles %s, which another user or another token gave it. "+
-			"You do not have %s in this project, so that you can not change its code as it is. "+advice,
-			f.ID, short(strings.Join(f.TrustRoles, ", ")), short(strings.Join(missing, ", ")), v11)
+		return faas.Errorf(
+			faas.Forbidden,
+			"Function %s acts with the roles %s, which another user or another token gave it. "+
+				"You do not have %s in this project, so that you can not change its code as it is. "+advice,
+			f.ID,
+			short(strings.Join(f.TrustRoles, ", ")),
+			short(strings.Join(missing, ", ")),
+			v11,
+		)
 	}
 	return nil
 }

@@ -26,7 +26,8 @@ func newWorkshop(t *testing.T, cloud *testkit.Cloud) workshop {
 	t.Helper()
 	w := workshop{t: t, cloud: cloud, admin: cloud.Login(t, "admin").Identity}
 	var err error
-	w.project, err = projects.Create(t.Context(), w.admin, projects.CreateOpts{Name: "workshop-" + faas.NewID(), DomainID: "default"}).Extract()
+	w.project, err = projects.Create(t.Context(), w.admin, projects.CreateOpts{Name: "workshop-" + faas.NewID(), DomainID: "default"}).
+		Extract()
 	w.must(err)
 	t.Cleanup(func() { _ = projects.Delete(context.Background(), w.admin, w.project.ID).ExtractErr() })
 	return w
@@ -52,7 +53,8 @@ func (w workshop) role() string {
 func (w workshop) user(names ...string) testkit.Session {
 	w.t.Helper()
 	name, password := "guest-"+faas.NewID(), faas.NewID()
-	user, err := users.Create(w.t.Context(), w.admin, users.CreateOpts{Name: name, DomainID: "default", Password: password}).Extract()
+	user, err := users.Create(w.t.Context(), w.admin, users.CreateOpts{Name: name, DomainID: "default", Password: password}).
+		Extract()
 	w.must(err)
 	w.t.Cleanup(func() { _ = users.Delete(context.Background(), w.admin, user.ID).ExtractErr() })
 	for _, role := range names {
@@ -60,18 +62,23 @@ func (w workshop) user(names ...string) testkit.Session {
 		w.must(err)
 		found, err := roles.ExtractRoles(pages)
 		w.must(err)
-		w.must(roles.Assign(w.t.Context(), w.admin, found[0].ID, roles.AssignOpts{UserID: user.ID, ProjectID: w.project.ID}).ExtractErr())
+		w.must(
+			roles.Assign(w.t.Context(), w.admin, found[0].ID, roles.AssignOpts{UserID: user.ID, ProjectID: w.project.ID}).
+				ExtractErr(),
+		)
 	}
 	return w.cloud.LoginAs(w.t, testkit.CloudUser{
 		Name: name, Password: password, Domain: "Default", Project: w.project.Name, ProjectDomain: "Default",
 	})
 }
 
-// TestRealCodeOfAnother has the real Keystone say whose a trust is: code that another member puts into a function acts
-// for that member, and not at all with roles that they do not have.
+// TestRealCodeOfAnother has the real Keystone say whose a trust is: code that another member puts
+// into a function acts for that member, and not at all with roles that they do not have.
 func TestRealCodeOfAnother(t *testing.T) {
 	s, cloud := onKeystone(t)
-	answer := s.send(request{method: "POST", path: "/v1/runtimes", body: `{"image": "python3"}`, header: as(cloud.Login(t, "admin"))})
+	answer := s.send(
+		request{method: "POST", path: "/v1/runtimes", body: `{"image": "python3"}`, header: as(cloud.Login(t, "admin"))},
+	)
 	if answer.status != 201 {
 		t.Fatalf("%d %s", answer.status, answer.body)
 	}
@@ -92,7 +99,9 @@ func TestRealCodeOfAnother(t *testing.T) {
 	change := func(user testkit.Session, want int) {
 		t.Helper()
 		body, contentType := formOf(t, field{"package", zipOf(t, "main.py", "def main(): return '"+faas.NewID()+"'")})
-		got := s.send(request{method: "PUT", path: "/v1/functions/" + f.ID, body: body, contentType: contentType, header: as(user)})
+		got := s.send(
+			request{method: "PUT", path: "/v1/functions/" + f.ID, body: body, contentType: contentType, header: as(user)},
+		)
 		if got.status != want {
 			t.Errorf("%d %s", got.status, got.body)
 		}

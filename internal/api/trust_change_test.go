@@ -9,8 +9,8 @@ import (
 	"github.com/openstack-faas/faas/internal/store"
 )
 
-// TestCodeOfAnother has a function that acts with its maker's roles changed by others: never does their code get what
-// the maker let the function do.
+// TestCodeOfAnother has a function that acts with its maker's roles changed by others: never does
+// their code get what the maker let the function do.
 func TestCodeOfAnother(t *testing.T) {
 	package2 := field{"package", zipOf(t, "main.py", "def main(): return 2")}
 	for _, c := range []struct {
@@ -78,7 +78,8 @@ func (s *service) put(functionID, user, identity string, delegate bool, fields .
 	})
 }
 
-// TestCodeOfAnotherWhileTrustsAreOff has the operator turn trusts off later: whose code is changed acts for nobody.
+// TestCodeOfAnotherWhileTrustsAreOff has the operator turn trusts off later: whose code is changed
+// acts for nobody.
 func TestCodeOfAnotherWhileTrustsAreOff(t *testing.T) {
 	s, k := trusting(t)
 	var f functionView
@@ -95,7 +96,8 @@ func TestCodeOfAnotherWhileTrustsAreOff(t *testing.T) {
 	k.has(t)
 }
 
-// TestCodeOfAnotherWithoutKeystone is refused rather than recorded: nobody knows whose the trust is.
+// TestCodeOfAnotherWithoutKeystone is refused rather than recorded: nobody knows whose the trust
+// is.
 func TestCodeOfAnotherWithoutKeystone(t *testing.T) {
 	s, k := trusting(t)
 	var f functionView
@@ -107,7 +109,8 @@ func TestCodeOfAnotherWithoutKeystone(t *testing.T) {
 	}
 }
 
-// TestCodeAndTrustMeetOnlyAsSeen has another's request come between look and change, in both orders.
+// TestCodeAndTrustMeetOnlyAsSeen has another's request come between look and change, in both
+// orders.
 func TestCodeAndTrustMeetOnlyAsSeen(t *testing.T) {
 	s, k := trusting(t)
 	var f functionView

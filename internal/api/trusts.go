@@ -23,22 +23,27 @@ type Trusts struct {
 
 // TrustMaker makes Keystone's trusts and deletes them. Its errors are of type *faas.Error.
 type TrustMaker interface {
-	// MakeTrust has the user of the token delegate the roles to the service, in the token's project.
+	// MakeTrust has the user of the token delegate the roles to the service, in the token's
+	// project.
 	MakeTrust(ctx context.Context, token faas.Secret, roles []string) (trustID string, err error)
 	DeleteTrust(ctx context.Context, trustID string) error
 }
 
 const (
-	// trustPatience bounds making a trust, or deleting it. Both are seen through when the caller goes away.
+	// trustPatience bounds making a trust, or deleting it. Both are seen through when the caller
+	// goes away.
 	trustPatience = 20 * time.Second
-	// trustGrace is how long a function with a new trust may take to be recorded: then the trust counts as left behind.
+	// trustGrace is how long a function with a new trust may take to be recorded: then the trust
+	// counts as left behind.
 	trustGrace = 10 * time.Minute
-	// maxRoles and maxRoleText bound the roles of one function, and their names together with a character between them.
+	// maxRoles and maxRoleText bound the roles of one function, and their names together with a
+	// character between them.
 	maxRoles    = 64
 	maxRoleText = 2048
 )
 
-// roles gives the field roles, which forms write as the JSON text of a list; nil when it is not set.
+// roles returns the field roles, which forms write as the JSON text of a list; nil when it is not
+// set.
 func (o *object) roles() *[]string {
 	raw, ok := o.get("roles")
 	if !ok {
@@ -64,9 +69,12 @@ func (o *object) roles() *[]string {
 	return &roles
 }
 
-// trust makes the trust by which a function of the source is to act for the caller; asked is nil for the roles that it has unless others are named.
-// It is noted as left behind until the function is recorded with it.
-func (s *Server) trust(ctx context.Context, id faas.Identity, source faas.CodeSource, asked *[]string) (store.FunctionTrust, error) {
+// trust makes the trust by which a function of the source is to act for the caller; asked is nil
+// for the roles that it has unless others are named. It is noted as left behind until the function
+// is recorded with it.
+func (s *Server) trust(
+	ctx context.Context, id faas.Identity, source faas.CodeSource, asked *[]string,
+) (store.FunctionTrust, error) {
 	roles, err := s.rolesFor(id, source, asked)
 	if err != nil || len(roles) == 0 {
 		return store.FunctionTrust{}, err
@@ -86,7 +94,8 @@ func (s *Server) trust(ctx context.Context, id faas.Identity, source faas.CodeSo
 	return made, nil
 }
 
-// rolesFor gives the roles that a function is to have; none means that it acts for nobody. What was asked for and cannot be is refused.
+// rolesFor returns the roles that a function is to have; none means that it acts for nobody. What
+// was asked for and cannot be is refused.
 func (s *Server) rolesFor(id faas.Identity, source faas.CodeSource, asked *[]string) ([]string, error) {
 	if asked != nil && len(*asked) == 0 {
 		return nil, nil
@@ -111,14 +120,22 @@ func (s *Server) rolesFor(id faas.Identity, source faas.CodeSource, asked *[]str
 	return nil, nil
 }
 
-// delegable checks the roles that were asked for, or gives those of the caller that functions may have.
+// delegable checks the roles that were asked for, or gives those of the caller that functions may
+// have.
 func (s *Server) delegable(id faas.Identity, asked *[]string) ([]string, error) {
 	excluded := s.cfg.Trusts.Excluded
 	if asked == nil {
-		roles := slices.DeleteFunc(slices.Clone(id.Roles), func(r string) bool { return slices.Contains(excluded, r) || strings.Contains(r, ",") })
+		roles := slices.DeleteFunc(
+			slices.Clone(id.Roles),
+			func(r string) bool { return slices.Contains(excluded, r) || strings.Contains(r, ",") },
+		)
 		slices.Sort(roles)
 		if len(roles) > maxRoles || len(strings.Join(roles, ",")) > maxRoleText {
-			return nil, faas.Errorf(faas.Invalid, "You have more roles than a function can: name those that it is to have in roles, with microversion %s.", v11)
+			return nil, faas.Errorf(
+				faas.Invalid,
+				"You have more roles than a function can: name those that it is to have in roles, with microversion %s.",
+				v11,
+			)
 		}
 		return roles, nil
 	}
@@ -127,13 +144,17 @@ func (s *Server) delegable(id faas.Identity, asked *[]string) ([]string, error) 
 			return nil, faas.Errorf(faas.Invalid, "A function can not have the role %s.", short(role))
 		}
 		if !id.HasRole(role) {
-			return nil, faas.Errorf(faas.Invalid, "You can not give a function the role %s: you do not have it in this project.", short(role))
+			return nil, faas.Errorf(
+				faas.Invalid, "You can not give a function the role %s: you do not have it in this project.",
+				short(role),
+			)
 		}
 	}
 	return *asked, nil
 }
 
-// withdraw deletes a trust whose function was not recorded. Where that is in doubt the note decides, when it is due.
+// withdraw deletes a trust whose function was not recorded. Where that is in doubt the note
+// decides, when it is due.
 func (s *Server) withdraw(ctx context.Context, trustID string, failure error) {
 	switch faas.KindOf(failure) {
 	case faas.Unavailable, faas.Internal:
@@ -142,7 +163,8 @@ func (s *Server) withdraw(ctx context.Context, trustID string, failure error) {
 	}
 }
 
-// deleteTrust deletes a trust that is noted as left behind, "" being none. Where that fails an engine goes on trying.
+// deleteTrust deletes a trust that is noted as left behind, "" being none. Where that fails an
+// engine goes on trying.
 func (s *Server) deleteTrust(ctx context.Context, trustID string) {
 	if trustID == "" || s.cfg.Trusts == nil {
 		return
@@ -162,7 +184,9 @@ func (s *Server) deleteTrust(ctx context.Context, trustID string) {
 // act puts into the call what its function acts with in OpenStack, if it acts for anybody.
 func (s *Server) act(ctx context.Context, target faas.Target, call *faas.Call) (err error) {
 	if target.TrustID != "" && s.cfg.Trusts != nil {
-		call.Context, call.Renewal, err = s.cfg.Trusts.Sessions.ForCall(ctx, target.TrustID, s.cfg.Caller.Wait(), call.Timeout)
+		call.Context, call.Renewal, err = s.cfg.Trusts.Sessions.ForCall(
+			ctx, target.TrustID, s.cfg.Caller.Wait(), call.Timeout,
+		)
 	}
 	return err
 }
@@ -175,7 +199,7 @@ func fieldsSince(r *http.Request, since Microversion, fields []string, more ...s
 	return append(fields, more...)
 }
 
-// functionViewer gives how a function looks to the request: with its roles from 1.1 on.
+// functionViewer returns how a function looks to the request: with its roles from 1.1 on.
 func functionViewer(r *http.Request) func(faas.Function) functionView {
 	if !infoOf(r).version.AtLeast(v11) {
 		return viewFunction

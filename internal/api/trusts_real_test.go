@@ -34,7 +34,12 @@ func onKeystone(t *testing.T) (*service, *testkit.Cloud) {
 	t.Cleanup(sessions.Close)
 	return newService(t, func(c *Config) {
 		c.Auth = &KeystoneAuth{Client: client}
-		c.Trusts = &Trusts{Maker: session.Keystone{Client: client}, Sessions: sessions, Enabled: true, Excluded: []string{"admin", "service"}}
+		c.Trusts = &Trusts{
+			Maker:    session.Keystone{Client: client},
+			Sessions: sessions,
+			Enabled:  true,
+			Excluded: []string{"admin", "service"},
+		}
 	}), cloud
 }
 
@@ -53,7 +58,8 @@ func (m *madeTrusts) MakeTrust(ctx context.Context, token faas.Secret, roles []s
 	return id, err
 }
 
-// isGone expects so many trusts to have been made since it was last asked, and none of them to be left.
+// isGone expects so many trusts to have been made since it was last asked, and none of them to be
+// left.
 func (m *madeTrusts) isGone(t *testing.T, u testkit.Session, want int) {
 	t.Helper()
 	if len(m.ids) != want {
@@ -68,12 +74,12 @@ func (m *madeTrusts) isGone(t *testing.T, u testkit.Session, want int) {
 	m.ids = nil
 }
 
-// as gives the headers of a user's requests.
+// as returns the headers of a user's requests.
 func as(s testkit.Session) map[string]string {
 	return map[string]string{"X-Auth-Token": s.Token, "OpenStack-API-Version": "function-engine 1.1"}
 }
 
-// trustsOf gives the ids of the trusts that a user has made.
+// trustsOf returns the ids of the trusts that a user has made.
 func trustsOf(t testing.TB, u testkit.Session) []string {
 	t.Helper()
 	pages, err := trusts.List(u.Identity, trusts.ListOpts{TrustorUserID: u.UserID}).AllPages(t.Context())
@@ -120,15 +126,21 @@ func TestRealTrusts(t *testing.T) {
 		answer.decode(t, &f)
 		record, err := s.store.Function(t.Context(), faas.AnyProject(), f.ID)
 		s.must(err)
-		if !slices.Contains(trustsOf(t, demo), record.TrustID) || slices.Contains(record.TrustRoles, "admin") || len(record.TrustRoles) == 0 {
-			t.Errorf("there are the trusts %q, the function has %q with %q", trustsOf(t, demo), record.TrustID, record.TrustRoles)
+		if !slices.Contains(trustsOf(t, demo), record.TrustID) || slices.Contains(record.TrustRoles, "admin") ||
+			len(record.TrustRoles) == 0 {
+			t.Errorf(
+				"there are the trusts %q, the function has %q with %q", trustsOf(t, demo), record.TrustID,
+				record.TrustRoles,
+			)
 		}
 		s.actsFor(demo, f.ID, record.TrustRoles)
 		if gone := s.send(request{method: "DELETE", path: "/v1/functions/" + f.ID, header: as(demo)}); gone.status != 204 {
 			t.Fatalf("%d %s", gone.status, gone.body)
 		}
 		made.isGone(t, demo, 1)
-		if _, err := s.api.cfg.Trusts.Sessions.Get(t.Context(), record.TrustID, time.Minute); faas.KindOf(err) != faas.Forbidden {
+		if _, err := s.api.cfg.Trusts.Sessions.Get(t.Context(), record.TrustID, time.Minute); faas.KindOf(
+			err,
+		) != faas.Forbidden {
 			t.Errorf("a token by a trust that is gone: %v", err)
 		}
 	}
@@ -160,7 +172,8 @@ func (s *service) available(runtimeID string) {
 	}
 }
 
-// actsFor calls the function and uses what its worker is given: the token is the project's and has the roles and no more.
+// actsFor calls the function and uses what its worker is given: the token is the project's and has
+// the roles and no more.
 func (s *service) actsFor(user testkit.Session, functionID string, roles []string) {
 	s.t.Helper()
 	contexts := make(chan json.RawMessage, 1)
@@ -168,7 +181,9 @@ func (s *service) actsFor(user testkit.Session, functionID string, roles []strin
 		contexts <- call.Context
 		return echo(ctx, target, call, begin)
 	})
-	answer := s.send(request{method: "POST", path: "/v1/executions", body: `{"function_id": "` + functionID + `"}`, header: as(user)})
+	answer := s.send(
+		request{method: "POST", path: "/v1/executions", body: `{"function_id": "` + functionID + `"}`, header: as(user)},
+	)
 	if answer.status != 201 {
 		s.t.Fatalf("%d %s", answer.status, answer.body)
 	}
@@ -183,8 +198,13 @@ func (s *service) actsFor(user testkit.Session, functionID string, roles []strin
 	}
 	s.must(json.Unmarshal(await(s.t, contexts), &given))
 	os := given.OS
-	if os.ProjectID != user.ProjectID || os.UserID != user.UserID || os.Endpoints["object-store"] != user.Endpoints["object-store"] || os.Token == user.Token {
-		s.t.Errorf("given %s of %s, with %v; the user's are %s of %s", os.ProjectID, os.UserID, os.Endpoints, user.ProjectID, user.UserID)
+	if os.ProjectID != user.ProjectID || os.UserID != user.UserID ||
+		os.Endpoints["object-store"] != user.Endpoints["object-store"] ||
+		os.Token == user.Token {
+		s.t.Errorf(
+			"given %s of %s, with %v; the user's are %s of %s", os.ProjectID, os.UserID, os.Endpoints,
+			user.ProjectID, user.UserID,
+		)
 	}
 	if has := s.rolesOf(os.Token); !slices.Equal(sorted(has), sorted(slices.Clone(roles))) {
 		s.t.Errorf("the token has the roles %q, the function %q", has, roles)
@@ -192,7 +212,9 @@ func (s *service) actsFor(user testkit.Session, functionID string, roles []strin
 	if status := get(s.t, os.AuthURL+"/auth/catalog", os.Token); status != http.StatusOK {
 		s.t.Errorf("Keystone answered %d for its catalogue", status)
 	}
-	if status := get(s.t, os.Endpoints["object-store"], os.Token); status != http.StatusOK && status != http.StatusNoContent && slices.Contains(roles, "member") {
+	if status := get(s.t, os.Endpoints["object-store"], os.Token); status != http.StatusOK &&
+		status != http.StatusNoContent &&
+		slices.Contains(roles, "member") {
 		s.t.Errorf("Swift answered %d", status)
 	}
 	if strings.Contains(string(answer.body)+s.logs.String(), os.Token) {
@@ -200,7 +222,7 @@ func (s *service) actsFor(user testkit.Session, functionID string, roles []strin
 	}
 }
 
-// rolesOf gives the roles of a token.
+// rolesOf returns the roles of a token.
 func (s *service) rolesOf(token string) []string {
 	s.t.Helper()
 	read, err := s.api.cfg.Auth.(*KeystoneAuth).Client.Validate(s.t.Context(), token)
@@ -223,10 +245,16 @@ func get(t testing.TB, url, token string) (status int) {
 	return answer.StatusCode
 }
 
-// failsAfterTrust has a creation fail when its trust is there already: the runtime went away meanwhile.
+// failsAfterTrust has a creation fail when its trust is there already: the runtime went away
+// meanwhile.
 func (s *service) failsAfterTrust(user testkit.Session) {
 	s.t.Helper()
-	id := faas.Identity{ProjectID: user.ProjectID, UserID: user.UserID, Roles: []string{"member"}, Token: faas.Secret(user.Token)}
+	id := faas.Identity{
+		ProjectID: user.ProjectID,
+		UserID:    user.UserID,
+		Roles:     []string{"member"},
+		Token:     faas.Secret(user.Token),
+	}
 	f := faas.Function{ProjectID: user.ProjectID, RuntimeID: faas.NewID(), Code: faas.Code{Source: faas.SourcePackage}}
 	if _, err := s.api.recordFunction(s.t.Context(), id, f, nil); faas.KindOf(err) != faas.Invalid {
 		s.t.Errorf("a function without a runtime: %v", err)

@@ -58,7 +58,12 @@ func (k *trustKeeper) TrustToken(_ context.Context, id string) (session.Token, e
 	if k.trusts[id] == nil {
 		return session.Token{}, faas.Errorf(faas.Forbidden, "The function can no longer act.")
 	}
-	return session.Token{Value: faas.Secret("token-of-" + id), ExpiresAt: time.Now().Add(time.Hour), ProjectID: project, UserID: k.makers[id]}, nil
+	return session.Token{
+		Value:     faas.Secret("token-of-" + id),
+		ExpiresAt: time.Now().Add(time.Hour),
+		ProjectID: project,
+		UserID:    k.makers[id],
+	}, nil
 }
 
 func (k *trustKeeper) Valid(_ context.Context, token faas.Secret) (bool, error) {
@@ -87,7 +92,8 @@ func (k *trustKeeper) has(t *testing.T, want ...string) {
 	}
 }
 
-// tokenAuth is headerAuth with the token of the user whom a header names, which is a delegated one where another says so.
+// tokenAuth is headerAuth with the token of the user whom a header names, which is a delegated one
+// where another says so.
 type tokenAuth struct{}
 
 // Authenticate believes the headers.
@@ -117,12 +123,25 @@ var newest = map[string]string{"OpenStack-API-Version": "function-engine 1.1"}
 // make makes a function; roles is the JSON of the field, "" for none.
 func (s *service) make(runtime, roles, identity string, header map[string]string) reply {
 	s.t.Helper()
-	fields := []field{{"runtime_id", runtime}, {"code", `{"source":"package"}`}, {"package", zipOf(s.t, "main.py", "def main(): pass")}}
+	fields := []field{
+		{"runtime_id", runtime},
+		{"code", `{"source":"package"}`},
+		{"package", zipOf(s.t, "main.py", "def main(): pass")},
+	}
 	if roles != "" {
 		fields = append(fields, field{"roles", roles})
 	}
 	body, contentType := formOf(s.t, fields...)
-	return s.send(request{method: "POST", path: "/v1/functions", body: body, contentType: contentType, identity: identity, header: header})
+	return s.send(
+		request{
+			method:      "POST",
+			path:        "/v1/functions",
+			body:        body,
+			contentType: contentType,
+			identity:    identity,
+			header:      header,
+		},
+	)
 }
 
 func TestRolesOfFunctions(t *testing.T) {
@@ -170,7 +189,8 @@ func TestRolesOfFunctions(t *testing.T) {
 			if !slices.Equal(f.TrustRoles, c.want) || !slices.Equal(trusted, c.want) || (f.TrustID == "") != (c.want == nil) {
 				t.Errorf("recorded %q with %q, trusted %q", f.TrustID, f.TrustRoles, trusted)
 			}
-			if made.Roles != nil != (c.header != nil) || made.Roles != nil && (*made.Roles == nil || !slices.Equal(*made.Roles, c.want)) {
+			if made.Roles != nil != (c.header != nil) ||
+				made.Roles != nil && (*made.Roles == nil || !slices.Equal(*made.Roles, c.want)) {
 				t.Errorf("answered %v", made.Roles)
 			}
 			s.do("DELETE", "/v1/functions/"+made.ID, "", 204)
@@ -187,7 +207,10 @@ func (s *service) leftBehind(want int) {
 	for shard := range all {
 		all[shard] = shard
 	}
-	due, err := s.store.DueItems(s.t.Context(), store.DueQuery{Shards: all, Room: map[string]int{store.TrustDeletion: 10}, Within: time.Hour})
+	due, err := s.store.DueItems(
+		s.t.Context(),
+		store.DueQuery{Shards: all, Room: map[string]int{store.TrustDeletion: 10}, Within: time.Hour},
+	)
 	s.must(err)
 	if len(due) != want {
 		s.t.Errorf("%v are noted, want %d", due, want)
@@ -211,7 +234,8 @@ func TestNoRolesWithoutKeystone(t *testing.T) {
 	k.has(t)
 }
 
-// TestNoTrustIsLeft has creations fail after the trust was made, and Keystone fail when one is to be deleted.
+// TestNoTrustIsLeft has creations fail after the trust was made, and Keystone fail when one is to
+// be deleted.
 func TestNoTrustIsLeft(t *testing.T) {
 	s, k := trusting(t)
 	runtime := s.newRuntime()
@@ -237,8 +261,11 @@ func TestNoTrustIsLeft(t *testing.T) {
 	s.leftBehind(1)
 	k.fail(nil)
 
-	_, err := s.api.recordFunction(t.Context(), faas.Identity{ProjectID: project, Roles: []string{"member"}, Token: "the token of u"},
-		faas.Function{ProjectID: project, RuntimeID: faas.NewID(), Code: faas.Code{Source: faas.SourcePackage}}, nil)
+	_, err := s.api.recordFunction(
+		t.Context(), faas.Identity{ProjectID: project, Roles: []string{"member"}, Token: "the token of u"},
+		faas.Function{ProjectID: project, RuntimeID: faas.NewID(), Code: faas.Code{Source: faas.SourcePackage}},
+		nil,
+	)
 	if faas.KindOf(err) != faas.Invalid {
 		t.Errorf("a function without a runtime: %v", err)
 	}

@@ -24,7 +24,7 @@ func large(t testing.TB) string {
 	return zipOf(t, "main.py", "def main(): pass", "data", string(b))
 }
 
-// fewer tells whether the project has less than all its uploads under way.
+// fewer reports whether the project has less than all its uploads under way.
 func (s *service) fewer(projectID string) bool {
 	ctx, cancel := context.WithCancel(s.t.Context())
 	cancel() // it does not wait
@@ -45,7 +45,8 @@ func (s *service) until(what string, condition func() bool) {
 	}
 }
 
-// TestLargeUploadsAFewAtATime has a project's two slow uploads keep its third waiting, but neither a small one nor another project's.
+// TestLargeUploadsAFewAtATime has a project's two slow uploads keep its third waiting, but neither
+// a small one nor another project's.
 func TestLargeUploadsAFewAtATime(t *testing.T) {
 	s := newService(t)
 	runtime, pack := s.newRuntime(), large(t)
@@ -117,7 +118,8 @@ func (s *service) keeps(pack string) bool {
 	return true
 }
 
-// TestPackagesOverTheQuotaAreNotKept has them uploaded and in Swift, for functions that are to be and that are there.
+// TestPackagesOverTheQuotaAreNotKept has them uploaded and in Swift, for functions that are to be
+// and that are there.
 func TestPackagesOverTheQuotaAreNotKept(t *testing.T) {
 	s := newSwiftService(t, withQuotas)
 	first := s.newFunction(s.runtime, "first")
@@ -126,7 +128,12 @@ func TestPackagesOverTheQuotaAreNotKept(t *testing.T) {
 	s.limit(`{"package_bytes": 2000}`)
 	pack := large(t)
 	s.swift.Put(project, "code", "large.zip", []byte(pack)[:1<<15]) // it is not read, and so found to be no zip file
-	created, createdType := formOf(t, field{"runtime_id", s.runtime}, field{"code", `{"source":"package"}`}, field{"package", pack})
+	created, createdType := formOf(
+		t,
+		field{"runtime_id", s.runtime},
+		field{"code", `{"source":"package"}`},
+		field{"package", pack},
+	)
 	updated, updatedType := formOf(t, field{"package", pack})
 	s.swift.Requests()
 	for what, got := range map[string]reply{
@@ -135,7 +142,8 @@ func TestPackagesOverTheQuotaAreNotKept(t *testing.T) {
 		"create, object":  s.create(codeOf("large.zip"), ""),
 		"update, object":  s.send(request{method: "PUT", path: "/v1/functions/" + second.ID, body: `{"code": ` + codeOf("large.zip") + `}`}),
 	} {
-		if got.status != http.StatusForbidden || !strings.Contains(got.fault(), "Quota exceeded for package_bytes: limit 2000, in use ") {
+		if got.status != http.StatusForbidden ||
+			!strings.Contains(got.fault(), "Quota exceeded for package_bytes: limit 2000, in use ") {
 			t.Errorf("%s: %d: %s", what, got.status, got.body)
 		}
 	}
@@ -153,13 +161,15 @@ func TestPackagesOverTheQuotaAreNotKept(t *testing.T) {
 	}
 }
 
-// TestTokenThatSwiftDoesNotTake has Keystone's answer of before be remembered here, and not in Swift.
+// TestTokenThatSwiftDoesNotTake has Keystone's answer of before be remembered here, and not in
+// Swift.
 func TestTokenThatSwiftDoesNotTake(t *testing.T) {
 	s := newSwiftService(t)
 	s.put(project, "f.zip", "one")
 	s.swift.Revoke("token-of-" + project)
 	r := s.create(codeOf("f.zip"), "")
-	if r.status != http.StatusUnauthorized || !strings.Contains(r.fault(), "Get a new one from Keystone") || strings.Contains(string(r.body), "token-of") {
+	if r.status != http.StatusUnauthorized || !strings.Contains(r.fault(), "Get a new one from Keystone") ||
+		strings.Contains(string(r.body), "token-of") {
 		t.Errorf("%d: %s", r.status, r.body)
 	}
 }

@@ -6,7 +6,8 @@ import (
 	"github.com/openstack-faas/faas/internal/faas"
 )
 
-// The views are what clients see. Every column is there, null where it is unset: clients ask again for one that is missing.
+// The views are what clients see. Every column is there, null where it is unset: clients ask again
+// for one that is missing.
 
 type runtimeView struct {
 	ID           string  `json:"id"`
@@ -114,7 +115,9 @@ func viewExecution(x faas.Execution) executionView {
 	}
 	return executionView{
 		ID: x.ID, FunctionAlias: orNull(x.FunctionAlias), FunctionID: x.FunctionID, FunctionVersion: x.FunctionVersion,
-		Description: orNull(x.Description), Input: orNull(shownInput(x)), Result: orNull(shownResult(x)), Status: string(status), Sync: x.Sync,
+		Description: orNull(
+			x.Description,
+		), Input: orNull(shownInput(x)), Result: orNull(shownResult(x)), Status: string(status), Sync: x.Sync,
 		ProjectID: x.ProjectID, CreatedAt: timeText(x.CreatedAt), UpdatedAt: timeText(x.UpdatedAt), Truncated: truncated(x),
 	}
 }

@@ -1,5 +1,5 @@
-// Package apiclient is a small client of the v1 API. The demonstration, the benchmark and the functional tests use it; what it
-// does not wrap they ask with Do.
+// Package apiclient is a small client of the v1 API. The demonstration, the benchmark and the
+// functional tests use it; what it does not wrap they ask with Do.
 package apiclient
 
 import (
@@ -32,7 +32,7 @@ type Error struct {
 	RequestID  string
 }
 
-// Error gives status and fault.
+// Error returns status and fault.
 func (e *Error) Error() string { return fmt.Sprintf("%d: %s (%s)", e.Status, e.Fault, e.RequestID) }
 
 // Runtime is what the API shows of a runtime.
@@ -73,7 +73,8 @@ func (x Execution) Output() json.RawMessage {
 	return result.Output
 }
 
-// NewFunction is what a function with an uploaded package is made of. Zero fields are left to the service's defaults.
+// NewFunction is what a function with an uploaded package is made of. Zero fields are left to the
+// service's defaults.
 type NewFunction struct {
 	Name, RuntimeID, Entry string
 	Package                []byte // a zip
@@ -93,7 +94,12 @@ func (c *Client) Runtimes(ctx context.Context) ([]Runtime, error) {
 func (c *Client) CreateFunction(ctx context.Context, f NewFunction) (Function, error) {
 	var body bytes.Buffer
 	form := multipart.NewWriter(&body)
-	fields := [][2]string{{"name", f.Name}, {"runtime_id", f.RuntimeID}, {"entry", f.Entry}, {"code", `{"source":"package"}`}}
+	fields := [][2]string{
+		{"name", f.Name},
+		{"runtime_id", f.RuntimeID},
+		{"entry", f.Entry},
+		{"code", `{"source":"package"}`},
+	}
 	for name, n := range map[string]int64{"cpu": int64(f.CPU), "memory_size": f.MemorySize, "timeout": int64(f.Timeout)} {
 		if n != 0 {
 			fields = append(fields, [2]string{name, strconv.FormatInt(n, 10)})
@@ -115,7 +121,8 @@ func (c *Client) CreateFunction(ctx context.Context, f NewFunction) (Function, e
 	return made, err
 }
 
-// Execute runs a function and waits for its end when sync is true. Input is marshalled; nil is none.
+// Execute runs a function and waits for its end when sync is true. Input is marshalled; nil is
+// none.
 func (c *Client) Execute(ctx context.Context, functionID string, sync bool, input any) (Execution, error) {
 	ask := map[string]any{"function_id": functionID, "sync": sync}
 	if input != nil {
@@ -137,7 +144,7 @@ func (c *Client) Execution(ctx context.Context, id string) (Execution, error) {
 	return x, err
 }
 
-// Log gives what the function printed.
+// Log returns what the function printed.
 func (c *Client) Log(ctx context.Context, id string) (string, error) {
 	var text string
 	err := c.Do(ctx, "GET", "/v1/executions/"+id+"/log", nil, &text)
@@ -176,7 +183,8 @@ func (c *Client) AwaitRuntime(ctx context.Context, name string) (Runtime, error)
 	}
 }
 
-// Do sends body as JSON, unless it is nil, and decodes a JSON answer into reply; a *string gets the answer as it is.
+// Do sends body as JSON, unless it is nil, and decodes a JSON answer into reply; a *string gets the
+// answer as it is.
 func (c *Client) Do(ctx context.Context, method, path string, body, reply any) error {
 	if body == nil {
 		return c.do(ctx, method, path, "", nil, reply)

@@ -10,7 +10,8 @@ import (
 	"time"
 )
 
-// Service is a faas-standalone process that was started for a demonstration, a measurement or a test.
+// Service is a faas-standalone process that was started for a demonstration, a measurement or a
+// test.
 type Service struct {
 	Client *Client
 	cmd    *exec.Cmd
@@ -18,13 +19,15 @@ type Service struct {
 	err    error         // how it ended; to be read after ended
 }
 
-// StartService starts the binary on a free loopback port with its state in dir, logging to log, and waits till it answers.
+// StartService starts the binary on a free loopback port with its state in dir, logging to log, and
+// waits till it answers.
 func StartService(ctx context.Context, binary, dir string, log io.Writer, args ...string) (*Service, error) {
 	address, err := freeAddress(ctx)
 	if err != nil {
 		return nil, err
 	}
-	cmd := exec.Command(binary, append([]string{"--listen", address, "--state-dir", dir}, args...)...) //nolint:noctx // it is stopped by Stop or Kill
+	args = append([]string{"--listen", address, "--state-dir", dir}, args...)
+	cmd := exec.Command(binary, args...) //nolint:noctx // it is stopped by Stop or Kill
 	cmd.Stdout, cmd.Stderr = log, log
 	if err := cmd.Start(); err != nil {
 		return nil, fmt.Errorf("start %s: %w", binary, err)

@@ -48,14 +48,21 @@ func inspect(r io.ReaderAt, size int64) ([]*zip.File, error) {
 	if err != nil && !errors.Is(err, zip.ErrInsecurePath) {
 		switch {
 		case errors.Is(source.failed, errDirectory):
-			return nil, faas.Errorf(faas.Invalid, "The package's directory of entries is larger than %d bytes; at most %d entries are allowed.", maxDirectory, faas.MaxPackageEntries)
+			return nil, faas.Errorf(
+				faas.Invalid,
+				"The package's directory of entries is larger than %d bytes; at most %d entries are allowed.",
+				maxDirectory, faas.MaxPackageEntries,
+			)
 		case source.failed != nil:
 			return nil, fmt.Errorf("read package: %w", source.failed)
 		}
 		return nil, faas.Errorf(faas.Invalid, "The package is not a zip file, or it is damaged.")
 	}
 	if len(z.File) > faas.MaxPackageEntries {
-		return nil, faas.Errorf(faas.Invalid, "The package has %d entries; at most %d are allowed.", len(z.File), faas.MaxPackageEntries)
+		return nil, faas.Errorf(
+			faas.Invalid, "The package has %d entries; at most %d are allowed.", len(z.File),
+			faas.MaxPackageEntries,
+		)
 	}
 	tree := newTree(len(z.File))
 	var declared uint64

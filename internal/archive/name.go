@@ -99,5 +99,9 @@ func next(s string, i int) int {
 }
 
 func clash(name string) error {
-	return faas.Errorf(faas.Invalid, "The package's entry %q is refused: another entry has its name or that of a directory it lies in.", shorten(name))
+	return faas.Errorf(
+		faas.Invalid,
+		"The package's entry %q is refused: another entry has its name or that of a directory it lies in.",
+		shorten(name),
+	)
 }

@@ -29,7 +29,8 @@ func TestWaitNamesWhatStillRuns(t *testing.T) {
 		late, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		var running *RunningError
-		if err := g.Wait(late); !errors.As(err, &running) || !slices.Equal(running.Names, []string{"room/stubborn too", "stubborn"}) {
+		if err := g.Wait(late); !errors.As(err, &running) ||
+			!slices.Equal(running.Names, []string{"room/stubborn too", "stubborn"}) {
 			t.Errorf("got %v", err)
 		}
 		if got := child.Running(); !slices.Equal(got, []string{"stubborn too"}) {

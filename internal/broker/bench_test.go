@@ -53,7 +53,8 @@ func quiet(b *testing.B) broker.Config {
 
 func echo(_ context.Context, r json.RawMessage) (any, error) { return r, nil }
 
-// BenchmarkCall is a request and its answer: in process, by RabbitMQ, and the floor, two bare channels that do the same by direct reply-to.
+// BenchmarkCall is a request and its answer: in process, by RabbitMQ, and the floor, two bare
+// channels that do the same by direct reply-to.
 func BenchmarkCall(b *testing.B) {
 	for name, at := range publishers {
 		b.Run("in-process/"+name, func(b *testing.B) { benchmarkCall(b, broker.NewInProcess(), at) })
@@ -88,13 +89,20 @@ func floorCall(b *testing.B) {
 		}
 	}()
 	many(b, 1, func() error {
-		err := ask.Publish("", q.Name, false, false, amqp.Publishing{ReplyTo: "amq.rabbitmq.reply-to", Body: []byte(`{"n":1}`)})
+		err := ask.Publish(
+			"",
+			q.Name,
+			false,
+			false,
+			amqp.Publishing{ReplyTo: "amq.rabbitmq.reply-to", Body: []byte(`{"n":1}`)},
+		)
 		receive(b, replies)
 		return err
 	})
 }
 
-// BenchmarkEnqueue is a message in a quorum queue, confirmed; the floor is a bare channel with confirms, one for each publisher.
+// BenchmarkEnqueue is a message in a quorum queue, confirmed; the floor is a bare channel with
+// confirms, one for each publisher.
 func BenchmarkEnqueue(b *testing.B) {
 	body := []byte("0b4aafc3-54a2-4f3c-9a0e-0f6b1bb0f5a6")
 	for name, at := range publishers {
@@ -120,7 +128,9 @@ func floorEnqueue(b *testing.B, at int, body []byte) {
 	many(b, at, func() error {
 		ch := <-channels
 		defer func() { channels <- ch }()
-		confirm, err := ch.PublishWithDeferredConfirm("", queue, true, false, amqp.Publishing{DeliveryMode: amqp.Persistent, Body: body})
+		confirm, err := ch.PublishWithDeferredConfirm(
+			"", queue, true, false, amqp.Publishing{DeliveryMode: amqp.Persistent, Body: body},
+		)
 		if err == nil {
 			confirm.Wait()
 		}

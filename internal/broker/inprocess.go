@@ -15,17 +15,19 @@ import (
 // ErrClosed is what a broker answers after Close.
 var ErrClosed = errors.New("the broker is closed")
 
-// redeliverAfter is the pause before a message whose handler failed comes again, unless the broker is told another.
+// redeliverAfter is the pause before a message whose handler failed comes again, unless the broker
+// is told another.
 const redeliverAfter = time.Second
 
 // Option changes how a new in-process broker behaves.
 type Option func(*InProcess)
 
-// RedeliverAfter sets the pause before a message whose handler failed comes again: one second unless told.
+// RedeliverAfter sets the pause before a message whose handler failed comes again: one second
+// unless told.
 func RedeliverAfter(pause time.Duration) Option { return func(b *InProcess) { b.pause = pause } }
 
-// InProcess is a broker within one process. Its messages are as durable as the process: the rows that they are about are looked
-// up again when the next one starts.
+// InProcess is a broker within one process. Its messages are as durable as the process: the rows
+// that they are about are looked up again when the next one starts.
 type InProcess struct {
 	pause time.Duration
 
@@ -79,7 +81,7 @@ func (b *InProcess) enter() error {
 // Connected implements Broker.
 func (b *InProcess) Connected() bool { return b.ctx.Err() == nil }
 
-// until gives a context that ends with the caller's and with the broker.
+// until returns a context that ends with the caller's and with the broker.
 func (b *InProcess) until(ctx context.Context) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancel(ctx)
 	stop := context.AfterFunc(b.ctx, cancel)
@@ -125,7 +127,7 @@ func (b *InProcess) forget(method string, s *service) {
 	b.services[method] = left
 }
 
-// choose gives one that answers the method, each in turn, and counts the request in.
+// choose returns one that answers the method, each in turn, and counts the request in.
 func (b *InProcess) choose(method string) (*service, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -176,7 +178,8 @@ type result struct {
 	err  error
 }
 
-// answer runs the handler once there is room, under the caller's deadline but not its cancellation, which no wire would carry.
+// answer runs the handler once there is room, under the caller's deadline but not its cancellation,
+// which no wire would carry.
 func (s *service) answer(caller context.Context, body []byte) result {
 	ctx := s.ctx
 	if deadline, ok := caller.Deadline(); ok {
@@ -188,7 +191,9 @@ func (s *service) answer(caller context.Context, body []byte) result {
 	case s.room <- struct{}{}:
 		defer func() { <-s.room }()
 	case <-ctx.Done():
-		return result{err: faas.Errorf(faas.Unavailable, "The request waited too long.").WithCause(errors.Join(ErrNotTaken, ctx.Err()))}
+		return result{
+			err: faas.Errorf(faas.Unavailable, "The request waited too long.").WithCause(errors.Join(ErrNotTaken, ctx.Err())),
+		}
 	}
 	reply, err := s.handle(ctx, body)
 	if err != nil {
@@ -207,8 +212,8 @@ func logUnknown(log *slog.Logger, method string, err error) {
 	}
 }
 
-// carried is an error as it looks on the other side of a wire: kind, message and when to try again, but no cause. The text of an error without a kind is not
-// meant for those outside.
+// carried is an error as it looks on the other side of a wire: kind, message and when to try again,
+// but no cause. The text of an error without a kind is not meant for those outside.
 func carried(err error) error {
 	var f *faas.Error
 	if !errors.As(err, &f) {

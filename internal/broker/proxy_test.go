@@ -6,7 +6,8 @@ import (
 	"testing"
 )
 
-// proxy stands between a broker and its server, and can break what stands between them in the ways that networks do.
+// proxy stands between a broker and its server, and can break what stands between them in the ways
+// that networks do.
 type proxy struct {
 	listener net.Listener
 	target   string
@@ -85,7 +86,8 @@ func (p *proxy) pass(n int, conn net.Conn, toServer bool) bool {
 	return true
 }
 
-// freeze holds back what the server sends, and with both also what goes there. The connections stay open.
+// freeze holds back what the server sends, and with both also what goes there. The connections stay
+// open.
 func (p *proxy) freeze(both bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

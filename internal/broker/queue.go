@@ -54,7 +54,7 @@ func (q *queue) pop(ctx context.Context) ([]byte, bool) {
 	}
 }
 
-// queue gives the queue of the name, made when it is first asked for.
+// queue returns the queue of the name, made when it is first asked for.
 func (b *InProcess) queue(name string) (*queue, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -104,7 +104,8 @@ func (b *InProcess) Consume(ctx context.Context, name string, parallel int, hand
 	}, nil
 }
 
-// consume takes messages while there is room for another handler, and waits for its handlers before it returns.
+// consume takes messages while there is room for another handler, and waits for its handlers before
+// it returns.
 func (b *InProcess) consume(ctx context.Context, q *queue, parallel int, handle MessageHandler) {
 	var handlers sync.WaitGroup
 	defer handlers.Wait()

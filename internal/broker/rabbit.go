@@ -9,11 +9,13 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 )
 
-// Rabbit is a broker on RabbitMQ, 3.10 or later. It publishes on one connection and consumes on another, since RabbitMQ stops reading from a
-// connection that publishes too fast, and that must not hold up a consumer's acknowledgements. Both come back by themselves, with everything
-// that was served, consumed, heard and owned.
+// Rabbit is a broker on RabbitMQ, 3.10 or later. It publishes on one connection and consumes on
+// another, since RabbitMQ stops reading from a connection that publishes too fast, and that must
+// not hold up a consumer's acknowledgements. Both come back by themselves, with everything that was
+// served, consumed, heard and owned.
 //
-// While RabbitMQ is away every method waits within its context for a connection, and then says faas.Unavailable.
+// While RabbitMQ is away every method waits within its context for a connection, and then says
+// faas.Unavailable.
 type Rabbit struct {
 	config     Config
 	log        *slog.Logger
@@ -35,8 +37,8 @@ type Rabbit struct {
 
 var _ Broker = (*Rabbit)(nil)
 
-// NewRabbit connects to RabbitMQ. When that has not come about by the end of ctx, it gives up with faas.Unavailable and the last failure as its cause;
-// after that ctx means nothing to the broker.
+// NewRabbit connects to RabbitMQ. When that has not come about by the end of ctx, it gives up with
+// faas.Unavailable and the last failure as its cause; after that ctx means nothing to the broker.
 func NewRabbit(ctx context.Context, c Config) (*Rabbit, error) {
 	c, err := c.complete()
 	if err != nil {
@@ -114,14 +116,15 @@ func (r *Rabbit) spawn(f func()) bool {
 // Connected implements Broker.
 func (r *Rabbit) Connected() bool { return r.ctx.Err() == nil && r.consuming.isLive() }
 
-// until gives a context that ends with the caller's and with the broker.
+// until returns a context that ends with the caller's and with the broker.
 func (r *Rabbit) until(ctx context.Context) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancel(ctx)
 	stop := context.AfterFunc(r.ctx, cancel)
 	return ctx, func() { stop(); cancel() }
 }
 
-// outcome is what a caller sees of an error: ErrClosed once the broker is closed, else what unavailable says.
+// outcome is what a caller sees of an error: ErrClosed once the broker is closed, else what
+// unavailable says.
 func (r *Rabbit) outcome(err error) error {
 	if err != nil && r.ctx.Err() != nil {
 		return ErrClosed

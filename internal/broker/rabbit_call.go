@@ -14,11 +14,13 @@ import (
 )
 
 const (
-	// replyTo is RabbitMQ's direct reply-to: replies come straight to the channel that asked, without a queue.
+	// replyTo is RabbitMQ's direct reply-to: replies come straight to the channel that asked,
+	// without a queue.
 	replyTo = "amq.rabbitmq.reply-to"
-	// timeLeftHeader holds how much longer the caller waits, in microseconds from when the request is sent. It is a
-	// duration, and not a moment, because the clocks of caller and server need not agree: a caller whose clock is a
-	// second behind would otherwise never be served, or one ahead be served after it has left.
+	// timeLeftHeader holds how much longer the caller waits, in microseconds from when the request
+	// is sent. It is a duration, and not a moment, because the clocks of caller and server need not
+	// agree: a caller whose clock is a second behind would otherwise never be served, or one ahead
+	// be served after it has left.
 	timeLeftHeader = "faas-time-left"
 )
 
@@ -72,12 +74,16 @@ func (b *inbox) listen(replies <-chan amqp.Delivery, returns <-chan amqp.Return)
 				returns = nil
 				continue
 			}
-			b.resolve(m.CorrelationId, result{err: faas.Errorf(faas.Unavailable, "Nobody answers this request.").WithCause(ErrNotTaken)})
+			b.resolve(
+				m.CorrelationId,
+				result{err: faas.Errorf(faas.Unavailable, "Nobody answers this request.").WithCause(ErrNotTaken)},
+			)
 		}
 	}
 }
 
-// resolve hands an outcome to whoever waits for it. A reply that nobody asked for, or waits for any more, is dropped.
+// resolve hands an outcome to whoever waits for it. A reply that nobody asked for, or waits for any
+// more, is dropped.
 func (b *inbox) resolve(id string, r result) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -97,7 +103,7 @@ func (b *inbox) abandon() {
 	clear(b.waiting)
 }
 
-// expect gives an id for a request, and where its outcome will be.
+// expect returns an id for a request, and where its outcome will be.
 func (b *inbox) expect() (string, chan result, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -116,9 +122,10 @@ func (b *inbox) forget(id string) {
 	delete(b.waiting, id)
 }
 
-// Call implements Broker. When the method's queue does not exist, nobody serves it, and that is told at once. A queue outlives its last
-// server for a little, so that calls wait while the only server restarts. A request is answered at most once, and begun at most once: when the connection of the server
-// that took it is lost, the kind is faas.Unavailable and it may have been done.
+// Call implements Broker. When the method's queue does not exist, nobody serves it, and that is
+// told at once. A queue outlives its last server for a little, so that calls wait while the only
+// server restarts. A request is answered at most once, and begun at most once: when the connection
+// of the server that took it is lost, the kind is faas.Unavailable and it may have been done.
 func (r *Rabbit) Call(ctx context.Context, method string, request, reply any) error {
 	if r.ctx.Err() != nil {
 		return ErrClosed

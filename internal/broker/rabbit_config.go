@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// Config says where RabbitMQ is and how to speak with it. ParseTransportURL makes one of what operators write. Its zero durations and
-// numbers stand for the defaults that the fields name.
+// Config says where RabbitMQ is and how to speak with it. ParseTransportURL makes one of what
+// operators write. Its zero durations and numbers stand for the defaults that the fields name.
 type Config struct {
 	Hosts []Host // tried in turn, from a random one on
 	VHost string // "/" when empty
@@ -22,8 +22,8 @@ type Config struct {
 	CertFile string // this client's certificate, with KeyFile, when the server asks for one
 	KeyFile  string
 
-	// Heartbeat is how long a peer may be silent before it counts as dead: 20 s, at least 1 s. Ownership of a shard whose owner's machine is cut off moves after
-	// two to three times as long.
+	// Heartbeat is how long a peer may be silent before it counts as dead: 20 s, at least 1 s.
+	// Ownership of a shard whose owner's machine is cut off moves after two to three times as long.
 	Heartbeat     time.Duration
 	RetryInterval time.Duration // pause after every host has been tried: 1 s
 	RetryBackoff  time.Duration // what each further pause adds: 2 s
@@ -31,7 +31,9 @@ type Config struct {
 
 	Prefix         string        // of every queue and exchange: "faas"
 	RedeliverAfter time.Duration // pause before a message whose handler failed comes again: 1 s
-	Attempts       int           // how often a message's handler may fail, Busy and Unavailable apart, before it is put aside as dead: 20
+	// how often a message's handler may fail, Busy and Unavailable apart, before it is put aside as
+	// dead: 20
+	Attempts int
 
 	Log *slog.Logger // slog.Default() when nil
 
@@ -45,13 +47,14 @@ type Host struct {
 	Password Secret
 }
 
-// Secret is a text that no formatting prints: what %v, %#v or a JSON encoder finds in it is an address, or nothing.
+// Secret is a text that no formatting prints: what %v, %#v or a JSON encoder finds in it is an
+// address, or nothing.
 type Secret struct{ reveal func() string }
 
 // NewSecret hides a text.
 func NewSecret(text string) Secret { return Secret{func() string { return text }} }
 
-// Reveal gives the text, "" for the zero Secret.
+// Reveal returns the text, "" for the zero Secret.
 func (s Secret) Reveal() string {
 	if s.reveal == nil {
 		return ""
@@ -59,13 +62,13 @@ func (s Secret) Reveal() string {
 	return s.reveal()
 }
 
-// String gives stars.
+// String returns stars.
 func (Secret) String() string { return "***" }
 
-// GoString gives stars.
+// GoString returns stars.
 func (Secret) GoString() string { return "***" }
 
-// MarshalText gives stars.
+// MarshalText returns stars.
 func (Secret) MarshalText() ([]byte, error) { return []byte("***"), nil }
 
 // what a Config's zero values stand for.
@@ -96,7 +99,8 @@ func (c Config) complete() (Config, error) {
 			return c, errors.New("transport_url: a host must be host:port")
 		}
 	}
-	if c.Attempts < 0 || c.Heartbeat < 0 || c.RetryInterval < 0 || c.RetryBackoff < 0 || c.RetryMax < 0 || c.RedeliverAfter < 0 {
+	if c.Attempts < 0 || c.Heartbeat < 0 || c.RetryInterval < 0 || c.RetryBackoff < 0 || c.RetryMax < 0 ||
+		c.RedeliverAfter < 0 {
 		return c, errors.New("oslo_messaging_rabbit: no pause or number may be negative")
 	}
 	orDefault(&c.VHost, "/")
@@ -113,7 +117,7 @@ func (c Config) complete() (Config, error) {
 	return c, nil
 }
 
-// tls gives the client side of TLS, nil when none is wanted.
+// tls returns the client side of TLS, nil when none is wanted.
 func (c Config) tls() (*tls.Config, error) {
 	if !c.SSL {
 		return nil, nil

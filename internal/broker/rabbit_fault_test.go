@@ -16,7 +16,7 @@ import (
 	"github.com/openstack-faas/faas/internal/faas"
 )
 
-// through gives a broker whose connections go through a proxy.
+// through returns a broker whose connections go through a proxy.
 func through(t *testing.T, c broker.Config) (*broker.Rabbit, *proxy) {
 	t.Helper()
 	p := startProxy(t, server(t).Address())
@@ -46,7 +46,8 @@ func eventually(t *testing.T, try func(ctx context.Context) error) {
 	}
 }
 
-// load enqueues numbers from several goroutines until told to stop, and remembers which were confirmed.
+// load enqueues numbers from several goroutines until told to stop, and remembers which were
+// confirmed.
 type load struct {
 	confirmed sync.Map
 	count     atomic.Int64
@@ -96,7 +97,8 @@ func poll(t *testing.T, what string, condition func() bool) {
 	}
 }
 
-// TestKilledServer kills RabbitMQ with a power cut's manners, twice, under load. What was confirmed is delivered; consumers, servers, subscriptions and owners are there again.
+// TestKilledServer kills RabbitMQ with a power cut's manners, twice, under load. What was confirmed
+// is delivered; consumers, servers, subscriptions and owners are there again.
 func TestKilledServer(t *testing.T) {
 	c := config(t, server(t).URL())
 	b := connect(t, c)
@@ -186,7 +188,8 @@ func allDelivered(t *testing.T, l *load, delivered *sync.Map) {
 	t.Logf("%d messages confirmed, none lost", l.count.Load())
 }
 
-// TestCutBeforeConfirm breaks the connection after a message has gone out and before its confirm has come in.
+// TestCutBeforeConfirm breaks the connection after a message has gone out and before its confirm
+// has come in.
 func TestCutBeforeConfirm(t *testing.T) {
 	b, p := through(t, config(t, server(t).URL()))
 	must(t, b.Enqueue(within(t), "q", []byte("before")))
@@ -231,7 +234,8 @@ func TestCallerCut(t *testing.T) {
 	must(t, caller.Call(within(t), "slow", 1, nil))
 }
 
-// TestServerCut breaks the connection of the one that works on a request. Another is told that it may have been carried out, and does not carry it out again.
+// TestServerCut breaks the connection of the one that works on a request. Another is told that it
+// may have been carried out, and does not carry it out again.
 func TestServerCut(t *testing.T) {
 	c := config(t, server(t).URL())
 	serving, p := through(t, c)
@@ -262,8 +266,8 @@ func TestServerCut(t *testing.T) {
 	must(t, caller.Call(within(t), "slow", 1, nil))
 }
 
-// TestOwnerCut lets an owner's connection die, first with a reset and then in silence, as a cable does that is pulled. The other takes over; in silence, only
-// after the first has noticed.
+// TestOwnerCut lets an owner's connection die, first with a reset and then in silence, as a cable
+// does that is pulled. The other takes over; in silence, only after the first has noticed.
 func TestOwnerCut(t *testing.T) {
 	c := config(t, server(t).URL())
 	c.Heartbeat = 3 * time.Second
@@ -304,7 +308,8 @@ func own(t *testing.T, b broker.Broker, name string, events chan<- string) {
 	t.Cleanup(stop)
 }
 
-// TestMemoryAlarm is a RabbitMQ that has no room. Callers leave when they wish, consumers go on, and a message that must wait is neither lost nor dead.
+// TestMemoryAlarm is a RabbitMQ that has no room. Callers leave when they wish, consumers go on,
+// and a message that must wait is neither lost nor dead.
 func TestMemoryAlarm(t *testing.T) {
 	c := config(t, server(t).URL())
 	c.Heartbeat = time.Minute // what would end a wait that does not end with its context
@@ -319,7 +324,7 @@ func TestMemoryAlarm(t *testing.T) {
 		t.Cleanup(cancel)
 		return ctx
 	}
-	poll(t, "the broker knows of it", func() bool { // RabbitMQ tells when it is sent something
+	poll(t, "the broker knows of it", func() bool { // RabbitMQ returns when it is sent something
 		err := b.Enqueue(brief(), "q", []byte("4"))
 		return err != nil && strings.Contains(err.Error(), "takes no messages")
 	})

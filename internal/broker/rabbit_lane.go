@@ -13,7 +13,7 @@ type session interface {
 	ended() bool
 }
 
-// lane gives the live session of its kind, and opens another when that has ended.
+// lane returns the live session of its kind, and opens another when that has ended.
 type lane[S session] struct {
 	link  *link
 	spawn func(func()) bool
@@ -69,7 +69,8 @@ func (l *lane[S]) session(ctx context.Context) (S, error) {
 	}
 }
 
-// reopen opens a session unless another caller did, and passes the turn on. It is nobody's who could grow impatient: RabbitMQ may take its time.
+// reopen opens a session unless another caller did, and passes the turn on. It is nobody's who
+// could grow impatient: RabbitMQ may take its time.
 func (l *lane[S]) reopen(conn *amqp.Connection) error {
 	defer func() { <-l.turn }()
 	if _, ok := l.live(); ok {

@@ -34,10 +34,18 @@ type link struct {
 }
 
 func newLink(purpose string, c Config, t *tls.Config, closing <-chan struct{}) *link {
-	return &link{purpose: purpose, config: c, tls: t, log: c.Log.With("connection", purpose), closing: closing, changed: make(chan struct{})}
+	return &link{
+		purpose: purpose,
+		config:  c,
+		tls:     t,
+		log:     c.Log.With("connection", purpose),
+		closing: closing,
+		changed: make(chan struct{}),
+	}
 }
 
-// connection gives the live connection, and waits until ctx ends for one that RabbitMQ reads from.
+// connection returns the live connection, and waits until ctx ends for one that RabbitMQ reads
+// from.
 func (l *link) connection(ctx context.Context) (*amqp.Connection, error) {
 	for {
 		l.mu.Lock()
@@ -62,7 +70,8 @@ func (l *link) lastFailure() error {
 	return l.failure
 }
 
-// isHeld tells whether RabbitMQ reads nothing from the connection. What is written then fills the socket, and the writer waits longer than its caller may.
+// isHeld reports whether RabbitMQ reads nothing from the connection. What is written then fills the
+// socket, and the writer waits longer than its caller may.
 func (l *link) isHeld() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -90,7 +99,8 @@ func (l *link) failed(err error) {
 	l.failure = err
 }
 
-// run connects, and connects again, until ctx ends. It begins at a random host, so that services spread over a cluster.
+// run connects, and connects again, until ctx ends. It begins at a random host, so that services
+// spread over a cluster.
 func (l *link) run(ctx context.Context) {
 	hosts := l.config.Hosts
 	next := rand.IntN(len(hosts))
@@ -149,14 +159,15 @@ func (l *link) attend(ctx context.Context, conn *amqp.Connection, host Host) {
 	}
 }
 
-// retryPause grows by the backoff to the maximum. It is spread by half in both directions, so that services that lost the same server do not
-// come back as one.
+// retryPause grows by the backoff to the maximum. It is spread by half in both directions, so that
+// services that lost the same server do not come back as one.
 func (c Config) retryPause(round int) time.Duration {
 	d := min(c.RetryInterval+time.Duration(round)*c.RetryBackoff, c.RetryMax)
 	return d/2 + rand.N(d+1)
 }
 
-// dial connects to one host. The credentials travel in the config, not in the URL, so that no error can repeat them.
+// dial connects to one host. The credentials travel in the config, not in the URL, so that no error
+// can repeat them.
 func (l *link) dial(ctx context.Context, host Host) (*amqp.Connection, error) {
 	scheme := "amqp://"
 	if l.tls != nil {
@@ -200,7 +211,8 @@ func (l *link) open(ctx context.Context, network, address string) (net.Conn, err
 	return &impatientConn{conn, l.config.Heartbeat}, nil
 }
 
-// impatientConn lets no write wait longer than a silent peer may take: the library would wait for the kernel to give up, for a quarter of an hour.
+// impatientConn lets no write wait longer than a silent peer may take: the library would wait for
+// the kernel to give up, for a quarter of an hour.
 type impatientConn struct {
 	net.Conn
 	patience time.Duration

@@ -7,7 +7,8 @@ import (
 )
 
 const (
-	// newsUnheard is how many messages of a topic a subscriber may have at a time that it has not heard.
+	// newsUnheard is how many messages of a topic a subscriber may have at a time that it has not
+	// heard.
 	newsUnheard = 100
 	// newsKept is how many wait in RabbitMQ for a slow subscriber; the oldest go first.
 	newsKept = 10_000

@@ -16,7 +16,8 @@ var (
 	errUnroutable = errors.New("the message has no queue to go to")
 )
 
-// outlet publishes with confirms on a channel of its own. Any number of publishers wait for their confirms at the same time.
+// outlet publishes with confirms on a channel of its own. Any number of publishers wait for their
+// confirms at the same time.
 type outlet struct {
 	conn  *amqp.Connection
 	ch    *amqp.Channel
@@ -55,7 +56,8 @@ func (r *Rabbit) openOutlet(conn *amqp.Connection) (*outlet, error) {
 		conn: conn, ch: ch, spawn: r.spawn, turn: make(chan struct{}, 1),
 		waiting: map[uint64]*publication{}, declared: map[string]*declaration{},
 	}
-	// Neither channel has a buffer: RabbitMQ sends the return of a message before its confirm, and so they must be heard in that order.
+	// Neither channel has a buffer: RabbitMQ sends the return of a message before its confirm, and
+	// so they must be heard in that order.
 	confirms, returns := ch.NotifyPublish(make(chan amqp.Confirmation)), ch.NotifyReturn(make(chan amqp.Return))
 	if !r.spawn(func() { o.listen(confirms, returns) }) {
 		return nil, ErrClosed
@@ -144,7 +146,9 @@ func (o *outlet) publish(ctx context.Context, exchange, key string, mandatory bo
 }
 
 // send does not wait for the confirm.
-func (o *outlet) send(ctx context.Context, exchange, key string, mandatory bool, m amqp.Publishing) (*publication, error) {
+func (o *outlet) send(
+	ctx context.Context, exchange, key string, mandatory bool, m amqp.Publishing,
+) (*publication, error) {
 	select {
 	case o.turn <- struct{}{}:
 		defer func() { <-o.turn }()
@@ -163,7 +167,8 @@ func (o *outlet) send(ctx context.Context, exchange, key string, mandatory bool,
 	return p, nil
 }
 
-// await has the confirm of the tag heard. It comes before the message is sent, lest the confirm comes before it.
+// await has the confirm of the tag heard. It comes before the message is sent, lest the confirm
+// comes before it.
 func (o *outlet) await(tag uint64, p *publication) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -180,7 +185,8 @@ func (o *outlet) forget(tag uint64) {
 	delete(o.waiting, tag)
 }
 
-// ensure declares what messages are about to be sent to, once for each connection unless undeclare says that it is gone.
+// ensure declares what messages are about to be sent to, once for each connection unless undeclare
+// says that it is gone.
 func (o *outlet) ensure(ctx context.Context, name string, declare func(*amqp.Channel) error) error {
 	o.mu.Lock()
 	d := o.declared[name]

@@ -8,23 +8,28 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 )
 
-// shardKept is how long the queue of a shard outlives the last that stood in line for it, in milliseconds.
+// shardKept is how long the queue of a shard outlives the last that stood in line for it, in
+// milliseconds.
 const shardKept = 3_600_000
 
 // tokenWithin is how long putting a token into a shard's queue may take.
 const tokenWithin = 30 * time.Second
 
-// tokenKept is how long an owner keeps a token unsettled, unless the broker is told another. RabbitMQ closes the channel of whoever keeps one for its
-// consumer_timeout, which is half an hour unless configured.
+// tokenKept is how long an owner keeps a token unsettled, unless the broker is told another.
+// RabbitMQ closes the channel of whoever keeps one for its consumer_timeout, which is half an hour
+// unless configured.
 const tokenKept = 10 * time.Minute
 
-// shardQueue is the queue whose single active consumer owns the shard. RabbitMQ does not tell a consumer that it has become the active one, so there is a token in the
-// queue: who gets it is. The owner keeps it unsettled, which with a prefetch of one keeps the next token where it is.
+// shardQueue is the queue whose single active consumer owns the shard. RabbitMQ does not tell a
+// consumer that it has become the active one, so there is a token in the queue: who gets it is. The
+// owner keeps it unsettled, which with a prefetch of one keeps the next token where it is.
 //
-// Everybody who gets in line puts in a token, and so does each new owner before it begins; the queue keeps one. So there is one for the next, also when
-// RabbitMQ calls a token dead that has been through too many crashes.
+// Everybody who gets in line puts in a token, and so does each new owner before it begins; the
+// queue keeps one. So there is one for the next, also when RabbitMQ calls a token dead that has
+// been through too many crashes.
 //
-// An owner changes its token from time to time: it puts in one more, then settles its own, and gets the next, for it stays the active consumer.
+// An owner changes its token from time to time: it puts in one more, then settles its own, and gets
+// the next, for it stays the active consumer.
 type shardQueue string
 
 func (q shardQueue) declare(ch *amqp.Channel) error {
@@ -34,8 +39,8 @@ func (q shardQueue) declare(ch *amqp.Channel) error {
 	return err
 }
 
-// Own implements Broker. A connection that hears nothing from RabbitMQ ends hold after one and a half heartbeats at the latest;
-// RabbitMQ lets the next in after two at the earliest.
+// Own implements Broker. A connection that hears nothing from RabbitMQ ends hold after one and a
+// half heartbeats at the latest; RabbitMQ lets the next in after two at the earliest.
 func (r *Rabbit) Own(ctx context.Context, shard string, hold func(ctx context.Context)) (func(), error) {
 	q := shardQueue(r.name("shard", shard))
 	var t tenure
@@ -55,8 +60,9 @@ func (r *Rabbit) Own(ctx context.Context, shard string, hold func(ctx context.Co
 		take: func(ctx context.Context, d amqp.Delivery) {
 			if ctx.Err() == nil && t.got(d) {
 				t.begin(ctx, func(ctx context.Context) {
-					// The channel closes as soon as this returns: the next in line waits for nothing. Whoever
-					// gives shards up again and again is kept from it by the subscription's own pauses.
+					// The channel closes as soon as this returns: the next in line waits for
+					// nothing. Whoever gives shards up again and again is kept from it by the
+					// subscription's own pauses.
 					if err := r.putToken(ctx, q); err == nil {
 						r.keep(ctx, q, &t, hold)
 					}
@@ -99,7 +105,8 @@ func (r *Rabbit) changeToken(ctx context.Context, q shardQueue, t *tenure) error
 	return nil
 }
 
-// putToken gives up after a while: the connection for publishing may be held up while that for consuming is not.
+// putToken returns up after a while: the connection for publishing may be held up while that for
+// consuming is not.
 func (r *Rabbit) putToken(ctx context.Context, q shardQueue) error {
 	ctx, cancel := context.WithTimeout(ctx, tokenWithin)
 	defer cancel()
@@ -138,7 +145,7 @@ func (t *tenure) wasGivenUp() bool {
 	return t.given
 }
 
-// got takes in a token; it tells whether it is the channel's first, with which the tenure begins.
+// got takes in a token; it reports whether it is the channel's first, with which the tenure begins.
 func (t *tenure) got(d amqp.Delivery) (first bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -159,7 +166,8 @@ func (t *tenure) settle() error {
 	return token.Ack(false)
 }
 
-// begin runs hold beside the subscription. When it returns by itself, the channel closes, which gives the token back.
+// begin runs hold beside the subscription. When it returns by itself, the channel closes, which
+// gives the token back.
 func (t *tenure) begin(ctx context.Context, hold func(context.Context)) {
 	ctx, t.cancel = context.WithCancel(ctx)
 	t.under.Go(func() {

@@ -20,7 +20,8 @@ func (c *changes) Write(line []byte) (int, error) {
 	return len(line), nil
 }
 
-// TestOwnerChangesItsToken has owners change their tokens many times: they stay owners, and the next is told when they leave.
+// TestOwnerChangesItsToken has owners change their tokens many times: they stay owners, and the
+// next is told when they leave.
 func TestOwnerChangesItsToken(t *testing.T) {
 	c := config(t, server(t).URL())
 	var changed changes

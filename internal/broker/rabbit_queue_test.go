@@ -14,7 +14,7 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 )
 
-// raw gives a channel as anybody with access to RabbitMQ has it.
+// raw returns a channel as anybody with access to RabbitMQ has it.
 func raw(t testing.TB) *amqp.Channel {
 	t.Helper()
 	u, err := url.Parse(server(t).URL())
@@ -39,7 +39,8 @@ func take(t *testing.T, queue string) amqp.Delivery {
 	return d
 }
 
-// TestPoison is a message whose handler always fails: those behind it do not wait for it, and in the end it is put aside.
+// TestPoison is a message whose handler always fails: those behind it do not wait for it, and in
+// the end it is put aside.
 func TestPoison(t *testing.T) {
 	c := config(t, server(t).URL())
 	c.Attempts = 3
@@ -125,8 +126,9 @@ func TestLateRequest(t *testing.T) {
 	}
 }
 
-// TestClocksApart has callers whose clocks are a minute ahead of the server's, or behind: both are served, within the
-// time that they wait. What is sent holds no time of day that a server could take for its own.
+// TestClocksApart has callers whose clocks are a minute ahead of the server's, or behind: both are
+// served, within the time that they wait. What is sent holds no time of day that a server could
+// take for its own.
 func TestClocksApart(t *testing.T) {
 	c := config(t, server(t).URL())
 	b, ch := connect(t, c), raw(t)
@@ -189,13 +191,20 @@ func TestRubbishRequests(t *testing.T) {
 		must(t, ch.Publish("", c.Prefix+".call.echo", true, false, m))
 	}
 	for _, attempts := range []any{"many", int64(-1 << 63), int32(5), nil} {
-		must(t, ch.Publish("", c.Prefix+".work.q", true, false, amqp.Publishing{Body: []byte("x"), Headers: amqp.Table{"faas-attempts": attempts}}))
+		must(
+			t,
+			ch.Publish(
+				"", c.Prefix+".work.q", true, false,
+				amqp.Publishing{Body: []byte("x"), Headers: amqp.Table{"faas-attempts": attempts}},
+			),
+		)
 		receive(t, got)
 	}
 	must(t, b.Call(within(t), "echo", 1, nil))
 }
 
-// TestRubbishReplies is a server that answers nonsense: each caller has an error, and the next its answer.
+// TestRubbishReplies is a server that answers nonsense: each caller has an error, and the next its
+// answer.
 func TestRubbishReplies(t *testing.T) {
 	c := config(t, server(t).URL())
 	b := connect(t, c)
@@ -204,7 +213,14 @@ func TestRubbishReplies(t *testing.T) {
 	must(t, err)
 	requests, err := ch.Consume(c.Prefix+".call.m", "", true, false, false, false, nil)
 	must(t, err)
-	answers := []string{"", "{", `"text"`, "{}", `{"reply":"text"}`, `{"error":{"kind":"owner","message":"x","retry_after":-5}}`}
+	answers := []string{
+		"",
+		"{",
+		`"text"`,
+		"{}",
+		`{"reply":"text"}`,
+		`{"error":{"kind":"owner","message":"x","retry_after":-5}}`,
+	}
 	go func() {
 		for n := 0; ; n++ {
 			d, ok := <-requests
@@ -233,7 +249,8 @@ func TestRubbishReplies(t *testing.T) {
 	}
 }
 
-// TestSharedServing has two brokers serve a method. One stops amid the calls, and none of them fails.
+// TestSharedServing has two brokers serve a method. One stops amid the calls, and none of them
+// fails.
 func TestSharedServing(t *testing.T) {
 	c := config(t, server(t).URL())
 	caller := connect(t, c)

@@ -11,10 +11,12 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 )
 
-// methodKept is how long the queue of a method outlives its last server, in milliseconds: as long as a service takes to restart.
+// methodKept is how long the queue of a method outlives its last server, in milliseconds: as long
+// as a service takes to restart.
 const methodKept = 10_000
 
-// Serve implements Broker. All that serve a method share one queue. It waits for a connection until ctx ends.
+// Serve implements Broker. All that serve a method share one queue. It waits for a connection until
+// ctx ends.
 func (r *Rabbit) Serve(ctx context.Context, method string, parallel int, handle RequestHandler) (func(), error) {
 	queue := r.name("call", method)
 	working, end := r.until(ctx) // stop does not end the handlers, the caller's context does
@@ -23,7 +25,8 @@ func (r *Rabbit) Serve(ctx context.Context, method string, parallel int, handle 
 	stop, err := r.subscribe(ctx, &subscription{
 		name: queue,
 		attach: func(_ context.Context, ch *amqp.Channel) (<-chan amqp.Delivery, error) {
-			// Not durable: requests do not outlive RabbitMQ, and a node's death must not keep the queue from being made elsewhere.
+			// Not durable: requests do not outlive RabbitMQ, and a node's death must not keep the
+			// queue from being made elsewhere.
 			if _, err := ch.QueueDeclare(queue, false, false, false, false, amqp.Table{"x-expires": methodKept}); err != nil {
 				return nil, err
 			}
@@ -52,16 +55,18 @@ func (r *Rabbit) Serve(ctx context.Context, method string, parallel int, handle 
 	}, nil
 }
 
-// timeLeft returns how long a request may be worked on whose caller says that it waits for so many microseconds. The
-// count begins when the request is taken. It leaves out how long the request lay in the queue, which nobody measures:
-// that is usually nothing, and RabbitMQ drops a request that lay there for all of its time, so that no handler works
-// for more than twice what the caller waits.
+// timeLeft returns how long a request may be worked on whose caller says that it waits for so many
+// microseconds. The count begins when the request is taken. It leaves out how long the request lay
+// in the queue, which nobody measures: that is usually nothing, and RabbitMQ drops a request that
+// lay there for all of its time, so that no handler works for more than twice what the caller
+// waits.
 func timeLeft(micros int64) time.Duration {
 	const most = int64(math.MaxInt64 / time.Microsecond)
 	return time.Duration(min(max(micros, 0), most)) * time.Microsecond
 }
 
-// answer works on one request and settles it, whatever came of it: a request is never tried again behind its caller's back.
+// answer works on one request and settles it, whatever came of it: a request is never tried again
+// behind its caller's back.
 func (r *Rabbit) answer(ctx context.Context, d amqp.Delivery, handle RequestHandler) {
 	defer func() { _ = d.Ack(false) }()
 	if d.ReplyTo == "" {
@@ -96,7 +101,8 @@ func begin(ctx context.Context, d amqp.Delivery, handle RequestHandler) (any, er
 	return handle(ctx, d.Body)
 }
 
-// reply sends on the publishing connection, and waits for one while the caller does. A handler that was told to end may still say so.
+// reply sends on the publishing connection, and waits for one while the caller does. A handler that
+// was told to end may still say so.
 func (r *Rabbit) reply(ctx context.Context, to string, m amqp.Publishing) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeWithin)
 	defer cancel()

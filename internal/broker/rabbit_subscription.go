@@ -15,17 +15,20 @@ type subscription struct {
 	name string
 	// attach declares what is consumed and begins.
 	attach func(ctx context.Context, ch *amqp.Channel) (<-chan amqp.Delivery, error)
-	// take begins with a delivery. ctx ends when the subscription is to stop; deliveries that were under way then are handed over too.
+	// take begins with a delivery. ctx ends when the subscription is to stop; deliveries that were
+	// under way then are handed over too.
 	take func(ctx context.Context, d amqp.Delivery)
 	// finish waits for what take began, before the channel closes for good.
 	finish func()
-	// release gives up what the channel stands for, when it has ended or is about to. It may be nil.
+	// release returns up what the channel stands for, when it has ended or is about to. It may be
+	// nil.
 	release func()
 	// onPurpose reports whether the channel ended because its taker closed it. It may be nil.
 	onPurpose func() bool
 }
 
-// subscribe runs the subscription until ctx ends. It returns once it is attached for the first time. stop waits.
+// subscribe runs the subscription until ctx ends. It returns once it is attached for the first
+// time. stop waits.
 func (r *Rabbit) subscribe(ctx context.Context, s *subscription) (stop func(), err error) {
 	if err := r.enter(); err != nil {
 		return nil, err

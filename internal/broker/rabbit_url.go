@@ -21,8 +21,9 @@ const (
 //
 //	rabbit://user:password@host1:5672,user:password@host2:5672/vhost?ssl=1
 //
-// and the options of [oslo_messaging_rabbit]; those in the URL's query go first. Options that mean nothing here
-// are passed over, since operators share the section between services. Either every host has a user or none, which then is guest. No error repeats any part of the URL.
+// and the options of [oslo_messaging_rabbit]; those in the URL's query go first. Options that mean
+// nothing here are passed over, since operators share the section between services. Either every
+// host has a user or none, which then is guest. No error repeats any part of the URL.
 func ParseTransportURL(transport string, options map[string]string) (Config, error) {
 	scheme, rest, found := strings.Cut(transport, "://")
 	if !found || !slices.Contains([]string{"rabbit", "kombu", "amqp"}, scheme) {
@@ -146,7 +147,8 @@ func parseHost(text string, ssl bool) (Host, error) {
 	if len(host) > 1 && host[0] == '[' && host[len(host)-1] == ']' {
 		host = host[1 : len(host)-1]
 	}
-	if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 || host == "" || strings.ContainsAny(host, "@/[] ") {
+	if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 || host == "" ||
+		strings.ContainsAny(host, "@/[] ") {
 		return h, errors.New("transport_url: each host must be user:password@host:port")
 	}
 	h.Address = net.JoinHostPort(host, port)

@@ -31,7 +31,10 @@ func TestParseTransportURL(t *testing.T) {
 		"rabbit://u:p@h/?heartbeat_timeout_threshold=7":             {hosts: "u:p@h:5672", heartbeat: 7 * time.Second},
 		"rabbit://u:@h:1/v?heartbeat_timeout_threshold=0&ssl=False": {hosts: "u:@h:1", vhost: "v"},
 	} {
-		c, err := broker.ParseTransportURL(url, map[string]string{"heartbeat_timeout_threshold": "3", "rabbit_retry_backoff": "1.5", "rabbit_quorum_queue": "true"})
+		c, err := broker.ParseTransportURL(
+			url,
+			map[string]string{"heartbeat_timeout_threshold": "3", "rabbit_retry_backoff": "1.5", "rabbit_quorum_queue": "true"},
+		)
 		must(t, err)
 		var hosts []string
 		for _, h := range c.Hosts {
@@ -61,7 +64,8 @@ func TestParseTransportURLRefuses(t *testing.T) {
 			t.Errorf("%s: the error tells the password: %v", bad, err)
 		}
 	}
-	if _, err := broker.ParseTransportURL("rabbit://h", map[string]string{"ssl": "x"}); err == nil || !strings.Contains(err.Error(), "ssl") {
+	if _, err := broker.ParseTransportURL("rabbit://h", map[string]string{"ssl": "x"}); err == nil ||
+		!strings.Contains(err.Error(), "ssl") {
 		t.Errorf("got %v", err)
 	}
 }
@@ -89,7 +93,8 @@ func (l *refusals) String() string {
 	return l.text.String()
 }
 
-// refused gives what a broker says that RabbitMQ will not have, or that will not have RabbitMQ, and what it logs.
+// refused returns what a broker says that RabbitMQ will not have, or that will not have RabbitMQ,
+// and what it logs.
 func refused(t *testing.T, c broker.Config) (log string, err error) {
 	t.Helper()
 	l := &refusals{failed: make(chan struct{})}
@@ -109,7 +114,8 @@ func refused(t *testing.T, c broker.Config) (log string, err error) {
 	return l.String(), err
 }
 
-// TestPasswordIsNowhere looks for the password in whatever a config is printed with, and in logs and errors of a broker that RabbitMQ refuses.
+// TestPasswordIsNowhere looks for the password in whatever a config is printed with, and in logs
+// and errors of a broker that RabbitMQ refuses.
 func TestPasswordIsNowhere(t *testing.T) {
 	c := config(t, "rabbit://faas:hunter2@"+server(t).Address())
 	log, err := refused(t, c)

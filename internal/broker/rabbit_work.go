@@ -11,26 +11,36 @@ import (
 )
 
 const (
-	// crashLimit is how often RabbitMQ delivers a message whose consumers vanish without settling it, before it calls the message dead. It is an
-	// argument of the queue, so it cannot change for a queue that exists.
+	// crashLimit is how often RabbitMQ delivers a message whose consumers vanish without settling
+	// it, before it calls the message dead. It is an argument of the queue, so it cannot change for
+	// a queue that exists.
 	crashLimit = 20
 	// deadKept bounds a queue of dead messages: the oldest go first.
 	deadKept = 10_000
-	// attemptsHeader counts how often the handler of a message has failed, other than for want of something that may come.
+	// attemptsHeader counts how often the handler of a message has failed, other than for want of
+	// something that may come.
 	attemptsHeader = "faas-attempts"
 )
 
-// workQueues are those of one durable queue. A message whose handler failed goes, as a copy, to the waiting room, whose expired messages RabbitMQ moves back to the
-// end of the queue; only when the copy is confirmed is the original acknowledged. So a failing message neither blocks those behind it nor takes one of the
-// consumer's places while it waits, which a nack held back for the pause would; and no consumer hoards messages that another could be working on.
+// workQueues are those of one durable queue. A message whose handler failed goes, as a copy, to the
+// waiting room, whose expired messages RabbitMQ moves back to the end of the queue; only when the
+// copy is confirmed is the original acknowledged. So a failing message neither blocks those behind
+// it nor takes one of the consumer's places while it waits, which a nack held back for the pause
+// would; and no consumer hoards messages that another could be working on.
 type workQueues struct{ ready, waiting, dead, deadExchange string }
 
 func (r *Rabbit) workQueues(queue string) workQueues {
 	name := r.name("work", queue)
-	return workQueues{ready: name, waiting: name + ".waiting", dead: name + ".dead", deadExchange: r.config.Prefix + ".dead"}
+	return workQueues{
+		ready:        name,
+		waiting:      name + ".waiting",
+		dead:         name + ".dead",
+		deadExchange: r.config.Prefix + ".dead",
+	}
 }
 
-// declare makes the queues. What leaves one for another does so with the broker's own confirm ("at-least-once", which demands "reject-publish").
+// declare makes the queues. What leaves one for another does so with the broker's own confirm
+// ("at-least-once", which demands "reject-publish").
 func (q workQueues) declare(ch *amqp.Channel) error {
 	if err := ch.ExchangeDeclare(q.deadExchange, amqp.ExchangeDirect, true, false, false, false, nil); err != nil {
 		return err
@@ -60,8 +70,9 @@ func (q workQueues) declare(ch *amqp.Channel) error {
 // Durable implements Broker.
 func (*Rabbit) Durable() bool { return true }
 
-// Enqueue implements Broker. It returns after RabbitMQ has confirmed the message: a majority of the queue's replicas has it on disk. When the connection is lost
-// before that, the message may be in the queue or not, and the error is faas.Unavailable.
+// Enqueue implements Broker. It returns after RabbitMQ has confirmed the message: a majority of the
+// queue's replicas has it on disk. When the connection is lost before that, the message may be in
+// the queue or not, and the error is faas.Unavailable.
 func (r *Rabbit) Enqueue(ctx context.Context, queue string, body []byte) error {
 	if r.ctx.Err() != nil {
 		return ErrClosed
@@ -71,7 +82,8 @@ func (r *Rabbit) Enqueue(ctx context.Context, queue string, body []byte) error {
 	return r.outcome(r.put(ctx, q.ready, q.declare, m))
 }
 
-// put publishes to a queue with a confirm. When the queue turns out to be gone, it is made again, once.
+// put publishes to a queue with a confirm. When the queue turns out to be gone, it is made again,
+// once.
 func (r *Rabbit) put(ctx context.Context, queue string, declare func(*amqp.Channel) error, m amqp.Publishing) error {
 	for again := true; ; again = false {
 		o, err := r.work.session(ctx)
@@ -89,7 +101,8 @@ func (r *Rabbit) put(ctx context.Context, queue string, declare func(*amqp.Chann
 	}
 }
 
-// Consume implements Broker. Handlers that run when the connection is lost go on, though RabbitMQ delivers their messages once more.
+// Consume implements Broker. Handlers that run when the connection is lost go on, though RabbitMQ
+// delivers their messages once more.
 func (r *Rabbit) Consume(ctx context.Context, queue string, parallel int, handle MessageHandler) (func(), error) {
 	q := r.workQueues(queue)
 	room := make(chan struct{}, parallel) // prefetch bounds one connection's handlers; those of a lost one may still run
@@ -120,8 +133,8 @@ func (r *Rabbit) Consume(ctx context.Context, queue string, parallel int, handle
 	})
 }
 
-// settle tells RabbitMQ what came of a message. Errors of the acknowledgements are passed over: they mean that the connection is gone, and then the
-// message comes again.
+// settle tells RabbitMQ what came of a message. Errors of the acknowledgements are passed over:
+// they mean that the connection is gone, and then the message comes again.
 func (r *Rabbit) settle(ctx context.Context, q workQueues, d amqp.Delivery, failure error) {
 	failures := failuresOf(d)
 	if !mustWait(failure) {
@@ -142,8 +155,8 @@ func (r *Rabbit) settle(ctx context.Context, q workQueues, d amqp.Delivery, fail
 	}
 }
 
-// mustWait tells whether a failure says nothing against the message: there is no room for its work yet, a part that the work needs is away, or the
-// function was changed while it was called.
+// mustWait reports whether a failure says nothing against the message: there is no room for its
+// work yet, a part that the work needs is away, or the function was changed while it was called.
 func mustWait(failure error) bool {
 	switch faas.KindOf(failure) {
 	case faas.Busy, faas.Unavailable, faas.Outdated:
@@ -153,8 +166,9 @@ func mustWait(failure error) bool {
 	}
 }
 
-// postpone puts a copy into the waiting room, however long RabbitMQ takes to have room for it: a nack instead would count against the message. It gives up
-// when the consumer ends or has lost its channel, for then the message goes back by itself.
+// postpone puts a copy into the waiting room, however long RabbitMQ takes to have room for it: a
+// nack instead would count against the message. It gives up when the consumer ends or has lost its
+// channel, for then the message goes back by itself.
 func (r *Rabbit) postpone(ctx context.Context, q workQueues, d amqp.Delivery, failures int) error {
 	m := amqp.Publishing{
 		ContentType:  d.ContentType,
@@ -173,13 +187,14 @@ func (r *Rabbit) postpone(ctx context.Context, q workQueues, d amqp.Delivery, fa
 	}
 }
 
-// lost tells whether a message can no longer be settled.
+// lost reports whether a message can no longer be settled.
 func lost(d amqp.Delivery) bool {
 	ch, ok := d.Acknowledger.(*amqp.Channel)
 	return ok && ch.IsClosed()
 }
 
-// failuresOf reads the header of a message that has been postponed; one that others wrote counts for nothing.
+// failuresOf reads the header of a message that has been postponed; one that others wrote counts
+// for nothing.
 func failuresOf(d amqp.Delivery) int {
 	n, _ := d.Headers[attemptsHeader].(int64)
 	return int(max(n, 0))

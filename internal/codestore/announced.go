@@ -5,8 +5,8 @@ import (
 	"io"
 )
 
-// Announced is a store that tells of each package before it is stored: whoever deletes packages that no function refers to leaves it alone then until its
-// function is recorded, or late.
+// Announced is a store that tells of each package before it is stored: whoever deletes packages
+// that no function refers to leaves it alone then until its function is recorded, or late.
 type Announced struct {
 	Store
 	// Announce is told the digest. With its error the package is not stored.

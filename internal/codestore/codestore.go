@@ -1,4 +1,5 @@
-// Package codestore keeps function packages by the SHA-256 of their bytes, so that one content is stored once and can never change.
+// Package codestore keeps function packages by the SHA-256 of their bytes, so that one content is
+// stored once and can never change.
 package codestore
 
 import (
@@ -9,16 +10,20 @@ import (
 	"github.com/openstack-faas/faas/internal/faas"
 )
 
-// Store is what files and Swift both are. Digests are 64 lower-case hexadecimal digits; any other text is refused.
+// Store is what files and Swift both are. Digests are 64 lower-case hexadecimal digits; any other
+// text is refused.
 type Store interface {
-	// Put stores the bytes of r under their digest, which must equal sha256, else nothing is stored and the error's kind is
-	// faas.Invalid. It is durable when Put returns. Storing what is there already renews its age and is no error.
+	// Put stores the bytes of r under their digest, which must equal sha256, else nothing is stored
+	// and the error's kind is faas.Invalid. It is durable when Put returns. Storing what is there
+	// already renews its age and is no error.
 	Put(ctx context.Context, sha256 string, r io.Reader) error
-	// Open gives the bytes and their number. The error's kind is faas.NotFound when there are none.
+	// Open returns the bytes and their number. The error's kind is faas.NotFound when there are
+	// none.
 	Open(ctx context.Context, sha256 string) (body io.ReadCloser, size int64, err error)
 	// Delete forgets the bytes; there being none is no error.
 	Delete(ctx context.Context, sha256 string) error
-	// List calls visit for each package with the time when it was last put, until visit returns an error, which List returns.
+	// List calls visit for each package with the time when it was last put, until visit returns an
+	// error, which List returns.
 	List(ctx context.Context, visit func(sha256 string, put time.Time) error) error
 }
 

@@ -21,10 +21,12 @@ type Files struct {
 	staging string
 }
 
-// staleAfter is how old a file in staging must be at the start to count as left behind by a process that died.
+// staleAfter is how old a file in staging must be at the start to count as left behind by a process
+// that died.
 const staleAfter = time.Hour
 
-// NewFiles opens the folder, making it when it is missing, and clears what a crash left half written.
+// NewFiles opens the folder, making it when it is missing, and clears what a crash left half
+// written.
 func NewFiles(dir string) (*Files, error) {
 	f := &Files{root: dir, staging: filepath.Join(dir, "staging")}
 	if err := os.MkdirAll(f.staging, 0o700); err != nil {
@@ -42,7 +44,7 @@ func NewFiles(dir string) (*Files, error) {
 	return f, nil
 }
 
-// path gives a package's place. The digest's form is checked, so no name can lead anywhere else.
+// path returns a package's place. The digest's form is checked, so no name can lead anywhere else.
 func (f *Files) path(digest string) (string, error) {
 	if err := checkDigest(digest); err != nil {
 		return "", err
@@ -66,7 +68,7 @@ func (f *Files) Put(ctx context.Context, digest string, r io.Reader) error {
 	return nil
 }
 
-// stage writes the bytes durably beside their place and gives the file's name.
+// stage writes the bytes durably beside their place and returns the file's name.
 func (f *Files) stage(ctx context.Context, digest string, r io.Reader) (string, error) {
 	tmp, err := os.CreateTemp(f.staging, digest[:8]+"-")
 	if err != nil {
@@ -87,7 +89,8 @@ func (f *Files) stage(ctx context.Context, digest string, r io.Reader) (string, 
 	return tmp.Name(), nil
 }
 
-// move puts a staged file in its place. One that is there already is the same, and is replaced by it, which renews its age.
+// move puts a staged file in its place. One that is there already is the same, and is replaced by
+// it, which renews its age.
 func (f *Files) move(staged, path string) error {
 	dir := filepath.Dir(path)
 	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
@@ -96,7 +99,8 @@ func (f *Files) move(staged, path string) error {
 	if err := os.Rename(staged, path); err != nil {
 		return err
 	}
-	// The root too, whoever made the folder: another Put may have made it just now and not have come to its own sync.
+	// The root too, whoever made the folder: another Put may have made it just now and not have
+	// come to its own sync.
 	return errors.Join(syncDir(dir), syncDir(f.root))
 }
 

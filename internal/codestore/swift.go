@@ -15,20 +15,22 @@ import (
 	"github.com/openstack-faas/faas/pkg/swift"
 )
 
-// Swift keeps packages as objects of one container, each named by its digest. The container is made when the first package is stored.
+// Swift keeps packages as objects of one container, each named by its digest. The container is made
+// when the first package is stored.
 type Swift struct {
 	client    *swift.Client
 	container string
 	spool     string
 }
 
-// NewSwift makes a store in a container, and contacts nobody. Packages on their way are held in files of the folder spool, which have no names there; "" is
-// the system's temporary folder.
+// NewSwift makes a store in a container, and contacts nobody. Packages on their way are held in
+// files of the folder spool, which have no names there; "" is the system's temporary folder.
 func NewSwift(client *swift.Client, container, spool string) *Swift {
 	return &Swift{client: client, container: container, spool: spool}
 }
 
-// Put implements Store. Only a package that has arrived as a whole and is what it was announced as is sent to Swift, which takes it as a whole or not at all.
+// Put implements Store. Only a package that has arrived as a whole and is what it was announced as
+// is sent to Swift, which takes it as a whole or not at all.
 func (s *Swift) Put(ctx context.Context, digest string, r io.Reader) error {
 	if err := checkDigest(digest); err != nil {
 		return err
@@ -47,7 +49,8 @@ func (s *Swift) Put(ctx context.Context, digest string, r io.Reader) error {
 	return unreached("store", err)
 }
 
-// hold takes a package in and gives it as a file without a name, with its MD5, once it has the digest.
+// hold takes a package in and returns it as a file without a name, with its MD5, once it has the
+// digest.
 func (s *Swift) hold(ctx context.Context, digest string, r io.Reader) (_ *os.File, md5sum string, err error) {
 	file, err := os.CreateTemp(s.spool, "faas-package-")
 	if err != nil {
@@ -117,10 +120,12 @@ func (s *Swift) List(ctx context.Context, visit func(digest string, put time.Tim
 	return unreached("list", err)
 }
 
-// unreached gives the error of what Swift or Keystone did not do; nil for nil. It passes: the next try may find them well.
+// unreached returns the error of what Swift or Keystone did not do; nil for nil. It passes: the
+// next try may find them well.
 func unreached(op string, err error) error {
 	if err == nil {
 		return nil
 	}
-	return faas.Errorf(faas.Unavailable, "Swift, which keeps the packages, cannot be reached now or has failed.").WithCause(fmt.Errorf("%s package: %w", op, err))
+	return faas.Errorf(faas.Unavailable, "Swift, which keeps the packages, cannot be reached now or has failed.").
+		WithCause(fmt.Errorf("%s package: %w", op, err))
 }

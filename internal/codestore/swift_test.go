@@ -37,7 +37,9 @@ func TestSwift(t *testing.T) {
 // TestRealSwift is as the service does it: its own user, in its own project.
 func TestRealSwift(t *testing.T) {
 	service := testkit.Keystone(t).Login(t, "faas")
-	client := swift.New(swift.Config{Token: swift.Fixed(service.Token), Endpoint: swift.At(service.Endpoints["object-store"])})
+	client := swift.New(
+		swift.Config{Token: swift.Fixed(service.Token), Endpoint: swift.At(service.Endpoints["object-store"])},
+	)
 	codestoretest.Run(t, func(t *testing.T) codestore.Store {
 		container := "test-packages-" + rand.Text()
 		t.Cleanup(func() {
@@ -64,7 +66,8 @@ func TestSwiftAway(t *testing.T) {
 	if err := s.Put(t.Context(), digestOf("x"), strings.NewReader("x")); err != nil {
 		t.Fatal(err)
 	}
-	for _, status := range []int{503, 401, 403} { // the last two: Keystone or the operator's roles are wrong, and no caller's fault
+	// the last two: Keystone or the operator's roles are wrong, and no caller's fault
+	for _, status := range []int{503, 401, 403} {
 		server.Fail(status)
 		_, _, openErr := s.Open(t.Context(), digestOf("x"))
 		for what, err := range map[string]error{
@@ -102,7 +105,8 @@ func TestSwiftLeavesOthersObjectsAlone(t *testing.T) {
 		t.Fatal(err)
 	}
 	var found []string
-	if err := s.List(t.Context(), func(digest string, _ time.Time) error { found = append(found, digest); return nil }); err != nil || len(found) != 1 {
+	if err := s.List(t.Context(), func(digest string, _ time.Time) error { found = append(found, digest); return nil }); err != nil ||
+		len(found) != 1 {
 		t.Errorf("%v, %v", found, err)
 	}
 	if _, err := client.Head(t.Context(), "packages", "an operator's note"); err != nil {

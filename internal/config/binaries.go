@@ -65,7 +65,8 @@ type Status struct {
 	Policy Policy `section:"oslo_policy"`
 }
 
-// every lists one struct of each binary: the sections that a file may have are those of all of them together.
+// every lists one struct of each binary: the sections that a file may have are those of all of them
+// together.
 func every() []any {
 	return []any{&Standalone{}, &APIService{}, &EngineService{}, &Manage{}, &Status{}}
 }
@@ -85,7 +86,7 @@ func (c *Manage) String() string { return render(c) }
 // String shows the configuration as a file would, without its secrets.
 func (c *Status) String() string { return render(c) }
 
-// Process gives the name of this process among its peers.
+// Process returns the name of this process among its peers.
 func (d Default) Process() string {
 	if d.Host != "" {
 		return d.Host
@@ -113,11 +114,17 @@ func statusAddress(host string, port int) string {
 	return net.JoinHostPort(host, strconv.Itoa(port))
 }
 
-// ListenOverrides turns the value of a --listen flag, HOST:PORT, into options for Sources.Overrides.
+// ListenOverrides turns the value of a --listen flag, HOST:PORT, into options for
+// Sources.Overrides.
 func ListenOverrides(listen string) (map[string]string, error) {
 	host, port, err := net.SplitHostPort(listen)
 	if err != nil {
-		return nil, &Error{Section: "api", Option: "host", Value: listen, Reason: "--listen must be HOST:PORT, as in 127.0.0.1:7070"}
+		return nil, &Error{
+			Section: "api",
+			Option:  "host",
+			Value:   listen,
+			Reason:  "--listen must be HOST:PORT, as in 127.0.0.1:7070",
+		}
 	}
 	if host == "" {
 		host = "0.0.0.0"
@@ -125,24 +132,34 @@ func ListenOverrides(listen string) (map[string]string, error) {
 	return map[string]string{"api.host": host, "api.port": port}, nil
 }
 
-// Agent gives the path of the faas-agent binary.
+// Agent returns the path of the faas-agent binary.
 func (w Worker) Agent() (string, error) {
 	if w.AgentPath != "" {
 		return w.AgentPath, nil
 	}
 	self, err := os.Executable()
 	if err != nil {
-		return "", &Error{Section: "worker", Option: "agent_path", Reason: "name the faas-agent binary: the service's own path is not known"}
+		return "", &Error{
+			Section: "worker",
+			Option:  "agent_path",
+			Reason:  "name the faas-agent binary: the service's own path is not known",
+		}
 	}
 	return filepath.Join(filepath.Dir(self), "faas-agent"), nil
 }
 
-// Process gives the bounds of a worker's processes.
+// Process returns the bounds of a worker's processes.
 func (w Worker) Process() faas.ProcessLimits {
-	return faas.ProcessLimits{OpenFiles: w.OpenFiles, Processes: w.Processes, FileSize: w.FileSize, Result: w.ResultSize, Log: w.LogSize}
+	return faas.ProcessLimits{
+		OpenFiles: w.OpenFiles,
+		Processes: w.Processes,
+		FileSize:  w.FileSize,
+		Result:    w.ResultSize,
+		Log:       w.LogSize,
+	}
 }
 
-// Ranges gives what a function may ask for.
+// Ranges returns what a function may ask for.
 func (l ResourceLimits) Ranges() faas.Limits {
 	return faas.Limits{
 		CPU:     faas.Range{Min: l.MinCPU, Default: l.DefaultCPU, Max: l.MaxCPU},

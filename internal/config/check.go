@@ -10,21 +10,32 @@ import (
 	"github.com/openstack-faas/faas/internal/faas"
 )
 
-// What one option means for another is checked when all are read: each binary checks the sections that it has.
+// What one option means for another is checked when all are read: each binary checks the sections
+// that it has.
 
 func (c *Standalone) check() error {
-	return errors.Join(c.Limits.check(), c.API.check(), c.CORS.check(), c.Auth.check(c.Default), c.Worker.checkUsers(), c.inOneProcess())
+	return errors.Join(
+		c.Limits.check(), c.API.check(), c.CORS.check(), c.Auth.check(c.Default), c.Worker.checkUsers(),
+		c.inOneProcess(),
+	)
 }
 
 func (c *APIService) check() error {
-	return errors.Join(c.Limits.check(), c.API.check(), c.CORS.check(), c.Auth.check(c.Default), c.Default.checkTransport("faas-api"), c.Database.checkServer("faas-api"), c.Worker.checkSecret())
+	return errors.Join(
+		c.Limits.check(), c.API.check(), c.CORS.check(), c.Auth.check(c.Default),
+		c.Default.checkTransport("faas-api"), c.Database.checkServer("faas-api"), c.Worker.checkSecret(),
+	)
 }
 
 func (c *EngineService) check() error {
-	return errors.Join(c.Auth.check(c.Default), c.Default.checkTransport("faas-engine"), c.Database.checkServer("faas-engine"), c.Worker.checkSecret(), c.Kubernetes.check())
+	return errors.Join(
+		c.Auth.check(c.Default), c.Default.checkTransport("faas-engine"), c.Database.checkServer("faas-engine"),
+		c.Worker.checkSecret(), c.Kubernetes.check(),
+	)
 }
 
-// imagesFrom is a registry, which its first dot or port tells from a repository, and perhaps the beginning of a repository's name.
+// imagesFrom is a registry, which its first dot or port tells from a repository, and perhaps the
+// beginning of a repository's name.
 var imagesFrom = regexp.MustCompile(`^(localhost|[a-z0-9-]+(\.[a-z0-9-]+)+|[a-z0-9.-]+:[0-9]+)(/[a-z0-9._-]+)*/?$`)
 
 func (a API) check() error {
@@ -74,12 +85,17 @@ func (w Worker) checkSecret() error {
 	return nil
 }
 
-// inOneProcess refuses a broker that would have faas-standalone share its queues with an installation's.
+// inOneProcess refuses a broker that would have faas-standalone share its queues with an
+// installation's.
 func (c *Standalone) inOneProcess() error {
 	if strings.HasPrefix(c.Default.TransportURL, "in-process://") {
 		return nil
 	}
-	return &Error{Section: "DEFAULT", Option: "transport_url", Reason: "must be in-process:// for faas-standalone; faas-api and faas-engine use RabbitMQ"}
+	return &Error{
+		Section: "DEFAULT",
+		Option:  "transport_url",
+		Reason:  "must be in-process:// for faas-standalone; faas-api and faas-engine use RabbitMQ",
+	}
 }
 
 // check wants what auth_strategy = keystone cannot do without.
@@ -92,7 +108,14 @@ func (a Authtoken) check(d Default) error {
 		{"auth_url", a.AuthURL}, {"username", a.Username}, {"password", a.Password}, {"project_name", a.Project},
 	} {
 		if o.value == "" {
-			wrong = append(wrong, &Error{Section: "keystone_authtoken", Option: o.name, Reason: "must be set with [DEFAULT] auth_strategy = keystone"})
+			wrong = append(
+				wrong,
+				&Error{
+					Section: "keystone_authtoken",
+					Option:  o.name,
+					Reason:  "must be set with [DEFAULT] auth_strategy = keystone",
+				},
+			)
 		}
 	}
 	return errors.Join(wrong...)
@@ -102,14 +125,22 @@ func (d Default) checkTransport(binary string) error {
 	if strings.HasPrefix(d.TransportURL, "rabbit://") {
 		return nil
 	}
-	return &Error{Section: "DEFAULT", Option: "transport_url", Reason: "must begin with rabbit:// for " + binary + ": API and engine are processes of their own"}
+	return &Error{
+		Section: "DEFAULT",
+		Option:  "transport_url",
+		Reason:  "must begin with rabbit:// for " + binary + ": API and engine are processes of their own",
+	}
 }
 
 func (d Database) checkServer(binary string) error {
 	if strings.HasPrefix(d.Connection, "mysql") {
 		return nil
 	}
-	return &Error{Section: "database", Option: "connection", Reason: "must begin with mysql+pymysql:// for " + binary + ": SQLite serves one process"}
+	return &Error{
+		Section: "database",
+		Option:  "connection",
+		Reason:  "must begin with mysql+pymysql:// for " + binary + ": SQLite serves one process",
+	}
 }
 
 func (k Kubernetes) check() error {
@@ -117,12 +148,22 @@ func (k Kubernetes) check() error {
 	for name, blocks := range map[string][]string{"egress_allow": k.EgressAllow, "egress_deny": k.EgressDeny, "ingress_from": k.IngressFrom} {
 		for _, block := range blocks {
 			if _, err := netip.ParsePrefix(block); err != nil {
-				wrong = append(wrong, &Error{Section: "kubernetes", Option: name, Value: block, Reason: "must be an address block, as in 10.0.0.0/8"})
+				wrong = append(
+					wrong,
+					&Error{Section: "kubernetes", Option: name, Value: block, Reason: "must be an address block, as in 10.0.0.0/8"},
+				)
 			}
 		}
 	}
 	if k.RequestMemory > k.CeilingMemory || k.RequestCPU > k.CeilingCPU {
-		wrong = append(wrong, &Error{Section: "kubernetes", Option: "request_cpu and request_memory", Reason: "must not be more than ceiling_cpu and ceiling_memory"})
+		wrong = append(
+			wrong,
+			&Error{
+				Section: "kubernetes",
+				Option:  "request_cpu and request_memory",
+				Reason:  "must not be more than ceiling_cpu and ceiling_memory",
+			},
+		)
 	}
 	return errors.Join(wrong...)
 }

@@ -12,7 +12,15 @@ func (c CORS) check() error {
 	var wrong []error
 	for _, o := range c.Origins {
 		if !origin.MatchString(o) {
-			wrong = append(wrong, &Error{Section: "cors", Option: "allowed_origin", Value: o, Reason: "must be * or an origin as browsers send it, as in https://horizon.example.org"})
+			wrong = append(
+				wrong,
+				&Error{
+					Section: "cors",
+					Option:  "allowed_origin",
+					Value:   o,
+					Reason:  "must be * or an origin as browsers send it, as in https://horizon.example.org",
+				},
+			)
 		}
 	}
 	return errors.Join(wrong...)

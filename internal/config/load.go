@@ -17,8 +17,8 @@ type Sources struct {
 	Overrides map[string]string // by "section.option": what the command line says
 }
 
-// Load fills c, a pointer to one of this package's structs, and checks it. Errors about values are *Error; several are
-// joined, so that an operator sees all of them at once.
+// Load fills c, a pointer to one of this package's structs, and checks it. Errors about values are
+// *Error; several are joined, so that an operator sees all of them at once.
 func Load(c any, from Sources) error {
 	values := map[string]string{}
 	if err := readFile(from.File, values); err != nil {
@@ -43,7 +43,8 @@ func Load(c any, from Sources) error {
 // delimiters end an option's name, whichever comes first, as in oslo.config.
 const delimiters = "=:"
 
-// badLine tells which line is to blame for a file that cannot be parsed, and never what it says: it may be a secret.
+// badLine returns which line is to blame for a file that cannot be parsed, and never what it says:
+// it may be a secret.
 func badLine(text []byte) error {
 	number := 0
 	for line := range strings.Lines(string(text)) {
@@ -58,7 +59,8 @@ func badLine(text []byte) error {
 	return errors.New("it is no ini file")
 }
 
-// readFile takes the options of an ini file as oslo.config writes them: comments are lines of their own.
+// readFile takes the options of an ini file as oslo.config writes them: comments are lines of their
+// own.
 func readFile(file string, values map[string]string) error {
 	if file == "" {
 		return nil
@@ -67,7 +69,10 @@ func readFile(file string, values map[string]string) error {
 	if err != nil {
 		return fmt.Errorf("read configuration: %w", err)
 	}
-	f, err := ini.LoadSources(ini.LoadOptions{IgnoreInlineComment: true, IgnoreContinuation: true, KeyValueDelimiters: delimiters}, text)
+	f, err := ini.LoadSources(
+		ini.LoadOptions{IgnoreInlineComment: true, IgnoreContinuation: true, KeyValueDelimiters: delimiters},
+		text,
+	)
 	if err != nil {
 		return fmt.Errorf("read configuration %s: %w", file, badLine(text))
 	}

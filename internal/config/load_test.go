@@ -58,7 +58,14 @@ policy_dirs = /etc/one, /etc/two,
 		t.Fatal(err)
 	}
 	var c Standalone
-	err = Load(&c, Sources{File: file, Environ: []string{"FAAS_API_PORT=7002", "FAAS_API_MAX_LIMIT=20", "FAAS_SOCKET=/x"}, Overrides: overrides})
+	err = Load(
+		&c,
+		Sources{
+			File:      file,
+			Environ:   []string{"FAAS_API_PORT=7002", "FAAS_API_MAX_LIMIT=20", "FAAS_SOCKET=/x"},
+			Overrides: overrides,
+		},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -175,7 +182,8 @@ func TestAllWrongValuesAreNamedAtOnce(t *testing.T) {
 
 func TestOverridesAreChecked(t *testing.T) {
 	var c Standalone
-	if err := Load(&c, Sources{Overrides: map[string]string{"api.prot": "1"}}); err == nil || !strings.Contains(err.Error(), "did you mean port") {
+	if err := Load(&c, Sources{Overrides: map[string]string{"api.prot": "1"}}); err == nil ||
+		!strings.Contains(err.Error(), "did you mean port") {
 		t.Errorf("got %v", err)
 	}
 	if _, err := ListenOverrides("7070"); err == nil {
@@ -185,7 +193,8 @@ func TestOverridesAreChecked(t *testing.T) {
 
 func TestAMissingFileIsAnError(t *testing.T) {
 	var c Standalone
-	if err := Load(&c, Sources{File: "/nonexistent/faas.conf"}); err == nil || !strings.Contains(err.Error(), "/nonexistent/faas.conf") {
+	if err := Load(&c, Sources{File: "/nonexistent/faas.conf"}); err == nil ||
+		!strings.Contains(err.Error(), "/nonexistent/faas.conf") {
 		t.Errorf("got %v", err)
 	}
 }
@@ -233,7 +242,8 @@ func TestServicesNeedWhatTheyShare(t *testing.T) {
 func TestAddressBlocksAreChecked(t *testing.T) {
 	var e EngineService
 	err := Load(&e, Sources{Overrides: map[string]string{"kubernetes.egress_deny": "10.0.0.0/8,10.0.0.1"}})
-	if err == nil || !strings.Contains(err.Error(), `[kubernetes] egress_deny = "10.0.0.1": must be an address block, as in 10.0.0.0/8`) {
+	if err == nil ||
+		!strings.Contains(err.Error(), `[kubernetes] egress_deny = "10.0.0.1": must be an address block, as in 10.0.0.0/8`) {
 		t.Errorf("got %v", err)
 	}
 }

@@ -30,7 +30,14 @@ func checkNames(values map[string]string) error {
 	for _, path := range slices.Sorted(maps.Keys(values)) {
 		section, name, _ := strings.Cut(path, ".")
 		if !slices.Contains(known[section], name) {
-			wrong = append(wrong, &Error{Section: shownName(section), Option: shownName(name), Reason: "there is no such option" + nearest(name, known[section])})
+			wrong = append(
+				wrong,
+				&Error{
+					Section: shownName(section),
+					Option:  shownName(name),
+					Reason:  "there is no such option" + nearest(name, known[section]),
+				},
+			)
 		}
 	}
 	return errors.Join(wrong...)
@@ -38,7 +45,8 @@ func checkNames(values map[string]string) error {
 
 var nameForm = regexp.MustCompile(`^[A-Za-z0-9_]{1,64}$`)
 
-// shownName gives a name as it may be repeated in an error. What looks like none may be a value, and that a secret.
+// shownName returns a name as it may be repeated in an error. What looks like none may be a value,
+// and that a secret.
 func shownName(name string) string {
 	if nameForm.MatchString(name) {
 		return name

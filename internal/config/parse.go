@@ -113,7 +113,7 @@ func (o option) wrong(value, reason string) *Error {
 	return &Error{Section: o.section, Option: o.name, Value: value, Reason: reason}
 }
 
-// text gives the option's value as a file would have it.
+// text returns the option's value as a file would have it.
 func (o option) text() string {
 	switch v := o.value.Interface().(type) {
 	case time.Duration:
@@ -125,7 +125,7 @@ func (o option) text() string {
 	}
 }
 
-// shown gives the option's value for eyes and logs.
+// shown returns the option's value for eyes and logs.
 func (o option) shown() string {
 	text := o.text()
 	switch {

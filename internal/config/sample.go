@@ -25,7 +25,8 @@ func Sample(w io.Writer) error {
 	return err
 }
 
-// explain writes the option as oslo's generator does: help, kind and bounds as comments, then the default, commented out.
+// explain writes the option as oslo's generator does: help, kind and bounds as comments, then the
+// default, commented out.
 func (o option) explain(b *strings.Builder) {
 	b.WriteByte('\n')
 	for _, line := range wrap(o.help+" ("+o.kind()+")", 100) {

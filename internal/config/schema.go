@@ -27,8 +27,8 @@ func (o option) env() string {
 	return "FAAS_" + strings.ToUpper(o.section) + "_" + strings.ToUpper(o.name)
 }
 
-// options lists the options of a binary's struct, in the order of its fields; what it embeds comes first. c is a
-// pointer to the struct.
+// options lists the options of a binary's struct, in the order of its fields; what it embeds comes
+// first. c is a pointer to the struct.
 func options(c any) []option { return optionsOf(reflect.ValueOf(c).Elem()) }
 
 func optionsOf(v reflect.Value) []option {
@@ -61,7 +61,7 @@ func list(tag string) []string {
 	return strings.Split(tag, ",")
 }
 
-// schema gives the options of every binary once each, in the order of the sample file.
+// schema returns the options of every binary once each, in the order of the sample file.
 func schema() []option {
 	var all []option
 	seen := map[string]bool{}

@@ -31,7 +31,9 @@ func newAgent(t *testing.T, key faas.Key, answer func(w http.ResponseWriter, cal
 	return newAgentAt(t, "unix", filepath.Join(t.TempDir(), "a.sock"), key, answer)
 }
 
-func newAgentAt(t *testing.T, network, address string, key faas.Key, answer func(w http.ResponseWriter, call faas.Call)) *agent {
+func newAgentAt(
+	t *testing.T, network, address string, key faas.Key, answer func(w http.ResponseWriter, call faas.Call),
+) *agent {
 	t.Helper()
 	l, err := net.Listen(network, address)
 	if err != nil {

@@ -6,8 +6,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// alive reports whether the agent still holds an idle connection open. It looks without reading, so that a worker that
-// is gone is found out before a call is sent to it rather than after, when nobody could tell whether the call began.
+// alive reports whether the agent still holds an idle connection open. It looks without reading, so
+// that a worker that is gone is found out before a call is sent to it rather than after, when
+// nobody could tell whether the call began.
 func (c *conn) alive() bool {
 	raw, ok := c.Conn.(syscall.Conn)
 	if !ok {

@@ -9,11 +9,12 @@ import (
 // maxSmall bounds every answer but a call's, and what surrounds output and log in one, in bytes.
 const maxSmall = 64 << 10
 
-// Bound tells the client what a call's result and log may be, in bytes; a zero is the default. It must be called before any other
-// method, if at all. Answers that cannot come of such calls are errors.
+// Bound returns the client what a call's result and log may be, in bytes; a zero is the default. It
+// must be called before any other method, if at all. Answers that cannot come of such calls are
+// errors.
 func (c *Client) Bound(limits faas.ProcessLimits) { c.conns.limits = limits }
 
-// maxAnswer gives how large the answer to a request may be in bytes, its head included.
+// maxAnswer returns how large the answer to a request may be in bytes, its head included.
 func maxAnswer(path string, limits faas.ProcessLimits) int64 {
 	if path != callPath {
 		return maxSmall

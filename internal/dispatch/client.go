@@ -11,19 +11,21 @@ import (
 	"github.com/openstack-faas/faas/internal/faas"
 )
 
-// Client speaks HTTP with the agents of workers, a method for each request that they answer. It is safe for concurrent use.
+// Client speaks HTTP with the agents of workers, a method for each request that they answer. It is
+// safe for concurrent use.
 type Client struct {
 	token func(workerID string) string
 	admit func(ctx context.Context, bytes int64) error // nil: any answer is read at once
 	conns pool
 }
 
-// Admit has the client ask before it reads the answer to a call, of so many bytes, and wait for as long as the function
-// does; an error is that of the call, which has run. The context is that of Call. It must be called before any other
-// method, if at all.
+// Admit has the client ask before it reads the answer to a call, of so many bytes, and wait for as
+// long as the function does; an error is that of the call, which has run. The context is that of
+// Call. It must be called before any other method, if at all.
 func (c *Client) Admit(admit func(ctx context.Context, bytes int64) error) { c.admit = admit }
 
-// NewClient makes a client that proves itself to each worker with the token that the function gives for it.
+// NewClient makes a client that proves itself to each worker with the token that the function gives
+// for it.
 func NewClient(token func(workerID string) string) *Client {
 	return &Client{token: token}
 }
@@ -34,23 +36,25 @@ func (c *Client) Close() { c.conns.close() }
 // Forget closes the idle connections to a worker that is gone.
 func (c *Client) Forget(w faas.Worker) { c.conns.forget(w.Address) }
 
-// RefusedError is an agent's refusal: nothing of what was asked has begun, so it may be asked of another.
+// RefusedError is an agent's refusal: nothing of what was asked has begun, so it may be asked of
+// another.
 type RefusedError struct {
 	Refused string `json:"refused"` // one of faas.Refused…
 	Message string `json:"message"`
 }
 
-// Error tells the refusal and the agent's words for it.
+// Error returns the refusal and the agent's words for it.
 func (e *RefusedError) Error() string {
 	return "the worker refused: " + e.Refused + " " + e.Message
 }
 
-// answerGrace is how much longer than a call's own timeout its answer is waited for: the agent lets the function load
-// before that begins, stops the call at its timeout and needs a moment to kill it and to collect its log.
+// answerGrace is how much longer than a call's own timeout its answer is waited for: the agent lets
+// the function load before that begins, stops the call at its timeout and needs a moment to kill it
+// and to collect its log.
 const answerGrace = faas.LoadTimeout + 10*time.Second
 
-// Call runs a call and returns its outcome. Refusals are *RefusedError; *UnreachableError says that the call was never
-// sent; every other error means that the call may have started.
+// Call runs a call and returns its outcome. Refusals are *RefusedError; *UnreachableError says that
+// the call was never sent; every other error means that the call may have started.
 func (c *Client) Call(ctx context.Context, w faas.Worker, call faas.Call) (faas.Outcome, error) {
 	body, err := json.Marshal(call)
 	if err != nil {
@@ -65,16 +69,23 @@ func (c *Client) Call(ctx context.Context, w faas.Worker, call faas.Call) (faas.
 	return out, err
 }
 
-// Specialise makes a generic worker a function's own and gives how it is then. The package's bytes are those that s names. It goes over a new connection: a
-// worker whose node is dead does not answer the attempt, while an old connection would take the request and have it wait.
-func (c *Client) Specialise(ctx context.Context, w faas.Worker, s faas.Specialisation, zip []byte) (faas.WorkerStatus, error) {
+// Specialise makes a generic worker a function's own and returns how it is then. The package's
+// bytes are those that s names. It goes over a new connection: a worker whose node is dead does not
+// answer the attempt, while an old connection would take the request and have it wait.
+func (c *Client) Specialise(
+	ctx context.Context, w faas.Worker, s faas.Specialisation, zip []byte,
+) (faas.WorkerStatus, error) {
 	head, err := json.Marshal(s)
 	if err != nil {
 		return faas.WorkerStatus{}, fmt.Errorf("encode specialisation: %w", err)
 	}
 	c.conns.forget(w.Address)
 	var status faas.WorkerStatus
-	err = c.do(ctx, w, request{method: "POST", path: "/v1/specialise", head: append(head, '\n'), body: zip, patience: time.Minute}, &status)
+	err = c.do(
+		ctx, w,
+		request{method: "POST", path: "/v1/specialise", head: append(head, '\n'), body: zip, patience: time.Minute},
+		&status,
+	)
 	return status, err
 }
 
@@ -85,7 +96,8 @@ func (c *Client) Status(ctx context.Context, w faas.Worker) (faas.WorkerStatus, 
 	return status, err
 }
 
-// Drain lets a worker take no more calls if none runs and the last ended at least idle ago; else it refuses, busy.
+// Drain lets a worker take no more calls if none runs and the last ended at least idle ago; else it
+// refuses, busy.
 func (c *Client) Drain(ctx context.Context, w faas.Worker, idle time.Duration) error {
 	path := "/v1/drain?idle_for=" + strconv.FormatInt(idle.Milliseconds(), 10) + "ms"
 	return c.do(ctx, w, request{method: "POST", path: path, patience: 5 * time.Second}, nil)

@@ -14,8 +14,9 @@ import (
 	"github.com/openstack-faas/faas/internal/faas"
 )
 
-// The connection to an agent is our own, thin one rather than http.Transport's, for two reasons: it knows for sure whether a
-// request was sent at all, on which the promise rests that no call runs twice; and a call costs no goroutine switches.
+// The connection to an agent is our own, thin one rather than http.Transport's, for two reasons: it
+// knows for sure whether a request was sent at all, on which the promise rests that no call runs
+// twice; and a call costs no goroutine switches.
 
 // UnreachableError says that a worker could not be asked at all: nothing was sent.
 type UnreachableError struct {
@@ -28,10 +29,11 @@ func (e *UnreachableError) Error() string {
 	return "worker " + e.Worker + " is out of reach: " + e.Cause.Error()
 }
 
-// Unwrap gives what the network said.
+// Unwrap returns what the network said.
 func (e *UnreachableError) Unwrap() error { return e.Cause }
 
-// UnreadError says that a call has run and that its answer was not read, because Client.Admit did not allow it.
+// UnreadError says that a call has run and that its answer was not read, because Client.Admit did
+// not allow it.
 type UnreadError struct{ Cause error }
 
 // Error says why.
@@ -67,7 +69,8 @@ type answered struct {
 	last   bool // the agent closes the connection
 }
 
-// roundTrip sends the request and reads the answer. Any error may mean that the request was received.
+// roundTrip sends the request and reads the answer. Any error may mean that the request was
+// received.
 func (c *conn) roundTrip(req request) (answered, error) {
 	if err := c.SetDeadline(time.Now().Add(req.patience)); err != nil {
 		return answered{}, fmt.Errorf("set deadline: %w", err)
@@ -98,8 +101,8 @@ func (c *conn) roundTrip(req request) (answered, error) {
 	return answered{status: resp.StatusCode, body: body, last: resp.Close}, nil
 }
 
-// failed makes the error for an answer that did not come to its end. An agent is bound to less than any bound here, but who answers
-// may be another.
+// failed makes the error for an answer that did not come to its end. An agent is bound to less than
+// any bound here, but who answers may be another.
 func (c *conn) failed(what string, err error) error {
 	if c.bounded.N <= 0 {
 		return fmt.Errorf("%s answer: it is larger than any that an agent gives", what)
@@ -108,8 +111,10 @@ func (c *conn) failed(what string, err error) error {
 }
 
 func (c *conn) send(req request) error {
-	c.out = fmt.Appendf(c.out[:0], "%s %s HTTP/1.1\r\nHost: worker\r\nAuthorization: Bearer %s\r\nContent-Length: %d\r\n\r\n",
-		req.method, req.path, c.token, len(req.head)+len(req.body))
+	c.out = fmt.Appendf(
+		c.out[:0], "%s %s HTTP/1.1\r\nHost: worker\r\nAuthorization: Bearer %s\r\nContent-Length: %d\r\n\r\n",
+		req.method, req.path, c.token, len(req.head)+len(req.body),
+	)
 	c.out = append(c.out, req.head...)
 	_, err := c.Write(c.out)
 	if cap(c.out) > keptBuffer { // an idle connection does not keep what a large input took
@@ -136,10 +141,11 @@ type pool struct {
 // maxIdlePerWorker bounds what one worker's connections may hold open; a worker has a few slots.
 const maxIdlePerWorker = 16
 
-// dialTimeout bounds how long an unanswered connection attempt keeps a caller from trying another worker.
+// dialTimeout bounds how long an unanswered connection attempt keeps a caller from trying another
+// worker.
 const dialTimeout = 2 * time.Second
 
-// get gives an idle connection that its agent has not closed, or a new one.
+// get returns an idle connection that its agent has not closed, or a new one.
 func (p *pool) get(ctx context.Context, address string) (*conn, error) {
 	for {
 		c := p.pop(address)

@@ -10,8 +10,9 @@ import (
 	"github.com/openstack-faas/faas/internal/faas"
 )
 
-// Acquire finds one more worker for a target: one that runs already and is not among the known, or a generic one that it
-// specialises. An error of kind faas.Busy or faas.Unavailable may pass, so it is asked again; any other will not.
+// Acquire finds one more worker for a target: one that runs already and is not among the known, or
+// a generic one that it specialises. An error of kind faas.Busy or faas.Unavailable may pass, so it
+// is asked again; any other will not.
 type Acquire func(ctx context.Context, req faas.AcquireRequest) (faas.Worker, error)
 
 // Config is what a Dispatcher needs. Every field but Now and Log is required.
@@ -34,8 +35,8 @@ type Dispatcher struct {
 
 	mu     sync.Mutex
 	groups map[faas.Key]*group
-	// waiting counts the calls that wait, by project. It is no fair.Limiter: a call waits for the slots of its own function, of
-	// which other projects have none, so there are no turns to take.
+	// waiting counts the calls that wait, by project. It is no fair.Limiter: a call waits for the
+	// slots of its own function, of which other projects have none, so there are no turns to take.
 	waiting map[string]int
 	shunned shunned
 	starts  startCost
@@ -59,7 +60,8 @@ func New(cfg Config) *Dispatcher {
 	return d
 }
 
-// Close ends the search for workers and waits for it. Calls that wait are refused as unavailable; calls under way go on.
+// Close ends the search for workers and waits for it. Calls that wait are refused as unavailable;
+// calls under way go on.
 func (d *Dispatcher) Close() {
 	d.mu.Lock()
 	d.cancel() // under the lock, so that no search begins once this one is waited for
@@ -68,13 +70,14 @@ func (d *Dispatcher) Close() {
 	d.cfg.Client.Close()
 }
 
-// Begin is called once, when a slot is had and just before the call is first sent: it records that the call has begun. When
-// it fails the call is not sent and Call returns its error.
+// Begin is called once, when a slot is had and just before the call is first sent: it records that
+// the call has begun. When it fails the call is not sent and Call returns its error.
 type Begin func(ctx context.Context) error
 
-// Call runs a call on a worker of the target and returns its outcome. It waits for a slot within the context and the
-// configured time; then the error's kind is faas.Busy. Once the call was sent, the context's end no longer stops it. When a
-// worker was lost with the call, the kind is faas.Internal and the message says that the function may have run.
+// Call runs a call on a worker of the target and returns its outcome. It waits for a slot within
+// the context and the configured time; then the error's kind is faas.Busy. Once the call was sent,
+// the context's end no longer stops it. When a worker was lost with the call, the kind is
+// faas.Internal and the message says that the function may have run.
 func (d *Dispatcher) Call(ctx context.Context, target faas.Target, call faas.Call, begin Begin) (faas.Outcome, error) {
 	outcome, err := d.call(ctx, target, call, begin)
 	d.metrics.count(outcome, err)
@@ -106,7 +109,8 @@ func (d *Dispatcher) call(
 	}
 }
 
-// try sends the call to the slot's worker; again means that nothing of it began there and another slot is to be taken.
+// try sends the call to the slot's worker; again means that nothing of it began there and another
+// slot is to be taken.
 func (d *Dispatcher) try(ctx context.Context, s *slot, call faas.Call) (outcome faas.Outcome, again bool, err error) {
 	stop := d.renewing(s.worker.Worker, call)
 	outcome, err = d.cfg.Client.Call(ctx, s.worker.Worker, call)
@@ -129,12 +133,16 @@ func (d *Dispatcher) try(ctx context.Context, s *slot, call faas.Call) (outcome 
 		return outcome, false, faas.Errorf(faas.Internal,
 			"The function has run, and its result is lost: the service had no memory for it in time.").WithCause(err)
 	case errors.As(err, &unreachable):
-		d.cfg.Log.Info("a worker is out of reach", "worker", s.worker.ID, "function_id", s.worker.Key.FunctionID, "error", err)
+		d.cfg.Log.Info(
+			"a worker is out of reach", "worker", s.worker.ID, "function_id", s.worker.Key.FunctionID, "error",
+			err,
+		)
 		s.lose(true)
 		return outcome, true, nil
 	}
 	s.lose(true)
-	return outcome, false, faas.Errorf(faas.Internal, "The worker was lost while the function ran; the function may have run.").WithCause(err)
+	return outcome, false, faas.Errorf(faas.Internal, "The worker was lost while the function ran; the function may have run.").
+		WithCause(err)
 }
 
 // take returns a slot of a worker of the target. It waits for one if it must.
@@ -186,8 +194,8 @@ func (d *Dispatcher) Forget(workerID string) {
 	}
 }
 
-// ForgetFunction drops the workers of the revisions before the given one, or all of them when it is 0: the function was deleted. News may come late, so that
-// workers may be newer than it.
+// ForgetFunction drops the workers of the revisions before the given one, or all of them when it is
+// 0: the function was deleted. News may come late, so that workers may be newer than it.
 func (d *Dispatcher) ForgetFunction(functionID string, revision int64) {
 	d.mu.Lock()
 	defer d.mu.Unlock()

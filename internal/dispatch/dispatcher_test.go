@@ -60,7 +60,12 @@ func newDispatcher(t *testing.T, s *supply, wait time.Duration, perProject int) 
 func begin(context.Context) error { return nil }
 
 func aCall(n string) faas.Call {
-	return faas.Call{ExecutionID: n, Key: testTarget.Key, Input: json.RawMessage(`{"n":"` + n + `"}`), Timeout: time.Minute}
+	return faas.Call{
+		ExecutionID: n,
+		Key:         testTarget.Key,
+		Input:       json.RawMessage(`{"n":"` + n + `"}`),
+		Timeout:     time.Minute,
+	}
 }
 
 func TestCallRunsOnAnAcquiredWorker(t *testing.T) {
@@ -78,7 +83,8 @@ func TestCallRunsOnAnAcquiredWorker(t *testing.T) {
 	}
 }
 
-// TestGrowsByConcurrency holds six calls: three fit one worker, so a second is asked for, and no third.
+// TestGrowsByConcurrency holds six calls: three fit one worker, so a second is asked for, and no
+// third.
 func TestGrowsByConcurrency(t *testing.T) {
 	var running sync.WaitGroup
 	running.Add(6)
@@ -99,13 +105,18 @@ func TestGrowsByConcurrency(t *testing.T) {
 		})
 	}
 	calls.Wait()
-	if a.calls.Load()+b.calls.Load()+c.calls.Load() != 6 || c.calls.Load() != 0 && a.calls.Load() != 0 && b.calls.Load() != 0 {
-		t.Errorf("the workers ran %d, %d and %d calls, want three on each of two", a.calls.Load(), b.calls.Load(), c.calls.Load())
+	if a.calls.Load()+b.calls.Load()+c.calls.Load() != 6 ||
+		c.calls.Load() != 0 && a.calls.Load() != 0 && b.calls.Load() != 0 {
+		t.Errorf(
+			"the workers ran %d, %d and %d calls, want three on each of two", a.calls.Load(), b.calls.Load(),
+			c.calls.Load(),
+		)
 	}
 }
 
-// TestGrowsPastAWorkerGivenTwice has two acquisitions under way that are both given the first worker, as happens when it is specialised between them. The
-// calls that it has no slots for have a second one asked for all the same.
+// TestGrowsPastAWorkerGivenTwice has two acquisitions under way that are both given the first
+// worker, as happens when it is specialised between them. The calls that it has no slots for have a
+// second one asked for all the same.
 func TestGrowsPastAWorkerGivenTwice(t *testing.T) {
 	var running sync.WaitGroup
 	running.Add(6)
@@ -118,7 +129,9 @@ func TestGrowsPastAWorkerGivenTwice(t *testing.T) {
 	var asked atomic.Int64
 	allWait := make(chan struct{}) // six calls
 	d := New(Config{
-		Client: NewClient(func(string) string { return testToken }), Wait: time.Minute, PerProject: 10, Log: slog.New(slog.DiscardHandler),
+		Client: NewClient(
+			func(string) string { return testToken },
+		), Wait: time.Minute, PerProject: 10, Log: slog.New(slog.DiscardHandler),
 		Acquire: func(_ context.Context, r faas.AcquireRequest) (faas.Worker, error) {
 			<-allWait
 			if asked.Add(1) == 2 {
@@ -152,7 +165,10 @@ func TestGrowsPastAWorkerGivenTwice(t *testing.T) {
 	}
 	calls.Wait()
 	if a.calls.Load() != 3 || b.calls.Load() != 3 {
-		t.Errorf("the workers ran %d and %d calls, having been asked for %d times", a.calls.Load(), b.calls.Load(), asked.Load())
+		t.Errorf(
+			"the workers ran %d and %d calls, having been asked for %d times", a.calls.Load(), b.calls.Load(),
+			asked.Load(),
+		)
 	}
 }
 
@@ -167,7 +183,8 @@ func TestRefusedCallGoesElsewhere(t *testing.T) {
 			if err != nil || begun != 1 || second.calls.Load() != 1 {
 				t.Errorf("error %v, begun %d times, ran %d times on the second", err, begun, second.calls.Load())
 			}
-			if known := d.groups[testTarget.Key].request().Known; !slices.Contains(known, first.worker.ID) { // be it as busy, or as lost
+			// be it as busy, or as lost
+			if known := d.groups[testTarget.Key].request().Known; !slices.Contains(known, first.worker.ID) {
 				t.Errorf("%v are known: the first may be handed out again", known)
 			}
 		})
@@ -184,7 +201,8 @@ func TestWorkerOutOfReachIsReplaced(t *testing.T) {
 	}
 }
 
-// TestIdleConnectionThatWasClosed is a worker that went away between two calls: the second is not lost in its connection.
+// TestIdleConnectionThatWasClosed is a worker that went away between two calls: the second is not
+// lost in its connection.
 func TestIdleConnectionThatWasClosed(t *testing.T) {
 	first, second := newAgent(t, testTarget.Key, succeed), newAgent(t, testTarget.Key, succeed)
 	d := newDispatcher(t, &supply{workers: []faas.Worker{first.worker, second.worker}}, time.Minute, 10)
@@ -211,7 +229,9 @@ func TestFailedBeginSendsNothing(t *testing.T) {
 	d := newDispatcher(t, &supply{workers: []faas.Worker{a.worker}}, time.Minute, 10)
 	taken := errors.New("taken")
 	for range 4 { // more than there are slots: each gives its slot back
-		if _, err := d.Call(t.Context(), testTarget, aCall("1"), func(context.Context) error { return taken }); !errors.Is(err, taken) {
+		if _, err := d.Call(t.Context(), testTarget, aCall("1"), func(context.Context) error { return taken }); !errors.Is(
+			err, taken,
+		) {
 			t.Fatal(err)
 		}
 	}
@@ -220,7 +240,8 @@ func TestFailedBeginSendsNothing(t *testing.T) {
 	}
 }
 
-// In a bubble of synctest time moves only when all wait, so these need no patience and cannot be early.
+// In a bubble of synctest time moves only when all wait, so these need no patience and cannot be
+// early.
 
 func TestNoRoomInTimeIsBusy(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -275,7 +296,8 @@ func TestHopelessFailsAtOnce(t *testing.T) {
 	})
 }
 
-// TestHopelessWithWorkers has calls wait for the workers there are while no more can be had: they are asked for seldom.
+// TestHopelessWithWorkers has calls wait for the workers there are while no more can be had: they
+// are asked for seldom.
 func TestHopelessWithWorkers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &supply{err: faas.Errorf(faas.Internal, "the code store is broken")}

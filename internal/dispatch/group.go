@@ -9,8 +9,8 @@ import (
 	"github.com/openstack-faas/faas/internal/faas"
 )
 
-// group is the known workers of one key and the calls that wait for them, first come first served. The dispatcher's lock
-// guards it.
+// group is the known workers of one key and the calls that wait for them, first come first served.
+// The dispatcher's lock guards it.
 type group struct {
 	d       *Dispatcher
 	target  faas.Target
@@ -45,7 +45,8 @@ type answer struct {
 
 func newGroup(d *Dispatcher, target faas.Target) *group { return &group{d: d, target: target} }
 
-// free takes a slot of the least busy worker, nil when there is none or when others were here first.
+// free takes a slot of the least busy worker, nil when there is none or when others were here
+// first.
 func (g *group) free() *slot {
 	if len(g.waiters) > 0 {
 		return nil
@@ -121,7 +122,12 @@ func (g *group) tidy() {
 
 // request asks for one more worker, with what there is to know of the group.
 func (g *group) request() faas.AcquireRequest {
-	r := faas.AcquireRequest{Target: g.target, Caller: g.d.id, Waiting: len(g.waiters), Known: make([]string, 0, len(g.workers))}
+	r := faas.AcquireRequest{
+		Target:  g.target,
+		Caller:  g.d.id,
+		Waiting: len(g.waiters),
+		Known:   make([]string, 0, len(g.workers)),
+	}
 	for _, w := range g.workers {
 		r.Known = append(r.Known, w.ID)
 		r.Running += w.used
@@ -153,7 +159,8 @@ func (w *waiter) wait(ctx context.Context, d *Dispatcher) (*slot, error) {
 	if d.ctx.Err() != nil {
 		return nil, faas.Errorf(faas.Unavailable, "The service is stopping.")
 	}
-	if last := w.group.growth.last; last != nil && (len(w.group.workers) == 0 && faas.KindOf(last) == faas.Unavailable || saysWhen(last)) {
+	if last := w.group.growth.last; last != nil &&
+		(len(w.group.workers) == 0 && faas.KindOf(last) == faas.Unavailable || saysWhen(last)) {
 		return nil, last // whoever has the workers knows best why there is none
 	}
 	return nil, busy("No worker of the function came free in time.")
@@ -165,7 +172,7 @@ func saysWhen(err error) bool {
 	return errors.As(err, &known) && known.Kind == faas.Busy && known.RetryAfter > 0
 }
 
-// release gives the slot back.
+// release returns the slot back.
 func (s *slot) release() {
 	d := s.worker.group.d
 	d.mu.Lock()
@@ -181,8 +188,8 @@ func (s *slot) free() {
 	}
 }
 
-// lose gives the slot back and drops its worker. silent says that the worker did not answer, so that whoever has the workers finds
-// out whether it lives.
+// lose returns the slot back and drops its worker. silent says that the worker did not answer, so
+// that whoever has the workers finds out whether it lives.
 func (s *slot) lose(silent bool) {
 	d := s.worker.group.d
 	d.mu.Lock()
@@ -194,10 +201,11 @@ func (s *slot) lose(silent bool) {
 	}
 }
 
-// shutFor is how long a worker that answered busy is left alone: others fill its slots, and calls are short.
+// shutFor is how long a worker that answered busy is left alone: others fill its slots, and calls
+// are short.
 const shutFor = 20 * time.Millisecond
 
-// busyElsewhere gives the slot back and leaves its worker alone for a moment.
+// busyElsewhere returns the slot back and leaves its worker alone for a moment.
 func (s *slot) busyElsewhere() {
 	d := s.worker.group.d
 	d.mu.Lock()

@@ -44,8 +44,8 @@ func (c *startCost) growAfter() time.Duration {
 // maxAcquiring bounds how many workers one function's callers ask for at a time.
 const maxAcquiring = 8
 
-// askFor is how long one request for a worker waits before it is made again, so that whoever has the workers knows
-// whether anybody still waits.
+// askFor is how long one request for a worker waits before it is made again, so that whoever has
+// the workers knows whether anybody still waits.
 const askFor = time.Second
 
 // backoff bounds for asking again when there was no room.

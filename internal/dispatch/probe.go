@@ -10,15 +10,18 @@ import (
 )
 
 const (
-	// probeDial is how long a connection attempt of a probe may take. The kernel of a worker's node answers it, however busy the
-	// processes there are: only a node or a network that is dead does not.
+	// probeDial is how long a connection attempt of a probe may take. The kernel of a worker's node
+	// answers it, however busy the processes there are: only a node or a network that is dead does
+	// not.
 	probeDial = time.Second
-	// probeAnswer is how long an agent may then take to answer. On a node that is short of CPU it may take a while.
+	// probeAnswer is how long an agent may then take to answer. On a node that is short of CPU it
+	// may take a while.
 	probeAnswer = 3 * time.Second
 )
 
-// Probe asks a worker for a sign of life, over a new connection. Any answer is one, also a refusal. An error says that there was
-// none within four seconds, or that nobody listens at the worker's address.
+// Probe asks a worker for a sign of life, over a new connection. Any answer is one, also a refusal.
+// An error says that there was none within four seconds, or that nobody listens at the worker's
+// address.
 func (c *Client) Probe(ctx context.Context, w faas.Worker) error {
 	connecting, cancel := context.WithTimeout(ctx, probeDial)
 	defer cancel()

@@ -11,13 +11,14 @@ import (
 )
 
 const (
-	// renewLead is how long before its token ends a call is sent the next, or a quarter of what that has left, if less.
+	// renewLead is how long before its token ends a call is sent the next, or a quarter of what
+	// that has left, if less.
 	renewLead = 2 * time.Minute
 	// renewAgain is the pause after a failure.
 	renewAgain = 5 * time.Second
 )
 
-// Credentials gives a call under way another context. RefusedError says that it is over.
+// Credentials returns a call under way another context. RefusedError says that it is over.
 func (c *Client) Credentials(ctx context.Context, w faas.Worker, given faas.Credentials) error {
 	body, err := json.Marshal(given)
 	if err != nil {
@@ -60,7 +61,10 @@ func (d *Dispatcher) renew(ctx context.Context, w faas.Worker, call faas.Call) {
 		case ctx.Err() != nil || errors.As(err, &refused):
 			return
 		case err != nil:
-			d.cfg.Log.Warn("a call that runs for long could not be given a new token", "execution_id", call.ExecutionID, "function_id", call.Key.FunctionID, "error", err)
+			d.cfg.Log.Warn(
+				"a call that runs for long could not be given a new token", "execution_id", call.ExecutionID,
+				"function_id", call.Key.FunctionID, "error", err,
+			)
 			pause = renewAgain
 		default:
 			pause = untilRenewal(ends)
@@ -68,7 +72,7 @@ func (d *Dispatcher) renew(ctx context.Context, w faas.Worker, call faas.Call) {
 	}
 }
 
-// untilRenewal gives how long a token is good for before the next is sent.
+// untilRenewal returns how long a token is good for before the next is sent.
 func untilRenewal(ends time.Time) time.Duration {
 	left := time.Until(ends)
 	return max(left-min(renewLead, left/4), time.Second)

@@ -32,10 +32,13 @@ func TestLongCallsAreGivenNewTokens(t *testing.T) {
 	asked := 0
 	call := aCall("1")
 	call.Timeout = time.Minute
-	call.Renewal = &faas.Renewal{Ends: time.Now().Add(time.Second), Next: func(context.Context) (json.RawMessage, time.Time, error) {
-		asked++
-		return json.RawMessage(`{"n":` + string(rune('0'+asked)) + `}`), time.Now().Add(time.Second), nil
-	}}
+	call.Renewal = &faas.Renewal{
+		Ends: time.Now().Add(time.Second),
+		Next: func(context.Context) (json.RawMessage, time.Time, error) {
+			asked++
+			return json.RawMessage(`{"n":` + string(rune('0'+asked)) + `}`), time.Now().Add(time.Second), nil
+		},
+	}
 	out, err := d.Call(t.Context(), testTarget, call, begin)
 	if err != nil || out.Status != faas.ExecutionSuccess || asked < 2 {
 		t.Errorf("%+v, %v after %d tokens", out, err, asked)
@@ -47,10 +50,13 @@ func TestShortCallsAskForNoToken(t *testing.T) {
 	a := newAgent(t, testTarget.Key, succeed)
 	d := newDispatcher(t, &supply{workers: []faas.Worker{a.worker}}, time.Minute, 1)
 	call := aCall("1")
-	call.Renewal = &faas.Renewal{Ends: time.Now().Add(time.Hour), Next: func(context.Context) (json.RawMessage, time.Time, error) {
-		t.Error("it was asked for one")
-		return nil, time.Time{}, errors.New("none")
-	}}
+	call.Renewal = &faas.Renewal{
+		Ends: time.Now().Add(time.Hour),
+		Next: func(context.Context) (json.RawMessage, time.Time, error) {
+			t.Error("it was asked for one")
+			return nil, time.Time{}, errors.New("none")
+		},
+	}
 	if _, err := d.Call(t.Context(), testTarget, call, begin); err != nil {
 		t.Error(err)
 	}

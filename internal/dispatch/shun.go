@@ -6,8 +6,9 @@ import (
 	"github.com/openstack-faas/faas/internal/faas"
 )
 
-// shunned are workers that refused a call or were out of reach a moment ago. They are not asked for again until whoever hands workers out can
-// know that they are gone, if they are. The dispatcher's lock guards it.
+// shunned are workers that refused a call or were out of reach a moment ago. They are not asked for
+// again until whoever hands workers out can know that they are gone, if they are. The dispatcher's
+// lock guards it.
 type shunned struct {
 	byID map[string]shunning
 	now  func() time.Time
@@ -29,7 +30,8 @@ func (s shunned) add(w faas.Worker, silent bool) {
 	s.byID[w.ID] = shunning{w.Key, s.now(), silent}
 }
 
-// of returns the ids of the key's workers that are shunned, and of those among them that did not answer.
+// of returns the ids of the key's workers that are shunned, and of those among them that did not
+// answer.
 func (s shunned) of(key faas.Key) (all, silent []string) {
 	for id, one := range s.byID {
 		if one.key != key || s.now().Sub(one.since) >= shunFor {

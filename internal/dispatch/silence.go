@@ -8,20 +8,23 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A node that dies, or whose network does, closes no connection. Without the following a call that was sent to it would wait for its
-// timeout, and one that runs for long would never be missed. What counts is whether the peer's kernel acknowledges: a busy worker's
-// does.
+// A node that dies, or whose network does, closes no connection. Without the following a call that
+// was sent to it would wait for its timeout, and one that runs for long would never be missed. What
+// counts is whether the peer's kernel acknowledges: a busy worker's does.
 const (
-	// silence is how long a peer may leave what was sent to it, or a question whether it is there, without an acknowledgement.
+	// silence is how long a peer may leave what was sent to it, or a question whether it is there,
+	// without an acknowledgement.
 	silence = 3 * time.Second
-	// uploadSilence is silence while a package is sent: a peer that is slow to write it to its disk stops acknowledging, too.
+	// uploadSilence is silence while a package is sent: a peer that is slow to write it to its disk
+	// stops acknowledging, too.
 	uploadSilence = 30 * time.Second
-	// keepAliveIdle is how long a request must have waited for its answer before the peer is asked whether it is there.
+	// keepAliveIdle is how long a request must have waited for its answer before the peer is asked
+	// whether it is there.
 	keepAliveIdle = 2 * time.Second
 )
 
-// noticeDeadPeers has the kernel end a new connection whose peer is silent. The questions are asked during requests alone: see
-// watchPeer.
+// noticeDeadPeers has the kernel end a new connection whose peer is silent. The questions are asked
+// during requests alone: see watchPeer.
 func noticeDeadPeers(c net.Conn) error {
 	tcp, ok := c.(*net.TCPConn)
 	if !ok {
@@ -37,8 +40,9 @@ func noticeDeadPeers(c net.Conn) error {
 	return err
 }
 
-// watchPeer has the peer asked whether it is there while a request waits for its answer, until stop is called. Thousands of idle
-// connections are left in peace. What cannot be set costs nothing but a later end.
+// watchPeer has the peer asked whether it is there while a request waits for its answer, until stop
+// is called. Thousands of idle connections are left in peace. What cannot be set costs nothing but
+// a later end.
 func (c *conn) watchPeer(req request) (stop func()) {
 	tcp, ok := c.Conn.(*net.TCPConn)
 	if !ok {

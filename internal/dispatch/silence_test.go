@@ -14,7 +14,8 @@ import (
 	"github.com/openstack-faas/faas/internal/faas"
 )
 
-// deafen has the kernel drop whatever arrives for a connection, as if its host were cut off: nothing is acknowledged any more.
+// deafen has the kernel drop whatever arrives for a connection, as if its host were cut off:
+// nothing is acknowledged any more.
 func deafen(t *testing.T, c net.Conn) {
 	raw, err := c.(*net.TCPConn).SyscallConn()
 	if err != nil {
@@ -24,15 +25,18 @@ func deafen(t *testing.T, c net.Conn) {
 	drop := unix.SockFilter{Code: unix.BPF_RET | unix.BPF_K, K: 0}
 	var failed error
 	err = raw.Control(func(fd uintptr) {
-		failed = unix.SetsockoptSockFprog(int(fd), unix.SOL_SOCKET, unix.SO_ATTACH_FILTER, &unix.SockFprog{Len: 1, Filter: &drop})
+		failed = unix.SetsockoptSockFprog(
+			int(fd), unix.SOL_SOCKET, unix.SO_ATTACH_FILTER, &unix.SockFprog{Len: 1, Filter: &drop},
+		)
 	})
 	if err := errors.Join(err, failed); err != nil {
 		t.Error(err)
 	}
 }
 
-// A call to a host that is cut off must end when the host has been silent for a while, not when its own time is up, whether the host
-// goes before or after it has got the call; and one of a function that is only slow must not end.
+// A call to a host that is cut off must end when the host has been silent for a while, not when its
+// own time is up, whether the host goes before or after it has got the call; and one of a function
+// that is only slow must not end.
 func TestCallToASilentHost(t *testing.T) {
 	for name, test := range map[string]struct {
 		before, after bool // the host is cut off
@@ -110,12 +114,21 @@ func TestProbe(t *testing.T) {
 
 // Whoever has the workers hears which did not answer, and not of those that only refused.
 func TestSilentWorkersAreReported(t *testing.T) {
-	gone, refusing := newAgent(t, testTarget.Key, succeed), newAgent(t, testTarget.Key, func(w http.ResponseWriter, _ faas.Call) {
-		refuse(w, faas.RefusedDraining)
-	})
+	gone, refusing := newAgent(
+		t, testTarget.Key, succeed,
+	), newAgent(
+		t,
+		testTarget.Key,
+		func(w http.ResponseWriter, _ faas.Call) {
+			refuse(w, faas.RefusedDraining)
+		},
+	)
 	lost, there := newAgent(t, testTarget.Key, cut), newAgent(t, testTarget.Key, succeed)
 	gone.server.Close()
-	d := newDispatcher(t, &supply{workers: []faas.Worker{gone.worker, refusing.worker, lost.worker, there.worker}}, time.Minute, 10)
+	d := newDispatcher(
+		t, &supply{workers: []faas.Worker{gone.worker, refusing.worker, lost.worker, there.worker}},
+		time.Minute, 10,
+	)
 	if _, err := d.Call(t.Context(), testTarget, aCall("1"), begin); faas.KindOf(err) != faas.Internal {
 		t.Errorf("the call that was cut: %v", err)
 	}

@@ -16,14 +16,14 @@ type Kind struct {
 
 	Timeout  time.Duration // of one run: a minute when 0. An item whose run was lost comes again a little later than this
 	Parallel int           // runs at a time in this process: 1 when 0
-	// Attempts is after how many errors in a row an item is dead; 0: it never is. While what it needs is
-	// away, as an error of kind faas.Unavailable says, it does not die.
+	// Attempts is after how many errors in a row an item is dead; 0: it never is. While what it
+	// needs is away, as an error of kind faas.Unavailable says, it does not die.
 	Attempts int
-	// FirstRetry and LastRetry bound the pause after an error, which doubles each time: 5 s and an hour
-	// when 0.
+	// FirstRetry and LastRetry bound the pause after an error, which doubles each time: 5 s and an
+	// hour when 0.
 	FirstRetry, LastRetry time.Duration
-	// Every has one item of this kind, without a ref, done again and again with this pause. Such an item
-	// never dies: Attempts is 0.
+	// Every has one item of this kind, without a ref, done again and again with this pause. Such an
+	// item never dies: Attempts is 0.
 	Every time.Duration
 }
 
@@ -47,7 +47,8 @@ const (
 	defaultTimeout    = time.Minute
 	defaultFirstRetry = 5 * time.Second
 	defaultLastRetry  = time.Hour
-	// holdMargin is how much longer than its run may take an item is in hand: the time to record how it went.
+	// holdMargin is how much longer than its run may take an item is in hand: the time to record
+	// how it went.
 	holdMargin = 15 * time.Second
 )
 

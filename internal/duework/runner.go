@@ -12,11 +12,11 @@ import (
 )
 
 const (
-	// longestSleep is the time between two looks when nothing is known to be due sooner: that others have
-	// added something in the meantime is found out at a look.
+	// longestSleep is the time between two looks when nothing is known to be due sooner: that
+	// others have added something in the meantime is found out at a look.
 	longestSleep = 5 * time.Second
-	// shortestSleep is the time between two looks at least, so that many items that end one after the
-	// other do not cause a look each.
+	// shortestSleep is the time between two looks at least, so that many items that end one after
+	// the other do not cause a look each.
 	shortestSleep = 20 * time.Millisecond
 	// recordTimeout bounds how long it may take to record how an item went.
 	recordTimeout = 10 * time.Second
@@ -48,7 +48,13 @@ func New(c Config) *Runner {
 	if c.Log == nil {
 		c.Log = slog.Default()
 	}
-	r := &Runner{cfg: c, kinds: map[string]Kind{}, metrics: newMetrics(), wake: make(chan struct{}, 1), inHand: map[string]int{}}
+	r := &Runner{
+		cfg:     c,
+		kinds:   map[string]Kind{},
+		metrics: newMetrics(),
+		wake:    make(chan struct{}, 1),
+		inHand:  map[string]int{},
+	}
 	for _, k := range c.Kinds {
 		r.kinds[k.Name] = k.complete()
 	}
@@ -64,8 +70,8 @@ func (r *Runner) Wake() {
 	}
 }
 
-// Run works until ctx ends, and returns when nothing is in hand any more. Runs under way hear of the
-// end by their contexts; what they have not done is due again at once.
+// Run works until ctx ends, and returns when nothing is in hand any more. Runs under way hear of
+// the end by their contexts; what they have not done is due again at once.
 func (r *Runner) Run(ctx context.Context) {
 	defer r.running.Wait()
 	ensured := false
@@ -119,8 +125,8 @@ func (r *Runner) ensureRecurring(ctx context.Context) bool {
 	return true
 }
 
-// look takes what is due and begins with it. It returns how long there is nothing more to do; an item
-// that ends wakes the loop before that when there was no room for more of its kind.
+// look takes what is due and begins with it. It returns how long there is nothing more to do; an
+// item that ends wakes the loop before that when there was no room for more of its kind.
 func (r *Runner) look(ctx context.Context) time.Duration {
 	owned := r.cfg.Owned()
 	if len(owned) == 0 {
@@ -179,7 +185,12 @@ func (r *Runner) takeAndRun(ctx context.Context, o faas.Ownership, items []store
 	if len(items) == 0 {
 		return
 	}
-	taken, err := r.cfg.Store.TakeDue(ctx, o, items, func(kind string) time.Duration { return r.kinds[kind].Timeout + holdMargin })
+	taken, err := r.cfg.Store.TakeDue(
+		ctx,
+		o,
+		items,
+		func(kind string) time.Duration { return r.kinds[kind].Timeout + holdMargin },
+	)
 	switch {
 	case errors.Is(err, store.ErrNotOwner):
 		r.cfg.Log.Info("a shard's work is another engine's now", "shard", o.Shard)
@@ -227,13 +238,18 @@ func (r *Runner) run(ctx context.Context, k Kind, i store.DueItem) {
 	outcome, failure := r.record(recording, k, i, next, err, ctx.Err() != nil)
 	if failure != nil {
 		outcome = "lost"
-		r.cfg.Log.Warn("how work went could not be recorded; it may be done again", "kind", i.Kind, "ref", i.Ref, "error", failure)
+		r.cfg.Log.Warn(
+			"how work went could not be recorded; it may be done again", "kind", i.Kind, "ref", i.Ref, "error",
+			failure,
+		)
 	}
 	r.metrics.count(i.Kind, outcome)
 }
 
 // record returns what an item is counted as, and why it could not be recorded.
-func (r *Runner) record(ctx context.Context, k Kind, i store.DueItem, next Next, err error, stopping bool) (string, error) {
+func (r *Runner) record(
+	ctx context.Context, k Kind, i store.DueItem, next Next, err error, stopping bool,
+) (string, error) {
 	log := r.cfg.Log.With("kind", i.Kind, "ref", i.Ref, "attempts", i.Attempts)
 	switch {
 	case errors.Is(err, store.ErrNotInHand): // its own transaction has found out

@@ -106,7 +106,9 @@ func (b *bench) left(kind string, want int) {
 	tick, late := time.NewTicker(5*time.Millisecond), time.After(time.Minute)
 	defer tick.Stop()
 	for {
-		items, err := b.store.DueItems(b.Context(), store.DueQuery{Shards: all, Room: map[string]int{kind: 1000}, Within: 100 * time.Hour})
+		items, err := b.store.DueItems(
+			b.Context(), store.DueQuery{Shards: all, Room: map[string]int{kind: 1000}, Within: 100 * time.Hour},
+		)
 		b.must(err)
 		if len(items) == want {
 			return
@@ -131,13 +133,16 @@ func TestEachItemIsDoneOnce(t *testing.T) {
 	}
 	for n := range 2 {
 		owned := b.own(fmt.Sprint("engine-", n), func(shard int) bool { return shard%2 == n })
-		b.start(owned, duework.Kind{Name: "k", Parallel: 8, Run: func(_ context.Context, i store.DueItem) (duework.Next, error) {
-			mu.Lock()
-			defer mu.Unlock()
-			done[i.Ref]++
-			by[n].Add(1)
-			return duework.Done(), nil
-		}})
+		b.start(
+			owned,
+			duework.Kind{Name: "k", Parallel: 8, Run: func(_ context.Context, i store.DueItem) (duework.Next, error) {
+				mu.Lock()
+				defer mu.Unlock()
+				done[i.Ref]++
+				by[n].Add(1)
+				return duework.Done(), nil
+			}},
+		)
 	}
 	b.left("k", 0)
 	mu.Lock()
@@ -275,17 +280,23 @@ func TestStopsInTheMiddle(t *testing.T) {
 	b := newBench(t)
 	begun := make(chan int, 2)
 	b.add("k", "a")
-	_, stop := b.start(b.own("one", everything), duework.Kind{Name: "k", Run: func(ctx context.Context, i store.DueItem) (duework.Next, error) {
-		begun <- i.Attempts
-		<-ctx.Done()
-		return duework.Done(), ctx.Err()
-	}})
+	_, stop := b.start(
+		b.own("one", everything),
+		duework.Kind{Name: "k", Run: func(ctx context.Context, i store.DueItem) (duework.Next, error) {
+			begun <- i.Attempts
+			<-ctx.Done()
+			return duework.Done(), ctx.Err()
+		}},
+	)
 	receive(b, begun)
 	stop()
-	b.start(b.own("two", everything), duework.Kind{Name: "k", Run: func(_ context.Context, i store.DueItem) (duework.Next, error) {
-		begun <- i.Attempts
-		return duework.Done(), nil
-	}})
+	b.start(
+		b.own("two", everything),
+		duework.Kind{Name: "k", Run: func(_ context.Context, i store.DueItem) (duework.Next, error) {
+			begun <- i.Attempts
+			return duework.Done(), nil
+		}},
+	)
 	if attempt := receive(b, begun); attempt != 2 {
 		t.Errorf("it is attempt %d", attempt)
 	}
@@ -320,10 +331,13 @@ func TestOutcomeInTheSameTransaction(t *testing.T) {
 	b := newBench(t)
 	b.add("k", "a")
 	recorded := make(chan error, 1)
-	b.start(b.own("engine", everything), duework.Kind{Name: "k", Run: func(ctx context.Context, i store.DueItem) (duework.Next, error) {
-		recorded <- b.store.DueDone(ctx, i)
-		return duework.Recorded(), nil
-	}})
+	b.start(
+		b.own("engine", everything),
+		duework.Kind{Name: "k", Run: func(ctx context.Context, i store.DueItem) (duework.Next, error) {
+			recorded <- b.store.DueDone(ctx, i)
+			return duework.Recorded(), nil
+		}},
+	)
 	if err := receive(b, recorded); err != nil {
 		t.Error(err)
 	}

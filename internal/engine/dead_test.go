@@ -81,7 +81,10 @@ func TestFrozenWorkerIsReplaced(t *testing.T) {
 	if w.ID == frozen.ID || w.Key != f.Target().Key {
 		t.Errorf("got the worker %+v", w)
 	}
-	r.await("the frozen worker is gone", func() bool { return r.count(func(w faas.Worker) bool { return w.ID == frozen.ID }) == 0 })
+	r.await(
+		"the frozen worker is gone",
+		func() bool { return r.count(func(w faas.Worker) bool { return w.ID == frozen.ID }) == 0 },
+	)
 }
 
 // A worker that is only busy answers its probe and stays.
@@ -94,7 +97,13 @@ func TestBusyWorkerIsNotReplaced(t *testing.T) {
 		t.Fatal(err)
 	}
 	w := r.own(f)[0]
-	req := faas.AcquireRequest{Target: f.Target(), Known: []string{w.ID}, Silent: []string{w.ID}, Caller: "a liar", Waiting: 1}
+	req := faas.AcquireRequest{
+		Target:  f.Target(),
+		Known:   []string{w.ID},
+		Silent:  []string{w.ID},
+		Caller:  "a liar",
+		Waiting: 1,
+	}
 	var another faas.Worker
 	if err := r.broker.Call(t.Context(), req.Method(r.store.Shards()), req, &another); faas.KindOf(err) != faas.Busy {
 		t.Errorf("got %+v, %v", another, err)

@@ -86,15 +86,19 @@ type Limits struct {
 	Idle        time.Duration // a worker without a call for this long ends
 	// Stable is how long a function must not have needed a worker for it to end before Idle, all
 	// but the last; a minute when 0.
-	Stable        time.Duration
-	Lease         time.Duration // how long an execution is this engine's without renewal
-	Reap          time.Duration // pause between two looks for lost messages and expired leases
-	ImagePods     int           // containers of image functions' calls that run at a time, of one project four fifths; 50 when 0
+	Stable time.Duration
+	Lease  time.Duration // how long an execution is this engine's without renewal
+	Reap   time.Duration // pause between two looks for lost messages and expired leases
+	// containers of image functions' calls that run at a time, of one project four fifths; 50 when
+	// 0
+	ImagePods     int
 	AsyncParallel int           // asynchronous executions that are in hand at a time, of one project four fifths
 	Wait          time.Duration // how long one attempt at an asynchronous execution waits for a slot
 	Retention     time.Duration // ended executions are purged after this long; 0 keeps them
 	PackageGrace  time.Duration // a package that no function refers to is collected after this long
-	PackageMemory int64         // bytes that packages may take in memory, half of them for cold starts under way and half as a cache
+	// bytes that packages may take in memory, half of them for cold starts under way and half as a
+	// cache
+	PackageMemory int64
 }
 
 // Engine runs the loops. Make it with New, run it with Run.
@@ -106,7 +110,7 @@ type Engine struct {
 	background *background.Group // everything that follows
 	intake     *background.Group // what takes new work; it is stopped first
 	loops      *background.Group // what keeps going until executions under way have ended
-	undo       *background.Group // what gives back what was taken
+	undo       *background.Group // what returns back what was taken
 
 	shards      *ownership.Balancer
 	due         *duework.Runner
@@ -144,7 +148,9 @@ func New(cfg Config) *Engine {
 		ended: make(chan string, endedAtOnce), ready: make(chan struct{}),
 	}
 	e.intake, e.loops, e.undo = e.background.Child("intake"), e.background.Child("loops"), e.background.Child("undo")
-	e.shards = ownership.New(ownership.Config{Name: cfg.Name, Store: cfg.Store, Broker: cfg.Broker, Hold: e.hold, Log: cfg.Log})
+	e.shards = ownership.New(
+		ownership.Config{Name: cfg.Name, Store: cfg.Store, Broker: cfg.Broker, Hold: e.hold, Log: cfg.Log},
+	)
 	e.makeWorkerRooms()
 	e.makeExecutionRooms()
 	e.due = duework.New(duework.Config{Store: cfg.Store, Owned: e.shards.Owned, Kinds: e.dueKinds(), Log: cfg.Log})

@@ -19,7 +19,8 @@ func TestRunsAnAsynchronousExecution(t *testing.T) {
 	r.run()
 	f := r.function(echo)
 	x := r.ended(r.enqueue(f, `{"n": 1}`))
-	if x.Status != faas.ExecutionSuccess || !strings.Contains(x.Result, `{"n":1}`) || x.Attempts != 1 || x.Owner != "engine-1" {
+	if x.Status != faas.ExecutionSuccess || !strings.Contains(x.Result, `{"n":1}`) || x.Attempts != 1 ||
+		x.Owner != "engine-1" {
 		t.Errorf("got %+v", x)
 	}
 	if log, err := r.store.ExecutionLog(t.Context(), faas.AnyProject(), x.ID); err != nil || log != "ran\n" {
@@ -131,7 +132,13 @@ func TestNewRevisionReplacesWorkers(t *testing.T) {
 	fresh := r.function("def main(**kwargs):\n    return 'new'\n")
 	changed, err := r.store.UpdateFunction(t.Context(), faas.AnyProject(), old.ID, store.FunctionChange{Code: &fresh.Code})
 	r.must(err)
-	r.must(r.broker.Broadcast(t.Context(), faas.TopicFunction, fmt.Appendf(nil, `{"function_id":%q,"revision":%d}`, changed.ID, changed.Revision)))
+	r.must(
+		r.broker.Broadcast(
+			t.Context(),
+			faas.TopicFunction,
+			fmt.Appendf(nil, `{"function_id":%q,"revision":%d}`, changed.ID, changed.Revision),
+		),
+	)
 	if x := r.ended(r.enqueue(changed, "")); !strings.Contains(x.Result, `"new"`) {
 		t.Errorf("got %+v", x)
 	}
@@ -262,7 +269,9 @@ func (r *rig) dueRefs(kind string) (refs []string) {
 	for shard := range all {
 		all[shard] = shard
 	}
-	items, err := r.store.DueItems(r.Context(), store.DueQuery{Shards: all, Room: map[string]int{kind: 100}, Within: 1000 * time.Hour})
+	items, err := r.store.DueItems(
+		r.Context(), store.DueQuery{Shards: all, Room: map[string]int{kind: 100}, Within: 1000 * time.Hour},
+	)
 	r.must(err)
 	for _, i := range items {
 		refs = append(refs, i.Ref)
@@ -318,7 +327,8 @@ func TestMetrics(t *testing.T) {
 	}
 	r.await("a worker of each kind is shown, and the shards", func() bool {
 		v := read()
-		return v["faas_engine_workers specialised"] == 1 && v["faas_engine_workers generic"] == 1 && v["faas_engine_owned_shards"] > 0
+		return v["faas_engine_workers specialised"] == 1 && v["faas_engine_workers generic"] == 1 &&
+			v["faas_engine_owned_shards"] > 0
 	})
 	if _, there := read()["faas_dispatch_waiting_calls engine"]; !there {
 		t.Error("the engine's dispatcher is not shown")

@@ -47,8 +47,8 @@ func (e *Engine) workerEnded(c orchestrator.Change) {
 }
 
 // broadcastEnded broadcasts the ends of workers until ctx ends, those together that came within a
-// moment. Who calls a worker finds out by itself, too: a moment sooner or later does not matter, but
-// each message goes to every process.
+// moment. Who calls a worker finds out by itself, too: a moment sooner or later does not matter,
+// but each message goes to every process.
 func (e *Engine) broadcastEnded(ctx context.Context) {
 	for {
 		var news faas.WorkersGone
@@ -74,8 +74,8 @@ func (e *Engine) broadcastEnded(ctx context.Context) {
 	}
 }
 
-// broadcastChange tells every engine and API of a function's new revision, so that workers of older
-// ones end.
+// broadcastChange returns every engine and API of a function's new revision, so that workers of
+// older ones end.
 func (e *Engine) broadcastChange(ctx context.Context, change faas.FunctionChanged) {
 	if err := e.broadcast(context.WithoutCancel(ctx), faas.TopicFunction, change); err != nil {
 		e.log.Warn("a function's change could not be broadcast", "function_id", change.FunctionID, "error", err)

@@ -91,7 +91,9 @@ func newRigOn(t *testing.T, url string, connect func() broker.Broker, limits fun
 	r.must(err)
 	r.code, err = codestore.NewFiles(filepath.Join(r.dir, "packages"))
 	r.must(err)
-	r.workers, err = local.New(t.Context(), local.Config{Dir: filepath.Join(r.dir, "workers"), Agent: agentBinary, Log: log})
+	r.workers, err = local.New(
+		t.Context(), local.Config{Dir: filepath.Join(r.dir, "workers"), Agent: agentBinary, Log: log},
+	)
 	r.must(err)
 	l := Limits{
 		PoolSize: 1, PerFunction: 4, Workers: 10, Idle: time.Hour, Lease: 10 * time.Second, Reap: 100 * time.Millisecond,
@@ -102,7 +104,9 @@ func newRigOn(t *testing.T, url string, connect func() broker.Broker, limits fun
 	}
 	r.limits = l
 	r.engine = r.another("engine-1")
-	rt, err := r.store.CreateRuntime(t.Context(), faas.Runtime{ProjectID: project, Name: "python3", Image: "python3", IsPublic: true})
+	rt, err := r.store.CreateRuntime(
+		t.Context(), faas.Runtime{ProjectID: project, Name: "python3", Image: "python3", IsPublic: true},
+	)
 	r.must(err)
 	r.runtime = rt.ID
 	r.stop = func() {}
@@ -195,7 +199,8 @@ func (r *rig) functionOf(project, code string) faas.Function {
 	sum := sha256.Sum256(zip)
 	digest := hex.EncodeToString(sum[:])
 	r.must(r.code.Put(r.Context(), digest, bytes.NewReader(zip)))
-	r.must(r.store.SetRuntimeStatus(r.Context(), r.runtime, faas.RuntimeAvailable, "")) // it may be made before the engine runs
+	// it may be made before the engine runs
+	r.must(r.store.SetRuntimeStatus(r.Context(), r.runtime, faas.RuntimeAvailable, ""))
 	f, err := r.store.CreateFunction(r.Context(), faas.Function{
 		ProjectID: project, Name: "f", RuntimeID: r.runtime, Entry: faas.DefaultEntry, CPU: 1000, MemorySize: faas.DefaultMemorySize, Timeout: 2 * time.Minute,
 		Code: faas.Code{Source: faas.SourcePackage, SHA256: digest, Size: int64(len(zip))},

@@ -115,7 +115,11 @@ func TestRunsAnImage(t *testing.T) {
 		case "lose":
 			return faas.Outcome{}, faas.Errorf(faas.Internal, "it may have run")
 		}
-		return faas.Outcome{Status: faas.ExecutionSuccess, Output: faas.TextOutput(call.Target.Image + " " + text), Log: text}, nil
+		return faas.Outcome{
+			Status: faas.ExecutionSuccess,
+			Output: faas.TextOutput(call.Target.Image + " " + text),
+			Log:    text,
+		}, nil
 	}
 	r.run()
 	f := r.imageFunction(project, faas.ProtocolRun)
@@ -126,13 +130,16 @@ func TestRunsAnImage(t *testing.T) {
 	if x := r.ended(r.enqueue(f, `{"__function_input":"lose"}`)); x.Status != faas.ExecutionError {
 		t.Errorf("a container that was lost: %+v", x)
 	}
-	if answer, err := r.askToRun(f, `{"n":1}`); err != nil || answer.Outcome == nil || string(answer.Outcome.Output) != `"image {\"n\":1}"` {
+	if answer, err := r.askToRun(f, `{"n":1}`); err != nil || answer.Outcome == nil ||
+		string(answer.Outcome.Output) != `"image {\"n\":1}"` {
 		t.Errorf("got %+v, %v", answer, err)
 	}
-	if answer, err := r.askToRun(f, `{"__function_input":"a\u0000"}`); err != nil || answer.Outcome == nil || answer.Outcome.Status != faas.ExecutionFailed {
+	if answer, err := r.askToRun(f, `{"__function_input":"a\u0000"}`); err != nil || answer.Outcome == nil ||
+		answer.Outcome.Status != faas.ExecutionFailed {
 		t.Errorf("an input that makes no arguments: %+v, %v", answer, err)
 	}
-	if answer, err := r.askToRun(f, `{"__function_input":"refuse"}`); err != nil || answer.Refused != faas.Unavailable || answer.Message != "not now" {
+	if answer, err := r.askToRun(f, `{"__function_input":"refuse"}`); err != nil || answer.Refused != faas.Unavailable ||
+		answer.Message != "not now" {
 		t.Errorf("got %+v, %v", answer, err)
 	}
 	if answer, err := r.askToRun(f, `{"__function_input":"lose"}`); faas.KindOf(err) != faas.Internal {
@@ -191,7 +198,9 @@ func TestStartsServers(t *testing.T) {
 	f := r.imageFunction(project, faas.ProtocolHTTP)
 	got := make(chan faas.Worker, 10)
 	ask := func(waiting int, known ...string) {
-		w, err := r.engine.acquire(r.Context(), faas.AcquireRequest{Target: f.Target(), Caller: "c", Waiting: waiting, Known: known})
+		w, err := r.engine.acquire(
+			r.Context(), faas.AcquireRequest{Target: f.Target(), Caller: "c", Waiting: waiting, Known: known},
+		)
 		if err != nil {
 			t.Error(err)
 		}
@@ -238,7 +247,8 @@ func TestNoImagesHere(t *testing.T) {
 	r := newRig(t, nil)
 	r.run()
 	for _, protocol := range []faas.Protocol{faas.ProtocolRun, faas.ProtocolHTTP} {
-		if x := r.ended(r.enqueue(r.imageFunction(project, protocol), "")); x.Status != faas.ExecutionError || !strings.Contains(x.Result, "does not run container images") {
+		if x := r.ended(r.enqueue(r.imageFunction(project, protocol), "")); x.Status != faas.ExecutionError ||
+			!strings.Contains(x.Result, "does not run container images") {
 			t.Errorf("%s: %+v", protocol, x)
 		}
 	}

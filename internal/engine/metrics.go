@@ -21,8 +21,11 @@ func (e *Engine) Register(registry prometheus.Registerer) {
 // workerStates collects how many workers there are by state. It reads the fleet when it is asked.
 type workerStates struct{ engine *Engine }
 
-var workersDesc = prometheus.NewDesc("faas_engine_workers",
-	"Workers that this engine knows of: generic and ready, starting, or specialised for a function.", []string{"state"}, nil)
+var workersDesc = prometheus.NewDesc(
+	"faas_engine_workers",
+	"Workers that this engine knows of: generic and ready, starting, or specialised for a function.",
+	[]string{"state"}, nil,
+)
 
 // Describe implements prometheus.Collector.
 func (workerStates) Describe(descs chan<- *prometheus.Desc) { descs <- workersDesc }

@@ -50,7 +50,9 @@ func TestTellsOthersOfExecutions(t *testing.T) {
 		c.Notify = &notify.Notifier{Publisher: "faas-engine.test", Starts: true}
 		c.Publisher = notify.NewPublisher(notify.PublisherConfig{Store: r.store, Carry: carry})
 	})
-	f := r.function("import time\ndef main(**kwargs):\n    time.sleep(0.05)\n    if kwargs.get('wrong'): raise ValueError\n")
+	f := r.function(
+		"import time\ndef main(**kwargs):\n    time.sleep(0.05)\n    if kwargs.get('wrong'): raise ValueError\n",
+	)
 	lost := r.record(f, "")
 	if _, won, err := r.store.Claim(t.Context(), lost, "a dead engine", 200*time.Millisecond); err != nil || !won {
 		t.Fatal(won, err)

@@ -14,7 +14,8 @@ func TestTokensThatSwiftNeverTakes(t *testing.T) {
 	r.put("one")
 	f := r.made("trust")
 	r.swift.Revoke(trustToken)
-	if _, err := r.call(r.api(2*time.Second), f, "{}"); faas.KindOf(err) != faas.Unavailable || !strings.Contains(err.Error(), "does not take the token") {
+	if _, err := r.call(r.api(2*time.Second), f, "{}"); faas.KindOf(err) != faas.Unavailable ||
+		!strings.Contains(err.Error(), "does not take the token") {
 		t.Errorf("got %v", err)
 	}
 	r.swift.Requests()

@@ -71,13 +71,19 @@ func (r *objectRig) put(text string) {
 func (r *objectRig) made(trust string) faas.Function {
 	r.Helper()
 	f := r.function("unused = 1")
-	code, err := r.source.Fetch(r.Context(), trustToken, project, faas.Code{Source: faas.SourceSwift, Container: "c", Object: "f.zip"}, nil)
+	code, err := r.source.Fetch(
+		r.Context(), trustToken, project, faas.Code{Source: faas.SourceSwift, Container: "c", Object: "f.zip"},
+		nil,
+	)
 	r.must(err)
 	f, err = r.store.UpdateFunction(r.Context(), faas.AnyProject(), f.ID, store.FunctionChange{Code: &code})
 	r.must(err)
 	if trust != "" {
 		r.must(r.store.ScheduleTrustDeletion(r.Context(), trust, time.Hour))
-		f, err = r.store.UpdateFunction(r.Context(), faas.AnyProject(), f.ID, store.FunctionChange{Trust: &store.FunctionTrust{ID: trust, Roles: []string{"member"}}})
+		f, err = r.store.UpdateFunction(
+			r.Context(), faas.AnyProject(), f.ID,
+			store.FunctionChange{Trust: &store.FunctionTrust{ID: trust, Roles: []string{"member"}}},
+		)
 		r.must(err)
 	}
 	r.swift.Requests()
@@ -110,7 +116,9 @@ func TestColdStartHasTheObjectsNewContent(t *testing.T) {
 		t.Fatalf("the old revision: %v", err)
 	}
 	after := r.now(f)
-	if after.Revision != f.Revision+1 || after.Code.ETag == f.Code.ETag || after.Code.SHA256 == f.Code.SHA256 || after.Code.Source != faas.SourceSwift || after.TrustID != "trust" {
+	if after.Revision != f.Revision+1 || after.Code.ETag == f.Code.ETag || after.Code.SHA256 == f.Code.SHA256 ||
+		after.Code.Source != faas.SourceSwift ||
+		after.TrustID != "trust" {
 		t.Errorf("it is now %+v", after)
 	}
 	r.says(after, "two")
@@ -186,7 +194,8 @@ func TestSwiftAwayConcernsColdCallsOnly(t *testing.T) {
 	r.says(warm, "one")
 	r.engine.checkObjects(t.Context())
 	r.says(warm, "one")
-	if _, err := r.call(r.api(2*time.Second), cold, "{}"); faas.KindOf(err) != faas.Unavailable || !strings.Contains(err.Error(), `"f.zip" in the container "c"`) {
+	if _, err := r.call(r.api(2*time.Second), cold, "{}"); faas.KindOf(err) != faas.Unavailable ||
+		!strings.Contains(err.Error(), `"f.zip" in the container "c"`) {
 		t.Errorf("cold: %v", err)
 	}
 	tries := 0
@@ -226,10 +235,12 @@ func TestObjectThatIsGoneIsSaid(t *testing.T) {
 		r.swift.Grant(trustToken, project)
 		r.keystone(func() (faas.Secret, error) { return trustToken, nil })
 		c.before()
-		if _, err := r.call(r.api(5*time.Second), f, "{}"); faas.KindOf(err) != c.kind || !strings.Contains(err.Error(), c.says) {
+		if _, err := r.call(r.api(5*time.Second), f, "{}"); faas.KindOf(err) != c.kind ||
+			!strings.Contains(err.Error(), c.says) {
 			t.Errorf("%s: %v", name, err)
 		}
-		if x := r.ended(r.enqueue(f, "{}")); x.Status != faas.ExecutionError || !strings.Contains(x.Result, strings.ReplaceAll(c.says, `"`, `\"`)) {
+		if x := r.ended(r.enqueue(f, "{}")); x.Status != faas.ExecutionError ||
+			!strings.Contains(x.Result, strings.ReplaceAll(c.says, `"`, `\"`)) {
 			t.Errorf("%s: %s, %s", name, x.Status, x.Result)
 		}
 	}

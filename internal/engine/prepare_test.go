@@ -11,7 +11,7 @@ import (
 	"github.com/openstack-faas/faas/internal/faas"
 )
 
-// slowStore gives a package when it is let go, or what it fails with.
+// slowStore returns a package when it is let go, or what it fails with.
 type slowStore struct {
 	codestore.Store
 	of    string
@@ -85,7 +85,8 @@ func TestPackageThatCannotBeReadIsSaid(t *testing.T) {
 	_, err := r.call(r.api(2*time.Second), f, "{}")
 	stop()
 	<-failed
-	if faas.KindOf(err) != faas.Unavailable || !strings.Contains(err.Error(), "package cannot be read now. The store of packages cannot be reached now.") {
+	if faas.KindOf(err) != faas.Unavailable ||
+		!strings.Contains(err.Error(), "package cannot be read now. The store of packages cannot be reached now.") {
 		t.Errorf("got %v", err)
 	}
 }

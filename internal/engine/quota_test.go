@@ -41,7 +41,11 @@ func TestWorkersWithinMemory(t *testing.T) {
 	}()
 	r.await("the sleeper has a worker", func() bool { return len(r.own(sleeper)) == 1 })
 	_, err := r.call(r.api(2*time.Second), echo, `{}`)
-	if faas.KindOf(err) != faas.Busy || !strings.Contains(err.Error(), "Quota exceeded for worker_memory: limit 33554432, in use 33554432, asked for 33554432 more.") {
+	if faas.KindOf(err) != faas.Busy ||
+		!strings.Contains(
+			err.Error(),
+			"Quota exceeded for worker_memory: limit 33554432, in use 33554432, asked for 33554432 more.",
+		) {
 		t.Errorf("while a worker has all the memory: %v", err)
 	}
 	if got := r.engine.cfg.Calls.Use(project)[faas.ResourceMemory]; got != faas.DefaultMemorySize {
@@ -114,7 +118,9 @@ func TestMemoryOfOthersWorkers(t *testing.T) {
 func TestAsynchronousExecutionsWithinQuota(t *testing.T) {
 	r := newRig(t, nil)
 	q := r.within(faas.Amounts{faas.ResourceExecutions: 1})
-	f := r.function("import time\ndef main():\n    begun = time.time()\n    time.sleep(0.2)\n    return [begun, time.time()]\n")
+	f := r.function(
+		"import time\ndef main():\n    begun = time.time()\n    time.sleep(0.2)\n    return [begun, time.time()]\n",
+	)
 	r.run()
 	var ids []string
 	for range 4 {

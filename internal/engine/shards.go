@@ -42,7 +42,11 @@ func (e *Engine) addUp(ctx context.Context, shard int) (stop func()) {
 	}
 	e.cfg.Sums.Own(shard)
 	context.AfterFunc(ctx, func() { e.cfg.Sums.Drop(shard) })
-	stop, err := e.cfg.Broker.Subscribe(ctx, faas.TopicCallsCounted(shard), func(body []byte) { e.cfg.Sums.Hear(shard, body) })
+	stop, err := e.cfg.Broker.Subscribe(
+		ctx,
+		faas.TopicCallsCounted(shard),
+		func(body []byte) { e.cfg.Sums.Hear(shard, body) },
+	)
 	if err != nil {
 		if ctx.Err() == nil {
 			e.log.Warn("the running executions of a shard's projects cannot be added up", "shard", shard, "error", err)

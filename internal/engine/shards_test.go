@@ -50,7 +50,8 @@ func TestShardsHaveOneOwner(t *testing.T) {
 	if n := owned(r.engine); n != 0 {
 		t.Errorf("the first still owns %d", n)
 	}
-	if o, err := r.call(r.api(hangTimeout), r.function(echo+"# fresh\n"), ""); err != nil || o.Status != faas.ExecutionSuccess {
+	if o, err := r.call(r.api(hangTimeout), r.function(echo+"# fresh\n"), ""); err != nil ||
+		o.Status != faas.ExecutionSuccess {
 		t.Errorf("a cold call after the handover: %+v, %v", o, err)
 	}
 }
@@ -90,7 +91,10 @@ func TestAdoptsWhatADeadEngineSpecialised(t *testing.T) {
 		zip, release, err := r.engine.preparation.Package(t.Context(), target)
 		r.must(err)
 		defer release()
-		_, err = r.engine.client.Specialise(t.Context(), w, faas.Specialisation{Key: target.Key, Entry: target.Entry, SHA256: target.SHA256}, zip)
+		_, err = r.engine.client.Specialise(
+			t.Context(), w, faas.Specialisation{Key: target.Key, Entry: target.Entry, SHA256: target.SHA256},
+			zip,
+		)
 		r.must(err)
 	}
 	_, err := r.store.DeleteFunction(t.Context(), faas.AnyProject(), gone.ID)
@@ -104,7 +108,8 @@ func TestAdoptsWhatADeadEngineSpecialised(t *testing.T) {
 	if worker.ProjectID != project {
 		t.Errorf("got %+v", worker)
 	}
-	if x := r.ended(r.enqueue(f, "")); x.Status != faas.ExecutionSuccess || r.own(f)[0].ID != worker.ID || len(r.own(f)) != 1 {
+	if x := r.ended(r.enqueue(f, "")); x.Status != faas.ExecutionSuccess || r.own(f)[0].ID != worker.ID ||
+		len(r.own(f)) != 1 {
 		t.Errorf("what was adopted is not used: %+v", x)
 	}
 }

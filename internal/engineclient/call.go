@@ -10,27 +10,28 @@ import (
 	"github.com/openstack-faas/faas/internal/faas"
 )
 
-// containerGrace is how much longer than waiting, starting and the timeout together an engine may take for a call in
-// a container: it reads the container's log.
+// containerGrace is how much longer than waiting, starting and the timeout together an engine may
+// take for a call in a container: it reads the container's log.
 const containerGrace = 30 * time.Second
 
-// Caller runs calls: on workers itself, in containers of their own by an engine. It is safe for concurrent use.
+// Caller runs calls: on workers itself, in containers of their own by an engine. It is safe for
+// concurrent use.
 type Caller struct {
 	client *Client
 	wait   time.Duration
 	call   dispatch.Call
 }
 
-// NewCaller returns a caller. workers runs a call on a worker; wait is how long a call may wait for a worker or for a
-// container.
+// NewCaller returns a caller. workers runs a call on a worker; wait is how long a call may wait for
+// a worker or for a container.
 func NewCaller(client *Client, workers dispatch.Call, wait time.Duration) *Caller {
 	c := &Caller{client: client, wait: wait}
 	c.call = dispatch.ByProtocol(workers, c.inContainer)
 	return c
 }
 
-// Call runs the call where its target's code runs. begin is called just before the call is sent, for the first time
-// and the last.
+// Call runs the call where its target's code runs. begin is called just before the call is sent,
+// for the first time and the last.
 func (c *Caller) Call(
 	ctx context.Context, target faas.Target, call faas.Call, begin dispatch.Begin,
 ) (faas.Outcome, error) {
@@ -40,8 +41,8 @@ func (c *Caller) Call(
 // Wait returns how long a call waits for a worker, or for a container, at most.
 func (c *Caller) Wait() time.Duration { return c.wait }
 
-// Longest returns how long Call may take for a function with this timeout, waiting included. A lease that lasts as
-// long covers it.
+// Longest returns how long Call may take for a function with this timeout, waiting included. A
+// lease that lasts as long covers it.
 func (c *Caller) Longest(protocol faas.Protocol, timeout time.Duration) time.Duration {
 	if protocol == faas.ProtocolRun {
 		return c.wait + faas.ImageStart + timeout + containerGrace
@@ -49,8 +50,9 @@ func (c *Caller) Longest(protocol faas.Protocol, timeout time.Duration) time.Dur
 	return c.wait + faas.LoadTimeout + timeout
 }
 
-// inContainer has an engine run the call. It is recorded as begun before an engine is asked: a request that an engine
-// took may not be repeated, so from then on every error but "nobody took it" leaves open whether the function ran.
+// inContainer has an engine run the call. It is recorded as begun before an engine is asked: a
+// request that an engine took may not be repeated, so from then on every error but "nobody took it"
+// leaves open whether the function ran.
 func (c *Caller) inContainer(
 	ctx context.Context, target faas.Target, call faas.Call, begin dispatch.Begin,
 ) (faas.Outcome, error) {

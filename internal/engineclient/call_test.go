@@ -11,7 +11,8 @@ import (
 	"github.com/openstack-faas/faas/internal/faas"
 )
 
-// TestRunImageAsksAnEngine has engines that answer in each way, one that loses the call, and none at all.
+// TestRunImageAsksAnEngine has engines that answer in each way, one that loses the call, and none
+// at all.
 func TestRunImageAsksAnEngine(t *testing.T) {
 	for name, test := range map[string]struct {
 		answer any
@@ -30,7 +31,12 @@ func TestRunImageAsksAnEngine(t *testing.T) {
 			b := broker.NewInProcess()
 			defer b.Close()
 			if !test.nobody {
-				stop, err := b.Serve(t.Context(), faas.MethodRunImage, 1, func(context.Context, json.RawMessage) (any, error) { return test.answer, test.err })
+				stop, err := b.Serve(
+					t.Context(),
+					faas.MethodRunImage,
+					1,
+					func(context.Context, json.RawMessage) (any, error) { return test.answer, test.err },
+				)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -38,14 +44,20 @@ func TestRunImageAsksAnEngine(t *testing.T) {
 			}
 			begun := 0
 			caller := NewCaller(New(b, 1), nil, time.Second)
-			out, err := caller.Call(t.Context(), faas.Target{Protocol: faas.ProtocolRun}, faas.Call{Timeout: time.Second}, func(context.Context) error {
-				begun++
-				return nil
-			})
+			out, err := caller.Call(
+				t.Context(),
+				faas.Target{Protocol: faas.ProtocolRun},
+				faas.Call{Timeout: time.Second},
+				func(context.Context) error {
+					begun++
+					return nil
+				},
+			)
 			if begun != 1 || faas.KindOf(err) != test.kind {
 				t.Fatalf("begun %d times: %+v, %v", begun, out, err)
 			}
-			if test.kind == "" && string(out.Output) != `"done"` || test.kind != "" && !strings.Contains(err.Error(), test.told) {
+			if test.kind == "" && string(out.Output) != `"done"` ||
+				test.kind != "" && !strings.Contains(err.Error(), test.told) {
 				t.Errorf("got %+v, %v", out, err)
 			}
 		})

@@ -19,18 +19,33 @@ const (
 	MethodNotAllowed Kind = "method_not_allowed"       // 405
 	NoSuchVersion    Kind = "microversion_unsupported" // 406: the API has no such microversion
 	Conflict         Kind = "conflict"                 // 409: the state of the thing forbids it
-	Outdated         Kind = "outdated"                 // 409: the function is of a newer revision than the one that was asked for; whoever asks again gets that
-	TooLarge         Kind = "too_large"                // 413
-	UnsupportedMedia Kind = "unsupported_media"        // 415
-	Busy             Kind = "busy"                     // 429: no room within the deadline; RetryAfter is set
-	Internal         Kind = "internal"                 // 500: the cause is in the log only
-	Unavailable      Kind = "unavailable"              // 503: a part we need is down
+	// 409: the function is of a newer revision than the one that was asked for; whoever asks again
+	// gets that
+	Outdated         Kind = "outdated"
+	TooLarge         Kind = "too_large"         // 413
+	UnsupportedMedia Kind = "unsupported_media" // 415
+	Busy             Kind = "busy"              // 429: no room within the deadline; RetryAfter is set
+	Internal         Kind = "internal"          // 500: the cause is in the log only
+	Unavailable      Kind = "unavailable"       // 503: a part we need is down
 )
 
 // Known reports whether it is one of the kinds above, and not what somebody else calls so.
 func (k Kind) Known() bool {
 	switch k {
-	case Invalid, Unauthenticated, Forbidden, OverQuota, NotFound, MethodNotAllowed, NoSuchVersion, Conflict, Outdated, TooLarge, UnsupportedMedia, Busy, Internal, Unavailable:
+	case Invalid,
+		Unauthenticated,
+		Forbidden,
+		OverQuota,
+		NotFound,
+		MethodNotAllowed,
+		NoSuchVersion,
+		Conflict,
+		Outdated,
+		TooLarge,
+		UnsupportedMedia,
+		Busy,
+		Internal,
+		Unavailable:
 		return true
 	}
 	return false

@@ -30,8 +30,10 @@ type Protocol string
 
 // The protocols of image functions.
 const (
-	ProtocolRun  Protocol = "run"  // one container for each call: the input is its arguments, what it prints its result
-	ProtocolHTTP Protocol = "http" // an HTTP server on $PORT, which stays warm: the input is the body of a POST, the answer's body the result
+	ProtocolRun Protocol = "run" // one container for each call: the input is its arguments, what it prints its result
+	// an HTTP server on $PORT, which stays warm: the input is the body of a POST, the answer's body
+	// the result
+	ProtocolHTTP Protocol = "http"
 )
 
 // Function is what a project's developer made: code, an entry and limits. This is version 0, the

@@ -15,7 +15,9 @@ type Identity struct {
 	Roles     []string
 	System    bool // a system-scoped token ("all")
 
-	Token    Secret    // what the caller proved it with, to act with their rights while the request lasts; "" without Keystone
+	// what the caller proved it with, to act with their rights while the request lasts; "" without
+	// Keystone
+	Token    Secret
 	Expires  time.Time // of the token; zero without Keystone
 	Delegate bool      // the token comes of a trust or of an application credential: no trust can be made with it
 	Service  string    // the user id of the service that passed the request on, by its own token; "" for none

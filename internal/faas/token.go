@@ -24,7 +24,10 @@ const tokenContext = "faas worker token 1\x00"
 // NewWorkerKey derives the key from the service's secret.
 func NewWorkerKey(secret string) (WorkerKey, error) {
 	if len(secret) < MinWorkerSecret {
-		return WorkerKey{}, fmt.Errorf("the secret of the workers' tokens has %d bytes, at least %d are needed: openssl rand -hex 32 makes one", len(secret), MinWorkerSecret)
+		return WorkerKey{}, fmt.Errorf(
+			"the secret of the workers' tokens has %d bytes, at least %d are needed: openssl rand -hex 32 makes one",
+			len(secret), MinWorkerSecret,
+		)
 	}
 	seed := sha256.Sum256([]byte(tokenContext + secret))
 	return WorkerKey{ed25519.NewKeyFromSeed(seed[:])}, nil

@@ -32,8 +32,9 @@ type Target struct {
 	Image    string   `json:"image,omitempty"` // of an image function, which has no runtime, package or entry
 	Protocol Protocol `json:"protocol,omitempty"`
 
-	TrustID   string `json:"trust_id,omitempty"`   // the Keystone trust by which its calls act; "" for none
-	FromSwift bool   `json:"from_swift,omitempty"` // its package is an object in Swift as it was when it was looked at last
+	TrustID string `json:"trust_id,omitempty"` // the Keystone trust by which its calls act; "" for none
+	// its package is an object in Swift as it was when it was looked at last
+	FromSwift bool `json:"from_swift,omitempty"`
 }
 
 // Worker is a place where calls run: generic until it is specialised, a function's own ever after.
@@ -96,12 +97,13 @@ type Outcome struct {
 
 // WorkerStatus is what an agent tells of itself.
 type WorkerStatus struct {
-	State     string        `json:"state"` // one of the Worker… states
-	Key       Key           `json:"key"`
-	Slots     int           `json:"slots"`
-	Busy      int           `json:"busy"` // slots that run a call now
-	IdleFor   time.Duration `json:"idle_for"`
-	Footprint int64         `json:"footprint"` // bytes that the warm runtime takes without any function, all slots reckoned in; 0: unknown
+	State   string        `json:"state"` // one of the Worker… states
+	Key     Key           `json:"key"`
+	Slots   int           `json:"slots"`
+	Busy    int           `json:"busy"` // slots that run a call now
+	IdleFor time.Duration `json:"idle_for"`
+	// bytes that the warm runtime takes without any function, all slots reckoned in; 0: unknown
+	Footprint int64 `json:"footprint"`
 }
 
 // The states of a worker as its agent tells them.

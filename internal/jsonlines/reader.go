@@ -29,8 +29,8 @@ type Reader struct {
 // bufferSize holds nearly every message in one piece.
 const bufferSize = 4096
 
-// NewReader returns a reader of lines of at most so many bytes. A *bufio.Reader of at least 4 KiB is
-// used as it is, so that what follows a line can be read from it.
+// NewReader returns a reader of lines of at most so many bytes. A *bufio.Reader of at least 4 KiB
+// is used as it is, so that what follows a line can be read from it.
 func NewReader(r io.Reader, most int) *Reader {
 	return &Reader{buffered: bufio.NewReaderSize(r, bufferSize), Max: most}
 }

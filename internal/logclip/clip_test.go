@@ -8,7 +8,8 @@ import (
 	"testing"
 )
 
-// Whatever the sizes of the pieces, what is kept is the text's beginning and end, and the mark tells the rest's size.
+// Whatever the sizes of the pieces, what is kept is the text's beginning and end, and the mark
+// tells the rest's size.
 func TestClip(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	for range 500 {
@@ -40,7 +41,8 @@ func TestClipKeepsCharactersWhole(t *testing.T) {
 	for limit := 4; limit < 40; limit++ {
 		c := New(int64(limit))
 		_, _ = c.Write([]byte(strings.Repeat("€", 100)))
-		if got := c.Take(); strings.Trim(strings.ReplaceAll(got, "€", ""), "\n")[0] != '[' || strings.ToValidUTF8(got, "?") != got {
+		if got := c.Take(); strings.Trim(strings.ReplaceAll(got, "€", ""), "\n")[0] != '[' ||
+			strings.ToValidUTF8(got, "?") != got {
 			t.Fatalf("limit %d: %q", limit, got)
 		}
 	}

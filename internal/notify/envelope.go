@@ -21,8 +21,8 @@ type envelope struct {
 	Message string `json:"oslo.message"`
 }
 
-// notification is what oslo.messaging's notifier sends, and with it the request's context, by the names that oslo.context has and had. There is no
-// token in it.
+// notification is what oslo.messaging's notifier sends, and with it the request's context, by the
+// names that oslo.context has and had. There is no token in it.
 type notification struct {
 	MessageID   string `json:"message_id"`
 	PublisherID string `json:"publisher_id"`
@@ -42,7 +42,8 @@ type notification struct {
 	Roles     []string `json:"_context_roles"`
 }
 
-// encode returns the message of an event that was kept under the id, which becomes the message's own.
+// encode returns the message of an event that was kept under the id, which becomes the message's
+// own.
 func (e *event) encode(id string) (Message, error) {
 	text, err := json.Marshal(notification{
 		MessageID: id, PublisherID: e.Publisher, EventType: e.Kind, Priority: strings.ToUpper(e.priority()), Payload: e.payload(),

@@ -22,8 +22,9 @@ const (
 	priorityError = "error"
 )
 
-// event is something that happened, as it waits in the outbox. There is one for each execution, so its names are short
-// and what is zero is left out. Rows may wait that an older release has written: a name never changes its meaning.
+// event is something that happened, as it waits in the outbox. There is one for each execution, so
+// its names are short and what is zero is left out. Rows may wait that an older release has
+// written: a name never changes its meaning.
 type event struct {
 	Kind      string `json:"k"`
 	Publisher string `json:"p"`

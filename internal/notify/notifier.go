@@ -8,8 +8,9 @@ import (
 	"github.com/openstack-faas/faas/internal/store"
 )
 
-// Notifier makes the events that others are to be told, for whoever does the work to keep in the outbox with its
-// record. It is safe for concurrent use; all methods of a nil Notifier return nothing.
+// Notifier makes the events that others are to be told, for whoever does the work to keep in the
+// outbox with its record. It is safe for concurrent use; all methods of a nil Notifier return
+// nothing.
 type Notifier struct {
 	Publisher string           // publisher_id: service.host
 	Starts    bool             // executions that begin are told of too
@@ -36,8 +37,9 @@ func (n *Notifier) Started(f faas.Function, x faas.Execution) []store.Event {
 	return kept(faas.NewID(), n.execution(ExecutionStart, f, x))
 }
 
-// Ended returns the event of an execution that ended, by its status; took is how long it ran. Of an execution whose
-// function is gone, f is the zero Function. The event's id is the execution's: it ends once.
+// Ended returns the event of an execution that ended, by its status; took is how long it ran. Of an
+// execution whose function is gone, f is the zero Function. The event's id is the execution's: it
+// ends once.
 func (n *Notifier) Ended(f faas.Function, x faas.Execution, took time.Duration) []store.Event {
 	if n == nil {
 		return nil

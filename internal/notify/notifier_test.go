@@ -73,8 +73,7 @@ func TestEnvelopeAndPayload(t *testing.T) {
 	started.EndedAt = time.Time{}
 	messages := asMessages(t, slices.Concat(
 		n.Function(FunctionCreate, "u-1", "req-1", function()),
-		n.Function(FunctionDelete, "u-1", "req-2", function()),
-		n.Started(function(), started),
+		n.Function(FunctionDelete, "u-1", "req-2", function()), n.Started(function(), started),
 		n.Ended(function(), executionOf("x-2", faas.ExecutionSuccess), 1500*time.Millisecond),
 		n.Ended(function(), executionOf("x-3", faas.ExecutionFailed), 2*time.Second),
 		n.Ended(faas.Function{}, executionOf("x-4", faas.ExecutionError), 0),
@@ -86,13 +85,21 @@ func TestEnvelopeAndPayload(t *testing.T) {
 			t.Errorf("input, result or log is told: %s", m.Body)
 		}
 		got := opened(t, m.Body)
-		kinds, priorities = append(kinds, got["event_type"].(string)), append(priorities, m.Priority+"/"+got["priority"].(string))
+		kinds, priorities = append(
+			kinds, got["event_type"].(string),
+		), append(
+			priorities, m.Priority+"/"+got["priority"].(string),
+		)
 		ids[got["message_id"]], ids[got["_unique_id"]] = true, true
-		if got["publisher_id"] != "faas-api.host" || got["timestamp"] != "2026-11-25 01:02:03.456789" || got["_context_project_id"] != "p-1" || got["_context_user_id"] != "u-1" {
+		if got["publisher_id"] != "faas-api.host" || got["timestamp"] != "2026-11-25 01:02:03.456789" ||
+			got["_context_project_id"] != "p-1" ||
+			got["_context_user_id"] != "u-1" {
 			t.Errorf("got %v", got)
 		}
 	}
-	if want := "function.create function.delete execution.start execution.end execution.end execution.error"; strings.Join(kinds, " ") != want {
+	if want := "function.create function.delete execution.start execution.end execution.end execution.error"; strings.Join(
+		kinds, " ",
+	) != want {
 		t.Fatalf("got %v", kinds)
 	}
 	if want := "info/INFO info/INFO info/INFO info/INFO info/INFO error/ERROR"; strings.Join(priorities, " ") != want {
@@ -134,7 +141,8 @@ func TestBeginningsAreNotTold(t *testing.T) {
 	}
 }
 
-// TestEndsAreKnownByTheirExecution has the message of an end the execution's id, wherever and however often it is made.
+// TestEndsAreKnownByTheirExecution has the message of an end the execution's id, wherever and
+// however often it is made.
 func TestEndsAreKnownByTheirExecution(t *testing.T) {
 	n := &Notifier{Publisher: "p", Starts: true}
 	x := execution(faas.ExecutionSuccess)

@@ -5,8 +5,9 @@ import (
 	"time"
 )
 
-// functionPayload and executionPayload are flat, so that the meters and events of Ceilometer can be defined by the
-// names of fields. Their fields are documented in docs/admin/notifications.md; times are ISO 8601 in UTC.
+// functionPayload and executionPayload are flat, so that the meters and events of Ceilometer can be
+// defined by the names of fields. Their fields are documented in docs/admin/notifications.md; times
+// are ISO 8601 in UTC.
 type functionPayload struct {
 	ProjectID   string  `json:"project_id"`
 	UserID      string  `json:"user_id"`

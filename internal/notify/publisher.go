@@ -11,8 +11,9 @@ import (
 	"github.com/openstack-faas/faas/internal/store"
 )
 
-// OwnerID is hashed like the id of a function: the engine that owns its shard is the one that publishes. That spares
-// listeners messages that come twice, and no more: when two engines publish for a moment, the messages have equal ids.
+// OwnerID is hashed like the id of a function: the engine that owns its shard is the one that
+// publishes. That spares listeners messages that come twice, and no more: when two engines publish
+// for a moment, the messages have equal ids.
 const OwnerID = "notifications"
 
 // Carrier delivers messages, all of them or with an error; they then come again.
@@ -31,11 +32,13 @@ const (
 	batchSize = 500
 	// carryTimeout bounds the delivery of a batch.
 	carryTimeout = 30 * time.Second
-	// firstPause and lastPause bound the pause after a delivery that failed, which doubles each time.
+	// firstPause and lastPause bound the pause after a delivery that failed, which doubles each
+	// time.
 	firstPause, lastPause = time.Second, 30 * time.Second
 )
 
-// Publisher tells others the events of the outbox. Its methods are for one goroutine, but for Register.
+// Publisher tells others the events of the outbox. Its methods are for one goroutine, but for
+// Register.
 type Publisher struct {
 	cfg    PublisherConfig
 	failed int       // deliveries in a row
@@ -71,8 +74,8 @@ func (p *Publisher) Register(registry prometheus.Registerer) {
 	registry.MustRegister(p.counts, p.oldest)
 }
 
-// Publish tells all that waits, batch by batch, until ctx ends. While nobody can be told it returns at once, until it
-// is time to try again.
+// Publish returns all that waits, batch by batch, until ctx ends. While nobody can be told it
+// returns at once, until it is time to try again.
 func (p *Publisher) Publish(ctx context.Context) {
 	if p.cfg.Now().Before(p.again) {
 		return
@@ -121,7 +124,7 @@ func (p *Publisher) publishBatch(ctx context.Context) (int, error) {
 	return len(events), p.cfg.Store.DropEvents(ctx, events)
 }
 
-// failure tells the log of the first failure in a row, and has the next try wait.
+// failure returns the log of the first failure in a row, and has the next try wait.
 func (p *Publisher) failure(ctx context.Context, err error) {
 	if ctx.Err() != nil {
 		return
@@ -134,7 +137,7 @@ func (p *Publisher) failure(ctx context.Context, err error) {
 	p.again = p.cfg.Now().Add(pause/2 + rand.N(pause/2))
 }
 
-// success tells the log of the end of trouble.
+// success returns the log of the end of trouble.
 func (p *Publisher) success() {
 	if p.failed > 0 {
 		p.cfg.Log.Info("notifications are delivered again")

@@ -16,7 +16,8 @@ import (
 	"github.com/openstack-faas/faas/internal/store"
 )
 
-// postOffice is a carrier that a test closes. It remembers what it took, and loses the receipt of the next when told to.
+// postOffice is a carrier that a test closes. It remembers what it took, and loses the receipt of
+// the next when told to.
 type postOffice struct {
 	closed  bool
 	tries   int
@@ -114,8 +115,8 @@ func (d *desk) metric(t *testing.T, name string) float64 {
 	return -1
 }
 
-// TestNothingIsLostWhileNobodyHears has more end than fits anywhere but the database while nothing can be told, by
-// processes that are gone: afterwards each is told once.
+// TestNothingIsLostWhileNobodyHears has more end than fits anywhere but the database while nothing
+// can be told, by processes that are gone: afterwards each is told once.
 func TestNothingIsLostWhileNobodyHears(t *testing.T) {
 	d := newDesk(t)
 	d.office.closed = true
@@ -138,7 +139,12 @@ func TestNothingIsLostWhileNobodyHears(t *testing.T) {
 	if got := d.office.ids(t); !slices.Equal(got, want) {
 		t.Errorf("%d were told of %d, or not in their order", len(got), len(want))
 	}
-	if sent, age := d.metric(t, "faas_notifications_total"), d.metric(t, "faas_notifications_oldest_seconds"); int(sent) != len(want) || age != 0 {
+	if sent, age := d.metric(t, "faas_notifications_total"), d.metric(t, "faas_notifications_oldest_seconds"); int(
+		sent,
+	) != len(
+		want,
+	) ||
+		age != 0 {
 		t.Errorf("%v were sent, the oldest waits for %v s", sent, age)
 	}
 	d.clock = d.clock.Add(time.Hour)
@@ -151,7 +157,8 @@ func TestNothingIsLostWhileNobodyHears(t *testing.T) {
 	}
 }
 
-// TestToldTwiceIsKnownAsSuch has a process end between the delivery and its record: the next tells the same messages.
+// TestToldTwiceIsKnownAsSuch has a process end between the delivery and its record: the next tells
+// the same messages.
 func TestToldTwiceIsKnownAsSuch(t *testing.T) {
 	d := newDesk(t)
 	want := d.run(t, 3)

@@ -94,7 +94,8 @@ func (r *Rabbit) Close() {
 	}
 }
 
-// exchange declares the exchange. One that is there with other properties, or that we may not declare, is taken as it is: it is another service's.
+// exchange declares the exchange. One that is there with other properties, or that we may not
+// declare, is taken as it is: it is another service's.
 func (r *Rabbit) exchange() error {
 	err := r.try(func(ch *amqp.Channel) error {
 		return ch.ExchangeDeclare(r.Exchange, amqp.ExchangeTopic, r.Durable, false, false, false, nil)
@@ -111,7 +112,8 @@ func (r *Rabbit) exchange() error {
 	return nil
 }
 
-// declare makes the queue that is named like its routing key, as oslo.messaging does, so that nothing is lost before the first listener comes.
+// declare makes the queue that is named like its routing key, as oslo.messaging does, so that
+// nothing is lost before the first listener comes.
 func (r *Rabbit) declare(key string) error {
 	if r.declared[key] {
 		return nil
@@ -144,11 +146,14 @@ func (r *Rabbit) try(f func(*amqp.Channel) error) error {
 	return f(ch)
 }
 
-// anothers tells that what is to be declared is there otherwise, is not there to be bound, or may not be touched.
+// anothers tells that what is to be declared is there otherwise, is not there to be bound, or may
+// not be touched.
 func anothers(err error) bool {
 	var refusal *amqp.Error
 	if !errors.As(err, &refusal) {
 		return false
 	}
-	return refusal.Code == amqp.PreconditionFailed || refusal.Code == amqp.AccessRefused || refusal.Code == amqp.NotFound || refusal.Code == amqp.ResourceLocked
+	return refusal.Code == amqp.PreconditionFailed || refusal.Code == amqp.AccessRefused ||
+		refusal.Code == amqp.NotFound ||
+		refusal.Code == amqp.ResourceLocked
 }

@@ -138,14 +138,19 @@ func get(t *testing.T, queue string) amqp.Delivery {
 	return amqp.Delivery{}
 }
 
-// TestRealRabbit has no listener while things are told: the queues are those that one of oslo.messaging's would declare.
+// TestRealRabbit has no listener while things are told: the queues are those that one of
+// oslo.messaging's would declare.
 func TestRealRabbit(t *testing.T) {
 	n := newTeller(t, "real", false)
-	n.tell(t, n.Function(FunctionCreate, "u-1", "req-1", function()), n.Ended(function(), execution(faas.ExecutionError), time.Second))
+	n.tell(
+		t, n.Function(FunctionCreate, "u-1", "req-1", function()),
+		n.Ended(function(), execution(faas.ExecutionError), time.Second),
+	)
 	for _, topic := range []string{"real-a", "real-b"} {
 		for priority, kind := range map[string]string{"info": FunctionCreate, "error": ExecutionError} {
 			m := get(t, topic+"."+priority)
-			if m.ContentType != "application/json" || m.ContentEncoding != "utf-8" || m.DeliveryMode != amqp.Persistent || m.Exchange != "real" {
+			if m.ContentType != "application/json" || m.ContentEncoding != "utf-8" || m.DeliveryMode != amqp.Persistent ||
+				m.Exchange != "real" {
 				t.Errorf("got %+v", m)
 			}
 			if got := opened(t, m.Body)["event_type"]; got != kind {
@@ -285,7 +290,8 @@ func TestOsloListener(t *testing.T) {
 	}
 	info := heard["info"]
 	if info.Publisher != "faas-test.host" || info.EventType != ExecutionEnd || info.Payload["gb_seconds"] != 0.375 || info.Context["project_id"] != "p-1" ||
-		info.Context["request_id"] != "req-1" || info.Metadata["message_id"] == nil || info.Metadata["timestamp"] == nil {
+		info.Context["request_id"] != "req-1" || info.Metadata["message_id"] == nil ||
+		info.Metadata["timestamp"] == nil {
 		t.Errorf("heard %+v", info)
 	}
 	if heard["error"].EventType != ExecutionError {

@@ -45,12 +45,12 @@ type Orchestrator interface {
 	// A slow reader loses the oldest events: what counts is what Workers returns.
 	Events(ctx context.Context) <-chan Event
 
-	// Prepare sets the limits that must hold from a function's first instruction, in a generic worker
-	// that is about to become the function's. It returns at once where the pool's limits will do
-	// until Claimed. An error of kind NotFound says that the worker is gone; after any other the
-	// function can run, and has less than its own memory until Claimed.
+	// Prepare sets the limits that must hold from a function's first instruction, in a generic
+	// worker that is about to become the function's. It returns at once where the pool's limits
+	// will do until Claimed. An error of kind NotFound says that the worker is gone; after any
+	// other the function can run, and has less than its own memory until Claimed.
 	Prepare(ctx context.Context, workerID string, target faas.Target) error
-	// Claimed tells the orchestrator that the worker was specialised: the worker leaves its pool,
+	// Claimed returns the orchestrator that the worker was specialised: the worker leaves its pool,
 	// which refills, and gets the function's own CPU and memory. It is called after the
 	// specialisation, and no call waits for it.
 	Claimed(ctx context.Context, workerID string, claim Claim) error

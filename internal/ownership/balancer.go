@@ -14,8 +14,8 @@ import (
 const (
 	defaultBeat  = 2 * time.Second
 	defaultAlive = 10 * time.Second
-	// handoversPerBeat bounds how many shards an owner hands over at a time: the callers that wait for
-	// workers of a shard's functions ask again wherever it went.
+	// handoversPerBeat bounds how many shards an owner hands over at a time: the callers that wait
+	// for workers of a shard's functions ask again wherever it went.
 	handoversPerBeat = 8
 	// goodbyeTimeout bounds how long an engine that ends takes to say so in the database.
 	goodbyeTimeout = 3 * time.Second
@@ -26,8 +26,8 @@ type Config struct {
 	Name   string // of this engine: unique for each start of a process
 	Store  *store.Store
 	Broker broker.Broker
-	// Hold does what the owner of a shard does until ctx ends, and then returns promptly: the next owner
-	// may begin only after it has. Returning before that gives the shard up.
+	// Hold does what the owner of a shard does until ctx ends, and then returns promptly: the next
+	// owner may begin only after it has. Returning before that gives the shard up.
 	Hold func(ctx context.Context, o faas.Ownership)
 
 	Beat  time.Duration // between two announcements: 2 s
@@ -155,7 +155,8 @@ func (b *Balancer) Run(ctx context.Context) {
 // before the next.
 func (b *Balancer) beat(ctx context.Context) time.Duration {
 	if !b.cfg.Broker.Connected() {
-		// Shards cannot be ours without the broker. The announcement grows old, unless it comes back soon.
+		// Shards cannot be ours without the broker. The announcement grows old, unless it comes
+		// back soon.
 		return b.cfg.Beat
 	}
 	live, err := b.cfg.Store.AnnounceEngine(ctx, store.LiveEngine{Name: b.cfg.Name, Standing: b.standsFor()}, b.cfg.Alive)

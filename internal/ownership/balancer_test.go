@@ -89,9 +89,14 @@ func (c *cloud) hold(ctx context.Context, e *engine, o faas.Ownership) {
 	if last := c.epochs[o.Shard].Swap(o.Epoch); last >= o.Epoch {
 		c.Errorf("shard %d is owned in epoch %d after %d", o.Shard, o.Epoch, last)
 	}
-	stop, err := e.broker.Serve(ctx, faas.MethodAcquireIn(o.Shard), 10, func(context.Context, json.RawMessage) (any, error) {
-		return e.name, nil
-	})
+	stop, err := e.broker.Serve(
+		ctx,
+		faas.MethodAcquireIn(o.Shard),
+		10,
+		func(context.Context, json.RawMessage) (any, error) {
+			return e.name, nil
+		},
+	)
 	if err != nil {
 		return
 	}
@@ -213,8 +218,8 @@ func TestOnRabbitMQAndMariaDB(t *testing.T) {
 	c.await("callers are answered", func() bool { return answers.Load() > more })
 	stop()
 
-	// A killed engine loses its connections, and is not heard of any more. Its shards are others' at once,
-	// and in equal shares when its announcement is old.
+	// A killed engine loses its connections, and is not heard of any more. Its shards are others'
+	// at once, and in equal shares when its announcement is old.
 	c.must(first.broker.Close())
 	c.balanced(second, third)
 	fourth := c.start()

@@ -1,8 +1,9 @@
 // Package ownership divides the shards between the engines that live. Each engine announces itself
-// in the database; from the names that it sees there, each works out by itself, and all alike, whose
-// a shard should be (View). RabbitMQ elects who owns it: an engine stands in line for the shards
-// that it should own and for those that it is to take over when their owner ends, and an owner that
-// should not be one hands its shard over to the engine that should, once that stands in line.
+// in the database; from the names that it sees there, each works out by itself, and all alike,
+// whose a shard should be (View). RabbitMQ elects who owns it: an engine stands in line for the
+// shards that it should own and for those that it is to take over when their owner ends, and an
+// owner that should not be one hands its shard over to the engine that should, once that stands in
+// line.
 //
 // So there are three sayings, and each has its own weight:
 //

@@ -17,8 +17,8 @@ const (
 	lastRetreat  = 5 * time.Minute
 )
 
-// stand joins the lines that the view has this engine in and leaves the others. A shard that it owns
-// it keeps until handOver.
+// stand joins the lines that the view has this engine in and leaves the others. A shard that it
+// owns it keeps until handOver.
 func (b *Balancer) stand(ctx context.Context) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -121,8 +121,9 @@ func (b *Balancer) take(ctx context.Context, shard int) (faas.Ownership, bool) {
 	return faas.Ownership{}, false
 }
 
-// handOver gives up shards whose right owner stands in line for them, a few at a time, and returns
-// how many. Should another engine be before that one in line, it does the same a little later.
+// handOver returns up shards whose right owner stands in line for them, a few at a time, and
+// returns how many. Should another engine be before that one in line, it does the same a little
+// later.
 func (b *Balancer) handOver(owners []store.ShardOwner) (n int) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -147,12 +148,13 @@ type retreat struct {
 
 // retreats decides whether to leave a shard of this engine's to the engine that should own it, and
 // counts it if so. It does when that engine has said, after this one took the shard, that it stands
-// in line for the same set of engines as are seen here: it is alive then, and nobody else needs to be
-// told. Should the shard come back all the same, it is kept for longer each time. The caller holds the
-// lock.
+// in line for the same set of engines as are seen here: it is alive then, and nobody else needs to
+// be told. Should the shard come back all the same, it is kept for longer each time. The caller
+// holds the lock.
 func (b *Balancer) retreats(row store.ShardOwner) bool {
 	target := b.live[b.view.Target(row.Shard)]
-	if target.Name == "" || target.Name == b.cfg.Name || target.Standing != b.view.ID() || !target.SeenAt.After(row.OwnedAt) {
+	if target.Name == "" || target.Name == b.cfg.Name || target.Standing != b.view.ID() ||
+		!target.SeenAt.After(row.OwnedAt) {
 		return false
 	}
 	now, before := b.cfg.Now(), b.left[row.Shard]
@@ -163,8 +165,8 @@ func (b *Balancer) retreats(row store.ShardOwner) bool {
 	return true
 }
 
-// dropOvertaken gives up what another engine has taken in the database. The broker lets one own at a
-// time, so that happens when a taking that was given up for lost is committed late.
+// dropOvertaken returns up what another engine has taken in the database. The broker lets one own
+// at a time, so that happens when a taking that was given up for lost is committed late.
 func (b *Balancer) dropOvertaken(owners []store.ShardOwner) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -173,7 +175,10 @@ func (b *Balancer) dropOvertaken(owners []store.ShardOwner) {
 			continue
 		}
 		if o := b.owned[row.Shard]; o != nil && row.Epoch > o.Epoch {
-			b.cfg.Log.Warn("a shard's epoch is over before its ownership", "shard", row.Shard, "epoch", o.Epoch, "owner", row.Owner)
+			b.cfg.Log.Warn(
+				"a shard's epoch is over before its ownership", "shard", row.Shard, "epoch", o.Epoch, "owner",
+				row.Owner,
+			)
 			o.yield()
 		}
 	}

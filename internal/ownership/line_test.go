@@ -8,8 +8,8 @@ import (
 	"github.com/openstack-faas/faas/internal/store"
 )
 
-// TestRetreats has an owner see engines announce themselves: it leaves a shard to its right owner only
-// when that is known to stand in line.
+// TestRetreats has an owner see engines announce themselves: it leaves a shard to its right owner
+// only when that is known to stand in line.
 func TestRetreats(t *testing.T) {
 	view := NewView([]string{"me", "other"}, 64)
 	mine, others := -1, -1
@@ -33,9 +33,18 @@ func TestRetreats(t *testing.T) {
 		"it does not stand in line yet":     {others, "", took.Add(time.Second), false},
 		"the shard is where it should be":   {mine, view.ID(), took.Add(time.Second), false},
 	} {
-		b := &Balancer{cfg: Config{Name: "me", Now: time.Now}, view: view, left: map[int]retreat{}, live: map[string]store.LiveEngine{
-			"me": {Name: "me", Standing: view.ID(), SeenAt: took.Add(time.Hour)}, "other": {Name: "other", Standing: c.standing, SeenAt: c.seen},
-		}}
+		b := &Balancer{
+			cfg:  Config{Name: "me", Now: time.Now},
+			view: view,
+			left: map[int]retreat{},
+			live: map[string]store.LiveEngine{
+				"me": {
+					Name:     "me",
+					Standing: view.ID(),
+					SeenAt:   took.Add(time.Hour),
+				}, "other": {Name: "other", Standing: c.standing, SeenAt: c.seen},
+			},
+		}
 		row := store.ShardOwner{Ownership: faas.Ownership{Shard: c.shard, Epoch: 1}, Owner: "me", OwnedAt: took}
 		if got := b.retreats(row); got != c.want {
 			t.Errorf("%s: the shard is left: %v, want %v", name, got, c.want)
@@ -43,8 +52,8 @@ func TestRetreats(t *testing.T) {
 	}
 }
 
-// TestRetreatsLessOften has a shard come back each time that it is left: its right owner says that it
-// stands in line and does not take it.
+// TestRetreatsLessOften has a shard come back each time that it is left: its right owner says that
+// it stands in line and does not take it.
 func TestRetreatsLessOften(t *testing.T) {
 	view := NewView([]string{"me", "other"}, 64)
 	shard := 0

@@ -12,12 +12,12 @@ import (
 )
 
 // lineLength is how many engines stand in line for a shard: its owner and those that take it over.
-// More would cost a subscription of every engine to every shard; with three, two engines have to end
-// in the same moments before a shard waits for an announcement to grow old.
+// More would cost a subscription of every engine to every shard; with three, two engines have to
+// end in the same moments before a shard waits for an announcement to grow old.
 const lineLength = 3
 
-// View is what follows from a set of engines: whose each shard should be, and who stands in line for
-// it. It is the same for everyone who sees the same set. It is immutable.
+// View is what follows from a set of engines: whose each shard should be, and who stands in line
+// for it. It is the same for everyone who sees the same set. It is immutable.
 type View struct {
 	id      string
 	engines []string   // sorted

@@ -21,7 +21,8 @@ func shares(t *testing.T, v View, shards int) map[string]int {
 	has := map[string]int{}
 	for shard := range shards {
 		line := v.lines[shard]
-		if want := min(lineLength, len(v.engines)); len(line) != want || len(slices.Compact(slices.Sorted(slices.Values(line)))) != want {
+		if want := min(lineLength, len(v.engines)); len(line) != want ||
+			len(slices.Compact(slices.Sorted(slices.Values(line)))) != want {
 			t.Errorf("of %d engines these stand in line for shard %d: %q", len(v.engines), shard, line)
 		}
 		has[v.Target(shard)]++
@@ -57,8 +58,8 @@ func TestEveryoneSeesTheSame(t *testing.T) {
 	}
 }
 
-// TestFewShardsMove has an engine come and go: what moves is not much more than its share. A change of
-// nothing but the bound moves a few others.
+// TestFewShardsMove has an engine come and go: what moves is not much more than its share. A change
+// of nothing but the bound moves a few others.
 func TestFewShardsMove(t *testing.T) {
 	for n := 2; n <= 50; n++ {
 		with, without := NewView(names(n), 64), NewView(names(n-1), 64)

@@ -49,8 +49,8 @@ const (
 	RuntimeUID = 1000
 )
 
-// SpecialisedMark is the name, in RunDir, of the file that marks the worker as a function's own. The
-// volume outlives a container that is started again.
+// SpecialisedMark is the name, in RunDir, of the file that marks the worker as a function's own.
+// The volume outlives a container that is started again.
 const SpecialisedMark = "specialised"
 
 // Config is what the agent of a pod is told, as JSON. Whoever may read pods may read all of it.

@@ -81,7 +81,9 @@ func defaultModules() (modules map[string]*ast.Module, names map[string]bool, er
 }
 
 func parse(file string, text []byte) (*ast.Module, error) {
-	module, err := ast.ParseModuleWithOpts(file, string(text), ast.ParserOptions{RegoVersion: ast.RegoV1, Capabilities: capabilities()})
+	module, err := ast.ParseModuleWithOpts(
+		file, string(text), ast.ParserOptions{RegoVersion: ast.RegoV1, Capabilities: capabilities()},
+	)
 	if err != nil {
 		var several ast.Errors
 		if errors.As(err, &several) {

@@ -11,7 +11,9 @@ import (
 // who they are.
 func (e *Enforcer) logDecision(ctx context.Context, id faas.Identity, rule string, target Target, allowed bool) {
 	attrs := []slog.Attr{
-		slog.String("rule", rule), slog.Bool("allowed", allowed), slog.String("user_id", id.UserID), slog.String("project_id", id.ProjectID),
+		slog.String(
+			"rule", rule,
+		), slog.Bool("allowed", allowed), slog.String("user_id", id.UserID), slog.String("project_id", id.ProjectID),
 		slog.Any("roles", id.Roles), slog.String("target_project_id", target.ProjectID),
 	}
 	if id.DomainID != "" {

@@ -82,14 +82,27 @@ func (o *overrides) readRego(file string) error {
 
 // taken reports whether a package is one of the defaults or of the data that decisions rest on.
 func (o *overrides) taken(path string) bool {
-	own := []string{"data.faas.rules", "data.faas.personas", "data.faas.decision", "data.faas.replaced", "data.faas.listed", "data.faas"}
-	return slices.ContainsFunc(own, func(p string) bool { return path == p || strings.HasPrefix(path, p+".") && p != "data.faas" })
+	own := []string{
+		"data.faas.rules",
+		"data.faas.personas",
+		"data.faas.decision",
+		"data.faas.replaced",
+		"data.faas.listed",
+		"data.faas",
+	}
+	return slices.ContainsFunc(
+		own,
+		func(p string) bool { return path == p || strings.HasPrefix(path, p+".") && p != "data.faas" },
+	)
 }
 
 // replace notes that a rule is decided anew, by "rego" or by a "list"; the last file to do so wins.
 func (o *overrides) replace(name, by, where string) error {
 	if !o.known[name] {
-		return fmt.Errorf("%s: there is no rule %q; the rules are %s", where, name, strings.Join(slices.Sorted(maps.Keys(o.known)), ", "))
+		return fmt.Errorf(
+			"%s: there is no rule %q; the rules are %s", where, name,
+			strings.Join(slices.Sorted(maps.Keys(o.known)), ", "),
+		)
 	}
 	o.replaced[name] = by
 	return nil
@@ -131,8 +144,12 @@ func (o *overrides) readList(file string, name, value *yaml.Node) error {
 	}
 	list := make([]any, len(who))
 	for i, persona := range who {
-		if !slices.Contains([]string{"admin", "manager", "member", "reader", "service"}, persona) && !strings.HasPrefix(persona, "role:") {
-			return fmt.Errorf("%s: there is no persona %q: take admin, manager, member, reader, service or role:NAME", where, persona)
+		if !slices.Contains([]string{"admin", "manager", "member", "reader", "service"}, persona) &&
+			!strings.HasPrefix(persona, "role:") {
+			return fmt.Errorf(
+				"%s: there is no persona %q: take admin, manager, member, reader, service or role:NAME", where,
+				persona,
+			)
 		}
 		list[i] = persona
 	}

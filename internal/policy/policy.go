@@ -23,10 +23,11 @@ import (
 type Options struct {
 	Dirs []string // folders with an operator's rules, later ones win; one that does not exist is passed over
 
-	LogDecisions bool                             // each decision is a line of the log
-	RequestID    func(ctx context.Context) string // of the request that a decision is for; nil: decisions are logged without
-	Log          *slog.Logger                     // nil: slog.Default()
-	Registry     prometheus.Registerer            // nil: there are no metrics
+	LogDecisions bool // each decision is a line of the log
+	// of the request that a decision is for; nil: decisions are logged without
+	RequestID func(ctx context.Context) string
+	Log       *slog.Logger          // nil: slog.Default()
+	Registry  prometheus.Registerer // nil: there are no metrics
 }
 
 // Target is what a rule is asked about.
@@ -56,7 +57,13 @@ type ruleSet struct {
 // New compiles the default rules and the operator's. The error of a broken file names file and
 // line.
 func New(ctx context.Context, o Options) (*Enforcer, error) {
-	e := &Enforcer{dirs: o.Dirs, logDecisions: o.LogDecisions, requestID: o.RequestID, log: o.Log, metrics: newMetrics(o.Registry)}
+	e := &Enforcer{
+		dirs:         o.Dirs,
+		logDecisions: o.LogDecisions,
+		requestID:    o.RequestID,
+		log:          o.Log,
+		metrics:      newMetrics(o.Registry),
+	}
 	if e.log == nil {
 		e.log = slog.Default()
 	}

@@ -73,7 +73,8 @@ func TestAllow(t *testing.T) {
 	if faas.KindOf(err) != faas.Forbidden || !strings.Contains(err.Error(), "Operation not allowed") {
 		t.Errorf("got %v", err)
 	}
-	if may(e, who("admin"), "function:frobnicate", "mine") || e.Known("function:frobnicate") || !e.Known("execution:create") {
+	if may(e, who("admin"), "function:frobnicate", "mine") || e.Known("function:frobnicate") ||
+		!e.Known("execution:create") {
 		t.Error("an unknown rule refuses")
 	}
 }

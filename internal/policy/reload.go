@@ -93,8 +93,15 @@ type metrics struct {
 
 func newMetrics(registry prometheus.Registerer) metrics {
 	m := metrics{
-		reloads: prometheus.NewCounter(prometheus.CounterOpts{Name: "faas_policy_reloads_total", Help: "Changes of the policy files that hold now."}),
-		refused: prometheus.NewGauge(prometheus.GaugeOpts{Name: "faas_policy_reload_failed", Help: "1 while the policy files are broken and the rules before them hold."}),
+		reloads: prometheus.NewCounter(
+			prometheus.CounterOpts{Name: "faas_policy_reloads_total", Help: "Changes of the policy files that hold now."},
+		),
+		refused: prometheus.NewGauge(
+			prometheus.GaugeOpts{
+				Name: "faas_policy_reload_failed",
+				Help: "1 while the policy files are broken and the rules before them hold.",
+			},
+		),
 	}
 	if registry != nil {
 		registry.MustRegister(m.reloads, m.refused)

@@ -123,7 +123,8 @@ func TestBrokenFilesAreRefusedAndToldOnce(t *testing.T) {
 		if w.metric("faas_policy_reload_failed") != 1 {
 			t.Error("the metric does not tell")
 		}
-		if may(w.Enforcer, who("member"), "function:create", "mine") || !may(w.Enforcer, who("manager"), "function:create", "mine") {
+		if may(w.Enforcer, who("member"), "function:create", "mine") ||
+			!may(w.Enforcer, who("manager"), "function:create", "mine") {
 			t.Error("the rules before do not hold")
 		}
 	}
@@ -173,7 +174,8 @@ func TestDecisionsAreLogged(t *testing.T) {
 	id := who("reader")
 	id.Token = faas.Secret("THE-TOKEN")
 	for range 2 { // one that is remembered is logged too
-		if w.Allow(ctx, id, "function:get", Target{ProjectID: "mine"}) != nil || w.Allow(ctx, id, "function:create", Target{ProjectID: "mine"}) == nil {
+		if w.Allow(ctx, id, "function:get", Target{ProjectID: "mine"}) != nil ||
+			w.Allow(ctx, id, "function:create", Target{ProjectID: "mine"}) == nil {
 			t.Fatal("a reader looks and does not write")
 		}
 	}

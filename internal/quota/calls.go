@@ -146,8 +146,8 @@ func (c *Calls) CountMemory(count func() map[string]int64) {
 	c.memory = count
 }
 
-// Use gives how many executions of a project run now, how many it asked for in the last minute, and
-// the memory of its workers, as far as this process knows.
+// Use returns how many executions of a project run now, how many it asked for in the last minute,
+// and the memory of its workers, as far as this process knows.
 func (c *Calls) Use(projectID string) faas.Amounts {
 	now, memory := c.now(), c.countMemory()[projectID]
 	c.mu.Lock()

@@ -13,7 +13,10 @@ import (
 // process is a counter of calls whose project a may have limits.
 func process(c *clock, executions, perMinute int64) *Calls {
 	limits := faas.Amounts{faas.ResourceExecutions: executions, faas.ResourceCalls: perMinute}
-	return NewCalls(New(Config{Driver: settable{Unified{Ask: (&kept{}).Ask}}, Defaults: limits, CacheTime: time.Hour, Now: c.now}), 64, c.now)
+	return NewCalls(
+		New(Config{Driver: settable{Unified{Ask: (&kept{}).Ask}}, Defaults: limits, CacheTime: time.Hour, Now: c.now}),
+		64, c.now,
+	)
 }
 
 func allowed(t *testing.T, what string, err error) {
@@ -23,7 +26,7 @@ func allowed(t *testing.T, what string, err error) {
 	}
 }
 
-// refused gives how long the caller is told to wait.
+// refused returns how long the caller is told to wait.
 func refused(t *testing.T, what string, err error, words string) time.Duration {
 	t.Helper()
 	var e *faas.Error

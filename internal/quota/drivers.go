@@ -27,11 +27,13 @@ func (d Database) Reset(ctx context.Context, projectID string) error {
 
 // Unified takes limits from Keystone's unified limits, where they are made and changed.
 type Unified struct {
-	// Ask gives the limits of a project by the names of resources: its own, and the registered ones.
+	// Ask returns the limits of a project by the names of resources: its own, and the registered
+	// ones.
 	Ask func(ctx context.Context, projectID string) (map[string]int64, error)
 }
 
-// Limits asks Keystone. Of resources that it has no limit of the configuration's hold; names that are not ours are passed over.
+// Limits asks Keystone. Of resources that it has no limit of the configuration's hold; names that
+// are not ours are passed over.
 func (u Unified) Limits(ctx context.Context, projectID string) (faas.Amounts, error) {
 	asked, err := u.Ask(ctx, projectID)
 	if err != nil {
@@ -53,5 +55,7 @@ func (u Unified) Set(context.Context, string, map[faas.Resource]*int64) error { 
 func (u Unified) Reset(context.Context, string) error { return errInKeystone() }
 
 func errInKeystone() error {
-	return faas.Errorf(faas.Conflict, "Limits are kept in Keystone here; change them there, as with openstack limit create.")
+	return faas.Errorf(
+		faas.Conflict, "Limits are kept in Keystone here; change them there, as with openstack limit create.",
+	)
 }

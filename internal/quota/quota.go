@@ -15,9 +15,10 @@ import (
 
 // Driver keeps the limits that are projects' own.
 type Driver interface {
-	// Limits gives what a project may have of those resources that the configuration's limits do not hold for.
+	// Limits returns what a project may have of those resources that the configuration's limits do
+	// not hold for.
 	Limits(ctx context.Context, projectID string) (faas.Amounts, error)
-	// Set gives a project limits of its own, or with nil takes one away.
+	// Set returns a project limits of its own, or with nil takes one away.
 	Set(ctx context.Context, projectID string, limits map[faas.Resource]*int64) error
 	// Reset takes all of them away.
 	Reset(ctx context.Context, projectID string) error
@@ -62,7 +63,8 @@ const (
 	readPatience = 10 * time.Second
 	// retryPause is how long limits that are out of date go on before they are asked for again.
 	retryPause = time.Second
-	// staleFor is how long limits that are out of date do for whoever comes, while they are read anew; older ones are waited for.
+	// staleFor is how long limits that are out of date do for whoever comes, while they are read
+	// anew; older ones are waited for.
 	staleFor = time.Minute
 )
 
@@ -77,11 +79,13 @@ func New(cfg Config) *Quotas {
 	return &Quotas{cfg: cfg, known: map[string]*known{}, reads: map[string]*reading{}}
 }
 
-// Defaults gives what a project may have that has no limits of its own, which must not be changed.
+// Defaults returns what a project may have that has no limits of its own, which must not be
+// changed.
 func (q *Quotas) Defaults() faas.Amounts { return q.cfg.Defaults }
 
-// Limits gives what a project may have, which must not be changed. Nobody waits who asks for what was read not long ago: it is read anew meanwhile.
-// Others wait as long as their ctx lets them. Where it cannot be read, what was read last holds; where nothing was, the error is of kind
+// Limits returns what a project may have, which must not be changed. Nobody waits who asks for what
+// was read not long ago: it is read anew meanwhile. Others wait as long as their ctx lets them.
+// Where it cannot be read, what was read last holds; where nothing was, the error is of kind
 // faas.Unavailable, unless the configuration has the defaults hold then.
 func (q *Quotas) Limits(ctx context.Context, projectID string) (faas.Amounts, error) {
 	limits, will, due := q.remembered(projectID)
@@ -108,7 +112,7 @@ func (q *Quotas) Limits(ctx context.Context, projectID string) (faas.Amounts, er
 	}
 }
 
-// last gives what was read last of a project's limits, however long ago.
+// last returns what was read last of a project's limits, however long ago.
 func (q *Quotas) last(projectID string) faas.Amounts {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -118,7 +122,8 @@ func (q *Quotas) last(projectID string) faas.Amounts {
 	return q.cfg.Defaults
 }
 
-// remembered gives what is known of a project. will says that the caller is to go on with that; due, that it is to have it read anew.
+// remembered returns what is known of a project. will says that the caller is to go on with that;
+// due, that it is to have it read anew.
 func (q *Quotas) remembered(projectID string) (limits faas.Amounts, will, due bool) {
 	now := q.cfg.Now()
 	q.mu.Lock()
@@ -177,14 +182,14 @@ func (q *Quotas) failed(projectID string, now time.Time) {
 	}
 }
 
-// late gives what holds for a caller that has waited long enough.
+// late returns what holds for a caller that has waited long enough.
 func (q *Quotas) late(projectID string, err error) (faas.Amounts, error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	return q.without(projectID, err)
 }
 
-// without gives what holds without an answer. The caller holds the lock.
+// without returns what holds without an answer. The caller holds the lock.
 func (q *Quotas) without(projectID string, err error) (faas.Amounts, error) {
 	if k := q.known[projectID]; k != nil {
 		return k.limits, nil
@@ -211,7 +216,8 @@ func (q *Quotas) tell(err error) {
 	q.away = err != nil
 }
 
-// remember makes room by forgetting what is out of date, and where that is not enough whatever comes first.
+// remember makes room by forgetting what is out of date, and where that is not enough whatever
+// comes first.
 func (q *Quotas) remember(projectID string, k *known, now time.Time) {
 	if len(q.known) >= maxKnown {
 		maps.DeleteFunc(q.known, func(_ string, k *known) bool { return !now.Before(k.until) && !k.reading })
@@ -225,8 +231,8 @@ func (q *Quotas) remember(projectID string, k *known, now time.Time) {
 	q.known[projectID] = k
 }
 
-// Set gives a project limits of its own, or with nil takes one away. They hold here at once, and in other processes when these
-// have read them anew.
+// Set returns a project limits of its own, or with nil takes one away. They hold here at once, and
+// in other processes when these have read them anew.
 func (q *Quotas) Set(ctx context.Context, projectID string, limits map[faas.Resource]*int64) error {
 	defer q.forget(projectID)
 	return q.cfg.Driver.Set(ctx, projectID, limits)

@@ -79,7 +79,8 @@ func unified(c *clock) (*Quotas, *kept, *strings.Builder) {
 func may(t *testing.T, q *Quotas, project string, want int64) {
 	t.Helper()
 	limits, err := q.Limits(t.Context(), project)
-	if err != nil || limits.Limit(faas.ResourceFunctions) != want || limits.Limit(faas.ResourceExecutions) != 10 || len(limits) != 2 {
+	if err != nil || limits.Limit(faas.ResourceFunctions) != want || limits.Limit(faas.ResourceExecutions) != 10 ||
+		len(limits) != 2 {
 		t.Errorf("%s may have %v, want %d functions; %v", project, limits, want, err)
 	}
 }
@@ -163,7 +164,9 @@ func TestLimitsWhileTheyCannotBeRead(t *testing.T) {
 		t.Errorf("the end was not logged:\n%s", log)
 	}
 
-	strict := New(Config{Driver: Unified{Ask: k.Ask}, Defaults: defaults, Now: clock.now, Log: slog.New(slog.DiscardHandler)})
+	strict := New(
+		Config{Driver: Unified{Ask: k.Ask}, Defaults: defaults, Now: clock.now, Log: slog.New(slog.DiscardHandler)},
+	)
 	k.set("a", "functions", 7, errors.New("away"))
 	if limits, err := strict.Limits(t.Context(), "a"); faas.KindOf(err) != faas.Unavailable {
 		t.Errorf("defaults hold where they must not: %v, %v", limits, err)
@@ -201,7 +204,8 @@ func TestSetLimitsHoldAtOnce(t *testing.T) {
 	may(t, here, "a", 100)
 }
 
-// TestSetDuringRead has limits be changed while they are read: what was read before is not remembered.
+// TestSetDuringRead has limits be changed while they are read: what was read before is not
+// remembered.
 func TestSetDuringRead(t *testing.T) {
 	clock := newClock()
 	q, k, _ := unified(clock)

@@ -15,7 +15,10 @@ func TestRecordsAreBounded(t *testing.T) {
 	var asked int
 	var failure error
 	with := func(limits faas.Amounts) *Calls {
-		c := NewCalls(New(Config{Driver: settable{Unified{Ask: (&kept{}).Ask}}, Defaults: limits, CacheTime: time.Hour}), 64, nil)
+		c := NewCalls(
+			New(Config{Driver: settable{Unified{Ask: (&kept{}).Ask}}, Defaults: limits, CacheTime: time.Hour}),
+			64, nil,
+		)
 		c.CountRecords(func(context.Context, string) (faas.Amounts, error) { asked++; return used, failure })
 		return c
 	}

@@ -1,5 +1,7 @@
-// Package quota says how much a project may have: limits by resource, and the counting of calls. What is kept in rows is counted by the store, in the
-// transaction that changes it; calls are counted in memory, for no call waits for the database to be counted. docs/adr/0012-quotas.md says how exact that is.
+// Package quota says how much a project may have: limits by resource, and the counting of calls.
+// What is kept in rows is counted by the store, in the transaction that changes it; calls are
+// counted in memory, for no call waits for the database to be counted. docs/adr/0012-quotas.md says
+// how exact that is.
 package quota
 
 import "github.com/openstack-faas/faas/internal/faas"
@@ -29,7 +31,7 @@ var Resources = []Resource{
 // Max is the highest limit that anybody can set.
 const Max int64 = 1_000_000_000_000_000
 
-// Names gives the names of the resources, in their order.
+// Names returns the names of the resources, in their order.
 func Names() []string {
 	names := make([]string, len(Resources))
 	for i, r := range Resources {

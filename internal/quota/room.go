@@ -11,7 +11,9 @@ import (
 // in the place of one that has replaced bytes, 0 for none; its error is of kind OverQuota when not.
 // limits returns what the project may have. What the check allows may be refused all the same when
 // the package is recorded, where it is counted together with all others.
-func PackageRoom(s *store.Store, limits func(ctx context.Context, projectID string) (faas.Amounts, error), projectID string, replaced int64,
+func PackageRoom(
+	s *store.Store, limits func(ctx context.Context, projectID string) (faas.Amounts, error), projectID string,
+	replaced int64,
 ) func(ctx context.Context, size int64) error {
 	return func(ctx context.Context, size int64) error {
 		may, err := limits(ctx, projectID)

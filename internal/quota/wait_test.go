@@ -51,7 +51,15 @@ func patient(t *testing.T, fallback bool, test func(t *testing.T, q *Quotas, h *
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		h := &hanging{limit: 5}
-		q := New(Config{Driver: h, Defaults: defaults, CacheTime: 10 * time.Second, Fallback: fallback, Log: slog.New(slog.DiscardHandler)})
+		q := New(
+			Config{
+				Driver:    h,
+				Defaults:  defaults,
+				CacheTime: 10 * time.Second,
+				Fallback:  fallback,
+				Log:       slog.New(slog.DiscardHandler),
+			},
+		)
 		test(t, q, h)
 		time.Sleep(readPatience + time.Second) // for what is under way
 	})
@@ -67,7 +75,8 @@ func within(t *testing.T, q *Quotas, project string, want int64, longest time.Du
 	}
 }
 
-// TestKnownLimitsAreNotWaitedFor has limits that are out of date be read by a driver that takes its time: all go on with them, and one reads.
+// TestKnownLimitsAreNotWaitedFor has limits that are out of date be read by a driver that takes its
+// time: all go on with them, and one reads.
 func TestKnownLimitsAreNotWaitedFor(t *testing.T) {
 	patient(t, false, func(t *testing.T, q *Quotas, h *hanging) {
 		within(t, q, "a", 5, 0)
@@ -104,7 +113,8 @@ func TestOldLimitsAreWaitedFor(t *testing.T) {
 		hasty, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		begun := time.Now()
-		if limits, err := q.Limits(hasty, "a"); err != nil || limits.Limit(faas.ResourceFunctions) != 6 || time.Since(begun) != time.Second {
+		if limits, err := q.Limits(hasty, "a"); err != nil || limits.Limit(faas.ResourceFunctions) != 6 ||
+			time.Since(begun) != time.Second {
 			t.Errorf("a caller in a hurry is told %v, %v after %v", limits, err, time.Since(begun))
 		}
 		within(t, q, "a", 6, readPatience)

@@ -2,8 +2,8 @@ package quota
 
 import "time"
 
-// window counts what happened in the last minute by the second. It covers a second more than a minute, so that in no minute, whenever it
-// begins, there is more than was let in.
+// window counts what happened in the last minute by the second. It covers a second more than a
+// minute, so that in no minute, whenever it begins, there is more than was let in.
 type window struct {
 	counts [span]int64
 	last   int64 // the second that was counted last, since 1970
@@ -33,7 +33,8 @@ func (w *window) add(now time.Time, n int64) {
 	w.sum += n
 }
 
-// room gives how long it takes until one more is within the limit, when nothing else comes: 0 for now, a minute for never.
+// room returns how long it takes until one more is within the limit, when nothing else comes: 0 for
+// now, a minute for never.
 func (w *window) room(now time.Time, limit int64) time.Duration {
 	w.advance(now)
 	if w.sum < limit {

@@ -17,8 +17,10 @@ func (k Keystone) TrustToken(ctx context.Context, trustID string) (Token, error)
 	t, err := k.Client.TrustToken(ctx, trustID)
 	switch {
 	case errors.Is(err, keystone.ErrNotFound), errors.Is(err, keystone.ErrForbidden):
-		return Token{}, faas.Errorf(faas.Forbidden,
-			"The function can no longer act for the user who made it: the user, the project, the user's role in it, or the trust between them is gone or disabled. Make the function anew.").WithCause(err)
+		return Token{}, faas.Errorf(
+			faas.Forbidden,
+			"The function can no longer act for the user who made it: the user, the project, the user's role in it, or the trust between them is gone or disabled. Make the function anew.",
+		).WithCause(err)
 	case err != nil:
 		return Token{}, away(err)
 	}
@@ -52,9 +54,11 @@ func (k Keystone) MakeTrust(ctx context.Context, token faas.Secret, roles []stri
 	made, err := k.CreateTrust(ctx, token.Reveal(), keystone.TrustRequest{Roles: asked})
 	switch {
 	case errors.Is(err, keystone.ErrInvalidToken):
-		return "", faas.Errorf(faas.Unauthenticated, "The token is not valid any more. Get a new one from Keystone.").WithCause(err)
+		return "", faas.Errorf(faas.Unauthenticated, "The token is not valid any more. Get a new one from Keystone.").
+			WithCause(err)
 	case errors.Is(err, keystone.ErrForbidden), errors.Is(err, keystone.ErrNotFound):
-		return "", faas.Errorf(faas.Forbidden, "Keystone does not let you delegate the roles %s to the function.", strings.Join(roles, ", ")).WithCause(err)
+		return "", faas.Errorf(faas.Forbidden, "Keystone does not let you delegate the roles %s to the function.", strings.Join(roles, ", ")).
+			WithCause(err)
 	case err != nil:
 		e := faas.Errorf(faas.Unavailable, "Keystone cannot be asked to let the function act for you now.").WithCause(err)
 		e.RetryAfter = unavailableFor

@@ -40,7 +40,8 @@ func newGuest(t *testing.T, cloud *testkit.Cloud) guest {
 	must(err)
 	g.projectID = project.ID
 	t.Cleanup(func() { _ = projects.Delete(context.Background(), g.admin, project.ID).ExtractErr() })
-	user, err := users.Create(t.Context(), g.admin, users.CreateOpts{Name: name, DomainID: "default", Password: password}).Extract()
+	user, err := users.Create(t.Context(), g.admin, users.CreateOpts{Name: name, DomainID: "default", Password: password}).
+		Extract()
 	must(err)
 	g.user = user.ID
 	t.Cleanup(func() { _ = users.Delete(context.Background(), g.admin, user.ID).ExtractErr() })
@@ -48,8 +49,14 @@ func newGuest(t *testing.T, cloud *testkit.Cloud) guest {
 	must(err)
 	member, err := roles.ExtractRoles(pages)
 	must(err)
-	must(roles.Assign(t.Context(), g.admin, member[0].ID, roles.AssignOpts{UserID: user.ID, ProjectID: project.ID}).ExtractErr())
-	login := cloud.LoginAs(t, testkit.CloudUser{Name: name, Password: password, Domain: "Default", Project: name, ProjectDomain: "Default"})
+	must(
+		roles.Assign(t.Context(), g.admin, member[0].ID, roles.AssignOpts{UserID: user.ID, ProjectID: project.ID}).
+			ExtractErr(),
+	)
+	login := cloud.LoginAs(
+		t,
+		testkit.CloudUser{Name: name, Password: password, Domain: "Default", Project: name, ProjectDomain: "Default"},
+	)
 	g.token = faas.Secret(login.Token)
 	return g
 }

@@ -160,16 +160,21 @@ func (s *Sessions) Get(ctx context.Context, trustID string, life time.Duration) 
 
 // ForCall returns the context of a call that may wait and run for so long, and where its token does
 // not outlive that, how it comes by the next.
-func (s *Sessions) ForCall(ctx context.Context, trustID string, wait, timeout time.Duration) (json.RawMessage, *faas.Renewal, error) {
+func (s *Sessions) ForCall(
+	ctx context.Context, trustID string, wait, timeout time.Duration,
+) (json.RawMessage, *faas.Renewal, error) {
 	life := wait + timeout + callMargin
 	got, err := s.Get(ctx, trustID, life)
 	if err != nil || got.ExpiresAt.Sub(s.cfg.Now()) >= life {
 		return got.Context, nil, err
 	}
-	return got.Context, &faas.Renewal{Ends: got.ExpiresAt, Next: func(ctx context.Context) (json.RawMessage, time.Time, error) {
-		fresh, err := s.Get(ctx, trustID, life)
-		return fresh.Context, fresh.ExpiresAt, err
-	}}, nil
+	return got.Context, &faas.Renewal{
+		Ends: got.ExpiresAt,
+		Next: func(ctx context.Context) (json.RawMessage, time.Time, error) {
+			fresh, err := s.Get(ctx, trustID, life)
+			return fresh.Context, fresh.ExpiresAt, err
+		},
+	}, nil
 }
 
 // Prefetch has a token of the trust got for the call that will want one.

@@ -46,7 +46,9 @@ func (s *source) TrustToken(ctx context.Context, trustID string) (Token, error) 
 		return Token{}, err
 	}
 	return Token{
-		Value: faas.Secret(trustID + "-" + string(rune('0'+n))), ExpiresAt: time.Now().Add(s.life), UserID: "u", ProjectID: "p", AuthURL: "http://k/v3",
+		Value: faas.Secret(
+			trustID + "-" + string(rune('0'+n)),
+		), ExpiresAt: time.Now().Add(s.life), UserID: "u", ProjectID: "p", AuthURL: "http://k/v3",
 		Region: "R", Endpoints: map[string]string{"object-store": "http://s/v1/AUTH_p"},
 	}, nil
 }

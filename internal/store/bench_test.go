@@ -48,7 +48,8 @@ func BenchmarkCall(b *testing.B) {
 	}
 }
 
-// BenchmarkFloor is what one row committed alone costs on MariaDB, with a connection for each caller.
+// BenchmarkFloor is what one row committed alone costs on MariaDB, with a connection for each
+// caller.
 func BenchmarkFloor(b *testing.B) {
 	server := mariadb(b)
 	for callers, n := range map[string]int{"one": 1, "twenty": 20} {

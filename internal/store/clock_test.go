@@ -59,7 +59,9 @@ func everybodyLeaves(t *testing.T, clocks map[string]*store.Store, writer string
 	for name, s := range clocks {
 		settled, err := s.SettleExpired(t.Context(), 10, nil)
 		fatal(t, err)
-		stale, err := s.DueItems(t.Context(), store.DueQuery{Shards: allShards(s), Room: map[string]int{store.LostMessage: 10}})
+		stale, err := s.DueItems(
+			t.Context(), store.DueQuery{Shards: allShards(s), Room: map[string]int{store.LostMessage: 10}},
+		)
 		fatal(t, err)
 		if len(settled) != 0 || len(stale) != 0 {
 			t.Errorf("%s settles %v and takes the messages of %v for lost, of one that is %s", name, settled, stale,

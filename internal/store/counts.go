@@ -9,9 +9,9 @@ import (
 )
 
 // callCounts counts the executions that were recorded, by function, and adds them to the functions'
-// rows now and then. Were they added in the transactions of the executions, the row of a function that
-// everybody calls would be locked during each commit, and all processes would wait for each other.
-// Counts that were not added yet are lost when the process is killed.
+// rows now and then. Were they added in the transactions of the executions, the row of a function
+// that everybody calls would be locked during each commit, and all processes would wait for each
+// other. Counts that were not added yet are lost when the process is killed.
 type callCounts struct {
 	mu sync.Mutex
 	n  map[string]int

@@ -47,7 +47,8 @@ func (l *ledger) finished(id string) {
 	}
 }
 
-// caller enqueues executions; two claim each, and the one that wins ends it. It gives up on what it was told failed.
+// caller enqueues executions; two claim each, and the one that wins ends it. It gives up on what it
+// was told failed.
 func (l *ledger) caller(ctx context.Context, t *testing.T, mine, other *store.Store, name string) {
 	for ctx.Err() == nil {
 		x := execution()
@@ -95,13 +96,19 @@ func (l *ledger) until(t *testing.T, ended int) {
 	}
 }
 
-// TestServerKilledUnderLoad kills the server again and again while two processes' worth of stores enqueue, claim and end executions. What
-// was acknowledged is there, no claim was won twice, and the counts of the function agree with the rows.
+// TestServerKilledUnderLoad kills the server again and again while two processes' worth of stores
+// enqueue, claim and end executions. What was acknowledged is there, no claim was won twice, and
+// the counts of the function agree with the rows.
 func TestServerKilledUnderLoad(t *testing.T) {
 	server := mariadb(t)
 	url := server.Database(t)
 	one, two := open(t, url, nil), open(t, url, nil)
-	l := &ledger{function: newFunction(t, one).ID, accepted: map[string]bool{}, claimed: map[string]string{}, ended: map[string]bool{}}
+	l := &ledger{
+		function: newFunction(t, one).ID,
+		accepted: map[string]bool{},
+		claimed:  map[string]string{},
+		ended:    map[string]bool{},
+	}
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	var callers sync.WaitGroup
@@ -158,6 +165,9 @@ func (l *ledger) audit(t *testing.T, s *store.Store) int {
 	if len(l.twice) > 0 {
 		t.Errorf("claimed twice: %v", l.twice)
 	}
-	t.Logf("%d rows; %d accepted, %d claimed, %d ended; none lost, none twice", len(rows.Items), len(l.accepted), len(l.claimed), len(l.ended))
+	t.Logf(
+		"%d rows; %d accepted, %d claimed, %d ended; none lost, none twice", len(rows.Items), len(l.accepted),
+		len(l.claimed), len(l.ended),
+	)
 	return len(rows.Items)
 }

@@ -9,8 +9,8 @@ import (
 	"github.com/openstack-faas/faas/internal/store"
 )
 
-// TestCommitWithoutAnswer loses the connection at a COMMIT, before and after the server did it. Either way every operation is done once
-// and hears what came of it.
+// TestCommitWithoutAnswer loses the connection at a COMMIT, before and after the server did it.
+// Either way every operation is done once and hears what came of it.
 func TestCommitWithoutAnswer(t *testing.T) {
 	server := mariadb(t)
 	for name, what := range map[string]mishap{"before": lostBefore, "after": lostAfter} {
@@ -32,8 +32,8 @@ func TestCommitWithoutAnswer(t *testing.T) {
 	}
 }
 
-// TestPacketThatComesLate has the server get a batch when it was already given up and run again: it is
-// not done twice.
+// TestPacketThatComesLate has the server get a batch when it was already given up and run again: it
+// is not done twice.
 func TestPacketThatComesLate(t *testing.T) {
 	server := mariadb(t)
 	direct := server.Database(t)

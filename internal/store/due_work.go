@@ -26,8 +26,8 @@ type DueItem struct {
 	token int64 // of the attempt in hand
 }
 
-// ErrNotInHand is in the chain of what an attempt hears whose item is no longer its own: its time had
-// run out and another attempt has begun, or the item was added anew or withdrawn meanwhile.
+// ErrNotInHand is in the chain of what an attempt hears whose item is no longer its own: its time
+// had run out and another attempt has begun, or the item was added anew or withdrawn meanwhile.
 var ErrNotInHand = errors.New("the item is not in hand any more")
 
 // The states of an item.
@@ -39,8 +39,9 @@ const (
 // lastErrorLength is how many bytes of an error are kept.
 const lastErrorLength = 1000
 
-// AddDue has work done after the time, once. An item of the same kind and ref is due then and begins
-// anew, whatever its state: who has it in hand at the moment finds out that it is no longer its own.
+// AddDue has work done after the time, once. An item of the same kind and ref is due then and
+// begins anew, whatever its state: who has it in hand at the moment finds out that it is no longer
+// its own.
 func (s *Store) AddDue(ctx context.Context, kind, ref string, after time.Duration) error {
 	return s.recorder.do(ctx, func(t *tx) error { return t.addDue(s.shards, kind, ref, after) })
 }
@@ -69,8 +70,14 @@ func (t *tx) addDue(n faas.Sharding, kind, ref string, after time.Duration) erro
 	if t.dialect.fault(err) != duplicate {
 		return err
 	}
-	_, err = t.exec(`UPDATE due_work SET state = ?, due_at = `+t.grammar.now+` + ?, token = 0, attempts = 0, last_error = '',
-		added_at = `+t.grammar.now+` WHERE kind = ? AND ref = ?`, dueWaiting, after.Microseconds(), kind, ref)
+	_, err = t.exec(
+		`UPDATE due_work SET state = ?, due_at = `+t.grammar.now+` + ?, token = 0, attempts = 0, last_error = '',
+		added_at = `+t.grammar.now+` WHERE kind = ? AND ref = ?`,
+		dueWaiting,
+		after.Microseconds(),
+		kind,
+		ref,
+	)
 	return err
 }
 
@@ -99,9 +106,9 @@ type DueQuery struct {
 	Within time.Duration  // due by then: those that are not due yet say when the next look is worth it
 }
 
-// DueItems returns the items that are due, and those that will be soon, of each kind the longest due
-// first. One statement looks up all kinds and shards: it reads the entries of the index that are
-// due, and nothing of what is due later.
+// DueItems returns the items that are due, and those that will be soon, of each kind the longest
+// due first. One statement looks up all kinds and shards: it reads the entries of the index that
+// are due, and nothing of what is due later.
 func (s *Store) DueItems(ctx context.Context, q DueQuery) ([]DueItem, error) {
 	now := s.dialect.grammar().now
 	var shards strings.Builder
@@ -117,8 +124,8 @@ func (s *Store) DueItems(ctx context.Context, q DueQuery) ([]DueItem, error) {
 		if room <= 0 {
 			continue
 		}
-		// The subquery has the LIMIT stand beside UNION on every database. In its place the optimiser
-		// walks the index in its order and stops at the limit.
+		// The subquery has the LIMIT stand beside UNION on every database. In its place the
+		// optimiser walks the index in its order and stops at the limit.
 		parts = append(parts, `SELECT * FROM (SELECT kind, ref, shard, due_at, due_at - `+now+` AS due_in FROM due_work
 			WHERE kind = ? AND state = 'waiting' AND due_at <= `+now+` + ? AND shard IN (`+shards.String()+`)
 			ORDER BY due_at LIMIT ?) one`)
@@ -142,7 +149,9 @@ func (s *Store) DueItems(ctx context.Context, q DueQuery) ([]DueItem, error) {
 // TakeDue takes items of one shard in hand for the owner, until the time has run out, and returns
 // those that it took: an item goes to one of several that try. ErrNotOwner says that the shard is
 // another's.
-func (s *Store) TakeDue(ctx context.Context, o faas.Ownership, items []DueItem, hold func(kind string) time.Duration) ([]DueItem, error) {
+func (s *Store) TakeDue(
+	ctx context.Context, o faas.Ownership, items []DueItem, hold func(kind string) time.Duration,
+) ([]DueItem, error) {
 	var taken []DueItem
 	err := s.chores.do(ctx, func(t *tx) error {
 		taken = nil
@@ -165,7 +174,8 @@ func (s *Store) TakeDue(ctx context.Context, o faas.Ownership, items []DueItem, 
 			}
 			var age int64
 			err = t.queryRow(`SELECT attempts, last_error, `+t.grammar.now+` - added_at FROM due_work WHERE kind = ? AND ref = ?`,
-				i.Kind, i.Ref).Scan(&i.Attempts, &i.LastError, &age)
+				i.Kind, i.Ref).
+				Scan(&i.Attempts, &i.LastError, &age)
 			if err != nil {
 				return err
 			}
@@ -184,8 +194,8 @@ func (s *Store) TakeDue(ctx context.Context, o faas.Ownership, items []DueItem, 
 // is another attempt's meanwhile.
 func (s *Store) DueDone(ctx context.Context, i DueItem) error { return s.settleDue(ctx, i, dueDone(i)) }
 
-// dueDone is the statement of DueDone. In the transaction of what was to be done it finds one row, or
-// that is not to be committed: then it is done exactly once.
+// dueDone is the statement of DueDone. In the transaction of what was to be done it finds one row,
+// or that is not to be committed: then it is done exactly once.
 func dueDone(i DueItem) change {
 	return change{`DELETE FROM due_work WHERE kind = ? AND ref = ? AND token = ?`, []any{i.Kind, i.Ref, i.token}}
 }
@@ -203,14 +213,22 @@ func dueAgain(g grammar, i DueItem, after time.Duration) change {
 
 // DueFailed has an item tried again after the time; why is kept with it.
 func (s *Store) DueFailed(ctx context.Context, i DueItem, after time.Duration, why string) error {
-	return s.settleDue(ctx, i, change{`UPDATE due_work SET due_at = ` + s.dialect.grammar().now + ` + ?, token = 0, last_error = ?
-		WHERE kind = ? AND ref = ? AND token = ?`, []any{after.Microseconds(), shortened(why), i.Kind, i.Ref, i.token}})
+	return s.settleDue(
+		ctx,
+		i,
+		change{`UPDATE due_work SET due_at = ` + s.dialect.grammar().now + ` + ?, token = 0, last_error = ?
+		WHERE kind = ? AND ref = ? AND token = ?`, []any{after.Microseconds(), shortened(why), i.Kind, i.Ref, i.token}},
+	)
 }
 
 // DueDead puts an item aside that has failed too often: it is not tried again until RetryDue.
 func (s *Store) DueDead(ctx context.Context, i DueItem, why string) error {
-	return s.settleDue(ctx, i, change{`UPDATE due_work SET state = ?, token = 0, due_at = ` + s.dialect.grammar().now + `, last_error = ?
-		WHERE kind = ? AND ref = ? AND token = ?`, []any{dueDead, shortened(why), i.Kind, i.Ref, i.token}})
+	return s.settleDue(
+		ctx,
+		i,
+		change{`UPDATE due_work SET state = ?, token = 0, due_at = ` + s.dialect.grammar().now + `, last_error = ?
+		WHERE kind = ? AND ref = ? AND token = ?`, []any{dueDead, shortened(why), i.Kind, i.Ref, i.token}},
+	)
 }
 
 func (s *Store) settleDue(ctx context.Context, i DueItem, c change) error {

@@ -61,7 +61,10 @@ func (d *due) add(ref string, after time.Duration) {
 // soon returns the refs of what is due within the time, in order.
 func (d *due) soon(within time.Duration) (refs []string, items []store.DueItem) {
 	d.Helper()
-	items, err := d.stores[1].DueItems(d.Context(), store.DueQuery{Shards: allShards(d.stores[0]), Room: map[string]int{d.kind: 100}, Within: within})
+	items, err := d.stores[1].DueItems(
+		d.Context(),
+		store.DueQuery{Shards: allShards(d.stores[0]), Room: map[string]int{d.kind: 100}, Within: within},
+	)
 	fatal(d.T, err)
 	for _, i := range items {
 		refs = append(refs, i.Ref)
@@ -119,7 +122,8 @@ func (d *due) fenced() {
 		d.Errorf("epoch %d follows %d", after.Epoch, before.Epoch)
 	}
 	hold := func(string) time.Duration { return time.Hour }
-	if taken, err := d.stores[0].TakeDue(d.Context(), before, items, hold); !errors.Is(err, store.ErrNotOwner) || len(taken) != 0 {
+	if taken, err := d.stores[0].TakeDue(d.Context(), before, items, hold); !errors.Is(err, store.ErrNotOwner) ||
+		len(taken) != 0 {
 		d.Errorf("who owned it before takes %v, %v", taken, err)
 	}
 	if taken, err := d.stores[1].TakeDue(d.Context(), after, items, hold); err != nil || len(taken) != 1 {
@@ -129,7 +133,8 @@ func (d *due) fenced() {
 		d.Errorf("a shard that there is not: %v", err)
 	}
 	owners, err := d.stores[0].ShardOwners(d.Context())
-	if err != nil || len(owners) != 64 || owners[shard].Owner != "two" || owners[shard].Ownership != after || owners[shard].OwnedAt.IsZero() {
+	if err != nil || len(owners) != 64 || owners[shard].Owner != "two" || owners[shard].Ownership != after ||
+		owners[shard].OwnedAt.IsZero() {
 		d.Errorf("the owners are %+v, %v", owners, err)
 	}
 }
@@ -150,10 +155,12 @@ func (d *due) announced() {
 		d.Errorf("live are %q, %v", names(live), err)
 	}
 	fatal(d.T, d.stores[0].RemoveEngine(d.Context(), "a"))
-	if live, err = d.stores[0].LiveEngines(d.Context(), time.Hour); err != nil || !slices.Equal(names(live), []string{"b y", "c "}) {
+	if live, err = d.stores[0].LiveEngines(d.Context(), time.Hour); err != nil ||
+		!slices.Equal(names(live), []string{"b y", "c "}) {
 		d.Errorf("live are %q, %v", names(live), err)
 	}
-	if live, err = d.stores[0].LiveEngines(d.Context(), -time.Second); err != nil || len(live) != 0 { // they were seen before a second from now
+	// they were seen before a second from now
+	if live, err = d.stores[0].LiveEngines(d.Context(), -time.Second); err != nil || len(live) != 0 {
 		d.Errorf("live are %q, %v", names(live), err)
 	}
 }
@@ -271,7 +278,9 @@ func (d *due) dead() {
 	}
 	d.expect()
 	dead, err := s.DeadItems(ctx, []string{"none", d.kind}, 10)
-	if err != nil || len(dead) != 2 || dead[0].Ref != "a" || dead[0].LastError != "it cannot be" || dead[0].Attempts != 1 || dead[0].Since.IsZero() {
+	if err != nil || len(dead) != 2 || dead[0].Ref != "a" || dead[0].LastError != "it cannot be" ||
+		dead[0].Attempts != 1 ||
+		dead[0].Since.IsZero() {
 		d.Errorf("dead are %+v, %v", dead, err)
 	}
 	if dead, err = s.DeadItems(ctx, []string{d.kind}, 1); err != nil || len(dead) != 1 {
@@ -315,7 +324,8 @@ func (d *due) room() {
 			d.Errorf("with room for %v there are %v", c.room, got)
 		}
 	}
-	if items, err := d.stores[0].DueItems(d.Context(), store.DueQuery{Room: map[string]int{d.kind: 1}}); err != nil || len(items) != 0 {
+	if items, err := d.stores[0].DueItems(d.Context(), store.DueQuery{Room: map[string]int{d.kind: 1}}); err != nil ||
+		len(items) != 0 {
 		d.Errorf("of no shard: %v, %v", items, err)
 	}
 }
@@ -330,8 +340,11 @@ func TestWhatIsNotDueCostsNothing(t *testing.T) {
 	fatal(t, err)
 	defer db.Close()
 	const many = 100_000
-	_, err = db.ExecContext(t.Context(), `INSERT INTO due_work (kind, ref, shard, state, due_at, epoch, token, attempts, last_error, added_at)
-		SELECT 'job', seq, seq % 64, 'waiting', 4102444800000000 + seq, 0, 0, 0, '', 0 FROM seq_1_to_100000`)
+	_, err = db.ExecContext(
+		t.Context(),
+		`INSERT INTO due_work (kind, ref, shard, state, due_at, epoch, token, attempts, last_error, added_at)
+		SELECT 'job', seq, seq % 64, 'waiting', 4102444800000000 + seq, 0, 0, 0, '', 0 FROM seq_1_to_100000`,
+	)
 	fatal(t, err)
 	read := func() (n int64) {
 		t.Helper()

@@ -18,13 +18,16 @@ type Ending struct {
 	EndedAt time.Time // the store's clock when zero
 	Events  []Event   // that others are to be told of it
 
-	ProjectID string // of the execution, whose record grows; "" when the caller does not know, and then its growth is not counted
+	// of the execution, whose record grows; "" when the caller does not know, and then its growth
+	// is not counted
+	ProjectID string
 }
 
-// Start records that an execution runs, under the lease that e asks for, and does not wait for the record to be committed: a crash may
-// lose it, together with the call that nobody was answered. The record may also be held back a moment for its ending. Start
-// blocks while the recorder is far behind, until ctx ends. Status becomes running; an empty StartedAt, CreatedAt or Attempts is filled in.
-// The events are kept with the record.
+// Start records that an execution runs, under the lease that e asks for, and does not wait for the
+// record to be committed: a crash may lose it, together with the call that nobody was answered. The
+// record may also be held back a moment for its ending. Start blocks while the recorder is far
+// behind, until ctx ends. Status becomes running; an empty StartedAt, CreatedAt or Attempts is
+// filled in. The events are kept with the record.
 func (s *Store) Start(ctx context.Context, e faas.Execution, events ...Event) error {
 	if e.ID == "" || e.Lease == 0 {
 		return errors.New("an execution starts with an id and a lease")
@@ -40,8 +43,9 @@ func (s *Store) Start(ctx context.Context, e faas.Execution, events ...Event) er
 	return s.calls.start(ctx, &e, events)
 }
 
-// Finish records how a running execution ended and returns when that is committed. A row that is gone is a faas.NotFound; one that
-// is not running, because it ended already or its lease was settled, is a faas.Conflict and stays as it is.
+// Finish records how a running execution ended and returns when that is committed. A row that is
+// gone is a faas.NotFound; one that is not running, because it ended already or its lease was
+// settled, is a faas.Conflict and stays as it is.
 func (s *Store) Finish(ctx context.Context, id string, ending Ending) error {
 	if !ending.Status.Ended() {
 		return fmt.Errorf("execution %s cannot end as %q", id, ending.Status)

@@ -35,7 +35,9 @@ func (s *Store) Enqueue(ctx context.Context, e faas.Execution) error {
 // Claim makes a queued execution the owner's to run, under a lease of that length, and returns it
 // as claimed. Of several who try, one gets true. False says that it is not queued any more or is
 // gone: whoever was to run it has done so, or does. The events are kept with the claim.
-func (s *Store) Claim(ctx context.Context, id, owner string, lease time.Duration, events ...Event) (faas.Execution, bool, error) {
+func (s *Store) Claim(
+	ctx context.Context, id, owner string, lease time.Duration, events ...Event,
+) (faas.Execution, bool, error) {
 	now := micros(s.now())
 	// Whoever has claimed it, it is not queued after this.
 	op := &operation{execution: id, events: events, also: withdrawDue(LostMessage, id), change: change{
@@ -91,7 +93,13 @@ func (s *Store) Release(ctx context.Context, id, owner string) (bool, error) {
 // QueuedExecutions returns ids of queued executions after the given one, "" for the first, in their
 // order; limit at most.
 func (s *Store) QueuedExecutions(ctx context.Context, after string, limit int) ([]string, error) {
-	rows, err := s.scans.QueryContext(ctx, `SELECT ref FROM due_work WHERE kind = ? AND ref > ? ORDER BY ref LIMIT ?`, LostMessage, after, limit)
+	rows, err := s.scans.QueryContext(
+		ctx,
+		`SELECT ref FROM due_work WHERE kind = ? AND ref > ? ORDER BY ref LIMIT ?`,
+		LostMessage,
+		after,
+		limit,
+	)
 	if err != nil {
 		return nil, unavailable(err)
 	}

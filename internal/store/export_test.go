@@ -11,8 +11,8 @@ func (s *Store) OnWriter(ctx context.Context, query string) error {
 // closed. It returns when the writer is held.
 func (s *Store) HoldCalls(ctx context.Context, until <-chan struct{}) { hold(ctx, s.calls, until) }
 
-// HoldOthers keeps all writers but those of calls from writing until the channel is closed. It returns when
-// they are held.
+// HoldOthers keeps all writers but those of calls from writing until the channel is closed. It
+// returns when they are held.
 func (s *Store) HoldOthers(ctx context.Context, until <-chan struct{}) {
 	hold(ctx, s.recorder, until)
 	hold(ctx, s.chores, until)

@@ -12,8 +12,8 @@ import (
 // fence finds out what became of a COMMIT that was not answered, because the connection or the
 // server was lost. Repeating a batch that was committed would do twice what is not the same done
 // twice, such as counting calls, and the winner of a claim would hear that it lost. Therefore every
-// batch writes its number, in its own transaction, into the one row that its writer has in the table
-// writers. Whether the number stands there is whether the batch was committed.
+// batch writes its number, in its own transaction, into the one row that its writer has in the
+// table writers. Whether the number stands there is whether the batch was committed.
 //
 // It may also be on its way still: in a server that has not noticed that its client is gone, or on
 // another node of a cluster. Therefore the question writes the row, too, with the number negated.
@@ -59,8 +59,8 @@ func (f *fence) mark(number int64, outcome string) string {
 const noOutcome = `''`
 
 // committed settles the doubt. It reports whether the batch was committed, and with which outcome.
-// When it was not, it cannot be any more. An error leaves the doubt as it is, and asking again does no
-// harm.
+// When it was not, it cannot be any more. An error leaves the doubt as it is, and asking again does
+// no harm.
 func (f *fence) committed(t *tx) (bool, string, error) {
 	if err := t.begin(); err != nil {
 		return false, "", err
@@ -87,8 +87,8 @@ func (f *fence) committed(t *tx) (bool, string, error) {
 const forgetAfter = 7 * 24 * time.Hour
 
 // remove takes out the writer's row, and those of writers that are long gone. The row of one that
-// was ever in doubt stays until then: without it a packet that is still on its way would be taken for
-// new. Where remove fails, the row stays for another to remove.
+// was ever in doubt stays until then: without it a packet that is still on its way would be taken
+// for new. Where remove fails, the row stays for another to remove.
 func (f *fence) remove(t *tx) {
 	id := f.id
 	if f.doubted {

@@ -54,8 +54,10 @@ type FunctionChange struct {
 	Timeout     *time.Duration // whole seconds
 	Trust       *FunctionTrust // the one before is to be deleted
 	Revision    int64          // the function must be of this one, or the error is a faas.Conflict; 0: of any
-	ActsBy      *string        // the id of the trust that it must have until now, or the error is a faas.Conflict; nil: any or none
-	Quota       faas.Amounts   // what the function's project may have; nil: anything
+	// the id of the trust that it must have until now, or the error is a faas.Conflict; nil: any or
+	// none
+	ActsBy *string
+	Quota  faas.Amounts // what the function's project may have; nil: anything
 }
 
 // FunctionTrust is by what trust a function acts; its zero value is none.

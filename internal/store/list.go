@@ -117,7 +117,7 @@ func readPage[T any](ctx context.Context, s *Store, t *resource[T], l *listing, 
 	query += " ORDER BY " + order(l.keys)
 	if q.Limit > 0 {
 		query += " LIMIT ?"
-		args = append(args, q.Limit+1) // one more tells whether there is a next page
+		args = append(args, q.Limit+1) // one more reports whether there is a next page
 	}
 	rows, err := s.lists.QueryContext(ctx, query, args...)
 	if err != nil {
@@ -164,8 +164,11 @@ func (s *Store) slowList(noun string, err error) error {
 	if !errors.Is(err, context.DeadlineExceeded) && !s.dialect.tookTooLong(err) {
 		return err
 	}
-	e := faas.Errorf(faas.Unavailable,
-		"The database takes too long over this list of %ss. Ask for less with a filter on created_at, or try again later.", noun)
+	e := faas.Errorf(
+		faas.Unavailable,
+		"The database takes too long over this list of %ss. Ask for less with a filter on created_at, or try again later.",
+		noun,
+	)
 	e.RetryAfter = slowListPause
 	return e.WithCause(fmt.Errorf("list %ss: %w", noun, err))
 }

@@ -14,8 +14,8 @@ import (
 //go:embed migrations/*/*.sql
 var migrations embed.FS
 
-// Migrate makes the database at the url, or brings it up to date with this program. On a server, the database and its user are there
-// already, and one program migrates at a time.
+// Migrate makes the database at the url, or brings it up to date with this program. On a server,
+// the database and its user are there already, and one program migrates at a time.
 func Migrate(ctx context.Context, url string) error {
 	d, err := dialectOf(url)
 	if err != nil {
@@ -66,7 +66,8 @@ func withSchema(d dialect, do func(*goose.Provider) error) error {
 	return p.Close() // closes the database, too
 }
 
-// refuseOtherSchema holds the database's version against the newest migration, and says what to do when they differ.
+// refuseOtherSchema holds the database's version against the newest migration, and says what to do
+// when they differ.
 func refuseOtherSchema(ctx context.Context, d dialect, db *sql.DB) error {
 	if err := db.PingContext(ctx); err != nil {
 		return fmt.Errorf("the database %s cannot be reached: %w", d, unavailable(err))

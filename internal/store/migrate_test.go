@@ -10,8 +10,8 @@ import (
 	"github.com/openstack-faas/faas/internal/store"
 )
 
-// TestMigrationsThatWereInterrupted has `db sync` end at many a point: MariaDB commits each change of the schema by itself, and goose notes a migration
-// when all of it is done.
+// TestMigrationsThatWereInterrupted has `db sync` end at many a point: MariaDB commits each change
+// of the schema by itself, and goose notes a migration when all of it is done.
 func TestMigrationsThatWereInterrupted(t *testing.T) {
 	server := mariadb(t)
 	whole := server.Database(t)
@@ -54,7 +54,8 @@ func TestMigrationsThatWereInterrupted(t *testing.T) {
 			if _, err := again.Function(t.Context(), faas.AnyProject(), f.ID); err != nil {
 				t.Error(err)
 			}
-			if usage, err := again.QuotaUsage(t.Context(), "p"); err != nil || usage[faas.ResourceFunctions] != 1 || usage[faas.ResourcePackages] != 7 {
+			if usage, err := again.QuotaUsage(t.Context(), "p"); err != nil || usage[faas.ResourceFunctions] != 1 ||
+				usage[faas.ResourcePackages] != 7 {
 				t.Errorf("the project is said to have %v, %v", usage, err)
 			}
 		})
@@ -86,8 +87,11 @@ func columnsOf(t *testing.T, open func(string) (*sql.DB, error), url string) []s
 // columns returns every column of the database with its type.
 func columns(t *testing.T, db *sql.DB) (all []string) {
 	t.Helper()
-	rows, err := db.QueryContext(t.Context(), `SELECT CONCAT_WS(' ', table_name, column_name, column_type, COALESCE(collation_name, ''), COALESCE(column_default, ''))
-		FROM information_schema.columns WHERE table_schema = DATABASE() ORDER BY table_name, column_name`)
+	rows, err := db.QueryContext(
+		t.Context(),
+		`SELECT CONCAT_WS(' ', table_name, column_name, column_type, COALESCE(collation_name, ''), COALESCE(column_default, ''))
+		FROM information_schema.columns WHERE table_schema = DATABASE() ORDER BY table_name, column_name`,
+	)
 	fatal(t, err)
 	defer rows.Close()
 	for rows.Next() {

@@ -40,8 +40,10 @@ func (d mysqlServer) create() error { return nil }
 
 func (d mysqlServer) open(m mode) (*sql.DB, error) {
 	c := d.config.Clone()
-	c.Params = map[string]string{"sql_mode": "'TRADITIONAL'"}                      // a text that is too long is refused, not cut
-	settings := []string{"SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED"} // statements see what others committed; fewer locks
+	// a text that is too long is refused, not cut
+	c.Params = map[string]string{"sql_mode": "'TRADITIONAL'"}
+	// statements see what others committed; fewer locks
+	settings := []string{"SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED"}
 	if m.reads() {
 		limit := m.statementTime()
 		// The server ends a statement by itself; that its client has left, it would notice at the

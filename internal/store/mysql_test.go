@@ -115,7 +115,8 @@ func TestOpenRefusesAServersDatabase(t *testing.T) {
 
 const secret = "open-sesame"
 
-// TestWhileTheServerIsAway has callers hear so in bounded time, what nobody waits for kept, and all go on when it is back.
+// TestWhileTheServerIsAway has callers hear so in bounded time, what nobody waits for kept, and all
+// go on when it is back.
 func TestWhileTheServerIsAway(t *testing.T) {
 	server := mariadb(t)
 	url := server.Database(t)
@@ -155,7 +156,8 @@ func TestWhileTheServerIsAway(t *testing.T) {
 	if faas.KindOf(err) != faas.Conflict {
 		t.Errorf("the execution ends again: %v", err)
 	}
-	if got, err := s.Execution(t.Context(), faas.AnyProject(), running.ID); err != nil || got.Status != faas.ExecutionSuccess {
+	if got, err := s.Execution(t.Context(), faas.AnyProject(), running.ID); err != nil ||
+		got.Status != faas.ExecutionSuccess {
 		t.Errorf("the ending was kept: %+v, %v", got, err)
 	}
 	if _, err := s.Execution(t.Context(), faas.AnyProject(), refused.ID); faas.KindOf(err) != faas.NotFound {
@@ -163,12 +165,16 @@ func TestWhileTheServerIsAway(t *testing.T) {
 	}
 }
 
-// TestCloseWhileTheServerIsAway has Close end in bounded time, though it cannot write what it was given.
+// TestCloseWhileTheServerIsAway has Close end in bounded time, though it cannot write what it was
+// given.
 func TestCloseWhileTheServerIsAway(t *testing.T) {
 	server := mariadb(t)
 	url := server.Database(t)
 	fatal(t, store.Migrate(t.Context(), url))
-	s, err := store.Open(t.Context(), url, store.Options{WriteTimeout: 100 * time.Millisecond, Log: slog.New(slog.DiscardHandler)})
+	s, err := store.Open(
+		t.Context(), url,
+		store.Options{WriteTimeout: 100 * time.Millisecond, Log: slog.New(slog.DiscardHandler)},
+	)
 	fatal(t, err)
 	fatal(t, server.Kill())
 	fatal(t, s.Start(t.Context(), execution()))

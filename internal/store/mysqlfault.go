@@ -10,7 +10,8 @@ import (
 	"github.com/go-sql-driver/mysql"
 )
 
-// mysqlFaults sorts the numbers of MySQL's, MariaDB's and Galera's errors; a number that is not here is of one statement.
+// mysqlFaults sorts the numbers of MySQL's, MariaDB's and Galera's errors; a number that is not
+// here is of one statement.
 var mysqlFaults = map[uint16]fault{
 	1062: duplicate, // a key exists
 	1586: duplicate, // the same, with the key's name
@@ -61,9 +62,16 @@ func (d mysqlServer) fault(err error) fault {
 	switch {
 	case errors.As(err, &numbered):
 		return mysqlFaults[numbered.Number]
-	case errors.As(err, &network), errors.Is(err, driver.ErrBadConn), errors.Is(err, sql.ErrConnDone), errors.Is(err, mysql.ErrInvalidConn),
-		errors.Is(err, mysql.ErrMalformPkt), errors.Is(err, mysql.ErrPktSync), errors.Is(err, mysql.ErrPktSyncMul),
-		errors.Is(err, mysql.ErrBusyBuffer), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+	case errors.As(err, &network),
+		errors.Is(err, driver.ErrBadConn),
+		errors.Is(err, sql.ErrConnDone),
+		errors.Is(err, mysql.ErrInvalidConn),
+		errors.Is(err, mysql.ErrMalformPkt),
+		errors.Is(err, mysql.ErrPktSync),
+		errors.Is(err, mysql.ErrPktSyncMul),
+		errors.Is(err, mysql.ErrBusyBuffer),
+		errors.Is(err, io.EOF),
+		errors.Is(err, io.ErrUnexpectedEOF):
 		return cut
 	}
 	return refused

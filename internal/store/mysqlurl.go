@@ -21,12 +21,16 @@ import (
 func mysqlOf(connection string) (dialect, error) {
 	u, err := url.Parse(connection)
 	if err != nil { // what it says repeats the URL
-		return nil, errors.New("the database's URL cannot be read; it is mysql+pymysql://user:password@host:port/database, with every " +
-			"special character of user and password written as %XX")
+		return nil, errors.New(
+			"the database's URL cannot be read; it is mysql+pymysql://user:password@host:port/database, with every " +
+				"special character of user and password written as %XX",
+		)
 	}
 	name := strings.TrimPrefix(u.Path, "/")
 	if name == "" || strings.Contains(name, "/") || u.User.Username() == "" {
-		return nil, errors.New("the database's URL names no user or no database; it is mysql+pymysql://user:password@host:port/database")
+		return nil, errors.New(
+			"the database's URL names no user or no database; it is mysql+pymysql://user:password@host:port/database",
+		)
 	}
 	c := mysql.NewConfig()
 	c.User, c.DBName = u.User.Username(), name
@@ -76,8 +80,11 @@ func mysqlOptions(c *mysql.Config, u *url.URL) error {
 			}
 			files["ssl"] = value
 		default:
-			return fmt.Errorf("the database's URL has an unknown option %q; there are charset, unix_socket, connect_timeout, ssl_ca, "+
-				"ssl_cert and ssl_key", name)
+			return fmt.Errorf(
+				"the database's URL has an unknown option %q; there are charset, unix_socket, connect_timeout, ssl_ca, "+
+					"ssl_cert and ssl_key",
+				name,
+			)
 		}
 	}
 	if len(files) == 0 {

@@ -6,9 +6,10 @@ import (
 	"strings"
 )
 
-// The outbox holds what other services are to be told. An event that is handed in with a record is written in the
-// record's transaction, and with it or not at all: nothing that was recorded remains untold, whichever process dies
-// when, and nothing is told that was not recorded. An event stays until DropEvents, whatever becomes of the record.
+// The outbox holds what other services are to be told. An event that is handed in with a record is
+// written in the record's transaction, and with it or not at all: nothing that was recorded remains
+// untold, whichever process dies when, and nothing is told that was not recorded. An event stays
+// until DropEvents, whatever becomes of the record.
 
 // Event is something that other services are to be told.
 type Event struct {
@@ -38,8 +39,8 @@ func (s *Store) DropEvents(ctx context.Context, events []Event) error {
 	if len(events) == 0 {
 		return nil
 	}
-	// Statements are prepared once and kept: an id is repeated until there are as many as a power of two, so that there
-	// are few different statements.
+	// Statements are prepared once and kept: an id is repeated until there are as many as a power
+	// of two, so that there are few different statements.
 	args := make([]any, 1<<bits.Len(uint(len(events)-1)))
 	for i := range args {
 		args[i] = events[min(i, len(events)-1)].ID
@@ -65,8 +66,9 @@ func insertEvents(events []Event) (query string, args []any) {
 	return `INSERT INTO outbox (id, event) VALUES (?, ?)` + strings.Repeat(", (?, ?)", len(events)-1), args
 }
 
-// insertIfFound returns the statement that keeps an event in a packet of statements, and its arguments: if the change
-// before it has found a row, as @outcome says whose last digit is that change's (packet.text).
+// insertIfFound returns the statement that keeps an event in a packet of statements, and its
+// arguments: if the change before it has found a row, as @outcome says whose last digit is that
+// change's (packet.text).
 func insertIfFound(e Event) (query string, args []any) {
 	return `INSERT INTO outbox (id, event) SELECT ?, ? FROM DUAL WHERE RIGHT(@outcome, 1) <> '0'`, []any{e.ID, e.Body}
 }

@@ -77,7 +77,13 @@ func (t *tx) announcePackage(sha256 string, until int64) error {
 
 // renewAnnouncement reports whether there was a note that it may renew.
 func (t *tx) renewAnnouncement(sha256 string, until int64) (bool, error) {
-	n, err := t.exec(`UPDATE package_notes SET state = ?, due_at = ? WHERE sha256 = ? AND state <> ?`, announced, until, sha256, taken)
+	n, err := t.exec(
+		`UPDATE package_notes SET state = ?, due_at = ? WHERE sha256 = ? AND state <> ?`,
+		announced,
+		until,
+		sha256,
+		taken,
+	)
 	return n > 0, err
 }
 
@@ -98,7 +104,9 @@ type TakenPackage struct {
 // TakePackage makes a package the caller's to delete for the time. It returns nil when it does not,
 // and after which time to try again: because the package is being stored, is another's to delete or
 // was deleted lately. That is 0 when there is nothing to delete: a function has it, or it is gone.
-func (s *Store) TakePackage(ctx context.Context, sha256 string, hold time.Duration) (*TakenPackage, time.Duration, error) {
+func (s *Store) TakePackage(
+	ctx context.Context, sha256 string, hold time.Duration,
+) (*TakenPackage, time.Duration, error) {
 	var ours *TakenPackage
 	var again time.Duration
 	err := s.chores.do(ctx, func(t *tx) (err error) {
@@ -148,7 +156,8 @@ func (t *tx) takePackage(sha256 string, now time.Time, hold time.Duration) (*Tak
 // Others wait for the commit before they change it.
 func (t *tx) packageNote(sha256 string, now time.Time) (state string, left time.Duration, err error) {
 	var until int64
-	err = t.queryRow(`SELECT state, due_at FROM package_notes WHERE sha256 = ?`+t.grammar.forUpdate, sha256).Scan(&state, &until)
+	err = t.queryRow(`SELECT state, due_at FROM package_notes WHERE sha256 = ?`+t.grammar.forUpdate, sha256).
+		Scan(&state, &until)
 	if errors.Is(err, sql.ErrNoRows) {
 		return "", 0, nil
 	}
@@ -163,8 +172,15 @@ func (t *tx) deletePackageNote(sha256 string) error {
 // PackageDeleted is called when a package is deleted that was the caller's to delete. It returns
 // after which time TakePackage forgets it.
 func (s *Store) PackageDeleted(ctx context.Context, p TakenPackage) (time.Duration, error) {
-	_, err := s.chores.exec(ctx, `UPDATE package_notes SET state = ?, due_at = ? WHERE sha256 = ? AND state = ? AND due_at = ?`,
-		gone, micros(s.now().Add(goneFor)), p.SHA256, taken, p.until)
+	_, err := s.chores.exec(
+		ctx,
+		`UPDATE package_notes SET state = ?, due_at = ? WHERE sha256 = ? AND state = ? AND due_at = ?`,
+		gone,
+		micros(s.now().Add(goneFor)),
+		p.SHA256,
+		taken,
+		p.until,
+	)
 	return goneFor, err
 }
 
@@ -195,7 +211,10 @@ func (t *tx) strikePackage(sha256 string) (bool, error) {
 }
 
 func beingDeleted() error {
-	e := faas.Errorf(faas.Unavailable, "The function's package was unused until now and has just been deleted, or is about to be. Send it again.")
+	e := faas.Errorf(
+		faas.Unavailable,
+		"The function's package was unused until now and has just been deleted, or is about to be. Send it again.",
+	)
 	e.RetryAfter = comeAgain
 	return e
 }

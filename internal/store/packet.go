@@ -12,12 +12,12 @@ import (
 	"github.com/openstack-faas/faas/internal/faas"
 )
 
-// A round trip to a database costs two wake-ups, one of the server's thread and one of ours, each of
-// which waits on a busy machine for a turn on a processor. So a batch whose operations are single
-// statements goes to a server as one packet: the rows, the changes, the mark of the fence and the
-// COMMIT. The server runs a packet when it has all of it, so that no transaction stays open when
-// this host is lost. It stops at the first statement that fails; then the batch is undone and its
-// operations are run one by one, so that each hears of its own error.
+// A round trip to a database costs two wake-ups, one of the server's thread and one of ours, each
+// of which waits on a busy machine for a turn on a processor. So a batch whose operations are
+// single statements goes to a server as one packet: the rows, the changes, the mark of the fence
+// and the COMMIT. The server runs a packet when it has all of it, so that no transaction stays open
+// when this host is lost. It stops at the first statement that fails; then the batch is undone and
+// its operations are run one by one, so that each hears of its own error.
 type packet struct {
 	rows    []*operation
 	changes []*operation

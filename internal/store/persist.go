@@ -45,8 +45,8 @@ func (w *writer) persist(batch []*operation) error {
 	}
 }
 
-// reportedAt is the try after which an outage is worth a line in the log. A deadlock or a connection
-// that was closed for its idleness is over by then.
+// reportedAt is the try after which an outage is worth a line in the log. A deadlock or a
+// connection that was closed for its idleness is over by then.
 const reportedAt = 4
 
 // outage is what the log says of a database that takes no writes: one line when it begins and one
@@ -91,8 +91,8 @@ func (w *writer) repeats(err error) bool {
 }
 
 // pause waits before the next try: briefly at first, for what passes by itself, up to a second. It
-// differs each time, lest two processes that stood in each other's way do so again. Once callers are
-// refused, it gives up after the recorder's timeout and returns false.
+// differs each time, lest two processes that stood in each other's way do so again. Once callers
+// are refused, it gives up after the recorder's timeout and returns false.
 func (w *writer) pause(attempt int) bool {
 	longest := min(time.Second, time.Millisecond<<min(attempt, 10))
 	timer := time.NewTimer(longest/2 + rand.N(longest/2))
@@ -109,8 +109,8 @@ func (w *writer) pause(attempt int) bool {
 	return w.giveUpAt.IsZero() || time.Now().Before(w.giveUpAt)
 }
 
-// attempt runs the batch in one transaction, on a new connection if need be. An error is that of the
-// transaction and so of all operations.
+// attempt runs the batch in one transaction, on a new connection if need be. An error is that of
+// the transaction and so of all operations.
 func (w *writer) attempt(a *attempts) error {
 	if w.tx == nil {
 		if err := w.connect(context.Background()); err != nil {
@@ -163,7 +163,8 @@ func (w *writer) send(a *attempts) error {
 		a.sent, a.singly = false, true
 		return w.transact(a.batch)
 	}
-	// Whether it was COMMIT that failed is for the fence to say. Then each statement shows its own error.
+	// Whether it was COMMIT that failed is for the fence to say. Then each statement shows its own
+	// error.
 	a.singly = err != nil && w.dialect.fault(err) < broken
 	return err
 }

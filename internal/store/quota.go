@@ -83,7 +83,13 @@ func (t *tx) use(projectID string, r faas.Resource, n int64, quota faas.Amounts)
 	case n == 0:
 		return nil
 	case n < 0: // what was never counted is not given back; RepairUsage counts anew
-		_, err := t.exec(`UPDATE quota_usages SET used = used - ? WHERE project_id = ? AND resource = ? AND used >= ?`, -n, projectID, string(r), -n)
+		_, err := t.exec(
+			`UPDATE quota_usages SET used = used - ? WHERE project_id = ? AND resource = ? AND used >= ?`,
+			-n,
+			projectID,
+			string(r),
+			-n,
+		)
 		return err
 	}
 	limit := quota.Limit(r)
@@ -115,8 +121,14 @@ func (t *tx) add(projectID string, r faas.Resource, n, limit int64) (bool, error
 			projectID, string(r))
 		return changed > 0, err
 	}
-	changed, err := t.exec(`UPDATE quota_usages SET used = used + ? WHERE project_id = ? AND resource = ? AND used + ? <= ?`,
-		n, projectID, string(r), n, limit)
+	changed, err := t.exec(
+		`UPDATE quota_usages SET used = used + ? WHERE project_id = ? AND resource = ? AND used + ? <= ?`,
+		n,
+		projectID,
+		string(r),
+		n,
+		limit,
+	)
 	return changed > 0, err
 }
 

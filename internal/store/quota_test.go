@@ -10,7 +10,8 @@ import (
 	"github.com/openstack-faas/faas/internal/store"
 )
 
-// manyCome has a hundred functions come at once, through two processes, of which ten are within the quota; and go again.
+// manyCome has a hundred functions come at once, through two processes, of which ten are within the
+// quota; and go again.
 func manyCome(t *testing.T, stores [2]*store.Store) {
 	r, err := stores[0].CreateRuntime(t.Context(), faas.Runtime{ProjectID: "many", Status: faas.RuntimeAvailable})
 	fatal(t, err)

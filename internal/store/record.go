@@ -73,10 +73,11 @@ type change struct {
 }
 
 const (
-	// maxBatch bounds what one transaction does, so that the first of a batch does not wait long for
-	// the last.
+	// maxBatch bounds what one transaction does, so that the first of a batch does not wait long
+	// for the last.
 	maxBatch = 512
-	// maxBatchBytes bounds it likewise, and keeps a batch far below what a server takes in one packet.
+	// maxBatchBytes bounds it likewise, and keeps a batch far below what a server takes in one
+	// packet.
 	maxBatchBytes = 1 << 20
 	// largeOperation is the size in bytes from which an operation is written by itself.
 	largeOperation = 256 << 10
@@ -125,7 +126,8 @@ func (op *operation) size() int {
 	return n
 }
 
-// do runs f in a transaction and waits for the commit. What f did is undone when it returns an error.
+// do runs f in a transaction and waits for the commit. What f did is undone when it returns an
+// error.
 func (r *recorder) do(ctx context.Context, f func(*tx) error) error {
 	return r.await(ctx, &operation{do: f})
 }
@@ -171,7 +173,8 @@ func (r *recorder) writeStarts(ctx context.Context) error {
 	return r.awaitAll(ctx, waits)
 }
 
-// errAbandoned is the error of an operation that was not begun, because nobody waits for its answer.
+// errAbandoned is the error of an operation that was not begun, because nobody waits for its
+// answer.
 var errAbandoned = errors.New("the caller has left")
 
 func (op *operation) abandoned() bool { return !op.kept && op.left.Load() }

@@ -40,8 +40,8 @@ func (s limited) mayGrowTo(t *testing.T, pages int) {
 	}
 }
 
-// TestFullDisk has a database that may not grow: what was answered with success is there, what was answered with an error is not,
-// and when there is room again it goes on.
+// TestFullDisk has a database that may not grow: what was answered with success is there, what was
+// answered with an error is not, and when there is room again it goes on.
 func TestFullDisk(t *testing.T) {
 	s := openLimited(t)
 	s.mayGrowTo(t, 100)
@@ -72,7 +72,8 @@ func TestFullDisk(t *testing.T) {
 	}
 }
 
-// TestStartOutlivesAFullDisk has a start that the disk had no room for, and then its ending, when there is room again.
+// TestStartOutlivesAFullDisk has a start that the disk had no room for, and then its ending, when
+// there is room again.
 func TestStartOutlivesAFullDisk(t *testing.T) {
 	s := openLimited(t)
 	s.mayGrowTo(t, 1)

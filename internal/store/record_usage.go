@@ -216,9 +216,9 @@ func (t *tx) addRecords(projectID string, d recordCounts) error {
 	return t.addUsage(projectID, faas.ResourceRecords, d.bytes)
 }
 
-// addUsage adds n, which may be negative, to a count without a limit. The count may fall below 0 for
-// a moment: an execution that one process has queued and another has claimed may be taken off before
-// it is added. Were it kept at 0, it would be too high ever after.
+// addUsage adds n, which may be negative, to a count without a limit. The count may fall below 0
+// for a moment: an execution that one process has queued and another has claimed may be taken off
+// before it is added. Were it kept at 0, it would be too high ever after.
 func (t *tx) addUsage(projectID string, r faas.Resource, n int64) error {
 	if n == 0 {
 		return nil

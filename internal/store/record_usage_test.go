@@ -91,9 +91,11 @@ func TestRecordsAreCountedOutsideTheirTransactions(t *testing.T) {
 	tx, err := db.BeginTx(t.Context(), nil)
 	fatal(t, err)
 	defer func() { _ = tx.Rollback() }()
-	_, err = tx.ExecContext(t.Context(),
+	_, err = tx.ExecContext(
+		t.Context(),
 		`INSERT INTO quota_usages (project_id, resource, used) VALUES ('p', 'queued_executions', 0), ('p', 'execution_bytes', 0)
-		ON DUPLICATE KEY UPDATE used = used`)
+		ON DUPLICATE KEY UPDATE used = used`,
+	)
 	fatal(t, err)
 	ids := enqueue(t, s, 5)
 	for _, id := range ids {

@@ -21,7 +21,10 @@ type recorders struct {
 }
 
 func startRecorders(ctx context.Context, db *sql.DB, d dialect, o Options) (*recorders, error) {
-	s := &recorders{metrics: newWriteMetrics(), usage: recordUsage{now: o.Now, pending: map[string]recordCounts{}, known: map[string]*knownRecords{}}}
+	s := &recorders{
+		metrics: newWriteMetrics(),
+		usage:   recordUsage{now: o.Now, pending: map[string]recordCounts{}, known: map[string]*knownRecords{}},
+	}
 	writers := s.make(db, d, o)
 	db.SetMaxOpenConns(len(writers))
 	db.SetMaxIdleConns(len(writers))

@@ -64,7 +64,13 @@ func (r *relay) open(t *testing.T, url string, o store.Options) *store.Store {
 
 // set sets a trap, in place of one that has not sprung.
 func (r *relay) set(what mishap, text string) *trap {
-	t := &trap{text: text, what: what, release: make(chan struct{}), sprung: make(chan struct{}), over: make(chan struct{})}
+	t := &trap{
+		text:    text,
+		what:    what,
+		release: make(chan struct{}),
+		sprung:  make(chan struct{}),
+		over:    make(chan struct{}),
+	}
 	r.trap.Store(t)
 	return t
 }

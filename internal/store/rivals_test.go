@@ -11,10 +11,12 @@ import (
 	"github.com/openstack-faas/faas/internal/store"
 )
 
-// TestRivals has two processes' stores do at once what must come out as if one had come after the other.
+// TestRivals has two processes' stores do at once what must come out as if one had come after the
+// other.
 func TestRivals(t *testing.T) {
 	for database, url := range map[string]string{"SQLite": newURL(t), "MariaDB": mariadb(t).Database(t)} {
-		one, two := open(t, url, nil), open(t, url, func() time.Time { return time.Now().Add(time.Hour) }) // its clock is ahead
+		// its clock is ahead
+		one, two := open(t, url, nil), open(t, url, func() time.Time { return time.Now().Add(time.Hour) })
 		for name, test := range map[string]func(*testing.T, [2]*store.Store){
 			"a runtime goes while a function comes": runtimeGoes,
 			"a package goes while a function comes": packageGoes,
@@ -73,7 +75,8 @@ func runtimeGoes(t *testing.T, stores [2]*store.Store) {
 	}
 }
 
-// packageGoes has a package deleted that a function comes with: announced or not, one of the two must hear that it cannot be.
+// packageGoes has a package deleted that a function comes with: announced or not, one of the two
+// must hear that it cannot be.
 func packageGoes(t *testing.T, stores [2]*store.Store) {
 	f := newFunction(t, stores[0])
 	for n := range 2 * rounds {
@@ -132,7 +135,8 @@ func bothChange(t *testing.T, stores [2]*store.Store) {
 		}
 	})
 	got, err := stores[0].Function(t.Context(), project, f.ID)
-	if err != nil || got.Entry != fmt.Sprint("main.f", rounds-1) || got.CPU != 1000+rounds-1 || got.Revision != 1+2*rounds {
+	if err != nil || got.Entry != fmt.Sprint("main.f", rounds-1) || got.CPU != 1000+rounds-1 ||
+		got.Revision != 1+2*rounds {
 		t.Errorf("a change was lost: %+v, %v", got, err)
 	}
 }

@@ -120,8 +120,15 @@ func (s *Store) SetRuntimeStatus(ctx context.Context, id string, status faas.Run
 // it is.
 func (s *Store) RevertRuntime(ctx context.Context, id, from, to, reason string) error {
 	return s.recorder.do(ctx, func(t *tx) error {
-		_, err := t.exec(`UPDATE runtimes SET image = ?, status = ?, status_reason = ?, updated_at = ? WHERE id = ? AND image = ?`,
-			to, string(faas.RuntimeAvailable), reason, micros(s.now()), id, from)
+		_, err := t.exec(
+			`UPDATE runtimes SET image = ?, status = ?, status_reason = ?, updated_at = ? WHERE id = ? AND image = ?`,
+			to,
+			string(faas.RuntimeAvailable),
+			reason,
+			micros(s.now()),
+			id,
+			from,
+		)
 		return err
 	})
 }

@@ -8,11 +8,11 @@ import (
 )
 
 // sequence keeps the operations of each execution in the order in which they came, though several
-// writers run at once: of one execution, a single operation is with the writers at any time, and the
-// next one follows when that is answered.
+// writers run at once: of one execution, a single operation is with the writers at any time, and
+// the next one follows when that is answered.
 //
-// It also holds starts back for a moment. Most calls end within it, and then one row is written once
-// instead of twice: the ending takes the place of its start.
+// It also holds starts back for a moment. Most calls end within it, and then one row is written
+// once instead of twice: the ending takes the place of its start.
 type sequence struct {
 	delay   time.Duration    // how long a start is held back; not at all when negative
 	ready   func(*operation) // lets the writers have an operation; does not block
@@ -125,9 +125,9 @@ func (s *sequence) begin(batch []*operation) {
 	}
 }
 
-// answer ends the operations of a batch: their callers hear of it, and what waited for them follows.
-// A start that failed, which no caller hears of, is held for another try, and for its ending. What
-// is not tried again is returned.
+// answer ends the operations of a batch: their callers hear of it, and what waited for them
+// follows. A start that failed, which no caller hears of, is held for another try, and for its
+// ending. What is not tried again is returned.
 func (s *sequence) answer(batch []*operation) (lost []*operation) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -16,7 +16,8 @@ var ErrNotOwner = errors.New("another engine has taken the shard")
 // LiveEngine is an engine that has announced itself lately.
 type LiveEngine struct {
 	Name string
-	// Standing names the set of engines for which it stands in its lines; "" while it does for none.
+	// Standing names the set of engines for which it stands in its lines; "" while it does for
+	// none.
 	Standing string
 	SeenAt   time.Time // when it has announced itself last, by the database's clock
 }
@@ -38,7 +39,10 @@ func readSharding(ctx context.Context, db *sql.DB) (faas.Sharding, error) {
 		return 0, unavailable(err)
 	}
 	if n == 0 || last != n-1 {
-		return 0, fmt.Errorf("the table shards has %d rows, and the last is %d: their ids must be 0, 1, 2, … without a gap", n, last)
+		return 0, fmt.Errorf(
+			"the table shards has %d rows, and the last is %d: their ids must be 0, 1, 2, … without a gap", n,
+			last,
+		)
 	}
 	return faas.Sharding(n), nil
 }
@@ -66,8 +70,11 @@ func (s *Store) AnnounceEngine(ctx context.Context, e LiveEngine, within time.Du
 
 // LiveEngines returns the engines that have announced themselves within the time, by name.
 func (s *Store) LiveEngines(ctx context.Context, within time.Duration) ([]LiveEngine, error) {
-	rows, err := s.readers.QueryContext(ctx,
-		`SELECT name, standing, seen_at FROM engines WHERE seen_at > `+s.dialect.grammar().now+` - ? ORDER BY name`, within.Microseconds())
+	rows, err := s.readers.QueryContext(
+		ctx,
+		`SELECT name, standing, seen_at FROM engines WHERE seen_at > `+s.dialect.grammar().now+` - ? ORDER BY name`,
+		within.Microseconds(),
+	)
 	if err != nil {
 		return nil, unavailable(err)
 	}
@@ -82,17 +89,26 @@ const forgetEngineAfter = 24 * time.Hour
 // RemoveEngine says that an engine has ended. It forgets engines that were killed long ago, too.
 func (s *Store) RemoveEngine(ctx context.Context, name string) error {
 	return s.recorder.do(ctx, func(t *tx) error {
-		_, err := t.exec(`DELETE FROM engines WHERE name = ? OR seen_at < `+t.grammar.now+` - ?`, name, forgetEngineAfter.Microseconds())
+		_, err := t.exec(
+			`DELETE FROM engines WHERE name = ? OR seen_at < `+t.grammar.now+` - ?`,
+			name,
+			forgetEngineAfter.Microseconds(),
+		)
 		return err
 	})
 }
 
 // TakeShard makes a shard the owner's and returns its ownership, under a new epoch: whatever owners
-// before still write is refused from here on. Who may take it is not decided here: the broker elects.
+// before still write is refused from here on. Who may take it is not decided here: the broker
+// elects.
 func (s *Store) TakeShard(ctx context.Context, shard int, owner string) (faas.Ownership, error) {
 	var epoch int64
 	err := s.recorder.do(ctx, func(t *tx) error {
-		n, err := t.exec(`UPDATE shards SET epoch = epoch + 1, owner = ?, owned_at = `+t.grammar.now+` WHERE id = ?`, owner, shard)
+		n, err := t.exec(
+			`UPDATE shards SET epoch = epoch + 1, owner = ?, owned_at = `+t.grammar.now+` WHERE id = ?`,
+			owner,
+			shard,
+		)
 		if err != nil {
 			return err
 		}

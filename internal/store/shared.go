@@ -73,7 +73,7 @@ func (s *shared[T]) fly(id string, r *round[T]) {
 	}
 }
 
-// landed ends a read and gives the next one, nil when nobody waits for any.
+// landed ends a read and returns the next one, nil when nobody waits for any.
 func (s *shared[T]) landed(id string) *round[T] {
 	s.mu.Lock()
 	defer s.mu.Unlock()

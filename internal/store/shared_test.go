@@ -11,7 +11,8 @@ import (
 	"time"
 )
 
-// TestSharedReads has many callers at once: few reads serve them, and each gets what was there when it asked or later.
+// TestSharedReads has many callers at once: few reads serve them, and each gets what was there when
+// it asked or later.
 func TestSharedReads(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var version, reads atomic.Int64
@@ -43,7 +44,8 @@ func TestSharedReads(t *testing.T) {
 	})
 }
 
-// TestSharedReadLeft has the one who reads leave, and then one who waits: the others get their rows, or the error that there was.
+// TestSharedReadLeft has the one who reads leave, and then one who waits: the others get their
+// rows, or the error that there was.
 func TestSharedReadLeft(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		broken := errors.New("broken")

@@ -49,7 +49,10 @@ func TestOpenRefuses(t *testing.T) {
 	open(t, old, nil)
 	change := func(query string) {
 		t.Helper()
-		db, err := sql.Open("sqlite", "file:"+strings.NewReplacer("?", "%3f", "%", "%25", "#", "%23").Replace(strings.TrimPrefix(old, "sqlite:///")))
+		db, err := sql.Open(
+			"sqlite",
+			"file:"+strings.NewReplacer("?", "%3f", "%", "%25", "#", "%23").Replace(strings.TrimPrefix(old, "sqlite:///")),
+		)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -61,8 +61,8 @@ func (w *writer) gather(op *operation) []*operation {
 	return batch
 }
 
-// commit writes a batch and answers it. Single statements do not share a transaction with operations
-// that need several round trips, where those would hold the rows of the former locked.
+// commit writes a batch and answers it. Single statements do not share a transaction with
+// operations that need several round trips, where those would hold the rows of the former locked.
 func (w *writer) commit(batch []*operation) {
 	if !w.dialect.grammar().fenced {
 		w.write(batch)

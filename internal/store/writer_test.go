@@ -82,8 +82,8 @@ func TestCallsWaitForNobody(t *testing.T) {
 	counted(t, url, f.ID, 10)
 }
 
-// TestHostThatIsLost has a host vanish, as the server sees it, in the middle of a packet and between
-// the statements of a transaction. What it was about to write is another's to write soon.
+// TestHostThatIsLost has a host vanish, as the server sees it, in the middle of a packet and
+// between the statements of a transaction. What it was about to write is another's to write soon.
 func TestHostThatIsLost(t *testing.T) {
 	server := mariadb(t)
 	direct := server.Database(t)
@@ -115,12 +115,14 @@ func TestHostThatIsLost(t *testing.T) {
 	})
 	<-between.sprung // the row is locked by what came before
 	wanted := "wanted"
-	if got, err := other.UpdateFunction(t.Context(), project, f.ID, store.FunctionChange{Name: &wanted}); err != nil || got.Name != wanted {
+	if got, err := other.UpdateFunction(t.Context(), project, f.ID, store.FunctionChange{Name: &wanted}); err != nil ||
+		got.Name != wanted {
 		t.Errorf("while another host is lost that has locked the row: %+v, %v", got, err)
 	}
 }
 
-// openPatiently opens a store whose callers wait as long as a server may keep the locks of a lost host.
+// openPatiently opens a store whose callers wait as long as a server may keep the locks of a lost
+// host.
 func openPatiently(t *testing.T, url string) *store.Store {
 	t.Helper()
 	fatal(t, store.Migrate(t.Context(), url))

@@ -1,5 +1,6 @@
-// Package submit is the one way by which asynchronous executions enter the service, whoever asks for them: it counts
-// the execution against its project's quotas, records it, and wakes an engine to run it.
+// Package submit is the one way by which asynchronous executions enter the service, whoever asks
+// for them: it counts the execution against its project's quotas, records it, and wakes an engine
+// to run it.
 package submit
 
 import (
@@ -51,14 +52,15 @@ func New(cfg Config) *Submitter {
 // Register has the registry count what is submitted.
 func (s *Submitter) Register(registry prometheus.Registerer) { registry.MustRegister(s.results) }
 
-// Submit records that the function is to be executed, and returns the record: queued, with an id unless x has one. x
-// says whose execution it is (ProjectID, UserID, RequestID), of what (FunctionID, FunctionVersion, FunctionAlias) and
-// with what (Input, Description); the caller has made sure that the function exists and that it may be executed.
+// Submit records that the function is to be executed, and returns the record: queued, with an id
+// unless x has one. x says whose execution it is (ProjectID, UserID, RequestID), of what
+// (FunctionID, FunctionVersion, FunctionAlias) and with what (Input, Description); the caller has
+// made sure that the function exists and that it may be executed.
 //
-// An error says that the execution is not recorded, or, where the database was lost during the commit, that nobody
-// knows. Its kind is faas.Busy when the project asks for more executions than it may, with the time after which to try
-// again. The record is what counts: when no engine can be woken there is no error, for engines look for queued
-// executions from time to time.
+// An error says that the execution is not recorded, or, where the database was lost during the
+// commit, that nobody knows. Its kind is faas.Busy when the project asks for more executions than
+// it may, with the time after which to try again. The record is what counts: when no engine can be
+// woken there is no error, for engines look for queued executions from time to time.
 func (s *Submitter) Submit(ctx context.Context, x faas.Execution) (faas.Execution, error) {
 	if s.cfg.Calls != nil {
 		if err := s.cfg.Calls.Ask(ctx, x.ProjectID); err != nil {
@@ -72,7 +74,8 @@ func (s *Submitter) Submit(ctx context.Context, x faas.Execution) (faas.Executio
 	if err := s.cfg.Store.Enqueue(ctx, x); err != nil {
 		return x, s.count(err)
 	}
-	// The record is committed, so that whoever asked may leave now: the wake-up call is made all the same.
+	// The record is committed, so that whoever asked may leave now: the wake-up call is made all
+	// the same.
 	waking, cancel := context.WithTimeout(context.WithoutCancel(ctx), wakeTimeout)
 	defer cancel()
 	if err := s.cfg.Broker.Enqueue(waking, faas.ExecutionsQueue(x.ProjectID), []byte(x.ID)); err != nil {

@@ -102,7 +102,8 @@ func TestNobodyToWake(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, err := rows.Execution(t.Context(), faas.OneProject("p"), x.ID); err != nil || got.Status != faas.ExecutionQueued {
+	if got, err := rows.Execution(t.Context(), faas.OneProject("p"), x.ID); err != nil ||
+		got.Status != faas.ExecutionQueued {
 		t.Errorf("recorded is %+v, %v", got, err)
 	}
 	if n := counted(t, s, "unannounced"); n != 1 {

@@ -1,6 +1,6 @@
 // Package supervision is the protocol between a pod's agent and the supervisor in the runtime's
-// container: lines of JSON over a Unix socket, described in docs/runtime-protocol.md. The agent sends
-// orders; the supervisor answers each with a report.
+// container: lines of JSON over a Unix socket, described in docs/runtime-protocol.md. The agent
+// sends orders; the supervisor answers each with a report.
 package supervision
 
 import (

@@ -37,8 +37,8 @@ type Supervisor struct {
 }
 
 // Run waits for the agent, which may start later, serves it until it hangs up, and ends everything.
-// Once the agent is there, the end of ctx is ignored: Kubernetes asks both containers of a pod to end
-// at once, and it is the agent that lets calls end first.
+// Once the agent is there, the end of ctx is ignored: Kubernetes asks both containers of a pod to
+// end at once, and it is the agent that lets calls end first.
 func (s *Supervisor) Run(ctx context.Context) error {
 	if len(s.Command) == 0 || !filepath.IsAbs(s.Command[0]) {
 		return errors.New("the runtime's command does not begin with an absolute path")
@@ -153,9 +153,9 @@ func (s *Supervisor) start(o supervision.Order) error {
 	return syscall.Setpriority(syscall.PRIO_PROCESS, s.tree.Root(), runtimeNice)
 }
 
-// runtimeNice is how far the runtime and all that comes of it stand behind the supervisor, which ends
-// fork bombs, when both want the container's CPU. It has no effect beyond a container's own control
-// group. Where there is none it would have, and is not set.
+// runtimeNice is how far the runtime and all that comes of it stand behind the supervisor, which
+// ends fork bombs, when both want the container's CPU. It has no effect beyond a container's own
+// control group. Where there is none it would have, and is not set.
 const runtimeNice = 19
 
 func (s *Supervisor) send(r supervision.Report) error {

@@ -34,9 +34,11 @@ func (s *Source) explained(c faas.Code, err error) error {
 	case errors.Is(err, swift.ErrNotFound):
 		return faas.Errorf(faas.Invalid, "There is no %s, from which the function's code is taken.", named(c)).WithCause(err)
 	case errors.Is(err, swift.ErrToken):
-		return faas.Errorf(faas.Unauthenticated, "The %s, from which the function's code is taken, cannot be read: Swift says that the token is not valid. Get a new one from Keystone.", named(c)).WithCause(err)
+		return faas.Errorf(faas.Unauthenticated, "The %s, from which the function's code is taken, cannot be read: Swift says that the token is not valid. Get a new one from Keystone.", named(c)).
+			WithCause(err)
 	case errors.Is(err, swift.ErrForbidden):
-		return faas.Errorf(faas.Invalid, "The %s, from which the function's code is taken, may not be read with the rights that the function or its caller has.", named(c)).WithCause(err)
+		return faas.Errorf(faas.Invalid, "The %s, from which the function's code is taken, may not be read with the rights that the function or its caller has.", named(c)).
+			WithCause(err)
 	case errors.Is(err, swift.ErrName):
 		return faas.Errorf(faas.Invalid, "There can be no %s: its name is not possible.", named(c)).WithCause(err)
 	}
@@ -45,13 +47,17 @@ func (s *Source) explained(c faas.Code, err error) error {
 
 // away says that the object may be had later.
 func away(c faas.Code, err error) error {
-	e := faas.Errorf(faas.Unavailable, "The %s, from which the function's code is taken, cannot be read now: Swift cannot be reached or has failed.", named(c)).WithCause(err)
+	e := faas.Errorf(faas.Unavailable, "The %s, from which the function's code is taken, cannot be read now: Swift cannot be reached or has failed.", named(c)).
+		WithCause(err)
 	e.RetryAfter = retryAfter
 	return e
 }
 
 func (s *Source) tooLarge(c faas.Code) error {
-	return faas.Errorf(faas.Invalid, "The %s is larger than %d bytes, which is the most that a function's code may be.", named(c), s.cfg.MaxSize)
+	return faas.Errorf(
+		faas.Invalid, "The %s is larger than %d bytes, which is the most that a function's code may be.",
+		named(c), s.cfg.MaxSize,
+	)
 }
 
 // unfit says of an object that it is no package.
@@ -65,5 +71,6 @@ func unfit(c faas.Code, err error) error {
 
 // noRoom says that our own disk failed.
 func noRoom(err error) error {
-	return faas.Errorf(faas.Unavailable, "There is no room for the function's code now.").WithCause(fmt.Errorf("spool an object: %w", err))
+	return faas.Errorf(faas.Unavailable, "There is no room for the function's code now.").
+		WithCause(fmt.Errorf("spool an object: %w", err))
 }

@@ -37,7 +37,13 @@ func newReal(t *testing.T) *real {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &real{rig: &rig{T: t}, cloud: cloud, keystone: client, demo: cloud.Login(t, "demo"), container: "test " + rand.Text()}
+	r := &real{
+		rig:       &rig{T: t},
+		cloud:     cloud,
+		keystone:  client,
+		demo:      cloud.Login(t, "demo"),
+		container: "test " + rand.Text(),
+	}
 	r.mine = swift.New(swift.Config{}).With(r.demo.Token, r.demo.Endpoints["object-store"])
 	if r.code, err = codestore.NewFiles(t.TempDir()); err != nil {
 		t.Fatal(err)
@@ -104,7 +110,10 @@ func TestRealObjects(t *testing.T) {
 	r.put("segments/2", zip[10:])
 	path := "/" + r.container + "/segments/"
 	r.manifest("static", "?multipart-manifest=put", nil, `[{"path": "`+path+`1"}, {"path": "`+path+`2"}]`)
-	r.manifest("dynamic", "", map[string]string{"X-Object-Manifest": strings.ReplaceAll(r.container, " ", "%20") + "/segments/"}, "")
+	r.manifest(
+		"dynamic", "",
+		map[string]string{"X-Object-Manifest": strings.ReplaceAll(r.container, " ", "%20") + "/segments/"}, "",
+	)
 	for _, object := range []string{"plain/f.zip", "static", "dynamic"} {
 		code, err := r.source.Fetch(t.Context(), token, r.demo.ProjectID, r.named(object), nil)
 		if err != nil {
@@ -140,7 +149,9 @@ func TestRealRights(t *testing.T) {
 		return err
 	}
 	alt := r.cloud.Login(t, "alt")
-	trust, err := r.keystone.CreateTrust(t.Context(), r.demo.Token, keystone.TrustRequest{Roles: []keystone.Role{{Name: "member"}}})
+	trust, err := r.keystone.CreateTrust(
+		t.Context(), r.demo.Token, keystone.TrustRequest{Roles: []keystone.Role{{Name: "member"}}},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -167,7 +178,8 @@ func TestRealRights(t *testing.T) {
 		"another project's user": {alt.Token, faas.Invalid, "may not be read"},
 		"nobody":                 {"gAAAAAnone", faas.Unauthenticated, "token is not valid"},
 	} {
-		if err := fetch(c.token); faas.KindOf(err) != c.kind || !strings.Contains(err.Error(), c.says) || strings.Contains(err.Error(), c.token) {
+		if err := fetch(c.token); faas.KindOf(err) != c.kind || !strings.Contains(err.Error(), c.says) ||
+			strings.Contains(err.Error(), c.token) {
 			t.Errorf("%s: %v", who, err)
 		}
 	}

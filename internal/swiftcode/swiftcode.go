@@ -34,9 +34,11 @@ type Config struct {
 
 // Source reads objects. It is safe for concurrent use.
 type Source struct {
-	cfg      Config
-	places   *codestore.Places // of objects in files; not those of uploads, so that whoever uploads slowly keeps no function from its code
-	checking chan struct{}     // a place for each object that is checked at a time
+	cfg Config
+	// of objects in files; not those of uploads, so that whoever uploads slowly keeps no function
+	// from its code
+	places   *codestore.Places
+	checking chan struct{} // a place for each object that is checked at a time
 }
 
 const (
@@ -53,7 +55,10 @@ func New(cfg Config) *Source {
 // Names checks the names of an object; the error is of kind Invalid.
 func Names(container, object string) error {
 	if err := swift.CheckNames(container, object); err != nil {
-		return faas.Errorf(faas.Invalid, "There can be no %s: %v.", named(faas.Code{Container: container, Object: object}), err)
+		return faas.Errorf(
+			faas.Invalid, "There can be no %s: %v.", named(faas.Code{Container: container, Object: object}),
+			err,
+		)
 	}
 	return nil
 }
@@ -68,7 +73,9 @@ type Room func(ctx context.Context, size int64) error
 // OverQuota, and say what would be right; when they are of its content, the code has its ETag, else
 // it has none. Unauthenticated says that the token is not valid, Unavailable that Swift cannot be
 // reached, and Busy that too many objects are being read.
-func (s *Source) Fetch(ctx context.Context, token faas.Secret, projectID string, code faas.Code, room Room) (faas.Code, error) {
+func (s *Source) Fetch(
+	ctx context.Context, token faas.Secret, projectID string, code faas.Code, room Room,
+) (faas.Code, error) {
 	code = faas.Code{Source: faas.SourceSwift, Container: code.Container, Object: code.Object}
 	if room == nil {
 		room = func(context.Context, int64) error { return nil }
@@ -124,7 +131,8 @@ func (s *Source) ETag(ctx context.Context, token faas.Secret, projectID string, 
 func (s *Source) account(ctx context.Context, token faas.Secret, projectID string) (*swift.Client, error) {
 	endpoint, err := s.cfg.Endpoint(ctx, projectID)
 	if err != nil {
-		e := faas.Errorf(faas.Unavailable, "The project's Swift cannot be found now: Keystone does not say where it is.").WithCause(err)
+		e := faas.Errorf(faas.Unavailable, "The project's Swift cannot be found now: Keystone does not say where it is.").
+			WithCause(err)
 		e.RetryAfter = retryAfter
 		return nil, e
 	}

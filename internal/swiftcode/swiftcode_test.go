@@ -139,7 +139,8 @@ func TestWhatCannotBeCode(t *testing.T) {
 		"a name of a path": {named("../x"), token, project, "name is not possible", true},
 	} {
 		code, err := r.source.Fetch(t.Context(), c.token, c.of, c.code, nil)
-		if faas.KindOf(err) != faas.Invalid || !strings.Contains(err.Error(), c.says) || strings.Contains(err.Error(), token) {
+		if faas.KindOf(err) != faas.Invalid || !strings.Contains(err.Error(), c.says) ||
+			strings.Contains(err.Error(), token) {
 			t.Errorf("%s: %+v, %v", name, code, err)
 		}
 		_, err = r.source.ETag(t.Context(), c.token, c.of, c.code)
@@ -189,7 +190,8 @@ func TestTokenThatIsNoMore(t *testing.T) {
 	_, fetchErr := r.source.Fetch(t.Context(), token, project, named("x"), nil)
 	_, etagErr := r.source.ETag(t.Context(), token, project, named("x"))
 	for _, err := range []error{fetchErr, etagErr} {
-		if faas.KindOf(err) != faas.Unauthenticated || !strings.Contains(err.Error(), "token is not valid") || strings.Contains(err.Error(), token) {
+		if faas.KindOf(err) != faas.Unauthenticated || !strings.Contains(err.Error(), "token is not valid") ||
+			strings.Contains(err.Error(), token) {
 			t.Errorf("got %v", err)
 		}
 	}

@@ -35,8 +35,7 @@ func writeCertificates(dir string) error {
 		return err
 	}
 	return errors.Join(
-		writePEM(dir, "ca.pem", "CERTIFICATE", signedCA),
-		writePEM(dir, "server.pem", "CERTIFICATE", signed),
+		writePEM(dir, "ca.pem", "CERTIFICATE", signedCA), writePEM(dir, "server.pem", "CERTIFICATE", signed),
 		writePEM(dir, "server.key", "PRIVATE KEY", keyBytes),
 	)
 }

@@ -53,7 +53,10 @@ func pick(catalogue []tokens.CatalogEntry, serviceType, face, region string) (st
 				continue
 			}
 			if found != "" && name != where {
-				return "", fmt.Errorf("%s is in several regions of Keystone's catalogue: one must be chosen, %s or %s: %w", serviceType, where, name, ErrNotFound)
+				return "", fmt.Errorf(
+					"%s is in several regions of Keystone's catalogue: one must be chosen, %s or %s: %w",
+					serviceType, where, name, ErrNotFound,
+				)
 			}
 			if found == "" {
 				found, where = strings.TrimRight(e.URL, "/"), name
@@ -61,7 +64,9 @@ func pick(catalogue []tokens.CatalogEntry, serviceType, face, region string) (st
 		}
 	}
 	if found == "" {
-		return "", fmt.Errorf("no %s endpoint of %s%s is in Keystone's catalogue: %w", face, serviceType, in(region), ErrNotFound)
+		return "", fmt.Errorf(
+			"no %s endpoint of %s%s is in Keystone's catalogue: %w", face, serviceType, in(region), ErrNotFound,
+		)
 	}
 	return found, nil
 }

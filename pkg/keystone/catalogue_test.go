@@ -25,7 +25,8 @@ func TestEndpoint(t *testing.T) {
 	if got, err = c.EndpointFor(t.Context(), "identity", "p-demo"); !errors.Is(err, ErrNotFound) {
 		t.Errorf("a URL without a project: %s, %v", got, err)
 	}
-	if got, err = c.Endpoint(t.Context(), "compute"); !errors.Is(err, ErrNotFound) || !strings.Contains(err.Error(), "compute") {
+	if got, err = c.Endpoint(t.Context(), "compute"); !errors.Is(err, ErrNotFound) ||
+		!strings.Contains(err.Error(), "compute") {
 		t.Errorf("a service that is not there: %s, %v", got, err)
 	}
 	if _, logins := fake.Requests(); logins != 1 {

@@ -77,13 +77,20 @@ func New(cfg Config) (*Client, error) {
 		return nil, err
 	}
 	transport := http.DefaultTransport.(*http.Transport).Clone()
-	transport.TLSClientConfig = &tls.Config{RootCAs: roots, InsecureSkipVerify: cfg.Insecure, MinVersion: tls.VersionTLS12} //nolint:gosec // the operator's choice
+	transport.TLSClientConfig = &tls.Config{
+		RootCAs:            roots,
+		InsecureSkipVerify: cfg.Insecure, //nolint:gosec // the operator's choice
+		MinVersion:         tls.VersionTLS12,
+	}
 	transport.MaxIdleConnsPerHost = maxConnections
 	transport.MaxConnsPerHost = maxConnections
 	c := &Client{
 		cfg: cfg, now: cfg.Now, log: cfg.Log, base: base, patience: knownPatience,
 		// A redirect would carry the tokens in our headers to wherever it points.
-		http:     http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }},
+		http: http.Client{
+			Transport:     transport,
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		},
 		known:    newMemory[*Token](cfg.CacheSize),
 		refused:  newMemory[struct{}](min(cfg.CacheSize, maxRefused)),
 		projects: newMemory[bool](cfg.CacheSize),
@@ -111,7 +118,8 @@ func (cfg Config) withDefaults() Config {
 func baseURL(authURL string) (string, error) {
 	u, err := url.Parse(authURL)
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || u.User != nil || u.RawQuery != "" {
-		return "", errors.New("Keystone's URL must be like http://keystone.example.org:5000/v3") //nolint:staticcheck // a name
+		//nolint:staticcheck // a name
+		return "", errors.New("Keystone's URL must be like http://keystone.example.org:5000/v3")
 	}
 	path := strings.TrimRight(u.Path, "/")
 	if !strings.HasSuffix(path, "/v3") {
@@ -147,7 +155,11 @@ func (c *Client) AuthURL() string { return strings.TrimSuffix(c.base, "/") }
 
 // identity is gophercloud's client for one request with the token; "" for none.
 func (c *Client) identity(token string) *gophercloud.ServiceClient {
-	p := &gophercloud.ProviderClient{HTTPClient: c.http, IdentityBase: strings.TrimSuffix(c.base, "v3/"), IdentityEndpoint: c.base}
+	p := &gophercloud.ProviderClient{
+		HTTPClient:       c.http,
+		IdentityBase:     strings.TrimSuffix(c.base, "v3/"),
+		IdentityEndpoint: c.base,
+	}
 	p.UseTokenLock()
 	p.SetToken(token)
 	return &gophercloud.ServiceClient{ProviderClient: p, Endpoint: c.base, Type: "identity"}

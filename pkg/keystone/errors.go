@@ -42,7 +42,8 @@ func (e *Error) Error() string {
 func (e *Error) Is(target error) bool {
 	switch target {
 	case ErrUnavailable:
-		return e.Status >= http.StatusInternalServerError || e.Status == http.StatusTooManyRequests || e.Status < http.StatusBadRequest
+		return e.Status >= http.StatusInternalServerError || e.Status == http.StatusTooManyRequests ||
+			e.Status < http.StatusBadRequest
 	case ErrInvalidToken:
 		return e.Status == http.StatusUnauthorized
 	case ErrForbidden:

@@ -58,7 +58,8 @@ func (u *UnifiedLimits) Of(ctx context.Context, projectID string) (map[string]in
 	}
 	var rows []limits.Limit
 	err = u.ask(ctx, "listing the limits of a project", token, func(ctx context.Context) error {
-		pages, err := limits.List(u.client.identity(token), limits.ListOpts{ServiceID: all.service, ProjectID: projectID}).AllPages(ctx)
+		pages, err := limits.List(u.client.identity(token), limits.ListOpts{ServiceID: all.service, ProjectID: projectID}).
+			AllPages(ctx)
 		if err == nil {
 			rows, err = limits.ExtractLimits(pages)
 		}
@@ -139,11 +140,15 @@ func (u *UnifiedLimits) readRegistered(ctx context.Context, token string) (regis
 		return registered{}, err
 	}
 	if len(ids) != 1 {
-		return registered{}, fmt.Errorf("Keystone has %d services of the type %s: %w", len(ids), u.serviceType, ErrNotFound) //nolint:staticcheck // a name
+		//nolint:staticcheck // a name
+		return registered{}, fmt.Errorf(
+			"Keystone has %d services of the type %s: %w", len(ids), u.serviceType, ErrNotFound,
+		)
 	}
 	var rows []registeredlimits.RegisteredLimit
 	err = u.ask(ctx, "listing registered limits", token, func(ctx context.Context) error {
-		pages, err := registeredlimits.List(u.client.identity(token), registeredlimits.ListOpts{ServiceID: ids[0].ID}).AllPages(ctx)
+		pages, err := registeredlimits.List(u.client.identity(token), registeredlimits.ListOpts{ServiceID: ids[0].ID}).
+			AllPages(ctx)
 		if err == nil {
 			rows, err = registeredlimits.ExtractRegisteredLimits(pages)
 		}

@@ -24,7 +24,10 @@ import (
 func TestRealUnifiedLimits(t *testing.T) {
 	cloud := testkit.Keystone(t)
 	a := cloud.User(t, "admin")
-	admin := cloud.LoginWith(t, &tokens.AuthOptions{Username: a.Name, Password: a.Password, DomainName: a.Domain, Scope: tokens.Scope{System: true}}).Identity
+	admin := cloud.LoginWith(
+		t,
+		&tokens.AuthOptions{Username: a.Name, Password: a.Password, DomainName: a.Domain, Scope: tokens.Scope{System: true}},
+	).Identity
 	serviceType := "functions-" + faas.NewID()
 	service, err := services.Create(t.Context(), admin, services.CreateOpts{Type: serviceType}).Extract()
 	fatal(t, err)
@@ -38,16 +41,25 @@ func TestRealUnifiedLimits(t *testing.T) {
 
 	member := cloud.User(t, "faas")
 	member.Name, member.Password = "limits-"+faas.NewID(), faas.NewID()
-	user, err := users.Create(t.Context(), admin, users.CreateOpts{Name: member.Name, Password: member.Password, DomainID: "default"}).Extract()
+	user, err := users.Create(t.Context(), admin, users.CreateOpts{Name: member.Name, Password: member.Password, DomainID: "default"}).
+		Extract()
 	fatal(t, err)
 	afterwards(t, func() error { return users.Delete(context.Background(), admin, user.ID).ExtractErr() })
-	reader := realClient(t, cloud, func(c *keystone.Config) { c.Username, c.Password = member.Name, member.Password }).UnifiedLimits(serviceType)
+	reader := realClient(
+		t,
+		cloud,
+		func(c *keystone.Config) { c.Username, c.Password = member.Name, member.Password },
+	).UnifiedLimits(serviceType)
 	if _, err := reader.Of(t.Context(), project); !errors.Is(err, keystone.ErrForbidden) {
 		t.Errorf("without a role on the system: %v", err)
 	}
 
 	grantOnSystem(t, admin, user.ID, "reader")
-	reader = realClient(t, cloud, func(c *keystone.Config) { c.Username, c.Password = member.Name, member.Password }).UnifiedLimits(serviceType)
+	reader = realClient(
+		t,
+		cloud,
+		func(c *keystone.Config) { c.Username, c.Password = member.Name, member.Password },
+	).UnifiedLimits(serviceType)
 	for of, want := range map[string]map[string]int64{
 		project:      {"functions": 3, "jobs": 7, "package_bytes": 4000},
 		other:        {"functions": 50, "jobs": 9, "package_bytes": 4000},
@@ -57,7 +69,11 @@ func TestRealUnifiedLimits(t *testing.T) {
 			t.Errorf("limits are %v, want %v; %v", got, want, err)
 		}
 	}
-	none := realClient(t, cloud, func(c *keystone.Config) { c.Username, c.Password = member.Name, member.Password }).UnifiedLimits("none-" + serviceType)
+	none := realClient(
+		t,
+		cloud,
+		func(c *keystone.Config) { c.Username, c.Password = member.Name, member.Password },
+	).UnifiedLimits("none-" + serviceType)
 	if _, err := none.Of(t.Context(), project); !errors.Is(err, keystone.ErrNotFound) {
 		t.Errorf("of a service that is not there: %v", err)
 	}
@@ -111,7 +127,10 @@ func grantOnSystem(t *testing.T, admin *gophercloud.ServiceClient, user, role st
 	fatal(t, err)
 	found, err := roles.ExtractRoles(pages)
 	fatal(t, err)
-	answer, err := admin.Put(t.Context(), admin.ServiceURL("system", "users", user, "roles", found[0].ID), nil, nil, &gophercloud.RequestOpts{OkCodes: []int{204}})
+	answer, err := admin.Put(
+		t.Context(), admin.ServiceURL("system", "users", user, "roles", found[0].ID), nil, nil,
+		&gophercloud.RequestOpts{OkCodes: []int{204}},
+	)
 	fatal(t, err)
 	fatal(t, answer.Body.Close())
 }

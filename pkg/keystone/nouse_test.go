@@ -10,7 +10,8 @@ import (
 // asked about a token.
 func TestRefusalsTellWhomTheyAreOf(t *testing.T) {
 	for message, want := range map[string]bool{
-		"You are not authorized to perform the requested action.":                          true, // the trust's user is disabled
+		// the trust's user is disabled
+		"You are not authorized to perform the requested action.":                          true,
 		"You are not authorized to perform the requested action: identity:validate_token.": false,
 		"": false,
 	} {

@@ -36,7 +36,9 @@ func TestOutage(t *testing.T) {
 					mustBe(t.Context(), t, c, "unknown", ErrUnavailable)
 				}
 			})
-			if n > 3 { // the first is tried twice where that can help, and by net/http once more on a connection that it had kept
+			// the first is tried twice where that can help, and by net/http once more on a
+			// connection that it had kept
+			if n > 3 {
 				t.Errorf("a Keystone that is away was asked %d times", n)
 			}
 			clock.pass(ownPause)

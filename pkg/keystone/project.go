@@ -24,7 +24,10 @@ func (c *Client) ProjectEnabled(ctx context.Context, projectID string) (bool, er
 		return enabled, nil
 	}
 	detached := context.WithoutCancel(ctx)
-	answer := c.flights.DoChan("project "+projectID, func() (any, error) { return c.projectEnabled(detached, projectID, key) })
+	answer := c.flights.DoChan(
+		"project "+projectID,
+		func() (any, error) { return c.projectEnabled(detached, projectID, key) },
+	)
 	select {
 	case r := <-answer:
 		if r.Err == nil {

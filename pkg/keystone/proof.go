@@ -49,7 +49,10 @@ func (c *Client) prove(ctx context.Context) error {
 
 // unproven notes that Keystone refuses the service's password. It logs the first refusal only.
 func (c *Client) unproven(err error) error {
-	err = fmt.Errorf("%w: its password is wrong, has expired or is locked out, or its user, domain or project is disabled: %w", errOurselves, err)
+	err = fmt.Errorf(
+		"%w: its password is wrong, has expired or is locked out, or its user, domain or project is disabled: %w",
+		errOurselves, err,
+	)
 	c.counts.failures.Add(1)
 	if c.password.failed(c.now(), ownPause) {
 		c.log.Error("functions get no new tokens; known ones go on", "error", err)

@@ -17,7 +17,10 @@ func TestAllAtOnce(t *testing.T) {
 	c, fake, clock := newTest(t, func(cfg *Config) { cfg.CacheSize, cfg.CacheTime = 20, time.Second })
 	const users = 30
 	for i := range users {
-		fake.Issue(fmt.Sprint("good", i), testkit.FakeToken{User: fmt.Sprint("u", i), Project: "p", Expires: clock.now().Add(1_000_000 * time.Hour)})
+		fake.Issue(
+			fmt.Sprint("good", i),
+			testkit.FakeToken{User: fmt.Sprint("u", i), Project: "p", Expires: clock.now().Add(1_000_000 * time.Hour)},
+		)
 	}
 	var callers sync.WaitGroup
 	for i := range 8 {

@@ -96,7 +96,8 @@ func onDomain(t *testing.T, admin testkit.Session) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		err := roles.Unassign(context.WithoutCancel(t.Context()), admin.Identity, found[0].ID, roles.UnassignOpts{UserID: admin.UserID, DomainID: "default"}).ExtractErr()
+		err := roles.Unassign(context.WithoutCancel(t.Context()), admin.Identity, found[0].ID, roles.UnassignOpts{UserID: admin.UserID, DomainID: "default"}).
+			ExtractErr()
 		if err != nil {
 			t.Error(err)
 		}
@@ -116,20 +117,27 @@ func TestRealTrust(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got.ProjectID != demo.ProjectID || got.UserID != demo.UserID || got.AuthURL != cloud.AuthURL || got.Endpoints["object-store"] != demo.Endpoints["object-store"] {
+	if got.ProjectID != demo.ProjectID || got.UserID != demo.UserID || got.AuthURL != cloud.AuthURL ||
+		got.Endpoints["object-store"] != demo.Endpoints["object-store"] {
 		t.Errorf("got %+v", got)
 	}
 	token, err := c.Validate(t.Context(), got.Token)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if token.TrustID != trust.ID || token.TrustorID != demo.UserID || token.UserID != demo.UserID || !token.HasAnyRole([]string{"member"}) || token.HasAnyRole([]string{"admin"}) {
+	if token.TrustID != trust.ID || token.TrustorID != demo.UserID || token.UserID != demo.UserID ||
+		!token.HasAnyRole([]string{"member"}) ||
+		token.HasAnyRole([]string{"admin"}) {
 		t.Errorf("got %+v", token)
 	}
-	if _, err := c.CreateTrust(t.Context(), got.Token, keystone.TrustRequest{Roles: []keystone.Role{{Name: "member"}}}); !errors.Is(err, keystone.ErrForbidden) {
+	if _, err := c.CreateTrust(t.Context(), got.Token, keystone.TrustRequest{Roles: []keystone.Role{{Name: "member"}}}); !errors.Is(
+		err, keystone.ErrForbidden,
+	) {
 		t.Errorf("a trust made by a trust: %v", err)
 	}
-	if _, err := c.CreateTrust(t.Context(), demo.Token, keystone.TrustRequest{Roles: []keystone.Role{{Name: "admin"}}}); !errors.Is(err, keystone.ErrForbidden) {
+	if _, err := c.CreateTrust(t.Context(), demo.Token, keystone.TrustRequest{Roles: []keystone.Role{{Name: "admin"}}}); !errors.Is(
+		err, keystone.ErrForbidden,
+	) {
 		t.Errorf("a role that demo does not have: %v", err)
 	}
 	for range 2 { // the second time there is nothing to do

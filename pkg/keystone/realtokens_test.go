@@ -82,29 +82,38 @@ func TestRealApplicationCredentials(t *testing.T) {
 			made, err := applicationcredentials.Create(t.Context(), demo.Identity, demo.UserID, applicationcredentials.CreateOpts{
 				Name: "test-" + rand.Text(), Unrestricted: test.unrestricted, AccessRules: test.rules,
 				Roles: []applicationcredentials.Role{{Name: "reader"}},
-			}).Extract()
+			}).
+				Extract()
 			if err != nil {
 				t.Fatal(err)
 			}
 			t.Cleanup(func() {
-				err := applicationcredentials.Delete(context.WithoutCancel(t.Context()), demo.Identity, demo.UserID, made.ID).ExtractErr()
+				err := applicationcredentials.Delete(context.WithoutCancel(t.Context()), demo.Identity, demo.UserID, made.ID).
+					ExtractErr()
 				if err != nil {
 					t.Error(err)
 				}
 			})
-			session := cloud.LoginWith(t, &tokens.AuthOptions{ApplicationCredentialID: made.ID, ApplicationCredentialSecret: made.Secret})
+			session := cloud.LoginWith(
+				t,
+				&tokens.AuthOptions{ApplicationCredentialID: made.ID, ApplicationCredentialSecret: made.Secret},
+			)
 			got, err := c.Validate(t.Context(), session.Token)
 			if err != nil {
 				t.Fatal(err)
 			}
 			a := got.AppCredential
-			if a == nil || a.ID != made.ID || a.Restricted == test.unrestricted || len(a.Rules) != len(test.rules) || got.ProjectID != demo.ProjectID {
+			if a == nil || a.ID != made.ID || a.Restricted == test.unrestricted || len(a.Rules) != len(test.rules) ||
+				got.ProjectID != demo.ProjectID {
 				t.Fatalf("%+v, %+v", got, a)
 			}
-			if len(test.rules) > 0 && a.Rules[0] != (keystone.AccessRule{Service: "function-engine", Method: http.MethodGet, Path: "/v1/functions"}) {
+			if len(test.rules) > 0 &&
+				a.Rules[0] != (keystone.AccessRule{Service: "function-engine", Method: http.MethodGet, Path: "/v1/functions"}) {
 				t.Errorf("%+v", a.Rules)
 			}
-			if _, err := c.CreateTrust(t.Context(), session.Token, keystone.TrustRequest{Roles: got.Roles}); !errors.Is(err, keystone.ErrForbidden) {
+			if _, err := c.CreateTrust(t.Context(), session.Token, keystone.TrustRequest{Roles: got.Roles}); !errors.Is(
+				err, keystone.ErrForbidden,
+			) {
 				t.Errorf("a trust by it: %v", err)
 			}
 		})
@@ -124,7 +133,8 @@ func TestRealProject(t *testing.T) {
 		}
 		clock.pass(time.Minute)
 	}
-	made, err := projects.Create(t.Context(), admin.Identity, projects.CreateOpts{Name: "test-" + rand.Text(), DomainID: "default"}).Extract()
+	made, err := projects.Create(t.Context(), admin.Identity, projects.CreateOpts{Name: "test-" + rand.Text(), DomainID: "default"}).
+		Extract()
 	if err != nil {
 		t.Fatal(err)
 	}

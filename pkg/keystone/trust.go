@@ -41,7 +41,12 @@ func (c *Client) CreateTrust(ctx context.Context, userToken string, req TrustReq
 	if err != nil {
 		return Trust{}, err
 	}
-	opts := trusts.CreateOpts{Impersonation: true, TrusteeUserID: own.userID, TrustorUserID: user.UserID, ProjectID: user.ProjectID}
+	opts := trusts.CreateOpts{
+		Impersonation: true,
+		TrusteeUserID: own.userID,
+		TrustorUserID: user.UserID,
+		ProjectID:     user.ProjectID,
+	}
 	for _, r := range req.Roles {
 		role := trusts.Role{ID: r.ID}
 		if r.ID == "" {

@@ -56,7 +56,8 @@ func TestServiceLockedOut(t *testing.T) {
 	}
 	fake.LockOut(false)
 	truth("let in again")
-	if strings.Count(log.String(), "level=ERROR") != 1 || !strings.Contains(log.String(), "refuses the service itself") || !strings.Contains(log.String(), "takes the service's password again") {
+	if strings.Count(log.String(), "level=ERROR") != 1 || !strings.Contains(log.String(), "refuses the service itself") ||
+		!strings.Contains(log.String(), "takes the service's password again") {
 		t.Errorf("the log says: %s", log.String())
 	}
 	if strings.Contains(log.String(), fake.Password) {
@@ -155,7 +156,8 @@ func newService(t *testing.T, admin *gophercloud.ServiceClient) service {
 	must(err)
 	t.Cleanup(func() { _ = projects.Delete(context.Background(), admin, project.ID).ExtractErr() })
 	s := service{CloudUser: testkit.CloudUser{Name: name, Password: "of " + name, Project: name}}
-	user, err := users.Create(t.Context(), admin, users.CreateOpts{Name: name, DomainID: "default", Password: s.Password}).Extract()
+	user, err := users.Create(t.Context(), admin, users.CreateOpts{Name: name, DomainID: "default", Password: s.Password}).
+		Extract()
 	must(err)
 	s.id = user.ID
 	t.Cleanup(func() { _ = users.Delete(context.Background(), admin, user.ID).ExtractErr() })
@@ -167,7 +169,9 @@ func newService(t *testing.T, admin *gophercloud.ServiceClient) service {
 		if len(found) != 1 {
 			t.Fatalf("%d roles %s", len(found), role)
 		}
-		must(roles.Assign(t.Context(), admin, found[0].ID, roles.AssignOpts{UserID: user.ID, ProjectID: project.ID}).ExtractErr())
+		must(
+			roles.Assign(t.Context(), admin, found[0].ID, roles.AssignOpts{UserID: user.ID, ProjectID: project.ID}).ExtractErr(),
+		)
 	}
 	return s
 }

@@ -169,12 +169,14 @@ func (c *Client) describe(ctx context.Context, token string, expired bool) (*Tok
 	err := c.asService(ctx, "validating a token", func(ctx context.Context, own string) error {
 		answer = tokenAnswer{}
 		client := c.identity(own)
-		_, err := client.Get(ctx, client.ServiceURL(path), &answer, &gophercloud.RequestOpts{ //nolint:bodyclose // gophercloud closes what it decodes
+		opts := &gophercloud.RequestOpts{
 			OkCodes: []int{http.StatusOK, http.StatusNonAuthoritativeInfo},
 			// Without the second Keystone refuses tokens of application credentials that have
 			// access rules.
 			MoreHeaders: map[string]string{"X-Subject-Token": token, "OpenStack-Identity-Access-Rules": "1.0"},
-		})
+		}
+		//nolint:bodyclose // gophercloud closes what it decodes
+		_, err := client.Get(ctx, client.ServiceURL(path), &answer, opts)
 		err = failure("validating a token", err, true)
 		switch {
 		case ofNoUse(err):
@@ -192,7 +194,10 @@ func (c *Client) describe(ctx context.Context, token string, expired bool) (*Tok
 		return nil, err
 	}
 	if answer.Token.User.ID == "" || answer.Token.ExpiresAt.IsZero() {
-		return nil, errors.Join(ErrUnavailable, errors.New("what answers is no Keystone: it says nothing of the token's user and expiry"))
+		return nil, errors.Join(
+			ErrUnavailable,
+			errors.New("what answers is no Keystone: it says nothing of the token's user and expiry"),
+		)
 	}
 	return answer.token(), nil
 }
@@ -205,5 +210,6 @@ const notAllowed = "You are not authorized to perform the requested action"
 // answers so for one that comes of a trust whose user was disabled or lost a role.
 func ofNoUse(err error) bool {
 	var e *Error
-	return errors.As(err, &e) && e.Status == http.StatusForbidden && strings.HasPrefix(e.Message, notAllowed) && !strings.Contains(e.Message, "identity:")
+	return errors.As(err, &e) && e.Status == http.StatusForbidden && strings.HasPrefix(e.Message, notAllowed) &&
+		!strings.Contains(e.Message, "identity:")
 }

@@ -174,9 +174,12 @@ func TestImplausibleTokens(t *testing.T) {
 // TestTokenKinds has what Keystone says of each.
 func TestTokenKinds(t *testing.T) {
 	c, fake, _ := newTest(t, nil)
-	fake.Issue("credential", testkit.FakeToken{User: "u", Project: "p", Roles: []string{"member"}, AppCredential: map[string]any{
-		"id": "c", "name": "n", "restricted": true, "access_rules": []any{map[string]any{"id": "r", "service": "function-engine", "method": "GET", "path": "/v1/**"}},
-	}})
+	fake.Issue(
+		"credential",
+		testkit.FakeToken{User: "u", Project: "p", Roles: []string{"member"}, AppCredential: map[string]any{
+			"id": "c", "name": "n", "restricted": true, "access_rules": []any{map[string]any{"id": "r", "service": "function-engine", "method": "GET", "path": "/v1/**"}},
+		}},
+	)
 	fake.Issue("trust", testkit.FakeToken{User: "u", Project: "p", Roles: []string{"member"}, Trust: "t"})
 	fake.Issue("unscoped", testkit.FakeToken{User: "u"})
 	get := func(token string) *Token {
@@ -186,7 +189,8 @@ func TestTokenKinds(t *testing.T) {
 		}
 		return got
 	}
-	if a := get("credential").AppCredential; a == nil || a.ID != "c" || !a.Restricted || len(a.Rules) != 1 || a.Rules[0] != (AccessRule{"function-engine", "GET", "/v1/**"}) {
+	if a := get("credential").AppCredential; a == nil || a.ID != "c" || !a.Restricted || len(a.Rules) != 1 ||
+		a.Rules[0] != (AccessRule{"function-engine", "GET", "/v1/**"}) {
 		t.Errorf("application credential: %+v", a)
 	}
 	if got := get("trust"); got.TrustID != "t" || got.TrustorID != "u" {

@@ -78,7 +78,9 @@ func (c *Client) page(ctx context.Context, container, marker string, size int) (
 	}
 	err = c.request(ctx, Error{Op: http.MethodGet, Container: container}, func(s *gophercloud.ServiceClient) error {
 		page = nil
-		_, err := s.Get(ctx, s.ServiceURL(url.PathEscape(container))+query.String(), &page, &gophercloud.RequestOpts{OkCodes: []int{http.StatusOK, http.StatusNoContent}}) //nolint:bodyclose // gophercloud closes what it decodes
+		opts := &gophercloud.RequestOpts{OkCodes: []int{http.StatusOK, http.StatusNoContent}}
+		//nolint:bodyclose // gophercloud closes what it decodes
+		_, err := s.Get(ctx, s.ServiceURL(url.PathEscape(container))+query.String(), &page, opts)
 		return err
 	})
 	return page, err

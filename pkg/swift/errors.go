@@ -70,7 +70,8 @@ func reason(status int) error {
 		return ErrForbidden
 	case status == http.StatusUnprocessableEntity:
 		return ErrChecksum
-	case status >= 500 || status == http.StatusRequestTimeout || status == http.StatusTooManyRequests || status == 498: // 498: Swift's own rate limit
+	// 498: Swift's own rate limit
+	case status >= 500 || status == http.StatusRequestTimeout || status == http.StatusTooManyRequests || status == 498:
 		return ErrUnavailable
 	}
 	return errors.New(http.StatusText(status))

@@ -62,11 +62,15 @@ func (c *Client) Head(ctx context.Context, container, object string) (o Object, 
 	if err := CheckNames(container, object); err != nil {
 		return o, err
 	}
-	err = c.request(ctx, Error{Op: http.MethodHead, Container: container, Object: object}, func(s *gophercloud.ServiceClient) error {
-		r := objects.Get(ctx, s, container, object, objects.GetOpts{})
-		o = described(r.Header)
-		return r.Err
-	})
+	err = c.request(
+		ctx,
+		Error{Op: http.MethodHead, Container: container, Object: object},
+		func(s *gophercloud.ServiceClient) error {
+			r := objects.Get(ctx, s, container, object, objects.GetOpts{})
+			o = described(r.Header)
+			return r.Err
+		},
+	)
 	return o, err
 }
 
@@ -129,9 +133,13 @@ func (c *Client) Touch(ctx context.Context, container, object string) error {
 	if err := CheckNames(container, object); err != nil {
 		return err
 	}
-	return c.request(ctx, Error{Op: http.MethodPost, Container: container, Object: object}, func(s *gophercloud.ServiceClient) error {
-		return objects.Update(ctx, s, container, object, objects.UpdateOpts{}).Err
-	})
+	return c.request(
+		ctx,
+		Error{Op: http.MethodPost, Container: container, Object: object},
+		func(s *gophercloud.ServiceClient) error {
+			return objects.Update(ctx, s, container, object, objects.UpdateOpts{}).Err
+		},
+	)
 }
 
 // Delete forgets an object. The error is of ErrNotFound when there is none.
@@ -139,9 +147,13 @@ func (c *Client) Delete(ctx context.Context, container, object string) error {
 	if err := CheckNames(container, object); err != nil {
 		return err
 	}
-	return c.request(ctx, Error{Op: http.MethodDelete, Container: container, Object: object}, func(s *gophercloud.ServiceClient) error {
-		return objects.Delete(ctx, s, container, object, objects.DeleteOpts{}).Err
-	})
+	return c.request(
+		ctx,
+		Error{Op: http.MethodDelete, Container: container, Object: object},
+		func(s *gophercloud.ServiceClient) error {
+			return objects.Delete(ctx, s, container, object, objects.DeleteOpts{}).Err
+		},
+	)
 }
 
 func described(h http.Header) Object {

@@ -116,12 +116,15 @@ func TestOthersAreRefused(t *testing.T) {
 			t.Fatal(err)
 		}
 		stranger := c.With("never a token", endpoint)
-		if _, err := stranger.Head(t.Context(), container, "mine"); !errors.Is(err, ErrToken) || errors.Is(err, ErrForbidden) || strings.Contains(err.Error(), "never a token") {
+		if _, err := stranger.Head(t.Context(), container, "mine"); !errors.Is(err, ErrToken) ||
+			errors.Is(err, ErrForbidden) ||
+			strings.Contains(err.Error(), "never a token") {
 			t.Errorf("with a token that is none: %v", err)
 		}
 		token, _ := c.cfg.Token(t.Context(), "")
 		elsewhere := c.With(token, endpoint+"0")
-		if _, _, err := elsewhere.Get(t.Context(), container, "mine"); !errors.Is(err, ErrForbidden) || errors.Is(err, ErrToken) {
+		if _, _, err := elsewhere.Get(t.Context(), container, "mine"); !errors.Is(err, ErrForbidden) ||
+			errors.Is(err, ErrToken) {
 			t.Errorf("in another project's account: %v", err)
 		}
 	})
@@ -129,7 +132,9 @@ func TestOthersAreRefused(t *testing.T) {
 
 func TestWrongChecksumStoresNothing(t *testing.T) {
 	onBoth(t, func(t *testing.T, c *Client, container string) {
-		if err := c.Put(t.Context(), container, "x", strings.NewReader("sent"), MD5([]byte("announced"))); !errors.Is(err, ErrChecksum) {
+		if err := c.Put(t.Context(), container, "x", strings.NewReader("sent"), MD5([]byte("announced"))); !errors.Is(
+			err, ErrChecksum,
+		) {
 			t.Errorf("got %v", err)
 		}
 		if _, err := c.Head(t.Context(), container, "x"); !errors.Is(err, ErrNotFound) {
@@ -147,7 +152,8 @@ func TestListInPages(t *testing.T) {
 		for _, size := range []int{1, 2, 5, 1000} {
 			var got []string
 			err := c.list(t.Context(), container, size, func(e Entry) error {
-				if got = append(got, e.Name); e.Size != int64(len(e.Name)) || e.ETag != MD5([]byte(e.Name)) || time.Since(e.Modified) > time.Hour {
+				if got = append(got, e.Name); e.Size != int64(len(e.Name)) || e.ETag != MD5([]byte(e.Name)) ||
+					time.Since(e.Modified) > time.Hour {
 					t.Errorf("%+v", e)
 				}
 				return nil
@@ -277,7 +283,9 @@ func TestCutOff(t *testing.T) {
 // TestRedirectsAreNotFollowed has a server that would like the token to go elsewhere.
 func TestRedirectsAreNotFollowed(t *testing.T) {
 	told := make(chan string, 1)
-	elsewhere := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { told <- r.Header.Get("X-Auth-Token") }))
+	elsewhere := httptest.NewServer(
+		http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { told <- r.Header.Get("X-Auth-Token") }),
+	)
 	t.Cleanup(elsewhere.Close)
 	server := httptest.NewServer(http.RedirectHandler(elsewhere.URL, http.StatusTemporaryRedirect))
 	t.Cleanup(server.Close)

@@ -21,8 +21,8 @@ type Workers struct {
 	Images bool                         // workers may be of functions' own container images
 }
 
-// RunAPI answers requests until ctx ends. Then it has load balancers let go of it, and returns when the requests under
-// way have their answers.
+// RunAPI answers requests until ctx ends. Then it has load balancers let go of it, and returns when
+// the requests under way have their answers.
 func RunAPI(ctx context.Context, p Parts, workers Workers, conf *config.APIService, log *slog.Logger) error {
 	rules, stopRules, err := watchedRules(ctx, conf.Policy, p.Registry, log)
 	if err != nil {
@@ -76,10 +76,12 @@ func pagesOf(c config.CORS) api.CORS {
 	}
 }
 
-// maxHeader bounds a request's line and headers, in bytes: two long tokens, a page's cookies and a long filter have room in it.
+// maxHeader bounds a request's line and headers, in bytes: two long tokens, a page's cookies and a
+// long filter have room in it.
 const maxHeader = 64 << 10
 
-// serve listens until ctx ends; then it goes on answering for the drain time, with each answer closing its connection, and ends.
+// serve listens until ctx ends; then it goes on answering for the drain time, with each answer
+// closing its connection, and ends.
 func serve(ctx context.Context, conf *config.APIService, handler *api.Server, log *slog.Logger) error {
 	var lc net.ListenConfig
 	listener, err := lc.Listen(ctx, "tcp", conf.API.Listen())

@@ -9,7 +9,8 @@ import (
 	"github.com/openstack-faas/faas/pkg/keystone"
 )
 
-// openKeystone makes the client of Keystone, nil with noauth. It contacts nobody: a service starts while Keystone is away.
+// openKeystone makes the client of Keystone, nil with noauth. It contacts nobody: a service starts
+// while Keystone is away.
 func openKeystone(strategy string, conf config.Authtoken, log *slog.Logger) (*keystone.Client, error) {
 	if strategy != "keystone" {
 		return nil, nil //nolint:nilnil // there is none
@@ -26,7 +27,8 @@ func openKeystone(strategy string, conf config.Authtoken, log *slog.Logger) (*ke
 	return c, nil
 }
 
-// authenticator is what tells callers apart, and the Keystone that those without a token are sent to: "" for none.
+// authenticator is what tells callers apart, and the Keystone that those without a token are sent
+// to: "" for none.
 func (p Parts) authenticator(conf *config.APIService) (who api.Authenticator, uri string) {
 	if p.Keystone == nil {
 		return api.NewNoauth(conf.API.NoauthProject), ""
@@ -35,7 +37,11 @@ func (p Parts) authenticator(conf *config.APIService) (who api.Authenticator, ur
 	if uri == "" {
 		uri = conf.Auth.AuthURL
 	}
-	auth := &api.KeystoneAuth{Client: p.Keystone, ServiceRoles: conf.Auth.ServiceRoles, RolesMust: conf.Auth.ServiceRolesMust}
+	auth := &api.KeystoneAuth{
+		Client:       p.Keystone,
+		ServiceRoles: conf.Auth.ServiceRoles,
+		RolesMust:    conf.Auth.ServiceRolesMust,
+	}
 	auth.Register(p.Registry)
 	return auth, uri
 }

@@ -12,7 +12,9 @@ import (
 )
 
 // NewEngine makes the engine of the parts and the workers.
-func NewEngine(p Parts, workers orchestrator.Orchestrator, conf config.Engine, wait time.Duration, log *slog.Logger) *engine.Engine {
+func NewEngine(
+	p Parts, workers orchestrator.Orchestrator, conf config.Engine, wait time.Duration, log *slog.Logger,
+) *engine.Engine {
 	e := engine.New(engine.Config{
 		Name: p.Name, Store: p.Store, Broker: p.Broker, Code: p.Code, Orchestrator: workers,
 		Trusts: p.trustsOfEngine(), Objects: p.objectsOfEngine(), Quotas: p.Quotas, Calls: p.Calls, Sums: p.Sums,
@@ -28,12 +30,15 @@ func NewEngine(p Parts, workers orchestrator.Orchestrator, conf config.Engine, w
 	return e
 }
 
-// ErrOverdue says that executions were still running when the time to stop was over. Whoever hears it ends the process at once: closing the
-// parts would wait for those executions, and only when the process is gone do their leases run out.
-var ErrOverdue = errors.New("executions were still running when the time to stop was over; their leases will settle them")
+// ErrOverdue says that executions were still running when the time to stop was over. Whoever hears
+// it ends the process at once: closing the parts would wait for those executions, and only when the
+// process is gone do their leases run out.
+var ErrOverdue = errors.New(
+	"executions were still running when the time to stop was over; their leases will settle them",
+)
 
-// RunEngine runs the engine until ctx ends, then gives it the time to let what runs end; the error is ErrOverdue if that was not enough. ready is
-// called when it works.
+// RunEngine runs the engine until ctx ends, then gives it the time to let what runs end; the error
+// is ErrOverdue if that was not enough. ready is called when it works.
 func RunEngine(ctx context.Context, e *engine.Engine, patience time.Duration, ready func()) error {
 	ended := make(chan error, 1)
 	go func() { ended <- e.Run(ctx) }()

@@ -45,11 +45,12 @@ type Parts struct {
 	stopSharing func() // nil before calls are counted together with other processes
 }
 
-// connectTimeout bounds how long a process waits for RabbitMQ at its start before it gives up, for whoever started it to see.
+// connectTimeout bounds how long a process waits for RabbitMQ at its start before it gives up, for
+// whoever started it to see.
 const connectTimeout = time.Minute
 
-// Open opens the parts of the program, which is named in its notifications. With an error come the parts that were
-// opened before it, to be closed.
+// Open opens the parts of the program, which is named in its notifications. With an error come the
+// parts that were opened before it, to be closed.
 func Open(ctx context.Context, program string, conf config.Service, log *slog.Logger) (p Parts, err error) {
 	p.Name, p.Registry = conf.Default.Process()+"-"+faas.NewID(), newRegistry()
 	p.clients = newClientMetrics(p.Registry)
@@ -108,13 +109,16 @@ func openBroker(ctx context.Context, conf config.Base, log *slog.Logger) (broker
 	return b, nil
 }
 
-// rabbitConfig joins the URL and the section. Options in the URL's query go first, as operators know it from oslo.messaging.
+// rabbitConfig joins the URL and the section. Options in the URL's query go first, as operators
+// know it from oslo.messaging.
 func rabbitConfig(conf config.Base) (broker.Config, error) {
 	r := conf.Rabbit
 	c, err := broker.ParseTransportURL(conf.Default.TransportURL, map[string]string{
 		"ssl": strconv.FormatBool(r.SSL), "ssl_ca_file": r.CAFile, "ssl_cert_file": r.CertFile, "ssl_key_file": r.KeyFile,
 		"heartbeat_timeout_threshold": seconds(r.Heartbeat),
-		"rabbit_retry_interval":       seconds(r.Retry), "rabbit_retry_backoff": seconds(r.Backoff), "rabbit_interval_max": seconds(r.MaxPause),
+		"rabbit_retry_interval": seconds(
+			r.Retry,
+		), "rabbit_retry_backoff": seconds(r.Backoff), "rabbit_interval_max": seconds(r.MaxPause),
 	})
 	if err != nil {
 		return c, fmt.Errorf("[DEFAULT] %w", err)

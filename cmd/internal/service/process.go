@@ -1,5 +1,5 @@
-// Package service is what the binaries of the service share: how a process starts and ends, and how its parts are put together
-// from the configuration.
+// Package service is what the binaries of the service share: how a process starts and ends, and how
+// its parts are put together from the configuration.
 package service
 
 import (
@@ -15,10 +15,14 @@ import (
 	"github.com/openstack-faas/faas/internal/logging"
 )
 
-// ConfigFile reads the command line of a binary whose only option is --config-file. flag.ErrHelp says that help was asked for and given.
+// ConfigFile reads the command line of a binary whose only option is --config-file. flag.ErrHelp
+// says that help was asked for and given.
 func ConfigFile(name string, args []string) (string, error) {
 	flags := flag.NewFlagSet(name, flag.ContinueOnError)
-	file := flags.String("config-file", "", "the configuration file; faas-manage config sample prints one. FAAS_SECTION_OPTION in the environment goes over it")
+	file := flags.String(
+		"config-file", "",
+		"the configuration file; faas-manage config sample prints one. FAAS_SECTION_OPTION in the environment goes over it",
+	)
 	if err := flags.Parse(args); err != nil {
 		return "", err
 	}
@@ -28,8 +32,8 @@ func ConfigFile(name string, args []string) (string, error) {
 	return *file, nil
 }
 
-// UntilSignal runs the service until it is told to end by SIGTERM or SIGINT, with the logger that the configuration asks for. A second signal ends the
-// process at once.
+// UntilSignal runs the service until it is told to end by SIGTERM or SIGINT, with the logger that
+// the configuration asks for. A second signal ends the process at once.
 func UntilSignal(conf config.Default, run func(ctx context.Context, log *slog.Logger) error) error {
 	log, closer, err := logging.New(logging.Options{Debug: conf.Debug, JSON: conf.UseJSON, File: conf.LogFile})
 	if err != nil {

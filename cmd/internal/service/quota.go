@@ -13,10 +13,17 @@ import (
 
 // openQuotas makes what says how much projects may have. It contacts nobody.
 func (p *Parts) openQuotas(conf config.Quota, log *slog.Logger) error {
-	c := quota.Config{Driver: quota.Database{Store: p.Store}, Defaults: defaultsOf(conf), CacheTime: conf.CacheTime, Log: log}
+	c := quota.Config{
+		Driver:    quota.Database{Store: p.Store},
+		Defaults:  defaultsOf(conf),
+		CacheTime: conf.CacheTime,
+		Log:       log,
+	}
 	if conf.Driver == "unified_limits" {
 		if p.Keystone == nil {
-			return errors.New("[quota] driver = unified_limits needs [DEFAULT] auth_strategy = keystone: the limits are Keystone's")
+			return errors.New(
+				"[quota] driver = unified_limits needs [DEFAULT] auth_strategy = keystone: the limits are Keystone's",
+			)
 		}
 		c.Driver, c.Fallback = quota.Unified{Ask: p.Keystone.UnifiedLimits(conf.ServiceType).Of}, true
 	}
@@ -26,7 +33,7 @@ func (p *Parts) openQuotas(conf config.Quota, log *slog.Logger) error {
 	return nil
 }
 
-// defaultsOf gives what a project may have without limits of its own.
+// defaultsOf returns what a project may have without limits of its own.
 func defaultsOf(conf config.Quota) faas.Amounts {
 	return faas.Amounts{
 		faas.ResourceFunctions: conf.Functions, faas.ResourceVersions: conf.Versions, faas.ResourceAliases: conf.Aliases,
@@ -36,7 +43,8 @@ func defaultsOf(conf config.Quota) faas.Amounts {
 	}
 }
 
-// shareCalls has the processes of an installation tell each other how many executions they run, until stop.
+// shareCalls has the processes of an installation tell each other how many executions they run,
+// until stop.
 func (p *Parts) shareCalls(ctx context.Context, log *slog.Logger) error {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx)) // while requests under way end, too
 	unsubscribe, err := p.Broker.Subscribe(ctx, faas.TopicCallsSummed, p.Calls.HearSums)

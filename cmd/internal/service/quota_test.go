@@ -14,7 +14,8 @@ import (
 	"github.com/openstack-faas/faas/internal/store"
 )
 
-// TestProcessesShareQuotas has two processes on one database and one broker: what runs in one counts in the other.
+// TestProcessesShareQuotas has two processes on one database and one broker: what runs in one
+// counts in the other.
 func TestProcessesShareQuotas(t *testing.T) {
 	url := "sqlite:///" + filepath.Join(t.TempDir(), "faas.sqlite")
 	if err := store.Migrate(t.Context(), url); err != nil {
@@ -42,13 +43,19 @@ func TestProcessesShareQuotas(t *testing.T) {
 	}
 	shard := rows.Shards().Of("p") // whose owner is an engine in the first process
 	processes[0].Sums.Own(shard)
-	stop, err := b.Subscribe(t.Context(), faas.TopicCallsCounted(shard), func(body []byte) { processes[0].Sums.Hear(shard, body) })
+	stop, err := b.Subscribe(
+		t.Context(),
+		faas.TopicCallsCounted(shard),
+		func(body []byte) { processes[0].Sums.Hear(shard, body) },
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer stop()
 	limits, err := processes[1].Quotas.Limits(t.Context(), "p")
-	if err != nil || limits.Limit(faas.ResourceFunctions) != 3 || limits.Limit(faas.ResourceExecutions) != 1 || limits.Limit(faas.ResourceCalls) != faas.Unlimited || len(limits) != len(quota.Resources) {
+	if err != nil || limits.Limit(faas.ResourceFunctions) != 3 || limits.Limit(faas.ResourceExecutions) != 1 ||
+		limits.Limit(faas.ResourceCalls) != faas.Unlimited ||
+		len(limits) != len(quota.Resources) {
 		t.Errorf("limits are %v, %v", limits, err)
 	}
 	done, err := processes[0].Calls.Begin(t.Context(), "p")

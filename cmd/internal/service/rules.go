@@ -11,8 +11,11 @@ import (
 	"github.com/openstack-faas/faas/internal/policy"
 )
 
-// watchedRules compiles the rules and looks at the operator's files from then on, until stop, which waits for that to end.
-func watchedRules(ctx context.Context, conf config.Policy, registry *prometheus.Registry, log *slog.Logger) (rules *policy.Enforcer, stop func(), err error) {
+// watchedRules compiles the rules and looks at the operator's files from then on, until stop, which
+// waits for that to end.
+func watchedRules(
+	ctx context.Context, conf config.Policy, registry *prometheus.Registry, log *slog.Logger,
+) (rules *policy.Enforcer, stop func(), err error) {
 	rules, err = policy.New(ctx, policy.Options{
 		Dirs: conf.Dirs, LogDecisions: conf.LogDecisions, RequestID: api.RequestID, Log: log, Registry: registry,
 	})

@@ -16,8 +16,8 @@ import (
 	"github.com/openstack-faas/faas/internal/config"
 )
 
-// Status is the port on which a process answers its operator, and nobody else: GET /healthcheck, GET /metrics if
-// [metrics] enabled says so, and /debug/pprof if [metrics] profiling does.
+// Status is the port on which a process answers its operator, and nobody else: GET /healthcheck,
+// GET /metrics if [metrics] enabled says so, and /debug/pprof if [metrics] profiling does.
 type Status struct {
 	server *http.Server
 	ended  chan struct{}
@@ -25,7 +25,8 @@ type Status struct {
 
 // StartStatus serves at the address, HOST:PORT, until Stop; "" serves nothing.
 func StartStatus(
-	ctx context.Context, address string, conf config.Metrics, registry prometheus.Gatherer, health http.Handler, log *slog.Logger,
+	ctx context.Context, address string, conf config.Metrics, registry prometheus.Gatherer, health http.Handler,
+	log *slog.Logger,
 ) (*Status, error) {
 	s := &Status{ended: make(chan struct{})}
 	s.server = &http.Server{
@@ -49,8 +50,8 @@ func StartStatus(
 	return s, nil
 }
 
-// statusRoutes mounts what the configuration allows. The profiles are mounted one by one: net/http/pprof's own routes
-// are those of the default mux, which nothing here serves.
+// statusRoutes mounts what the configuration allows. The profiles are mounted one by one:
+// net/http/pprof's own routes are those of the default mux, which nothing here serves.
 func statusRoutes(conf config.Metrics, registry prometheus.Gatherer, health http.Handler) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /healthcheck", health)

@@ -12,7 +12,8 @@ import (
 	"github.com/openstack-faas/faas/internal/config"
 )
 
-// TestStatusRoutes has profiles served only where the operator asks for them, and metrics unless they do not want any.
+// TestStatusRoutes has profiles served only where the operator asks for them, and metrics unless
+// they do not want any.
 func TestStatusRoutes(t *testing.T) {
 	well := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "OK") })
 	for name, test := range map[string]struct {

@@ -26,7 +26,8 @@ type objects struct {
 	interval time.Duration
 }
 
-// openStorage opens what keeps packages and, where there is a Keystone, what reads functions' objects. It contacts nobody.
+// openStorage opens what keeps packages and, where there is a Keystone, what reads functions'
+// objects. It contacts nobody.
 func (p *Parts) openStorage(conf config.Storage) error {
 	var account *swift.Client
 	k := p.Keystone
@@ -41,7 +42,9 @@ func (p *Parts) openStorage(conf config.Storage) error {
 		}
 		p.Code = files
 	case account == nil:
-		return errors.New("[storage] provider = swift needs [DEFAULT] auth_strategy = keystone: packages are kept in the service's own project")
+		return errors.New(
+			"[storage] provider = swift needs [DEFAULT] auth_strategy = keystone: packages are kept in the service's own project",
+		)
 	default:
 		if err := swift.CheckNames(conf.Container, "any"); err != nil {
 			return fmt.Errorf("[storage] swift_container: %w", err)
@@ -78,15 +81,23 @@ func ownAccount(k *keystone.Client, clients clientMetrics) *swift.Client {
 	})
 }
 
-// objectsOfEngine gives the engine what looks whether functions' objects have changed, nil without Keystone.
+// objectsOfEngine returns the engine what looks whether functions' objects have changed, nil
+// without Keystone.
 func (p Parts) objectsOfEngine() *engine.Objects {
 	if p.Objects.source == nil {
 		return nil
 	}
-	return &engine.Objects{Source: p.Objects.source, Interval: p.Objects.interval, Token: tokenOf(p.Sessions), Forget: p.Sessions.Forget, Quota: p.Quotas.Limits}
+	return &engine.Objects{
+		Source:   p.Objects.source,
+		Interval: p.Objects.interval,
+		Token:    tokenOf(p.Sessions),
+		Forget:   p.Sessions.Forget,
+		Quota:    p.Quotas.Limits,
+	}
 }
 
-// lookLife is how long the token of a function's trust must last for its object to be looked at and read.
+// lookLife is how long the token of a function's trust must last for its object to be looked at and
+// read.
 const lookLife = time.Minute
 
 func tokenOf(sessions *session.Sessions) func(context.Context, string) (faas.Secret, error) {

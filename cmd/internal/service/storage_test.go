@@ -13,7 +13,13 @@ import (
 )
 
 func TestStorage(t *testing.T) {
-	conf := config.Storage{Provider: "local", Dir: t.TempDir(), Container: "packages", MaxObject: 1 << 20, CheckInterval: time.Minute}
+	conf := config.Storage{
+		Provider:      "local",
+		Dir:           t.TempDir(),
+		Container:     "packages",
+		MaxObject:     1 << 20,
+		CheckInterval: time.Minute,
+	}
 	auth := config.Authtoken{AuthURL: "http://127.0.0.1:1/v3", Username: "faas", Password: "secret", Project: "service"}
 	for _, c := range []struct {
 		strategy, provider, container string
@@ -41,7 +47,8 @@ func TestStorage(t *testing.T) {
 		}
 		code, announced := p.Code.(codestore.Announced)
 		_, inSwift := code.Store.(*codestore.Swift)
-		if err != nil || !announced || inSwift != c.inSwift || (p.Objects.source != nil) != c.objects || (p.objectsOfEngine() != nil) != c.objects {
+		if err != nil || !announced || inSwift != c.inSwift || (p.Objects.source != nil) != c.objects ||
+			(p.objectsOfEngine() != nil) != c.objects {
 			t.Errorf("%+v: %v, %T", c, err, p.Code)
 		}
 	}

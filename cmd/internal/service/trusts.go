@@ -11,7 +11,8 @@ import (
 	"github.com/openstack-faas/faas/pkg/keystone"
 )
 
-// openSessions makes what functions act by, nil without Keystone. Their tokens are taken for valid for as long as callers' are.
+// openSessions makes what functions act by, nil without Keystone. Their tokens are taken for valid
+// for as long as callers' are.
 func openSessions(client *keystone.Client, check time.Duration, log *slog.Logger) *session.Sessions {
 	if client == nil {
 		return nil
@@ -19,15 +20,20 @@ func openSessions(client *keystone.Client, check time.Duration, log *slog.Logger
 	return session.New(session.Config{Source: session.Keystone{Client: client}, Check: check, Log: log})
 }
 
-// trustsOfAPI gives the API what makes functions' trusts, nil without Keystone.
+// trustsOfAPI returns the API what makes functions' trusts, nil without Keystone.
 func (p Parts) trustsOfAPI(conf config.Trust) *api.Trusts {
 	if p.Keystone == nil {
 		return nil
 	}
-	return &api.Trusts{Maker: session.Keystone{Client: p.Keystone}, Sessions: p.Sessions, Enabled: conf.Enabled, Excluded: conf.Except}
+	return &api.Trusts{
+		Maker:    session.Keystone{Client: p.Keystone},
+		Sessions: p.Sessions,
+		Enabled:  conf.Enabled,
+		Excluded: conf.Except,
+	}
 }
 
-// trustsOfEngine gives the engine what functions act by, nil without Keystone.
+// trustsOfEngine returns the engine what functions act by, nil without Keystone.
 func (p Parts) trustsOfEngine() *engine.Trusts {
 	if p.Keystone == nil {
 		return nil

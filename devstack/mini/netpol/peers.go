@@ -113,7 +113,7 @@ func (c cluster) addresses(namespace string, namespaces, pods *metav1.LabelSelec
 	return found
 }
 
-// hasAddress tells whether the pod has an address of its own. One that has ended
+// hasAddress reports whether the pod has an address of its own. One that has ended
 // keeps it in its status, while the address may be another pod's by now.
 func hasAddress(p *corev1.Pod) bool {
 	ended := p.Status.Phase == corev1.PodSucceeded || p.Status.Phase == corev1.PodFailed

@@ -7,7 +7,8 @@ import (
 	"github.com/openstack-faas/faas/internal/broker"
 )
 
-// stand puts number n in line for a shard. It tells owns when that has become the owner, and ends when it is no more.
+// stand puts number n in line for a shard. It tells owns when that has become the owner, and ends
+// when it is no more.
 func stand(t *testing.T, b broker.Broker, shard string, n int, g *gauge, owns, ends chan<- int) (stop func()) {
 	t.Helper()
 	stop, err := b.Own(t.Context(), shard, func(ctx context.Context) {
@@ -20,7 +21,8 @@ func stand(t *testing.T, b broker.Broker, shard string, n int, g *gauge, owns, e
 	return stop
 }
 
-// ownInTurn has five stand in line: the first owns, and each time the owner stops another does, never two at once.
+// ownInTurn has five stand in line: the first owns, and each time the owner stops another does,
+// never two at once.
 func ownInTurn(t *testing.T, b broker.Broker) {
 	var g gauge
 	owns, ends := make(chan int, 10), make(chan int, 10)

@@ -20,7 +20,8 @@ import (
 // reaches it.
 const hangTimeout = 5 * time.Minute
 
-// Run holds a broker against the interface's promises. open gives a new one with nothing in its queues.
+// Run holds a broker against the interface's promises. open gives a new one with nothing in its
+// queues.
 func Run(t *testing.T, open func(t *testing.T) broker.Broker) {
 	for name, test := range map[string]func(*testing.T, broker.Broker){
 		"call":                          call,
@@ -120,13 +121,15 @@ func callErrors(t *testing.T, b broker.Broker) {
 	})
 	var e *faas.Error
 	err := b.Call(within(t), "fail", "busy", nil)
-	if !errors.As(err, &e) || e.Kind != faas.Busy || e.Message != "no room" || e.RetryAfter != 3*time.Second || e.Cause != nil {
+	if !errors.As(err, &e) || e.Kind != faas.Busy || e.Message != "no room" || e.RetryAfter != 3*time.Second ||
+		e.Cause != nil {
 		t.Errorf("got %#v", err)
 	}
 	if err := b.Call(within(t), "fail", "newer", nil); faas.KindOf(err) != faas.Outdated {
 		t.Errorf("got %v", err)
 	}
-	if err := b.Call(within(t), "fail", "other", nil); faas.KindOf(err) != faas.Internal || strings.Contains(err.Error(), "it broke") {
+	if err := b.Call(within(t), "fail", "other", nil); faas.KindOf(err) != faas.Internal ||
+		strings.Contains(err.Error(), "it broke") {
 		t.Errorf("got %v", err)
 	}
 }
@@ -134,7 +137,8 @@ func callErrors(t *testing.T, b broker.Broker) {
 func callNobody(t *testing.T, b broker.Broker) {
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second) // or a stall hides that nobody took it
 	defer cancel()
-	if err := b.Call(ctx, "nobody", message{}, nil); faas.KindOf(err) != faas.Unavailable || !errors.Is(err, broker.ErrNotTaken) {
+	if err := b.Call(ctx, "nobody", message{}, nil); faas.KindOf(err) != faas.Unavailable ||
+		!errors.Is(err, broker.ErrNotTaken) {
 		t.Errorf("got %v", err)
 	}
 }
@@ -229,7 +233,8 @@ func queueRedelivers(t *testing.T, b broker.Broker) {
 	}
 }
 
-// queueWaits is a message for which there is no room, or whose function changes, for longer than one that fails would be tried.
+// queueWaits is a message for which there is no room, or whose function changes, for longer than
+// one that fails would be tried.
 func queueWaits(t *testing.T, b broker.Broker) {
 	const refusals = 25
 	var times atomic.Int32
@@ -293,7 +298,8 @@ func queueBounded(t *testing.T, b broker.Broker) {
 	}
 }
 
-// queueWide is a consumer that has a thousand messages in hand at a time. Each handler waits for as many others.
+// queueWide is a consumer that has a thousand messages in hand at a time. Each handler waits for as
+// many others.
 func queueWide(t *testing.T, b broker.Broker) {
 	const parallel, all = 1024, 2 * 1024
 	var g gauge
@@ -328,8 +334,8 @@ func queueWide(t *testing.T, b broker.Broker) {
 	}
 }
 
-// queueStops is a consumer that ends while a message is in its hands: it waits for the handler, takes no more, and what it
-// did not settle goes to the next.
+// queueStops is a consumer that ends while a message is in its hands: it waits for the handler,
+// takes no more, and what it did not settle goes to the next.
 func queueStops(t *testing.T, b broker.Broker) {
 	begun := make(chan struct{})
 	stop := consume(t, b, "stopped", 1, func(ctx context.Context, _ []byte) error {

@@ -53,7 +53,13 @@ func TestSessionsOfCalls(t *testing.T) {
 	t.Cleanup(sessions.Close)
 	r := newRig(t, func(c *Config) { c.Credentials = &Credentials{Sessions: sessions, Projects: k} })
 	ctx := t.Context()
-	acting, plain := faas.Function{ProjectID: project, TrustID: "t", Timeout: time.Second}, faas.Function{ProjectID: project}
+	acting, plain := faas.Function{
+		ProjectID: project,
+		TrustID:   "t",
+		Timeout:   time.Second,
+	}, faas.Function{
+		ProjectID: project,
+	}
 	expect := func(f faas.Function, want string, kind faas.Kind) {
 		t.Helper()
 		var call faas.Call

@@ -64,7 +64,9 @@ func newRig(t *testing.T, change func(*Config)) *rig {
 			}
 		}
 	})
-	rt, err := r.store.CreateRuntime(t.Context(), faas.Runtime{ProjectID: project, Image: "python3", Status: faas.RuntimeAvailable})
+	rt, err := r.store.CreateRuntime(
+		t.Context(), faas.Runtime{ProjectID: project, Image: "python3", Status: faas.RuntimeAvailable},
+	)
 	r.must(err)
 	r.f, err = r.store.CreateFunction(t.Context(), faas.Function{
 		ProjectID: project, Name: "f", RuntimeID: rt.ID, Entry: faas.DefaultEntry, Timeout: time.Minute,

@@ -55,7 +55,10 @@ func (r *Runner) PublishAll(ctx context.Context) {
 		}
 	}
 	if err != nil && ctx.Err() == nil {
-		r.log.Warn("not all executions that were queued before can be woken at once; the others run somewhat later", "error", err)
+		r.log.Warn(
+			"not all executions that were queued before can be woken at once; the others run somewhat later",
+			"error", err,
+		)
 	}
 }
 

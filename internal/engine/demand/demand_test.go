@@ -49,7 +49,10 @@ func TestReportsAreShortLived(t *testing.T) {
 	d := New(time.Minute)
 	now := time.Unix(0, 0)
 	report := func(caller string, waiting, running int) {
-		d.Report(faas.AcquireRequest{Target: faas.Target{Key: testKey}, Caller: caller, Waiting: waiting, Running: running}, now)
+		d.Report(
+			faas.AcquireRequest{Target: faas.Target{Key: testKey}, Caller: caller, Waiting: waiting, Running: running},
+			now,
+		)
 	}
 	report("a", 0, 3) // who asks has a call that waits
 	report("b", 4, 1)

@@ -50,10 +50,10 @@ func (f *Fleet) Adopt(ctx context.Context, w faas.Worker, claim orchestrator.Cla
 	return true
 }
 
-// tellOrchestrator tells the orchestrator whose the worker is now; the pool refills and the worker
-// gets the function's own limits. While the orchestrator cannot be told it is tried again for as
-// long as ctx lasts: the worker goes on meanwhile, within its pool's limits, and whoever repairs
-// later finds whose it is. One whose limits the orchestrator refuses must not go on running
+// tellOrchestrator returns the orchestrator whose the worker is now; the pool refills and the
+// worker gets the function's own limits. While the orchestrator cannot be told it is tried again
+// for as long as ctx lasts: the worker goes on meanwhile, within its pool's limits, and whoever
+// repairs later finds whose it is. One whose limits the orchestrator refuses must not go on running
 // somebody's code.
 func (f *Fleet) tellOrchestrator(ctx context.Context, w faas.Worker, claim orchestrator.Claim) {
 	for pause := firstClaimPause; ; pause = min(2*pause, lastClaimPause) {

@@ -26,7 +26,14 @@ type summary struct {
 // kept returns what the index holds.
 func kept(x *Index) summary {
 	x.AnyFree() // looks again at those whose time has come
-	s := summary{x.Claimed(), x.Held(), maps.Clone(x.memory), map[faas.Key][]string{}, map[string][]string{}, map[string][]faas.Key{}}
+	s := summary{
+		x.Claimed(),
+		x.Held(),
+		maps.Clone(x.memory),
+		map[faas.Key][]string{},
+		map[string][]string{},
+		map[string][]faas.Key{},
+	}
 	for key, own := range x.own {
 		s.own[key] = slices.Sorted(maps.Keys(own))
 	}
@@ -48,7 +55,14 @@ func sortedKeys(keys []faas.Key) []faas.Key {
 
 // rebuilt works out the same from all workers, without what is kept of them.
 func rebuilt(x *Index, now time.Time) summary {
-	s := summary{0, map[string]int{}, map[string]int64{}, map[faas.Key][]string{}, map[string][]string{}, map[string][]faas.Key{}}
+	s := summary{
+		0,
+		map[string]int{},
+		map[string]int64{},
+		map[faas.Key][]string{},
+		map[string][]string{},
+		map[string][]faas.Key{},
+	}
 	for _, id := range slices.Sorted(maps.Keys(x.entries)) {
 		w, ok := x.entries[id].effective(now)
 		switch {
@@ -90,7 +104,10 @@ func TestIndexIsWhatWouldBeRebuilt(t *testing.T) {
 	target := func() faas.Target {
 		n := random.Int64N(6)
 		return faas.Target{
-			Key: faas.Key{FunctionID: fmt.Sprint("f", n), Revision: n}, ProjectID: fmt.Sprint("p", n%3), MemorySize: n << 25, Protocol: faas.ProtocolHTTP,
+			Key: faas.Key{
+				FunctionID: fmt.Sprint("f", n),
+				Revision:   n,
+			}, ProjectID: fmt.Sprint("p", n%3), MemorySize: n << 25, Protocol: faas.ProtocolHTTP,
 		}
 	}
 	id := func() string { return fmt.Sprint("w", random.IntN(40)) }
@@ -141,7 +158,12 @@ func TestIndexIsWhatWouldBeRebuilt(t *testing.T) {
 }
 
 func shownServer(random *rand.Rand, of faas.Target) faas.Worker {
-	return faas.Worker{ID: fmt.Sprint("s", random.IntN(10)), Key: of.Key, ProjectID: of.ProjectID, Ready: random.IntN(2) == 0}
+	return faas.Worker{
+		ID:        fmt.Sprint("s", random.IntN(10)),
+		Key:       of.Key,
+		ProjectID: of.ProjectID,
+		Ready:     random.IntN(2) == 0,
+	}
 }
 
 // TestServerThatCameUpIsKeptUntilItIsShown has the orchestrator show it late, or never.

@@ -20,7 +20,12 @@ import (
 type none struct{ orchestrator.Orchestrator }
 
 func functionOf(n int) faas.Target {
-	return faas.Target{Key: faas.Key{FunctionID: fmt.Sprint("f", n), Revision: 1}, ProjectID: fmt.Sprint("p", n%50), RuntimeID: "r", MemorySize: 1 << 25}
+	return faas.Target{
+		Key:        faas.Key{FunctionID: fmt.Sprint("f", n), Revision: 1},
+		ProjectID:  fmt.Sprint("p", n%50),
+		RuntimeID:  "r",
+		MemorySize: 1 << 25,
+	}
 }
 
 // placerOf is a placer for so many workers that are functions' own, five of each function, and a
@@ -42,7 +47,10 @@ func placerOf(tb testing.TB, workers int) *Placer {
 		}})
 	}
 	for n := range workers / 10 {
-		shown = append(shown, orchestrator.Change{Worker: faas.Worker{ID: fmt.Sprint("generic-", n), RuntimeID: "r", Ready: true, Slots: 3}})
+		shown = append(
+			shown,
+			orchestrator.Change{Worker: faas.Worker{ID: fmt.Sprint("generic-", n), RuntimeID: "r", Ready: true, Slots: 3}},
+		)
 	}
 	f.Apply(shown)
 	return New(Config{

@@ -58,7 +58,9 @@ func TestPoolThatCannotBeSetAgain(t *testing.T) {
 	t.Cleanup(client.Close)
 	p := New(Config{
 		Store: records, Orchestrator: o, Owns: func(string) bool { return true }, Size: 1, Workers: 10, Group: group, Now: time.Now, Log: log,
-		Fleet: fleet.New(fleet.Config{Orchestrator: o, Client: client, Group: group, ServerUp: func() {}, Now: time.Now, Log: log}),
+		Fleet: fleet.New(
+			fleet.Config{Orchestrator: o, Client: client, Group: group, ServerUp: func() {}, Now: time.Now, Log: log},
+		),
 	})
 	t.Cleanup(group.Stop)
 	status := func(status faas.RuntimeStatus) {

@@ -126,7 +126,9 @@ func (r *rig) put(text string) { r.swift.Put(project, "c", "f.zip", r.zip(text))
 // made records a function of the object as the API does.
 func (r *rig) made(trust string) faas.Function {
 	r.Helper()
-	rt, err := r.store.CreateRuntime(r.Context(), faas.Runtime{ProjectID: project, Image: "python3", Status: faas.RuntimeAvailable})
+	rt, err := r.store.CreateRuntime(
+		r.Context(), faas.Runtime{ProjectID: project, Image: "python3", Status: faas.RuntimeAvailable},
+	)
 	r.must(err)
 	named := faas.Code{Source: faas.SourceSwift, Container: "c", Object: "f.zip"}
 	code, err := r.source.Fetch(r.Context(), trustToken, project, named, nil)
@@ -271,7 +273,8 @@ func TestLooksAreShared(t *testing.T) {
 	late := make(chan time.Time)
 	close(late)
 	for range 5 {
-		if err := r.preparer.Prepare(t.Context(), f.Target(), late); faas.KindOf(err) != faas.Unavailable || !strings.Contains(err.Error(), "still being read") {
+		if err := r.preparer.Prepare(t.Context(), f.Target(), late); faas.KindOf(err) != faas.Unavailable ||
+			!strings.Contains(err.Error(), "still being read") {
 			t.Errorf("got %v", err)
 		}
 	}

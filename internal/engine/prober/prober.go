@@ -1,5 +1,6 @@
-// Package prober finds out whether workers that did not answer are dead, and has those that are replaced. Kubernetes takes 40
-// seconds to call a node dead and five more minutes to end its pods; until then it shows them as they were.
+// Package prober finds out whether workers that did not answer are dead, and has those that are
+// replaced. Kubernetes takes 40 seconds to call a node dead and five more minutes to end its pods;
+// until then it shows them as they were.
 package prober
 
 import (
@@ -14,7 +15,8 @@ import (
 )
 
 const (
-	// attempts is how many probes in a row a worker must leave without an answer to be taken for dead.
+	// attempts is how many probes in a row a worker must leave without an answer to be taken for
+	// dead.
 	attempts = 2
 	// pause is the time between them: an agent may be in the middle of being started again.
 	pause = 500 * time.Millisecond
@@ -47,9 +49,11 @@ func New(cfg Config) *Prober {
 	return &Prober{cfg: cfg, room: make(chan struct{}, parallel), under: map[string]struct{}{}}
 }
 
-// Suspect has workers probed that somebody got no answer from, and does not wait. A worker that leaves two probes without an answer,
-// over new connections, is taken out of the fleet at once, so that it does not count against any maximum, and is then removed. After
-// one worker of a node was found dead, the others of that node are probed, too: callers would find them one by one, seconds each.
+// Suspect has workers probed that somebody got no answer from, and does not wait. A worker that
+// leaves two probes without an answer, over new connections, is taken out of the fleet at once, so
+// that it does not count against any maximum, and is then removed. After one worker of a node was
+// found dead, the others of that node are probed, too: callers would find them one by one, seconds
+// each.
 //
 // Workers of functions of other engines are left to those.
 func (p *Prober) Suspect(workers ...faas.Worker) {
@@ -58,7 +62,8 @@ func (p *Prober) Suspect(workers ...faas.Worker) {
 	}
 }
 
-// probeSoon starts to probe a worker unless that is under way. spread says that its node's other workers are suspect if it is dead.
+// probeSoon starts to probe a worker unless that is under way. spread says that its node's other
+// workers are suspect if it is dead.
 func (p *Prober) probeSoon(w faas.Worker, spread bool) {
 	if !p.responsible(w) {
 		return
@@ -91,8 +96,8 @@ func (p *Prober) probeSoon(w faas.Worker, spread bool) {
 // responsible reports whether this engine may end the worker. A generic one is nobody's.
 func (p *Prober) responsible(w faas.Worker) bool { return w.Generic() || p.cfg.Owns(w.Key.FunctionID) }
 
-// dead reports whether the worker gives no sign of life. A shard may change hands meanwhile, and an engine that stops must not take
-// its own end for the worker's.
+// dead reports whether the worker gives no sign of life. A shard may change hands meanwhile, and an
+// engine that stops must not take its own end for the worker's.
 func (p *Prober) dead(ctx context.Context, w faas.Worker) bool {
 	for attempt := range attempts {
 		if attempt > 0 {

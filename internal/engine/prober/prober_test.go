@@ -17,7 +17,8 @@ import (
 	"github.com/openstack-faas/faas/internal/orchestrator"
 )
 
-// cloud is workers of which some are dead. Removing one takes until stuck is closed, if that is set.
+// cloud is workers of which some are dead. Removing one takes until stuck is closed, if that is
+// set.
 type cloud struct {
 	orchestrator.Orchestrator
 	stuck chan struct{}

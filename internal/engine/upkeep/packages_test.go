@@ -68,7 +68,9 @@ func newCollection(t *testing.T, packages codestore.Store) *collection {
 	c.store, err = store.Open(t.Context(), url, store.Options{Log: slog.New(slog.DiscardHandler), Now: c.clock})
 	c.must(err)
 	t.Cleanup(func() { _ = c.store.Close() })
-	rt, err := c.store.CreateRuntime(t.Context(), faas.Runtime{ProjectID: "p", Image: "python3", Status: faas.RuntimeAvailable})
+	rt, err := c.store.CreateRuntime(
+		t.Context(), faas.Runtime{ProjectID: "p", Image: "python3", Status: faas.RuntimeAvailable},
+	)
 	c.must(err)
 	c.runtime = rt.ID
 	c.upkeep = New(Config{
@@ -247,7 +249,9 @@ func (c *collection) searched() {
 		for shard := range all {
 			all[shard] = shard
 		}
-		items, err := c.store.DueItems(c.Context(), store.DueQuery{Shards: all, Room: map[string]int{store.PackageDeletion: 10}})
+		items, err := c.store.DueItems(
+			c.Context(), store.DueQuery{Shards: all, Room: map[string]int{store.PackageDeletion: 10}},
+		)
 		if err != nil || len(items) != want || want == 1 && items[0].Ref != oldDigest {
 			c.Errorf("found are %v, %v; want %d", items, err, want)
 		}

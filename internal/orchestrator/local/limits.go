@@ -52,8 +52,7 @@ func (l *limits) own(ctx context.Context, group *cgroup.Group, warm footprint, t
 		return nil
 	}
 	return errors.Join(
-		setMemory(ctx, group, warm.memory+target.MemorySize),
-		group.SetCPU(target.CPU),
+		setMemory(ctx, group, warm.memory+target.MemorySize), group.SetCPU(target.CPU),
 		group.SetPids(warm.tasks+l.processes),
 	)
 }

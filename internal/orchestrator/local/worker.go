@@ -159,15 +159,8 @@ func (o *Orchestrator) forget(w *worker, process *process, err error) {
 	reason := w.endReason(asked, err)
 	if !asked {
 		o.log.Warn(
-			"a worker ended by itself",
-			"worker_id",
-			w.ID,
-			"runtime_id",
-			w.RuntimeID,
-			"reason",
-			reason,
-			"stderr",
-			process.words(),
+			"a worker ended by itself", "worker_id", w.ID, "runtime_id", w.RuntimeID, "reason", reason,
+			"stderr", process.words(),
 		)
 	}
 	o.mu.Lock()

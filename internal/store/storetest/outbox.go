@@ -64,7 +64,8 @@ func outbox(t *testing.T, f *fixture) {
 	kept(t, s, want[3], more)
 }
 
-// outboxOfMany has executions claimed and ended by several at once: the events are those of who won.
+// outboxOfMany has executions claimed and ended by several at once: the events are those of who
+// won.
 func outboxOfMany(t *testing.T, f *fixture) {
 	ctx := t.Context()
 	var mu sync.Mutex
@@ -99,7 +100,8 @@ func outboxOfMany(t *testing.T, f *fixture) {
 	kept(t, f.Store, want...)
 }
 
-// outboxOfTheLost has processes die: their executions are told of once, with the function as it is, or without one.
+// outboxOfTheLost has processes die: their executions are told of once, with the function as it is,
+// or without one.
 func outboxOfTheLost(t *testing.T, f *fixture) {
 	ctx := t.Context()
 	fn := f.function(t, "ours", f.runtime(t, "ours", false).ID, "f")

@@ -104,7 +104,9 @@ func packagesInUse(t *testing.T, f *fixture) {
 	f.pass(15 * time.Minute)
 	k.taken("a", false)
 	must(t, f.AnnouncePackage(ctx, "b"))
-	_, err = f.UpdateFunction(ctx, ours, two.ID, store.FunctionChange{Code: &faas.Code{Source: faas.SourcePackage, SHA256: "b"}})
+	_, err = f.UpdateFunction(
+		ctx, ours, two.ID, store.FunctionChange{Code: &faas.Code{Source: faas.SourcePackage, SHA256: "b"}},
+	)
 	must(t, err)
 	k.taken("b", false)
 	k.taken("a", true)
@@ -121,7 +123,10 @@ func packagesDeleted(t *testing.T, f *fixture) {
 		t.Helper()
 		_, err := k.make("a")
 		is(t, err, faas.Unavailable)
-		_, err = f.UpdateFunction(ctx, ours, other.ID, store.FunctionChange{Code: &faas.Code{Source: faas.SourcePackage, SHA256: "a"}})
+		_, err = f.UpdateFunction(
+			ctx, ours, other.ID,
+			store.FunctionChange{Code: &faas.Code{Source: faas.SourcePackage, SHA256: "a"}},
+		)
 		is(t, err, faas.Unavailable)
 	}
 	must(t, f.AnnouncePackage(ctx, "a"))

@@ -17,8 +17,8 @@ import (
 	"github.com/openstack-faas/faas/internal/store"
 )
 
-// Open returns a store on a new, empty database whose clock is now; each call with the same t gives another database. reopen
-// closes that store and opens the same database again.
+// Open returns a store on a new, empty database whose clock is now; each call with the same t gives
+// another database. reopen closes that store and opens the same database again.
 type Open func(t *testing.T, now func() time.Time) (s *store.Store, reopen func() *store.Store)
 
 // Run holds the store against its promises.
@@ -106,7 +106,10 @@ func is(t *testing.T, err error, kind faas.Kind) {
 
 func (f *fixture) runtime(t *testing.T, project string, public bool) faas.Runtime {
 	t.Helper()
-	r, err := f.CreateRuntime(t.Context(), faas.Runtime{ProjectID: project, Name: "r", Image: "python3", Status: faas.RuntimeAvailable, IsPublic: public})
+	r, err := f.CreateRuntime(
+		t.Context(),
+		faas.Runtime{ProjectID: project, Name: "r", Image: "python3", Status: faas.RuntimeAvailable, IsPublic: public},
+	)
 	must(t, err)
 	return r
 }
@@ -122,7 +125,14 @@ func (f *fixture) function(t *testing.T, project, runtime, name string) faas.Fun
 }
 
 func execution(project, function string) faas.Execution {
-	return faas.Execution{ID: faas.NewID(), ProjectID: project, FunctionID: function, Input: `{"n":1}`, UserID: "u", RequestID: "req-1"}
+	return faas.Execution{
+		ID:         faas.NewID(),
+		ProjectID:  project,
+		FunctionID: function,
+		Input:      `{"n":1}`,
+		UserID:     "u",
+		RequestID:  "req-1",
+	}
 }
 
 func runtimes(t *testing.T, f *fixture) {
@@ -150,7 +160,8 @@ func runtimes(t *testing.T, f *fixture) {
 		t.Errorf("reverted from an image that it has not: %+v", got)
 	}
 	must(t, f.RevertRuntime(ctx, r.ID, before, "image-0", "no worker came up"))
-	if got, _ = f.Runtime(ctx, ours, r.ID); got.Image != "image-0" || got.Status != faas.RuntimeAvailable || got.StatusReason != "no worker came up" {
+	if got, _ = f.Runtime(ctx, ours, r.ID); got.Image != "image-0" || got.Status != faas.RuntimeAvailable ||
+		got.StatusReason != "no worker came up" {
 		t.Errorf("reverted: %+v", got)
 	}
 	must(t, f.SetRuntimeStatus(ctx, r.ID, faas.RuntimeAvailable, ""))
@@ -178,13 +189,24 @@ func functions(t *testing.T, f *fixture) {
 	if err != nil || !used {
 		t.Errorf("its package is in use: %v, %v", used, err)
 	}
-	_, err = f.CreateFunction(ctx, faas.Function{ProjectID: "ours", RuntimeID: faas.NewID(), Code: faas.Code{Source: faas.SourcePackage}}, nil)
+	_, err = f.CreateFunction(
+		ctx,
+		faas.Function{ProjectID: "ours", RuntimeID: faas.NewID(), Code: faas.Code{Source: faas.SourcePackage}},
+		nil,
+	)
 	is(t, err, faas.Invalid)
 	private := f.runtime(t, "theirs", false)
-	_, err = f.CreateFunction(ctx, faas.Function{ProjectID: "ours", RuntimeID: private.ID, Code: faas.Code{Source: faas.SourcePackage}}, nil)
+	_, err = f.CreateFunction(
+		ctx,
+		faas.Function{ProjectID: "ours", RuntimeID: private.ID, Code: faas.Code{Source: faas.SourcePackage}},
+		nil,
+	)
 	is(t, err, faas.Invalid)
 	must(t, f.SetRuntimeStatus(ctx, r.ID, faas.RuntimeError, "why"))
-	_, err = f.CreateFunction(ctx, faas.Function{ProjectID: "ours", RuntimeID: r.ID, Code: faas.Code{Source: faas.SourcePackage}}, nil)
+	_, err = f.CreateFunction(
+		ctx, faas.Function{ProjectID: "ours", RuntimeID: r.ID, Code: faas.Code{Source: faas.SourcePackage}},
+		nil,
+	)
 	is(t, err, faas.Conflict)
 	gone, err := f.DeleteFunction(ctx, ours, made.ID)
 	if err != nil || !reflect.DeepEqual(gone, made) {
@@ -222,7 +244,9 @@ func revision(t *testing.T, f *fixture) {
 	late := "late"
 	_, err := f.UpdateFunction(t.Context(), ours, made.ID, store.FunctionChange{Name: &late, Revision: want - 1})
 	is(t, err, faas.Conflict)
-	if got, err := f.UpdateFunction(t.Context(), ours, made.ID, store.FunctionChange{CPU: &cpu, Revision: want}); err != nil || got.Name == late || got.Revision != want {
+	if got, err := f.UpdateFunction(t.Context(), ours, made.ID, store.FunctionChange{CPU: &cpu, Revision: want}); err != nil ||
+		got.Name == late ||
+		got.Revision != want {
 		t.Errorf("%+v, %v", got, err)
 	}
 }
@@ -251,7 +275,10 @@ func scopes(t *testing.T, f *fixture) {
 			t.Errorf("%s: %v", what, err)
 		}
 	}
-	none, err := f.Functions(ctx, theirs, faas.Query{Filters: []faas.Filter{{Field: "project_id", Op: "eq", Values: []string{"ours"}}}})
+	none, err := f.Functions(
+		ctx, theirs,
+		faas.Query{Filters: []faas.Filter{{Field: "project_id", Op: "eq", Values: []string{"ours"}}}},
+	)
 	if err != nil || len(none.Items) != 0 {
 		t.Errorf("a filter reached another project: %v, %v", none, err)
 	}
@@ -270,7 +297,8 @@ func scopes(t *testing.T, f *fixture) {
 	}
 }
 
-// nobody is the zero scope, which sees nothing: not even what is public, or what belongs to no project.
+// nobody is the zero scope, which sees nothing: not even what is public, or what belongs to no
+// project.
 func nobody(t *testing.T, f *fixture) {
 	r := f.runtime(t, "", true)
 	_, err := f.Runtime(t.Context(), faas.Scope{}, r.ID)
@@ -303,7 +331,9 @@ func filters(t *testing.T, f *fixture) {
 		{"created_at", "lt", []string{"2026-01-02T03:04:06.678901Z"}, "apple"}, {"name", "gt", []string{"apricot"}, "pear"},
 		{"name", "eq", []string{"Apple"}, ""}, {"name", "eq", []string{"\u00e4pple \U0001F34E"}, ""}, {"id", "has", []string{"no such"}, ""},
 	} {
-		got, err := f.Functions(t.Context(), ours, faas.Query{Filters: []faas.Filter{{Field: c.field, Op: c.op, Values: c.values}}})
+		got, err := f.Functions(
+			t.Context(), ours, faas.Query{Filters: []faas.Filter{{Field: c.field, Op: c.op, Values: c.values}}},
+		)
 		if err != nil || names(got.Items) != c.want {
 			t.Errorf("%s %s %v: %q, %v; want %q", c.field, c.op, c.values, names(got.Items), err, c.want)
 		}
@@ -371,7 +401,8 @@ func pages(t *testing.T, f *fixture) {
 		}
 	}
 	sorted, err := f.Functions(t.Context(), ours, faas.Query{Sort: []faas.SortKey{{Field: "name", Desc: true}}})
-	if got := strings.Fields(names(sorted.Items)); err != nil || !slices.IsSortedFunc(got, func(a, b string) int { return strings.Compare(b, a) }) {
+	if got := strings.Fields(names(sorted.Items)); err != nil ||
+		!slices.IsSortedFunc(got, func(a, b string) int { return strings.Compare(b, a) }) {
 		t.Errorf("sorted: %v, %v", got, err)
 	}
 }
@@ -390,8 +421,11 @@ func synchronous(t *testing.T, f *fixture) {
 		f.pass(time.Second)
 		must(t, f.Finish(ctx, x.ID, store.Ending{Status: faas.ExecutionSuccess, Result: "{}", Log: "printed \xff"}))
 		got, err := f.Execution(ctx, ours, x.ID)
-		if err != nil || got.Status != faas.ExecutionSuccess || got.Result != "{}" || got.Input != x.Input || got.Attempts != 1 || !got.Sync ||
-			!got.LeaseUntil.IsZero() || got.EndedAt.Sub(got.StartedAt) != time.Second {
+		if err != nil || got.Status != faas.ExecutionSuccess || got.Result != "{}" || got.Input != x.Input ||
+			got.Attempts != 1 ||
+			!got.Sync ||
+			!got.LeaseUntil.IsZero() ||
+			got.EndedAt.Sub(got.StartedAt) != time.Second {
 			t.Errorf("got %+v, %v", got, err)
 		}
 		if log, err := f.ExecutionLog(ctx, ours, x.ID); err != nil || log != "printed \uFFFD" {
@@ -414,12 +448,15 @@ func asynchronous(t *testing.T, f *fixture) {
 	is(t, f.Enqueue(ctx, x), faas.Conflict)
 	is(t, f.DeleteExecution(ctx, ours, x.ID), faas.Conflict)
 	is(t, f.Finish(ctx, x.ID, store.Ending{Status: faas.ExecutionSuccess}), faas.Conflict) // nobody runs it
-	running, err := f.Executions(ctx, ours, faas.Query{Filters: []faas.Filter{{Field: "status", Op: "eq", Values: []string{"running"}}}})
+	running, err := f.Executions(
+		ctx, ours, faas.Query{Filters: []faas.Filter{{Field: "status", Op: "eq", Values: []string{"running"}}}},
+	)
 	if err != nil || len(running.Items) != 1 {
 		t.Errorf("to clients a queued execution runs: %v, %v", running, err)
 	}
 	got, won, err := f.Claim(ctx, x.ID, "engine", time.Minute)
-	if err != nil || !won || got.Status != faas.ExecutionRunning || got.Owner != "engine" || got.Attempts != 1 || got.Input != x.Input {
+	if err != nil || !won || got.Status != faas.ExecutionRunning || got.Owner != "engine" || got.Attempts != 1 ||
+		got.Input != x.Input {
 		t.Errorf("claimed %+v, %v, %v", got, won, err)
 	}
 	must(t, f.Finish(ctx, x.ID, store.Ending{Status: faas.ExecutionFailed, Result: "{}"}))
@@ -550,7 +587,8 @@ func lostMessages(t *testing.T, f *fixture) {
 	due(time.Hour, two.ID, one.ID)
 }
 
-// failsAlone hands in many operations at once, so that they share transactions, of which some cannot work.
+// failsAlone hands in many operations at once, so that they share transactions, of which some
+// cannot work.
 func failsAlone(t *testing.T, f *fixture) {
 	ctx := t.Context()
 	twice := execution("ours", "f")

@@ -57,8 +57,12 @@ func trustDeletions(t *testing.T, f *fixture) {
 	is(t, err, faas.Unavailable)
 
 	must(t, f.ScheduleTrustDeletion(ctx, "next", grace))
-	changed, err := f.UpdateFunction(ctx, ours, kept.ID, store.FunctionChange{Trust: &store.FunctionTrust{ID: "next", Roles: []string{"reader"}}})
-	if err != nil || changed.TrustID != "next" || !slices.Equal(changed.TrustRoles, []string{"reader"}) || changed.Revision != kept.Revision {
+	changed, err := f.UpdateFunction(
+		ctx, ours, kept.ID,
+		store.FunctionChange{Trust: &store.FunctionTrust{ID: "next", Roles: []string{"reader"}}},
+	)
+	if err != nil || changed.TrustID != "next" || !slices.Equal(changed.TrustRoles, []string{"reader"}) ||
+		changed.Revision != kept.Revision {
 		t.Errorf("changed: %+v, %v", changed, err)
 	}
 	due(0, "kept", "late")

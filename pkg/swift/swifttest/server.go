@@ -214,7 +214,10 @@ func list(w http.ResponseWriter, r *http.Request, objects map[string]*object) {
 	page := []entry{}
 	for name, o := range objects {
 		if name > r.URL.Query().Get("marker") {
-			page = append(page, entry{name, len(o.body), strings.Trim(o.etag, `"`), o.modified.UTC().Format("2006-01-02T15:04:05.000000")})
+			page = append(
+				page,
+				entry{name, len(o.body), strings.Trim(o.etag, `"`), o.modified.UTC().Format("2006-01-02T15:04:05.000000")},
+			)
 		}
 	}
 	slices.SortFunc(page, func(a, b entry) int { return strings.Compare(a.Name, b.Name) })

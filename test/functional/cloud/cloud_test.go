@@ -56,7 +56,7 @@ func testContext(t *testing.T) context.Context {
 	return ctx
 }
 
-// client gives a client of both APIs, balanced as an operator's load balancer would.
+// client returns a client of both APIs, balanced as an operator's load balancer would.
 func client(t *testing.T) *apiclient.Client {
 	t.Helper()
 	b := newBalancer(env.endpoints)
@@ -64,7 +64,7 @@ func client(t *testing.T) *apiclient.Client {
 	return &apiclient.Client{Endpoint: "http://faas", HTTP: &http.Client{Transport: b}}
 }
 
-// only gives a client of one of the two APIs; those that are pods share an address.
+// only returns a client of one of the two APIs; those that are pods share an address.
 func only(t *testing.T, i int) *apiclient.Client {
 	t.Helper()
 	transport := &http.Transport{MaxIdleConnsPerHost: 64}
@@ -136,7 +136,7 @@ func must(t testing.TB, err error) {
 	}
 }
 
-// pid gives the process id of a part of the cloud.
+// pid returns the process id of a part of the cloud.
 func pid(t *testing.T, part string) int {
 	t.Helper()
 	text, err := os.ReadFile(env.pids + "/" + part)
@@ -166,7 +166,7 @@ func pause(t *testing.T, part string) (resume func()) {
 	return resume
 }
 
-// alive tells a process from a zombie, which process 1 may reap late.
+// alive returns a process from a zombie, which process 1 may reap late.
 func alive(n int) bool {
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", n))
 	if err != nil {
@@ -185,7 +185,7 @@ func up(ctx context.Context, t *testing.T) {
 	}
 }
 
-// kubectl runs the cluster's own client and gives what it prints.
+// kubectl runs the cluster's own client and returns what it prints.
 func kubectl(ctx context.Context, t *testing.T, args ...string) string {
 	t.Helper()
 	out, err := exec.CommandContext(ctx, "../../../devstack/mini/kubectl", args...).Output()
@@ -195,7 +195,7 @@ func kubectl(ctx context.Context, t *testing.T, args ...string) string {
 	return strings.TrimSpace(string(out))
 }
 
-// ofPods gives a field of each pod that has the label, once there is any: labels come a moment
+// ofPods returns a field of each pod that has the label, once there is any: labels come a moment
 // after a worker's first call.
 func ofPods(ctx context.Context, t *testing.T, label, field string) []string {
 	t.Helper()

@@ -51,7 +51,7 @@ func outputText(t *testing.T, x apiclient.Execution) (text string) {
 	return text
 }
 
-// imagePods gives the pods of a function, wherever workers are.
+// imagePods returns the pods of a function, wherever workers are.
 func imagePods(t *testing.T, function string) []string {
 	t.Helper()
 	return strings.Fields(
@@ -59,7 +59,7 @@ func imagePods(t *testing.T, function string) []string {
 	)
 }
 
-// TestImageRuns gives an image its arguments, through both APIs, waiting and not.
+// TestImageRuns returns an image its arguments, through both APIs, waiting and not.
 func TestImageRuns(t *testing.T) {
 	ctx := testContext(t)
 	f := image(ctx, t, client(t), echoImage, "run", functionTimeout)

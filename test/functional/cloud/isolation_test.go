@@ -85,7 +85,7 @@ func TestNetworkIsOutOfReach(t *testing.T) {
 	}
 }
 
-// look tells what of the machine and of the service a function can see and change.
+// look returns what of the machine and of the service a function can see and change.
 const look = `
 import os, glob
 

@@ -105,7 +105,7 @@ func (l *ledger) refuse(err error) {
 	}
 }
 
-// count gives how many executions have been acknowledged so far.
+// count returns how many executions have been acknowledged so far.
 func (l *ledger) count() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -161,8 +161,8 @@ func (l *ledger) settle(ctx context.Context, t *testing.T, c *apiclient.Client) 
 	}
 }
 
-// right tells whether the record and the runs of one execution agree: success ran once, and only a
-// record that says so leaves it open.
+// right reports whether the record and the runs of one execution agree: success ran once, and only
+// a record that says so leaves it open.
 func (l *ledger) right(x apiclient.Execution, times int) bool {
 	switch x.Status {
 	case "success":

@@ -67,13 +67,13 @@ func testContext(t *testing.T) context.Context {
 	return ctx
 }
 
-// as gives a client of the first API with a token that the user has just got.
+// as returns a client of the first API with a token that the user has just got.
 func as(ctx context.Context, t *testing.T, user string) *apiclient.Client {
 	t.Helper()
 	return with(t, 0, login(ctx, t, user).text)
 }
 
-// with gives a client of one of the APIs that sends the token, "" for none; every answer is
+// with returns a client of one of the APIs that sends the token, "" for none; every answer is
 // searched for secrets.
 func with(t *testing.T, api int, token string) *apiclient.Client {
 	t.Helper()
@@ -178,7 +178,7 @@ func up(ctx context.Context, t *testing.T, settings ...string) {
 	}
 }
 
-// status gives the status of an answer, 200 for none that tells of an error.
+// status returns the status of an answer, 200 for none that tells of an error.
 func status(err error) int {
 	if err == nil {
 		return http.StatusOK

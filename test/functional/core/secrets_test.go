@@ -37,7 +37,7 @@ var secrets = sync.OnceValue(func() map[string]string {
 	return found
 })
 
-// leaks tells which secrets the text has, by name.
+// leaks returns which secrets the text has, by name.
 func leaks(where string, text []byte) (found []string) {
 	for name, secret := range secrets() {
 		if bytes.Contains(text, []byte(secret)) {
@@ -216,7 +216,7 @@ func searchWorkers(t *testing.T) (found []string, processes int) {
 	return found, processes
 }
 
-// memoryHas tells where the process of the /proc folder has the text.
+// memoryHas returns where the process of the /proc folder has the text.
 func memoryHas(dir, text string) string {
 	if environ, err := os.ReadFile(dir + "/environ"); err == nil && bytes.Contains(environ, []byte(text)) {
 		return "the environment"

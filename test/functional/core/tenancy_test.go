@@ -93,7 +93,7 @@ func attempts(of property) map[string][]attempt {
 // open are the routes that ask nobody who they are, and tell nothing of any project.
 var open = []string{"GET /", "GET /v1", "GET /healthcheck"}
 
-// documented gives every route of the API's description.
+// documented returns every route of the API's description.
 func documented(t *testing.T) []string {
 	t.Helper()
 	text, err := os.ReadFile(repository + "/docs/api-ref/openapi.yaml")
