@@ -89,9 +89,9 @@ func (d *Dispatcher) call(
 ) (faas.Outcome, error) {
 	wait, cancel := context.WithTimeout(ctx, d.cfg.Wait)
 	defer cancel()
-	begun := false
+	begun, since := false, d.cfg.Now()
 	for {
-		slot, err := d.take(wait, target)
+		slot, err := d.take(wait, target, since)
 		if err != nil {
 			return faas.Outcome{}, err
 		}
@@ -145,8 +145,9 @@ func (d *Dispatcher) try(ctx context.Context, s *slot, call faas.Call) (outcome 
 		WithCause(err)
 }
 
-// take returns a slot of a worker of the target. It waits for one if it must.
-func (d *Dispatcher) take(ctx context.Context, target faas.Target) (*slot, error) {
+// take returns a slot of a worker of the target. It waits for one if it must. since is when the call
+// began to wait: one that a worker has refused waits on with it.
+func (d *Dispatcher) take(ctx context.Context, target faas.Target, since time.Time) (*slot, error) {
 	d.mu.Lock()
 	g := d.groups[target.Key]
 	if g == nil {
@@ -161,11 +162,11 @@ func (d *Dispatcher) take(ctx context.Context, target faas.Target) (*slot, error
 		d.mu.Unlock()
 		return nil, busy("The project has too many calls waiting for a worker (%d at most).", d.cfg.PerProject)
 	}
-	since, waitsFor := d.cfg.Now(), waitsForSlot
+	waitsFor := waitsForSlot
 	if len(g.workers) == 0 {
 		waitsFor = waitsForWorker
 	}
-	w := g.queue()
+	w := g.queue(since)
 	d.waiting[target.ProjectID]++
 	d.mu.Unlock()
 

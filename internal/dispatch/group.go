@@ -1,6 +1,7 @@
 package dispatch
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -68,10 +69,15 @@ func (g *group) takeSlot() *slot {
 	return &slot{worker: best}
 }
 
-// queue adds a waiter at the end and sees to it that the group grows if it waits for long.
-func (g *group) queue() *waiter {
-	w := &waiter{group: g, since: g.d.cfg.Now(), got: make(chan answer, 1)}
-	g.waiters = append(g.waiters, w)
+// queue adds a waiter and sees to it that the group grows if it waits for long. Who has waited
+// longest is first: a call that a worker refused as busy keeps its place, so that the time for which
+// the head has waited says what calls really wait.
+func (g *group) queue(since time.Time) *waiter {
+	w := &waiter{group: g, since: since, got: make(chan answer, 1)}
+	at, _ := slices.BinarySearchFunc(g.waiters, w, func(a, b *waiter) int {
+		return cmp.Or(a.since.Compare(b.since), -1) // after those that have waited as long
+	})
+	g.waiters = slices.Insert(g.waiters, at, w)
 	g.grow()
 	return w
 }

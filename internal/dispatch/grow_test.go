@@ -45,7 +45,7 @@ func TestGrowsWhenItIsWorthIt(t *testing.T) {
 	registry := prometheus.NewRegistry()
 	d.Register(registry)
 	var calls sync.WaitGroup
-	for range 6 {
+	call := func() {
 		calls.Go(func() {
 			if _, err := d.Call(t.Context(), testTarget, aCall("1"), begin); err != nil {
 				t.Error(err)
@@ -58,8 +58,14 @@ func TestGrowsWhenItIsWorthIt(t *testing.T) {
 		g := d.groups[testTarget.Key]
 		return g != nil && f(g)
 	}
-	// The first worker is full, its search is over, and three calls wait.
-	for !locked(func(g *group) bool { return len(g.workers) == 1 && len(g.waiters) == 3 && g.growth.running == 0 }) {
+	call() // alone, so that one worker is asked for
+	for !locked(func(g *group) bool { return len(g.workers) == 1 && g.growth.running == 0 }) {
+		runtime.Gosched()
+	}
+	for range 5 {
+		call()
+	}
+	for !locked(func(g *group) bool { return len(g.waiters) == 3 }) { // three run
 		runtime.Gosched()
 	}
 	look := func(waited time.Duration) (searching bool) {
@@ -120,5 +126,21 @@ func TestStartCost(t *testing.T) {
 	}
 	if got := c.growAfter(); got != maxGrowAfter {
 		t.Errorf("after acquisitions of a second: %v", got)
+	}
+}
+
+// TestGrowsPastAWorkerThatOthersFill has a worker whose slots other processes use: it refuses each
+// try, more often than another worker would be asked for if each try began to wait anew.
+func TestGrowsPastAWorkerThatOthersFill(t *testing.T) {
+	full := newAgent(t, testTarget.Key, func(w http.ResponseWriter, _ faas.Call) { refuse(w, faas.RefusedBusy) })
+	free := newAgent(t, testTarget.Key, succeed)
+	s := &supply{workers: []faas.Worker{full.worker, free.worker}}
+	d := newDispatcher(t, s, time.Minute, 10)
+	d.starts.mean = time.Second // acquisitions take long: the bound is the longest
+	if _, err := d.Call(t.Context(), testTarget, aCall("1"), begin); err != nil {
+		t.Fatal(err)
+	}
+	if full.calls.Load() < 2 || free.calls.Load() != 1 {
+		t.Errorf("the workers were asked %d and %d times", full.calls.Load(), free.calls.Load())
 	}
 }
