@@ -56,7 +56,7 @@ type RuntimeRequest struct {
 	RuntimeID string `json:"runtime_id"`
 }
 
-// FunctionChanged tells that a function has a new revision, or that it is no more when Revision is
+// FunctionChanged says that a function has a new revision, or that it was deleted when Revision is
 // 0.
 type FunctionChanged struct {
 	FunctionID string `json:"function_id"`

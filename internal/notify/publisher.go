@@ -94,7 +94,7 @@ func (p *Publisher) Publish(ctx context.Context) {
 	}
 }
 
-// publishBatch tells one batch and strikes it out. It returns how many events it found.
+// publishBatch publishes one batch and deletes it. It returns how many events it found.
 func (p *Publisher) publishBatch(ctx context.Context) (int, error) {
 	events, err := p.cfg.Store.Events(ctx, batchSize)
 	if err != nil || len(events) == 0 {

@@ -26,9 +26,9 @@ type packages struct {
 	gate *fair.Limiter
 
 	// What is in use, in bytes: of all projects and of each. The limiter's lock guards both.
-	inUse   int64
-	perUser map[string]int64
-	budget  int64
+	inUse      int64
+	perProject map[string]int64
+	budget     int64
 
 	mu     sync.Mutex
 	cached *lru.Cache[string, []byte] // by digest
@@ -58,7 +58,7 @@ const (
 func newPackages(code codestore.Store, size int64) *packages {
 	weight := func(zip []byte) int64 { return int64(len(zip)) }
 	return &packages{
-		code: code, budget: size - size/2, perUser: map[string]int64{},
+		code: code, budget: size - size/2, perProject: map[string]int64{},
 		gate:   fair.NewLimiter(packagesAtATime, fair.Leaving(4), 0),
 		cached: lru.NewWeighted[string](size/2, weight), open: map[string]*opened{},
 	}
@@ -177,16 +177,16 @@ var errNoBytes = errors.New("there is no room for the package in memory")
 func (p *packages) taking(target faas.Target) fair.Begin {
 	size, project := sizeOf(target), target.ProjectID
 	return func() (done func(), err error) {
-		own := p.perUser[project]
+		own := p.perProject[project]
 		if p.inUse > 0 && p.inUse+size > p.budget || own > 0 && own+size > p.budget/5*4 {
 			return nil, errNoBytes
 		}
 		p.inUse += size
-		p.perUser[project] += size
+		p.perProject[project] += size
 		return func() {
 			p.inUse -= size
-			if p.perUser[project] -= size; p.perUser[project] == 0 {
-				delete(p.perUser, project)
+			if p.perProject[project] -= size; p.perProject[project] == 0 {
+				delete(p.perProject, project)
 			}
 		}, nil
 	}

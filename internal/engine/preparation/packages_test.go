@@ -98,8 +98,8 @@ func TestPackagesWithinTheBudget(t *testing.T) {
 		}
 	}
 	calls.Wait()
-	if p.inUse != 0 || len(p.perUser) != 0 || len(p.open) != 0 {
-		t.Errorf("still in use: %d bytes, %v, %d", p.inUse, p.perUser, len(p.open))
+	if p.inUse != 0 || len(p.perProject) != 0 || len(p.open) != 0 {
+		t.Errorf("still in use: %d bytes, %v, %d", p.inUse, p.perProject, len(p.open))
 	}
 }
 
