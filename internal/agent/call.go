@@ -103,8 +103,12 @@ var errProtocol = errors.New("the slot broke the protocol")
 
 // answered turns a slot's line into the outcome.
 func (a *Agent) answered(s *slot, answer []byte) (*slot, faas.Outcome) {
+	deep := deeper(answer, maxResultDepth+1) // the message is one level around the result
 	r, err := decodeResult(answer)
 	s.lines.Release()
+	if deep {
+		return nil, failure(tooDeep(), a.end(s))
+	}
 	if err != nil {
 		return nil, a.interrupted(s, errProtocol)
 	}
@@ -130,14 +134,18 @@ func (a *Agent) answered(s *slot, answer []byte) (*slot, faas.Outcome) {
 func (a *Agent) interrupted(s *slot, err error) faas.Outcome {
 	switch {
 	case errors.Is(err, errProtocol):
-		return failure("The function's process broke the protocol between it and the worker.", a.end(s))
+		return failure(
+			"The function's process sent the worker something other than a result. Only the runtime may write to its "+
+				"connection to the worker.",
+			a.end(s),
+		)
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return failure(faas.OutputTimeout, a.end(s))
 	case errors.Is(err, jsonlines.ErrTooLong):
 		return failure(a.tooLarge(), a.end(s))
 	}
 	if !a.awaitEnd(s, ownEndTimeout) {
-		return failure("The function's process closed its connection to the worker.", a.end(s))
+		return failure("The function's process closed its connection to the worker, which it must leave open.", a.end(s))
 	}
 	log := a.end(s)
 	if a.memory.ranOut(s.end, log, a.root.hello.MemoryMarks) {

@@ -155,6 +155,16 @@ var pythonCases = []languageCase{
 	{name: "NaN", body: "def f():\n    return float('nan')", failed: `of type float, is not JSON`},
 	{name: "infinity", body: "def f():\n    return [float('inf')]", failed: `is not JSON`},
 	{name: "circular", body: "def f():\n    a = []\n    a.append(a)\n    return a", failed: `is not JSON`},
+	{
+		name:   "result nested too deeply",
+		body:   "import sys\ndef f():\n    sys.setrecursionlimit(30000)\n    a = []\n    for i in range(9990):\n        a = [a]\n    return a",
+		failed: `The result is nested too deeply: at most 9990 levels of JSON objects and arrays are allowed.`,
+	},
+	{
+		name:   "result nested as deeply as may be",
+		body:   "import sys\ndef f():\n    sys.setrecursionlimit(30000)\n    a = []\n    for i in range(9989):\n        a = [a]\n    return a",
+		output: strings.Repeat("[", 9990) + strings.Repeat("]", 9990),
+	},
 	{name: "bytes", body: "def f():\n    return b'x'", failed: `of type bytes`},
 	{
 		name:   "result too large",
@@ -165,7 +175,7 @@ var pythonCases = []languageCase{
 	{
 		name:   "speaks out of turn",
 		body:   "import os, socket, stat\ndef f():\n    for fd in range(3, 64):\n        try:\n            if stat.S_ISSOCK(os.fstat(fd).st_mode):\n                os.write(fd, b'{}\\n')\n        except OSError:\n            pass\n    return 1",
-		failed: `broke the protocol`,
+		failed: `sent the worker something other than a result`,
 	},
 	{
 		name:     "closes its connection",

@@ -69,7 +69,7 @@ func (s *Server) handle(rt route, r *http.Request, info *requestInfo) (any, erro
 	if rt.method == http.MethodPost && id.ProjectID == "" { // a token for a domain or the system
 		return nil, faas.Errorf(
 			faas.Forbidden,
-			"Operation not allowed: what is made belongs to a project, and the token is for none.",
+			"Operation not allowed: a token scoped to a project is required.",
 		)
 	}
 	return rt.handle(r, id)

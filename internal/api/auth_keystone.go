@@ -3,6 +3,7 @@ package api
 import (
 	"errors"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/openstack-faas/faas/internal/faas"
@@ -78,8 +79,8 @@ func (k *KeystoneAuth) service(r *http.Request) (userID string, trusted bool, er
 	}
 	if k.RolesMust {
 		return "", false, faas.Errorf(
-			faas.Unauthenticated, "The service's token in %s has none of the roles that a service needs.",
-			serviceTokenHeader,
+			faas.Unauthenticated, "The service's token in %s has none of the roles that a service needs: %s.",
+			serviceTokenHeader, strings.Join(k.ServiceRoles, ", "),
 		)
 	}
 	return "", false, nil
@@ -91,11 +92,13 @@ func unproven(err error, what string) error {
 	case errors.Is(err, keystone.ErrInvalidToken):
 		return faas.Errorf(
 			faas.Unauthenticated,
-			"%s is not valid: it has expired, was revoked, or never was one. Get a new one from Keystone.",
+			"%s is not valid: it has expired, was revoked, or never existed. Get a new one from Keystone.",
 			what,
 		)
 	case errors.Is(err, keystone.ErrUnavailable):
-		e := faas.Errorf(faas.Unavailable, "Keystone cannot be asked just now; tokens that it has not confirmed before have to wait.").
+		e := faas.Errorf(
+			faas.Unavailable, "Keystone cannot be reached now, so that the token cannot be validated; try again later.",
+		).
 			WithCause(err)
 		e.RetryAfter = keystoneRetry
 		return e

@@ -3,7 +3,12 @@ package api
 import (
 	"context"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"io"
+	"maps"
+	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/openstack-faas/faas/internal/archive"
@@ -32,11 +37,9 @@ func (o *object) code() *askedCode {
 	if json.Unmarshal(raw, &text) == nil {
 		raw = json.RawMessage(text)
 	}
-	decoder := json.NewDecoder(strings.NewReader(string(raw)))
-	decoder.DisallowUnknownFields()
-	var code *askedCode
-	if err := decoder.Decode(&code); err != nil || code == nil || decoder.More() {
-		o.refuse(`code must be a JSON object such as {"source": "package", "md5sum": "…"}; %s is none.`, short(string(raw)))
+	code := &askedCode{}
+	if fault := parseCode(raw, code); fault != "" {
+		o.refuse("%s", fault)
 		return nil
 	}
 	if fault := code.fault(); fault != "" {
@@ -44,6 +47,69 @@ func (o *object) code() *askedCode {
 		return nil
 	}
 	return code
+}
+
+// The fields of code, and of code.swift. As encoding/json, the service takes them in any case of
+// letters.
+var (
+	codeFields  = []string{"source", "md5sum", "swift", "image", "protocol"}
+	swiftFields = []string{"container", "object"}
+)
+
+// parseCode fills code from JSON. It returns a message that names the first part that is wrong; ""
+// when nothing is.
+func parseCode(raw json.RawMessage, code *askedCode) string {
+	const shape = `code must be a JSON object such as {"source": "package", "md5sum": "…"}; it is `
+	var fields map[string]json.RawMessage
+	if json.Unmarshal(raw, &fields) != nil || fields == nil {
+		return shape + short(string(raw)) + "."
+	}
+	if name, found := unknownField(fields, codeFields); found {
+		return fmt.Sprintf("There is no field %q in code; the fields are %s.", short(name), strings.Join(codeFields, ", "))
+	}
+	err := json.Unmarshal(raw, code)
+	if wrong := (*json.UnmarshalTypeError)(nil); errors.As(err, &wrong) {
+		return fmt.Sprintf("code.%s must be %s; it is a JSON %s.", wrong.Field, jsonKind(wrong.Type), wrong.Value)
+	}
+	if err != nil {
+		return shape + short(string(raw)) + "."
+	}
+	return unknownInSwift(fields)
+}
+
+// unknownInSwift returns a message that names a field of code.swift that does not exist; "" when
+// all do.
+func unknownInSwift(code map[string]json.RawMessage) string {
+	for name, raw := range code {
+		var fields map[string]json.RawMessage
+		if !strings.EqualFold(name, "swift") || json.Unmarshal(raw, &fields) != nil {
+			continue
+		}
+		if name, found := unknownField(fields, swiftFields); found {
+			return fmt.Sprintf(
+				"There is no field %q in code.swift; the fields are %s.", short(name), strings.Join(swiftFields, ", "),
+			)
+		}
+	}
+	return ""
+}
+
+// unknownField returns the first name, in alphabetical order, that is not among the known.
+func unknownField(fields map[string]json.RawMessage, known []string) (name string, found bool) {
+	for _, name := range slices.Sorted(maps.Keys(fields)) {
+		if !slices.ContainsFunc(known, func(k string) bool { return strings.EqualFold(k, name) }) {
+			return name, true
+		}
+	}
+	return "", false
+}
+
+// jsonKind returns the name of the JSON value that a Go type takes.
+func jsonKind(t reflect.Type) string {
+	if t.Kind() == reflect.String {
+		return "a string"
+	}
+	return "an object"
 }
 
 // fault says what is wrong with the code's shape; "" for nothing.
@@ -61,7 +127,7 @@ func (c *askedCode) fault() string {
 		return ""
 	case faas.SourceImage:
 		if !imageForm.MatchString(c.Image) {
-			return "code with the source image needs the reference of a container image in image."
+			return fmt.Sprintf("code.image must be the reference of a container image; it is %q.", short(c.Image))
 		}
 		if p := faas.Protocol(c.Protocol); p != "" && p != faas.ProtocolRun && p != faas.ProtocolHTTP {
 			return "code.protocol must be run or http; it is " + short(c.Protocol) + "."
@@ -79,7 +145,9 @@ func (c *askedCode) fault() string {
 func (s *Server) keepPackage(ctx context.Context, pack *spool, md5sum string, room swiftcode.Room) (faas.Code, error) {
 	md5, sha256 := pack.sums()
 	if md5sum != "" && !strings.EqualFold(md5sum, md5) {
-		return faas.Code{}, faas.Errorf(faas.Invalid, "The package's md5 is %s; code.md5sum says %s.", md5, short(md5sum))
+		return faas.Code{}, faas.Errorf(
+			faas.Invalid, "The MD5 sum of the package is %s, but code.md5sum is %s.", md5, short(md5sum),
+		)
 	}
 	if err := room(ctx, pack.size); err != nil {
 		return faas.Code{}, err
@@ -109,12 +177,14 @@ func (s *Server) imageCode(f *form, code *askedCode, runtimeID string) (faas.Cod
 	switch {
 	case !s.cfg.Images:
 		return faas.Code{}, faas.Errorf(
-			faas.Invalid, "Code from a container image is not supported by this deployment; upload a package.",
+			faas.Invalid, "Code from a container image is not supported by this deployment; upload a package instead.",
 		)
 	case runtimeID != "":
-		return faas.Code{}, faas.Errorf(faas.Invalid, "A function of a container image has no runtime; leave runtime_id out.")
+		return faas.Code{}, faas.Errorf(
+			faas.Invalid, "A function of a container image takes no runtime; leave runtime_id out.",
+		)
 	case f.pack != nil:
-		return faas.Code{}, faas.Errorf(faas.Invalid, "A function of a container image has no package.")
+		return faas.Code{}, faas.Errorf(faas.Invalid, "A function of a container image takes no package; leave package out.")
 	}
 	return code.ofImage(), s.allowedImage(code.Image)
 }

@@ -19,7 +19,9 @@ func (s *Server) swiftCode(
 	case runtimeID == "":
 		return faas.Code{}, faas.Errorf(faas.Invalid, "runtime_id is required for a function of source swift.")
 	case f.pack != nil:
-		return faas.Code{}, faas.Errorf(faas.Invalid, "A function of source swift has no package: its code is the object.")
+		return faas.Code{}, faas.Errorf(
+			faas.Invalid, "A function of source swift takes no package: its code is the object. Leave package out.",
+		)
 	}
 	if err := s.requireRuntime(ctx, id, runtimeID); err != nil {
 		return faas.Code{}, err
@@ -38,17 +40,17 @@ func (s *Server) object(
 	if id.ProjectID == "" {
 		return faas.Code{}, faas.Errorf(
 			faas.Invalid,
-			"Code from Swift is read in the project of the caller's token; this token is of none.",
+			"Code from Swift is read in the project of the caller's token: a token scoped to a project is required.",
 		)
 	}
 	named := faas.Code{Source: faas.SourceSwift, Container: code.Swift.Container, Object: code.Swift.Object}
 	found, err := s.cfg.Swift.Fetch(ctx, id.Token, id.ProjectID, named, room)
 	if err == nil && code.MD5 != "" && !strings.EqualFold(code.MD5, found.MD5) {
-		err = faas.Errorf(faas.Invalid, "The object's md5 is %s; code.md5sum says %s.", found.MD5, short(code.MD5))
+		err = faas.Errorf(faas.Invalid, "The MD5 sum of the object is %s, but code.md5sum is %s.", found.MD5, short(code.MD5))
 	}
 	return found, err
 }
 
 func errNoSwift() error {
-	return faas.Errorf(faas.Invalid, "Code from Swift is not supported by this deployment; upload a package.")
+	return faas.Errorf(faas.Invalid, "Code from Swift is not supported by this deployment; upload a package instead.")
 }

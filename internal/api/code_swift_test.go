@@ -131,7 +131,7 @@ func TestWhatCannotBeAFunctionFromSwift(t *testing.T) {
 		"too large":         {codeOf("large"), "", "larger than 65536 bytes"},
 		"no rights":         {codeOf("f.zip"), "p-three member", "may not be read"},
 		"a slash":           {strings.Replace(codeOf("f.zip"), `"code"`, `"code/x"`, 1), "", "has no slash"},
-		"another md5":       {strings.Replace(codeOf("f.zip"), `{"source"`, `{"md5sum": "0123", "source"`, 1), "", "code.md5sum says 0123"},
+		"another md5":       {strings.Replace(codeOf("f.zip"), `{"source"`, `{"md5sum": "0123", "source"`, 1), "", "but code.md5sum is 0123"},
 	} {
 		r := s.create(c.code, c.identity)
 		if r.status != http.StatusBadRequest || !strings.Contains(r.fault(), c.says) ||
@@ -159,7 +159,7 @@ func TestWhatCannotBeAFunctionFromSwift(t *testing.T) {
 	r := s.send(
 		request{method: "POST", path: "/v1/functions", body: form.String(), contentType: "multipart/form-data; boundary=b"},
 	)
-	if r.status != http.StatusBadRequest || !strings.Contains(r.fault(), "has no package") {
+	if r.status != http.StatusBadRequest || !strings.Contains(r.fault(), "takes no package") {
 		t.Errorf("with a package: %d: %s", r.status, r.body)
 	}
 }

@@ -91,7 +91,7 @@ func (s *Server) unknownPath(w http.ResponseWriter, r *http.Request) {
 }
 
 func methodNotAllowed(r *http.Request) error {
-	return faas.Errorf(faas.MethodNotAllowed, "%s is not possible on %s.", short(r.Method), short(r.URL.Path))
+	return faas.Errorf(faas.MethodNotAllowed, "The method %s is not allowed on %s.", short(r.Method), short(r.URL.Path))
 }
 
 // maxQuoted is how many letters of what a caller sent are repeated to them.

@@ -36,7 +36,8 @@ const packageField = "package"
 func (s *Server) readForm(r *http.Request, id faas.Identity, known ...string) (*form, error) {
 	media, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if err != nil && r.Header.Get("Content-Type") != "" {
-		return nil, faas.Errorf(faas.UnsupportedMedia, "The Content-Type is malformed.").WithCause(err)
+		return nil, faas.Errorf(faas.UnsupportedMedia, "The Content-Type %q is malformed.",
+			short(r.Header.Get("Content-Type"))).WithCause(err)
 	}
 	f := &form{object: object{fields: map[string]json.RawMessage{}}}
 	switch media {
@@ -81,7 +82,7 @@ func (f *form) Close() { f.pack.Close() }
 func (s *Server) readNothing(r *http.Request) error {
 	body, err := s.readBody(r)
 	if err == nil && len(body) > 0 {
-		err = faas.Errorf(faas.UnsupportedMedia, "The body has no Content-Type.")
+		err = faas.Errorf(faas.UnsupportedMedia, "The body has no Content-Type; send one, as in application/json.")
 	}
 	return err
 }
@@ -93,7 +94,9 @@ func (s *Server) readURLEncoded(f *form, r *http.Request) error {
 	}
 	values, err := url.ParseQuery(string(body))
 	if err != nil {
-		return faas.Errorf(faas.Invalid, "The form is malformed.").WithCause(err)
+		return faas.Errorf(
+			faas.Invalid, "The form is malformed: it must be fields as in a=1&b=2, with reserved characters written as %%XX.",
+		).WithCause(err)
 	}
 	for name, texts := range values {
 		for _, text := range texts {
@@ -141,7 +144,9 @@ func (f *form) readPart(part *multipart.Part, large room) (int64, error) {
 		return 0, f.readPackage(part, large)
 	}
 	if part.FileName() != "" {
-		return 0, faas.Errorf(faas.Invalid, "The form has a file in the field %q; only package is one.", short(name))
+		return 0, faas.Errorf(
+			faas.Invalid, "The form has a file in the field %q; only the field package may be a file.", short(name),
+		)
 	}
 	text, err := io.ReadAll(io.LimitReader(part, maxFieldSize+1))
 	if err != nil {
@@ -189,7 +194,7 @@ func (f *form) set(name, text string) error {
 // only refuses fields that are not among the known; a package is one of its own.
 func (f *form) only(known []string) error {
 	if f.pack != nil && !slices.Contains(known, packageField) {
-		return faas.Errorf(faas.Invalid, "A package is not possible here.")
+		return faas.Errorf(faas.Invalid, "This request takes no package.")
 	}
 	if _, set := f.fields[packageField]; set {
 		return faas.Errorf(faas.Invalid, "package must be a file in a multipart/form-data body.")

@@ -103,7 +103,7 @@ func (f *form) changedCode() *askedCode {
 		return code
 	}
 	if code != nil {
-		f.refuse("The form has code and also source or md5sum; one of them is enough.")
+		f.refuse("The form has code and also source or md5sum; send either code or the other two.")
 		return nil
 	}
 	code = &askedCode{Source: valueOr(source, string(faas.SourcePackage)), MD5: valueOr(md5, "")}
@@ -119,7 +119,8 @@ func (s *Server) changeCode(
 ) (*faas.Code, error) {
 	if code != nil && faas.CodeSource(code.Source) != before.Code.Source {
 		return nil, faas.Errorf(
-			faas.Invalid, "The source of a function's code can not be changed: it is %s.", before.Code.Source,
+			faas.Invalid, "The source of a function's code can not be changed; that of function %s is %s.", before.ID,
+			before.Code.Source,
 		)
 	}
 	if code != nil && before.Code.Source == faas.SourceImage && pack == nil {
@@ -133,13 +134,13 @@ func (s *Server) changeCode(
 	}
 	if pack == nil {
 		if code != nil && code.MD5 != "" && code.MD5 != before.Code.MD5 {
-			return nil, faas.Errorf(faas.Invalid, "A new md5sum needs the package that it is of.")
+			return nil, faas.Errorf(faas.Invalid, "md5sum can be changed only together with the package: send the package too.")
 		}
 		return nil, nil
 	}
 	if before.Code.Source != faas.SourcePackage {
 		return nil, faas.Errorf(
-			faas.Invalid, "The function's code is of the source %s; it takes no package.", before.Code.Source,
+			faas.Invalid, "A function whose code is of source %s takes no package; leave package out.", before.Code.Source,
 		)
 	}
 	md5 := ""

@@ -20,7 +20,7 @@ var entryForm = regexp.MustCompile(`^[\p{L}_$][\p{L}\p{N}_$-]*(\.[\p{L}_$][\p{L}
 func (o *object) entry() *string {
 	entry := o.text("entry", faas.MaxEntryLength)
 	if entry != nil && !entryForm.MatchString(*entry) {
-		o.refuse("entry must be module.function, as in main.main; %q is not.", short(*entry))
+		o.refuse("entry must be module.function, as in main.main; it is %q.", short(*entry))
 	}
 	return entry
 }

@@ -95,8 +95,8 @@ func TestFunctionUpdate(t *testing.T) {
 	for _, b := range []bad{
 		{"another source", request{body: "source=swift", contentType: form}, 400, "swift needs"},
 		{"another runtime", request{body: "runtime_id=" + made.ID, contentType: form}, 400, `There is no field "runtime_id"`},
-		{"code twice", request{body: "source=package&code=" + code, contentType: form}, 400, "one of them is enough"},
-		{"md5 alone", request{body: "md5sum=0123456789abcdef0123456789abcdef", contentType: form}, 400, "needs the package"},
+		{"code twice", request{body: "source=package&code=" + code, contentType: form}, 400, "send either code or the other two"},
+		{"md5 alone", request{body: "md5sum=0123456789abcdef0123456789abcdef", contentType: form}, 400, "send the package too"},
 		{"cpu", request{body: "cpu=1", contentType: form}, 400, "cpu must be from"},
 	} {
 		b.method, b.path = "PUT", path

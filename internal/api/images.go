@@ -15,12 +15,12 @@ func (s *Server) allowedImage(image string) error {
 	if len(s.cfg.ImagesFrom) == 0 {
 		return faas.Errorf(
 			faas.Invalid,
-			"This deployment allows functions of container images from no registry; upload a package.",
+			"This deployment does not allow container images of any registry; upload a package instead.",
 		)
 	}
 	named, err := reference.ParseNormalizedNamed(image)
 	if err != nil {
-		return faas.Errorf(faas.Invalid, "code.image must be the reference of a container image; %q is none.", short(image))
+		return faas.Errorf(faas.Invalid, "code.image must be the reference of a container image; it is %q.", short(image))
 	}
 	for _, from := range s.cfg.ImagesFrom {
 		from = strings.TrimRight(from, "/")
@@ -29,7 +29,9 @@ func (s *Server) allowedImage(image string) error {
 		}
 	}
 	return faas.Errorf(
-		faas.Invalid, "code.image %q is of %s; here it must be of %s.", short(image), short(named.Name()),
+		faas.Invalid, "code.image %q comes from %s; this deployment allows images from %s only.", short(
+			image,
+		), short(named.Name()),
 		strings.Join(s.cfg.ImagesFrom, " or "),
 	)
 }

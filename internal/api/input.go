@@ -48,7 +48,7 @@ func (o *object) normal(text string) string {
 		return `{"` + faas.PlainInput + `":` + string(word) + `}`
 	}
 	if tooDeep(compact.Bytes()) {
-		o.refuse("input must not be nested deeper than %d.", maxDepth)
+		o.refuse("input must not be nested deeper than %d levels.", maxDepth)
 		return ""
 	}
 	if compact.Bytes()[0] == '{' {

@@ -38,8 +38,8 @@ func TestInputIsRefused(t *testing.T) {
 	}{
 		{`6`, "input must be a string or a JSON object; it is 6.", faas.Invalid},
 		{`[1]`, "input must be a string or a JSON object", faas.Invalid},
-		{`"` + deep + `"`, "input must not be nested deeper than 200.", faas.Invalid},
-		{`{"a": ` + deep + `}`, "input must not be nested deeper than 200.", faas.Invalid},
+		{`"` + deep + `"`, "input must not be nested deeper than 200 levels.", faas.Invalid},
+		{`{"a": ` + deep + `}`, "input must not be nested deeper than 200 levels.", faas.Invalid},
 		{`"` + strings.Repeat("x", 1001) + `"`, "input must be at most 1000 bytes; it has 1001.", faas.TooLarge},
 	} {
 		o := &object{fields: map[string]json.RawMessage{"input": json.RawMessage(c.raw)}}

@@ -75,14 +75,15 @@ func (l *listing) filter(name, text string) error {
 		f.Values = strings.Split(f.Values[0], ",")
 		if len(f.Values) > maxValues {
 			return faas.Errorf(
-				faas.Invalid, "The filter of %s has %d values; at most %d are possible.", short(name),
+				faas.Invalid, "The filter on %s has %d values; at most %d are allowed.", short(name),
 				len(f.Values), maxValues,
 			)
 		}
 	}
 	if name == "project_id" && f.Op == "eq" {
 		if l.projectID != "" && l.projectID != f.Values[0] {
-			return faas.Errorf(faas.Invalid, "project_id is given twice.")
+			return faas.Errorf(faas.Invalid, "project_id must be given once; it is given as %q and %q.",
+				short(l.projectID), short(f.Values[0]))
 		}
 		l.projectID = f.Values[0]
 		return nil
@@ -95,13 +96,16 @@ func (l *listing) filter(name, text string) error {
 func (l *listing) sort(keys, dirs []string) error {
 	keys, dirs = commas(keys), commas(dirs)
 	if len(dirs) > len(keys) {
-		return faas.Errorf(faas.Invalid, "sort_dirs has %d directions for %d sort_keys.", len(dirs), len(keys))
+		return faas.Errorf(
+			faas.Invalid, "sort_dirs must not have more entries than sort_keys; it has %d, and sort_keys has %d.",
+			len(dirs), len(keys),
+		)
 	}
 	for i, key := range keys {
 		k := faas.SortKey{Field: key}
 		if i < len(dirs) {
 			if dirs[i] != "asc" && dirs[i] != "desc" {
-				return faas.Errorf(faas.Invalid, "sort_dirs must be asc or desc; it has %q.", short(dirs[i]))
+				return faas.Errorf(faas.Invalid, "Each entry of sort_dirs must be asc or desc; one is %q.", short(dirs[i]))
 			}
 			k.Desc = dirs[i] == "desc"
 		}

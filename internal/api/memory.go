@@ -115,9 +115,12 @@ func (g *grant) bring(bytes int64) error {
 	}
 	switch left := m.entry - m.brought - bytes; {
 	case left < 0:
-		return noMemory(faas.Unavailable, "The requests under way take all the memory that they may; try again later.")
+		return noMemory(faas.Unavailable, "The API's memory for requests is used up by those in progress; try again later.")
 	case held > 0 && held+bytes > most*left:
-		return noMemory(faas.Busy, "The project's requests under way take all the memory that they may; let some end first.")
+		return noMemory(
+			faas.Busy,
+			"The project's share of the API's memory is used up by its requests in progress; try again when some have ended.",
+		)
 	}
 	m.add(g, bytes)
 	m.brought += bytes
@@ -182,7 +185,7 @@ func (g *grant) await(ctx context.Context, bytes int64) error {
 	m.share(g.project).waiting.Remove(at)
 	m.tidy(g.project)
 	m.admit() // the next may need less
-	return noMemory(faas.Unavailable, "There was no memory for the answer in time; try again later.")
+	return noMemory(faas.Unavailable, "The API had no memory for the answer in time; try again later.")
 }
 
 // admit grants those whose turn it is what they wait for, as far as there is room. The lock is

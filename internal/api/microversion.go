@@ -89,12 +89,11 @@ func parseVersion(text string) (Microversion, error) {
 	switch {
 	case !ok1 || !ok2:
 		return minVersion, faas.Errorf(
-			faas.Invalid, "OpenStack-API-Version must be %q or %q; the version is %q.",
-			serviceType+" "+maxVersion.String(), serviceType+" latest", short(text),
+			faas.Invalid, "The version in OpenStack-API-Version must be like %s, or latest; it is %q.", maxVersion, short(text),
 		)
 	case !v.AtLeast(minVersion) || !maxVersion.AtLeast(v):
 		return minVersion, faas.Errorf(
-			faas.NoSuchVersion, "Version %s of the API is not there: it has those from %s to %s.", v,
+			faas.NoSuchVersion, "Version %s is not supported by the API. The minimum is %s and the maximum is %s.", v,
 			minVersion, maxVersion,
 		)
 	}

@@ -65,7 +65,7 @@ func TestAVersionThatIsNotThereNamesThoseThatAre(t *testing.T) {
 	var f fault
 	got.decode(t, &f)
 	if got.status != http.StatusNotAcceptable || len(f.Errors) != 1 ||
-		!strings.Contains(f.Faultstring, "from 1.0 to 1.1") {
+		!strings.Contains(f.Faultstring, "The minimum is 1.0 and the maximum is 1.1.") {
 		t.Fatalf("%d %s", got.status, got.body)
 	}
 	e := f.Errors[0]

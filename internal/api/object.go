@@ -103,7 +103,7 @@ func (o *object) text(name string, most int) *string {
 	}
 	var text string
 	if json.Unmarshal(raw, &text) != nil {
-		o.refuse("%s must be a string.", name)
+		o.refuse("%s must be a string; it is %s.", name, short(string(raw)))
 		return nil
 	}
 	if utf8.RuneCountInString(text) > most {
@@ -130,7 +130,7 @@ func (o *object) id(name string) string {
 	}
 	var id string
 	if json.Unmarshal(raw, &id) != nil || id != "" && !faas.IsID(id) {
-		o.refuse("%s must be a UUID; %s is none.", name, short(string(raw)))
+		o.refuse("%s must be a UUID; it is %s.", name, short(string(raw)))
 		return ""
 	}
 	return strings.ToLower(id)

@@ -13,7 +13,7 @@ import (
 func pathID(r *http.Request) (string, error) {
 	id := mux.Vars(r)["id"]
 	if !faas.IsID(id) {
-		return "", faas.Errorf(faas.Invalid, "The id in the path must be a UUID; %q is none.", short(id))
+		return "", faas.Errorf(faas.Invalid, "The id in the path must be a UUID; it is %q.", short(id))
 	}
 	return strings.ToLower(id), nil
 }

@@ -40,7 +40,10 @@ func (s *Server) getLimits(r *http.Request, id faas.Identity) (any, error) {
 	projectID := id.ProjectID
 	for name, values := range r.URL.Query() {
 		if name != "project_id" || len(values) != 1 {
-			return nil, faas.Errorf(faas.Invalid, "The one parameter here is project_id, given once.")
+			return nil, faas.Errorf(
+				faas.Invalid, "The only query parameter here is project_id, given once; the query has %q, %d times.",
+				short(name), len(values),
+			)
 		}
 		projectID = values[0]
 	}
@@ -132,7 +135,7 @@ func (o *object) limits() (map[faas.Resource]*int64, error) {
 	if !ok {
 		return nil, faas.Errorf(
 			faas.Invalid,
-			`quota is required, as in {"quota": {"functions": 10}}; there are %s.`,
+			`quota is required, as in {"quota": {"functions": 10}}; the resources are %s.`,
 			strings.Join(quota.Names(), ", "),
 		)
 	}
@@ -149,7 +152,7 @@ func (o *object) limits() (map[faas.Resource]*int64, error) {
 	}
 	limits := map[faas.Resource]*int64{}
 	for name := range inner.fields {
-		limits[faas.Resource(name)] = inner.number(name, ", -1 being without bounds", faas.Unlimited, quota.Max)
+		limits[faas.Resource(name)] = inner.number(name, ", -1 meaning no limit", faas.Unlimited, quota.Max)
 	}
 	return limits, inner.fault()
 }
@@ -168,10 +171,10 @@ func (s *Server) quotaProject(r *http.Request, id faas.Identity, rule string) (s
 // is Keystone's to know.
 func (s *Server) mayOn(r *http.Request, id faas.Identity, rule, projectID string) error {
 	if s.cfg.Quotas == nil {
-		return faas.Errorf(faas.NotFound, "Quotas are not kept here.")
+		return faas.Errorf(faas.NotFound, "This deployment has no quotas.")
 	}
 	if projectID == "" {
-		return faas.Errorf(faas.Invalid, "Your token is for no project; name one, as in ?project_id=….")
+		return faas.Errorf(faas.Invalid, "The token is not scoped to a project; name a project, as in ?project_id=….")
 	}
 	if err := checkProject(projectID); err != nil {
 		return err
@@ -186,7 +189,7 @@ func checkProject(id string) error {
 	}
 	return faas.Errorf(
 		faas.Invalid,
-		"%q is no id of a project: those have up to 64 letters, digits, dots, colons, hyphens and underscores.",
+		"The id of a project must have 1 to 64 letters, digits, dots, colons, hyphens and underscores; it is %q.",
 		short(id),
 	)
 }

@@ -126,7 +126,7 @@ func TestWhoMaySeeAndSetQuotas(t *testing.T) {
 func TestBadQuotas(t *testing.T) {
 	s := newService(t, withQuotas)
 	for body, words := range map[string]string{
-		`{}`:                              "there are functions, function_versions",
+		`{}`:                              "the resources are functions, function_versions",
 		`{"quota": null}`:                 "quota is required",
 		`{"quota": 3}`:                    "must be a JSON object",
 		`{"quota": {"functionz": 3}}`:     `no field "functionz" here; the fields are functions, function_versions, aliases, webhooks, jobs, package_bytes, worker_memory, concurrent_executions, calls_per_minute, queued_executions, execution_bytes.`,

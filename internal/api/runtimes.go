@@ -18,7 +18,7 @@ var imageForm = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._/:@-]*$`)
 func (o *object) image() *string {
 	image := o.text("image", faas.MaxNameLength)
 	if image != nil && !imageForm.MatchString(*image) {
-		o.refuse("image must be the reference of a container image; %q is none.", short(*image))
+		o.refuse("image must be the reference of a container image; it is %q.", short(*image))
 	}
 	return image
 }

@@ -86,7 +86,7 @@ func (s *spool) toFile() (err error) {
 }
 
 func spoolFailed(err error) error {
-	return faas.Errorf(faas.Unavailable, "There is no room for the package now.").
+	return faas.Errorf(faas.Unavailable, "The service has no disk space for the package now; try again later.").
 		WithCause(fmt.Errorf("spool a package: %w", err))
 }
 

@@ -68,18 +68,18 @@ func (s *Server) givenBy(ctx context.Context, id faas.Identity, f faas.Function)
 
 // mayInherit refuses a caller who cannot give a function the roles that another gave it.
 func mayInherit(id faas.Identity, f faas.Function) error {
-	const advice = `Have that user change it, or name the roles that it is to have from you in roles, [] for none, ` +
-		`with microversion %s.`
+	const advice = `Ask that user to change the function, or list the roles that you delegate to it in the field ` +
+		`roles, [] for none, with microversion %s.`
 	if id.Delegate {
-		return faas.Errorf(faas.Forbidden, "Function %s acts with roles that another user or another token gave it. "+
-			"Your token is delegated itself, by a trust or an application credential, so that it can not give them anew. "+
+		return faas.Errorf(faas.Forbidden, "Function %s has roles that another user or another token delegated to it. "+
+			"Your token is itself delegated, by a trust or an application credential, and cannot delegate them again. "+
 			advice, f.ID, v11)
 	}
 	if missing := missingRoles(id, f.TrustRoles); len(missing) > 0 {
 		return faas.Errorf(
 			faas.Forbidden,
-			"Function %s acts with the roles %s, which another user or another token gave it. "+
-				"You do not have %s in this project, so that you can not change its code as it is. "+advice,
+			"Function %s has the roles %s, which another user or another token delegated to it. "+
+				"You do not have %s in this project and therefore can not change its code. "+advice,
 			f.ID,
 			short(strings.Join(f.TrustRoles, ", ")),
 			short(strings.Join(missing, ", ")),

@@ -55,16 +55,17 @@ func (o *object) roles() *[]string {
 	}
 	var roles []string
 	if json.Unmarshal(raw, &roles) != nil || roles == nil {
-		o.refuse(`roles must be a JSON list of the names of roles, such as ["member"]; %s is none.`, short(string(raw)))
+		o.refuse(`roles must be a JSON list of the names of roles, such as ["member"]; it is %s.`, short(string(raw)))
 		return nil
 	}
 	slices.Sort(roles)
 	roles = slices.Compact(roles)
 	if len(roles) > maxRoles || len(strings.Join(roles, ",")) > maxRoleText {
-		o.refuse("roles are too many: at most %d, of %d characters together.", maxRoles, maxRoleText)
+		o.refuse("roles must have at most %d names of %d characters together; it has %d names.",
+			maxRoles, maxRoleText, len(roles))
 	}
 	if slices.ContainsFunc(roles, func(r string) bool { return r == "" || strings.Contains(r, ",") }) {
-		o.refuse("roles must have names, without commas in them.")
+		o.refuse("Each name in roles must have at least one character and no commas.")
 	}
 	return &roles
 }
@@ -103,19 +104,19 @@ func (s *Server) rolesFor(id faas.Identity, source faas.CodeSource, asked *[]str
 	refused := ""
 	switch {
 	case s.cfg.Trusts == nil:
-		refused = "this deployment does without Keystone."
+		refused = "this deployment does not use Keystone."
 	case !s.cfg.Trusts.Enabled:
-		refused = "this deployment does not let functions act for those who make them."
+		refused = "this deployment does not delegate roles to functions."
 	case source == faas.SourceImage:
-		refused = "functions of container images have none."
+		refused = "a function of a container image cannot use them."
 	case id.Delegate:
-		refused = "your token is delegated itself, by a trust or a restricted application credential, so that it can not delegate roles to a function."
+		refused = "your token is itself delegated, by a trust or an application credential, and cannot delegate roles again."
 	}
 	if refused == "" {
 		return s.delegable(id, asked)
 	}
 	if asked != nil {
-		return nil, faas.Errorf(faas.Invalid, "A function can not have roles here: %s", refused)
+		return nil, faas.Errorf(faas.Invalid, "The function can not have roles: %s", refused)
 	}
 	return nil, nil
 }
@@ -133,15 +134,18 @@ func (s *Server) delegable(id faas.Identity, asked *[]string) ([]string, error) 
 		if len(roles) > maxRoles || len(strings.Join(roles, ",")) > maxRoleText {
 			return nil, faas.Errorf(
 				faas.Invalid,
-				"You have more roles than a function can: name those that it is to have in roles, with microversion %s.",
-				v11,
+				"You have more roles than a function can have, which is %d names of %d characters together: "+
+					"list those for the function in the field roles, with microversion %s.",
+				maxRoles, maxRoleText, v11,
 			)
 		}
 		return roles, nil
 	}
 	for _, role := range *asked {
 		if slices.Contains(excluded, role) {
-			return nil, faas.Errorf(faas.Invalid, "A function can not have the role %s.", short(role))
+			return nil, faas.Errorf(
+				faas.Invalid, "A function can not have the role %s: this deployment excludes it.", short(role),
+			)
 		}
 		if !id.HasRole(role) {
 			return nil, faas.Errorf(

@@ -159,13 +159,13 @@ func TestRolesOfFunctions(t *testing.T) {
 		{name: "none", roles: `[]`, header: newest},
 		{name: "nothing is left", identity: project + " admin"},
 		{name: "not the caller's", roles: `["reader"]`, identity: project + " member", header: newest, fault: "You can not give a function the role reader"},
-		{name: "an excluded one", roles: `["admin"]`, header: newest, fault: "A function can not have the role admin."},
+		{name: "an excluded one", roles: `["admin"]`, header: newest, fault: "A function can not have the role admin: this deployment excludes it."},
 		{name: "no list", roles: `reader`, header: newest, fault: "roles must be a JSON list"},
-		{name: "null in it", roles: `[""]`, header: newest, fault: "roles must have names"},
-		{name: "two in one", roles: `["a,b"]`, header: newest, fault: "roles must have names"},
+		{name: "null in it", roles: `[""]`, header: newest, fault: "Each name in roles must have"},
+		{name: "two in one", roles: `["a,b"]`, header: newest, fault: "Each name in roles must have"},
 		{name: "before its microversion", roles: `["reader"]`, fault: `There is no field "roles" here`},
 		{name: "of a delegated token", header: delegated},
-		{name: "asked with a delegated token", roles: `["reader"]`, header: delegated, fault: "your token is delegated itself"},
+		{name: "asked with a delegated token", roles: `["reader"]`, header: delegated, fault: "your token is itself delegated"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			answer := s.make(runtime, c.roles, c.identity, c.header)
@@ -220,7 +220,7 @@ func (s *service) leftBehind(want int) {
 func TestNoRolesWithoutKeystone(t *testing.T) {
 	s := newService(t)
 	answer := s.make(s.newRuntime(), `["reader"]`, "", newest)
-	if answer.status != 400 || !strings.Contains(answer.fault(), "does without Keystone") {
+	if answer.status != 400 || !strings.Contains(answer.fault(), "does not use Keystone") {
 		t.Errorf("%d %s", answer.status, answer.body)
 	}
 	disabled, k := trusting(t, func(c *Config) { c.Trusts.Enabled = false })

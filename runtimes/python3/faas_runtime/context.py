@@ -85,7 +85,7 @@ class Cloud:
         if self.given is None:
             raise NoSessionError(
                 "This function acts for nobody in OpenStack, so it has no os_session: it was made with no roles, "
-                "by an administrator, with a delegated token, or in a deployment that does without Keystone."
+                "by an administrator, with a delegated token, or in a deployment that does not use Keystone."
             )
         if self._session is None:
             try:
