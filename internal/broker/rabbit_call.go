@@ -22,7 +22,12 @@ const (
 	// agree: a caller whose clock is a second behind would otherwise never be served, or one ahead
 	// be served after it has left.
 	timeLeftHeader = "faas-time-left"
+	// handedBackHeader is in the reply of a server that ended before it began with the request.
+	handedBackHeader = "faas-handed-back"
 )
+
+// errHandedBack is the outcome of a request whose server has not begun with it.
+var errHandedBack = errors.New("the server ended before it began")
 
 // inbox sends requests, and hears their replies on the same channel, as direct reply-to demands.
 type inbox struct {
@@ -67,6 +72,10 @@ func (b *inbox) listen(replies <-chan amqp.Delivery, returns <-chan amqp.Return)
 			if !ok {
 				_ = b.ch.Close() // when only the consumer was cancelled
 				return
+			}
+			if _, back := d.Headers[handedBackHeader]; back {
+				b.resolve(d.CorrelationId, result{err: errHandedBack})
+				continue
 			}
 			b.resolve(d.CorrelationId, result{body: d.Body})
 		case m, ok := <-returns:
@@ -134,18 +143,29 @@ func (r *Rabbit) Call(ctx context.Context, method string, request, reply any) er
 	if err != nil {
 		return fmt.Errorf("request for %s: %w", method, err)
 	}
-	b, err := r.calls.session(ctx)
-	if err != nil {
-		return r.outcome(errors.Join(ErrNotTaken, err))
-	}
-	got, err := b.ask(ctx, r.name("call", method), body)
+	got, err := r.send(ctx, r.name("call", method), body)
 	if err != nil {
 		if ctx.Err() != nil && r.ctx.Err() == nil {
-			return faas.Errorf(faas.Unavailable, "%s was not answered in time.", method).WithCause(ctx.Err())
+			return faas.Errorf(faas.Unavailable, "%s was not answered in time.", method).WithCause(errors.Join(ctx.Err(), err))
 		}
 		return r.outcome(err)
 	}
 	return decodeAnswer(method, got, reply)
+}
+
+// send sends a request until a server has begun with it, and returns the reply. A server that ends
+// hands back what it has not begun; the queue outlives it, so the request waits for the next.
+func (r *Rabbit) send(ctx context.Context, queue string, body []byte) ([]byte, error) {
+	for {
+		b, err := r.calls.session(ctx)
+		if err != nil {
+			return nil, errors.Join(ErrNotTaken, err)
+		}
+		reply, err := b.ask(ctx, queue, body)
+		if !errors.Is(err, errHandedBack) {
+			return reply, err
+		}
+	}
 }
 
 // ask sends a request to a queue and waits for what comes back.

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"runtime"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -103,7 +105,8 @@ func TestDeletedQueue(t *testing.T) {
 
 // TestLateRequest waits in the queue longer than its caller does: nobody works on it.
 func TestLateRequest(t *testing.T) {
-	b := connect(t, config(t, server(t).URL()))
+	c := config(t, server(t).URL())
+	b := connect(t, c)
 	begun, release := make(chan string, 10), make(chan struct{})
 	stop, err := b.Serve(t.Context(), "m", 1, func(_ context.Context, r json.RawMessage) (any, error) {
 		begun <- string(r)
@@ -118,11 +121,80 @@ func TestLateRequest(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
 	wantUnavailable(t, b.Call(ctx, "m", 2, nil))
+	awaitDepth(t, c.Prefix+".call.m", 0) // RabbitMQ drops the request by its own clock
 	close(release)
 	must(t, receive(t, first))
 	must(t, b.Call(within(t), "m", 3, nil))
 	if got := receive(t, begun); got != "3" {
 		t.Errorf("request %s was worked on after its caller had left", got)
+	}
+}
+
+// awaitDepth waits until so many messages of the queue are with no consumer.
+func awaitDepth(t *testing.T, queue string, want int) {
+	t.Helper()
+	ch, tick := raw(t), time.NewTicker(5*time.Millisecond)
+	defer tick.Stop()
+	for ctx := within(t); ; {
+		q, err := ch.QueueDeclarePassive(queue, false, false, false, false, nil)
+		must(t, err)
+		if q.Messages == want {
+			return
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			t.Fatalf("%d messages wait in %s, want %d", q.Messages, queue, want)
+		}
+	}
+}
+
+// TestServersThatEnd has servers follow one another while callers call: what a server had received
+// and not begun is done by the next, and every request is done once.
+func TestServersThatEnd(t *testing.T) {
+	b := connect(t, config(t, server(t).URL()))
+	const callers, servers = 8, 30
+	var done [callers]atomic.Int64
+	var served atomic.Int64
+	serve := func() (end func()) {
+		ctx, cancel := context.WithCancel(t.Context())
+		stop, err := b.Serve(ctx, "m", callers, func(_ context.Context, r json.RawMessage) (any, error) {
+			served.Add(1)
+			return r, nil
+		})
+		must(t, err)
+		return func() { cancel(); stop() }
+	}
+	end := serve()
+	ctx, enough := context.WithCancel(t.Context())
+	var calling sync.WaitGroup
+	for caller := range callers {
+		calling.Go(func() {
+			for ctx.Err() == nil {
+				var got int
+				if err := b.Call(within(t), "m", caller, &got); err != nil || got != caller {
+					t.Errorf("caller %d: answered %d, %v", caller, got, err)
+				}
+				done[caller].Add(1)
+			}
+		})
+	}
+	for range servers {
+		for before := served.Load(); served.Load() < before+2*callers; {
+			runtime.Gosched()
+		}
+		end()
+		end = serve()
+	}
+	enough()
+	calling.Wait()
+	end()
+	all := int64(0)
+	for caller := range callers {
+		all += done[caller].Load()
+	}
+	if all != served.Load() {
+		t.Errorf("%d calls were served %d times", all, served.Load())
 	}
 }
 

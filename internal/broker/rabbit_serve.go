@@ -36,6 +36,7 @@ func (r *Rabbit) Serve(ctx context.Context, method string, parallel int, handle 
 			select {
 			case room <- struct{}{}:
 			case <-working.Done():
+				handlers.Go(func() { r.answer(working, d, handle) }) // hands it back
 				return
 			}
 			handlers.Go(func() {
@@ -65,28 +66,42 @@ func timeLeft(micros int64) time.Duration {
 	return time.Duration(min(max(micros, 0), most)) * time.Microsecond
 }
 
-// answer works on one request and settles it, whatever came of it: a request is never tried again
-// behind its caller's back.
+// answer works on one request and acknowledges it, whatever came of it: a request is never tried
+// again without its caller's knowledge.
 func (r *Rabbit) answer(ctx context.Context, d amqp.Delivery, handle RequestHandler) {
+	if ctx.Err() != nil && d.ReplyTo != "" && !d.Redelivered {
+		r.handBack(ctx, d)
+		return
+	}
 	defer func() { _ = d.Ack(false) }()
 	if d.ReplyTo == "" {
 		r.log.Warn("a request that names nobody to answer is dropped", "queue", d.RoutingKey)
 		return
 	}
 	if micros, ok := d.Headers[timeLeftHeader].(int64); ok {
+		if micros <= 0 {
+			return // the caller has left
+		}
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, timeLeft(micros))
 		defer cancel()
-		if ctx.Err() != nil {
-			return // the caller has left
-		}
 	}
 	reply, err := begin(ctx, d, handle)
 	logUnknown(r.log, d.RoutingKey, err)
-	m := transient(encodeAnswer(reply, err))
-	m.ContentType, m.CorrelationId = "application/json", d.CorrelationId
-	if err := r.reply(ctx, d.ReplyTo, m); err != nil {
-		r.log.Warn("a reply could not be sent", "queue", d.RoutingKey, "error", err)
+	r.reply(ctx, d, amqp.Table{}, encodeAnswer(reply, err))
+}
+
+// handBack tells the caller of a request that this server, which ends, has not begun with it, so
+// that the caller sends it again. Closing the channel, or rejecting the delivery, would have
+// RabbitMQ deliver it to the next server marked as redelivered, and that server could not know that
+// nobody had begun.
+func (r *Rabbit) handBack(ctx context.Context, d amqp.Delivery) {
+	// The body is for callers of an older release, which do not know the header.
+	body := encodeAnswer(nil, faas.Errorf(faas.Unavailable, "The engine ended before it began with the request."))
+	if r.reply(ctx, d, amqp.Table{handedBackHeader: true}, body) {
+		_ = d.Ack(false)
+	} else {
+		_ = d.Reject(true) // the next server tells the caller at least that this one is lost
 	}
 }
 
@@ -101,14 +116,19 @@ func begin(ctx context.Context, d amqp.Delivery, handle RequestHandler) (any, er
 	return handle(ctx, d.Body)
 }
 
-// reply sends on the publishing connection, and waits for one while the caller does. A handler that
-// was told to end may still say so.
-func (r *Rabbit) reply(ctx context.Context, to string, m amqp.Publishing) error {
+// reply answers a request on the publishing connection, and waits for one while the caller does. A
+// handler whose context has ended may still say so. It reports whether the reply was sent.
+func (r *Rabbit) reply(ctx context.Context, d amqp.Delivery, headers amqp.Table, body []byte) bool {
+	m := transient(body)
+	m.ContentType, m.CorrelationId, m.Headers = "application/json", d.CorrelationId, headers
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeWithin)
 	defer cancel()
 	b, err := r.calls.session(ctx)
-	if err != nil {
-		return err
+	if err == nil {
+		err = b.ch.PublishWithContext(ctx, "", d.ReplyTo, false, false, m)
 	}
-	return b.ch.PublishWithContext(ctx, "", to, false, false, m)
+	if err != nil {
+		r.log.Warn("a reply could not be sent", "queue", d.RoutingKey, "error", err)
+	}
+	return err == nil
 }
