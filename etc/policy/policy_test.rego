@@ -23,7 +23,7 @@ scoped(roles, domain, system, rule) := allowed if {
 
 administration := {"runtime:create", "runtime:update", "runtime:delete", "runtime_pool:get_all", "runtime:get_all:all_projects", "function:get_all:all_projects", "execution:get_all:all_projects", "quota:update", "quota:delete"}
 
-changes := {"function:create", "function:update", "function:delete", "execution:create", "execution:delete"}
+changes := {"function:create", "function:update", "function:delete", "execution:create", "execution:delete", "execution:purge"}
 
 looks := {"runtime:get", "runtime:get_all", "function:get", "function:get_all", "execution:get", "execution:get_all", "execution:get_log", "quota:get", "limits:get"}
 

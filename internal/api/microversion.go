@@ -24,8 +24,9 @@ type Microversion struct{ Major, Minor int }
 var (
 	v10 = Microversion{1, 0}
 	v11 = Microversion{1, 1} // quotas, limits, roles of functions
+	v12 = Microversion{1, 2} // executions of a function are purged
 
-	minVersion, maxVersion = v10, v11
+	minVersion, maxVersion = v10, v12
 )
 
 // String returns 1.N.

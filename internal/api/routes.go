@@ -43,6 +43,7 @@ func (s *Server) routes() []route {
 
 		{"POST", "/v1/executions", "execution:create", s.createExecution, v10},
 		{"GET", "/v1/executions", "execution:get_all", s.listExecutions, v10},
+		{"DELETE", "/v1/executions", "execution:purge", s.purgeExecutions, v12},
 		{"GET", "/v1/executions/{id}", "execution:get", s.getExecution, v10},
 		{"DELETE", "/v1/executions/{id}", "execution:delete", s.deleteExecution, v10},
 		{"GET", "/v1/executions/{id}/log", "execution:get_log", s.getExecutionLog, v10},

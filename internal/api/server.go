@@ -72,6 +72,7 @@ type Server struct {
 	submit   *submit.Submitter // of asynchronous executions
 	memory   *memory           // of requests under way
 	pace     pace              // of who reads answers
+	purging  purgeBounds       // of one request
 	cors     *cors             // nil: no page of another origin may use the API
 	checking chan struct{}     // a place for each package that is checked at a time
 	uploads  *codestore.Places // of packages in files
@@ -89,7 +90,8 @@ func New(cfg Config) *Server {
 		cfg: cfg, log: cfg.Log, now: cfg.Now, router: mux.NewRouter().SkipClean(true),
 		metrics: newMetrics(
 			cfg.Registry,
-		), memory: newMemory(cfg.Memory), pace: defaultPace, cors: newCORS(cfg.CORS), checking: make(chan struct{}, maxChecking), uploads: codestore.NewPlaces(),
+		), memory: newMemory(cfg.Memory), pace: defaultPace, purging: defaultPurge, cors: newCORS(cfg.CORS),
+		checking: make(chan struct{}, maxChecking), uploads: codestore.NewPlaces(),
 	}
 	s.submit = submit.New(
 		submit.Config{Store: cfg.Store, Broker: cfg.Broker, Calls: cfg.Calls, Log: cfg.Log, Now: cfg.Now},

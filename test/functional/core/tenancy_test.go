@@ -16,7 +16,7 @@ import (
 )
 
 // version is sent with every request of this suite, so that it meets all that there is.
-var version = [2]string{"OpenStack-API-Version", "function-engine 1.1"}
+var version = [2]string{"OpenStack-API-Version", "function-engine 1.2"}
 
 // property is what project demo has, and what the others try to get at.
 type property struct {
@@ -76,6 +76,10 @@ func attempts(of property) map[string][]attempt {
 		"GET /v1/executions": {
 			{"/v1/executions?all_projects=true", nil, refused}, {"/v1/executions?project_id=" + of.project, nil, refused},
 			{"/v1/executions?function_id=" + of.function, nil, []int{http.StatusOK}},
+		},
+		"DELETE /v1/executions": {
+			{"/v1/executions?function_id=" + of.function, nil, hidden},
+			{"/v1/executions", nil, []int{http.StatusBadRequest}},
 		},
 		"GET /v1/executions/{id}":     {{execution, nil, hidden}},
 		"DELETE /v1/executions/{id}":  {{execution, nil, hidden}},
@@ -209,6 +213,7 @@ func TestPersonas(t *testing.T) {
 		{"PUT", "/v1/functions/" + of.function, map[string]any{"name": "x"}}, {"DELETE", "/v1/functions/" + of.function, nil},
 		{"POST", "/v1/executions", map[string]any{"function_id": of.function}},
 		{"DELETE", "/v1/executions/" + of.execution, nil},
+		{"DELETE", "/v1/executions?function_id=" + of.function, nil},
 		{"POST", "/v1/functions", map[string]any{"name": "x", "code": map[string]any{"source": "package"}}},
 	}
 	for _, w := range writes {
