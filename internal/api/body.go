@@ -51,9 +51,14 @@ func limitTime(w http.ResponseWriter, r *http.Request) {
 	r.Body = &timedBody{ReadCloser: r.Body, connection: http.NewResponseController(w), timeout: timeout}
 }
 
-// bodyCost is what the body of a request will take in memory, as far as the request says how large
+// bodies reads the bodies of requests, packages apart.
+type bodies struct {
+	max int64 // bytes of one
+}
+
+// cost is what the body of a request will take in memory, as far as the request says how large
 // it is.
-func (s *Server) bodyCost(r *http.Request) int64 {
+func (b bodies) cost(r *http.Request) int64 {
 	if strings.HasPrefix(r.Header.Get("Content-Type"), "multipart/") {
 		const most = spoolInMemory + maxFormExtra // a larger package goes to a file
 		if r.ContentLength < 0 {
@@ -61,14 +66,14 @@ func (s *Server) bodyCost(r *http.Request) int64 {
 		}
 		return min(r.ContentLength, most)
 	}
-	return bodyFactor * min(max(r.ContentLength, 0), s.cfg.MaxBody)
+	return bodyFactor * min(max(r.ContentLength, 0), b.max)
 }
 
 // passOver takes a body from the connection and forgets it: clients that are refused while they
 // still send often do not see the refusal. What is larger than a body may be is not worth that.
-func (s *Server) passOver(r *http.Request) {
-	if r.ContentLength <= s.cfg.MaxBody {
-		_, _ = io.Copy(io.Discard, io.LimitReader(r.Body, s.cfg.MaxBody)) // where it fails, the refusal is all there is to do
+func (b bodies) passOver(r *http.Request) {
+	if r.ContentLength <= b.max {
+		_, _ = io.Copy(io.Discard, io.LimitReader(r.Body, b.max)) // where it fails, the refusal is all there is to do
 	}
 }
 
@@ -87,10 +92,10 @@ func (b countedBody) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// readBody takes the whole body, up to the configured bound.
-func (s *Server) readBody(r *http.Request) ([]byte, error) {
-	if r.ContentLength > s.cfg.MaxBody {
-		return nil, s.bodyTooLarge()
+// read takes the whole body, up to the configured bound.
+func (b bodies) read(r *http.Request) ([]byte, error) {
+	if r.ContentLength > b.max {
+		return nil, b.tooLarge()
 	}
 	var buffer bytes.Buffer
 	body := io.Reader(r.Body)
@@ -99,17 +104,17 @@ func (s *Server) readBody(r *http.Request) ([]byte, error) {
 	} else if r.ContentLength < 0 {
 		body = countedBody{body, infoOf(r).grant}
 	}
-	if _, err := buffer.ReadFrom(io.LimitReader(body, s.cfg.MaxBody+1)); err != nil {
+	if _, err := buffer.ReadFrom(io.LimitReader(body, b.max+1)); err != nil {
 		return nil, unreadable(err)
 	}
-	if int64(buffer.Len()) > s.cfg.MaxBody {
-		return nil, s.bodyTooLarge()
+	if int64(buffer.Len()) > b.max {
+		return nil, b.tooLarge()
 	}
 	return buffer.Bytes(), nil
 }
 
-func (s *Server) bodyTooLarge() error {
-	return faas.Errorf(faas.TooLarge, "The body is larger than %d bytes.", s.cfg.MaxBody)
+func (b bodies) tooLarge() error {
+	return faas.Errorf(faas.TooLarge, "The body is larger than %d bytes.", b.max)
 }
 
 // unreadable is for a body that ended before it should or did not come in time.

@@ -10,7 +10,7 @@ type CallInfo struct {
 // Calls lists every call of the API, in the order of routes.go.
 func Calls() []CallInfo {
 	var calls []CallInfo
-	for _, rt := range (&Server{}).routes() {
+	for _, rt := range (&handlers{}).routes() {
 		calls = append(calls, CallInfo{Method: rt.method, Path: rt.path, Rule: rt.rule, Since: rt.since})
 	}
 	return calls

@@ -8,13 +8,13 @@ import (
 	"github.com/openstack-faas/faas/internal/swiftcode"
 )
 
-// swiftCode returns the code of a function that is to be from an object, having kept the object's
+// ofSwift returns the code of a function that is to be from an object, having kept the object's
 // bytes.
-func (s *Server) swiftCode(
+func (c *codeSources) ofSwift(
 	ctx context.Context, id faas.Identity, f *form, code *askedCode, runtimeID string,
 ) (faas.Code, error) {
 	switch {
-	case s.cfg.Swift == nil:
+	case c.swift == nil:
 		return faas.Code{}, errNoSwift()
 	case runtimeID == "":
 		return faas.Code{}, faas.Errorf(faas.Invalid, "runtime_id is required for a function of source swift.")
@@ -23,18 +23,18 @@ func (s *Server) swiftCode(
 			faas.Invalid, "A function of source swift takes no package: its code is the object. Leave package out.",
 		)
 	}
-	if err := s.requireRuntime(ctx, id, runtimeID); err != nil {
+	if err := c.requireRuntime(ctx, id, runtimeID); err != nil {
 		return faas.Code{}, err
 	}
-	return s.object(ctx, id, code, s.roomForPackage(id.ProjectID, 0))
+	return c.object(ctx, id, code, c.quota.roomForPackage(id.ProjectID, 0))
 }
 
 // object reads the object that the code names, with the caller's own rights in the caller's
 // project. code.MD5 is what the client says that it is; "" for nothing.
-func (s *Server) object(
+func (c *codeSources) object(
 	ctx context.Context, id faas.Identity, code *askedCode, room swiftcode.Room,
 ) (faas.Code, error) {
-	if s.cfg.Swift == nil {
+	if c.swift == nil {
 		return faas.Code{}, errNoSwift()
 	}
 	if id.ProjectID == "" {
@@ -44,7 +44,7 @@ func (s *Server) object(
 		)
 	}
 	named := faas.Code{Source: faas.SourceSwift, Container: code.Swift.Container, Object: code.Swift.Object}
-	found, err := s.cfg.Swift.Fetch(ctx, id.Token, id.ProjectID, named, room)
+	found, err := c.swift.Fetch(ctx, id.Token, id.ProjectID, named, room)
 	if err == nil && code.MD5 != "" && !strings.EqualFold(code.MD5, found.MD5) {
 		err = faas.Errorf(faas.Invalid, "The MD5 sum of the object is %s, but code.md5sum is %s.", found.MD5, short(code.MD5))
 	}

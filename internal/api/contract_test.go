@@ -97,7 +97,7 @@ func TestRoutesAreDescribed(t *testing.T) {
 			described = append(described, method+" "+path)
 		}
 	}
-	for _, rt := range newBareServer().routes() {
+	for _, rt := range (&handlers{}).routes() {
 		routed = append(routed, rt.method+" "+rt.path)
 	}
 	slices.Sort(described)
@@ -117,7 +117,7 @@ func TestRoutesHaveRules(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, rt := range newBareServer().routes() {
+	for _, rt := range (&handlers{}).routes() {
 		open := rt.rule == ""
 		if open != slices.Contains([]string{"/", "/v1", "/healthcheck"}, rt.path) {
 			t.Errorf("%s %s has the rule %q", rt.method, rt.path, rt.rule)
@@ -139,6 +139,3 @@ func TestRoutesHaveRules(t *testing.T) {
 		}
 	}
 }
-
-// newBareServer has routes and nothing behind them.
-func newBareServer() *Server { return New(Config{}) }

@@ -2,12 +2,14 @@ package api
 
 import (
 	"context"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"strings"
 	"time"
 
 	"github.com/openstack-faas/faas/internal/faas"
+	"github.com/openstack-faas/faas/internal/store"
 )
 
 // purgeBounds is how much one request to purge executions does. A function may have millions of
@@ -21,44 +23,52 @@ type purgeBounds struct {
 // defaultPurge lets a request take about as long as one step more than its time.
 var defaultPurge = purgeBounds{step: 200, rows: 10_000, time: 10 * time.Second}
 
+// purgeHandlers delete the records of a function's executions.
+type purgeHandlers struct {
+	store  *store.Store
+	bounds purgeBounds // of one request
+	log    *slog.Logger
+	now    func() time.Time
+}
+
 // purgeView is what a purge has done.
 type purgeView struct {
 	Deleted int  `json:"deleted"` // executions whose records this request has deleted
 	More    bool `json:"more"`    // the request has reached its bounds: the same again deletes further ones
 }
 
-// purgeExecutions is DELETE /v1/executions?function_id=: it deletes the records of the function's
+// purge is DELETE /v1/executions?function_id=: it deletes the records of the function's
 // executions that have ended, the oldest first. What waits or runs stays.
-func (s *Server) purgeExecutions(r *http.Request, id faas.Identity) (any, error) {
+func (h *purgeHandlers) purge(r *http.Request, id faas.Identity) (any, error) {
 	functionID, err := purgedFunction(r)
 	if err != nil {
 		return nil, err
 	}
 	scope := faas.ProjectScope(id)
-	missing, err := s.missingFunction(r.Context(), scope, functionID)
+	missing, err := h.missingFunction(r.Context(), scope, functionID)
 	if err != nil {
 		return nil, err
 	}
-	done, err := s.purge(r.Context(), scope, functionID)
+	done, err := h.inSteps(r.Context(), scope, functionID)
 	if err != nil {
 		return nil, err
 	}
 	if done.Deleted == 0 && missing != nil {
 		return nil, missing
 	}
-	s.log.Info(
+	h.log.Info(
 		"executions of a function were purged", "request_id", infoOf(r).id, "user_id", id.UserID, "project_id",
 		id.ProjectID, "function_id", functionID, "deleted", done.Deleted, "more", done.More,
 	)
 	return done, nil
 }
 
-// purge deletes in steps until there are no more, or the bounds of a request are reached. Each step
+// inSteps deletes in steps until there are no more, or the bounds of a request are reached. Each step
 // is a transaction of its own; a caller that is gone ends the purge after the step under way.
-func (s *Server) purge(ctx context.Context, scope faas.Scope, functionID string) (done purgeView, err error) {
-	until := s.now().Add(s.purging.time)
-	for done.Deleted < s.purging.rows && !s.now().After(until) {
-		n, err := s.cfg.Store.PurgeExecutionsOf(ctx, scope, functionID, s.purging.step)
+func (h *purgeHandlers) inSteps(ctx context.Context, scope faas.Scope, functionID string) (done purgeView, err error) {
+	until := h.now().Add(h.bounds.time)
+	for done.Deleted < h.bounds.rows && !h.now().After(until) {
+		n, err := h.store.PurgeExecutionsOf(ctx, scope, functionID, h.bounds.step)
 		if err != nil {
 			return done, err
 		}
@@ -103,12 +113,12 @@ func purgedFunction(r *http.Request) (string, error) {
 // missingFunction returns what to answer when the scope has no such function and no records of it
 // either; nil for one that is there. Records outlive their function, so that one which is gone can
 // be purged. A function of another project is refused at once, without a search for records.
-func (s *Server) missingFunction(ctx context.Context, scope faas.Scope, id string) (missing, err error) {
-	_, missing = s.cfg.Store.Function(ctx, scope, id)
+func (h *purgeHandlers) missingFunction(ctx context.Context, scope faas.Scope, id string) (missing, err error) {
+	_, missing = h.store.Function(ctx, scope, id)
 	if missing == nil || faas.KindOf(missing) != faas.NotFound {
 		return nil, missing
 	}
-	switch _, err = s.cfg.Store.Function(ctx, faas.AnyProject(), id); {
+	switch _, err = h.store.Function(ctx, faas.AnyProject(), id); {
 	case err == nil:
 		return nil, missing
 	case faas.KindOf(err) == faas.NotFound:

@@ -35,7 +35,7 @@ func (s *service) ended(function string, n int) (ids []string) {
 // What has not ended, and what is another function's, stays.
 func TestPurgeOfExecutions(t *testing.T) {
 	s := newService(t, withQuotas)
-	s.api.purging = purgeBounds{step: 2, rows: 4, time: time.Hour}
+	s.api.handlers.purges.bounds = purgeBounds{step: 2, rows: 4, time: time.Hour}
 	runtime := s.newRuntime()
 	function, other := s.newFunction(runtime, "f").ID, s.newFunction(runtime, "g").ID
 	kept := append(s.ended(other, 1), s.execute(function, `, "sync": false`, 201).ID)
@@ -91,7 +91,7 @@ func TestPurgeEndsInTime(t *testing.T) {
 	s := newService(t, func(c *Config) {
 		c.Now = func() time.Time { return time.Now().Add(time.Duration(looks.Add(1)) * 7 * time.Second) }
 	})
-	s.api.purging = purgeBounds{step: 1, rows: 100, time: 10 * time.Second}
+	s.api.handlers.purges.bounds = purgeBounds{step: 1, rows: 100, time: 10 * time.Second}
 	function := s.newFunction(s.newRuntime(), "f").ID
 	s.ended(function, 3)
 	if done := s.purge(function); done != (purgeView{Deleted: 1, More: true}) {

@@ -3,21 +3,35 @@ package api
 import (
 	"math"
 	"net/http"
+	"time"
 
 	"github.com/openstack-faas/faas/internal/faas"
 	"github.com/openstack-faas/faas/internal/store"
+	"github.com/openstack-faas/faas/internal/submit"
 )
 
-// readExecution takes the request for an execution; its function is looked up by the caller.
-func (s *Server) readExecution(r *http.Request, id faas.Identity) (faas.Execution, error) {
-	o, err := s.readObject(r, "function_id", "function_version", "function_alias", "sync", "input", "description")
+// executionHandlers answer for /v1/executions.
+type executionHandlers struct {
+	store    *store.Store
+	runs     *syncRuns
+	submit   *submit.Submitter // of asynchronous executions
+	bodies   bodies
+	lists    lists
+	maxInput int64 // bytes of an execution's input
+	metrics  *metrics
+	now      func() time.Time
+}
+
+// read takes the request for an execution; its function is looked up by the caller.
+func (h *executionHandlers) read(r *http.Request, id faas.Identity) (faas.Execution, error) {
+	o, err := h.bodies.readObject(r, "function_id", "function_version", "function_alias", "sync", "input", "description")
 	if err != nil {
 		return faas.Execution{}, err
 	}
 	info := infoOf(r)
 	x := faas.Execution{
-		ProjectID: id.ProjectID, UserID: id.UserID, RequestID: info.recorded(), CreatedAt: s.now(),
-		FunctionID: o.id("function_id"), Sync: o.flag("sync", true), Input: o.input(s.cfg.MaxInput),
+		ProjectID: id.ProjectID, UserID: id.UserID, RequestID: info.recorded(), CreatedAt: h.now(),
+		FunctionID: o.id("function_id"), Sync: o.flag("sync", true), Input: inputField(o, h.maxInput),
 		Description: o.line("description"),
 	}
 	version := o.number("function_version", "", 0, math.MaxInt32)
@@ -36,21 +50,21 @@ func (s *Server) readExecution(r *http.Request, id faas.Identity) (faas.Executio
 	return x, nil
 }
 
-// createExecution is POST /v1/executions.
-func (s *Server) createExecution(r *http.Request, id faas.Identity) (any, error) {
-	x, err := s.readExecution(r, id)
+// create is POST /v1/executions.
+func (h *executionHandlers) create(r *http.Request, id faas.Identity) (any, error) {
+	x, err := h.read(r, id)
 	if err != nil {
 		return nil, err
 	}
-	function, err := s.cfg.Store.Function(r.Context(), faas.ProjectScope(id), x.FunctionID)
+	function, err := h.store.Function(r.Context(), faas.ProjectScope(id), x.FunctionID)
 	if err != nil {
 		return nil, err
 	}
 	infoOf(r).executionID = x.ID
 	if x.Sync {
-		x, err = s.runCounted(r.Context(), function, x)
-	} else if x, err = s.submit.Submit(r.Context(), x); err == nil {
-		s.metrics.execution(faas.ExecutionQueued)
+		x, err = h.runs.run(r.Context(), function, x)
+	} else if x, err = h.submit.Submit(r.Context(), x); err == nil {
+		h.metrics.execution(faas.ExecutionQueued)
 	}
 	if err != nil {
 		return nil, err
@@ -58,27 +72,20 @@ func (s *Server) createExecution(r *http.Request, id faas.Identity) (any, error)
 	return created{viewExecution(x)}, nil
 }
 
-func (s *Server) listExecutions(r *http.Request, id faas.Identity) (any, error) {
-	l, scope, err := s.readListing(r, id, "execution:get_all:all_projects")
-	if err != nil {
-		return nil, err
-	}
-	rows, err := readList(r, l.query, textsOfExecution, func() (store.Page[faas.Execution], error) {
-		return s.cfg.Store.Executions(r.Context(), scope, l.query)
+func (h *executionHandlers) list(r *http.Request, id faas.Identity) (any, error) {
+	return answerList(h.lists, r, id, listOf[faas.Execution, executionView]{
+		plural: "executions", rule: "execution:get_all:all_projects", read: h.store.Executions, view: viewExecution,
+		texts: textsOfExecution,
 	})
-	if err != nil {
-		return nil, err
-	}
-	return page(s, r, "executions", rows, viewExecution), nil
 }
 
-func (s *Server) getExecution(r *http.Request, id faas.Identity) (any, error) {
+func (h *executionHandlers) get(r *http.Request, id faas.Identity) (any, error) {
 	executionID, err := pathID(r)
 	if err != nil {
 		return nil, err
 	}
 	x, err := readWithin(r.Context(), infoOf(r).grant, textsOfExecution, func() (faas.Execution, error) {
-		return s.cfg.Store.Execution(r.Context(), faas.ProjectScope(id), executionID)
+		return h.store.Execution(r.Context(), faas.ProjectScope(id), executionID)
 	})
 	if err != nil {
 		return nil, err
@@ -86,7 +93,7 @@ func (s *Server) getExecution(r *http.Request, id faas.Identity) (any, error) {
 	return viewExecution(x), nil
 }
 
-func (s *Server) getExecutionLog(r *http.Request, id faas.Identity) (any, error) {
+func (h *executionHandlers) getLog(r *http.Request, id faas.Identity) (any, error) {
 	executionID, err := pathID(r)
 	if err != nil {
 		return nil, err
@@ -96,7 +103,7 @@ func (s *Server) getExecutionLog(r *http.Request, id faas.Identity) (any, error)
 		infoOf(r).grant,
 		func(text string) int { return len(text) },
 		func() (string, error) {
-			return s.cfg.Store.ExecutionLog(r.Context(), faas.ProjectScope(id), executionID)
+			return h.store.ExecutionLog(r.Context(), faas.ProjectScope(id), executionID)
 		},
 	)
 	if err != nil {
@@ -105,12 +112,12 @@ func (s *Server) getExecutionLog(r *http.Request, id faas.Identity) (any, error)
 	return plainText(text), nil
 }
 
-func (s *Server) deleteExecution(r *http.Request, id faas.Identity) (any, error) {
+func (h *executionHandlers) delete(r *http.Request, id faas.Identity) (any, error) {
 	executionID, err := pathID(r)
 	if err != nil {
 		return nil, err
 	}
-	if err := s.cfg.Store.DeleteExecution(r.Context(), faas.ProjectScope(id), executionID); err != nil {
+	if err := h.store.DeleteExecution(r.Context(), faas.ProjectScope(id), executionID); err != nil {
 		return nil, err
 	}
 	return noContent{}, nil

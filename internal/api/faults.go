@@ -51,7 +51,7 @@ type faultDetail struct {
 }
 
 // writeError answers with an error. What is not known to be meant for callers stays in the log.
-func (s *Server) writeError(w http.ResponseWriter, r *http.Request, err error) {
+func (a *responder) writeError(w http.ResponseWriter, r *http.Request, err error) {
 	info := infoOf(r)
 	info.err = err
 	var known *faas.Error
@@ -69,8 +69,8 @@ func (s *Server) writeError(w http.ResponseWriter, r *http.Request, err error) {
 	if known.RetryAfter > 0 {
 		h.Set("Retry-After", strconv.Itoa(int(math.Ceil(known.RetryAfter.Seconds()))))
 	}
-	if status == http.StatusUnauthorized && s.cfg.AuthURI != "" {
-		h.Set("WWW-Authenticate", fmt.Sprintf("Keystone uri=%q", s.cfg.AuthURI))
+	if status == http.StatusUnauthorized && a.authURI != "" {
+		h.Set("WWW-Authenticate", fmt.Sprintf("Keystone uri=%q", a.authURI))
 	}
 	h.Del("Content-Disposition")
 	h.Set("Content-Type", "application/json")
@@ -79,15 +79,15 @@ func (s *Server) writeError(w http.ResponseWriter, r *http.Request, err error) {
 		Detail: known.Message, RequestID: info.id,
 	}
 	if known.Kind == faas.NoSuchVersion {
-		detail.bounds(s.endpoint(r))
+		detail.bounds(a.endpoint.of(r))
 	}
 	// of strings and numbers: cannot fail
 	text, _ := json.Marshal(fault{Faultstring: known.Message, Errors: []faultDetail{detail}})
-	s.writeBytes(w, r, status, text)
+	a.writeBytes(w, r, status, text)
 }
 
-func (s *Server) unknownPath(w http.ResponseWriter, r *http.Request) {
-	s.writeError(w, r, faas.Errorf(faas.NotFound, "There is nothing at %s.", short(r.URL.Path)))
+func (a *responder) unknownPath(w http.ResponseWriter, r *http.Request) {
+	a.writeError(w, r, faas.Errorf(faas.NotFound, "There is nothing at %s.", short(r.URL.Path)))
 }
 
 func methodNotAllowed(r *http.Request) error {

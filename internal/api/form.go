@@ -2,16 +2,11 @@ package api
 
 import (
 	"encoding/json"
-	"errors"
-	"io"
 	"mime"
-	"mime/multipart"
 	"net/http"
 	"net/url"
-	"slices"
-	"strings"
-	"unicode/utf8"
 
+	"github.com/openstack-faas/faas/internal/codestore"
 	"github.com/openstack-faas/faas/internal/faas"
 )
 
@@ -30,10 +25,17 @@ const (
 // packageField is the form's field for the file.
 const packageField = "package"
 
-// readForm takes a form in any of the shapes in which clients send functions: multipart with a
+// forms reads the requests for functions.
+type forms struct {
+	bodies
+	spoolDir string            // for packages too large for memory; "" is the system's temporary folder
+	uploads  *codestore.Places // of packages in files
+}
+
+// read takes a form in any of the shapes in which clients send functions: multipart with a
 // package, urlencoded, JSON, or nothing at all. A large package counts among those of the caller's
 // project. The caller closes what it returns.
-func (s *Server) readForm(r *http.Request, id faas.Identity, known ...string) (*form, error) {
+func (fs forms) read(r *http.Request, id faas.Identity, known ...string) (*form, error) {
 	media, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if err != nil && r.Header.Get("Content-Type") != "" {
 		return nil, faas.Errorf(faas.UnsupportedMedia, "The Content-Type %q is malformed.",
@@ -47,17 +49,17 @@ func (s *Server) readForm(r *http.Request, id faas.Identity, known ...string) (*
 		}
 		err = f.readMultipart(
 			r.Body, params["boundary"],
-			room{s.cfg.SpoolDir, func() (func(), error) { return s.uploads.Take(r.Context(), id.ProjectID) }},
+			room{fs.spoolDir, func() (func(), error) { return fs.uploads.Take(r.Context(), id.ProjectID) }},
 		)
 	case "application/x-www-form-urlencoded":
-		err = s.readURLEncoded(f, r)
+		err = fs.readURLEncoded(f, r)
 	case "application/json":
 		var o *object
-		if o, err = s.readObject(r, known...); err == nil {
+		if o, err = fs.readObject(r, known...); err == nil {
 			f.object = *o
 		}
 	case "":
-		err = s.readNothing(r)
+		err = fs.readNothing(r)
 	default:
 		err = faas.Errorf(
 			faas.UnsupportedMedia,
@@ -79,16 +81,16 @@ func (s *Server) readForm(r *http.Request, id faas.Identity, known ...string) (*
 func (f *form) Close() { f.pack.Close() }
 
 // readNothing accepts a request that sets nothing, which clients send without a type.
-func (s *Server) readNothing(r *http.Request) error {
-	body, err := s.readBody(r)
+func (fs forms) readNothing(r *http.Request) error {
+	body, err := fs.bodies.read(r)
 	if err == nil && len(body) > 0 {
 		err = faas.Errorf(faas.UnsupportedMedia, "The body has no Content-Type; send one, as in application/json.")
 	}
 	return err
 }
 
-func (s *Server) readURLEncoded(f *form, r *http.Request) error {
-	body, err := s.readBody(r)
+func (fs forms) readURLEncoded(f *form, r *http.Request) error {
+	body, err := fs.bodies.read(r)
 	if err != nil {
 		return err
 	}
@@ -106,98 +108,4 @@ func (s *Server) readURLEncoded(f *form, r *http.Request) error {
 		}
 	}
 	return nil
-}
-
-// readMultipart takes the parts as they arrive, in whatever order. A package that is too large for
-// memory goes where the room is.
-func (f *form) readMultipart(body io.Reader, boundary string, large room) error {
-	if boundary == "" {
-		return faas.Errorf(faas.Invalid, "The Content-Type multipart/form-data has no boundary.")
-	}
-	parts := multipart.NewReader(body, boundary)
-	extra := int64(0)
-	for count := 0; ; count++ {
-		part, err := parts.NextPart()
-		if errors.Is(err, io.EOF) && count > 0 {
-			return nil
-		}
-		if errors.Is(err, io.EOF) {
-			return faas.Errorf(faas.Invalid, "The multipart form has no parts.")
-		}
-		if err != nil {
-			return faas.Errorf(faas.Invalid, "The multipart form is malformed or was cut off.").WithCause(err)
-		}
-		n, err := f.readPart(part, large)
-		if err != nil {
-			return err
-		}
-		if extra += n; extra > maxFormExtra {
-			return faas.Errorf(faas.TooLarge, "The form's fields are larger than %d bytes together.", maxFormExtra)
-		}
-	}
-}
-
-// readPart takes one part and returns how many bytes it had that were not the package's.
-func (f *form) readPart(part *multipart.Part, large room) (int64, error) {
-	name := part.FormName()
-	if name == packageField {
-		return 0, f.readPackage(part, large)
-	}
-	if part.FileName() != "" {
-		return 0, faas.Errorf(
-			faas.Invalid, "The form has a file in the field %q; only the field package may be a file.", short(name),
-		)
-	}
-	text, err := io.ReadAll(io.LimitReader(part, maxFieldSize+1))
-	if err != nil {
-		return 0, cutOff(err)
-	}
-	if len(text) > maxFieldSize {
-		return 0, faas.Errorf(faas.TooLarge, "The form's field %q is larger than %d bytes.", short(name), maxFieldSize)
-	}
-	return int64(len(name) + len(text)), f.set(name, string(text))
-}
-
-func (f *form) readPackage(part io.Reader, large room) error {
-	if f.pack != nil {
-		return faas.Errorf(faas.Invalid, "The form has more than one package.")
-	}
-	f.pack = &spool{room: large}
-	err := f.pack.fill(part)
-	var known *faas.Error
-	if err != nil && !errors.As(err, &known) {
-		return cutOff(err)
-	}
-	return err
-}
-
-func cutOff(err error) error {
-	return faas.Errorf(faas.Invalid, "The multipart form was cut off.").WithCause(err)
-}
-
-// set keeps a field as the JSON that it would have been.
-func (f *form) set(name, text string) error {
-	if _, twice := f.fields[name]; twice {
-		return faas.Errorf(faas.Invalid, "The form has the field %q more than once.", short(name))
-	}
-	if !utf8.ValidString(text) || !utf8.ValidString(name) {
-		return faas.Errorf(faas.Invalid, "The form's field %q is not UTF-8.", short(strings.ToValidUTF8(name, "\uFFFD")))
-	}
-	raw, err := json.Marshal(text)
-	if err != nil {
-		return err
-	}
-	f.fields[name] = raw
-	return nil
-}
-
-// only refuses fields that are not among the known; a package is one of its own.
-func (f *form) only(known []string) error {
-	if f.pack != nil && !slices.Contains(known, packageField) {
-		return faas.Errorf(faas.Invalid, "This request takes no package.")
-	}
-	if _, set := f.fields[packageField]; set {
-		return faas.Errorf(faas.Invalid, "package must be a file in a multipart/form-data body.")
-	}
-	return f.object.only(known)
 }

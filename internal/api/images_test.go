@@ -18,12 +18,12 @@ func TestAllowedImages(t *testing.T) {
 		"10.0.0.1:10250/x": false, "127.0.0.1/mine/x": false, "localhost/mine/x": false,
 		"docker.io//:@": false, "docker.io/mine/../other/x": false, "": false, "http://docker.io/mine/x": false, "docker.io/mine/x y": false,
 	} {
-		s := &Server{cfg: Config{ImagesFrom: from}}
-		if err := s.allowedImage(image); (err == nil) != allowed || err != nil && faas.KindOf(err) != faas.Invalid {
+		s := imageSources{from: from}
+		if err := s.allow(image); (err == nil) != allowed || err != nil && faas.KindOf(err) != faas.Invalid {
 			t.Errorf("%q: %v, want allowed %v", image, err, allowed)
 		}
 	}
-	if err := (&Server{}).allowedImage("docker.io/mine/x"); faas.KindOf(err) != faas.Invalid {
+	if err := (imageSources{}).allow("docker.io/mine/x"); faas.KindOf(err) != faas.Invalid {
 		t.Errorf("without a list: %v", err)
 	}
 }

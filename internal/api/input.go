@@ -11,11 +11,11 @@ import (
 // parser goes.
 const maxDepth = 200
 
-// input returns the input as it is recorded and as workers get it: the JSON of an object, "" for
+// inputField returns the input as it is recorded and as workers get it: the JSON of an object, "" for
 // none. Clients send a string: the JSON of an object is that object, other JSON is one positional
 // argument, and so is a word that is no JSON. An object that is not wrapped into a string is taken
 // too.
-func (o *object) input(most int64) string {
+func inputField(o *object, most int64) string {
 	raw, ok := o.get("input")
 	if !ok {
 		return ""
@@ -36,11 +36,11 @@ func (o *object) input(most int64) string {
 	if text == "" {
 		return ""
 	}
-	return o.normal(text)
+	return normalInput(o, text)
 }
 
-// normal returns the JSON of an object for what a client wrote.
-func (o *object) normal(text string) string {
+// normalInput returns the JSON of an object for what a client wrote.
+func normalInput(o *object, text string) string {
 	var compact bytes.Buffer
 	compact.Grow(len(text))
 	if json.Compact(&compact, []byte(text)) != nil {
@@ -79,11 +79,4 @@ func tooDeep(text []byte) bool {
 		}
 	}
 	return false
-}
-
-// refuseLarge is refuse for what is too large.
-func (o *object) refuseLarge(format string, args ...any) {
-	if o.wrong == nil {
-		o.wrong = faas.Errorf(faas.TooLarge, format, args...)
-	}
 }

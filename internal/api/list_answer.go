@@ -2,6 +2,7 @@ package api
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
 	"net/http"
 
@@ -31,6 +32,30 @@ const (
 	largestRow = 10 << 10
 )
 
+// listOf is what there is to say of one kind of list.
+type listOf[T, V any] struct {
+	plural string // what its items are called in the answer
+	rule   string // who may list the items of other projects
+	read   func(context.Context, faas.Scope, faas.Query) (store.Page[T], error)
+	view   func(T) V
+	texts  func(T) int // returns how many bytes an item's long texts have
+}
+
+// answerList answers a request for a list.
+func answerList[T, V any](ls lists, r *http.Request, id faas.Identity, of listOf[T, V]) (any, error) {
+	l, scope, err := ls.read(r, id, of.rule)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := readList(r, l.query, of.texts, func() (store.Page[T], error) {
+		return of.read(r.Context(), scope, l.query)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return page(ls.endpoint, r, of.plural, rows, of.view), nil
+}
+
 // readList reads a list when there is room for as much as its query may find, and counts what it
 // has found. texts returns how many bytes an item's long texts have.
 func readList[T any](
@@ -52,7 +77,7 @@ func readList[T any](
 
 // page makes the answer to a list: the items under their plural, a link to the rest when there are
 // more, and a notice when not all that the caller may see was considered.
-func page[T, V any](s *Server, r *http.Request, plural string, rows store.Page[T], view func(T) V) any {
+func page[T, V any](at endpoint, r *http.Request, plural string, rows store.Page[T], view func(T) V) any {
 	items := rows.Items
 	answer := listAnswer{plural: plural, count: len(items), item: func(i int) any {
 		var gone T
@@ -66,23 +91,23 @@ func page[T, V any](s *Server, r *http.Request, plural string, rows store.Page[T
 	if rows.Next != "" {
 		values := r.URL.Query()
 		values.Set("marker", rows.Next)
-		next := s.endpoint(r) + r.URL.Path + "?" + values.Encode()
+		next := at.of(r) + r.URL.Path + "?" + values.Encode()
 		answer.rest = append(answer.rest, member{"next", next}, member{plural + "_links", []link{{Rel: "next", Href: next}}})
 	}
 	return answer
 }
 
 // writeList writes a list. A reader that has left ends it.
-func (s *Server) writeList(w http.ResponseWriter, r *http.Request, a listAnswer) {
+func (a *responder) writeList(w http.ResponseWriter, r *http.Request, list listAnswer) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(http.StatusOK)
 	out := bufio.NewWriterSize(w, writeChunk)
-	err := a.writeTo(out)
+	err := list.writeTo(out)
 	if err == nil {
 		err = out.Flush()
 	}
 	if err != nil {
-		s.log.Debug("the caller did not take the answer", "request_id", infoOf(r).id, "error", err)
+		a.log.Debug("the caller did not take the answer", "request_id", infoOf(r).id, "error", err)
 	}
 }
 

@@ -123,14 +123,21 @@ func commas(texts []string) []string {
 	return all
 }
 
-// readListing parses the request's query string and settles whose objects it may see: other
+// lists reads the requests for lists.
+type lists struct {
+	policy   *policy.Enforcer
+	maxLimit int      // items in an answer
+	endpoint endpoint // of the link to the rest
+}
+
+// read parses the request's query string and settles whose objects it may see: other
 // projects' only by the rule.
-func (s *Server) readListing(r *http.Request, id faas.Identity, allProjectsRule string) (listing, faas.Scope, error) {
+func (ls lists) read(r *http.Request, id faas.Identity, allProjectsRule string) (listing, faas.Scope, error) {
 	values, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
 		return listing{}, faas.Scope{}, faas.Errorf(faas.Invalid, "The query string is malformed.").WithCause(err)
 	}
-	l, err := parseListing(values, s.cfg.MaxLimit)
+	l, err := parseListing(values, ls.maxLimit)
 	if err != nil {
 		return listing{}, faas.Scope{}, err
 	}
@@ -141,13 +148,13 @@ func (s *Server) readListing(r *http.Request, id faas.Identity, allProjectsRule 
 	}
 	switch {
 	case l.allProjects:
-		err = s.cfg.Policy.Allow(r.Context(), id, allProjectsRule, policy.Target{})
+		err = ls.policy.Allow(r.Context(), id, allProjectsRule, policy.Target{})
 		if l.projectID != "" {
 			return l, faas.OneProject(l.projectID), err
 		}
 		return l, faas.AnyProject(), err
 	case l.projectID != "" && l.projectID != id.ProjectID:
-		err = s.cfg.Policy.Allow(r.Context(), id, allProjectsRule, policy.Target{ProjectID: l.projectID})
+		err = ls.policy.Allow(r.Context(), id, allProjectsRule, policy.Target{ProjectID: l.projectID})
 		return l, faas.OneProject(l.projectID), err
 	}
 	return l, faas.ProjectScope(id), nil

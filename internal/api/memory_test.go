@@ -24,9 +24,9 @@ func (s *service) nothingIsHeld() {
 	tick, late := time.NewTicker(time.Millisecond), time.After(time.Minute)
 	defer tick.Stop()
 	for {
-		s.api.memory.mu.Lock()
-		used, held := s.api.memory.used, len(s.api.memory.projects)
-		s.api.memory.mu.Unlock()
+		s.api.router.admission.memory.mu.Lock()
+		used, held := s.api.router.admission.memory.used, len(s.api.router.admission.memory.projects)
+		s.api.router.admission.memory.mu.Unlock()
 		if used == 0 && held == 0 {
 			return
 		}
@@ -209,7 +209,7 @@ func (s *service) chunked(body string) int {
 func TestResultsWaitForRoom(t *testing.T) {
 	s := newService(t, func(c *Config) { c.Memory = 32 << 20 })
 	function := s.newFunction(s.newRuntime(), "f").ID
-	full, err := s.api.memory.enter("p-two", 1)
+	full, err := s.api.router.admission.memory.enter("p-two", 1)
 	s.must(err)
 	waits := make(chan error, 10)
 	s.answer(func(ctx context.Context, target faas.Target, call faas.Call, begin dispatch.Begin) (faas.Outcome, error) {
@@ -228,7 +228,7 @@ func TestResultsWaitForRoom(t *testing.T) {
 	go func() {
 		answered <- s.send(request{method: "POST", path: "/v1/executions", body: `{"function_id": "` + function + `"}`})
 	}()
-	s.api.memory.awaitQueued(t, 1)
+	s.api.router.admission.memory.awaitQueued(t, 1)
 	select {
 	case err := <-waits:
 		t.Fatalf("it did not wait: %v", err)
@@ -268,8 +268,10 @@ func TestSlowReadersAreCut(t *testing.T) {
 		s.must(conn.(*net.TCPConn).SetReadBuffer(4 << 10))
 		_, err = fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: faas\r\nConnection: close\r\n\r\n", path)
 		s.must(err)
-		_, err = conn.Read(make([]byte, 1)) // the answer has begun
-		s.must(err)
+		// the answer has begun, or on a busy machine was cut already
+		if _, err = conn.Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
+			s.must(err)
+		}
 		s.nothingIsHeld()
 		if n, err := io.Copy(io.Discard, conn); err == nil && n >= size {
 			t.Errorf("%s: all of the answer came, %d bytes", path, n)

@@ -112,11 +112,13 @@ func TestErrorsAreOfAVersion(t *testing.T) {
 func TestRoutesOfLaterVersionsAreNotThereBefore(t *testing.T) {
 	s := newService(t)
 	answer := func(*http.Request, faas.Identity) (any, error) { return plainText("new"), nil }
-	add := func(path string, routes map[string]call) { s.api.router.Handle(path, s.api.methods(path, routes)) }
-	add("/v1/later", map[string]call{"GET": {s.api.adapt(route{"GET", "/v1/later", "", answer, v11}), v11}})
+	add := func(path string, routes map[string]call) {
+		s.api.router.Handle(path, s.api.router.methods(path, routes))
+	}
+	add("/v1/later", map[string]call{"GET": {s.api.router.adapt(route{"GET", "/v1/later", "", answer, v11}), v11}})
 	add("/v1/both", map[string]call{
-		"GET": {s.api.adapt(route{"GET", "/v1/both", "", answer, v10}), v10},
-		"PUT": {s.api.adapt(route{"PUT", "/v1/both", "", answer, v11}), v11},
+		"GET": {s.api.router.adapt(route{"GET", "/v1/both", "", answer, v10}), v10},
+		"PUT": {s.api.router.adapt(route{"PUT", "/v1/both", "", answer, v11}), v11},
 	})
 	for _, c := range []struct {
 		method, path, version string

@@ -25,8 +25,8 @@ type object struct {
 
 // readObject takes the JSON object that is the request's body. A field that is not among the known
 // is refused.
-func (s *Server) readObject(r *http.Request, known ...string) (*object, error) {
-	body, err := s.readBody(r)
+func (b bodies) readObject(r *http.Request, known ...string) (*object, error) {
+	body, err := b.read(r)
 	if err != nil {
 		return nil, err
 	}
@@ -82,6 +82,13 @@ func (o *object) fault() error { return o.wrong }
 func (o *object) refuse(format string, args ...any) {
 	if o.wrong == nil {
 		o.wrong = faas.Errorf(faas.Invalid, format, args...)
+	}
+}
+
+// refuseLarge is refuse for what is too large.
+func (o *object) refuseLarge(format string, args ...any) {
+	if o.wrong == nil {
+		o.wrong = faas.Errorf(faas.TooLarge, format, args...)
 	}
 }
 
@@ -173,4 +180,12 @@ func (o *object) number(name, unit string, least, most int64) *int64 {
 		return nil
 	}
 	return &n
+}
+
+// valueOr returns what v points to, or initial where it is nil.
+func valueOr[T any](v *T, initial T) T {
+	if v == nil {
+		return initial
+	}
+	return *v
 }

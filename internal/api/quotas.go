@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"encoding/json"
+	"log/slog"
 	"maps"
 	"net/http"
 	"regexp"
@@ -13,7 +14,7 @@ import (
 	"github.com/openstack-faas/faas/internal/faas"
 	"github.com/openstack-faas/faas/internal/policy"
 	"github.com/openstack-faas/faas/internal/quota"
-	"github.com/openstack-faas/faas/internal/swiftcode"
+	"github.com/openstack-faas/faas/internal/store"
 )
 
 // quotaView is what a project may have.
@@ -34,9 +35,19 @@ type limitOfOne struct {
 	Unit  string `json:"unit,omitempty"`
 }
 
+// quotaHandlers answer for /v1/quotas and /v1/limits.
+type quotaHandlers struct {
+	quotas *quota.Quotas // nil: quotas are not kept
+	calls  *quota.Calls  // counts executions; nil: nobody does
+	store  *store.Store
+	policy *policy.Enforcer
+	bodies bodies
+	log    *slog.Logger
+}
+
 // getLimits is GET /v1/limits: of the caller's project, or with ?project_id= of another, for whom
 // policy allows that.
-func (s *Server) getLimits(r *http.Request, id faas.Identity) (any, error) {
+func (h *quotaHandlers) getLimits(r *http.Request, id faas.Identity) (any, error) {
 	projectID := id.ProjectID
 	for name, values := range r.URL.Query() {
 		if name != "project_id" || len(values) != 1 {
@@ -47,14 +58,14 @@ func (s *Server) getLimits(r *http.Request, id faas.Identity) (any, error) {
 		}
 		projectID = values[0]
 	}
-	if err := s.mayOn(r, id, "limits:get", projectID); err != nil {
+	if err := h.mayOn(r, id, "limits:get", projectID); err != nil {
 		return nil, err
 	}
-	limits, err := s.cfg.Quotas.Limits(r.Context(), projectID)
+	limits, err := h.quotas.Limits(r.Context(), projectID)
 	if err != nil {
 		return nil, err
 	}
-	used, err := s.usage(r.Context(), projectID)
+	used, err := h.usage(r.Context(), projectID)
 	if err != nil {
 		return nil, err
 	}
@@ -67,70 +78,70 @@ func (s *Server) getLimits(r *http.Request, id faas.Identity) (any, error) {
 
 // usage returns what a project has. Of executions and workers it is what this process knows of the
 // others.
-func (s *Server) usage(ctx context.Context, projectID string) (faas.Amounts, error) {
-	used, err := s.cfg.Store.QuotaUsage(ctx, projectID)
+func (h *quotaHandlers) usage(ctx context.Context, projectID string) (faas.Amounts, error) {
+	used, err := h.store.QuotaUsage(ctx, projectID)
 	if err != nil {
 		return nil, err
 	}
-	records, err := s.cfg.Store.RecordUsage(ctx, projectID)
+	records, err := h.store.RecordUsage(ctx, projectID)
 	if err != nil {
 		return nil, err
 	}
 	maps.Copy(used, records)
-	if s.cfg.Calls != nil {
-		maps.Copy(used, s.cfg.Calls.Use(projectID))
+	if h.calls != nil {
+		maps.Copy(used, h.calls.Use(projectID))
 	}
 	return used, nil
 }
 
-func (s *Server) getQuota(r *http.Request, id faas.Identity) (any, error) {
-	projectID, err := s.quotaProject(r, id, "quota:get")
+func (h *quotaHandlers) get(r *http.Request, id faas.Identity) (any, error) {
+	projectID, err := h.project(r, id, "quota:get")
 	if err != nil {
 		return nil, err
 	}
-	return s.quotaView(r.Context(), projectID)
+	return h.view(r.Context(), projectID)
 }
 
-// updateQuota is PUT /v1/quotas/{project_id}. What is not named stays; null has the default hold
+// update is PUT /v1/quotas/{project_id}. What is not named stays; null has the default hold
 // again.
-func (s *Server) updateQuota(r *http.Request, id faas.Identity) (any, error) {
-	projectID, err := s.quotaProject(r, id, "quota:update")
+func (h *quotaHandlers) update(r *http.Request, id faas.Identity) (any, error) {
+	projectID, err := h.project(r, id, "quota:update")
 	if err != nil {
 		return nil, err
 	}
-	o, err := s.readObject(r, "quota")
+	o, err := h.bodies.readObject(r, "quota")
 	if err != nil {
 		return nil, err
 	}
-	limits, err := o.limits()
+	limits, err := quotaField(o)
 	if err != nil {
 		return nil, err
 	}
-	if err := s.cfg.Quotas.Set(r.Context(), projectID, limits); err != nil {
+	if err := h.quotas.Set(r.Context(), projectID, limits); err != nil {
 		return nil, err
 	}
-	s.log.Info("a project's quota was changed", "request_id", infoOf(r).id, "user_id", id.UserID, "project_id", projectID)
-	return s.quotaView(r.Context(), projectID)
+	h.log.Info("a project's quota was changed", "request_id", infoOf(r).id, "user_id", id.UserID, "project_id", projectID)
+	return h.view(r.Context(), projectID)
 }
 
-func (s *Server) deleteQuota(r *http.Request, id faas.Identity) (any, error) {
-	projectID, err := s.quotaProject(r, id, "quota:delete")
+func (h *quotaHandlers) delete(r *http.Request, id faas.Identity) (any, error) {
+	projectID, err := h.project(r, id, "quota:delete")
 	if err != nil {
 		return nil, err
 	}
-	return noContent{}, s.cfg.Quotas.Reset(r.Context(), projectID)
+	return noContent{}, h.quotas.Reset(r.Context(), projectID)
 }
 
-func (s *Server) quotaView(ctx context.Context, projectID string) (any, error) {
-	limits, err := s.cfg.Quotas.Limits(ctx, projectID)
+func (h *quotaHandlers) view(ctx context.Context, projectID string) (any, error) {
+	limits, err := h.quotas.Limits(ctx, projectID)
 	if err != nil {
 		return nil, err
 	}
 	return quotaView{ProjectID: projectID, Quota: limits}, nil
 }
 
-// limits returns the field quota: what to set, nil to have the default.
-func (o *object) limits() (map[faas.Resource]*int64, error) {
+// quotaField returns the field quota: what to set, nil to have the default.
+func quotaField(o *object) (map[faas.Resource]*int64, error) {
 	raw, ok := o.get("quota")
 	if !ok {
 		return nil, faas.Errorf(
@@ -161,16 +172,16 @@ func (o *object) limits() (map[faas.Resource]*int64, error) {
 // systems behind it may be longer.
 var projectForm = regexp.MustCompile(`^[A-Za-z0-9._:-]{1,64}$`)
 
-// quotaProject returns the project in the path, once the rule allows the caller to act on it.
-func (s *Server) quotaProject(r *http.Request, id faas.Identity, rule string) (string, error) {
+// project returns the project in the path, once the rule allows the caller to act on it.
+func (h *quotaHandlers) project(r *http.Request, id faas.Identity, rule string) (string, error) {
 	projectID := mux.Vars(r)["project_id"]
-	return projectID, s.mayOn(r, id, rule, projectID)
+	return projectID, h.mayOn(r, id, rule, projectID)
 }
 
 // mayOn asks the rule about a project other than the caller's, too. Whether there is such a project
 // is Keystone's to know.
-func (s *Server) mayOn(r *http.Request, id faas.Identity, rule, projectID string) error {
-	if s.cfg.Quotas == nil {
+func (h *quotaHandlers) mayOn(r *http.Request, id faas.Identity, rule, projectID string) error {
+	if h.quotas == nil {
 		return faas.Errorf(faas.NotFound, "This deployment has no quotas.")
 	}
 	if projectID == "" {
@@ -179,7 +190,7 @@ func (s *Server) mayOn(r *http.Request, id faas.Identity, rule, projectID string
 	if err := checkProject(projectID); err != nil {
 		return err
 	}
-	return s.cfg.Policy.Allow(r.Context(), id, rule, policy.Target{ProjectID: projectID})
+	return h.policy.Allow(r.Context(), id, rule, policy.Target{ProjectID: projectID})
 }
 
 // checkProject refuses what can be no id of a project.
@@ -192,33 +203,4 @@ func checkProject(id string) error {
 		"The id of a project must have 1 to 64 letters, digits, dots, colons, hyphens and underscores; it is %q.",
 		short(id),
 	)
-}
-
-// quotaOf returns what a project may have; nil is anything.
-func (s *Server) quotaOf(ctx context.Context, projectID string) (faas.Amounts, error) {
-	if s.cfg.Quotas == nil {
-		return nil, nil
-	}
-	return s.cfg.Quotas.Limits(ctx, projectID)
-}
-
-// roomForFunction refuses a function that is over the quota, before anything is made for it. What
-// holds is counted when it is recorded.
-func (s *Server) roomForFunction(ctx context.Context, projectID string) error {
-	limits, err := s.quotaOf(ctx, projectID)
-	limit := limits.Limit(faas.ResourceFunctions)
-	if err != nil || limit == faas.Unlimited {
-		return err
-	}
-	used, err := s.cfg.Store.QuotaUsage(ctx, projectID)
-	if err == nil && used[faas.ResourceFunctions] >= limit {
-		err = faas.Over(faas.ResourceFunctions, limit, used[faas.ResourceFunctions], 1)
-	}
-	return err
-}
-
-// roomForPackage reports whether a project may keep another package in the place of one that has so
-// many bytes, 0 for none. What holds is counted when it is recorded.
-func (s *Server) roomForPackage(projectID string, before int64) swiftcode.Room {
-	return quota.PackageRoom(s.cfg.Store, s.quotaOf, projectID, before)
 }

@@ -31,7 +31,7 @@ func TestVersionsAndHealth(t *testing.T) {
 	if got := s.do("GET", "/healthcheck", "", 503); string(got.body) != "DISABLED BY FILE" {
 		t.Errorf("got %s", got.body)
 	}
-	var detail health
+	var detail healthReport
 	s.do("GET", "/healthcheck?detailed", "", 503).decode(t, &detail)
 	if len(detail.Reasons) != 3 || detail.Reasons[1].Reason != "DISABLED BY FILE" || detail.Reasons[2].Reason != "OK" {
 		t.Errorf("got %+v", detail)
@@ -66,7 +66,7 @@ func (s *service) metricsText() string {
 	s.t.Helper()
 	answer := httptest.NewRecorder()
 	request := httptest.NewRequestWithContext(s.t.Context(), "GET", "/metrics", nil)
-	promhttp.HandlerFor(s.api.cfg.Registry, promhttp.HandlerOpts{}).ServeHTTP(answer, request)
+	promhttp.HandlerFor(s.cfg.Registry, promhttp.HandlerOpts{}).ServeHTTP(answer, request)
 	return answer.Body.String()
 }
 

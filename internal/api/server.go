@@ -1,15 +1,17 @@
 // Package api is the HTTP face of the service: Qinling's v1 API and what OpenStack expects around
-// one. Handlers return values and errors; adapter.go alone turns them into answers. routes.go shows
+// one. Handlers return values and errors; answers.go alone turns them into answers. routes.go shows
 // the whole of it on one screen.
 package api
 
 import (
+	"cmp"
+	"context"
+	"errors"
 	"log/slog"
 	"net/http"
-	"sync/atomic"
+	"runtime/debug"
 	"time"
 
-	"github.com/gorilla/mux"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/openstack-faas/faas/internal/broker"
@@ -20,7 +22,6 @@ import (
 	"github.com/openstack-faas/faas/internal/policy"
 	"github.com/openstack-faas/faas/internal/quota"
 	"github.com/openstack-faas/faas/internal/store"
-	"github.com/openstack-faas/faas/internal/submit"
 	"github.com/openstack-faas/faas/internal/swiftcode"
 )
 
@@ -64,50 +65,37 @@ type Config struct {
 
 // Server answers requests. It is safe for concurrent use, keeps no state and owns no goroutine.
 type Server struct {
-	cfg      Config
-	log      *slog.Logger
-	now      func() time.Time
-	router   *mux.Router
-	metrics  *metrics
-	submit   *submit.Submitter // of asynchronous executions
-	memory   *memory           // of requests under way
-	pace     pace              // of who reads answers
-	purging  purgeBounds       // of one request
-	cors     *cors             // nil: no page of another origin may use the API
-	checking chan struct{}     // a place for each package that is checked at a time
-	uploads  *codestore.Places // of packages in files
-	draining atomic.Bool       // Drain was called
+	log       *slog.Logger
+	now       func() time.Time
+	handlers  *handlers
+	router    *router
+	responder *responder
+	metrics   *metrics
+	pace      pace  // of who reads answers
+	cors      *cors // nil: no page of another origin may use the API
 }
-
-// maxChecking bounds how many packages are inflated at a time for checking: it takes a core for up
-// to seconds.
-const maxChecking = 2
 
 // New makes a server.
 func New(cfg Config) *Server {
 	cfg = cfg.withDefaults()
+	m, budget := newMetrics(cfg.Registry), newMemory(cfg.Memory)
+	budget.register(cfg.Registry)
 	s := &Server{
-		cfg: cfg, log: cfg.Log, now: cfg.Now, router: mux.NewRouter().SkipClean(true),
-		metrics: newMetrics(
-			cfg.Registry,
-		), memory: newMemory(cfg.Memory), pace: defaultPace, purging: defaultPurge, cors: newCORS(cfg.CORS),
-		checking: make(chan struct{}, maxChecking), uploads: codestore.NewPlaces(),
+		log: cfg.Log, now: cfg.Now, metrics: m, pace: defaultPace, cors: newCORS(cfg.CORS),
+		responder: &responder{endpoint: endpoint(cfg.PublicEndpoint), authURI: cfg.AuthURI, log: cfg.Log},
+		handlers:  newHandlers(cfg, m),
 	}
-	s.submit = submit.New(
-		submit.Config{Store: cfg.Store, Broker: cfg.Broker, Calls: cfg.Calls, Log: cfg.Log, Now: cfg.Now},
-	)
-	s.submit.Register(cfg.Registry)
-	s.memory.register(cfg.Registry)
-	s.mount()
+	admission := &admission{auth: cfg.Auth, policy: cfg.Policy, memory: budget, bodies: bodies{cfg.MaxBody}}
+	s.router = newRouter(admission, s.responder, s.handlers.routes())
 	return s
 }
 
 func (c Config) withDefaults() Config {
-	orElse(&c.MaxLimit, 1000)
-	orElse(&c.MaxBody, 2<<20)
-	orElse(&c.MaxInput, 1<<20)
-	orElse(&c.Memory, 192<<20)
-	orElse(&c.Log, slog.Default())
+	c.MaxLimit = cmp.Or(c.MaxLimit, 1000)
+	c.MaxBody = cmp.Or(c.MaxBody, 2<<20)
+	c.MaxInput = cmp.Or(c.MaxInput, 1<<20)
+	c.Memory = cmp.Or(c.Memory, 192<<20)
+	c.Log = cmp.Or(c.Log, slog.Default())
 	if c.Registry == nil {
 		c.Registry = prometheus.NewRegistry()
 	}
@@ -117,11 +105,64 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
-// orElse sets what is zero.
-func orElse[T comparable](v *T, initial T) {
-	var zero T
-	if *v == zero {
-		*v = initial
+// ServeHTTP gives the request an id, answers it, and tells log and metrics.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	begin := s.now()
+	info := &requestInfo{id: "req-" + faas.NewID(), globalID: globalRequestID(r), route: noRoute}
+	r = r.WithContext(context.WithValue(r.Context(), infoKey{}, info))
+	answer := &answerWriter{ResponseWriter: w, pace: s.pace}
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Time{}) // of the answer before, on the same connection
+	answer.Header()[requestIDHeader] = []string{info.id}
+	info.setVersion(answer, r)
+	if s.handlers.health.draining.Load() {
+		answer.Header().Set("Connection", "close")
+	}
+	defer func() {
+		if p := recover(); p != nil {
+			s.panicked(answer, r, p)
+		}
+		s.finished(answer, r, info, s.now().Sub(begin))
+	}()
+	if s.cors.answer(answer, r) {
+		return
+	}
+	s.router.ServeHTTP(answer, r)
+}
+
+// Drain has load balancers let go of this process before it ends: from now on /healthcheck answers
+// 503 and each answer closes its connection, while every request is still served.
+func (s *Server) Drain() { s.handlers.health.draining.Store(true) }
+
+// panicked answers a request whose handler failed in a way that nobody foresaw.
+func (s *Server) panicked(w *answerWriter, r *http.Request, p any) {
+	if err, ok := p.(error); ok && errors.Is(err, http.ErrAbortHandler) {
+		panic(p) // net/http's own way to cut a connection
+	}
+	info := infoOf(r)
+	s.log.Error(
+		"a handler panicked", "request_id", info.id, "route", info.route, "panic", p, "stack",
+		string(debug.Stack()),
+	)
+	if w.status == 0 {
+		s.responder.writeError(w, r, errors.New("panic"))
+	}
+}
+
+// finished counts the request and writes the access log's line.
+func (s *Server) finished(w *answerWriter, r *http.Request, info *requestInfo, took time.Duration) {
+	if w.status == 0 {
+		w.status = http.StatusOK
+	}
+	s.metrics.request(r.Method, info.route, w.status, took)
+	level := slog.LevelInfo
+	switch {
+	case w.status == http.StatusInternalServerError:
+		level = slog.LevelError
+	case info.route == "/healthcheck":
+		level = slog.LevelDebug // asked every few seconds by machines
+	}
+	if s.log.Enabled(r.Context(), level) {
+		s.log.LogAttrs(r.Context(), level, "request", info.attrs(w, r, took)...)
 	}
 }
 

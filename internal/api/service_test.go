@@ -18,6 +18,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/openstack-faas/faas/internal/broker"
 	"github.com/openstack-faas/faas/internal/codestore"
 	"github.com/openstack-faas/faas/internal/dispatch"
@@ -36,6 +38,7 @@ type service struct {
 	code    *codestore.Files
 	broker  broker.Broker
 	api     *Server
+	cfg     Config // that the API was made with
 	logs    *lockedBuffer
 	changed chan faas.FunctionChanged // what was broadcast of functions
 	queued  chan string               // ids of executions that were enqueued
@@ -66,16 +69,17 @@ func newService(t testing.TB, change ...func(*Config)) *service {
 		t.Fatal(err)
 	}
 	engines := engineclient.New(s.broker, s.store.Shards())
-	cfg := Config{
+	s.cfg = Config{
 		Name: "test", Auth: headerAuth{}, Policy: enforcer, Store: s.store, Code: s.code, Broker: s.broker,
 		Engines: engines, Caller: engineclient.NewCaller(engines, s.worker, time.Second),
 		Limits: faas.DefaultLimits(), SpoolDir: dir, Log: slog.New(slog.NewTextHandler(s.logs, nil)),
+		Registry: prometheus.NewRegistry(),
 	}
 	for _, c := range change {
-		c(&cfg)
+		c(&s.cfg)
 	}
 	s.answer(echo)
-	s.api = New(cfg)
+	s.api = New(s.cfg)
 	s.server = httptest.NewServer(s.api)
 	t.Cleanup(s.server.Close)
 	return s

@@ -13,25 +13,25 @@ import (
 // whoseLife is how long a token must last that is looked at only for whose it is.
 const whoseLife = time.Minute
 
-// changedTrust returns the trust by which a function is to act after a change; nil leaves the one
+// changed returns the trust by which a function is to act after a change; nil leaves the one
 // that it has. asked are the roles that the request names, nil for none.
 //
 // Whoever decides what code runs can do all that its trust allows. So a trust never outlives a
 // change of the code by somebody else than the user who gave it, or by a token with fewer roles:
 // the trust is made anew, by the caller and with the same roles, and a caller who cannot give those
 // is refused and learns what to do.
-func (s *Server) changedTrust(
+func (t *functionTrusts) changed(
 	ctx context.Context, id faas.Identity, before faas.Function, change store.FunctionChange, asked *[]string,
 ) (*store.FunctionTrust, error) {
 	if asked == nil {
-		if before.TrustID == "" || s.cfg.Trusts == nil || !changesCode(before, change) {
+		if before.TrustID == "" || t.cfg == nil || !changesCode(before, change) {
 			return nil, nil
 		}
-		own, err := s.givenBy(ctx, id, before)
+		own, err := t.givenBy(ctx, id, before)
 		if err != nil || own {
 			return nil, err
 		}
-		if !s.cfg.Trusts.Enabled { // the operator wants no further trusts
+		if !t.cfg.Enabled { // the operator wants no further trusts
 			return &store.FunctionTrust{}, nil
 		}
 		if err := mayInherit(id, before); err != nil {
@@ -39,7 +39,7 @@ func (s *Server) changedTrust(
 		}
 		asked = &before.TrustRoles
 	}
-	trust, err := s.trust(ctx, id, before.Code.Source, asked)
+	trust, err := t.make(ctx, id, before.Code.Source, asked)
 	if err != nil {
 		return nil, err
 	}
@@ -55,11 +55,11 @@ func changesCode(before faas.Function, change store.FunctionChange) bool {
 // givenBy reports whether the caller could have given the function its trust: it is this user's,
 // and the token has all of its roles. A trust that is of no use any more, because its user is gone,
 // say, is nobody's.
-func (s *Server) givenBy(ctx context.Context, id faas.Identity, f faas.Function) (bool, error) {
+func (t *functionTrusts) givenBy(ctx context.Context, id faas.Identity, f faas.Function) (bool, error) {
 	if len(missingRoles(id, f.TrustRoles)) > 0 {
 		return false, nil
 	}
-	session, err := s.cfg.Trusts.Sessions.Get(ctx, f.TrustID, whoseLife)
+	session, err := t.cfg.Sessions.Get(ctx, f.TrustID, whoseLife)
 	if faas.KindOf(err) == faas.Forbidden {
 		return false, nil
 	}

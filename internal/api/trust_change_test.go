@@ -84,7 +84,7 @@ func TestCodeOfAnotherWhileTrustsAreOff(t *testing.T) {
 	s, k := trusting(t)
 	var f functionView
 	s.make(s.newRuntime(), "", "", nil).decode(t, &f)
-	s.api.cfg.Trusts.Enabled = false
+	s.cfg.Trusts.Enabled = false
 	changed := field{"package", zipOf(t, "main.py", "def main(): return 2")}
 	if answer := s.put(f.ID, "u", project+" member reader", false, changed); answer.status != 200 {
 		t.Errorf("%d %s", answer.status, answer.body)
@@ -102,7 +102,7 @@ func TestCodeOfAnotherWithoutKeystone(t *testing.T) {
 	s, k := trusting(t)
 	var f functionView
 	s.make(s.newRuntime(), "", "", nil).decode(t, &f)
-	s.api.cfg.Trusts.Sessions.Forget("t-1")
+	s.cfg.Trusts.Sessions.Forget("t-1")
 	k.fail(faas.Errorf(faas.Unavailable, "Keystone cannot be asked."))
 	if answer := s.put(f.ID, "v", project+" member reader", false, field{"entry", "os.system"}); answer.status != 503 {
 		t.Errorf("%d %s", answer.status, answer.body)
@@ -121,9 +121,9 @@ func TestCodeAndTrustMeetOnlyAsSeen(t *testing.T) {
 	other := faas.Identity{UserID: "v", ProjectID: project, Roles: []string{"reader"}, Token: "the token of v"}
 	roles, entry := []string{"member"}, "os.system"
 
-	_, err = s.api.recordChange(t.Context(), maker, seen, store.FunctionChange{}, &roles)
+	_, err = s.api.handlers.functions.recordChange(t.Context(), maker, seen, store.FunctionChange{}, &roles)
 	s.must(err)
-	_, err = s.api.recordChange(t.Context(), other, seen, store.FunctionChange{Entry: &entry}, nil)
+	_, err = s.api.handlers.functions.recordChange(t.Context(), other, seen, store.FunctionChange{Entry: &entry}, nil)
 	if faas.KindOf(err) != faas.Conflict {
 		t.Errorf("code that was to act for nobody meets a trust: %v", err)
 	}
@@ -131,9 +131,9 @@ func TestCodeAndTrustMeetOnlyAsSeen(t *testing.T) {
 
 	seen, err = s.store.Function(t.Context(), faas.AnyProject(), f.ID)
 	s.must(err)
-	_, err = s.api.recordChange(t.Context(), other, seen, store.FunctionChange{Entry: &entry}, &[]string{})
+	_, err = s.api.handlers.functions.recordChange(t.Context(), other, seen, store.FunctionChange{Entry: &entry}, &[]string{})
 	s.must(err)
-	_, err = s.api.recordChange(t.Context(), maker, seen, store.FunctionChange{}, &roles)
+	_, err = s.api.handlers.functions.recordChange(t.Context(), maker, seen, store.FunctionChange{}, &roles)
 	if faas.KindOf(err) != faas.Conflict {
 		t.Errorf("a trust meets code that its maker has not seen: %v", err)
 	}

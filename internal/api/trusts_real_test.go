@@ -101,8 +101,8 @@ func trustsOf(t testing.TB, u testkit.Session) []string {
 // TestRealTrusts goes with a function through its life on the real Keystone.
 func TestRealTrusts(t *testing.T) {
 	s, cloud := onKeystone(t)
-	made := &madeTrusts{TrustMaker: s.api.cfg.Trusts.Maker}
-	s.api.cfg.Trusts.Maker = made
+	made := &madeTrusts{TrustMaker: s.cfg.Trusts.Maker}
+	s.cfg.Trusts.Maker = made
 	t.Cleanup(func() {
 		for _, id := range made.ids { // where the test failed in between
 			_ = made.DeleteTrust(context.Background(), id)
@@ -138,7 +138,7 @@ func TestRealTrusts(t *testing.T) {
 			t.Fatalf("%d %s", gone.status, gone.body)
 		}
 		made.isGone(t, demo, 1)
-		if _, err := s.api.cfg.Trusts.Sessions.Get(t.Context(), record.TrustID, time.Minute); faas.KindOf(
+		if _, err := s.cfg.Trusts.Sessions.Get(t.Context(), record.TrustID, time.Minute); faas.KindOf(
 			err,
 		) != faas.Forbidden {
 			t.Errorf("a token by a trust that is gone: %v", err)
@@ -225,7 +225,7 @@ func (s *service) actsFor(user testkit.Session, functionID string, roles []strin
 // rolesOf returns the roles of a token.
 func (s *service) rolesOf(token string) []string {
 	s.t.Helper()
-	read, err := s.api.cfg.Auth.(*KeystoneAuth).Client.Validate(s.t.Context(), token)
+	read, err := s.cfg.Auth.(*KeystoneAuth).Client.Validate(s.t.Context(), token)
 	s.must(err)
 	return read.RoleNames()
 }
@@ -256,7 +256,7 @@ func (s *service) failsAfterTrust(user testkit.Session) {
 		Token:     faas.Secret(user.Token),
 	}
 	f := faas.Function{ProjectID: user.ProjectID, RuntimeID: faas.NewID(), Code: faas.Code{Source: faas.SourcePackage}}
-	if _, err := s.api.recordFunction(s.t.Context(), id, f, nil); faas.KindOf(err) != faas.Invalid {
+	if _, err := s.api.handlers.functions.record(s.t.Context(), id, f, nil); faas.KindOf(err) != faas.Invalid {
 		s.t.Errorf("a function without a runtime: %v", err)
 	}
 }

@@ -261,7 +261,7 @@ func TestNoTrustIsLeft(t *testing.T) {
 	s.leftBehind(1)
 	k.fail(nil)
 
-	_, err := s.api.recordFunction(
+	_, err := s.api.handlers.functions.record(
 		t.Context(), faas.Identity{ProjectID: project, Roles: []string{"member"}, Token: "the token of u"},
 		faas.Function{ProjectID: project, RuntimeID: faas.NewID(), Code: faas.Code{Source: faas.SourcePackage}},
 		nil,
@@ -341,7 +341,7 @@ func TestSessionsOfCalls(t *testing.T) {
 	run(acting, 201) // with the token that there is
 	k.fail(nil)
 	s.must(k.DeleteTrust(t.Context(), "t-1"))
-	s.api.cfg.Trusts.Sessions.Forget("t-1")
+	s.cfg.Trusts.Sessions.Forget("t-1")
 	if got := run(acting, 403); !strings.Contains(got.fault(), "can no longer act") {
 		t.Errorf("%s", got.body)
 	}

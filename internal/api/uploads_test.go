@@ -28,7 +28,7 @@ func large(t testing.TB) string {
 func (s *service) fewer(projectID string) bool {
 	ctx, cancel := context.WithCancel(s.t.Context())
 	cancel() // it does not wait
-	leave, err := s.api.uploads.Take(ctx, projectID)
+	leave, err := s.api.handlers.functions.forms.uploads.Take(ctx, projectID)
 	if err == nil {
 		leave()
 	}

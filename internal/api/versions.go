@@ -24,27 +24,34 @@ type version struct {
 // versionUpdated is when maxVersion last grew.
 const versionUpdated = "2026-11-25T00:00:00Z"
 
-func (s *Server) v1(r *http.Request) version {
+// versionHandlers have clients discover the API.
+type versionHandlers struct{ endpoint endpoint }
+
+func (h *versionHandlers) v1(r *http.Request) version {
 	return version{
 		ID: "v1.0", Status: "CURRENT", Version: maxVersion.String(), Min: minVersion.String(), Updated: versionUpdated,
-		Links: []link{{Rel: "self", Href: s.endpoint(r) + "/v1"}},
+		Links: []link{{Rel: "self", Href: h.endpoint.of(r) + "/v1"}},
 	}
 }
 
-// listVersions is GET /.
-func (s *Server) listVersions(r *http.Request, _ faas.Identity) (any, error) {
-	return map[string][]version{"versions": {s.v1(r)}}, nil
+// list is GET /.
+func (h *versionHandlers) list(r *http.Request, _ faas.Identity) (any, error) {
+	return map[string][]version{"versions": {h.v1(r)}}, nil
 }
 
-// getVersion is GET /v1.
-func (s *Server) getVersion(r *http.Request, _ faas.Identity) (any, error) {
-	return map[string]version{"version": s.v1(r)}, nil
+// get is GET /v1.
+func (h *versionHandlers) get(r *http.Request, _ faas.Identity) (any, error) {
+	return map[string]version{"version": h.v1(r)}, nil
 }
 
-// endpoint is the URL that the caller knows the API by, without a slash at its end.
-func (s *Server) endpoint(r *http.Request) string {
-	if s.cfg.PublicEndpoint != "" {
-		return s.cfg.PublicEndpoint
+// endpoint is the URL that callers know the API by, without a slash at its end; "" takes what the
+// request was sent to.
+type endpoint string
+
+// of returns the URL for the caller of the request.
+func (e endpoint) of(r *http.Request) string {
+	if e != "" {
+		return string(e)
 	}
 	if r.TLS != nil {
 		return "https://" + r.Host

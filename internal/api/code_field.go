@@ -1,17 +1,15 @@
 package api
 
 import (
-	"context"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"reflect"
 	"slices"
 	"strings"
 
-	"github.com/openstack-faas/faas/internal/archive"
 	"github.com/openstack-faas/faas/internal/faas"
 	"github.com/openstack-faas/faas/internal/swiftcode"
 )
@@ -26,9 +24,9 @@ type askedCode struct {
 	Protocol string `json:"protocol"` // ours: of image functions; "" is run, as in Qinling
 }
 
-// code returns the field code, which clients send as an object or as the JSON text of one; nil when
+// codeField returns the field code, which clients send as an object or as the JSON text of one; nil when
 // it is not set.
-func (o *object) code() *askedCode {
+func codeField(o *object) *askedCode {
 	raw, ok := o.get("code")
 	if !ok {
 		return nil
@@ -139,59 +137,25 @@ func (c *askedCode) fault() string {
 	return "code.source must be package, swift or image; it is " + short(c.Source) + "."
 }
 
-// keepPackage checks the package and keeps it in the code store. It gives what the function's
-// record says of it. md5sum is what the client says it is; "" for nothing. A package for which
-// there is no room is not kept.
-func (s *Server) keepPackage(ctx context.Context, pack *spool, md5sum string, room swiftcode.Room) (faas.Code, error) {
-	md5, sha256 := pack.sums()
-	if md5sum != "" && !strings.EqualFold(md5sum, md5) {
-		return faas.Code{}, faas.Errorf(
-			faas.Invalid, "The MD5 sum of the package is %s, but code.md5sum is %s.", md5, short(md5sum),
-		)
-	}
-	if err := room(ctx, pack.size); err != nil {
-		return faas.Code{}, err
-	}
-	if err := s.checkPackage(ctx, pack); err != nil {
-		return faas.Code{}, err
-	}
-	if err := s.cfg.Code.Put(ctx, sha256, io.NewSectionReader(pack.content(), 0, pack.size)); err != nil {
-		return faas.Code{}, err
-	}
-	return faas.Code{Source: faas.SourcePackage, MD5: md5, SHA256: sha256, Size: pack.size}, nil
-}
-
-// checkPackage waits for one of the places where packages are checked.
-func (s *Server) checkPackage(ctx context.Context, pack *spool) error {
-	select {
-	case s.checking <- struct{}{}:
-		defer func() { <-s.checking }()
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-	return archive.Check(pack.content(), pack.size)
-}
-
-// imageCode checks what a function of an image must and must not have.
-func (s *Server) imageCode(f *form, code *askedCode, runtimeID string) (faas.Code, error) {
-	switch {
-	case !s.cfg.Images:
-		return faas.Code{}, faas.Errorf(
-			faas.Invalid, "Code from a container image is not supported by this deployment; upload a package instead.",
-		)
-	case runtimeID != "":
-		return faas.Code{}, faas.Errorf(
-			faas.Invalid, "A function of a container image takes no runtime; leave runtime_id out.",
-		)
-	case f.pack != nil:
-		return faas.Code{}, faas.Errorf(faas.Invalid, "A function of a container image takes no package; leave package out.")
-	}
-	return code.ofImage(), s.allowedImage(code.Image)
-}
-
 // ofImage returns the code of an image as it is recorded.
 func (c *askedCode) ofImage() faas.Code {
-	made := faas.Code{Source: faas.SourceImage, Image: c.Image, Protocol: faas.Protocol(c.Protocol)}
-	orElse(&made.Protocol, faas.ProtocolRun)
-	return made
+	return faas.Code{Source: faas.SourceImage, Image: c.Image, Protocol: cmp.Or(faas.Protocol(c.Protocol), faas.ProtocolRun)}
+}
+
+// changedCodeField returns what the form says of the code in either way; nil when it says nothing.
+func changedCodeField(f *form) *askedCode {
+	code := codeField(&f.object)
+	source, md5 := f.text("source", maxQuoted), f.text("md5sum", maxQuoted)
+	if source == nil && md5 == nil {
+		return code
+	}
+	if code != nil {
+		f.refuse("The form has code and also source or md5sum; send either code or the other two.")
+		return nil
+	}
+	code = &askedCode{Source: valueOr(source, string(faas.SourcePackage)), MD5: valueOr(md5, "")}
+	if fault := code.fault(); fault != "" {
+		f.refuse("%s", fault)
+	}
+	return code
 }

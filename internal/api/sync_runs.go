@@ -7,7 +7,10 @@ import (
 	"time"
 
 	"github.com/openstack-faas/faas/internal/dispatch"
+	"github.com/openstack-faas/faas/internal/engineclient"
 	"github.com/openstack-faas/faas/internal/faas"
+	"github.com/openstack-faas/faas/internal/notify"
+	"github.com/openstack-faas/faas/internal/quota"
 	"github.com/openstack-faas/faas/internal/store"
 )
 
@@ -21,34 +24,46 @@ const (
 	recordTimeout = 15 * time.Second
 )
 
-// runCounted runs a synchronous execution if its project may have one more, and returns its record
+// syncRuns runs synchronous executions and records them.
+type syncRuns struct {
+	name    string // of this process among its peers, in the leases of the executions that it runs
+	store   *store.Store
+	caller  *engineclient.Caller
+	calls   *quota.Calls // counts executions; nil: nobody does
+	trusts  *Trusts      // nil: functions act for nobody
+	notify  *notify.Notifier
+	metrics *metrics
+	now     func() time.Time
+}
+
+// run runs a synchronous execution if its project may have one more, and returns its record
 // as it ended.
-func (s *Server) runCounted(ctx context.Context, function faas.Function, x faas.Execution) (faas.Execution, error) {
-	if s.cfg.Calls == nil {
-		return s.run(ctx, function, x)
+func (s *syncRuns) run(ctx context.Context, function faas.Function, x faas.Execution) (faas.Execution, error) {
+	if s.calls == nil {
+		return s.runAdmitted(ctx, function, x)
 	}
-	ended, err := s.cfg.Calls.Begin(ctx, x.ProjectID)
+	ended, err := s.calls.Begin(ctx, x.ProjectID)
 	if err != nil {
 		return x, err
 	}
 	defer ended()
-	return s.run(ctx, function, x)
+	return s.runAdmitted(ctx, function, x)
 }
 
-// run runs a synchronous execution and gives its record as it ended. The record begins when the
+// runAdmitted runs a synchronous execution and returns its record as it ended. The record begins when the
 // call has a slot of a worker: until then an error leaves nothing behind. From then on whatever
 // happens to the call is recorded, and is an error only when the caller can do something about it.
-func (s *Server) run(ctx context.Context, function faas.Function, x faas.Execution) (faas.Execution, error) {
+func (s *syncRuns) runAdmitted(ctx context.Context, function faas.Function, x faas.Execution) (faas.Execution, error) {
 	begun := false
 	begin := func(ctx context.Context) error {
 		if begun {
 			return nil
 		}
-		x.Status, x.Owner, x.StartedAt = faas.ExecutionRunning, s.cfg.Name, s.now()
-		longest := s.cfg.Caller.Longest(function.Code.Protocol, function.Timeout)
+		x.Status, x.Owner, x.StartedAt = faas.ExecutionRunning, s.name, s.now()
+		longest := s.caller.Longest(function.Code.Protocol, function.Timeout)
 		x.Lease = longest + leaseGrace
 		begun = true
-		return s.cfg.Store.Start(ctx, x, s.cfg.Notify.Started(function, x)...)
+		return s.store.Start(ctx, x, s.notify.Started(function, x)...)
 	}
 	outcome, failed := s.callNewest(ctx, function, x, begin)
 	if failed != nil && !begun {
@@ -79,7 +94,7 @@ const (
 
 // callNewest calls the function as it is recorded now, when the engine finds it to be of a newer
 // revision: its code had changed in Swift.
-func (s *Server) callNewest(
+func (s *syncRuns) callNewest(
 	ctx context.Context, function faas.Function, x faas.Execution, begin dispatch.Begin,
 ) (faas.Outcome, error) {
 	for try := 1; ; try++ {
@@ -96,13 +111,13 @@ func (s *Server) callNewest(
 		if err := pause(ctx, time.Duration(try)*newestPause); err != nil {
 			return outcome, err
 		}
-		if function, err = s.cfg.Store.Function(ctx, faas.OneProject(function.ProjectID), function.ID); err != nil {
+		if function, err = s.store.Function(ctx, faas.OneProject(function.ProjectID), function.ID); err != nil {
 			return outcome, err
 		}
 	}
 }
 
-// pause waits, or gives the context's error when that ends first.
+// pause waits, or returns the context's error when that ends first.
 func pause(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
@@ -114,28 +129,39 @@ func pause(ctx context.Context, d time.Duration) error {
 	}
 }
 
-func (s *Server) callOnce(
+func (s *syncRuns) callOnce(
 	ctx context.Context, function faas.Function, x faas.Execution, begin dispatch.Begin,
 ) (faas.Outcome, error) {
 	target := function.Target()
 	call := faas.Call{ExecutionID: x.ID, Key: target.Key, Input: json.RawMessage(x.Input), Timeout: function.Timeout}
-	if err := s.act(ctx, target, &call); err != nil {
+	if err := s.attachCredentials(ctx, target, &call); err != nil {
 		return faas.Outcome{}, err
 	}
-	return s.cfg.Caller.Call(ctx, target, call, begin)
+	return s.caller.Call(ctx, target, call, begin)
+}
+
+// attachCredentials puts into the call what its function acts with in OpenStack, if it acts for
+// anybody.
+func (s *syncRuns) attachCredentials(ctx context.Context, target faas.Target, call *faas.Call) (err error) {
+	if target.TrustID != "" && s.trusts != nil {
+		call.Context, call.Renewal, err = s.trusts.Sessions.ForCall(
+			ctx, target.TrustID, s.caller.Wait(), call.Timeout,
+		)
+	}
+	return err
 }
 
 // finish records how the execution ended, and returns it so, without reading it back.
-func (s *Server) finish(
+func (s *syncRuns) finish(
 	ctx context.Context, f faas.Function, x faas.Execution, outcome faas.Outcome,
 ) (faas.Execution, error) {
 	x.Status, x.Result, x.EndedAt = outcome.Status, faas.ResultText(outcome.Duration, outcome.Output), s.now()
 	x.UpdatedAt = x.EndedAt
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordTimeout)
 	defer cancel()
-	err := s.cfg.Store.Finish(ctx, x.ID, store.Ending{
+	err := s.store.Finish(ctx, x.ID, store.Ending{
 		Status: x.Status, Result: x.Result, Log: outcome.Log, EndedAt: x.EndedAt, ProjectID: x.ProjectID,
-		Events: s.cfg.Notify.Ended(f, x, outcome.Duration),
+		Events: s.notify.Ended(f, x, outcome.Duration),
 	})
 	if err != nil {
 		return x, faas.Errorf(faas.Unavailable, "The outcome of execution %s could not be recorded; the function may have run.", x.ID).

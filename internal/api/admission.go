@@ -1,0 +1,44 @@
+package api
+
+import (
+	"net/http"
+
+	"github.com/openstack-faas/faas/internal/faas"
+	"github.com/openstack-faas/faas/internal/policy"
+)
+
+// admission decides, before a handler sees a request, whether its caller may make it and whether
+// there is memory for it.
+type admission struct {
+	auth   Authenticator
+	policy *policy.Enforcer
+	memory *memory // of requests under way
+	bodies bodies
+}
+
+// admit establishes who sends the request, asks the route's rule and counts what the request brings.
+// It notes identity and grant in info; whoever calls it releases the grant, with an error too.
+func (a *admission) admit(rt route, r *http.Request, info *requestInfo) error {
+	if info.versionErr != nil {
+		return info.versionErr
+	}
+	id, err := a.auth.Authenticate(r)
+	if err != nil {
+		return err
+	}
+	info.identity = id
+	if err := a.policy.Allow(r.Context(), id, rt.rule, policy.Target{ProjectID: id.ProjectID}); err != nil {
+		return err
+	}
+	if info.grant, err = a.memory.enter(id.ProjectID, requestCost+a.bodies.cost(r)); err != nil {
+		a.bodies.passOver(r)
+		return err
+	}
+	if rt.method == http.MethodPost && id.ProjectID == "" { // a token for a domain or the system
+		return faas.Errorf(
+			faas.Forbidden,
+			"Operation not allowed: a token scoped to a project is required.",
+		)
+	}
+	return nil
+}

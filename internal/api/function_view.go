@@ -1,0 +1,73 @@
+package api
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/openstack-faas/faas/internal/faas"
+)
+
+type functionView struct {
+	ID            string   `json:"id"`
+	Name          *string  `json:"name"`
+	Description   *string  `json:"description"`
+	Count         int      `json:"count"`
+	Code          codeView `json:"code"`
+	RuntimeID     *string  `json:"runtime_id"`
+	Entry         *string  `json:"entry"`
+	ProjectID     string   `json:"project_id"`
+	CreatedAt     *string  `json:"created_at"`
+	UpdatedAt     *string  `json:"updated_at"`
+	CPU           int      `json:"cpu"`
+	MemorySize    int64    `json:"memory_size"`
+	Timeout       int64    `json:"timeout"`
+	LatestVersion int      `json:"latest_version"`
+
+	Roles *[]string `json:"roles,omitempty"` // ours, from microversion 1.1 on: what it may do in the project
+}
+
+type codeView struct {
+	Source string     `json:"source"`
+	MD5    string     `json:"md5sum,omitempty"`
+	Swift  *swiftView `json:"swift,omitempty"`
+	Image  string     `json:"image,omitempty"`
+
+	Protocol string `json:"protocol,omitempty"` // ours: of image functions
+}
+
+type swiftView struct {
+	Container string `json:"container"`
+	Object    string `json:"object"`
+}
+
+func viewFunction(f faas.Function) functionView {
+	return functionView{
+		ID: f.ID, Name: orNull(f.Name), Description: orNull(f.Description), Count: f.Count, Code: viewCode(f.Code),
+		RuntimeID: orNull(f.RuntimeID), Entry: orNull(f.Entry), ProjectID: f.ProjectID,
+		CreatedAt: timeText(f.CreatedAt), UpdatedAt: timeText(f.UpdatedAt),
+		CPU: f.CPU, MemorySize: f.MemorySize, Timeout: int64(f.Timeout / time.Second), LatestVersion: f.LatestVersion,
+	}
+}
+
+func viewCode(c faas.Code) codeView {
+	v := codeView{Source: string(c.Source), MD5: c.MD5, Image: c.Image, Protocol: string(c.Protocol)}
+	if c.Source == faas.SourceSwift {
+		v.Swift = &swiftView{Container: c.Container, Object: c.Object}
+	}
+	return v
+}
+
+// functionViewer returns how a function looks to the request: with its roles from 1.1 on.
+func functionViewer(r *http.Request) func(faas.Function) functionView {
+	if !infoOf(r).version.AtLeast(v11) {
+		return viewFunction
+	}
+	return func(f faas.Function) functionView {
+		v, roles := viewFunction(f), f.TrustRoles
+		if roles == nil {
+			roles = []string{}
+		}
+		v.Roles = &roles
+		return v
+	}
+}

@@ -1,0 +1,71 @@
+package api
+
+import (
+	"github.com/openstack-faas/faas/internal/codestore"
+	"github.com/openstack-faas/faas/internal/submit"
+)
+
+// handlers has the handlers of each resource. A new resource is a type of its own with its
+// handlers, a field here and its lines in routes.go.
+type handlers struct {
+	versions   *versionHandlers
+	health     *healthHandlers
+	runtimes   *runtimeHandlers
+	pools      *poolHandlers
+	functions  *functionHandlers
+	quotas     *quotaHandlers
+	executions *executionHandlers
+	purges     *purgeHandlers
+}
+
+// newHandlers gives each resource what it needs of the configuration, whose defaults are set.
+func newHandlers(cfg Config, m *metrics) *handlers {
+	at := endpoint(cfg.PublicEndpoint)
+	of := lists{policy: cfg.Policy, maxLimit: cfg.MaxLimit, endpoint: at}
+	return &handlers{
+		versions: &versionHandlers{endpoint: at},
+		health:   &healthHandlers{store: cfg.Store, disableByFile: cfg.DisableByFile, log: cfg.Log},
+		runtimes: &runtimeHandlers{
+			store: cfg.Store, engines: cfg.Engines, policy: cfg.Policy, bodies: bodies{cfg.MaxBody}, lists: of,
+			log: cfg.Log, now: cfg.Now,
+		},
+		pools:     &poolHandlers{store: cfg.Store, engines: cfg.Engines, policy: cfg.Policy},
+		functions: newFunctionHandlers(cfg, of),
+		quotas: &quotaHandlers{
+			quotas: cfg.Quotas, calls: cfg.Calls, store: cfg.Store, policy: cfg.Policy, bodies: bodies{cfg.MaxBody},
+			log: cfg.Log,
+		},
+		executions: newExecutionHandlers(cfg, of, m),
+		purges:     &purgeHandlers{store: cfg.Store, bounds: defaultPurge, log: cfg.Log, now: cfg.Now},
+	}
+}
+
+func newFunctionHandlers(cfg Config, of lists) *functionHandlers {
+	quotas := projectQuota{quotas: cfg.Quotas, store: cfg.Store}
+	return &functionHandlers{
+		store: cfg.Store, packages: cfg.Code, engines: cfg.Engines, notify: cfg.Notify, limits: cfg.Limits,
+		forms: forms{bodies: bodies{cfg.MaxBody}, spoolDir: cfg.SpoolDir, uploads: codestore.NewPlaces()},
+		lists: of,
+		code: &codeSources{
+			store: cfg.Store, packages: newPackages(cfg.Code), swift: cfg.Swift,
+			images: imageSources{enabled: cfg.Images, from: cfg.ImagesFrom}, quota: quotas,
+		},
+		trusts: &functionTrusts{cfg: cfg.Trusts, store: cfg.Store, log: cfg.Log},
+		quota:  quotas, log: cfg.Log, now: cfg.Now,
+	}
+}
+
+func newExecutionHandlers(cfg Config, of lists, m *metrics) *executionHandlers {
+	submitter := submit.New(
+		submit.Config{Store: cfg.Store, Broker: cfg.Broker, Calls: cfg.Calls, Log: cfg.Log, Now: cfg.Now},
+	)
+	submitter.Register(cfg.Registry)
+	return &executionHandlers{
+		store: cfg.Store,
+		runs: &syncRuns{
+			name: cfg.Name, store: cfg.Store, caller: cfg.Caller, calls: cfg.Calls, trusts: cfg.Trusts,
+			notify: cfg.Notify, metrics: m, now: cfg.Now,
+		},
+		submit: submitter, bodies: bodies{cfg.MaxBody}, lists: of, maxInput: cfg.MaxInput, metrics: m, now: cfg.Now,
+	}
+}

@@ -1,0 +1,106 @@
+package api
+
+import (
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/gorilla/mux"
+
+	"github.com/openstack-faas/faas/internal/faas"
+)
+
+// handler does one call of the API. What it returns is the answer: a value is 200 and JSON, the
+// types of answers.go are more than that, and an error is what faults.go makes of it.
+type handler func(r *http.Request, id faas.Identity) (any, error)
+
+// route is one call of the API. The caller must pass the rule before anything is looked up; a route
+// without a rule is open to all, authenticated or not. At microversions before since there is no
+// such call.
+type route struct {
+	method, path, rule string
+	handle             handler
+	since              Microversion
+}
+
+// call is a route as it is served.
+type call struct {
+	http.Handler
+	since Microversion
+}
+
+// router brings requests to the handlers of their routes, and what those return to the caller.
+type router struct {
+	*mux.Router
+	admission *admission
+	responder *responder
+}
+
+// newRouter makes the router of the routes. Each path is one entry that tells its methods apart
+// itself, so that a wrong one is answered with those that there are.
+func newRouter(a *admission, answers *responder, routes []route) *router {
+	rr := &router{Router: mux.NewRouter().SkipClean(true), admission: a, responder: answers}
+	byPath := map[string]map[string]call{}
+	for _, rt := range routes {
+		if byPath[rt.path] == nil {
+			byPath[rt.path] = map[string]call{}
+			rr.Handle(rt.path, rr.methods(rt.path, byPath[rt.path]))
+		}
+		byPath[rt.path][rt.method] = call{rr.adapt(rt), rt.since}
+	}
+	rr.NotFoundHandler = http.HandlerFunc(answers.unknownPath)
+	return rr
+}
+
+// methods picks the handler of the request's method, among those that its microversion has.
+func (rr *router) methods(path string, byMethod map[string]call) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		method := r.Method
+		if method == http.MethodHead {
+			method = http.MethodGet // net/http drops the body
+		}
+		info := infoOf(r)
+		c, ok := byMethod[method]
+		if ok && (info.version.AtLeast(c.since) || info.versionErr != nil) {
+			c.ServeHTTP(w, r)
+			return
+		}
+		info.route = path
+		allowed := slices.Sorted(maps.Keys(byMethod))
+		allowed = slices.DeleteFunc(allowed, func(m string) bool { return !info.version.AtLeast(byMethod[m].since) })
+		if len(allowed) == 0 {
+			rr.responder.unknownPath(w, r)
+			return
+		}
+		w.Header().Set("Allow", strings.Join(allowed, ", "))
+		rr.responder.writeError(w, r, methodNotAllowed(r))
+	})
+}
+
+// adapt makes a route's handler an http.Handler. Here, and nowhere else, callers are admitted and
+// answers are written.
+func (rr *router) adapt(rt route) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		info := infoOf(r)
+		info.route = rt.path
+		limitTime(w, r)
+		defer func() { info.grant.release() }()
+		answer, err := rr.handle(rt, r, info)
+		if err != nil {
+			rr.responder.writeError(w, r, err)
+			return
+		}
+		rr.responder.write(w, r, answer)
+	})
+}
+
+func (rr *router) handle(rt route, r *http.Request, info *requestInfo) (any, error) {
+	if rt.rule == "" {
+		return rt.handle(r, faas.Identity{})
+	}
+	if err := rr.admission.admit(rt, r, info); err != nil {
+		return nil, err
+	}
+	return rt.handle(r, info.identity)
+}
