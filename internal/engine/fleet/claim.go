@@ -34,7 +34,7 @@ func (f *Fleet) Prepare(ctx context.Context, w faas.Worker, target faas.Target) 
 // Claim says that a reserved worker was specialised: calls can be sent to it at once, and the
 // orchestrator is told afterwards.
 func (f *Fleet) Claim(w faas.Worker, claim orchestrator.Claim) {
-	f.Index.specialised(w.ID)
+	f.reservations.specialised(w.ID)
 	f.claims.Go("tell the orchestrator of a claim", func(ctx context.Context) { f.tellOrchestrator(ctx, w, claim) })
 }
 
@@ -42,15 +42,15 @@ func (f *Fleet) Claim(w faas.Worker, claim orchestrator.Claim) {
 // waits until the orchestrator was told, or until ctx ends: then the next look finds the worker
 // again. It reports whether the worker was free to be adopted.
 func (f *Fleet) Adopt(ctx context.Context, w faas.Worker, claim orchestrator.Claim) bool {
-	if !f.Index.reserve(w.ID, claim.Target) {
+	if !f.reservations.reserve(w.ID, claim.Target) {
 		return false
 	}
-	f.Index.specialised(w.ID)
+	f.reservations.specialised(w.ID)
 	f.tellOrchestrator(ctx, w, claim)
 	return true
 }
 
-// tellOrchestrator returns the orchestrator whose the worker is now; the pool refills and the
+// tellOrchestrator tells the orchestrator whose the worker is now; the pool refills and the
 // worker gets the function's own limits. While the orchestrator cannot be told it is tried again
 // for as long as ctx lasts: the worker goes on meanwhile, within its pool's limits, and whoever
 // repairs later finds whose it is. One whose limits the orchestrator refuses must not go on running
@@ -60,10 +60,10 @@ func (f *Fleet) tellOrchestrator(ctx context.Context, w faas.Worker, claim orche
 		err := f.cfg.Orchestrator.Claimed(ctx, w.ID, claim)
 		switch kind := faas.KindOf(err); {
 		case err == nil:
-			f.Index.told(w.ID)
+			f.reservations.told(w.ID)
 			return
 		case kind == faas.NotFound: // it is gone: the orchestrator will show that soon
-			f.Index.drain(w.ID)
+			f.workers.drain(w.ID)
 			return
 		case kind == faas.Conflict:
 			f.log.Error("a claimed worker's limits could not be set; it ends", "worker", w.ID, "error", err)
@@ -72,7 +72,7 @@ func (f *Fleet) tellOrchestrator(ctx context.Context, w faas.Worker, claim orche
 		case ctx.Err() != nil:
 			f.log.Warn("the orchestrator could not be told of a claimed worker; whoever repairs does",
 				"worker", w.ID, "error", err)
-			f.Index.release(w.ID)
+			f.reservations.release(w.ID)
 			return
 		}
 		f.log.Warn("a claimed worker's limits could not be set yet", "worker", w.ID, "error", err)
@@ -83,7 +83,7 @@ func (f *Fleet) tellOrchestrator(ctx context.Context, w faas.Worker, claim orche
 // Evict takes a worker that is dead out at once: it is not counted and not used any more. The
 // function that it returns then removes it.
 func (f *Fleet) Evict(w faas.Worker) (remove func(ctx context.Context)) {
-	f.Index.drain(w.ID)
+	f.workers.drain(w.ID)
 	return func(ctx context.Context) { f.Discard(ctx, w) }
 }
 
@@ -95,7 +95,7 @@ func (f *Fleet) ReportSilent(w faas.Worker) { f.cfg.Silent(w) }
 func (f *Fleet) Discard(ctx context.Context, w faas.Worker) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), removeTimeout)
 	defer cancel()
-	f.Index.drain(w.ID)
+	f.workers.drain(w.ID)
 	f.cfg.Client.Forget(w)
 	if err := f.cfg.Orchestrator.Remove(ctx, w.ID); err != nil {
 		f.log.Error("a worker could not be removed", "worker", w.ID, "error", err)

@@ -91,7 +91,7 @@ func TestClaimThatTheOrchestratorDoesNotTake(t *testing.T) {
 				t.Errorf("free: %v", free)
 			}
 			f.Apply([]orchestrator.Change{{Worker: w, Gone: true}})
-			if len(f.Workers()) != 0 || len(f.Index.entries) != 0 {
+			if len(f.Workers()) != 0 || len(f.workers.entries) != 0 {
 				t.Error("a worker that is gone is still known")
 			}
 		})
@@ -138,7 +138,7 @@ func TestReservedWorkersCountAsTheFunctions(t *testing.T) {
 	is("claimed", taken)
 	f.Apply([]orchestrator.Change{{Worker: taken}})
 	is("shown as claimed", taken)
-	if e := f.Index.entries["w"]; e.reservation != nil {
+	if e := f.workers.entries["w"]; e.reservation != nil {
 		t.Error("the reservation is remembered for longer than it is needed")
 	}
 }

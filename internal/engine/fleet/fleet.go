@@ -35,17 +35,21 @@ type Fleet struct {
 	claims   *background.Group   // tell the orchestrator of claims
 	starting *background.Group   // servers that come up
 
-	Index  *Index
-	faults serverFaults
-	filled chan struct{}
-	once   sync.Once // closes filled
+	Index        Index
+	workers      *workerSet   // what Index asks
+	reservations reservations // of them
+	faults       serverFaults
+	filled       chan struct{}
+	once         sync.Once // closes filled
 }
 
 // New returns a fleet of the orchestrator's workers. Stop ends it.
 func New(cfg Config) *Fleet {
+	workers := newWorkerSet(cfg.Name, cfg.Now)
 	f := &Fleet{
 		cfg: cfg, log: cfg.Log, claims: cfg.Group.Child("claims"), starting: cfg.Group.Child("servers"),
-		Index: newIndex(cfg.Name, cfg.Now), faults: newServerFaults(), filled: make(chan struct{}),
+		Index: Index{workers}, workers: workers, reservations: reservations{workers},
+		faults: newServerFaults(), filled: make(chan struct{}),
 	}
 	f.images, _ = cfg.Orchestrator.(orchestrator.Images)
 	return f
@@ -70,7 +74,7 @@ func (f *Fleet) Stop() {
 
 // Apply takes in changes of workers that the orchestrator shows.
 func (f *Fleet) Apply(changes []orchestrator.Change) {
-	f.Index.apply(changes)
+	f.workers.apply(changes)
 	f.once.Do(func() { close(f.filled) })
 }
 
@@ -93,12 +97,12 @@ func (f *Fleet) Serves(key faas.Key) bool {
 // Reserve takes a generic worker for a target, so that no other request of this engine gets it, and
 // reports whether it was free. Claim, Release, Lost or Discard ends the reservation.
 func (f *Fleet) Reserve(workerID string, target faas.Target) bool {
-	return f.Index.reserve(workerID, target)
+	return f.reservations.reserve(workerID, target)
 }
 
 // Release makes a reserved worker generic again.
-func (f *Fleet) Release(workerID string) { f.Index.release(workerID) }
+func (f *Fleet) Release(workerID string) { f.reservations.release(workerID) }
 
 // Lost ends the reservation of a worker that another engine was found to have claimed, or that is
 // not ready. It is left alone for five seconds: by then the orchestrator shows whose it is.
-func (f *Fleet) Lost(workerID string) { f.Index.lose(workerID) }
+func (f *Fleet) Lost(workerID string) { f.reservations.lose(workerID) }

@@ -24,25 +24,26 @@ type summary struct {
 }
 
 // kept returns what the index holds.
-func kept(x *Index) summary {
+func kept(of *workerSet) summary {
+	x := Index{of}
 	x.AnyFree() // looks again at those whose time has come
 	s := summary{
 		x.Claimed(),
 		x.Held(),
-		maps.Clone(x.memory),
+		maps.Clone(of.owned.memory),
 		map[faas.Key][]string{},
 		map[string][]string{},
 		map[string][]faas.Key{},
 	}
-	for key, own := range x.own {
+	for key, own := range of.owned.of {
 		s.own[key] = slices.Sorted(maps.Keys(own))
 	}
-	for runtime, free := range x.free {
+	for runtime, free := range of.free.of {
 		for _, at := range free {
 			s.free[runtime] = append(s.free[runtime], at.entry.id)
 		}
 	}
-	for project := range x.unknown {
+	for project := range of.owned.unknown {
 		s.unknown[project] = sortedKeys(x.UnknownMemory(project))
 	}
 	return s
@@ -54,7 +55,7 @@ func sortedKeys(keys []faas.Key) []faas.Key {
 }
 
 // rebuilt works out the same from all workers, without what is kept of them.
-func rebuilt(x *Index, now time.Time) summary {
+func rebuilt(x *workerSet, now time.Time) summary {
 	s := summary{
 		0,
 		map[string]int{},
@@ -71,7 +72,7 @@ func rebuilt(x *Index, now time.Time) summary {
 			s.claimed++
 			s.held[w.ProjectID]++
 			s.own[w.Key] = append(s.own[w.Key], id)
-			bytes, known := x.known[w.Key]
+			bytes, known := x.owned.known[w.Key]
 			if !known {
 				bytes = faas.DefaultMemorySize
 				if !slices.Contains(s.unknown[w.ProjectID], w.Key) {
@@ -85,7 +86,7 @@ func rebuilt(x *Index, now time.Time) summary {
 	}
 	for _, free := range s.free {
 		slices.SortFunc(free, func(a, b string) int {
-			if rank(x.engine, a) < rank(x.engine, b) {
+			if rank(x.free.engine, a) < rank(x.free.engine, b) {
 				return -1
 			}
 			return 1
@@ -100,7 +101,8 @@ func TestIndexIsWhatWouldBeRebuilt(t *testing.T) {
 	seed := rand.Uint64()
 	random := rand.New(rand.NewPCG(seed, 0))
 	now := time.Unix(0, 0)
-	x := newIndex("engine", func() time.Time { return now })
+	x := newWorkerSet("engine", func() time.Time { return now })
+	index, reserved := Index{x}, reservations{x}
 	target := func() faas.Target {
 		n := random.Int64N(6)
 		return faas.Target{
@@ -121,11 +123,11 @@ func TestIndexIsWhatWouldBeRebuilt(t *testing.T) {
 			x.apply([]orchestrator.Change{{Worker: w}})
 		},
 		"gone":        func() { x.apply([]orchestrator.Change{{Worker: faas.Worker{ID: id()}, Gone: true}}) },
-		"reserved":    func() { x.reserve(id(), target()) },
-		"specialised": func() { x.specialised(id()) },
-		"told":        func() { x.told(id()) },
-		"released":    func() { x.release(id()) },
-		"lost":        func() { x.lose(id()) },
+		"reserved":    func() { reserved.reserve(id(), target()) },
+		"specialised": func() { reserved.specialised(id()) },
+		"told":        func() { reserved.told(id()) },
+		"released":    func() { reserved.release(id()) },
+		"lost":        func() { reserved.lose(id()) },
 		"drained": func() {
 			if random.IntN(4) == 0 {
 				x.drain(id())
@@ -137,7 +139,7 @@ func TestIndexIsWhatWouldBeRebuilt(t *testing.T) {
 		},
 		"a server is up":    func() { x.end(fmt.Sprint("s", random.IntN(10)), true) },
 		"a server is not":   func() { x.end(fmt.Sprint("s", random.IntN(10)), false) },
-		"memory is learnt":  func() { of := target(); x.SetMemory(of.Key, of.MemorySize) },
+		"memory is learnt":  func() { of := target(); index.SetMemory(of.Key, of.MemorySize) },
 		"the time goes on":  func() { now = now.Add(time.Duration(random.IntN(3000)) * time.Millisecond) },
 		"a server is shown": func() { x.apply([]orchestrator.Change{{Worker: shownServer(random, target())}}) },
 	}
@@ -152,7 +154,9 @@ func TestIndexIsWhatWouldBeRebuilt(t *testing.T) {
 	for id := range maps.Clone(x.entries) {
 		x.apply([]orchestrator.Change{{Worker: faas.Worker{ID: id}, Gone: true}})
 	}
-	if n := len(x.entries) + len(x.timed) + len(x.held) + len(x.memory) + len(x.own) + len(x.known) + len(x.unknown) + len(x.free); n != 0 {
+	o := x.owned
+	if n := len(x.entries) + len(x.timed) + len(o.held) + len(o.memory) + len(o.of) + len(o.known) + len(o.unknown) +
+		len(x.free.of); n != 0 {
 		t.Errorf("seed %d: something is left of workers that are gone: %+v", seed, x)
 	}
 }
@@ -169,15 +173,16 @@ func shownServer(random *rand.Rand, of faas.Target) faas.Worker {
 // TestServerThatCameUpIsKeptUntilItIsShown has the orchestrator show it late, or never.
 func TestServerThatCameUpIsKeptUntilItIsShown(t *testing.T) {
 	now := time.Unix(0, 0)
-	x := newIndex("engine", func() time.Time { return now })
+	x := newWorkerSet("engine", func() time.Time { return now })
+	index := Index{x}
 	server := faas.Worker{ID: "s", Key: testTarget.Key, ProjectID: testTarget.ProjectID}
 	x.begin(server, testTarget)
 	x.end("s", true)
-	if x.CountOwn(testTarget.Key) != 1 {
+	if index.CountOwn(testTarget.Key) != 1 {
 		t.Error("a server that came up is forgotten before it is shown")
 	}
 	now = now.Add(lostFor)
-	if x.Workers(); x.CountOwn(testTarget.Key) != 0 {
+	if index.Workers(); index.CountOwn(testTarget.Key) != 0 {
 		t.Error("a server that is never shown is kept")
 	}
 	x.begin(server, testTarget)
@@ -185,7 +190,7 @@ func TestServerThatCameUpIsKeptUntilItIsShown(t *testing.T) {
 	server.Ready = true
 	x.apply([]orchestrator.Change{{Worker: server}})
 	now = now.Add(lostFor)
-	if got := x.Workers(); len(got) != 1 || got[0] != server {
+	if got := index.Workers(); len(got) != 1 || got[0] != server {
 		t.Errorf("got %+v", got)
 	}
 }

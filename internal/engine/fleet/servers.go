@@ -67,7 +67,7 @@ func (f *Fleet) StartServer(target faas.Target) faas.Worker {
 	begun := f.cfg.Now()
 	w := faas.Worker{ID: "server-" + faas.NewID(), Key: target.Key, ProjectID: target.ProjectID, StartedAt: begun}
 	f.faults.set(w.Key, nil, begun)
-	f.Index.begin(w, target)
+	f.workers.begin(w, target)
 	f.starting.Go("start a server", func(ctx context.Context) {
 		err := f.images.StartServer(ctx, w.ID, target)
 		now := f.cfg.Now()
@@ -78,7 +78,7 @@ func (f *Fleet) StartServer(target faas.Target) faas.Worker {
 			f.log.Info("a function's server came up",
 				"worker", w.ID, "function_id", target.Key.FunctionID, "took", now.Sub(begun))
 		}
-		f.Index.end(w.ID, err == nil)
+		f.workers.end(w.ID, err == nil)
 		if err != nil && ctx.Err() == nil { // when the engine stops, that is no fault of the image
 			f.faults.set(w.Key, err, now)
 		}

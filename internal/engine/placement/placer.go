@@ -39,7 +39,7 @@ type Config struct {
 type Placer struct {
 	cfg   Config
 	log   *slog.Logger
-	index *fleet.Index
+	index fleet.Index
 	// short wakes MakeRoom: all workers are in use and somebody waits who has less than a fair
 	// share, or who has idle workers of its own.
 	short background.Signal
