@@ -1,4 +1,7 @@
 # Our own services on this cloud: two of each, as processes of this machine. Sourced.
+# CLOUD_ENGINES is how many engines there are, for tests of how they divide the work.
+engines=${CLOUD_ENGINES:-2}
+engine_ports=(7080 7081 7084)    # of their status; 7082 and 7083 are the APIs'
 
 workers_namespace=faas
 faas_conf=$etc/faas.conf
@@ -13,12 +16,20 @@ start_services() {
     "$repository/bin/faas-manage" --config-file "$faas_conf" db sync >>"$logs/faas-manage.log" 2>&1 ||
         fail "the database could not be brought up to date; see $logs/faas-manage.log." \
             'One that programs of another branch have made is begun anew by devstack/mini/down --purge'
-    service faas-engine-1 FAAS_DEFAULT_HOST=engine-1 FAAS_ENGINE_STATUS_PORT=7080 "$repository/bin/faas-engine"
-    service faas-engine-2 FAAS_DEFAULT_HOST=engine-2 FAAS_ENGINE_STATUS_PORT=7081 "$repository/bin/faas-engine"
+    local i
+    for ((i = 1; i <= ${#engine_ports[@]}; i++)); do
+        if ((i <= engines)); then
+            service "faas-engine-$i" "FAAS_DEFAULT_HOST=engine-$i" "FAAS_ENGINE_STATUS_PORT=${engine_ports[i - 1]}" \
+                "$repository/bin/faas-engine"
+        else
+            stop "faas-engine-$i" TERM 60
+        fi
+    done
     service faas-api-1 FAAS_DEFAULT_HOST=api-1 FAAS_API_PORT=7070 FAAS_API_STATUS_PORT=7082 "$repository/bin/faas-api"
     service faas-api-2 FAAS_DEFAULT_HOST=api-2 FAAS_API_PORT=7071 FAAS_API_STATUS_PORT=7083 "$repository/bin/faas-api"
-    wait_for faas-engine-1 is_well 7080
-    wait_for faas-engine-2 is_well 7081
+    for ((i = 1; i <= engines; i++)); do
+        wait_for "faas-engine-$i" is_well "${engine_ports[i - 1]}"
+    done
     wait_for faas-api-1 is_well 7070
     wait_for faas-api-2 is_well 7071
     offer_runtimes
@@ -137,7 +148,7 @@ call_api() {
 
 stop_services() {
     local name
-    for name in faas-api-1 faas-api-2 faas-engine-1 faas-engine-2; do
+    for name in faas-api-1 faas-api-2 faas-engine-1 faas-engine-2 faas-engine-3; do
         stop "$name" TERM 30 &
     done
     wait

@@ -24,6 +24,7 @@ var env struct {
 	endpoints []string // of the APIs
 	logs      string   // folder
 	pids      string   // folder: a file for each part, with its process id and start time
+	engines   []string // base URLs of the engines' status, by their number; a third may not run
 	world     string   // address of a host outside, in a network namespace of our own
 }
 
@@ -32,6 +33,7 @@ func TestMain(m *testing.M) {
 	if text := os.Getenv("FAAS_ENDPOINTS"); text != "" {
 		env.endpoints = strings.Split(text, ",")
 	}
+	env.engines = strings.Split(os.Getenv("FAAS_ENGINE_STATUS"), ",")
 	if len(env.endpoints) == 0 || env.pids == "" {
 		fmt.Println("no cloud: these tests need root, make cloud-up, and what .cloud/env says in the environment;",
 			"make functional does all three")
@@ -176,10 +178,13 @@ func alive(n int) bool {
 	return !strings.HasPrefix(strings.TrimSpace(string(after)), "Z")
 }
 
-// up starts every part of the cloud that does not run, and waits for it.
-func up(ctx context.Context, t *testing.T) {
+// up starts every part of the cloud that does not run, and waits for it. The variables, NAME=value,
+// are settings of devstack/mini/up.
+func up(ctx context.Context, t *testing.T, variables ...string) {
 	t.Helper()
-	out, err := exec.CommandContext(ctx, "../../../devstack/mini/up").CombinedOutput()
+	cmd := exec.CommandContext(ctx, "../../../devstack/mini/up")
+	cmd.Env = append(os.Environ(), variables...)
+	out, err := cmd.CombinedOutput()
 	if err != nil {
 		t.Fatalf("the cloud does not come back: %v\n%s", err, out)
 	}
