@@ -1,6 +1,9 @@
 package engine
 
 import (
+	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -25,18 +28,27 @@ func (r *rig) set(q *quota.Quotas, of faas.Resource, limit int64) {
 	r.must(q.Set(r.Context(), project, map[faas.Resource]*int64{of: &limit}))
 }
 
+// waitsForFile is a function that returns once there is a file of the path.
+const waitsForFile = `
+import os, time
+def main(path):
+    while not os.path.exists(path):
+        time.sleep(0.01)
+`
+
 // TestWorkersWithinMemory has a project whose workers may have the memory of one: another
 // function's idle one makes room, a busy one does not.
 func TestWorkersWithinMemory(t *testing.T) {
 	r := newRig(t, nil)
 	q := r.within(faas.Amounts{faas.ResourceMemory: faas.DefaultMemorySize})
-	sleeper, echo := r.function("import time\ndef main(n):\n    time.sleep(n)\n"), r.function(echoes)
+	sleeper, echo := r.function(waitsForFile), r.function(echoes)
 	stranger := r.functionOf(other, echoes)
 	r.run()
 	api := r.api(hangTimeout)
-	slept := make(chan error, 1)
+	wake, slept := filepath.Join(t.TempDir(), "wake"), make(chan error, 1)
+	r.must(os.Chmod(filepath.Dir(filepath.Dir(wake)), 0o755)) // the worker is another user
 	go func() {
-		_, err := r.call(api, sleeper, `{"n": 8}`)
+		_, err := r.call(api, sleeper, fmt.Sprintf(`{"path": %q}`, wake))
 		slept <- err
 	}()
 	r.await("the sleeper has a worker", func() bool { return len(r.own(sleeper)) == 1 })
@@ -54,6 +66,7 @@ func TestWorkersWithinMemory(t *testing.T) {
 	if _, err := r.call(r.api(hangTimeout), stranger, `{}`); err != nil {
 		t.Errorf("another project: %v", err)
 	}
+	r.must(os.WriteFile(wake, nil, 0o644))
 	if err := <-slept; err != nil {
 		t.Error(err)
 	}
@@ -64,11 +77,11 @@ func TestWorkersWithinMemory(t *testing.T) {
 
 	r.set(q, faas.ResourceMemory, faas.DefaultMemorySize-1)
 	begun := time.Now()
-	_, err = r.call(r.api(hangTimeout), sleeper, `{"n": 0}`)
+	_, err = r.call(r.api(hangTimeout), sleeper, `{"path": "/"}`)
 	if faas.KindOf(err) != faas.OverQuota || time.Since(begun) > hangTimeout/2 {
 		t.Errorf("a function that asks for more than its project may have: %v after %s", err, time.Since(begun))
 	}
-	x := r.ended(r.enqueue(sleeper, `{"n": 0}`))
+	x := r.ended(r.enqueue(sleeper, `{"path": "/"}`))
 	if x.Status != faas.ExecutionError || !strings.Contains(x.Result, "Quota exceeded for worker_memory") {
 		t.Errorf("an asynchronous execution ended as %+v", x)
 	}
