@@ -1,6 +1,7 @@
 package duework
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -53,18 +54,11 @@ const (
 )
 
 func (k Kind) complete() Kind {
-	orElse(&k.Timeout, defaultTimeout)
-	orElse(&k.Parallel, 1)
-	orElse(&k.FirstRetry, defaultFirstRetry)
-	orElse(&k.LastRetry, defaultLastRetry)
+	k.Timeout = cmp.Or(k.Timeout, defaultTimeout)
+	k.Parallel = cmp.Or(k.Parallel, 1)
+	k.FirstRetry = cmp.Or(k.FirstRetry, defaultFirstRetry)
+	k.LastRetry = cmp.Or(k.LastRetry, defaultLastRetry)
 	return k
-}
-
-func orElse[T comparable](v *T, initial T) {
-	var zero T
-	if *v == zero {
-		*v = initial
-	}
 }
 
 // retryAfter returns the pause after so many errors in a row.
