@@ -32,8 +32,8 @@ type result struct {
 	details string // what is wrong and what would be right; "" for nothing
 }
 
-// patience bounds each check: what does not answer in this time counts as away.
-const patience = 15 * time.Second
+// checkTimeout bounds each check: what does not answer in this time counts as away.
+const checkTimeout = 15 * time.Second
 
 // checks are all that are made, in the order of the table.
 var checks = []struct {
@@ -50,7 +50,7 @@ var checks = []struct {
 func checkAll(ctx context.Context, conf *config.Status) []result {
 	var results []result
 	for _, c := range checks {
-		ctx, cancel := context.WithTimeout(ctx, patience)
+		ctx, cancel := context.WithTimeout(ctx, checkTimeout)
 		out, details := c.make(ctx, conf)
 		cancel()
 		results = append(results, result{c.name, out, details})

@@ -67,8 +67,8 @@ def f(n, name):
 	})
 }
 
-// TestMemoryOfOwnLimit returns the worker its function's own limit while it runs: from then on the
-// kernel bounds it, to more or to less.
+// TestMemoryOfOwnLimit sets the worker's limit to its function's own while it runs: from then on
+// the kernel bounds it, to more or to less.
 func TestMemoryOfOwnLimit(t *testing.T) {
 	each(t, func(t *testing.T, begin beginner) {
 		var group *cgroup.Group

@@ -129,7 +129,7 @@ func TestKeystoneAway(t *testing.T) {
 	}
 }
 
-// TestKeystoneMetrics returns what was asked.
+// TestKeystoneMetrics checks the metrics of requests to Keystone.
 func TestKeystoneMetrics(t *testing.T) {
 	var auth *KeystoneAuth
 	s, fake, _ := newAuthenticated(t, func(k *KeystoneAuth) { auth = k })

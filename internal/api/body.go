@@ -17,7 +17,7 @@ const (
 	packageTimeout = 10 * time.Minute
 )
 
-// timedBody returns up on a body that does not arrive in time. The time ends with the body, or it
+// timedBody gives up on a body that does not arrive in time. The time ends with the body, or it
 // would cut off the answer to a call that takes longer.
 type timedBody struct {
 	io.ReadCloser

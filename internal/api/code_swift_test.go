@@ -130,7 +130,7 @@ func TestWhatCannotBeAFunctionFromSwift(t *testing.T) {
 		"no zip":            {codeOf("text"), "", "not a zip file"},
 		"too large":         {codeOf("large"), "", "larger than 65536 bytes"},
 		"no rights":         {codeOf("f.zip"), "p-three member", "may not be read"},
-		"a slash":           {strings.Replace(codeOf("f.zip"), `"code"`, `"code/x"`, 1), "", "has no slash"},
+		"a slash":           {strings.Replace(codeOf("f.zip"), `"code"`, `"code/x"`, 1), "", "must not have a slash"},
 		"another md5":       {strings.Replace(codeOf("f.zip"), `{"source"`, `{"md5sum": "0123", "source"`, 1), "", "but code.md5sum is 0123"},
 	} {
 		r := s.create(c.code, c.identity)

@@ -10,8 +10,8 @@ import (
 )
 
 // Dial makes one connection to the first of the hosts that answers, beginning at a random one, for
-// those who speak AMQP in a way of their own. purpose tells an operator whose it is. No error
-// repeats a user or a password.
+// packages that use AMQP in their own way. purpose names the connection for operators. No error
+// contains a user or a password.
 func Dial(ctx context.Context, c Config, purpose string) (*amqp.Connection, error) {
 	c, err := c.complete()
 	if err != nil {

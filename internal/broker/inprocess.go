@@ -12,22 +12,21 @@ import (
 	"github.com/openstack-faas/faas/internal/faas"
 )
 
-// ErrClosed is what a broker answers after Close.
+// ErrClosed is what the methods of a broker return after Close.
 var ErrClosed = errors.New("the broker is closed")
 
-// redeliverAfter is the pause before a message whose handler failed comes again, unless the broker
-// is told another.
+// redeliverAfter is the default pause before a message whose handler failed is delivered again.
 const redeliverAfter = time.Second
 
 // Option changes how a new in-process broker behaves.
 type Option func(*InProcess)
 
-// RedeliverAfter sets the pause before a message whose handler failed comes again: one second
-// unless told.
+// RedeliverAfter sets the pause before a message whose handler failed is delivered again; the
+// default is one second.
 func RedeliverAfter(pause time.Duration) Option { return func(b *InProcess) { b.pause = pause } }
 
-// InProcess is a broker within one process. Its messages are as durable as the process: the rows
-// that they are about are looked up again when the next one starts.
+// InProcess is a broker within one process. Its messages end with the process. Nothing is lost by
+// that: the next process finds the rows that they were about in the database.
 type InProcess struct {
 	pause time.Duration
 
@@ -36,7 +35,7 @@ type InProcess struct {
 	services map[string][]*service
 	queues   map[string]*queue
 	topics   map[string]map[*subscriber]struct{}
-	shards   map[string]chan struct{} // of one place: whoever's token is in it owns the shard
+	shards   map[string]chan struct{} // capacity 1: the owner of the shard has put in a token
 	running  sync.WaitGroup           // handlers and consumers
 	end      context.CancelFunc
 	ctx      context.Context
@@ -88,11 +87,11 @@ func (b *InProcess) until(ctx context.Context) (context.Context, context.CancelF
 	return ctx, func() { stop(); cancel() }
 }
 
-// service is one of those that answer a method.
+// service is one server of a method.
 type service struct {
 	method string
 	ctx    context.Context
-	room   chan struct{} // a token for each request under way
+	room   chan struct{} // holds a token for each request under way
 	handle RequestHandler
 	under  sync.WaitGroup
 }
@@ -127,7 +126,7 @@ func (b *InProcess) forget(method string, s *service) {
 	b.services[method] = left
 }
 
-// choose returns one that answers the method, each in turn, and counts the request in.
+// choose returns a server of the method, each in turn, and counts the request in.
 func (b *InProcess) choose(method string) (*service, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -136,7 +135,7 @@ func (b *InProcess) choose(method string) (*service, error) {
 	}
 	all := b.services[method]
 	if len(all) == 0 {
-		return nil, faas.Errorf(faas.Unavailable, "Nobody answers %s.", method).WithCause(ErrNotTaken)
+		return nil, faas.Errorf(faas.Unavailable, "No engine serves %s now; try again later.", method).WithCause(ErrNotTaken)
 	}
 	s := all[0]
 	copy(all, all[1:])
@@ -146,7 +145,7 @@ func (b *InProcess) choose(method string) (*service, error) {
 	return s, nil
 }
 
-// Call implements Broker. That nobody serves the method is told at once.
+// Call implements Broker. It returns at once when nobody serves the method.
 func (b *InProcess) Call(ctx context.Context, method string, request, reply any) error {
 	body, err := json.Marshal(request)
 	if err != nil {
@@ -178,8 +177,8 @@ type result struct {
 	err  error
 }
 
-// answer runs the handler once there is room, under the caller's deadline but not its cancellation,
-// which no wire would carry.
+// answer runs the handler once there is room. It has the caller's deadline but not its
+// cancellation, which RabbitMQ would not transmit either.
 func (s *service) answer(caller context.Context, body []byte) result {
 	ctx := s.ctx
 	if deadline, ok := caller.Deadline(); ok {
@@ -192,7 +191,7 @@ func (s *service) answer(caller context.Context, body []byte) result {
 		defer func() { <-s.room }()
 	case <-ctx.Done():
 		return result{
-			err: faas.Errorf(faas.Unavailable, "The request waited too long.").WithCause(errors.Join(ErrNotTaken, ctx.Err())),
+			err: faas.Errorf(faas.Unavailable, "The request was not handled in time: the engine is busy.").WithCause(errors.Join(ErrNotTaken, ctx.Err())),
 		}
 	}
 	reply, err := s.handle(ctx, body)
@@ -204,7 +203,7 @@ func (s *service) answer(caller context.Context, body []byte) result {
 	return result{b, err}
 }
 
-// logUnknown keeps what an error says that carried leaves out.
+// logUnknown logs an error whose text carried leaves out.
 func logUnknown(log *slog.Logger, method string, err error) {
 	var f *faas.Error
 	if err != nil && !errors.As(err, &f) {
@@ -212,8 +211,8 @@ func logUnknown(log *slog.Logger, method string, err error) {
 	}
 }
 
-// carried is an error as it looks on the other side of a wire: kind, message and when to try again,
-// but no cause. The text of an error without a kind is not meant for those outside.
+// carried returns an error as the caller in another process sees it: with kind, message and when to
+// try again, but without cause. The text of an error without a kind is not meant for callers.
 func carried(err error) error {
 	var f *faas.Error
 	if !errors.As(err, &f) {

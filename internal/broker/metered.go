@@ -79,7 +79,8 @@ func (m metered) Consume(ctx context.Context, queue string, parallel int, handle
 	})
 }
 
-// kindOfName returns a name without the number of a shard or a lane, so that there are few series.
+// kindOfName returns a name without the number of a shard or a queue, so that there are few time
+// series.
 func kindOfName(name string) string { return strings.TrimRight(name, ".0123456789") }
 
 func resultOf(err error) string {

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// Own implements Broker. Those that wait for a channel's place are served in the order in which
-// they came.
+// Own implements Broker. Go serves those that wait to send on a channel in the order in which they
+// came.
 func (b *InProcess) Own(ctx context.Context, shard string, hold func(ctx context.Context)) (func(), error) {
 	if err := b.enter(); err != nil {
 		return nil, err
@@ -26,7 +26,7 @@ func (b *InProcess) Own(ctx context.Context, shard string, hold func(ctx context
 	}, nil
 }
 
-// own waits for the shard and holds it once. It reports whether to stand in line again.
+// own waits for the shard and owns it once. It reports whether to wait in line again.
 func (b *InProcess) own(ctx context.Context, place chan struct{}, hold func(ctx context.Context)) bool {
 	select {
 	case place <- struct{}{}:

@@ -7,11 +7,11 @@ import (
 	"time"
 )
 
-// queue is a line of messages, first come first served.
+// queue holds messages, first in, first out.
 type queue struct {
-	mu    sync.Mutex
-	line  [][]byte
-	ready chan struct{} // holds a token while the line may not be empty
+	mu       sync.Mutex
+	messages [][]byte
+	ready    chan struct{} // holds a token while there may be messages
 }
 
 func newQueue() *queue { return &queue{ready: make(chan struct{}, 1)} }
@@ -19,7 +19,7 @@ func newQueue() *queue { return &queue{ready: make(chan struct{}, 1)} }
 func (q *queue) push(body []byte) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.line = append(q.line, body)
+	q.messages = append(q.messages, body)
 	q.wake()
 }
 
@@ -39,14 +39,14 @@ func (q *queue) pop(ctx context.Context) ([]byte, bool) {
 		case <-q.ready:
 		}
 		q.mu.Lock()
-		if len(q.line) == 0 {
+		if len(q.messages) == 0 {
 			q.mu.Unlock()
 			continue
 		}
-		body := q.line[0]
-		q.line[0] = nil
-		q.line = q.line[1:]
-		if len(q.line) > 0 {
+		body := q.messages[0]
+		q.messages[0] = nil
+		q.messages = q.messages[1:]
+		if len(q.messages) > 0 {
 			q.wake()
 		}
 		q.mu.Unlock()

@@ -11,18 +11,19 @@ import (
 
 // Rabbit is a broker on RabbitMQ, 3.10 or later. It publishes on one connection and consumes on
 // another, since RabbitMQ stops reading from a connection that publishes too fast, and that must
-// not hold up a consumer's acknowledgements. Both come back by themselves, with everything that was
-// served, consumed, heard and owned.
+// not hold up a consumer's acknowledgements. Each reconnects by itself (link), consumers attach
+// themselves again (subscription), and publishing channels are opened again when next used
+// (keeper).
 //
-// While RabbitMQ is away every method waits within its context for a connection, and then says
-// faas.Unavailable.
+// While RabbitMQ is away every method waits for a connection until its context ends, and then
+// returns an error of kind faas.Unavailable.
 type Rabbit struct {
 	config     Config
 	log        *slog.Logger
 	publishing *link
 	consuming  *link
-	work       *lane[*outlet] // messages with confirms
-	calls      *lane[*inbox]  // requests and replies
+	work       *keeper[*publisher] // messages with confirms
+	calls      *keeper[*requester] // requests and replies
 
 	ctx       context.Context // ends with Close
 	end       context.CancelFunc
@@ -37,8 +38,9 @@ type Rabbit struct {
 
 var _ Broker = (*Rabbit)(nil)
 
-// NewRabbit connects to RabbitMQ. When that has not come about by the end of ctx, it gives up with
-// faas.Unavailable and the last failure as its cause; after that ctx means nothing to the broker.
+// NewRabbit connects to RabbitMQ. When it is not connected by the end of ctx, the error is of kind
+// faas.Unavailable, with the last failure as its cause. ctx bounds only this: the broker outlives
+// it.
 func NewRabbit(ctx context.Context, c Config) (*Rabbit, error) {
 	c, err := c.complete()
 	if err != nil {
@@ -54,8 +56,8 @@ func NewRabbit(ctx context.Context, c Config) (*Rabbit, error) {
 	r.hangUp = hangUp
 	r.publishing = newLink("publishing", c, t, r.ctx.Done())
 	r.consuming = newLink("consuming", c, t, r.ctx.Done())
-	r.work = newLane(r.publishing, r.spawn, r.openOutlet)
-	r.calls = newLane(r.publishing, r.spawn, r.openInbox)
+	r.work = newKeeper(r.publishing, r.spawn, r.openPublisher)
+	r.calls = newKeeper(r.publishing, r.spawn, r.openRequester)
 	for _, l := range []*link{r.publishing, r.consuming} {
 		r.spawn(func() { l.run(connected) })
 	}
@@ -76,7 +78,8 @@ func (c Config) addresses() (all []string) {
 	return all
 }
 
-// Close implements Broker. The connections stay until the handlers have settled.
+// Close implements Broker. The connections stay until the handlers have ended, so that they can
+// acknowledge their messages.
 func (r *Rabbit) Close() error {
 	r.mu.Lock()
 	r.closed = true
@@ -102,7 +105,8 @@ func (r *Rabbit) enter() error {
 	return nil
 }
 
-// spawn runs what ends with the connections, unless they have ended for good.
+// spawn runs f on a goroutine that Close waits for, unless the connections have been closed for
+// good. f must end with the connections.
 func (r *Rabbit) spawn(f func()) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -123,8 +127,8 @@ func (r *Rabbit) until(ctx context.Context) (context.Context, context.CancelFunc
 	return ctx, func() { stop(); cancel() }
 }
 
-// outcome is what a caller sees of an error: ErrClosed once the broker is closed, else what
-// unavailable says.
+// outcome returns the error that a caller sees: ErrClosed once the broker is closed, else that of
+// unavailable.
 func (r *Rabbit) outcome(err error) error {
 	if err != nil && r.ctx.Err() != nil {
 		return ErrClosed
@@ -132,10 +136,10 @@ func (r *Rabbit) outcome(err error) error {
 	return unavailable(err)
 }
 
-// name is a queue or exchange of this deployment.
+// name returns the name of a queue or exchange of this deployment.
 func (r *Rabbit) name(kind, name string) string { return r.config.Prefix + "." + kind + "." + name }
 
-// transient is a message that need not outlive a restart of RabbitMQ.
+// transient returns a message that need not outlive a restart of RabbitMQ.
 func transient(body []byte) amqp.Publishing {
 	return amqp.Publishing{ContentType: "application/octet-stream", DeliveryMode: amqp.Transient, Body: body}
 }

@@ -14,7 +14,7 @@ import (
 )
 
 const (
-	// replyTo is RabbitMQ's direct reply-to: replies come straight to the channel that asked,
+	// replyTo is RabbitMQ's direct reply-to: replies come straight to the channel of the request,
 	// without a queue.
 	replyTo = "amq.rabbitmq.reply-to"
 	// timeLeftHeader holds how much longer the caller waits, in microseconds from when the request
@@ -29,18 +29,20 @@ const (
 // errHandedBack is the outcome of a request whose server has not begun with it.
 var errHandedBack = errors.New("the server ended before it began")
 
-// inbox sends requests, and hears their replies on the same channel, as direct reply-to demands.
-type inbox struct {
+// requester sends requests and receives their replies on the same channel, as direct reply-to
+// requires.
+type requester struct {
 	ch *amqp.Channel
 
 	mu      sync.Mutex
 	closed  bool
 	last    uint64
-	waiting map[string]chan result // by correlation id; each of one place
+	waiting map[string]chan result // by correlation id; each of capacity 1
 }
 
-// openInbox is for a lane. The goroutine that hears replies ends with the channel.
-func (r *Rabbit) openInbox(conn *amqp.Connection) (*inbox, error) {
+// openRequester opens a requester for a keeper. The goroutine that receives replies ends with the
+// channel.
+func (r *Rabbit) openRequester(conn *amqp.Connection) (*requester, error) {
 	ch, err := conn.Channel()
 	if err != nil {
 		return nil, err
@@ -50,7 +52,7 @@ func (r *Rabbit) openInbox(conn *amqp.Connection) (*inbox, error) {
 		_ = ch.Close()
 		return nil, err
 	}
-	b := &inbox{ch: ch, waiting: map[string]chan result{}}
+	b := &requester{ch: ch, waiting: map[string]chan result{}}
 	returns := ch.NotifyReturn(make(chan amqp.Return))
 	if !r.spawn(func() { b.listen(replies, returns) }) {
 		return nil, ErrClosed
@@ -58,13 +60,13 @@ func (r *Rabbit) openInbox(conn *amqp.Connection) (*inbox, error) {
 	return b, nil
 }
 
-func (b *inbox) ended() bool {
+func (b *requester) ended() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.closed
 }
 
-func (b *inbox) listen(replies <-chan amqp.Delivery, returns <-chan amqp.Return) {
+func (b *requester) listen(replies <-chan amqp.Delivery, returns <-chan amqp.Return) {
 	defer b.abandon()
 	for {
 		select {
@@ -85,15 +87,15 @@ func (b *inbox) listen(replies <-chan amqp.Delivery, returns <-chan amqp.Return)
 			}
 			b.resolve(
 				m.CorrelationId,
-				result{err: faas.Errorf(faas.Unavailable, "Nobody answers this request.").WithCause(ErrNotTaken)},
+				result{err: faas.Errorf(faas.Unavailable, "No engine serves this request now; try again later.").WithCause(ErrNotTaken)},
 			)
 		}
 	}
 }
 
-// resolve hands an outcome to whoever waits for it. A reply that nobody asked for, or waits for any
-// more, is dropped.
-func (b *inbox) resolve(id string, r result) {
+// resolve hands an outcome to the caller that waits for it. A reply that no caller waits for is
+// dropped.
+func (b *requester) resolve(id string, r result) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if c := b.waiting[id]; c != nil {
@@ -102,7 +104,7 @@ func (b *inbox) resolve(id string, r result) {
 	}
 }
 
-func (b *inbox) abandon() {
+func (b *requester) abandon() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.closed = true
@@ -112,8 +114,8 @@ func (b *inbox) abandon() {
 	clear(b.waiting)
 }
 
-// expect returns an id for a request, and where its outcome will be.
-func (b *inbox) expect() (string, chan result, error) {
+// expect returns an id for a request, and the channel of its outcome.
+func (b *requester) expect() (string, chan result, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.closed {
@@ -125,16 +127,17 @@ func (b *inbox) expect() (string, chan result, error) {
 	return id, c, nil
 }
 
-func (b *inbox) forget(id string) {
+func (b *requester) forget(id string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	delete(b.waiting, id)
 }
 
-// Call implements Broker. When the method's queue does not exist, nobody serves it, and that is
-// told at once. A queue outlives its last server for a little, so that calls wait while the only
-// server restarts. A request is answered at most once, and begun at most once: when the connection
-// of the server that took it is lost, the kind is faas.Unavailable and it may have been done.
+// Call implements Broker. When the method's queue does not exist, nobody serves it, and Call
+// returns at once: requests are published as mandatory, so that RabbitMQ returns those that no
+// queue took. A queue outlives its last server for a little, so that calls wait while the only
+// server restarts. A request is handled at most once: when the connection of the server that took
+// it is lost, the kind is faas.Unavailable and it may have been carried out.
 func (r *Rabbit) Call(ctx context.Context, method string, request, reply any) error {
 	if r.ctx.Err() != nil {
 		return ErrClosed
@@ -161,15 +164,15 @@ func (r *Rabbit) send(ctx context.Context, queue string, body []byte) ([]byte, e
 		if err != nil {
 			return nil, errors.Join(ErrNotTaken, err)
 		}
-		reply, err := b.ask(ctx, queue, body)
+		reply, err := b.roundTrip(ctx, queue, body)
 		if !errors.Is(err, errHandedBack) {
 			return reply, err
 		}
 	}
 }
 
-// ask sends a request to a queue and waits for what comes back.
-func (b *inbox) ask(ctx context.Context, queue string, body []byte) ([]byte, error) {
+// roundTrip sends a request to a queue and waits for its reply.
+func (b *requester) roundTrip(ctx context.Context, queue string, body []byte) ([]byte, error) {
 	id, outcome, err := b.expect()
 	if err != nil {
 		return nil, err

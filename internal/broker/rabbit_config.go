@@ -11,15 +11,16 @@ import (
 	"time"
 )
 
-// Config says where RabbitMQ is and how to speak with it. ParseTransportURL makes one of what
-// operators write. Its zero durations and numbers stand for the defaults that the fields name.
+// Config says where RabbitMQ is and how to connect to it. ParseTransportURL makes one from the
+// options that operators set. A zero duration or number stands for the default that its field
+// names.
 type Config struct {
 	Hosts []Host // tried in turn, from a random one on
 	VHost string // "/" when empty
 
 	SSL      bool   // speak TLS and verify the server's certificate
 	CAFile   string // certificates that may sign the server's; the system's when empty
-	CertFile string // this client's certificate, with KeyFile, when the server asks for one
+	CertFile string // this client's certificate, with KeyFile, when the server requires one
 	KeyFile  string
 
 	// Heartbeat is how long a peer may be silent before it counts as dead: 20 s, at least 1 s.
@@ -37,18 +38,17 @@ type Config struct {
 
 	Log *slog.Logger // slog.Default() when nil
 
-	tokenKept time.Duration // how long the owner of a shard keeps a token: ten minutes; tests are less patient
+	tokenKept time.Duration // how long the owner of a shard keeps a token: ten minutes; tests set less
 }
 
-// Host is one server of a cluster, and who we are to it.
+// Host is one server of a cluster, and the credentials for it.
 type Host struct {
 	Address  string // host:port
 	User     string
 	Password Secret
 }
 
-// Secret is a text that no formatting prints: what %v, %#v or a JSON encoder finds in it is an
-// address, or nothing.
+// Secret is a text that no formatting prints: %v, %#v and JSON encoders show stars.
 type Secret struct{ reveal func() string }
 
 // NewSecret hides a text.

@@ -15,22 +15,24 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 )
 
-// closeWithin is how long a server may take to say goodbye.
-const closeWithin = 2 * time.Second
+// closeTimeout bounds how long RabbitMQ may take to answer the close of a connection.
+const closeTimeout = 2 * time.Second
 
-// link keeps one connection to one of the hosts alive: when it breaks, another is made.
+// link keeps one connection to one of the hosts alive: when it breaks, run makes another, to the
+// next host. Users take the connection of the moment with connection, and come again when a call on
+// it fails; changed lets them wait without polling.
 type link struct {
-	purpose string // tells an operator which connection is which
+	purpose string // publishing or consuming, for operators: in logs and in RabbitMQ's list of connections
 	config  Config
 	tls     *tls.Config
 	log     *slog.Logger
-	closing <-chan struct{} // the broker closes: nobody waits for a connection any more
+	closing <-chan struct{} // closed with the broker, which ends all waiting
 
 	mu      sync.Mutex
 	conn    *amqp.Connection // nil while there is none
-	held    bool             // RabbitMQ has no room: it reads nothing from conn
+	blocked bool             // RabbitMQ is out of memory or disk, and reads nothing from conn
 	failure error            // why the last attempt failed
-	changed chan struct{}    // closed when conn or held changes
+	changed chan struct{}    // closed when conn or blocked changes
 }
 
 func newLink(purpose string, c Config, t *tls.Config, closing <-chan struct{}) *link {
@@ -44,14 +46,13 @@ func newLink(purpose string, c Config, t *tls.Config, closing <-chan struct{}) *
 	}
 }
 
-// connection returns the live connection, and waits until ctx ends for one that RabbitMQ reads
-// from.
+// connection returns the live connection. It waits until ctx ends for one that is not blocked.
 func (l *link) connection(ctx context.Context) (*amqp.Connection, error) {
 	for {
 		l.mu.Lock()
-		conn, held, changed := l.conn, l.held, l.changed
+		conn, blocked, changed := l.conn, l.blocked, l.changed
 		l.mu.Unlock()
-		if conn != nil && !held && !conn.IsClosed() {
+		if conn != nil && !blocked && !conn.IsClosed() {
 			return conn, nil
 		}
 		select {
@@ -70,12 +71,12 @@ func (l *link) lastFailure() error {
 	return l.failure
 }
 
-// isHeld reports whether RabbitMQ reads nothing from the connection. What is written then fills the
-// socket, and the writer waits longer than its caller may.
-func (l *link) isHeld() bool {
+// isBlocked reports whether RabbitMQ has blocked the connection. What is written then fills the
+// socket's buffer, and the next write waits for longer than its caller may.
+func (l *link) isBlocked() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.held
+	return l.blocked
 }
 
 // isLive reports whether there is a connection.
@@ -85,10 +86,10 @@ func (l *link) isLive() bool {
 	return l.conn != nil && !l.conn.IsClosed()
 }
 
-func (l *link) set(conn *amqp.Connection, held bool) {
+func (l *link) set(conn *amqp.Connection, blocked bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.conn, l.held = conn, held
+	l.conn, l.blocked = conn, blocked
 	close(l.changed)
 	l.changed = make(chan struct{})
 }
@@ -99,8 +100,8 @@ func (l *link) failed(err error) {
 	l.failure = err
 }
 
-// run connects, and connects again, until ctx ends. It begins at a random host, so that services
-// spread over a cluster.
+// run connects, and connects again, until ctx ends. It begins at a random host, so that processes
+// spread over a cluster. Only after all hosts failed in turn does it pause.
 func (l *link) run(ctx context.Context) {
 	hosts := l.config.Hosts
 	next := rand.IntN(len(hosts))
@@ -118,22 +119,22 @@ func (l *link) run(ctx context.Context) {
 			continue
 		}
 		since := time.Now()
-		l.attend(ctx, conn, host)
+		l.lend(ctx, conn, host)
 		if time.Since(since) > l.config.RetryInterval {
 			tried = -1 // it was a good connection: try all hosts once without a pause
 		}
 	}
 }
 
-// attend lends the connection out for as long as it lives.
-func (l *link) attend(ctx context.Context, conn *amqp.Connection, host Host) {
+// lend lets users have the connection until it ends.
+func (l *link) lend(ctx context.Context, conn *amqp.Connection, host Host) {
 	log := l.log.With("host", host.Address)
 	lost, blocked := conn.NotifyClose(make(chan *amqp.Error, 1)), conn.NotifyBlocked(make(chan amqp.Blocking, 1))
 	log.Info("connected to RabbitMQ")
 	l.set(conn, false)
 	defer func() {
 		l.set(nil, false)
-		_ = conn.CloseDeadline(time.Now().Add(closeWithin))
+		_ = conn.CloseDeadline(time.Now().Add(closeTimeout))
 	}()
 	for {
 		select {
@@ -143,10 +144,10 @@ func (l *link) attend(ctx context.Context, conn *amqp.Connection, host Host) {
 				continue
 			}
 			if b.Active {
-				l.failed(fmt.Errorf("RabbitMQ takes no messages: %s", b.Reason))
-				log.Warn("RabbitMQ takes no messages", "reason", b.Reason)
+				l.failed(fmt.Errorf("RabbitMQ has blocked the connection: %s", b.Reason))
+				log.Warn("RabbitMQ has blocked the connection; nothing is published until it has memory and disk space again", "reason", b.Reason)
 			} else {
-				log.Info("RabbitMQ takes messages again")
+				log.Info("RabbitMQ has unblocked the connection")
 			}
 			l.set(conn, b.Active)
 		case err := <-lost:
@@ -159,8 +160,8 @@ func (l *link) attend(ctx context.Context, conn *amqp.Connection, host Host) {
 	}
 }
 
-// retryPause grows by the backoff to the maximum. It is spread by half in both directions, so that
-// services that lost the same server do not come back as one.
+// retryPause returns a pause that grows by the backoff up to the maximum. It is drawn from half to
+// one and a half of that, so that processes that lost the same server do not all come back at once.
 func (c Config) retryPause(round int) time.Duration {
 	d := min(c.RetryInterval+time.Duration(round)*c.RetryBackoff, c.RetryMax)
 	return d/2 + rand.N(d+1)
@@ -177,7 +178,7 @@ func (l *link) dial(ctx context.Context, host Host) (*amqp.Connection, error) {
 	properties.SetClientConnectionName(l.config.Prefix + " " + l.purpose)
 	var raw net.Conn
 	giveUp := func() bool { return true }
-	defer func() { giveUp() }() // from here on ctx ends the connection with a goodbye
+	defer func() { giveUp() }() // once it is open, ctx ends the connection by a proper close
 	conn, err := amqp.DialConfig(scheme+host.Address, amqp.Config{
 		SASL:            []amqp.Authentication{&amqp.PlainAuth{Username: host.User, Password: host.Password.Reveal()}},
 		Vhost:           l.config.VHost,
@@ -208,24 +209,26 @@ func (l *link) open(ctx context.Context, network, address string) (net.Conn, err
 		conn.Close()
 		return nil, err
 	}
-	return &impatientConn{conn, l.config.Heartbeat}, nil
+	return &timedConn{conn, l.config.Heartbeat}, nil
 }
 
-// impatientConn lets no write wait longer than a silent peer may take: the library would wait for
-// the kernel to give up, for a quarter of an hour.
-type impatientConn struct {
+// timedConn is a connection whose writes fail after the heartbeat timeout. Without it, a write to a
+// dead peer would wait for the kernel to give up, for a quarter of an hour, and block all users of
+// the connection.
+type timedConn struct {
 	net.Conn
-	patience time.Duration
+	timeout time.Duration
 }
 
-func (c *impatientConn) Write(b []byte) (int, error) {
-	if err := c.SetWriteDeadline(time.Now().Add(c.patience)); err != nil {
+func (c *timedConn) Write(b []byte) (int, error) {
+	if err := c.SetWriteDeadline(time.Now().Add(c.timeout)); err != nil {
 		return 0, err
 	}
 	return c.Conn.Write(b)
 }
 
-// unavailable is what a caller sees of a broken bus; the cause is for the log.
+// unavailable returns the error that callers see while RabbitMQ cannot be used; the cause is for
+// the log.
 func unavailable(cause error) error {
 	if cause == nil || errors.Is(cause, ErrClosed) {
 		return cause

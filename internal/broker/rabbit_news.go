@@ -7,14 +7,15 @@ import (
 )
 
 const (
-	// newsUnheard is how many messages of a topic a subscriber may have at a time that it has not
-	// heard.
+	// newsUnheard is the prefetch count of a subscriber: messages that it has received and not
+	// handled.
 	newsUnheard = 100
-	// newsKept is how many wait in RabbitMQ for a slow subscriber; the oldest go first.
+	// newsKept is how many messages wait in RabbitMQ for a slow subscriber; the oldest are dropped
+	// first.
 	newsKept = 10_000
 )
 
-// Broadcast implements Broker. It does not wait until RabbitMQ has the message.
+// Broadcast implements Broker. It does not wait for the confirm.
 func (r *Rabbit) Broadcast(ctx context.Context, topic string, body []byte) error {
 	if r.ctx.Err() != nil {
 		return ErrClosed
@@ -37,7 +38,8 @@ func declareTopic(exchange string) func(*amqp.Channel) error {
 	}
 }
 
-// Subscribe implements Broker. What is told while the connection is down is not heard.
+// Subscribe implements Broker. Its queue is exclusive, and gone with the connection: what is
+// broadcast while the connection is down is not heard.
 func (r *Rabbit) Subscribe(ctx context.Context, topic string, hear func(body []byte)) (func(), error) {
 	exchange := r.name("news", topic)
 	return r.subscribe(ctx, &subscription{

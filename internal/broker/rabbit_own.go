@@ -8,28 +8,28 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 )
 
-// shardKept is how long the queue of a shard outlives the last that stood in line for it, in
-// milliseconds.
+// shardKept is how long the queue of a shard outlives its last consumer, in milliseconds.
 const shardKept = 3_600_000
 
-// tokenWithin is how long putting a token into a shard's queue may take.
-const tokenWithin = 30 * time.Second
+// tokenTimeout bounds putting a token into a shard's queue.
+const tokenTimeout = 30 * time.Second
 
-// tokenKept is how long an owner keeps a token unsettled, unless the broker is told another.
-// RabbitMQ closes the channel of whoever keeps one for its consumer_timeout, which is half an hour
-// unless configured.
+// tokenKept is how long an owner keeps a token unacknowledged, unless the configuration says
+// otherwise. RabbitMQ closes the channel of a consumer that keeps a message for longer than its
+// consumer_timeout, which is half an hour by default.
 const tokenKept = 10 * time.Minute
 
 // shardQueue is the queue whose single active consumer owns the shard. RabbitMQ does not tell a
-// consumer that it has become the active one, so there is a token in the queue: who gets it is. The
-// owner keeps it unsettled, which with a prefetch of one keeps the next token where it is.
+// consumer that it has become the active one. So there is a message in the queue, the token: the
+// consumer that receives it is the active one. The owner keeps it unacknowledged, so that with a
+// prefetch count of one the next token stays in the queue.
 //
-// Everybody who gets in line puts in a token, and so does each new owner before it begins; the
-// queue keeps one. So there is one for the next, also when RabbitMQ calls a token dead that has
-// been through too many crashes.
+// Every consumer publishes a token when it gets in line, and so does each new owner before it
+// begins; the queue keeps one (x-max-length). So there is always one for the next owner, even when
+// RabbitMQ drops a token as undeliverable because too many owners crashed with it.
 //
-// An owner changes its token from time to time: it puts in one more, then settles its own, and gets
-// the next, for it stays the active consumer.
+// An owner changes its token before consumer_timeout: it publishes another, acknowledges its own,
+// and receives the other, because it is still the active consumer.
 type shardQueue string
 
 func (q shardQueue) declare(ch *amqp.Channel) error {
@@ -39,11 +39,13 @@ func (q shardQueue) declare(ch *amqp.Channel) error {
 	return err
 }
 
-// Own implements Broker. A connection that hears nothing from RabbitMQ ends hold after one and a
-// half heartbeats at the latest; RabbitMQ lets the next in after two at the earliest.
+// Own implements Broker. Two owners at once are avoided by heartbeats: an owner that hears nothing
+// from RabbitMQ closes its connection, and ends hold, after one and a half heartbeat timeouts at
+// the latest. RabbitMQ drops a silent consumer, and lets the next one in, after two at the
+// earliest.
 func (r *Rabbit) Own(ctx context.Context, shard string, hold func(ctx context.Context)) (func(), error) {
 	q := shardQueue(r.name("shard", shard))
-	var t tenure
+	var o ownership
 	return r.subscribe(ctx, &subscription{
 		name: string(q),
 		attach: func(ctx context.Context, ch *amqp.Channel) (<-chan amqp.Delivery, error) {
@@ -54,29 +56,29 @@ func (r *Rabbit) Own(ctx context.Context, shard string, hold func(ctx context.Co
 			if err != nil {
 				return nil, err
 			}
-			t.attached(ch)
+			o.attached(ch)
 			return deliveries, r.putToken(ctx, q)
 		},
 		take: func(ctx context.Context, d amqp.Delivery) {
-			if ctx.Err() == nil && t.got(d) {
-				t.begin(ctx, func(ctx context.Context) {
-					// The channel closes as soon as this returns: the next in line waits for
-					// nothing. Whoever gives shards up again and again is kept from it by the
-					// subscription's own pauses.
+			if ctx.Err() == nil && o.got(d) {
+				o.begin(ctx, func(ctx context.Context) {
+					// The channel closes as soon as this returns, so that the next in line waits for nothing. A
+					// caller that gives shards up again and again is slowed down by the pauses of the
+					// subscription.
 					if err := r.putToken(ctx, q); err == nil {
-						r.keep(ctx, q, &t, hold)
+						r.keep(ctx, q, &o, hold)
 					}
 				})
 			}
 		},
-		finish:    t.end,
-		release:   t.end,
-		onPurpose: t.wasGivenUp,
+		finish:    o.end,
+		release:   o.end,
+		onPurpose: o.wasGivenUp,
 	})
 }
 
-// keep runs hold, and changes the token for as long.
-func (r *Rabbit) keep(ctx context.Context, q shardQueue, t *tenure, hold func(context.Context)) {
+// keep runs hold, and changes the token from time to time while it runs.
+func (r *Rabbit) keep(ctx context.Context, q shardQueue, o *ownership, hold func(context.Context)) {
 	holding, end := context.WithCancel(ctx)
 	var changing sync.WaitGroup
 	changing.Go(func() {
@@ -84,7 +86,7 @@ func (r *Rabbit) keep(ctx context.Context, q shardQueue, t *tenure, hold func(co
 			if pause(holding, r.config.tokenKept); holding.Err() != nil {
 				return
 			}
-			if err := r.changeToken(holding, q, t); err != nil && holding.Err() == nil {
+			if err := r.changeToken(holding, q, o); err != nil && holding.Err() == nil {
 				r.log.Warn("a shard's token could not be changed", "queue", string(q), "error", err)
 			}
 		}
@@ -94,94 +96,97 @@ func (r *Rabbit) keep(ctx context.Context, q shardQueue, t *tenure, hold func(co
 	hold(ctx)
 }
 
-func (r *Rabbit) changeToken(ctx context.Context, q shardQueue, t *tenure) error {
+func (r *Rabbit) changeToken(ctx context.Context, q shardQueue, o *ownership) error {
 	if err := r.putToken(ctx, q); err != nil {
-		return err // the one that is held stays
+		return err // without another in the queue, this one must be kept
 	}
-	if err := t.settle(); err != nil {
+	if err := o.ack(); err != nil {
 		return err
 	}
 	r.log.Debug("changed a shard's token", "queue", string(q))
 	return nil
 }
 
-// putToken returns up after a while: the connection for publishing may be held up while that for
-// consuming is not.
+// putToken publishes a token. It gives up after tokenTimeout: RabbitMQ may block the publishing
+// connection while the consuming one works.
 func (r *Rabbit) putToken(ctx context.Context, q shardQueue) error {
-	ctx, cancel := context.WithTimeout(ctx, tokenWithin)
+	ctx, cancel := context.WithTimeout(ctx, tokenTimeout)
 	defer cancel()
 	return r.put(ctx, string(q), q.declare, amqp.Publishing{DeliveryMode: amqp.Persistent, Timestamp: time.Now()})
 }
 
-// tenure is the time for which a shard is owned: at most one at a time, and one for each channel.
-type tenure struct {
+// ownership is the state of one shard on this process: whether it is owned on the current channel,
+// and by which token. The subscription opens channels one after the other, and each owns the shard
+// at most once.
+type ownership struct {
 	ch     *amqp.Channel
 	cancel context.CancelFunc
 	under  sync.WaitGroup
 
 	mu    sync.Mutex
-	begun bool           // on this channel
+	begun bool           // the first token has arrived on this channel
 	given bool           // this channel was closed because hold returned by itself
-	token *amqp.Delivery // that is held; nil between one and the next
+	token *amqp.Delivery // unacknowledged; nil between one and the next
 }
 
-func (t *tenure) attached(ch *amqp.Channel) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.ch, t.begun, t.given, t.token = ch, false, false, nil
+func (o *ownership) attached(ch *amqp.Channel) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.ch, o.begun, o.given, o.token = ch, false, false, nil
 }
 
-func (t *tenure) giveUp() {
-	t.mu.Lock()
-	t.given = true
-	ch := t.ch
-	t.mu.Unlock()
+func (o *ownership) giveUp() {
+	o.mu.Lock()
+	o.given = true
+	ch := o.ch
+	o.mu.Unlock()
 	_ = ch.Close()
 }
 
-func (t *tenure) wasGivenUp() bool {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.given
+func (o *ownership) wasGivenUp() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.given
 }
 
-// got takes in a token; it reports whether it is the channel's first, with which the tenure begins.
-func (t *tenure) got(d amqp.Delivery) (first bool) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	first = !t.begun
-	t.begun, t.token = true, &d
+// got keeps a token. It reports whether it is the channel's first, with which the ownership begins.
+func (o *ownership) got(d amqp.Delivery) (first bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	first = !o.begun
+	o.begun, o.token = true, &d
 	return first
 }
 
-// settle lets go of the token that is held, if any. Another must be in the queue.
-func (t *tenure) settle() error {
-	t.mu.Lock()
-	token := t.token
-	t.token = nil
-	t.mu.Unlock()
+// ack acknowledges the token that is held, if any. Another must be in the queue.
+func (o *ownership) ack() error {
+	o.mu.Lock()
+	token := o.token
+	o.token = nil
+	o.mu.Unlock()
 	if token == nil {
 		return nil
 	}
 	return token.Ack(false)
 }
 
-// begin runs hold beside the subscription. When it returns by itself, the channel closes, which
-// gives the token back.
-func (t *tenure) begin(ctx context.Context, hold func(context.Context)) {
-	ctx, t.cancel = context.WithCancel(ctx)
-	t.under.Go(func() {
+// begin runs hold on a goroutine beside the subscription. When hold returns by itself, begin closes
+// the channel, and RabbitMQ puts the token back into the queue for the next in line.
+func (o *ownership) begin(ctx context.Context, hold func(context.Context)) {
+	ctx, o.cancel = context.WithCancel(ctx)
+	o.under.Go(func() {
 		hold(ctx)
 		if ctx.Err() == nil {
-			t.giveUp()
+			o.giveUp()
 		}
 	})
 }
 
-// end has hold return. Only the subscription's goroutine calls it.
-func (t *tenure) end() {
-	if t.cancel != nil {
-		t.cancel()
+// end cancels the context of hold and waits until it has returned. Only the subscription's
+// goroutine calls it.
+func (o *ownership) end() {
+	if o.cancel != nil {
+		o.cancel()
 	}
-	t.under.Wait()
+	o.under.Wait()
 }

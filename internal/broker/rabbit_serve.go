@@ -15,8 +15,8 @@ import (
 // as a service takes to restart.
 const methodKept = 10_000
 
-// Serve implements Broker. All that serve a method share one queue. It waits for a connection until
-// ctx ends.
+// Serve implements Broker. All servers of a method consume one queue. Serve waits for a connection
+// until ctx ends.
 func (r *Rabbit) Serve(ctx context.Context, method string, parallel int, handle RequestHandler) (func(), error) {
 	queue := r.name("call", method)
 	working, end := r.until(ctx) // stop does not end the handlers, the caller's context does
@@ -66,8 +66,8 @@ func timeLeft(micros int64) time.Duration {
 	return time.Duration(min(max(micros, 0), most)) * time.Microsecond
 }
 
-// answer works on one request and acknowledges it, whatever came of it: a request is never tried
-// again without its caller's knowledge.
+// answer handles one request and acknowledges it, whatever its outcome: a request is never repeated
+// without its caller knowing.
 func (r *Rabbit) answer(ctx context.Context, d amqp.Delivery, handle RequestHandler) {
 	if ctx.Err() != nil && d.ReplyTo != "" && !d.Redelivered {
 		r.handBack(ctx, d)
@@ -75,7 +75,7 @@ func (r *Rabbit) answer(ctx context.Context, d amqp.Delivery, handle RequestHand
 	}
 	defer func() { _ = d.Ack(false) }()
 	if d.ReplyTo == "" {
-		r.log.Warn("a request that names nobody to answer is dropped", "queue", d.RoutingKey)
+		r.log.Warn("dropped a request without a reply-to address", "queue", d.RoutingKey)
 		return
 	}
 	if micros, ok := d.Headers[timeLeftHeader].(int64); ok {
@@ -105,10 +105,11 @@ func (r *Rabbit) handBack(ctx context.Context, d amqp.Delivery) {
 	}
 }
 
-// begin runs the handler, unless somebody may have run one for the same request.
+// begin runs the handler, unless another server may have done so: RabbitMQ marks as redelivered
+// what it had sent to a server that was lost.
 func begin(ctx context.Context, d amqp.Delivery, handle RequestHandler) (any, error) {
 	if d.Redelivered {
-		return nil, faas.Errorf(faas.Unavailable, "The engine that took the request was lost; it may have been carried out.")
+		return nil, faas.Errorf(faas.Unavailable, "The engine that took the request was lost; the request may have been carried out.")
 	}
 	if !json.Valid(d.Body) {
 		return nil, faas.Errorf(faas.Invalid, "The request is not JSON.")
@@ -116,12 +117,13 @@ func begin(ctx context.Context, d amqp.Delivery, handle RequestHandler) (any, er
 	return handle(ctx, d.Body)
 }
 
-// reply answers a request on the publishing connection, and waits for one while the caller does. A
-// handler whose context has ended may still say so. It reports whether the reply was sent.
+// reply answers a request on the publishing connection. It has closeTimeout even when ctx has ended,
+// so that a handler that was cancelled can still answer with its error. It reports whether the reply
+// was sent.
 func (r *Rabbit) reply(ctx context.Context, d amqp.Delivery, headers amqp.Table, body []byte) bool {
 	m := transient(body)
 	m.ContentType, m.CorrelationId, m.Headers = "application/json", d.CorrelationId, headers
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeWithin)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
 	defer cancel()
 	b, err := r.calls.session(ctx)
 	if err == nil {

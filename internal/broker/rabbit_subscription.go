@@ -10,25 +10,30 @@ import (
 // consumerTag is the same everywhere, for each channel has one consumer.
 const consumerTag = "faas"
 
-// subscription is a consumer that is attached again whenever its channel ends.
+// subscription is a consumer that outlives channels and connections: whenever its channel ends, it
+// waits for a connection, opens another channel, and begins to consume again. RabbitMQ delivers
+// again what was not acknowledged on the old channel, so take must expect deliveries that it has
+// seen before.
 type subscription struct {
 	name string
-	// attach declares what is consumed and begins.
+	// attach declares the queue and begins to consume it.
 	attach func(ctx context.Context, ch *amqp.Channel) (<-chan amqp.Delivery, error)
-	// take begins with a delivery. ctx ends when the subscription is to stop; deliveries that were
-	// under way then are handed over too.
+	// take starts the handling of a delivery. ctx ends when the subscription is to stop; deliveries
+	// that RabbitMQ had sent before it heard of that are handed over too.
 	take func(ctx context.Context, d amqp.Delivery)
-	// finish waits for what take began, before the channel closes for good.
+	// finish waits for what take started, before the channel closes for good: until then
+	// acknowledgements can be sent.
 	finish func()
-	// release returns up what the channel stands for, when it has ended or is about to. It may be
-	// nil.
+	// release ends what depends on the channel, such as an ownership, when the channel has ended or is
+	// about to end. It may be nil.
 	release func()
-	// onPurpose reports whether the channel ended because its taker closed it. It may be nil.
+	// onPurpose reports whether the handler itself closed the channel, which is not worth a warning.
+	// It may be nil.
 	onPurpose func() bool
 }
 
-// subscribe runs the subscription until ctx ends. It returns once it is attached for the first
-// time. stop waits.
+// subscribe runs the subscription until ctx ends. It returns once it has been attached for the
+// first time. stop ends it and waits for its handlers.
 func (r *Rabbit) subscribe(ctx context.Context, s *subscription) (stop func(), err error) {
 	if err := r.enter(); err != nil {
 		return nil, err
@@ -53,7 +58,7 @@ func (r *Rabbit) subscribe(ctx context.Context, s *subscription) (stop func(), e
 	}, nil
 }
 
-// attend attaches the subscription again and again.
+// attend attaches the subscription again and again, with growing pauses while that fails at once.
 func (r *Rabbit) attend(ctx context.Context, s *subscription, attached chan<- struct{}) {
 	defer s.finish()
 	for round := 0; ctx.Err() == nil; round++ {
@@ -74,7 +79,7 @@ func (r *Rabbit) attend(ctx context.Context, s *subscription, attached chan<- st
 	}
 }
 
-// attachOnce serves one channel to its end.
+// attachOnce opens a channel and handles its deliveries until it ends.
 func (r *Rabbit) attachOnce(ctx context.Context, s *subscription, attached chan<- struct{}) error {
 	conn, err := r.consuming.connection(ctx)
 	if err != nil {
@@ -117,12 +122,12 @@ func (r *Rabbit) attachOnce(ctx context.Context, s *subscription, attached chan<
 	}
 }
 
-// mostUnsettled is the largest number that the protocol has room for.
-const mostUnsettled = 1<<16 - 1
+// mostPrefetch is the largest prefetch count of the protocol.
+const mostPrefetch = 1<<16 - 1
 
-// consume begins to consume a queue, with as many unsettled messages at a time.
-func consume(ch *amqp.Channel, queue string, unsettled int) (<-chan amqp.Delivery, error) {
-	if err := ch.Qos(min(unsettled, mostUnsettled), 0, false); err != nil {
+// consume begins to consume a queue, with at most so many unacknowledged messages at a time.
+func consume(ch *amqp.Channel, queue string, prefetch int) (<-chan amqp.Delivery, error) {
+	if err := ch.Qos(min(prefetch, mostPrefetch), 0, false); err != nil {
 		return nil, err
 	}
 	return ch.Consume(queue, consumerTag, false, false, false, false, nil)

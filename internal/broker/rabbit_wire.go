@@ -8,20 +8,20 @@ import (
 	"github.com/openstack-faas/faas/internal/faas"
 )
 
-// answer is what a server sends back: one of the two.
+// answer is the body of a reply: one of the two fields is set.
 type answer struct {
 	Reply json.RawMessage `json:"reply,omitempty"`
 	Error *wireError      `json:"error,omitempty"`
 }
 
-// wireError is all that crosses of an error. Its cause stays where it arose.
+// wireError is the part of an error that is transmitted. Its cause stays with the server.
 type wireError struct {
 	Kind       faas.Kind     `json:"kind"`
 	Message    string        `json:"message"`
 	RetryAfter time.Duration `json:"retry_after,omitempty"` // nanoseconds
 }
 
-// encodeAnswer writes a handler's outcome.
+// encodeAnswer returns the body of a reply for a handler's outcome.
 func encodeAnswer(reply any, failure error) []byte {
 	var a answer
 	if failure == nil {
@@ -33,13 +33,14 @@ func encodeAnswer(reply any, failure error) []byte {
 		a = answer{Error: &wireError{e.Kind, e.Message, e.RetryAfter}}
 	}
 	body, err := json.Marshal(a)
-	if err != nil { // a handler's own json.RawMessage that is none
+	if err != nil { // a json.RawMessage of the handler that is not JSON
 		return []byte(`{"error":{"kind":"internal","message":"The engine's answer could not be written."}}`)
 	}
 	return body
 }
 
-// decodeAnswer reads into reply, unless that is nil. What cannot be read is faas.Internal.
+// decodeAnswer decodes the body of a reply into reply, unless that is nil. The error is of kind
+// faas.Internal when the body cannot be decoded.
 func decodeAnswer(method string, body []byte, reply any) error {
 	var a answer
 	if err := json.Unmarshal(body, &a); err != nil {

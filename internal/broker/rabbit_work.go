@@ -11,22 +11,23 @@ import (
 )
 
 const (
-	// crashLimit is how often RabbitMQ delivers a message whose consumers vanish without settling
-	// it, before it calls the message dead. It is an argument of the queue, so it cannot change for
-	// a queue that exists.
+	// crashLimit is how often RabbitMQ delivers a message whose consumers are lost without
+	// acknowledging it, before it dead-letters the message (x-delivery-limit). It is an argument of
+	// the queue, so it cannot change for a queue that exists.
 	crashLimit = 20
-	// deadKept bounds a queue of dead messages: the oldest go first.
+	// deadKept bounds a queue of dead messages; the oldest are dropped first.
 	deadKept = 10_000
-	// attemptsHeader counts how often the handler of a message has failed, other than for want of
-	// something that may come.
+	// attemptsHeader counts the failed attempts of a message, without those that only had to wait
+	// (mustWait).
 	attemptsHeader = "faas-attempts"
 )
 
-// workQueues are those of one durable queue. A message whose handler failed goes, as a copy, to the
-// waiting room, whose expired messages RabbitMQ moves back to the end of the queue; only when the
-// copy is confirmed is the original acknowledged. So a failing message neither blocks those behind
-// it nor takes one of the consumer's places while it waits, which a nack held back for the pause
-// would; and no consumer hoards messages that another could be working on.
+// workQueues are the names of the queues behind one durable queue. A message whose handler failed
+// is published again, to the queue waiting, with an expiration; RabbitMQ dead-letters what expires
+// there to the end of the queue ready. The original is acknowledged only after the copy is
+// confirmed, so that a crash between the two doubles the message but never loses it. So a failing
+// message blocks neither those behind it nor, while it waits, a place in the consumer's prefetch,
+// as it would if its nack were held back for the pause.
 type workQueues struct{ ready, waiting, dead, deadExchange string }
 
 func (r *Rabbit) workQueues(queue string) workQueues {
@@ -39,8 +40,8 @@ func (r *Rabbit) workQueues(queue string) workQueues {
 	}
 }
 
-// declare makes the queues. What leaves one for another does so with the broker's own confirm
-// ("at-least-once", which demands "reject-publish").
+// declare declares the queues. RabbitMQ moves messages from one to another with confirms of its
+// own: the dead-letter strategy "at-least-once", which requires "reject-publish".
 func (q workQueues) declare(ch *amqp.Channel) error {
 	if err := ch.ExchangeDeclare(q.deadExchange, amqp.ExchangeDirect, true, false, false, false, nil); err != nil {
 		return err
@@ -82,8 +83,8 @@ func (r *Rabbit) Enqueue(ctx context.Context, queue string, body []byte) error {
 	return r.outcome(r.put(ctx, q.ready, q.declare, m))
 }
 
-// put publishes to a queue with a confirm. When the queue turns out to be gone, it is made again,
-// once.
+// put publishes to a queue and waits for the confirm. When the queue turns out to be deleted, put
+// declares it again, once.
 func (r *Rabbit) put(ctx context.Context, queue string, declare func(*amqp.Channel) error, m amqp.Publishing) error {
 	for again := true; ; again = false {
 		o, err := r.work.session(ctx)
@@ -101,8 +102,8 @@ func (r *Rabbit) put(ctx context.Context, queue string, declare func(*amqp.Chann
 	}
 }
 
-// Consume implements Broker. Handlers that run when the connection is lost go on, though RabbitMQ
-// delivers their messages once more.
+// Consume implements Broker. Handlers that run when the connection is lost go on, although RabbitMQ
+// delivers their messages to another consumer.
 func (r *Rabbit) Consume(ctx context.Context, queue string, parallel int, handle MessageHandler) (func(), error) {
 	q := r.workQueues(queue)
 	room := make(chan struct{}, parallel) // prefetch bounds one connection's handlers; those of a lost one may still run
@@ -117,7 +118,7 @@ func (r *Rabbit) Consume(ctx context.Context, queue string, parallel int, handle
 		},
 		take: func(ctx context.Context, d amqp.Delivery) {
 			if ctx.Err() != nil {
-				return // unsettled: it goes back when the channel closes
+				return // not acknowledged: it goes back to the queue when the channel closes
 			}
 			select {
 			case room <- struct{}{}:
@@ -126,16 +127,17 @@ func (r *Rabbit) Consume(ctx context.Context, queue string, parallel int, handle
 			}
 			handlers.Go(func() {
 				defer func() { <-room }()
-				r.settle(ctx, q, d, handle(ctx, d.Body))
+				r.finish(ctx, q, d, handle(ctx, d.Body))
 			})
 		},
 		finish: handlers.Wait,
 	})
 }
 
-// settle tells RabbitMQ what came of a message. Errors of the acknowledgements are passed over:
-// they mean that the connection is gone, and then the message comes again.
-func (r *Rabbit) settle(ctx context.Context, q workQueues, d amqp.Delivery, failure error) {
+// finish acknowledges, rejects or postpones a message by the outcome of its handler. Errors of the
+// acknowledgements are ignored: they mean that the channel is lost, and then RabbitMQ delivers the
+// message again.
+func (r *Rabbit) finish(ctx context.Context, q workQueues, d amqp.Delivery, failure error) {
 	failures := failuresOf(d)
 	if !mustWait(failure) {
 		failures++
@@ -143,10 +145,10 @@ func (r *Rabbit) settle(ctx context.Context, q workQueues, d amqp.Delivery, fail
 	switch {
 	case failure == nil:
 		_ = d.Ack(false)
-	case ctx.Err() != nil: // this consumer ends; the next may have it at once
+	case ctx.Err() != nil: // this consumer ends; another may have it at once
 		_ = d.Nack(false, true)
 	case failures >= r.config.Attempts:
-		r.log.Error("a message failed too often and is put aside", "queue", q.dead, "attempts", failures, "error", failure)
+		r.log.Error("a message failed too often and was moved to the queue of dead messages", "queue", q.dead, "attempts", failures, "error", failure)
 		_ = d.Nack(false, false)
 	case r.postpone(ctx, q, d, failures) != nil:
 		_ = d.Nack(false, true)
@@ -155,8 +157,8 @@ func (r *Rabbit) settle(ctx context.Context, q workQueues, d amqp.Delivery, fail
 	}
 }
 
-// mustWait reports whether a failure says nothing against the message: there is no room for its
-// work yet, a part that the work needs is away, or the function was changed while it was called.
+// mustWait reports whether a failure is not the message's own: there is no room for its work yet, a
+// service that the work needs is away, or the function was changed while it was called.
 func mustWait(failure error) bool {
 	switch faas.KindOf(failure) {
 	case faas.Busy, faas.Unavailable, faas.Outdated:
@@ -166,9 +168,9 @@ func mustWait(failure error) bool {
 	}
 }
 
-// postpone puts a copy into the waiting room, however long RabbitMQ takes to have room for it: a
-// nack instead would count against the message. It gives up when the consumer ends or has lost its
-// channel, for then the message goes back by itself.
+// postpone publishes a copy to the queue waiting. It tries for as long as that takes, because a
+// nack would count towards x-delivery-limit. It gives up when the consumer ends or has lost its
+// channel: then the message goes back to its queue anyway.
 func (r *Rabbit) postpone(ctx context.Context, q workQueues, d amqp.Delivery, failures int) error {
 	m := amqp.Publishing{
 		ContentType:  d.ContentType,
@@ -187,14 +189,14 @@ func (r *Rabbit) postpone(ctx context.Context, q workQueues, d amqp.Delivery, fa
 	}
 }
 
-// lost reports whether a message can no longer be settled.
+// lost reports whether a message can no longer be acknowledged, because its channel is closed.
 func lost(d amqp.Delivery) bool {
 	ch, ok := d.Acknowledger.(*amqp.Channel)
 	return ok && ch.IsClosed()
 }
 
-// failuresOf reads the header of a message that has been postponed; one that others wrote counts
-// for nothing.
+// failuresOf reads the failed attempts of a message that has been postponed; 0 when the header is
+// absent or not a number.
 func failuresOf(d amqp.Delivery) int {
 	n, _ := d.Headers[attemptsHeader].(int64)
 	return int(max(n, 0))

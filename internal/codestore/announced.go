@@ -5,11 +5,13 @@ import (
 	"io"
 )
 
-// Announced is a store that tells of each package before it is stored: whoever deletes packages
-// that no function refers to leaves it alone then until its function is recorded, or late.
+// Announced is a store that announces each package before it is stored. The deletion of packages
+// that no function refers to spares announced ones for a while: long enough for their functions to
+// be recorded.
 type Announced struct {
 	Store
-	// Announce is told the digest. With its error the package is not stored.
+	// Announce is called with the digest before Put stores the package. After an error the package is
+	// not stored.
 	Announce func(ctx context.Context, sha256 string) error
 }
 

@@ -10,7 +10,7 @@ import (
 	"github.com/openstack-faas/faas/internal/faas"
 )
 
-// Store is what files and Swift both are. Digests are 64 lower-case hexadecimal digits; any other
+// Store is implemented by Files and Swift. Digests are 64 lower-case hexadecimal digits; any other
 // text is refused.
 type Store interface {
 	// Put stores the bytes of r under their digest, which must equal sha256, else nothing is stored
@@ -20,7 +20,7 @@ type Store interface {
 	// Open returns the bytes and their number. The error's kind is faas.NotFound when there are
 	// none.
 	Open(ctx context.Context, sha256 string) (body io.ReadCloser, size int64, err error)
-	// Delete forgets the bytes; there being none is no error.
+	// Delete deletes the bytes. It is no error when there are none.
 	Delete(ctx context.Context, sha256 string) error
 	// List calls visit for each package with the time when it was last put, until visit returns an
 	// error, which List returns.
@@ -42,7 +42,7 @@ func IsDigest(s string) bool {
 
 func checkDigest(digest string) error {
 	if !IsDigest(digest) {
-		return faas.Errorf(faas.Invalid, "A package is named by 64 lower-case hexadecimal digits.")
+		return faas.Errorf(faas.Invalid, "The digest of a package must be 64 lower-case hexadecimal digits; it is %q.", digest)
 	}
 	return nil
 }

@@ -15,7 +15,7 @@ const (
 	maxPlacesOfOne = 2
 	// placeTimeout is how long a package waits for its place.
 	placeTimeout = 10 * time.Second
-	// placePause is what whoever waited in vain is told to wait.
+	// placePause is the Retry-After when no place came free in time.
 	placePause = 5 * time.Second
 )
 
@@ -28,9 +28,9 @@ func NewPlaces() *Places {
 	return &Places{fair.NewLimiter(maxPlaces, fair.AtMost(maxPlacesOfOne), 0)}
 }
 
-// Take waits for a place for a package of the project; leave gives it back, and may be called more
-// than once. A place that is free is had even when ctx has ended. The error is of kind Busy when
-// none came free within ten seconds or before ctx ended.
+// Take waits for a place for a package of the project; leave frees it, and may be called more than
+// once. A place that is free is taken even when ctx has ended. The error is of kind Busy when none
+// came free within ten seconds or before ctx ended.
 func (p *Places) Take(ctx context.Context, projectID string) (leave func(), err error) {
 	waiting, cancel := context.WithTimeout(ctx, placeTimeout)
 	defer cancel()
@@ -38,7 +38,7 @@ func (p *Places) Take(ctx context.Context, projectID string) (leave func(), err 
 	if err == nil {
 		return leave, nil
 	}
-	const message = "Too many packages are on their way now; a project may have %d at a time."
+	const message = "Too many packages are being uploaded or read now, at most %d of one project at a time; try again later."
 	busy := faas.Errorf(faas.Busy, message, maxPlacesOfOne).WithCause(ctx.Err())
 	busy.RetryAfter = placePause
 	return nil, busy

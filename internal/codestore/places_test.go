@@ -54,7 +54,7 @@ func TestProjectWithAllItsPlacesBlocksNoOther(t *testing.T) {
 		others := placesOf(t, p, "two", maxPlacesOfOne)
 		time.Sleep(time.Second)
 		mine[0]()
-		mine[0]() // once more gives nothing more back
+		mine[0]() // a second call frees nothing more
 		third.Wait()
 		if free := p.limiter.Free(); free != maxPlaces-3 {
 			t.Errorf("%d are free, with three taken", free)

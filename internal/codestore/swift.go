@@ -87,7 +87,7 @@ func (s *Swift) Open(ctx context.Context, digest string) (io.ReadCloser, int64, 
 		return nil, 0, unreached("open", err)
 	}
 	if o.Size < 0 {
-		return nil, 0, errors.Join(unreached("open", fmt.Errorf("swift tells no size of %s", digest)), body.Close())
+		return nil, 0, errors.Join(unreached("open", fmt.Errorf("Swift reported no size of %s", digest)), body.Close())
 	}
 	return body, o.Size, nil
 }
@@ -120,12 +120,12 @@ func (s *Swift) List(ctx context.Context, visit func(digest string, put time.Tim
 	return unreached("list", err)
 }
 
-// unreached returns the error of what Swift or Keystone did not do; nil for nil. It passes: the
-// next try may find them well.
+// unreached returns the error for a request that Swift or Keystone did not carry out; nil for nil.
+// It passes: the next try may find them well.
 func unreached(op string, err error) error {
 	if err == nil {
 		return nil
 	}
-	return faas.Errorf(faas.Unavailable, "Swift, which keeps the packages, cannot be reached now or has failed.").
+	return faas.Errorf(faas.Unavailable, "The package cannot be stored or read now: Swift cannot be reached or has failed. Try again later.").
 		WithCause(fmt.Errorf("%s package: %w", op, err))
 }

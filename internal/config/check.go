@@ -34,8 +34,8 @@ func (c *EngineService) check() error {
 	)
 }
 
-// imagesFrom is a registry, which its first dot or port tells from a repository, and perhaps the
-// beginning of a repository's name.
+// imagesFrom matches a registry, and perhaps the beginning of a repository's name in it. A dot or a
+// port distinguishes a registry from a repository.
 var imagesFrom = regexp.MustCompile(`^(localhost|[a-z0-9-]+(\.[a-z0-9-]+)+|[a-z0-9.-]+:[0-9]+)(/[a-z0-9._-]+)*/?$`)
 
 func (a API) check() error {

@@ -13,7 +13,7 @@ import (
 // Sources is where the values of options come from, each over the one before.
 type Sources struct {
 	File      string            // path of an ini file; "" for none
-	Environ   []string          // as os.Environ gives it
+	Environ   []string          // as os.Environ returns it
 	Overrides map[string]string // by "section.option": what the command line says
 }
 
@@ -56,7 +56,7 @@ func badLine(text []byte) error {
 			return fmt.Errorf("line %d is neither [section], option = value nor a comment", number)
 		}
 	}
-	return errors.New("it is no ini file")
+	return errors.New("not an INI file")
 }
 
 // readFile takes the options of an ini file as oslo.config writes them: comments are lines of their

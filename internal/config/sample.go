@@ -35,7 +35,7 @@ func (o option) explain(b *strings.Builder) {
 	b.WriteString(strings.TrimRight("#"+o.name+" = "+o.initial, " ") + "\n")
 }
 
-// kind tells in words what values the option takes.
+// kind describes the values that the option takes.
 func (o option) kind() string {
 	switch {
 	case o.choices != nil:

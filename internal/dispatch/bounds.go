@@ -9,9 +9,8 @@ import (
 // maxSmall bounds every answer but a call's, and what surrounds output and log in one, in bytes.
 const maxSmall = 64 << 10
 
-// Bound returns the client what a call's result and log may be, in bytes; a zero is the default. It
-// must be called before any other method, if at all. Answers that cannot come of such calls are
-// errors.
+// Bound sets the greatest size of a call's result and log, in bytes; a zero is the default. It must
+// be called before any other method, if at all. Answers that cannot come of such calls are errors.
 func (c *Client) Bound(limits faas.ProcessLimits) { c.conns.limits = limits }
 
 // maxAnswer returns how large the answer to a request may be in bytes, its head included.

@@ -61,7 +61,7 @@ func (c *Client) Call(ctx context.Context, w faas.Worker, call faas.Call) (faas.
 		return faas.Outcome{}, fmt.Errorf("encode call: %w", err)
 	}
 	var out faas.Outcome
-	req := request{method: "POST", path: callPath, head: body, patience: call.Timeout + answerGrace}
+	req := request{method: "POST", path: callPath, head: body, timeout: call.Timeout + answerGrace}
 	if c.admit != nil {
 		req.admit = func(bytes int64) error { return c.admit(ctx, bytes) }
 	}
@@ -83,7 +83,7 @@ func (c *Client) Specialise(
 	var status faas.WorkerStatus
 	err = c.do(
 		ctx, w,
-		request{method: "POST", path: "/v1/specialise", head: append(head, '\n'), body: zip, patience: time.Minute},
+		request{method: "POST", path: "/v1/specialise", head: append(head, '\n'), body: zip, timeout: time.Minute},
 		&status,
 	)
 	return status, err
@@ -92,7 +92,7 @@ func (c *Client) Specialise(
 // Status asks a worker how it is.
 func (c *Client) Status(ctx context.Context, w faas.Worker) (faas.WorkerStatus, error) {
 	var status faas.WorkerStatus
-	err := c.do(ctx, w, request{method: "GET", path: "/v1/status", patience: 5 * time.Second}, &status)
+	err := c.do(ctx, w, request{method: "GET", path: "/v1/status", timeout: 5 * time.Second}, &status)
 	return status, err
 }
 
@@ -100,7 +100,7 @@ func (c *Client) Status(ctx context.Context, w faas.Worker) (faas.WorkerStatus, 
 // refuses, busy.
 func (c *Client) Drain(ctx context.Context, w faas.Worker, idle time.Duration) error {
 	path := "/v1/drain?idle_for=" + strconv.FormatInt(idle.Milliseconds(), 10) + "ms"
-	return c.do(ctx, w, request{method: "POST", path: path, patience: 5 * time.Second}, nil)
+	return c.do(ctx, w, request{method: "POST", path: path, timeout: 5 * time.Second}, nil)
 }
 
 // do sends one request on a connection of the worker's own and decodes the answer into reply.

@@ -29,7 +29,7 @@ func (e *UnreachableError) Error() string {
 	return "worker " + e.Worker + " is out of reach: " + e.Cause.Error()
 }
 
-// Unwrap returns what the network said.
+// Unwrap returns the error of the network.
 func (e *UnreachableError) Unwrap() error { return e.Cause }
 
 // UnreadError says that a call has run and that its answer was not read, because Client.Admit did
@@ -46,7 +46,7 @@ func (e *UnreadError) Unwrap() error { return e.Cause }
 type request struct {
 	method, path string
 	head, body   []byte
-	patience     time.Duration           // how long the answer may take
+	timeout      time.Duration           // how long the answer may take
 	admit        func(bytes int64) error // is asked before the answer's body is read; nil: nobody is
 }
 
@@ -72,7 +72,7 @@ type answered struct {
 // roundTrip sends the request and reads the answer. Any error may mean that the request was
 // received.
 func (c *conn) roundTrip(req request) (answered, error) {
-	if err := c.SetDeadline(time.Now().Add(req.patience)); err != nil {
+	if err := c.SetDeadline(time.Now().Add(req.timeout)); err != nil {
 		return answered{}, fmt.Errorf("set deadline: %w", err)
 	}
 	defer c.watchPeer(req)()

@@ -178,7 +178,7 @@ func saysWhen(err error) bool {
 	return errors.As(err, &known) && known.Kind == faas.Busy && known.RetryAfter > 0
 }
 
-// release returns the slot back.
+// release frees the slot.
 func (s *slot) release() {
 	d := s.worker.group.d
 	d.mu.Lock()
@@ -194,8 +194,8 @@ func (s *slot) free() {
 	}
 }
 
-// lose returns the slot back and drops its worker. silent says that the worker did not answer, so
-// that whoever has the workers finds out whether it lives.
+// lose frees the slot and drops its worker. silent says that the worker did not answer, so that
+// whoever has the workers finds out whether it lives.
 func (s *slot) lose(silent bool) {
 	d := s.worker.group.d
 	d.mu.Lock()
@@ -211,7 +211,7 @@ func (s *slot) lose(silent bool) {
 // are short.
 const shutFor = 20 * time.Millisecond
 
-// busyElsewhere returns the slot back and leaves its worker alone for a moment.
+// busyElsewhere frees the slot and leaves its worker alone for a moment.
 func (s *slot) busyElsewhere() {
 	d := s.worker.group.d
 	d.mu.Lock()

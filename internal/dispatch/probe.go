@@ -31,7 +31,7 @@ func (c *Client) Probe(ctx context.Context, w faas.Worker) error {
 	}
 	defer conn.Close()
 	conn.worker, conn.token = w.ID, c.token(w.ID)
-	answer, err := conn.roundTrip(request{method: "GET", path: "/v1/status", patience: probeAnswer})
+	answer, err := conn.roundTrip(request{method: "GET", path: "/v1/status", timeout: probeAnswer})
 	if err != nil {
 		return fmt.Errorf("worker %s: %w", w.ID, err)
 	}

@@ -18,13 +18,13 @@ const (
 	renewAgain = 5 * time.Second
 )
 
-// Credentials returns a call under way another context. RefusedError says that it is over.
+// Credentials replaces the context of a call under way. RefusedError says that it is over.
 func (c *Client) Credentials(ctx context.Context, w faas.Worker, given faas.Credentials) error {
 	body, err := json.Marshal(given)
 	if err != nil {
 		return fmt.Errorf("encode credentials: %w", err)
 	}
-	return c.do(ctx, w, request{method: "POST", path: "/v1/credentials", head: body, patience: 5 * time.Second}, nil)
+	return c.do(ctx, w, request{method: "POST", path: "/v1/credentials", head: body, timeout: 5 * time.Second}, nil)
 }
 
 // renewing keeps a call that runs for long in valid credentials until stop is called, which waits.

@@ -74,8 +74,8 @@ func (e *Engine) broadcastEnded(ctx context.Context) {
 	}
 }
 
-// broadcastChange returns every engine and API of a function's new revision, so that workers of
-// older ones end.
+// broadcastChange tells every engine and API of a function's new revision, so that workers of older
+// ones end.
 func (e *Engine) broadcastChange(ctx context.Context, change faas.FunctionChanged) {
 	if err := e.broadcast(context.WithoutCancel(ctx), faas.TopicFunction, change); err != nil {
 		e.log.Warn("a function's change could not be broadcast", "function_id", change.FunctionID, "error", err)

@@ -34,7 +34,7 @@ func (b *away) Broadcast(ctx context.Context, topic string, body []byte) error {
 	return b.Broker.Broadcast(ctx, topic, body)
 }
 
-// withBroker returns the rig's engine a broker of its own.
+// withBroker starts the rig's engine with a broker of its own.
 func (r *rig) withBroker(b broker.Broker) {
 	r.connect = func() broker.Broker { return b }
 	r.engine = r.another("engine-1")

@@ -14,8 +14,8 @@ import (
 // take for a call in a container: it reads the container's log.
 const containerGrace = 30 * time.Second
 
-// Caller runs calls: on workers itself, in containers of their own by an engine. It is safe for
-// concurrent use.
+// Caller runs calls. It sends those for workers to a worker itself, and has an engine run those
+// that need a container of their own. It is safe for concurrent use.
 type Caller struct {
 	client *Client
 	wait   time.Duration
@@ -30,8 +30,8 @@ func NewCaller(client *Client, workers dispatch.Call, wait time.Duration) *Calle
 	return c
 }
 
-// Call runs the call where its target's code runs. begin is called just before the call is sent,
-// for the first time and the last.
+// Call runs the call on a worker or in a container, by the target's protocol. begin is called just
+// before the call is sent, for the first time and the last.
 func (c *Caller) Call(
 	ctx context.Context, target faas.Target, call faas.Call, begin dispatch.Begin,
 ) (faas.Outcome, error) {
@@ -50,9 +50,9 @@ func (c *Caller) Longest(protocol faas.Protocol, timeout time.Duration) time.Dur
 	return c.wait + faas.LoadTimeout + timeout
 }
 
-// inContainer has an engine run the call. It is recorded as begun before an engine is asked: a
-// request that an engine took may not be repeated, so from then on every error but "nobody took it"
-// leaves open whether the function ran.
+// inContainer has an engine run the call. The call is recorded as begun before the request is sent:
+// a request that an engine took cannot be repeated, so that after it every error but
+// broker.ErrNotTaken leaves open whether the function ran.
 func (c *Caller) inContainer(
 	ctx context.Context, target faas.Target, call faas.Call, begin dispatch.Begin,
 ) (faas.Outcome, error) {
@@ -72,7 +72,7 @@ func (c *Caller) inContainer(
 		return faas.Outcome{}, refused
 	case errors.Is(err, broker.ErrNotTaken), errors.Is(err, broker.ErrClosed):
 		return faas.Outcome{}, faas.Errorf(faas.Unavailable,
-			"No engine is there to run the function's container; the function has not run. Try again later.").WithCause(err)
+			"No engine is available to run the function's container; the function has not run. Try again later.").WithCause(err)
 	case faas.KindOf(err) == faas.Unavailable:
 		return faas.Outcome{}, faas.Errorf(faas.Internal,
 			"The engine that was to run the function's container did not answer; the function may have run.").WithCause(err)

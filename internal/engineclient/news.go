@@ -8,8 +8,8 @@ import (
 	"github.com/openstack-faas/faas/internal/faas"
 )
 
-// Follow has workers forgotten that ended and functions that changed, until stop is called. It goes
-// on when ctx ends: requests under way are still served then.
+// Follow makes the dispatcher forget workers that ended and older revisions of functions, until
+// stop is called. It goes on when ctx ends, because requests under way are still served then.
 func (c *Client) Follow(ctx context.Context, workers *dispatch.Dispatcher) (stop func(), err error) {
 	ctx = context.WithoutCancel(ctx)
 	stopGone, err := c.broker.Subscribe(ctx, faas.TopicWorkersGone, func(body []byte) {

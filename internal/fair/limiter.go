@@ -163,8 +163,8 @@ func (l *Limiter) leave(project string, w *waiter) {
 	l.admit()
 }
 
-// admit returns slots to those whose turn it is. A project whose first waiter finds nothing to
-// begin with has no turn. The lock is held.
+// admit hands slots to those whose turn it is. A project whose first waiter finds nothing to begin
+// with has no turn. The lock is held.
 func (l *Limiter) admit() {
 	var blocked map[string]bool // nil until there is one: most often there is none
 	for {

@@ -22,8 +22,8 @@ func empty(t *testing.T, l *Limiter, slots int) {
 	}
 }
 
-// enterAll has so many of a project wait; each that gets a slot says so and returns it back when it
-// is told.
+// enterAll has so many of a project wait; each that gets a slot says so and frees it when it is
+// told.
 func enterAll(ctx context.Context, l *Limiter, in chan<- string, out <-chan struct{}, project string, n int) {
 	for range n {
 		go func() {

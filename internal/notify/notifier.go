@@ -8,12 +8,12 @@ import (
 	"github.com/openstack-faas/faas/internal/store"
 )
 
-// Notifier makes the events that others are to be told, for whoever does the work to keep in the
-// outbox with its record. It is safe for concurrent use; all methods of a nil Notifier return
-// nothing.
+// Notifier makes the events of notifications. Its callers keep them in the outbox, in the
+// transaction of what they record. It is safe for concurrent use; all methods of a nil Notifier
+// return nothing.
 type Notifier struct {
 	Publisher string           // publisher_id: service.host
-	Starts    bool             // executions that begin are told of too
+	Starts    bool             // also when executions begin
 	Now       func() time.Time // nil: time.Now
 }
 

@@ -54,7 +54,7 @@ func opened(t *testing.T, body []byte) map[string]any {
 	return inner
 }
 
-// asMessages returns what is told of the events.
+// asMessages returns the notifications of the events.
 func asMessages(t *testing.T, events []store.Event) (messages []Message) {
 	t.Helper()
 	for _, e := range events {
@@ -133,7 +133,8 @@ func TestNobodyIsTold(t *testing.T) {
 	}
 }
 
-// TestBeginningsAreNotTold unless the operator asks for them.
+// TestBeginningsAreNotTold checks that no notification is sent when an execution begins, unless the
+// operator asks for them.
 func TestBeginningsAreNotTold(t *testing.T) {
 	n := &Notifier{Publisher: "p"}
 	if events := n.Started(function(), execution(faas.ExecutionRunning)); events != nil {

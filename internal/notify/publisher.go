@@ -11,12 +11,13 @@ import (
 	"github.com/openstack-faas/faas/internal/store"
 )
 
-// OwnerID is hashed like the id of a function: the engine that owns its shard is the one that
-// publishes. That spares listeners messages that come twice, and no more: when two engines publish
-// for a moment, the messages have equal ids.
+// OwnerID is hashed like the id of a function: the engine that owns its shard publishes. One
+// publisher at a time only saves listeners duplicates. Two may publish for a moment when the shard
+// changes hands; their messages have equal ids.
 const OwnerID = "notifications"
 
-// Carrier delivers messages, all of them or with an error; they then come again.
+// Carrier delivers messages. After an error all of them are delivered again, those included that
+// have arrived.
 type Carrier func(ctx context.Context, messages []Message) error
 
 // PublisherConfig is what a Publisher needs. Store and Carry are required.
@@ -37,8 +38,8 @@ const (
 	firstPause, lastPause = time.Second, 30 * time.Second
 )
 
-// Publisher tells others the events of the outbox. Its methods are for one goroutine, but for
-// Register.
+// Publisher sends the events of the outbox as notifications and deletes them. All methods but
+// Register are for one goroutine.
 type Publisher struct {
 	cfg    PublisherConfig
 	failed int       // deliveries in a row
@@ -60,7 +61,7 @@ func NewPublisher(cfg PublisherConfig) *Publisher {
 		cfg: cfg,
 		counts: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "faas_notifications_total",
-			Help: "Notifications by what became of them: sent, or unreadable, which are put aside.",
+			Help: "Notifications by result: sent, or unreadable, which are dropped and logged.",
 		}, []string{"result"}),
 		oldest: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "faas_notifications_oldest_seconds",
@@ -74,8 +75,8 @@ func (p *Publisher) Register(registry prometheus.Registerer) {
 	registry.MustRegister(p.counts, p.oldest)
 }
 
-// Publish returns all that waits, batch by batch, until ctx ends. While nobody can be told it
-// returns at once, until it is time to try again.
+// Publish sends all events that wait, batch by batch, until ctx ends. After a failure it returns at
+// once until it is time to try again.
 func (p *Publisher) Publish(ctx context.Context) {
 	if p.cfg.Now().Before(p.again) {
 		return
@@ -104,8 +105,8 @@ func (p *Publisher) publishBatch(ctx context.Context) (int, error) {
 	oldest := p.cfg.Now()
 	for _, e := range events {
 		m, at, err := messageOf(e)
-		if err != nil { // a mistake of ours: it would stand in the way of all others for ever
-			p.cfg.Log.Error("an event in the outbox cannot be read and is put aside", "id", e.ID, "event", e.Body, "error", err)
+		if err != nil { // a bug of ours: kept, it would stop all events behind it
+			p.cfg.Log.Error("an event in the outbox cannot be decoded and is dropped", "id", e.ID, "event", e.Body, "error", err)
 			p.counts.WithLabelValues("unreadable").Inc()
 			continue
 		}
@@ -124,7 +125,7 @@ func (p *Publisher) publishBatch(ctx context.Context) (int, error) {
 	return len(events), p.cfg.Store.DropEvents(ctx, events)
 }
 
-// failure returns the log of the first failure in a row, and has the next try wait.
+// failure logs the first failure in a row, and sets the time of the next try.
 func (p *Publisher) failure(ctx context.Context, err error) {
 	if ctx.Err() != nil {
 		return
@@ -137,7 +138,7 @@ func (p *Publisher) failure(ctx context.Context, err error) {
 	p.again = p.cfg.Now().Add(pause/2 + rand.N(pause/2))
 }
 
-// success returns the log of the end of trouble.
+// success logs the end of failures.
 func (p *Publisher) success() {
 	if p.failed > 0 {
 		p.cfg.Log.Info("notifications are delivered again")

@@ -16,16 +16,16 @@ import (
 	"github.com/openstack-faas/faas/internal/store"
 )
 
-// postOffice is a carrier that a test closes. It remembers what it took, and loses the receipt of
+// fakeListener is a carrier that a test closes. It remembers what it took, and loses the receipt of
 // the next when told to.
-type postOffice struct {
+type fakeListener struct {
 	closed  bool
 	tries   int
 	carried []Message
 	lose    func() // is called after messages were taken; they are then not confirmed
 }
 
-func (o *postOffice) carry(_ context.Context, messages []Message) error {
+func (o *fakeListener) carry(_ context.Context, messages []Message) error {
 	o.tries++
 	if o.closed {
 		return errors.New("closed")
@@ -40,7 +40,7 @@ func (o *postOffice) carry(_ context.Context, messages []Message) error {
 }
 
 // ids returns the message ids of what was carried, in order.
-func (o *postOffice) ids(t *testing.T) (ids []string) {
+func (o *fakeListener) ids(t *testing.T) (ids []string) {
 	t.Helper()
 	for _, m := range o.carried {
 		ids = append(ids, opened(t, m.Body)["message_id"].(string))
@@ -48,16 +48,16 @@ func (o *postOffice) ids(t *testing.T) (ids []string) {
 	return ids
 }
 
-// desk is an outbox on SQLite, and a clock.
-type desk struct {
+// outboxRig is an outbox on SQLite, and a clock.
+type outboxRig struct {
 	*store.Store
-	office   *postOffice
+	listener *fakeListener
 	clock    time.Time
 	logs     strings.Builder
 	registry *prometheus.Registry
 }
 
-func newDesk(t *testing.T) *desk {
+func newOutboxRig(t *testing.T) *outboxRig {
 	t.Helper()
 	url := "sqlite:///" + filepath.Join(t.TempDir(), "faas.sqlite")
 	if err := store.Migrate(t.Context(), url); err != nil {
@@ -68,13 +68,13 @@ func newDesk(t *testing.T) *desk {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { rows.Close() })
-	return &desk{Store: rows, office: &postOffice{}, clock: now}
+	return &outboxRig{Store: rows, listener: &fakeListener{}, clock: now}
 }
 
 // publisher returns one as a process has it that has just started.
-func (d *desk) publisher() *Publisher {
+func (d *outboxRig) publisher() *Publisher {
 	p := NewPublisher(PublisherConfig{
-		Store: d.Store, Carry: d.office.carry, Now: func() time.Time { return d.clock }, Log: slog.New(slog.NewTextHandler(&d.logs, nil)),
+		Store: d.Store, Carry: d.listener.carry, Now: func() time.Time { return d.clock }, Log: slog.New(slog.NewTextHandler(&d.logs, nil)),
 	})
 	d.registry = prometheus.NewRegistry()
 	p.Register(d.registry)
@@ -82,7 +82,7 @@ func (d *desk) publisher() *Publisher {
 }
 
 // run records executions that end, and returns their ids.
-func (d *desk) run(t *testing.T, n int) (ids []string) {
+func (d *outboxRig) run(t *testing.T, n int) (ids []string) {
 	t.Helper()
 	told := &Notifier{Publisher: "faas-api.host", Now: func() time.Time { return d.clock }}
 	for range n {
@@ -101,7 +101,7 @@ func (d *desk) run(t *testing.T, n int) (ids []string) {
 }
 
 // gauge returns a metric of the publisher that was made last.
-func (d *desk) metric(t *testing.T, name string) float64 {
+func (d *outboxRig) metric(t *testing.T, name string) float64 {
 	t.Helper()
 	families, err := d.registry.Gather()
 	if err != nil {
@@ -116,27 +116,27 @@ func (d *desk) metric(t *testing.T, name string) float64 {
 }
 
 // TestNothingIsLostWhileNobodyHears has more end than fits anywhere but the database while nothing
-// can be told, by processes that are gone: afterwards each is told once.
+// can be reached, by processes that are gone: afterwards each is sent once.
 func TestNothingIsLostWhileNobodyHears(t *testing.T) {
-	d := newDesk(t)
-	d.office.closed = true
+	d := newOutboxRig(t)
+	d.listener.closed = true
 	p := d.publisher()
 	want := d.run(t, batchSize+10)
 	for range 3 {
 		p.Publish(t.Context())
 	}
-	if d.office.tries != 1 {
-		t.Errorf("it was tried %d times at once", d.office.tries)
+	if d.listener.tries != 1 {
+		t.Errorf("it was tried %d times at once", d.listener.tries)
 	}
 	d.clock = d.clock.Add(lastPause)
 	p.Publish(t.Context())
 	if age := d.metric(t, "faas_notifications_oldest_seconds"); age != lastPause.Seconds() {
 		t.Errorf("the oldest waits for %v s", age)
 	}
-	d.office.closed = false
+	d.listener.closed = false
 	p = d.publisher() // of another process
 	p.Publish(t.Context())
-	if got := d.office.ids(t); !slices.Equal(got, want) {
+	if got := d.listener.ids(t); !slices.Equal(got, want) {
 		t.Errorf("%d were told of %d, or not in their order", len(got), len(want))
 	}
 	if sent, age := d.metric(t, "faas_notifications_total"), d.metric(t, "faas_notifications_oldest_seconds"); int(
@@ -149,7 +149,7 @@ func TestNothingIsLostWhileNobodyHears(t *testing.T) {
 	}
 	d.clock = d.clock.Add(time.Hour)
 	p.Publish(t.Context())
-	if len(d.office.carried) != len(want) {
+	if len(d.listener.carried) != len(want) {
 		t.Error("some were told twice")
 	}
 	if n := strings.Count(d.logs.String(), "cannot be delivered"); n != 1 {
@@ -157,27 +157,27 @@ func TestNothingIsLostWhileNobodyHears(t *testing.T) {
 	}
 }
 
-// TestToldTwiceIsKnownAsSuch has a process end between the delivery and its record: the next tells
+// TestToldTwiceIsKnownAsSuch has a process end between the delivery and its record: the next sends
 // the same messages.
 func TestToldTwiceIsKnownAsSuch(t *testing.T) {
-	d := newDesk(t)
+	d := newOutboxRig(t)
 	want := d.run(t, 3)
 	ctx, die := context.WithCancel(t.Context())
-	d.office.lose = die
+	d.listener.lose = die
 	d.publisher().Publish(ctx)
 	d.publisher().Publish(t.Context())
-	first, second := d.office.carried[:3], d.office.carried[3:]
+	first, second := d.listener.carried[:3], d.listener.carried[3:]
 	if !slices.EqualFunc(first, second, func(a, b Message) bool { return string(a.Body) == string(b.Body) }) {
 		t.Error("what came twice differs")
 	}
-	if got := d.office.ids(t); !slices.Equal(got, append(slices.Clone(want), want...)) {
+	if got := d.listener.ids(t); !slices.Equal(got, append(slices.Clone(want), want...)) {
 		t.Errorf("told were %v, want %v twice", got, want)
 	}
 }
 
 // TestDeletedRecordsAreTold has users delete the records of what they are billed for.
 func TestDeletedRecordsAreTold(t *testing.T) {
-	d := newDesk(t)
+	d := newOutboxRig(t)
 	want := d.run(t, 2)
 	for _, id := range want {
 		if err := d.DeleteExecution(t.Context(), faas.AnyProject(), id); err != nil {
@@ -185,20 +185,20 @@ func TestDeletedRecordsAreTold(t *testing.T) {
 		}
 	}
 	d.publisher().Publish(t.Context())
-	if got := d.office.ids(t); !slices.Equal(got, want) {
+	if got := d.listener.ids(t); !slices.Equal(got, want) {
 		t.Errorf("told were %v, want %v", got, want)
 	}
 }
 
-// TestUnreadableEventsStandInNobodysWay has one that this release cannot read.
-func TestUnreadableEventsStandInNobodysWay(t *testing.T) {
-	d := newDesk(t)
+// TestUnreadableEventsAreDropped has one that this release cannot read.
+func TestUnreadableEventsAreDropped(t *testing.T) {
+	d := newOutboxRig(t)
 	if err := d.AddEvents(t.Context(), store.Event{ID: faas.NewID(), Body: "?"}); err != nil {
 		t.Fatal(err)
 	}
 	want := d.run(t, 1)
 	d.publisher().Publish(t.Context())
-	if got := d.office.ids(t); !slices.Equal(got, want) || !strings.Contains(d.logs.String(), "cannot be read") {
+	if got := d.listener.ids(t); !slices.Equal(got, want) || !strings.Contains(d.logs.String(), "cannot be decoded") {
 		t.Errorf("told were %v, want %v; the log says %s", got, want, d.logs.String())
 	}
 	if left, err := d.Events(t.Context(), 10); err != nil || len(left) > 0 {

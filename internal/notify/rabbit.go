@@ -12,11 +12,11 @@ import (
 	"github.com/openstack-faas/faas/internal/broker"
 )
 
-// Rabbit carries messages as oslo.messaging's driver does, on a connection of its own.
+// Rabbit delivers messages as oslo.messaging's driver does, on a connection of its own.
 type Rabbit struct {
 	Broker   broker.Config
 	Exchange string   // control_exchange
-	Topics   []string // each is told everything
+	Topics   []string // each message is published to all of them
 	Durable  bool     // amqp_durable_queues: what is declared outlives RabbitMQ
 	Log      *slog.Logger
 
@@ -25,14 +25,15 @@ type Rabbit struct {
 	declared map[string]bool // by routing key
 }
 
-// closeWithin is how long RabbitMQ may take to say goodbye.
-const closeWithin = 2 * time.Second
+// closeTimeout bounds how long RabbitMQ may take to answer the close of a connection.
+const closeTimeout = 2 * time.Second
 
-// Carry publishes the messages to every topic and waits for the confirms. It is for one goroutine.
+// Carry publishes the messages to every topic and waits for the confirms. After an error it closes
+// the connection, since some messages may still be unconfirmed on it. It is for one goroutine.
 func (r *Rabbit) Carry(ctx context.Context, messages []Message) error {
 	err := r.carry(ctx, messages)
 	if err != nil {
-		r.Close() // what state it is in, nobody knows
+		r.Close()
 	}
 	return err
 }
@@ -62,7 +63,7 @@ func (r *Rabbit) carry(ctx context.Context, messages []Message) error {
 		case err != nil:
 			return fmt.Errorf("RabbitMQ did not confirm a notification: %w", err)
 		case !taken:
-			return errors.New("RabbitMQ took a notification back, or the connection was lost before it was confirmed")
+			return errors.New("RabbitMQ refused a notification, or the connection was lost before it was confirmed")
 		}
 	}
 	return nil
@@ -89,18 +90,18 @@ func (r *Rabbit) connect(ctx context.Context) (err error) {
 // Close ends the connection.
 func (r *Rabbit) Close() {
 	if r.conn != nil {
-		_ = r.conn.CloseDeadline(time.Now().Add(closeWithin)) // it may be broken
+		_ = r.conn.CloseDeadline(time.Now().Add(closeTimeout)) // it may be broken
 		r.conn, r.ch = nil, nil
 	}
 }
 
-// exchange declares the exchange. One that is there with other properties, or that we may not
-// declare, is taken as it is: it is another service's.
+// exchange declares the exchange. One that exists with other properties, or that we may not
+// declare, belongs to another service and is used as it is.
 func (r *Rabbit) exchange() error {
 	err := r.try(func(ch *amqp.Channel) error {
 		return ch.ExchangeDeclare(r.Exchange, amqp.ExchangeTopic, r.Durable, false, false, false, nil)
 	})
-	if !anothers(err) {
+	if !refused(err) {
 		return err
 	}
 	passive := r.try(func(ch *amqp.Channel) error {
@@ -112,8 +113,8 @@ func (r *Rabbit) exchange() error {
 	return nil
 }
 
-// declare makes the queue that is named like its routing key, as oslo.messaging does, so that
-// nothing is lost before the first listener comes.
+// declare declares the queue that is named like its routing key, as oslo.messaging does, so that
+// nothing is lost before the first listener exists.
 func (r *Rabbit) declare(key string) error {
 	if r.declared[key] {
 		return nil
@@ -122,11 +123,11 @@ func (r *Rabbit) declare(key string) error {
 		_, err := ch.QueueDeclare(key, r.Durable, false, false, false, nil)
 		return err
 	})
-	if err == nil || anothers(err) {
+	if err == nil || refused(err) {
 		err = r.try(func(ch *amqp.Channel) error { return ch.QueueBind(key, key, r.Exchange, false, nil) })
 	}
-	if anothers(err) { // whoever owns it binds it
-		r.Log.Warn("the queue of notifications is not ours to make; a listener must make it", "queue", key, "error", err)
+	if refused(err) { // its owner binds it
+		r.Log.Warn("RabbitMQ refuses to let this service declare or bind a queue of notifications; the listener must do so, or messages are lost", "queue", key, "error", err)
 		err = nil
 	}
 	if err != nil {
@@ -136,7 +137,8 @@ func (r *Rabbit) declare(key string) error {
 	return nil
 }
 
-// try uses a channel of its own: a refusal closes it.
+// try runs f on a channel of its own, because RabbitMQ closes the channel on which it refuses
+// something.
 func (r *Rabbit) try(f func(*amqp.Channel) error) error {
 	ch, err := r.conn.Channel()
 	if err != nil {
@@ -146,14 +148,14 @@ func (r *Rabbit) try(f func(*amqp.Channel) error) error {
 	return f(ch)
 }
 
-// anothers tells that what is to be declared is there otherwise, is not there to be bound, or may
-// not be touched.
-func anothers(err error) bool {
-	var refusal *amqp.Error
-	if !errors.As(err, &refusal) {
+// refused reports whether RabbitMQ refused a declaration or binding: the object exists with other
+// properties, does not exist, or we have no permission for it.
+func refused(err error) bool {
+	var answer *amqp.Error
+	if !errors.As(err, &answer) {
 		return false
 	}
-	return refusal.Code == amqp.PreconditionFailed || refusal.Code == amqp.AccessRefused ||
-		refusal.Code == amqp.NotFound ||
-		refusal.Code == amqp.ResourceLocked
+	return answer.Code == amqp.PreconditionFailed || answer.Code == amqp.AccessRefused ||
+		answer.Code == amqp.NotFound ||
+		answer.Code == amqp.ResourceLocked
 }

@@ -59,15 +59,15 @@ func rabbit(t *testing.T) *testkit.RabbitMQ {
 	return server.RabbitMQ
 }
 
-// teller tells RabbitMQ what is in an outbox.
-type teller struct {
+// rabbitRig publishes the events of an outbox to RabbitMQ.
+type rabbitRig struct {
 	*Notifier
 	*Publisher
-	desk *desk
+	outboxRig *outboxRig
 }
 
-// newTeller returns one with an exchange and topics that are the test's own.
-func newTeller(t *testing.T, name string, durable bool) *teller {
+// newRabbitRig returns one with an exchange and topics that are the test's own.
+func newRabbitRig(t *testing.T, name string, durable bool) *rabbitRig {
 	t.Helper()
 	config, err := broker.ParseTransportURL(rabbit(t).URL(), nil)
 	if err != nil {
@@ -76,23 +76,23 @@ func newTeller(t *testing.T, name string, durable bool) *teller {
 	log := slog.New(slog.DiscardHandler)
 	r := &Rabbit{Broker: config, Exchange: name, Topics: []string{name + "-a", name + "-b"}, Durable: durable, Log: log}
 	t.Cleanup(r.Close)
-	d := newDesk(t)
-	return &teller{
+	d := newOutboxRig(t)
+	return &rabbitRig{
 		&Notifier{Publisher: "faas-test.host"},
 		NewPublisher(PublisherConfig{Store: d.Store, Carry: r.Carry, Now: func() time.Time { return d.clock }, Log: log}), d,
 	}
 }
 
 // keep puts events into the outbox.
-func (n *teller) keep(t *testing.T, events ...[]store.Event) {
+func (n *rabbitRig) keep(t *testing.T, events ...[]store.Event) {
 	t.Helper()
-	if err := n.desk.AddEvents(t.Context(), slices.Concat(events...)...); err != nil {
+	if err := n.outboxRig.AddEvents(t.Context(), slices.Concat(events...)...); err != nil {
 		t.Fatal(err)
 	}
 }
 
 // tell keeps events and publishes.
-func (n *teller) tell(t *testing.T, events ...[]store.Event) {
+func (n *rabbitRig) tell(t *testing.T, events ...[]store.Event) {
 	t.Helper()
 	n.keep(t, events...)
 	n.Publish(t.Context())
@@ -138,10 +138,10 @@ func get(t *testing.T, queue string) amqp.Delivery {
 	return amqp.Delivery{}
 }
 
-// TestRealRabbit has no listener while things are told: the queues are those that one of
+// TestRealRabbit has no listener while notifications are sent: the queues are those that one of
 // oslo.messaging's would declare.
 func TestRealRabbit(t *testing.T) {
-	n := newTeller(t, "real", false)
+	n := newRabbitRig(t, "real", false)
 	n.tell(
 		t, n.Function(FunctionCreate, "u-1", "req-1", function()),
 		n.Ended(function(), execution(faas.ExecutionError), time.Second),
@@ -176,7 +176,7 @@ func TestExchangeOfAnother(t *testing.T) {
 	if _, err := ch.QueueDeclare("other-a.info", true, false, false, false, amqp.Table{"x-queue-type": "quorum"}); err != nil {
 		t.Fatal(err)
 	}
-	n := newTeller(t, "other", false)
+	n := newRabbitRig(t, "other", false)
 	n.tell(t, n.Function(FunctionCreate, "u-1", "req-1", function()))
 	for _, queue := range []string{"other-a.info", "other-b.info"} {
 		if got := opened(t, get(t, queue).Body)["event_type"]; got != FunctionCreate {
@@ -185,9 +185,9 @@ func TestExchangeOfAnother(t *testing.T) {
 	}
 }
 
-// TestServerAway kills RabbitMQ and starts it again: what is told meanwhile comes after.
+// TestServerAway kills RabbitMQ and starts it again: what is published meanwhile comes after.
 func TestServerAway(t *testing.T) {
-	n := newTeller(t, "away", true)
+	n := newRabbitRig(t, "away", true)
 	n.tell(t, n.Function(FunctionCreate, "u-1", "before", function()))
 	get(t, "away-a.info")
 	rabbit(t).Kill()
@@ -200,7 +200,7 @@ func TestServerAway(t *testing.T) {
 	if err := rabbit(t).Start(ctx); err != nil {
 		t.Fatal(err)
 	}
-	n.desk.clock = n.desk.clock.Add(lastPause)
+	n.outboxRig.clock = n.outboxRig.clock.Add(lastPause)
 	n.Publish(t.Context())
 	seen, ids := map[any]bool{}, map[any]bool{}
 	messages, err := channel(t).ConsumeWithContext(ctx, waitFor(t, "away-a.info"), "", true, false, false, false, nil)
@@ -272,7 +272,7 @@ func TestOsloListener(t *testing.T) {
 	if err := listener.Start(); err != nil {
 		t.Fatal(err)
 	}
-	n := newTeller(t, "oslo", false)
+	n := newRabbitRig(t, "oslo", false)
 	n.tell(t, n.Ended(function(), execution(faas.ExecutionSuccess), 1500*time.Millisecond),
 		n.Ended(function(), executionOf("x-2", faas.ExecutionError), 0))
 	heard := map[string]struct {

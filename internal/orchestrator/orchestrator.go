@@ -50,7 +50,7 @@ type Orchestrator interface {
 	// will do until Claimed. An error of kind NotFound says that the worker is gone; after any
 	// other the function can run, and has less than its own memory until Claimed.
 	Prepare(ctx context.Context, workerID string, target faas.Target) error
-	// Claimed returns the orchestrator that the worker was specialised: the worker leaves its pool,
+	// Claimed tells the orchestrator that the worker was specialised: the worker leaves its pool,
 	// which refills, and gets the function's own CPU and memory. It is called after the
 	// specialisation, and no call waits for it.
 	Claimed(ctx context.Context, workerID string, claim Claim) error

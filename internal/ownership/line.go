@@ -121,9 +121,8 @@ func (b *Balancer) take(ctx context.Context, shard int) (faas.Ownership, bool) {
 	return faas.Ownership{}, false
 }
 
-// handOver returns up shards whose right owner stands in line for them, a few at a time, and
-// returns how many. Should another engine be before that one in line, it does the same a little
-// later.
+// handOver gives up shards whose right owner stands in line for them, a few at a time, and returns
+// how many. Should another engine be before that one in line, it does the same a little later.
 func (b *Balancer) handOver(owners []store.ShardOwner) (n int) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -165,8 +164,8 @@ func (b *Balancer) retreats(row store.ShardOwner) bool {
 	return true
 }
 
-// dropOvertaken returns up what another engine has taken in the database. The broker lets one own
-// at a time, so that happens when a taking that was given up for lost is committed late.
+// dropOvertaken gives up the shards that another engine has taken in the database. The broker lets
+// one own at a time, so that happens when a taking that was given up for lost is committed late.
 func (b *Balancer) dropOvertaken(owners []store.ShardOwner) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

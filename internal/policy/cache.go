@@ -11,11 +11,11 @@ import (
 // emptied; the few callers that are active have it filled again in milliseconds.
 const maxDecisions = 8192
 
-// maxKey is the longest key that is remembered, in bytes: parts of it may be a caller's own words,
-// and nobody's memory is to be filled with those.
+// maxKey is the longest key that is remembered, in bytes: callers choose parts of it, and must not
+// fill the memory with them.
 const maxKey = 1024
 
-// cache remembers decisions. It belongs to one state of the rules and goes with it. Its zero value
+// cache remembers decisions. It belongs to one set of rules and is dropped with it. Its zero value
 // is ready to use.
 type cache struct {
 	mu   sync.RWMutex
@@ -41,8 +41,8 @@ func (c *cache) put(key []byte, allowed bool) {
 	c.made[string(key)] = allowed
 }
 
-// appendKey writes everything that a rule can see, each part with its length, so that no two inputs
-// share a key.
+// appendKey appends everything that a rule can see, each part with its length, so that no two
+// inputs share a key.
 func appendKey(key []byte, id faas.Identity, rule string, target Target) []byte {
 	key = appendPart(key, rule)
 	key = appendPart(key, target.ProjectID)

@@ -92,7 +92,7 @@ func parse(file string, text []byte) (*ast.Module, error) {
 		return nil, err
 	}
 	if module == nil {
-		return nil, fmt.Errorf("%s: there is no rule in it", file)
+		return nil, fmt.Errorf("%s: the file has no rules", file)
 	}
 	return module, nil
 }

@@ -61,7 +61,7 @@ func (o *overrides) readRego(file string) error {
 	}
 	path := module.Package.Path.String()
 	if path != overridePackage && o.taken(path) {
-		return fmt.Errorf("%s:%d: package %s is the service's own: put replacements into package faas.override",
+		return fmt.Errorf("%s:%d: package %s is the service's own: put rules that replace others into package faas.override",
 			file, module.Package.Loc().Row, strings.TrimPrefix(path, "data."))
 	}
 	o.modules[file] = module

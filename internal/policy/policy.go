@@ -30,7 +30,7 @@ type Options struct {
 	Registry  prometheus.Registerer // nil: there are no metrics
 }
 
-// Target is what a rule is asked about.
+// Target is the object that a rule decides about.
 type Target struct {
 	ProjectID string // whose it is, or where it will be
 }
@@ -100,7 +100,7 @@ func (e *Enforcer) Allow(ctx context.Context, id faas.Identity, rule string, tar
 	if !known {
 		var err error
 		if allowed, err = rules.decide(ctx, id, rule, target); err != nil {
-			return faas.Errorf(faas.Internal, "The policy cannot be evaluated.").WithCause(err)
+			return faas.Errorf(faas.Internal, "The policy rules cannot be evaluated; the log has the cause.").WithCause(err)
 		}
 		rules.decisions.put(key, allowed)
 	}
@@ -113,7 +113,7 @@ func (e *Enforcer) Allow(ctx context.Context, id faas.Identity, rule string, tar
 	return nil
 }
 
-// refusal carries the words that clients look for.
+// refusal returns the error of a refused call. Clients look for the words "Operation not allowed".
 func refusal(rule string) error {
 	return faas.Errorf(faas.Forbidden, "Operation not allowed: policy rule %s.", rule)
 }

@@ -17,8 +17,9 @@ import (
 // extensions are those of the files that have rules in them.
 var extensions = []string{".rego", ".yaml", ".yml", ".json"}
 
-// refresh reloads the rules if the operator's files are not as they were when it last looked, and
-// says whether they were not. Files that are broken are refused once, whatever the rules go on as.
+// refresh reloads the rules if the operator's files have changed since the last call, and reports
+// whether they have. Broken files return an error once, not at each call; the rules stay as they
+// were.
 func (e *Enforcer) refresh(ctx context.Context) (changed bool, err error) {
 	now := fingerprint(e.dirs)
 	if now == e.seen {
@@ -28,8 +29,8 @@ func (e *Enforcer) refresh(ctx context.Context) (changed bool, err error) {
 	return true, e.Reload(ctx)
 }
 
-// fingerprint identifies a state of the folders: names and contents, and what cannot be read and
-// why.
+// fingerprint returns a hash of the folders: of the names and contents of files, and of the errors
+// of those that cannot be read.
 func fingerprint(dirs []string) [sha256.Size]byte {
 	sum := sha256.New()
 	part := func(b []byte) {
@@ -57,7 +58,7 @@ func fingerprint(dirs []string) [sha256.Size]byte {
 	return [sha256.Size]byte(sum.Sum(nil))
 }
 
-// Watch refreshes the rules at the interval until ctx ends, and logs and counts what comes of it.
+// Watch refreshes the rules at the interval until ctx ends, and logs and counts the outcome.
 func (e *Enforcer) Watch(ctx context.Context, interval time.Duration) {
 	ticker := time.NewTicker(interval)
 	defer ticker.Stop()
@@ -77,15 +78,15 @@ func (e *Enforcer) look(ctx context.Context) {
 	case !changed || ctx.Err() != nil:
 	case err != nil:
 		e.metrics.refused.Set(1)
-		e.log.Error("the policy files have changed and are refused; the rules stay as they were", "error", err)
+		e.log.Error("the changed policy files are invalid and are not loaded; the rules before them stay in force", "error", err)
 	default:
 		e.metrics.refused.Set(0)
 		e.metrics.reloads.Inc()
-		e.log.Info("the policy files have changed; their rules hold from now on", "replaced", e.rules.Load().replaced)
+		e.log.Info("loaded the changed policy files", "replaced", e.rules.Load().replaced)
 	}
 }
 
-// metrics are what Prometheus is told of the rules.
+// metrics are the Prometheus metrics of the rules.
 type metrics struct {
 	reloads prometheus.Counter
 	refused prometheus.Gauge
@@ -94,12 +95,12 @@ type metrics struct {
 func newMetrics(registry prometheus.Registerer) metrics {
 	m := metrics{
 		reloads: prometheus.NewCounter(
-			prometheus.CounterOpts{Name: "faas_policy_reloads_total", Help: "Changes of the policy files that hold now."},
+			prometheus.CounterOpts{Name: "faas_policy_reloads_total", Help: "Times that changed policy files were loaded."},
 		),
 		refused: prometheus.NewGauge(
 			prometheus.GaugeOpts{
 				Name: "faas_policy_reload_failed",
-				Help: "1 while the policy files are broken and the rules before them hold.",
+				Help: "1 while the policy files are invalid and the rules before them are in force, else 0.",
 			},
 		),
 	}

@@ -108,7 +108,7 @@ func TestChangesOfTheFilesHold(t *testing.T) {
 	}
 }
 
-func TestBrokenFilesAreRefusedAndToldOnce(t *testing.T) {
+func TestBrokenFilesAreRefusedAndLoggedOnce(t *testing.T) {
 	w := watch(t)
 	w.write("a.yaml", "function:create: [manager]\n")
 	w.look(t.Context())
@@ -117,7 +117,7 @@ func TestBrokenFilesAreRefusedAndToldOnce(t *testing.T) {
 		for range 3 {
 			w.look(t.Context())
 		}
-		if told := w.logs.count("are refused"); told != n+1 {
+		if told := w.logs.count("are not loaded"); told != n+1 {
 			t.Errorf("told %d times of %d broken states\n%s", told, n+1, w.logs)
 		}
 		if w.metric("faas_policy_reload_failed") != 1 {

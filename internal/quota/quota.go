@@ -18,7 +18,7 @@ type Driver interface {
 	// Limits returns what a project may have of those resources that the configuration's limits do
 	// not hold for.
 	Limits(ctx context.Context, projectID string) (faas.Amounts, error)
-	// Set returns a project limits of its own, or with nil takes one away.
+	// Set sets limits of a project's own; nil removes one, so that the default holds again.
 	Set(ctx context.Context, projectID string, limits map[faas.Resource]*int64) error
 	// Reset takes all of them away.
 	Reset(ctx context.Context, projectID string) error
@@ -59,8 +59,8 @@ type reading struct{ projectID string }
 const (
 	// maxKnown bounds the projects whose limits are remembered.
 	maxKnown = 10_000
-	// readPatience bounds one read, which several may wait for.
-	readPatience = 10 * time.Second
+	// readTimeout bounds one read, which several may wait for.
+	readTimeout = 10 * time.Second
 	// retryPause is how long limits that are out of date go on before they are asked for again.
 	retryPause = time.Second
 	// staleFor is how long limits that are out of date do for whoever comes, while they are read
@@ -94,7 +94,7 @@ func (q *Quotas) Limits(ctx context.Context, projectID string) (faas.Amounts, er
 	}
 	detached := context.WithoutCancel(ctx) // several may wait for the read, or nobody
 	flight := q.flights.DoChan(projectID, func() (any, error) {
-		ctx, cancel := context.WithTimeout(detached, readPatience)
+		ctx, cancel := context.WithTimeout(detached, readTimeout)
 		defer cancel()
 		return q.read(ctx, projectID)
 	})
@@ -231,8 +231,8 @@ func (q *Quotas) remember(projectID string, k *known, now time.Time) {
 	q.known[projectID] = k
 }
 
-// Set returns a project limits of its own, or with nil takes one away. They hold here at once, and
-// in other processes when these have read them anew.
+// Set sets limits of a project's own; nil removes one, so that the default holds again. They hold
+// here at once, and in other processes when these have read them anew.
 func (q *Quotas) Set(ctx context.Context, projectID string, limits map[faas.Resource]*int64) error {
 	defer q.forget(projectID)
 	return q.cfg.Driver.Set(ctx, projectID, limits)

@@ -121,8 +121,8 @@ func (c *Calls) heardAsked(project string, asked int64, now time.Time) {
 	}
 }
 
-// Share returns the owners of the projects' shards what this process counts, once a second until
-// ctx ends. Where that fails each process goes on by itself.
+// Share sends the owners of the projects' shards what this process counts, once a second until ctx
+// ends. Where that fails each process goes on by itself.
 func (c *Calls) Share(
 	ctx context.Context, self string, broadcast func(ctx context.Context, shard int, body []byte) error,
 	log *slog.Logger,

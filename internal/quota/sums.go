@@ -85,7 +85,7 @@ func (s *Sums) Hear(shard int, body []byte) {
 	}
 }
 
-// Share returns all processes the sums, once a second until ctx ends.
+// Share sends all processes the sums, once a second until ctx ends.
 func (s *Sums) Share(ctx context.Context, broadcast func(ctx context.Context, body []byte) error, log *slog.Logger) {
 	failing := false
 	repeat(ctx, func(ctx context.Context) {

@@ -61,7 +61,7 @@ func patient(t *testing.T, fallback bool, test func(t *testing.T, q *Quotas, h *
 			},
 		)
 		test(t, q, h)
-		time.Sleep(readPatience + time.Second) // for what is under way
+		time.Sleep(readTimeout + time.Second) // for what is under way
 	})
 }
 
@@ -117,7 +117,7 @@ func TestOldLimitsAreWaitedFor(t *testing.T) {
 			time.Since(begun) != time.Second {
 			t.Errorf("a caller in a hurry is told %v, %v after %v", limits, err, time.Since(begun))
 		}
-		within(t, q, "a", 6, readPatience)
+		within(t, q, "a", 6, readTimeout)
 		for range 50 {
 			within(t, q, "a", 6, 0)
 			time.Sleep(time.Second)

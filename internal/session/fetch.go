@@ -8,8 +8,9 @@ import (
 	"github.com/openstack-faas/faas/internal/faas"
 )
 
-// fetch asks Keystone for the entry's token, unless that is under way, and returns what is closed
-// when it is over. The caller holds the lock.
+// fetch requests a token for the entry, unless such a request is under way, and returns a channel
+// that is closed when it has ended. All calls of one trust share the request. It runs on after its
+// callers have left, so that their retries find its result. The caller holds the lock.
 func (s *Sessions) fetch(e *entry) <-chan struct{} {
 	if e.flight != nil {
 		return e.flight
@@ -21,7 +22,7 @@ func (s *Sessions) fetch(e *entry) <-chan struct{} {
 	}
 	e.flight = flight
 	s.flying.Go(func() {
-		ctx, cancel := context.WithTimeout(s.ctx, requestPatience)
+		ctx, cancel := context.WithTimeout(s.ctx, requestTimeout)
 		defer cancel()
 		token, err := s.cfg.Source.TrustToken(ctx, e.trust)
 		s.mu.Lock()
@@ -33,8 +34,8 @@ func (s *Sessions) fetch(e *entry) <-chan struct{} {
 	return flight
 }
 
-// landed keeps what Keystone has said. A token that is there stays while Keystone is away, not when
-// it says that there is none.
+// landed keeps the result of a request. A token that the entry has stays when Keystone cannot be
+// asked; it is dropped when Keystone refuses another.
 func (s *Sessions) landed(e *entry, token Token, err error) {
 	now := s.cfg.Now()
 	e.failed = err
@@ -46,12 +47,12 @@ func (s *Sessions) landed(e *entry, token Token, err error) {
 		e.session, e.retry = Session{}, now.Add(forbiddenFor)
 	default:
 		e.retry = now.Add(unavailableFor)
-		s.cfg.Log.Warn("a function's token could not be got", "trust_id", e.trust, "error", err)
+		s.cfg.Log.Warn("Keystone did not issue a token for a function's trust", "trust_id", e.trust, "error", err)
 	}
 }
 
-// publicInterface is which of a service's endpoints functions are told: their code is not the
-// operator's.
+// publicInterface is the interface of the endpoints that functions get: their code does not run in
+// the operator's network.
 const publicInterface = "public"
 
 // contextOf returns the call's context as runtimes know it: docs/runtime-protocol.md.

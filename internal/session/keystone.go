@@ -9,7 +9,7 @@ import (
 	"github.com/openstack-faas/faas/pkg/keystone"
 )
 
-// Keystone is the Source that asks the real thing.
+// Keystone is the Source of a real Keystone.
 type Keystone struct{ *keystone.Client }
 
 // TrustToken gets a new token of the trust.
@@ -19,7 +19,8 @@ func (k Keystone) TrustToken(ctx context.Context, trustID string) (Token, error)
 	case errors.Is(err, keystone.ErrNotFound), errors.Is(err, keystone.ErrForbidden):
 		return Token{}, faas.Errorf(
 			faas.Forbidden,
-			"The function can no longer act for the user who made it: the user, the project, the user's role in it, or the trust between them is gone or disabled. Make the function anew.",
+			"The function has no roles any more: the user who delegated them, the project, the user's role in it, or the "+
+				"trust is deleted or disabled. Update the function with the field roles, or create it again.",
 		).WithCause(err)
 	case err != nil:
 		return Token{}, away(err)
@@ -31,12 +32,12 @@ func (k Keystone) TrustToken(ctx context.Context, trustID string) (Token, error)
 }
 
 func away(err error) error {
-	e := faas.Errorf(faas.Unavailable, "Keystone cannot be asked about what the function acts by now.").WithCause(err)
+	e := faas.Errorf(faas.Unavailable, "Keystone cannot be reached now, so that the function gets no token; try again later.").WithCause(err)
 	e.RetryAfter = unavailableFor
 	return e
 }
 
-// Valid reports whether a token that TrustToken gave still is.
+// Valid implements Source.
 func (k Keystone) Valid(ctx context.Context, token faas.Secret) (bool, error) {
 	_, err := k.Validate(ctx, token.Reveal())
 	if errors.Is(err, keystone.ErrInvalidToken) {
@@ -57,17 +58,17 @@ func (k Keystone) MakeTrust(ctx context.Context, token faas.Secret, roles []stri
 		return "", faas.Errorf(faas.Unauthenticated, "The token is not valid any more. Get a new one from Keystone.").
 			WithCause(err)
 	case errors.Is(err, keystone.ErrForbidden), errors.Is(err, keystone.ErrNotFound):
-		return "", faas.Errorf(faas.Forbidden, "Keystone does not let you delegate the roles %s to the function.", strings.Join(roles, ", ")).
+		return "", faas.Errorf(faas.Forbidden, "Keystone does not let you delegate the roles %s to the function; you must have them in this project.", strings.Join(roles, ", ")).
 			WithCause(err)
 	case err != nil:
-		e := faas.Errorf(faas.Unavailable, "Keystone cannot be asked to let the function act for you now.").WithCause(err)
+		e := faas.Errorf(faas.Unavailable, "Keystone cannot be reached now, so that roles cannot be delegated to the function; try again later.").WithCause(err)
 		e.RetryAfter = unavailableFor
 		return "", e
 	}
 	return made.ID, nil
 }
 
-// DeleteTrust deletes a trust; one that is no more is deleted already.
+// DeleteTrust deletes a trust. It is no error when there is none.
 func (k Keystone) DeleteTrust(ctx context.Context, trustID string) error {
 	if err := k.Client.DeleteTrust(ctx, trustID); err != nil {
 		return away(err)

@@ -12,7 +12,7 @@ import (
 )
 
 // TestServiceLockedOut has Keystone refuse the service itself: sessions that are held go on, and
-// calls without one are told to come again.
+// calls without one get Retry-After.
 func TestServiceLockedOut(t *testing.T) {
 	var passed atomic.Int64
 	begun := time.Now()

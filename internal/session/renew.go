@@ -6,16 +6,16 @@ import (
 )
 
 const (
-	// renewPause is the time between two looks for tokens that are about to end, or were revoked.
+	// renewPause is the time between two checks for tokens that are about to expire, or were revoked.
 	renewPause = 5 * time.Second
-	// renewAhead is how long before calls would have to wait for a new token one is got.
+	// renewAhead is how long a new token is requested before calls would have to wait for it.
 	renewAhead = 2 * time.Minute
-	// renewParallel bounds the requests that are made for tokens that nobody waits for.
+	// renewParallel bounds the concurrent requests that no call waits for.
 	renewParallel = 8
 )
 
-// renewAlways renews the tokens that are in use shortly before they end, and drops those that are
-// not, until Close.
+// renewAlways renews the tokens that are in use shortly before they expire, and drops those that
+// are not, until Close.
 func (s *Sessions) renewAlways() {
 	tick := time.NewTicker(renewPause)
 	defer tick.Stop()
@@ -29,8 +29,8 @@ func (s *Sessions) renewAlways() {
 	}
 }
 
-// renew has one look. It returns when the requests that it made are on their way, all but the last
-// few answered.
+// renew does one round. It returns when all its requests have been sent; the last renewParallel of
+// them may still be under way.
 func (s *Sessions) renew() {
 	ending, unchecked := s.due()
 	for _, e := range ending {
@@ -46,7 +46,7 @@ func (s *Sessions) renew() {
 	}
 }
 
-// aside does something that nobody waits for when there is a place for it.
+// aside waits for a place among renewParallel, then runs do on a goroutine.
 func (s *Sessions) aside(do func()) {
 	select {
 	case <-s.ctx.Done():
@@ -58,8 +58,8 @@ func (s *Sessions) aside(do func()) {
 	}
 }
 
-// due returns which tokens are to be renewed and which to be looked at, and drops what is of no use
-// any more.
+// due returns which tokens are to be renewed and which to be checked, and drops those that have
+// expired.
 func (s *Sessions) due() (ending, unchecked []*entry) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -78,13 +78,13 @@ func (s *Sessions) due() (ending, unchecked []*entry) {
 	return ending, unchecked
 }
 
-// check drops a token that was revoked, as those of a trust that is no more are, and of a user or a
-// project that is disabled. The next one is got at once, or it is found that there is none.
+// check asks Keystone whether a token is still valid, and drops one that was revoked, as when its
+// trust was deleted or its user or project disabled. Then it requests the next at once.
 func (s *Sessions) check(e *entry) {
 	s.mu.Lock()
 	token := e.token
 	s.mu.Unlock()
-	ctx, cancel := context.WithTimeout(s.ctx, requestPatience)
+	ctx, cancel := context.WithTimeout(s.ctx, requestTimeout)
 	defer cancel()
 	valid, err := s.cfg.Source.Valid(ctx, token)
 	s.mu.Lock()
@@ -99,7 +99,7 @@ func (s *Sessions) check(e *entry) {
 	}
 }
 
-// ending reports whether calls will soon want another token than this.
+// ending reports whether calls will soon need another token.
 func (e *entry) ending(now time.Time) bool {
 	whole := e.session.ExpiresAt.Sub(e.got)
 	return e.session.ExpiresAt.Sub(now) < min(e.life+renewAhead, whole*3/4)

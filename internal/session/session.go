@@ -20,15 +20,16 @@ type Source interface {
 	// no token can be had, because the trust, its user, or its project is gone or disabled, and of
 	// kind Unavailable when Keystone cannot be asked.
 	TrustToken(ctx context.Context, trustID string) (Token, error)
-	// Valid reports whether a token that it gave still is, as far as Keystone can be asked.
+	// Valid reports whether a token of TrustToken is still valid. The error says that Keystone cannot
+	// be asked.
 	Valid(ctx context.Context, token faas.Secret) (bool, error)
 }
 
-// Token is a token and what goes with it.
+// Token is a token of a trust with what a function needs to use it.
 type Token struct {
 	Value     faas.Secret
 	ExpiresAt time.Time
-	UserID    string // of whom it acts for
+	UserID    string // the trustor's
 	ProjectID string
 	AuthURL   string            // Keystone, as functions reach it
 	Region    string            // of the endpoints; "" when there is only one
@@ -38,17 +39,17 @@ type Token struct {
 // Config is what Sessions need. Source is required.
 type Config struct {
 	Source Source
-	Check  time.Duration    // how often tokens in use are looked at whether they were revoked; 5 minutes when 0
+	Check  time.Duration    // how often tokens in use are checked for revocation; 5 minutes when 0
 	Size   int              // tokens that are held at most; 10000 when 0
 	Now    func() time.Time // nil: time.Now
 	Log    *slog.Logger     // nil: slog.Default()
 }
 
-// Session is what one call is given.
+// Session is the credentials of one call.
 type Session struct {
 	Context   json.RawMessage // of the call; shared: not to be changed. It holds the token
 	Token     faas.Secret     // the token alone
-	UserID    string          // whom it acts for: who made the trust
+	UserID    string          // the trustor's: whom the function acts for
 	ExpiresAt time.Time
 }
 
@@ -59,41 +60,42 @@ type Sessions struct {
 	cancel  context.CancelFunc
 	loop    sync.WaitGroup
 	flying  sync.WaitGroup
-	renewal chan struct{} // a place for each request that nobody waits for
+	renewal chan struct{} // holds a token for each request that no call waits for
 
 	mu      sync.Mutex
 	byTrust *lru.Cache[string, *entry]
 }
 
-// entry is what is known of a trust.
+// entry is the state of one trust's token.
 type entry struct {
 	trust   string
 	session Session
 	token   faas.Secret   // of the session
 	got     time.Time     // when the token came
-	checked time.Time     // when Keystone last said that it is valid, or could not be asked
-	used    time.Time     // when a call last wanted it
-	life    time.Duration // the longest that a call wanted it for
+	checked time.Time     // when Keystone was last asked whether it is valid
+	used    time.Time     // when a call last used it
+	life    time.Duration // the longest time that a call needed it for
 	failed  error         // of the last request
-	retry   time.Time     // until then failed is the answer
+	retry   time.Time     // until then Get returns failed and does not ask Keystone
 	flight  chan struct{} // closed when the request under way is over; nil when there is none
 }
 
 const (
 	defaultSize  = 10000
 	defaultCheck = 5 * time.Minute
-	// requestPatience bounds a request to Keystone that calls wait for.
-	requestPatience = 15 * time.Second
-	// renewalPatience is how long a call waits for a better token than the one there is, which
-	// still is valid.
-	renewalPatience = time.Second
-	// callMargin is how much longer than its call a token should live: what the function has begun
-	// elsewhere may go on with it.
+	// requestTimeout bounds a request to Keystone that calls wait for.
+	requestTimeout = 15 * time.Second
+	// renewalTimeout bounds how long a call waits for a token that lasts longer than the one it could
+	// use.
+	renewalTimeout = time.Second
+	// callMargin is how much longer than its call a token should last: requests that the function has
+	// started elsewhere may go on with it.
 	callMargin = time.Minute
-	// expiryMargin is what a token must have left to be of any use: the way to the worker, and
-	// clocks that differ.
+	// expiryMargin is the time that a token must have left to be used at all: it covers the way to the
+	// worker, and clocks that differ.
 	expiryMargin = 5 * time.Second
-	// forbiddenFor and unavailableFor are how long Keystone is not asked again.
+	// forbiddenFor and unavailableFor are how long Keystone is not asked again after it refused, or
+	// failed.
 	forbiddenFor   = 10 * time.Second
 	unavailableFor = 2 * time.Second
 )
@@ -129,10 +131,10 @@ func (s *Sessions) Close() {
 	s.flying.Wait()
 }
 
-// Get returns the session of a call that the token is to outlive by that long from now. Where
-// tokens live shorter than that, it is one that has at least half its life left. While Keystone is
-// away any valid one will do; without one the error's kind is Unavailable. Forbidden means that the
-// trust yields no tokens any more.
+// Get returns a session whose token lasts for at least life from now. Where Keystone's tokens last
+// shorter than that, it has at least half its lifetime left. While Keystone cannot be asked, any
+// valid token will do; without one the error is of kind faas.Unavailable. faas.Forbidden means that
+// Keystone issues no tokens for the trust any more.
 func (s *Sessions) Get(ctx context.Context, trustID string, life time.Duration) (Session, error) {
 	s.mu.Lock()
 	e := s.entry(trustID)
@@ -145,7 +147,7 @@ func (s *Sessions) Get(ctx context.Context, trustID string, life time.Duration) 
 	flight, valid := s.fetch(e), e.valid(now)
 	s.mu.Unlock()
 	if valid {
-		short, cancel := context.WithTimeout(ctx, renewalPatience)
+		short, cancel := context.WithTimeout(ctx, renewalTimeout)
 		defer cancel()
 		ctx = short
 	}
@@ -158,8 +160,8 @@ func (s *Sessions) Get(ctx context.Context, trustID string, life time.Duration) 
 	return e.answer(s.cfg.Now())
 }
 
-// ForCall returns the context of a call that may wait and run for so long, and where its token does
-// not outlive that, how it comes by the next.
+// ForCall returns the context of a call that may wait and run for so long. Where its token does not
+// last for that time, the renewal says when it ends and gets the next one.
 func (s *Sessions) ForCall(
 	ctx context.Context, trustID string, wait, timeout time.Duration,
 ) (json.RawMessage, *faas.Renewal, error) {
@@ -177,7 +179,7 @@ func (s *Sessions) ForCall(
 	}, nil
 }
 
-// Prefetch has a token of the trust got for the call that will want one.
+// Prefetch requests a token of the trust, for the call that will need one soon. It does not wait.
 func (s *Sessions) Prefetch(trustID string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -191,7 +193,7 @@ func (s *Sessions) Forget(trustID string) {
 	s.byTrust.Delete(trustID)
 }
 
-// entry returns the trust's entry, a new one if it must, as the one used last.
+// entry returns the trust's entry, a new one where there is none, and marks it as used last.
 func (s *Sessions) entry(trustID string) *entry {
 	e, ok := s.byTrust.Get(trustID)
 	if !ok {
@@ -201,7 +203,7 @@ func (s *Sessions) entry(trustID string) *entry {
 	return e
 }
 
-// lasts reports whether there is a token that has long enough left.
+// lasts reports whether there is a token that lasts for life, or for half its lifetime.
 func (e *entry) lasts(now time.Time, life time.Duration) bool {
 	return e.valid(now) && e.session.ExpiresAt.Sub(now) >= min(life, e.session.ExpiresAt.Sub(e.got)/2)
 }
@@ -210,7 +212,7 @@ func (e *entry) valid(now time.Time) bool {
 	return e.session.Context != nil && e.session.ExpiresAt.Sub(now) > expiryMargin
 }
 
-// answer returns what there is: a token that Keystone would not give any more is none.
+// answer returns the session if its token is valid, else why there is none.
 func (e *entry) answer(now time.Time) (Session, error) {
 	switch {
 	case e.valid(now):
@@ -222,7 +224,7 @@ func (e *entry) answer(now time.Time) (Session, error) {
 }
 
 func errLate() error {
-	err := faas.Errorf(faas.Unavailable, "Keystone did not give the function's token in time.")
+	err := faas.Errorf(faas.Unavailable, "Keystone did not issue a token for the function in time; try again later.")
 	err.RetryAfter = unavailableFor
 	return err
 }

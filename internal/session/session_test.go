@@ -224,7 +224,7 @@ func TestKeystoneHangs(t *testing.T) {
 		k.set(nil, time.Hour)
 		time.Sleep(31 * time.Minute)
 		begun := time.Now()
-		if got := get(t, s, "a", 30*time.Minute); got != "a-1" || time.Since(begun) > renewalPatience {
+		if got := get(t, s, "a", 30*time.Minute); got != "a-1" || time.Since(begun) > renewalTimeout {
 			t.Errorf("got %s after %v", got, time.Since(begun))
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
@@ -254,7 +254,7 @@ func TestTrustGone(t *testing.T) {
 	})
 }
 
-// TestRevoked has a token revoked: of a trust that is gone, and of one that gives another.
+// TestRevoked has a token revoked: of a trust that is gone, and of one that yields another.
 func TestRevoked(t *testing.T) {
 	bubble(t, 0, func(t *testing.T, k *source, s *Sessions) {
 		get(t, s, "a", call)

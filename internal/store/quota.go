@@ -39,8 +39,7 @@ func (s *Store) amounts(ctx context.Context, query, projectID string) (faas.Amou
 	return amounts, err
 }
 
-// SetQuotas returns a project limits of its own, or with nil takes one away. Limits that are not
-// named stay.
+// SetQuotas sets limits of a project's own; nil removes one. Limits that are not named stay.
 func (s *Store) SetQuotas(ctx context.Context, projectID string, limits map[faas.Resource]*int64) error {
 	return s.recorder.do(ctx, func(t *tx) error {
 		for _, r := range slices.Sorted(maps.Keys(limits)) {

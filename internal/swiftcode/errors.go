@@ -9,13 +9,13 @@ import (
 	"github.com/openstack-faas/faas/pkg/swift"
 )
 
-// retryAfter is what a caller is told to wait when Swift is away.
+// retryAfter is the Retry-After of errors while Swift cannot be used.
 const retryAfter = 5 * time.Second
 
 // maxQuoted is how many letters of a name are repeated in a message.
 const maxQuoted = 100
 
-// named returns an object as messages have it.
+// named returns the name of an object for messages.
 func named(c faas.Code) string {
 	return fmt.Sprintf("object %q in the container %q of the project's Swift", cut(c.Object), cut(c.Container))
 }
@@ -28,26 +28,26 @@ func cut(name string) string {
 	return string(letters[:maxQuoted]) + "…"
 }
 
-// explained says of Swift's answer what it means for the function.
+// explained returns the error of the function for an error of Swift.
 func (s *Source) explained(c faas.Code, err error) error {
 	switch {
 	case errors.Is(err, swift.ErrNotFound):
-		return faas.Errorf(faas.Invalid, "There is no %s, from which the function's code is taken.", named(c)).WithCause(err)
+		return faas.Errorf(faas.Invalid, "The function's code is not there: there is no %s.", named(c)).WithCause(err)
 	case errors.Is(err, swift.ErrToken):
-		return faas.Errorf(faas.Unauthenticated, "The %s, from which the function's code is taken, cannot be read: Swift says that the token is not valid. Get a new one from Keystone.", named(c)).
+		return faas.Errorf(faas.Unauthenticated, "The function's code cannot be read from the %s: the token is not valid. Get a new one from Keystone.", named(c)).
 			WithCause(err)
 	case errors.Is(err, swift.ErrForbidden):
-		return faas.Errorf(faas.Invalid, "The %s, from which the function's code is taken, may not be read with the rights that the function or its caller has.", named(c)).
+		return faas.Errorf(faas.Invalid, "The function's code cannot be read from the %s: the roles of the function, or of its caller, do not allow it.", named(c)).
 			WithCause(err)
 	case errors.Is(err, swift.ErrName):
-		return faas.Errorf(faas.Invalid, "There can be no %s: its name is not possible.", named(c)).WithCause(err)
+		return faas.Errorf(faas.Invalid, "The function's code cannot be the %s: that is not a valid name in Swift.", named(c)).WithCause(err)
 	}
 	return away(c, err)
 }
 
-// away says that the object may be had later.
+// away returns the error for an object that can be read later.
 func away(c faas.Code, err error) error {
-	e := faas.Errorf(faas.Unavailable, "The %s, from which the function's code is taken, cannot be read now: Swift cannot be reached or has failed.", named(c)).
+	e := faas.Errorf(faas.Unavailable, "The function's code cannot be read from the %s now: Swift cannot be reached or has failed. Try again later.", named(c)).
 		WithCause(err)
 	e.RetryAfter = retryAfter
 	return e
@@ -55,12 +55,12 @@ func away(c faas.Code, err error) error {
 
 func (s *Source) tooLarge(c faas.Code) error {
 	return faas.Errorf(
-		faas.Invalid, "The %s is larger than %d bytes, which is the most that a function's code may be.",
+		faas.Invalid, "The %s is larger than %d bytes, the maximum for a function's code.",
 		named(c), s.cfg.MaxSize,
 	)
 }
 
-// unfit says of an object that it is no package.
+// unfit returns the error for an object that is no valid package.
 func unfit(c faas.Code, err error) error {
 	var known *faas.Error
 	if errors.As(err, &known) && known.Kind == faas.Invalid {
@@ -69,8 +69,8 @@ func unfit(c faas.Code, err error) error {
 	return err
 }
 
-// noRoom says that our own disk failed.
+// noRoom returns the error for a failure of the service's own disk.
 func noRoom(err error) error {
-	return faas.Errorf(faas.Unavailable, "There is no room for the function's code now.").
+	return faas.Errorf(faas.Unavailable, "The service has no disk space for the function's code now; try again later.").
 		WithCause(fmt.Errorf("spool an object: %w", err))
 }

@@ -1,6 +1,6 @@
-// Package swiftcode takes functions' code from objects in their projects' Swift: API and engine
-// alike read an object with somebody's rights, check it as an uploaded package is checked, and keep
-// it with the packages.
+// Package swiftcode reads functions' code from objects in their projects' Swift. The API does so
+// with the caller's token, the engine with a token of the function's trust. An object is checked
+// like an uploaded package and kept in the code store.
 package swiftcode
 
 import (
@@ -38,16 +38,16 @@ type Source struct {
 	// of objects in files; not those of uploads, so that whoever uploads slowly keeps no function
 	// from its code
 	places   *codestore.Places
-	checking chan struct{} // a place for each object that is checked at a time
+	checking chan struct{} // holds a token for each object that is being checked
 }
 
 const (
-	maxChecking  = 2                // objects that are inflated at a time for checking: it takes a core for up to seconds
-	headPatience = 2 * time.Second  // how long Swift may take to say what an object holds
-	readPatience = 60 * time.Second // and to give one
+	maxChecking = 2                // objects that are inflated at a time for checking: it takes a core for up to seconds
+	headTimeout = 2 * time.Second  // bounds the read of an object's metadata
+	readTimeout = 60 * time.Second // and of an object
 )
 
-// New makes a source, and contacts nobody.
+// New returns a source. It sends no request.
 func New(cfg Config) *Source {
 	return &Source{cfg: cfg, places: codestore.NewPlaces(), checking: make(chan struct{}, maxChecking)}
 }
@@ -56,7 +56,7 @@ func New(cfg Config) *Source {
 func Names(container, object string) error {
 	if err := swift.CheckNames(container, object); err != nil {
 		return faas.Errorf(
-			faas.Invalid, "There can be no %s: %v.", named(faas.Code{Container: container, Object: object}),
+			faas.Invalid, "The %s cannot exist: %v.", named(faas.Code{Container: container, Object: object}),
 			err,
 		)
 	}
@@ -85,7 +85,7 @@ func (s *Source) Fetch(
 		return code, err
 	}
 	defer leave()
-	ctx, cancel := context.WithTimeout(ctx, readPatience)
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
 	account, err := s.account(ctx, token, projectID)
 	if err != nil {
@@ -111,7 +111,7 @@ func (s *Source) Fetch(
 // ETag returns the ETag of what the object that the code names holds now, as Fetch records it.
 // Errors are as those of Fetch.
 func (s *Source) ETag(ctx context.Context, token faas.Secret, projectID string, code faas.Code) (string, error) {
-	ctx, cancel := context.WithTimeout(ctx, headPatience)
+	ctx, cancel := context.WithTimeout(ctx, headTimeout)
 	defer cancel()
 	account, err := s.account(ctx, token, projectID)
 	if err != nil {
@@ -131,7 +131,7 @@ func (s *Source) ETag(ctx context.Context, token faas.Secret, projectID string, 
 func (s *Source) account(ctx context.Context, token faas.Secret, projectID string) (*swift.Client, error) {
 	endpoint, err := s.cfg.Endpoint(ctx, projectID)
 	if err != nil {
-		e := faas.Errorf(faas.Unavailable, "The project's Swift cannot be found now: Keystone does not say where it is.").
+		e := faas.Errorf(faas.Unavailable, "The endpoint of Swift cannot be read from Keystone now; try again later.").
 			WithCause(err)
 		e.RetryAfter = retryAfter
 		return nil, e
@@ -139,7 +139,7 @@ func (s *Source) account(ctx context.Context, token faas.Secret, projectID strin
 	return s.cfg.Swift.With(token.Reveal(), endpoint), nil
 }
 
-// keep takes an object's bytes in, checks them and stores them.
+// keep copies an object's bytes to a temporary file, checks them and stores them.
 func (s *Source) keep(ctx context.Context, code faas.Code, body io.Reader, room Room) (faas.Code, error) {
 	file, err := os.CreateTemp(s.cfg.Spool, "faas-object-")
 	if err != nil {
@@ -181,7 +181,7 @@ func (s *Source) check(ctx context.Context, code faas.Code, file io.ReaderAt) er
 	return unfit(code, archive.Check(file, code.Size))
 }
 
-// source marks errors of reading the object, so that they differ from those of writing the file.
+// source keeps an error of reading the object, to tell it from those of writing the file.
 type source struct {
 	io.Reader
 	failed error
@@ -198,7 +198,8 @@ func (s *source) Read(p []byte) (int, error) {
 // maxETag is how many letters of an ETag are recorded as they are.
 const maxETag = 200
 
-// short returns an ETag as it is recorded: itself, unless it is one that Swift would not give.
+// short returns an ETag as it is recorded: unchanged, or a hash of one that is too long or not
+// printable, which is not Swift's.
 func short(etag string) string {
 	plain := len(etag) <= maxETag
 	for _, c := range []byte(etag) {

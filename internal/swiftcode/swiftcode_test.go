@@ -135,8 +135,8 @@ func TestWhatCannotBeCode(t *testing.T) {
 		"no zip":           {named("script.py"), token, project, "not a zip file", false},
 		"nothing":          {named("empty"), token, project, "not a zip file", false},
 		"too large":        {named("large.zip"), token, project, "larger than 65536 bytes", true},
-		"another project":  {named("theirs.zip"), token, "other", "may not be read", true},
-		"a name of a path": {named("../x"), token, project, "name is not possible", true},
+		"another project":  {named("theirs.zip"), token, "other", "cannot be read from the object", true},
+		"a name of a path": {named("../x"), token, project, "name is not valid in Swift", true},
 	} {
 		code, err := r.source.Fetch(t.Context(), c.token, c.of, c.code, nil)
 		if faas.KindOf(err) != faas.Invalid || !strings.Contains(err.Error(), c.says) ||

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// retryPause is how long Keystone is left alone after it failed.
+// retryPause is how long no request is sent to Keystone after it failed.
 const retryPause = time.Second
 
 // circuit is a circuit breaker: while Keystone fails, one request a second is let through to try
@@ -17,7 +17,8 @@ type circuit struct {
 	slow    time.Time // until then nobody who can do without an answer waits for one
 }
 
-// enter asks to send a request. healthy says that the last one did not fail.
+// enter reports whether a request may be sent (allowed), and whether the last one succeeded
+// (healthy).
 func (c *circuit) enter(now time.Time) (healthy, allowed bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -45,7 +46,7 @@ func (c *circuit) broken() bool {
 	return c.failing
 }
 
-// failed leaves Keystone alone for the pause, and reports whether it had worked before.
+// failed opens the circuit for the pause, and reports whether Keystone had worked before.
 func (c *circuit) failed(now time.Time, pause time.Duration) (first bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -57,7 +58,7 @@ func (c *circuit) failed(now time.Time, pause time.Duration) (first bool) {
 	return first
 }
 
-// worked reports whether Keystone had failed before.
+// worked closes the circuit, and reports whether Keystone had failed before.
 func (c *circuit) worked() (first bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -65,14 +66,14 @@ func (c *circuit) worked() (first bool) {
 	return first
 }
 
-// dragged notes that an answer took too long for callers that can do without it.
+// dragged notes that Keystone was too slow for callers that have an older answer.
 func (c *circuit) dragged(now time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.slow = now.Add(retryPause)
 }
 
-// drags reports whether an answer took too long a moment ago.
+// drags reports whether Keystone was too slow a moment ago.
 func (c *circuit) drags(now time.Time) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()

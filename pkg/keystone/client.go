@@ -19,8 +19,8 @@ import (
 	"golang.org/x/sync/singleflight"
 )
 
-// Config is how Keystone is reached, and as whom. AuthURL, Username, Password and Project are
-// required.
+// Config is Keystone's address and the service's credentials. AuthURL, Username, Password and
+// Project are required.
 type Config struct {
 	AuthURL       string // http://keystone.example.org:5000/v3; /v3 may be left out
 	Username      string // the service's own user
@@ -42,15 +42,15 @@ type Config struct {
 	Log *slog.Logger     // nil: slog.Default()
 }
 
-// Client speaks to Keystone. It is safe for concurrent use. What it has under way when nobody waits
-// any more ends within the timeout.
+// Client sends requests to Keystone. It is safe for concurrent use. Requests whose callers have
+// left end within the timeout.
 type Client struct {
-	cfg      Config
-	now      func() time.Time
-	log      *slog.Logger
-	http     http.Client
-	base     string // ends in /v3/
-	patience time.Duration
+	cfg          Config
+	now          func() time.Time
+	log          *slog.Logger
+	http         http.Client
+	base         string // ends in /v3/
+	knownTimeout time.Duration
 
 	known    *memory[*Token]
 	refused  *memory[struct{}]
@@ -62,14 +62,14 @@ type Client struct {
 	counts   counts
 }
 
-// New makes a client. It contacts nobody.
+// New returns a client. It sends no request.
 func New(cfg Config) (*Client, error) {
 	base, err := baseURL(cfg.AuthURL)
 	if err != nil {
 		return nil, err
 	}
 	if cfg.Username == "" || cfg.Password == "" || cfg.Project == "" {
-		return nil, errors.New("a user name, a password and a project are needed to speak to Keystone")
+		return nil, errors.New("a user name, a password and a project are required for Keystone")
 	}
 	cfg = cfg.withDefaults()
 	roots, err := certificates(cfg.CAFile)
@@ -85,7 +85,7 @@ func New(cfg Config) (*Client, error) {
 	transport.MaxIdleConnsPerHost = maxConnections
 	transport.MaxConnsPerHost = maxConnections
 	c := &Client{
-		cfg: cfg, now: cfg.Now, log: cfg.Log, base: base, patience: knownPatience,
+		cfg: cfg, now: cfg.Now, log: cfg.Log, base: base, knownTimeout: knownTimeout,
 		// A redirect would carry the tokens in our headers to wherever it points.
 		http: http.Client{
 			Transport:     transport,
@@ -98,7 +98,7 @@ func New(cfg Config) (*Client, error) {
 	return c, nil
 }
 
-// maxConnections bounds what strangers with made-up tokens can have us ask Keystone at a time.
+// maxConnections bounds the requests that callers with made-up tokens can cause at a time.
 const maxConnections = 64
 
 func (cfg Config) withDefaults() Config {
@@ -139,21 +139,21 @@ func certificates(file string) (*x509.CertPool, error) {
 	}
 	pool := x509.NewCertPool()
 	if !pool.AppendCertsFromPEM(pem) {
-		return nil, fmt.Errorf("%s holds no certificate", file)
+		return nil, fmt.Errorf("%s has no PEM certificate", file)
 	}
 	return pool, nil
 }
 
-// TLSConfig is a copy of how the client verifies Keystone's certificate, for those who speak to
-// other services of the same cloud.
+// TLSConfig returns a copy of how the client verifies Keystone's certificate, for clients of other
+// services of the same cloud.
 func (c *Client) TLSConfig() *tls.Config {
 	return c.http.Transport.(*http.Transport).TLSClientConfig.Clone()
 }
 
-// AuthURL is Keystone's v3 API, without a slash at the end.
+// AuthURL returns the URL of Keystone's v3 API, without a slash at the end.
 func (c *Client) AuthURL() string { return strings.TrimSuffix(c.base, "/") }
 
-// identity is gophercloud's client for one request with the token; "" for none.
+// identity returns gophercloud's client for one request with the token; "" for none.
 func (c *Client) identity(token string) *gophercloud.ServiceClient {
 	p := &gophercloud.ProviderClient{
 		HTTPClient:       c.http,
@@ -173,7 +173,7 @@ func (c *Client) failed(err error) {
 		pause, tell = ownPause, c.log.Error
 	}
 	if c.circuit.failed(c.now(), pause) {
-		tell("Keystone cannot be asked; known tokens go on", "error", err)
+		tell("Keystone cannot be reached or has failed; known tokens stay in use", "error", err)
 	}
 }
 

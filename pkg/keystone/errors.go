@@ -10,26 +10,27 @@ import (
 	"github.com/gophercloud/gophercloud/v2"
 )
 
-// What errors of this package are, by errors.Is.
+// The kinds of this package's errors, for errors.Is.
 var (
-	ErrInvalidToken = errors.New("the token is not valid")           // expired, revoked, or never one
-	ErrUnavailable  = errors.New("Keystone cannot be asked")         //nolint:staticcheck // a name
-	ErrForbidden    = errors.New("Keystone does not allow it")       //nolint:staticcheck // a name
-	ErrNotFound     = errors.New("Keystone knows nothing like that") //nolint:staticcheck // a name
+	ErrInvalidToken = errors.New("the token is not valid")                   // expired, revoked, or never existed
+	ErrUnavailable  = errors.New("Keystone cannot be reached or has failed") //nolint:staticcheck // a name
+	ErrForbidden    = errors.New("Keystone forbids it")                      //nolint:staticcheck // a name
+	ErrNotFound     = errors.New("Keystone has no such object")              //nolint:staticcheck // a name
 )
 
-// errOurselves is the outage that the operator has to end: Keystone takes the service for nobody,
-// or for nobody who may.
-var errOurselves = fmt.Errorf("%w: it refuses the service itself", ErrUnavailable)
+// errOurselves is the outage that the operator has to end: Keystone refuses the service's own
+// credentials, or they lack a role.
+var errOurselves = fmt.Errorf("%w: it refuses the service's own credentials", ErrUnavailable)
 
-// Error is an answer of Keystone's that is no success. It is one of the errors above by its status.
+// Error is a response of Keystone with an error status. Its status decides which of the kinds above
+// it is.
 type Error struct {
 	Op      string // what was asked for
 	Status  int    // of HTTP
 	Message string // Keystone's own, for requests whose answers cannot repeat a secret; else ""
 }
 
-// Error says what was asked for and what came of it.
+// Error names the operation and its outcome.
 func (e *Error) Error() string {
 	text := fmt.Sprintf("%s: Keystone answered %d %s", e.Op, e.Status, http.StatusText(e.Status))
 	if e.Message != "" {
@@ -63,9 +64,9 @@ func status(err error) int {
 	return 0
 }
 
-// failure makes gophercloud's errors this package's. Those carry the whole answer, which can repeat
-// what was sent: only its message is taken, and only where quoted says that nothing secret was
-// sent.
+// failure converts gophercloud's errors to this package's. They carry the whole response, which can
+// repeat what was sent, secrets included. So only its message is taken, and only where quoted says
+// that nothing secret was sent.
 func failure(op string, err error, quoted bool) error {
 	if err == nil {
 		return nil

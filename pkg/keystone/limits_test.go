@@ -120,7 +120,7 @@ func override(t *testing.T, admin *gophercloud.ServiceClient, service, project, 
 	}
 }
 
-// grantOnSystem returns a user a role on the system, for which gophercloud has no call.
+// grantOnSystem assigns a user a role on the system, for which gophercloud has no call.
 func grantOnSystem(t *testing.T, admin *gophercloud.ServiceClient, user, role string) {
 	t.Helper()
 	pages, err := roles.List(admin, roles.ListOpts{Name: role}).AllPages(t.Context())

@@ -8,11 +8,10 @@ import (
 	"github.com/openstack-faas/faas/pkg/lru"
 )
 
-// hash stands for a text that is not to be kept.
+// hash stands for a secret text, which is not kept itself.
 type hash [sha256.Size]byte
 
-// memory remembers answers, up to a number; the one that was not asked for the longest is forgotten
-// first.
+// memory is a cache of responses; the one that was used least recently is dropped first.
 type memory[V any] struct {
 	mu    sync.Mutex
 	known *lru.Cache[hash, remembered[V]]

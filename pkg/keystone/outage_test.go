@@ -82,11 +82,11 @@ func TestRevokedDuringOutage(t *testing.T) {
 	mustBe(t.Context(), t, c, "good", ErrInvalidToken)
 }
 
-// TestSlowKeystone holds known tokens up no longer than the patience, and only the first: what
+// TestSlowKeystone holds known tokens up no longer than knownTimeout, and only the first: what
 // comes of the question holds for later ones.
 func TestSlowKeystone(t *testing.T) {
 	c, fake, clock := newTest(t, nil)
-	c.patience = 20 * time.Millisecond
+	c.knownTimeout = 20 * time.Millisecond
 	fake.Issue("good", demo)
 	mustBe(t.Context(), t, c, "good", nil)
 	clock.pass(6 * time.Minute)
@@ -94,7 +94,7 @@ func TestSlowKeystone(t *testing.T) {
 	gate := make(chan struct{})
 	fake.Hold(gate)
 	mustBe(t.Context(), t, c, "good", nil)
-	c.patience = time.Hour
+	c.knownTimeout = time.Hour
 	mustBe(t.Context(), t, c, "good", nil) // at once
 	close(gate)
 	until(t, func() bool { return c.Stats().Known == 0 })
@@ -197,7 +197,7 @@ func TestWrongPassword(t *testing.T) {
 			t.Errorf("%s is in %s or %v", secret, log.String(), err)
 		}
 	}
-	if strings.Count(log.String(), "level=ERROR") != 1 || !strings.Contains(log.String(), "refuses the service itself") {
+	if strings.Count(log.String(), "level=ERROR") != 1 || !strings.Contains(log.String(), "refuses the service's own credentials") {
 		t.Errorf("the log says: %s", log.String())
 	}
 }

@@ -9,9 +9,10 @@ import (
 	"github.com/gophercloud/gophercloud/v2/openstack/identity/v3/tokens"
 )
 
-// proven has Keystone say whether it still takes the service's password, with one login for all who
-// ask at a time. The error is ErrUnavailable, or ctx's. After a refusal it is not tried again for
-// ownPause: Keystone locks out users who try too often. What needs no password goes on meanwhile.
+// proven checks by a login that Keystone still accepts the service's password. Concurrent callers
+// share one login. The error is ErrUnavailable, or ctx's. After a refusal no login is tried for
+// ownPause, because Keystone locks out users who fail too often. Requests that need no password go
+// on meanwhile.
 func (c *Client) proven(ctx context.Context) error {
 	detached := context.WithoutCancel(ctx)
 	answer := c.flights.DoChan("proof", func() (any, error) { return nil, c.prove(detached) })
@@ -37,7 +38,7 @@ func (c *Client) prove(ctx context.Context) error {
 	case err == nil:
 		c.own.Store(own)
 		if c.password.worked() {
-			c.log.Info("Keystone takes the service's password again")
+			c.log.Info("Keystone accepts the service's password again")
 		}
 		return nil
 	case s >= http.StatusBadRequest && !errors.Is(err, ErrUnavailable):
@@ -47,7 +48,7 @@ func (c *Client) prove(ctx context.Context) error {
 	}
 }
 
-// unproven notes that Keystone refuses the service's password. It logs the first refusal only.
+// unproven records that Keystone refuses the service's password. It logs the first refusal only.
 func (c *Client) unproven(err error) error {
 	err = fmt.Errorf(
 		"%w: its password is wrong, has expired or is locked out, or its user, domain or project is disabled: %w",
@@ -55,12 +56,12 @@ func (c *Client) unproven(err error) error {
 	)
 	c.counts.failures.Add(1)
 	if c.password.failed(c.now(), ownPause) {
-		c.log.Error("functions get no new tokens; known ones go on", "error", err)
+		c.log.Error("Keystone refuses the service's own credentials: functions get no new tokens; those that they have stay in use", "error", err)
 	}
 	return err
 }
 
-// ownScope is what the service's own tokens are for.
+// ownScope returns the scope of the service's own tokens.
 func (c *Client) ownScope() tokens.Scope {
 	return tokens.Scope{ProjectName: c.cfg.Project, DomainName: c.cfg.ProjectDomain}
 }

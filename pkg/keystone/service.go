@@ -10,7 +10,7 @@ import (
 	"github.com/gophercloud/gophercloud/v2/openstack/identity/v3/tokens"
 )
 
-// ownToken is the service's own token and what came with it.
+// ownToken is the service's own token with its catalogue.
 type ownToken struct {
 	id                string
 	userID, projectID string
@@ -21,8 +21,8 @@ type ownToken struct {
 const (
 	// renewBefore is how long before its end, at most, the service's own token is renewed.
 	renewBefore = 5 * time.Minute
-	// ownPause is how long Keystone is left alone after it refused the service itself: it locks out
-	// users who try too often.
+	// ownPause is how long no login is tried after Keystone refused the service's credentials: it
+	// locks out users who fail too often.
 	ownPause = 5 * time.Second
 )
 
@@ -54,7 +54,8 @@ func (c *Client) ServiceUser(ctx context.Context) (string, error) {
 	return own.userID, nil
 }
 
-// service returns the current token. Nobody waits for its renewal while the old one lasts.
+// service returns the current token. Callers do not wait for its renewal while the old one is
+// valid.
 func (c *Client) service(ctx context.Context) (*ownToken, error) {
 	own, now := c.own.Load(), c.now()
 	if own != nil && now.Before(own.renew) {
@@ -88,7 +89,7 @@ func (c *Client) serviceAfter(ctx context.Context, refused string) (*ownToken, e
 	return c.service(ctx)
 }
 
-// login gets a new token in place of the old, unless somebody else just did.
+// login gets a new token in place of the old, unless another caller has just done so.
 func (c *Client) login(ctx context.Context, old *ownToken) (*ownToken, error) {
 	if now := c.own.Load(); now != nil && now != old {
 		return now, nil
@@ -108,10 +109,11 @@ func (c *Client) login(ctx context.Context, old *ownToken) (*ownToken, error) {
 	return own, nil
 }
 
-// opaque keeps an error about ourselves from being taken for one about a caller's token.
+// opaque returns an error with the same text and no kind, so that a failure of the service's own
+// token is not taken for one of a caller's.
 func opaque(err error) error { return errors.New(err.Error()) }
 
-// authenticate gets a token by the service's password.
+// authenticate gets a token with the service's password.
 func (c *Client) authenticate(ctx context.Context, op string, scope tokens.Scope) (*ownToken, error) {
 	result := tokens.Create(ctx, c.identity(""), &tokens.AuthOptions{
 		Username: c.cfg.Username, Password: c.cfg.Password, DomainName: c.cfg.UserDomain, Scope: scope,
@@ -134,16 +136,16 @@ func (c *Client) authenticate(ctx context.Context, op string, scope tokens.Scope
 		own.projectID = project.ID
 	}
 	if own.id == "" || own.userID == "" || own.expires.IsZero() {
-		return nil, fmt.Errorf("%s: %w: what answers is no Keystone", op, ErrUnavailable)
+		return nil, fmt.Errorf("%s: %w: the response is not Keystone's", op, ErrUnavailable)
 	}
 	now := c.now()
 	own.renew = own.expires.Add(-min(renewBefore, own.expires.Sub(now)/4))
 	return own, nil
 }
 
-// asService has Keystone asked with the service's own token, once more with a new one when that is
-// refused: it may have been revoked, or Keystone's keys changed. Requests that it sends may be sent
-// twice.
+// asService sends a request with the service's own token. When that is refused, because it was
+// revoked or Keystone's keys changed, the request is sent again with a new one. So f must be
+// idempotent.
 func (c *Client) asService(ctx context.Context, op string, f func(ctx context.Context, own string) error) error {
 	own, err := c.service(ctx)
 	if err != nil {

@@ -8,7 +8,7 @@ type Stats struct {
 	Outage   int64 // validations answered from older memory, because Keystone did not answer (in time)
 	Asked    int64 // requests to Keystone
 	Refused  int64 // tokens that Keystone refused
-	Failures int64 // times that Keystone could not be asked
+	Failures int64 // requests that Keystone did not answer
 	Known    int   // tokens that are remembered now
 }
 

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// Token is what Keystone says of a token. It is shared between all who present that token: read
-// only.
+// Token is the validated content of a token. It is shared between all requests with that token:
+// read only.
 type Token struct {
 	UserID       string
 	UserName     string
@@ -33,14 +33,14 @@ type Role struct {
 	Name string `json:"name"`
 }
 
-// AppCredential is an application credential that a token was got with.
+// AppCredential is the application credential of a token.
 type AppCredential struct {
 	ID         string
 	Restricted bool         // it makes no trusts and no further credentials
 	Rules      []AccessRule // the only requests that it is for; none: every request
 }
 
-// AccessRule is one kind of request that an application credential is for.
+// AccessRule is one kind of request that an application credential allows.
 type AccessRule struct {
 	Service string `json:"service"` // its type in the catalogue
 	Method  string `json:"method"`

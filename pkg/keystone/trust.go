@@ -87,7 +87,7 @@ type TrustToken struct {
 // that is no more, ErrForbidden for one that is of no use because its user or project is disabled
 // or its user lost a role, and ErrUnavailable.
 func (c *Client) TrustToken(ctx context.Context, trustID string) (TrustToken, error) {
-	if c.password.broken() { // no more guesses than must be
+	if c.password.broken() { // each failed login counts towards a lockout
 		if err := c.proven(ctx); err != nil {
 			return TrustToken{}, err
 		}
@@ -136,10 +136,9 @@ func (c *Client) whyNot(ctx context.Context, trustID string, refusal error) erro
 	return fmt.Errorf("%w: %w", ErrForbidden, opaque(refusal))
 }
 
-// DeleteTrust deletes a trust; one that is no more is deleted already. Keystone lets the trustor
-// and an administrator do it: it is done with the service's own token, so that it needs nobody
-// else's, and the service's user needs the role admin in its project. Without it the error is
-// ErrForbidden.
+// DeleteTrust deletes a trust. It is no error when there is none. Keystone allows that to the
+// trustor and to administrators. The service uses its own token, for there may be no other, so its
+// user needs the role admin in its project; without it the error is ErrForbidden.
 func (c *Client) DeleteTrust(ctx context.Context, trustID string) error {
 	err := c.asService(ctx, "deleting a trust", func(ctx context.Context, own string) error {
 		return failure("deleting a trust", trusts.Delete(ctx, c.identity(own), trustID).Err, true)

@@ -56,8 +56,8 @@ func TestServiceLockedOut(t *testing.T) {
 	}
 	fake.LockOut(false)
 	truth("let in again")
-	if strings.Count(log.String(), "level=ERROR") != 1 || !strings.Contains(log.String(), "refuses the service itself") ||
-		!strings.Contains(log.String(), "takes the service's password again") {
+	if strings.Count(log.String(), "level=ERROR") != 1 || !strings.Contains(log.String(), "refuses the service's own credentials") ||
+		!strings.Contains(log.String(), "accepts the service's password again") {
 		t.Errorf("the log says: %s", log.String())
 	}
 	if strings.Contains(log.String(), fake.Password) {

@@ -20,9 +20,8 @@ const (
 	// maxRefused is how many of those are remembered, apart from the good ones, so that made-up
 	// tokens cannot push those out.
 	maxRefused = 1000
-	// knownPatience is how long a request with a token that was valid waits to hear whether it
-	// still is.
-	knownPatience = 500 * time.Millisecond
+	// knownTimeout is how long a request with a token that was valid waits for its validation.
+	knownTimeout = 500 * time.Millisecond
 	// maxToken is the longest token, in bytes. Keystone's own are 255 at most, signed ones some
 	// thousand.
 	maxToken = 8192
@@ -62,8 +61,7 @@ func (c *Client) validate(ctx context.Context, token string, expired bool) (*Tok
 	return c.await(ctx, answer, known)
 }
 
-// plausible keeps from Keystone what cannot be a token, and from Go's client what cannot be a
-// header.
+// plausible reports whether the text can be a token, and the value of a header.
 func plausible(token string) bool {
 	if token == "" || len(token) > maxToken {
 		return false
@@ -76,7 +74,7 @@ func plausible(token string) bool {
 	return true
 }
 
-// tokenKey is what a token is remembered by.
+// tokenKey returns the key of a token in the cache.
 func tokenKey(token string, expired bool) hash {
 	key := hash(sha256.Sum256([]byte(token)))
 	if expired {
@@ -86,8 +84,8 @@ func tokenKey(token string, expired bool) hash {
 	return key
 }
 
-// recall returns what is remembered of a token: known is nil when that is nothing, or nothing that
-// could do even while Keystone is away.
+// recall returns what is cached of a token: known is nil when that is nothing, or too old even for
+// an outage of Keystone.
 func (c *Client) recall(key hash, now time.Time, expired bool) (known *Token, fresh bool, err error) {
 	if _, at, ok := c.refused.get(key); ok && now.Sub(at) < refusedTime {
 		return nil, false, ErrInvalidToken
@@ -107,15 +105,15 @@ func (c *Client) recall(key hash, now time.Time, expired bool) (known *Token, fr
 	return t, age < c.cfg.CacheTime, nil
 }
 
-// await waits for Keystone's answer; where the token is known, not for long.
+// await waits for Keystone's response; where the token is known, only for knownTimeout.
 func (c *Client) await(ctx context.Context, answer <-chan singleflight.Result, known *Token) (*Token, error) {
 	var enough <-chan time.Time
 	if known != nil {
 		if c.circuit.drags(c.now()) {
 			c.counts.outage.Add(1)
-			return known, nil // what comes of the question holds for the next request
+			return known, nil // the response, when it comes, is used for the next request
 		}
-		timer := time.NewTimer(c.patience)
+		timer := time.NewTimer(c.knownTimeout)
 		defer timer.Stop()
 		enough = timer.C
 	}
@@ -136,7 +134,7 @@ func (c *Client) await(ctx context.Context, answer <-chan singleflight.Result, k
 	return known, nil
 }
 
-// fetch asks Keystone and remembers what it says.
+// fetch sends the validation to Keystone and caches its outcome.
 func (c *Client) fetch(ctx context.Context, token string, key hash, expired bool) (*Token, error) {
 	asked := c.now()
 	if known, fresh, err := c.recall(key, asked, expired); fresh || err != nil {
@@ -159,7 +157,7 @@ func (c *Client) fetch(ctx context.Context, token string, key hash, expired bool
 	return nil, err
 }
 
-// describe has Keystone say what a token is, with the service's own token for the right to ask.
+// describe validates a token with Keystone. The request is authorized by the service's own token.
 func (c *Client) describe(ctx context.Context, token string, expired bool) (*Token, error) {
 	path := "auth/tokens?nocatalog"
 	if expired {
@@ -196,14 +194,14 @@ func (c *Client) describe(ctx context.Context, token string, expired bool) (*Tok
 	if answer.Token.User.ID == "" || answer.Token.ExpiresAt.IsZero() {
 		return nil, errors.Join(
 			ErrUnavailable,
-			errors.New("what answers is no Keystone: it says nothing of the token's user and expiry"),
+			errors.New("the response is not Keystone's: it lacks the token's user and expiry"),
 		)
 	}
 	return answer.token(), nil
 }
 
-// notAllowed begins what Keystone says with a 403. The name of the rule follows where the one who
-// asks is not allowed to.
+// notAllowed is the beginning of Keystone's message with a 403. The name of a rule follows when it
+// is the service that lacks a role.
 const notAllowed = "You are not authorized to perform the requested action"
 
 // ofNoUse reports whether a 403 is about the token that was asked about, not about us: Keystone

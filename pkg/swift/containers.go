@@ -11,7 +11,7 @@ import (
 	"github.com/gophercloud/gophercloud/v2/openstack/objectstorage/v1/objects"
 )
 
-// EnsureContainer makes a container; there being one is no error.
+// EnsureContainer creates a container. It is no error when there is one.
 func (c *Client) EnsureContainer(ctx context.Context, container string) error {
 	if err := CheckNames(container, "any"); err != nil {
 		return err
@@ -21,7 +21,7 @@ func (c *Client) EnsureContainer(ctx context.Context, container string) error {
 	})
 }
 
-// DeleteContainer forgets a container, which must be empty.
+// DeleteContainer deletes a container, which must be empty.
 func (c *Client) DeleteContainer(ctx context.Context, container string) error {
 	if err := CheckNames(container, "any"); err != nil {
 		return err

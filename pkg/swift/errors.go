@@ -9,17 +9,17 @@ import (
 	"github.com/gophercloud/gophercloud/v2"
 )
 
-// What an Error may be of. Any other is Swift's refusal of the request itself.
+// The kinds of an Error, for errors.Is. Any other error is Swift's refusal of the request itself.
 var (
 	ErrNotFound    = errors.New("there is no such object or container")
-	ErrToken       = errors.New("the token is not valid")                // it has expired, was revoked, or never was one
-	ErrForbidden   = errors.New("access is refused")                     // the token has not the right
+	ErrToken       = errors.New("the token is not valid")                // expired, revoked, or never existed
+	ErrForbidden   = errors.New("access is refused")                     // the token's roles do not allow it
 	ErrUnavailable = errors.New("Swift cannot be reached or has failed") //nolint:staticcheck // a name
 	ErrChecksum    = errors.New("the bytes that arrived are not those that were sent")
-	ErrName        = errors.New("the name is not possible")
+	ErrName        = errors.New("the name is not valid in Swift")
 )
 
-// Error says what was asked of Swift and how it answered. It holds no token.
+// Error is a failed request to Swift. It contains no token.
 type Error struct {
 	Op        string // as in GET
 	Container string
@@ -43,7 +43,7 @@ func (e *Error) Error() string {
 // Unwrap returns the reason.
 func (e *Error) Unwrap() error { return e.Err }
 
-// of returns the error that came of what e says was asked; nil for nil.
+// of returns e with err as what went wrong; nil for nil.
 func (e Error) of(err error) error {
 	if err == nil {
 		return nil

@@ -35,15 +35,15 @@ const (
 func CheckNames(container, object string) error {
 	switch {
 	case container == "" || object == "":
-		return fmt.Errorf("%w: it is empty", ErrName)
+		return fmt.Errorf("%w: it must not be empty", ErrName)
 	case strings.Contains(container, "/"):
-		return fmt.Errorf("%w: a container's has no slash", ErrName)
+		return fmt.Errorf("%w: that of a container must not have a slash", ErrName)
 	case len(container) > MaxContainerName:
-		return fmt.Errorf("%w: a container's has at most %d bytes", ErrName, MaxContainerName)
+		return fmt.Errorf("%w: that of a container must have at most %d bytes", ErrName, MaxContainerName)
 	case len(object) > MaxObjectName:
-		return fmt.Errorf("%w: an object's has at most %d bytes", ErrName, MaxObjectName)
+		return fmt.Errorf("%w: that of an object must have at most %d bytes", ErrName, MaxObjectName)
 	case container == "." || container == ".." || dotted(object):
-		return fmt.Errorf("%w: a part of it is . or .., which the path of a URL loses", ErrName)
+		return fmt.Errorf("%w: no part of it between slashes may be . or .., which are removed from URLs", ErrName)
 	}
 	return nil
 }
@@ -92,7 +92,7 @@ func (c *Client) Get(ctx context.Context, container, object string) (body io.Rea
 	return &reading{body, what}, o, nil
 }
 
-// reading says of a body's errors what they are.
+// reading is a body whose errors are of type Error.
 type reading struct {
 	io.ReadCloser
 	what Error
@@ -106,9 +106,9 @@ func (r *reading) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// Put stores what content has from its beginning, and returns when Swift has it whole. md5sum is
-// the MD5 of it in hexadecimal: Swift refuses bytes that are not of it. An object of the same name
-// is replaced at once and as a whole.
+// Put stores content from its beginning, and returns when Swift has all of it. md5sum is its MD5 in
+// hexadecimal: Swift refuses bytes with another. An object of the same name is replaced at once and
+// as a whole.
 func (c *Client) Put(ctx context.Context, container, object string, content io.ReadSeeker, md5sum string) error {
 	if err := CheckNames(container, object); err != nil {
 		return err
@@ -142,7 +142,7 @@ func (c *Client) Touch(ctx context.Context, container, object string) error {
 	)
 }
 
-// Delete forgets an object. The error is of ErrNotFound when there is none.
+// Delete deletes an object. The error is ErrNotFound when there is none.
 func (c *Client) Delete(ctx context.Context, container, object string) error {
 	if err := CheckNames(container, object); err != nil {
 		return err

@@ -12,8 +12,8 @@ import (
 	"github.com/gophercloud/gophercloud/v2"
 )
 
-// Token returns the token that requests are sent with. refused is the one that Swift did not take a
-// moment ago, "" for none: where another can be had, another is given.
+// Token returns the token to send requests with. refused is the token that Swift has just refused,
+// "" for none: Token then returns another, where there is one.
 type Token func(ctx context.Context, refused string) (string, error)
 
 // Endpoint returns the URL of the account, as the catalogue has it.
@@ -26,10 +26,10 @@ type Config struct {
 	HTTP     *http.Client // nil: one of NewHTTP, with the system's certificates
 }
 
-// Client speaks to Swift. It is safe for concurrent use.
+// Client sends requests to Swift. It is safe for concurrent use.
 type Client struct{ cfg Config }
 
-// New makes a client, and contacts nobody.
+// New returns a client. It sends no request.
 func New(cfg Config) *Client {
 	if cfg.HTTP == nil {
 		cfg.HTTP = defaultHTTP
@@ -73,8 +73,8 @@ func NewHTTP(like *http.Transport) *http.Client {
 	}
 }
 
-// request does one request, and does it again with another token if there is one and Swift does not
-// take the first.
+// request sends a request, and sends it again with another token when Swift refuses the first and
+// there is another.
 func (c *Client) request(ctx context.Context, what Error, do func(*gophercloud.ServiceClient) error) error {
 	endpoint, err := c.cfg.Endpoint(ctx)
 	if err != nil {

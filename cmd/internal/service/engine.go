@@ -39,7 +39,7 @@ var ErrOverdue = errors.New(
 
 // RunEngine runs the engine until ctx ends, then gives it the time to let what runs end; the error
 // is ErrOverdue if that was not enough. ready is called when it works.
-func RunEngine(ctx context.Context, e *engine.Engine, patience time.Duration, ready func()) error {
+func RunEngine(ctx context.Context, e *engine.Engine, drain time.Duration, ready func()) error {
 	ended := make(chan error, 1)
 	go func() { ended <- e.Run(ctx) }()
 	select {
@@ -56,7 +56,7 @@ func RunEngine(ctx context.Context, e *engine.Engine, patience time.Duration, re
 	select {
 	case err := <-ended:
 		return err
-	case <-time.After(patience):
+	case <-time.After(drain):
 		return ErrOverdue
 	}
 }

@@ -17,7 +17,7 @@ import (
 	"github.com/openstack-faas/faas/internal/faas"
 )
 
-// Run holds a store against the interface's promises. open gives a new, empty store.
+// Run holds a store against the interface's promises. open returns a new, empty store.
 func Run(t *testing.T, open func(t *testing.T) codestore.Store) {
 	for name, test := range map[string]func(*testing.T, codestore.Store){
 		"what was put is there":          putAndOpen,
@@ -153,7 +153,7 @@ func deleteAndList(t *testing.T, s codestore.Store) {
 	one, two := put(t, s, []byte("one")), put(t, s, []byte("two"))
 	found := list(t, s)
 	if len(found) != 2 || found[one].Before(before) || found[two].Before(before) {
-		t.Errorf("list gives %v", found)
+		t.Errorf("List visits %v", found)
 	}
 	for range 2 { // the second finds nothing, which is no error
 		if err := s.Delete(t.Context(), one); err != nil {
@@ -161,7 +161,7 @@ func deleteAndList(t *testing.T, s codestore.Store) {
 		}
 	}
 	if found := list(t, s); len(found) != 1 || found[two].IsZero() {
-		t.Errorf("list gives %v", found)
+		t.Errorf("List visits %v", found)
 	}
 	stop := errors.New("stop")
 	if err := s.List(t.Context(), func(string, time.Time) error { return stop }); !errors.Is(err, stop) {

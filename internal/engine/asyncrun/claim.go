@@ -28,9 +28,9 @@ func (r *Runner) claim(ctx context.Context, id string, events ...store.Event) er
 	return nil
 }
 
-// release returns back an execution that was claimed, or may have been, and then not run: the
-// worker that was to run it refused, and no other was had in time. Where it cannot be given back
-// its lease settles it.
+// release gives back an execution that was claimed, or may have been, and then not run: the worker
+// that was to run it refused, and no other was had in time. Where it cannot be given back its lease
+// settles it.
 func (r *Runner) release(ctx context.Context, id string) {
 	defer r.leases.drop(id)
 	err := persist(ctx, func(ctx context.Context) error {

@@ -80,8 +80,8 @@ func (r *Repairer) AdoptUnowned(ctx context.Context) {
 	}
 }
 
-// adopt returns the orchestrator whose a worker is. One that serves what is no more, or is no more
-// as it was, ends when it is idle.
+// adopt tells the orchestrator which function a worker serves. One that serves what is no more, or
+// is no more as it was, ends when it is idle.
 func (r *Repairer) adopt(ctx context.Context, found fleet.Reported) {
 	key := found.Status.Key
 	target, err := r.cfg.Store.Target(ctx, key)

@@ -9,41 +9,44 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 )
 
-// Why a message is not known to be in a queue.
+// Why it is not certain that a message is in a queue.
 var (
 	errLost       = errors.New("the connection was lost before RabbitMQ confirmed the message")
 	errRefused    = errors.New("RabbitMQ refused the message")
 	errUnroutable = errors.New("the message has no queue to go to")
 )
 
-// outlet publishes with confirms on a channel of its own. Any number of publishers wait for their
-// confirms at the same time.
-type outlet struct {
+// publisher publishes with publisher confirms on a channel of its own. RabbitMQ numbers the
+// messages of a channel in the order in which they arrive (the delivery tag) and confirms each by
+// its number, in any order. So messages are sent one at a time, under turn, while any number of
+// callers wait for their confirms.
+type publisher struct {
 	conn  *amqp.Connection
 	ch    *amqp.Channel
 	spawn func(func()) bool
-	turn  chan struct{} // of one place: messages are counted in the order in which they are sent
+	turn  chan struct{} // capacity 1: held while a message is numbered and sent
 
 	mu       sync.Mutex
 	closed   bool
-	waiting  map[uint64]*publication // by delivery tag
+	waiting  map[uint64]*publication // not confirmed yet, by delivery tag
 	declared map[string]*declaration // by queue or exchange
 }
 
-// declaration is under way until done is closed.
+// declaration is a declaration of a queue or exchange, under way until done is closed.
 type declaration struct {
 	done chan struct{}
 	err  error
 }
 
-// publication is a message whose confirm is awaited.
+// publication is a message that RabbitMQ has not confirmed yet.
 type publication struct {
-	settled  chan error // of one place, so that nobody need be there to hear it
+	outcome  chan error // capacity 1: the caller may have left
 	returned bool
 }
 
-// openOutlet is for a lane. The goroutine that hears confirms ends with the channel.
-func (r *Rabbit) openOutlet(conn *amqp.Connection) (*outlet, error) {
+// openPublisher opens a publisher for a keeper. The goroutine that receives confirms ends with the
+// channel.
+func (r *Rabbit) openPublisher(conn *amqp.Connection) (*publisher, error) {
 	ch, err := conn.Channel()
 	if err != nil {
 		return nil, err
@@ -52,12 +55,13 @@ func (r *Rabbit) openOutlet(conn *amqp.Connection) (*outlet, error) {
 		_ = ch.Close()
 		return nil, err
 	}
-	o := &outlet{
+	o := &publisher{
 		conn: conn, ch: ch, spawn: r.spawn, turn: make(chan struct{}, 1),
 		waiting: map[uint64]*publication{}, declared: map[string]*declaration{},
 	}
-	// Neither channel has a buffer: RabbitMQ sends the return of a message before its confirm, and
-	// so they must be heard in that order.
+	// Neither Go channel has a buffer. RabbitMQ sends the return of a message that no queue took
+	// before its confirm. With buffers, listen could see the confirm first and take the message for
+	// delivered.
 	confirms, returns := ch.NotifyPublish(make(chan amqp.Confirmation)), ch.NotifyReturn(make(chan amqp.Return))
 	if !r.spawn(func() { o.listen(confirms, returns) }) {
 		return nil, ErrClosed
@@ -65,13 +69,13 @@ func (r *Rabbit) openOutlet(conn *amqp.Connection) (*outlet, error) {
 	return o, nil
 }
 
-func (o *outlet) ended() bool {
+func (o *publisher) ended() bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return o.closed
 }
 
-func (o *outlet) listen(confirms <-chan amqp.Confirmation, returns <-chan amqp.Return) {
+func (o *publisher) listen(confirms <-chan amqp.Confirmation, returns <-chan amqp.Return) {
 	defer o.abandon()
 	for {
 		select {
@@ -85,12 +89,12 @@ func (o *outlet) listen(confirms <-chan amqp.Confirmation, returns <-chan amqp.R
 			if !ok {
 				return
 			}
-			o.settle(c)
+			o.confirmed(c)
 		}
 	}
 }
 
-func (o *outlet) markReturned(id string) {
+func (o *publisher) markReturned(id string) {
 	tag, err := strconv.ParseUint(id, 10, 64)
 	if err != nil {
 		return
@@ -102,7 +106,7 @@ func (o *outlet) markReturned(id string) {
 	}
 }
 
-func (o *outlet) settle(c amqp.Confirmation) {
+func (o *publisher) confirmed(c amqp.Confirmation) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	p := o.waiting[c.DeliveryTag]
@@ -112,41 +116,43 @@ func (o *outlet) settle(c amqp.Confirmation) {
 	delete(o.waiting, c.DeliveryTag)
 	switch {
 	case !c.Ack:
-		p.settled <- errRefused
+		p.outcome <- errRefused
 	case p.returned:
-		p.settled <- errUnroutable
+		p.outcome <- errUnroutable
 	default:
-		p.settled <- nil
+		p.outcome <- nil
 	}
 }
 
-// abandon tells everybody who waits that no confirm will come.
-func (o *outlet) abandon() {
+// abandon ends all waiting with errLost: the channel has ended, and no confirm will come. Whether
+// RabbitMQ took those messages is not known.
+func (o *publisher) abandon() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.closed = true
 	for _, p := range o.waiting {
-		p.settled <- errLost
+		p.outcome <- errLost
 	}
 	clear(o.waiting)
 }
 
-// publish sends a message and waits for its confirm.
-func (o *outlet) publish(ctx context.Context, exchange, key string, mandatory bool, m amqp.Publishing) error {
+// publish sends a message and waits for its confirm. A nil error means that RabbitMQ has taken
+// responsibility for it.
+func (o *publisher) publish(ctx context.Context, exchange, key string, mandatory bool, m amqp.Publishing) error {
 	p, err := o.send(ctx, exchange, key, mandatory, m)
 	if err != nil {
 		return err
 	}
 	select {
-	case err := <-p.settled:
+	case err := <-p.outcome:
 		return err
 	case <-ctx.Done():
 		return ctx.Err()
 	}
 }
 
-// send does not wait for the confirm.
-func (o *outlet) send(
+// send publishes a message without waiting for the confirm.
+func (o *publisher) send(
 	ctx context.Context, exchange, key string, mandatory bool, m amqp.Publishing,
 ) (*publication, error) {
 	select {
@@ -155,7 +161,7 @@ func (o *outlet) send(
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
-	p, tag := &publication{settled: make(chan error, 1)}, o.ch.GetNextPublishSeqNo()
+	p, tag := &publication{outcome: make(chan error, 1)}, o.ch.GetNextPublishSeqNo()
 	if !o.await(tag, p) {
 		return nil, errLost
 	}
@@ -167,9 +173,9 @@ func (o *outlet) send(
 	return p, nil
 }
 
-// await has the confirm of the tag heard. It comes before the message is sent, lest the confirm
-// comes before it.
-func (o *outlet) await(tag uint64, p *publication) bool {
+// await registers the publication under the tag that its message will have. It must be called
+// before the message is sent: the confirm may arrive before PublishWithContext returns.
+func (o *publisher) await(tag uint64, p *publication) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.closed {
@@ -179,15 +185,15 @@ func (o *outlet) await(tag uint64, p *publication) bool {
 	return true
 }
 
-func (o *outlet) forget(tag uint64) {
+func (o *publisher) forget(tag uint64) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	delete(o.waiting, tag)
 }
 
-// ensure declares what messages are about to be sent to, once for each connection unless undeclare
-// says that it is gone.
-func (o *outlet) ensure(ctx context.Context, name string, declare func(*amqp.Channel) error) error {
+// ensure declares the queue or exchange that messages are about to be sent to. It does so once for
+// each channel, and again after undeclare. Callers of one name share a declaration under way.
+func (o *publisher) ensure(ctx context.Context, name string, declare func(*amqp.Channel) error) error {
 	o.mu.Lock()
 	d := o.declared[name]
 	if d == nil {
@@ -207,8 +213,9 @@ func (o *outlet) ensure(ctx context.Context, name string, declare func(*amqp.Cha
 	}
 }
 
-// declare uses a channel of its own, for a refused declaration closes the channel.
-func (o *outlet) declare(name string, d *declaration, declare func(*amqp.Channel) error) {
+// declare uses a channel of its own, because RabbitMQ closes the channel of a declaration that it
+// refuses, and that would lose all unconfirmed messages.
+func (o *publisher) declare(name string, d *declaration, declare func(*amqp.Channel) error) {
 	defer close(d.done)
 	ch, err := o.conn.Channel()
 	if err == nil {
@@ -221,7 +228,7 @@ func (o *outlet) declare(name string, d *declaration, declare func(*amqp.Channel
 	}
 }
 
-func (o *outlet) undeclare(name string) {
+func (o *publisher) undeclare(name string) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	delete(o.declared, name)
