@@ -24,8 +24,8 @@ type Client struct {
 // Call. It must be called before any other method, if at all.
 func (c *Client) Admit(admit func(ctx context.Context, bytes int64) error) { c.admit = admit }
 
-// NewClient makes a client that proves itself to each worker with the token that the function gives
-// for it.
+// NewClient makes a client that authenticates to each worker with the token that the function
+// returns for it.
 func NewClient(token func(workerID string) string) *Client {
 	return &Client{token: token}
 }
@@ -89,7 +89,7 @@ func (c *Client) Specialise(
 	return status, err
 }
 
-// Status asks a worker how it is.
+// Status returns the status that a worker reports.
 func (c *Client) Status(ctx context.Context, w faas.Worker) (faas.WorkerStatus, error) {
 	var status faas.WorkerStatus
 	err := c.do(ctx, w, request{method: "GET", path: "/v1/status", timeout: 5 * time.Second}, &status)

@@ -210,7 +210,7 @@ func (d *Dispatcher) ForgetFunction(functionID string, revision int64) {
 	}
 }
 
-// retryAfter is what a refused caller is told to wait: slots come free in milliseconds to seconds.
+// retryAfter is the Retry-After of a refused call: slots come free in milliseconds to seconds.
 const retryAfter = time.Second
 
 func busy(format string, args ...any) error {

@@ -11,7 +11,8 @@ import (
 )
 
 // group is the known workers of one key and the calls that wait for them, first come first served.
-// The dispatcher's lock guards it.
+// The dispatcher's lock guards it. Its workers are those that this process has acquired; other
+// processes may use the same workers, and find out by an answer that one is busy.
 type group struct {
 	d       *Dispatcher
 	target  faas.Target
@@ -24,7 +25,7 @@ type group struct {
 type worker struct {
 	faas.Worker
 	used  int
-	shut  bool // refused as busy a moment ago: others use it too
+	shut  bool // refused a call as busy a moment ago: other processes use it too
 	gone  bool
 	group *group
 }
@@ -119,14 +120,14 @@ func (g *group) drop(w *worker) {
 	g.tidy()
 }
 
-// tidy lets go of a group that holds nothing.
+// tidy forgets a group that has no workers, no waiting calls and no acquisition under way.
 func (g *group) tidy() {
 	if len(g.workers) == 0 && len(g.waiters) == 0 && g.growth.running == 0 && g.d.groups[g.target.Key] == g {
 		delete(g.d.groups, g.target.Key)
 	}
 }
 
-// request asks for one more worker, with what there is to know of the group.
+// request returns the request for one more worker of the group.
 func (g *group) request() faas.AcquireRequest {
 	r := faas.AcquireRequest{
 		Target:  g.target,

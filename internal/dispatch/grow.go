@@ -41,14 +41,14 @@ func (c *startCost) growAfter() time.Duration {
 	return min(max(growthFactor*c.mean, minGrowAfter), maxGrowAfter)
 }
 
-// maxAcquiring bounds how many workers one function's callers ask for at a time.
+// maxAcquiring bounds the acquisitions of one function that are under way at a time.
 const maxAcquiring = 8
 
-// askFor is how long one request for a worker waits before it is made again, so that whoever has
-// the workers knows whether anybody still waits.
-const askFor = time.Second
+// acquireTimeout is how long one request for a worker waits before it is repeated. A short one
+// shows the engine that calls still wait: requests of callers that have left end soon.
+const acquireTimeout = time.Second
 
-// backoff bounds for asking again when there was no room.
+// The bounds of the pause before an acquisition is tried again that found no room.
 const (
 	firstPause = 20 * time.Millisecond
 	lastPause  = time.Second
@@ -59,7 +59,8 @@ func wanted(waiting, slots int) int {
 	return min((waiting+slots-1)/slots, maxAcquiring)
 }
 
-// grow asks for workers if calls wait: at once when the group has none, else when that is worth it.
+// grow acquires workers if calls wait: at once when the group has no worker, else when one more is
+// worth it.
 func (g *group) grow() {
 	if len(g.waiters) == 0 || g.d.ctx.Err() != nil {
 		return
@@ -91,7 +92,7 @@ func (g *group) headWait() time.Duration {
 	return g.d.cfg.Now().Sub(g.waiters[0].since)
 }
 
-// look asks for workers if that is worth it, and looks again while calls wait.
+// look acquires workers if that is worth it, and looks again while calls wait.
 func (g *group) look() {
 	if len(g.waiters) > 0 && g.d.ctx.Err() == nil && g.headWait() >= g.d.starts.growAfter() {
 		g.acquire(wanted(len(g.waiters), g.slots()))
@@ -119,7 +120,7 @@ func (g *group) acquire(n int) {
 	}
 }
 
-// acquireOne asks for one worker, again and again while calls wait and none is had.
+// acquireOne acquires one worker. It tries again and again while calls wait and there is none.
 func (g *group) acquireOne(pause time.Duration) {
 	defer g.d.done.Done()
 	for {
@@ -127,7 +128,7 @@ func (g *group) acquireOne(pause time.Duration) {
 		req := g.request()
 		g.d.mu.Unlock()
 		begun := g.d.cfg.Now()
-		ctx, cancel := context.WithTimeout(g.d.ctx, askFor)
+		ctx, cancel := context.WithTimeout(g.d.ctx, acquireTimeout)
 		w, err := g.d.cfg.Acquire(ctx, req)
 		cancel()
 		took := g.d.cfg.Now().Sub(begun)
@@ -135,7 +136,7 @@ func (g *group) acquireOne(pause time.Duration) {
 		if g.acquired(w, took, err) {
 			return
 		}
-		if took > askFor/2 {
+		if took > acquireTimeout/2 {
 			pause = firstPause // it has waited at the owner: the pause was there
 		}
 		select {
@@ -172,7 +173,7 @@ func (g *group) acquired(w faas.Worker, took time.Duration, err error) bool {
 // hopeless ends every wait if no worker is there to end them.
 func (g *group) hopeless(err error) {
 	if faas.KindOf(err) != faas.Outdated {
-		g.d.cfg.Log.Warn("no worker can be had", "function_id", g.target.Key.FunctionID, "error", err)
+		g.d.cfg.Log.Warn("no worker could be acquired for a function whose calls wait; it is tried again", "function_id", g.target.Key.FunctionID, "error", err)
 	}
 	if len(g.workers) == 0 {
 		g.fail(err)

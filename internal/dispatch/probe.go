@@ -19,7 +19,7 @@ const (
 	probeAnswer = 3 * time.Second
 )
 
-// Probe asks a worker for a sign of life, over a new connection. Any answer is one, also a refusal.
+// Probe checks over a new connection whether a worker answers at all. A refusal is an answer too.
 // An error says that there was none within four seconds, or that nobody listens at the worker's
 // address.
 func (c *Client) Probe(ctx context.Context, w faas.Worker) error {

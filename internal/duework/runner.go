@@ -12,8 +12,8 @@ import (
 )
 
 const (
-	// longestSleep is the time between two looks when nothing is known to be due sooner: that
-	// others have added something in the meantime is found out at a look.
+	// longestSleep is the time between two looks when nothing is known to be due sooner. Work that
+	// other processes have added is found at the next look.
 	longestSleep = 5 * time.Second
 	// shortestSleep is the time between two looks at least, so that many items that end one after
 	// the other do not cause a look each.
@@ -30,13 +30,16 @@ type Config struct {
 	Log   *slog.Logger // nil: slog.Default()
 }
 
-// Runner does the work that is due of the shards that an engine owns. Make it with New, run it with
-// Run; the other methods are safe for concurrent use.
+// Runner does the due work of the shards that an engine owns. It takes an item by a conditional
+// update that names the epoch of the ownership, and records how it went under the condition that
+// the item is still in hand. So when a shard changes hands in between, one of two engines loses,
+// and no item is done by both at once. Make it with New, run it with Run; the other methods are
+// safe for concurrent use.
 type Runner struct {
 	cfg     Config
 	kinds   map[string]Kind
 	metrics metrics
-	wake    chan struct{} // of one place
+	wake    chan struct{} // capacity 1: holds a token when the loop is to look at once
 	running sync.WaitGroup
 
 	mu     sync.Mutex
@@ -61,8 +64,8 @@ func New(c Config) *Runner {
 	return r
 }
 
-// Wake has the runner look at once: something was added that is due, or a shard has become this
-// engine's.
+// Wake makes the runner look at once: due work was added, or this engine has become the owner of a
+// shard.
 func (r *Runner) Wake() {
 	select {
 	case r.wake <- struct{}{}:
@@ -70,8 +73,8 @@ func (r *Runner) Wake() {
 	}
 }
 
-// Run works until ctx ends, and returns when nothing is in hand any more. Runs under way hear of
-// the end by their contexts; what they have not done is due again at once.
+// Run works until ctx ends, and returns when no item is in hand any more. The contexts of items
+// under way end with ctx; those that were not done are due again at once.
 func (r *Runner) Run(ctx context.Context) {
 	defer r.running.Wait()
 	ensured := false
@@ -117,7 +120,7 @@ func (r *Runner) ensureRecurring(ctx context.Context) bool {
 		}
 		if err := r.cfg.Store.EnsureDue(ctx, k.Name, ""); err != nil {
 			if ctx.Err() == nil {
-				r.cfg.Log.Warn("work that recurs could not be noted down yet", "kind", k.Name, "error", err)
+				r.cfg.Log.Warn("recurring work could not be recorded yet; it is tried again", "kind", k.Name, "error", err)
 			}
 			return false
 		}
@@ -125,8 +128,8 @@ func (r *Runner) ensureRecurring(ctx context.Context) bool {
 	return true
 }
 
-// look takes what is due and begins with it. It returns how long there is nothing more to do; an
-// item that ends wakes the loop before that when there was no room for more of its kind.
+// look takes due items and starts them. It returns the time until the next look. When there was no
+// room for more items of a kind, an item that ends wakes the loop earlier.
 func (r *Runner) look(ctx context.Context) time.Duration {
 	owned := r.cfg.Owned()
 	if len(owned) == 0 {
@@ -139,7 +142,7 @@ func (r *Runner) look(ctx context.Context) time.Duration {
 	items, err := r.cfg.Store.DueItems(ctx, query)
 	if err != nil {
 		if ctx.Err() == nil {
-			r.cfg.Log.Warn("work that is due cannot be looked up", "error", err)
+			r.cfg.Log.Warn("due work cannot be read from the database; it is tried again", "error", err)
 		}
 		return longestSleep
 	}
@@ -155,7 +158,7 @@ func (r *Runner) look(ctx context.Context) time.Duration {
 	for _, o := range owned {
 		r.takeAndRun(ctx, o, due[o.Shard])
 	}
-	for kind, room := range query.Room { // as many were found as were asked for: there may be more
+	for kind, room := range query.Room { // the query was filled: there may be more
 		if room > 0 && found[kind] == room && r.has(kind) < r.kinds[kind].Parallel {
 			sleep = 0
 		}
@@ -180,7 +183,8 @@ func (r *Runner) has(kind string) int {
 	return r.inHand[kind]
 }
 
-// takeAndRun takes items of one shard in hand and runs each in a goroutine.
+// takeAndRun takes items of one shard in hand and runs each in a goroutine. The items stay in hand
+// for their timeout and holdMargin; when this engine dies, they are due again after that.
 func (r *Runner) takeAndRun(ctx context.Context, o faas.Ownership, items []store.DueItem) {
 	if len(items) == 0 {
 		return
@@ -195,9 +199,9 @@ func (r *Runner) takeAndRun(ctx context.Context, o faas.Ownership, items []store
 	case errors.Is(err, store.ErrNotOwner):
 		r.cfg.Log.Info("a shard's work is another engine's now", "shard", o.Shard)
 		return
-	case err != nil: // what was taken all the same comes again when its time in hand is over
+	case err != nil: // if the transaction was committed all the same, the items are due again when their time in hand is over
 		if ctx.Err() == nil {
-			r.cfg.Log.Warn("work that is due cannot be taken", "shard", o.Shard, "error", err)
+			r.cfg.Log.Warn("due work of a shard cannot be taken; it is tried again", "shard", o.Shard, "error", err)
 		}
 		return
 	}
@@ -214,8 +218,8 @@ func (r *Runner) takeAndRun(ctx context.Context, o faas.Ownership, items []store
 	}
 }
 
-// ended makes room for another item, and wakes the loop when half of the hands are free: one look
-// then finds work for all of them.
+// ended makes room for another item. It wakes the loop when half of the room is free, so that one
+// look finds work for all of it instead of one look for each item.
 func (r *Runner) ended(k Kind) {
 	r.mu.Lock()
 	r.inHand[k.Name]--
@@ -239,7 +243,7 @@ func (r *Runner) run(ctx context.Context, k Kind, i store.DueItem) {
 	if failure != nil {
 		outcome = "lost"
 		r.cfg.Log.Warn(
-			"how work went could not be recorded; it may be done again", "kind", i.Kind, "ref", i.Ref, "error",
+			"the outcome of due work could not be recorded; the work may be done again", "kind", i.Kind, "ref", i.Ref, "error",
 			failure,
 		)
 	}
@@ -252,7 +256,7 @@ func (r *Runner) record(
 ) (string, error) {
 	log := r.cfg.Log.With("kind", i.Kind, "ref", i.Ref, "attempts", i.Attempts)
 	switch {
-	case errors.Is(err, store.ErrNotInHand): // its own transaction has found out
+	case errors.Is(err, store.ErrNotInHand): // found by the transaction of the work itself
 		return "lost", nil
 	case err == nil && next.recorded:
 		return "done", nil
@@ -263,10 +267,10 @@ func (r *Runner) record(
 	case stopping:
 		return "stopped", r.cfg.Store.DueFailed(ctx, i, 0, "the engine stopped meanwhile")
 	case k.dies(i.Attempts, err):
-		log.Error("work that was due has failed too often and is put aside", "error", err)
+		log.Error("due work failed too often and is not tried again; faas-manage due dead lists it", "error", err)
 		return "dead", r.cfg.Store.DueDead(ctx, i, err.Error())
 	}
 	again := k.retryAfter(i.Attempts)
-	log.Warn("work that was due has failed", "again", again, "error", err)
+	log.Warn("due work failed and is tried again", "after", again, "error", err)
 	return "failed", r.cfg.Store.DueFailed(ctx, i, again, err.Error())
 }

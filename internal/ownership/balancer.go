@@ -52,13 +52,16 @@ func (c Config) complete() Config {
 	return c
 }
 
-// Balancer has an engine own its part of the shards. Make it with New, run it with Run; the other
-// methods are safe for concurrent use, before and after Run too.
+// Balancer makes an engine own its part of the shards. Each engine announces itself in the
+// database, computes from the announcements which engine should own which shard (View), and stands
+// in line at the broker for its own ones. No engine decides for others: all compute the same from
+// the same announcements, and differ only for as long as they have not seen the same. Make it with
+// New, run it with Run; the other methods are safe for concurrent use, before and after Run too.
 type Balancer struct {
 	cfg    Config
 	shards faas.Sharding
 	tasks  sync.WaitGroup // the goroutine of each line
-	news   chan struct{}  // of one place: a line is attached or has ended
+	news   chan struct{}  // capacity 1: holds a token when a line was attached or has ended
 	stands chan struct{}  // closed when this engine has stood in all its lines for the first time
 	once   sync.Once
 	seenAt time.Time // when the last announcement went well; Run's goroutine alone uses it
@@ -129,8 +132,8 @@ func (b *Balancer) Owned() []faas.Ownership {
 	return owned
 }
 
-// Run stands in line and owns until ctx ends. It returns when everything that was owned is given up
-// and the other engines are told that this one is gone.
+// Run stands in line for shards and owns them until ctx ends. It returns when it has given up all
+// of them and removed its announcement.
 func (b *Balancer) Run(ctx context.Context) {
 	defer b.goodbye(context.WithoutCancel(ctx))
 	defer b.tasks.Wait()
@@ -151,12 +154,12 @@ func (b *Balancer) Run(ctx context.Context) {
 	}
 }
 
-// beat announces this engine, sees which others there are, and acts on it. It returns the pause
-// before the next.
+// beat announces this engine, reads which others there are, and joins, leaves and hands over shards
+// accordingly. It returns the pause before the next beat.
 func (b *Balancer) beat(ctx context.Context) time.Duration {
 	if !b.cfg.Broker.Connected() {
-		// Shards cannot be ours without the broker. The announcement grows old, unless it comes
-		// back soon.
+		// Without the broker this engine cannot own shards. So it lets its announcement expire, unless
+		// the connection comes back soon.
 		return b.cfg.Beat
 	}
 	live, err := b.cfg.Store.AnnounceEngine(ctx, store.LiveEngine{Name: b.cfg.Name, Standing: b.standsFor()}, b.cfg.Alive)
@@ -178,8 +181,9 @@ func (b *Balancer) beat(ctx context.Context) time.Duration {
 	return b.cfg.Beat
 }
 
-// unseen leaves all lines when the others must believe this engine gone: it cannot write to the
-// database, so it could not do what an owner does. It stands in line again once it can.
+// unseen leaves all lines when the announcement has expired, so that the other engines count this
+// one as gone. It cannot write to the database, so it could not do an owner's work either. It
+// stands in line again once it can.
 func (b *Balancer) unseen(ctx context.Context, err error) {
 	if ctx.Err() != nil || b.cfg.Now().Sub(b.seenAt) < b.cfg.Alive {
 		return
@@ -187,7 +191,7 @@ func (b *Balancer) unseen(ctx context.Context, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if len(b.lines) > 0 {
-		b.cfg.Log.Warn("this engine cannot announce itself; its shards are given up", "error", err)
+		b.cfg.Log.Warn("this engine cannot announce itself in the database; it gives up its shards until it can", "error", err)
 	}
 	for _, l := range b.lines {
 		l.quit()
@@ -200,7 +204,7 @@ func (l *line) quit() {
 	l.leave()
 }
 
-// see takes in which engines there are.
+// see updates the view with the engines that there are.
 func (b *Balancer) see(live []store.LiveEngine) {
 	var engines []string
 	byName := make(map[string]store.LiveEngine, len(live))
@@ -248,11 +252,12 @@ func (b *Balancer) standsFor() string {
 // nobody else does soon after.
 func (b *Balancer) Standing() <-chan struct{} { return b.stands }
 
-// goodbye lets others know at once that this engine is gone.
+// goodbye removes the announcement, so that the other engines take the shards over at once and not
+// only after Alive.
 func (b *Balancer) goodbye(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, goodbyeTimeout)
 	defer cancel()
 	if err := b.cfg.Store.RemoveEngine(ctx, b.cfg.Name); err != nil {
-		b.cfg.Log.Info("the other engines find out by themselves that this one has ended", "error", err)
+		b.cfg.Log.Info("this engine's announcement could not be removed; it expires by itself", "error", err)
 	}
 }

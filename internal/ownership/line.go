@@ -17,8 +17,9 @@ const (
 	lastRetreat  = 5 * time.Minute
 )
 
-// stand joins the lines that the view has this engine in and leaves the others. A shard that it
-// owns it keeps until handOver.
+// stand joins the lines that the view assigns to this engine and leaves the others. It does not
+// leave the line of a shard that it owns: that shard goes to its right owner by handOver, once that
+// one stands in line, so that the shard is never without an owner in between.
 func (b *Balancer) stand(ctx context.Context) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -36,7 +37,8 @@ func (b *Balancer) stand(ctx context.Context) {
 	}
 }
 
-// join stands in line for a shard, in a goroutine: it may take as long as the broker is away.
+// join gets in line for a shard, on a goroutine, because that may take as long as the broker is
+// away.
 func (b *Balancer) join(ctx context.Context, shard int) {
 	ctx, leave := context.WithCancel(ctx)
 	l := &line{leave: leave}
@@ -47,7 +49,7 @@ func (b *Balancer) join(ctx context.Context, shard int) {
 		stop, err := b.cfg.Broker.Own(ctx, faas.ShardName(shard), func(ctx context.Context) { b.hold(ctx, shard) })
 		if err != nil {
 			if ctx.Err() == nil {
-				b.cfg.Log.Warn("no place in line for a shard", "shard", shard, "error", err)
+				b.cfg.Log.Warn("this engine cannot get in line for a shard; it tries again", "shard", shard, "error", err)
 			}
 			return
 		}
@@ -78,8 +80,8 @@ func (b *Balancer) tell() {
 	}
 }
 
-// hold is called by the broker when the shard is this engine's, which ctx is the time of. Returning
-// passes the shard on to the next in line.
+// hold is called by the broker when this engine has become the owner of the shard. ctx ends with
+// that ownership; returning passes the shard on to the next in line.
 func (b *Balancer) hold(ctx context.Context, shard int) {
 	taken, ok := b.take(ctx, shard)
 	if !ok {
@@ -100,8 +102,10 @@ func (b *Balancer) set(shard int, o *ownership) {
 	b.owned[shard] = o
 }
 
-// take begins a new epoch of the shard. While the database is away it goes on trying: the loop ends
-// ctx when that takes too long.
+// take begins a new epoch of the shard in the database. The broker alone could let two engines own
+// a shard, as when one is frozen and does not notice. The higher epoch settles that: writes of the
+// lower one fail. While the database is away take goes on trying; the loop ends ctx when that takes
+// too long.
 func (b *Balancer) take(ctx context.Context, shard int) (faas.Ownership, bool) {
 	for ctx.Err() == nil {
 		o, err := b.cfg.Store.TakeShard(ctx, shard, b.cfg.Name)
@@ -109,7 +113,7 @@ func (b *Balancer) take(ctx context.Context, shard int) (faas.Ownership, bool) {
 			return o, ctx.Err() == nil
 		}
 		if ctx.Err() == nil {
-			b.cfg.Log.Warn("a shard could not be taken yet", "shard", shard, "error", err)
+			b.cfg.Log.Warn("the ownership of a shard could not be recorded yet; it is tried again", "shard", shard, "error", err)
 		}
 		timer := time.NewTimer(takePause)
 		select {
@@ -122,7 +126,8 @@ func (b *Balancer) take(ctx context.Context, shard int) (faas.Ownership, bool) {
 }
 
 // handOver gives up shards whose right owner stands in line for them, a few at a time, and returns
-// how many. Should another engine be before that one in line, it does the same a little later.
+// how many. When another engine is before that one in line and becomes the owner, it hands the
+// shard over in the same way.
 func (b *Balancer) handOver(owners []store.ShardOwner) (n int) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -164,8 +169,9 @@ func (b *Balancer) retreats(row store.ShardOwner) bool {
 	return true
 }
 
-// dropOvertaken gives up the shards that another engine has taken in the database. The broker lets
-// one own at a time, so that happens when a taking that was given up for lost is committed late.
+// dropOvertaken gives up the shards that another engine has taken in the database. The broker has
+// one owner at a time. So this happens only when a transaction of TakeShard that seemed lost is
+// committed late.
 func (b *Balancer) dropOvertaken(owners []store.ShardOwner) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -175,7 +181,7 @@ func (b *Balancer) dropOvertaken(owners []store.ShardOwner) {
 		}
 		if o := b.owned[row.Shard]; o != nil && row.Epoch > o.Epoch {
 			b.cfg.Log.Warn(
-				"a shard's epoch is over before its ownership", "shard", row.Shard, "epoch", o.Epoch, "owner",
+				"another engine has taken a shard that this one owned; it is given up", "shard", row.Shard, "epoch", o.Epoch, "owner",
 				row.Owner,
 			)
 			o.yield()

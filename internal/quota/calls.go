@@ -8,10 +8,10 @@ import (
 	"github.com/openstack-faas/faas/internal/faas"
 )
 
-// Calls counts the executions that projects ask for and those that run, and refuses what is over a
-// project's limits. The processes of an installation tell the owners of the projects' shards their
-// counts (share.go), which tell all of them the sums (sums.go); this one's own are exact. It is
-// safe for concurrent use.
+// Calls counts the executions that projects request and those that run, and refuses what is over a
+// project's limits. Each process sends its counts to the owners of the projects' shards (share.go),
+// and these send the sums to all processes (sums.go). So the counts of this process are exact, and
+// those of others a few seconds old. It is safe for concurrent use.
 type Calls struct {
 	quotas *Quotas
 	shards faas.Sharding // of projects
@@ -26,15 +26,15 @@ type Calls struct {
 	memory func() map[string]int64 // nil: no workers are this process's to count
 }
 
-// meter is what a project does.
+// meter is the counts of one project.
 type meter struct {
-	running int64  // here
-	asked   window // here, and as others told
-	untold  int64  // asked for here since others were told
-	told    []told // what was told lately, the oldest first
+	running    int64    // in this process
+	asked      window   // in this process, and in others as the sums say
+	unreported int64    // requested here since the last report
+	reports    []report // the latest, the oldest first
 
-	toldAsked   int64     // asked for here and told, and not come back in a sum yet
-	toldAskedAt time.Time // when that was told last
+	reportedAsked   int64     // requested here and reported, and not in a sum yet
+	reportedAskedAt time.Time // when that was last reported
 }
 
 // NewCalls makes a counter of an installation with so many shards. now is time.Now when nil.
@@ -45,19 +45,19 @@ func NewCalls(q *Quotas, shards faas.Sharding, now func() time.Time) *Calls {
 	return &Calls{quotas: q, shards: shards, now: now, own: map[string]*meter{}, sums: map[string]sum{}}
 }
 
-// Begin counts an execution that is asked for and runs from now on; done is to be called when it
+// Begin counts an execution that is requested and runs from now on; the caller calls done when it
 // has ended. The error is of kind faas.Busy when the project has as many as it may.
 func (c *Calls) Begin(ctx context.Context, projectID string) (done func(), err error) {
 	return c.enter(ctx, projectID, true, true)
 }
 
-// Ask counts an execution that is asked for and runs later.
+// Ask counts an execution that is requested and runs later.
 func (c *Calls) Ask(ctx context.Context, projectID string) error {
 	_, err := c.enter(ctx, projectID, true, false)
 	return err
 }
 
-// Run counts an execution that was asked for before and runs from now on.
+// Run counts an execution that was requested before and runs from now on.
 func (c *Calls) Run(ctx context.Context, projectID string) (done func(), err error) {
 	return c.enter(ctx, projectID, false, true)
 }
@@ -73,8 +73,8 @@ func (c *Calls) Refresh(ctx context.Context, projectID string) error {
 	return err
 }
 
-// runningPause is what a caller is told to wait who has as many executions running as may be:
-// nobody knows how long they take.
+// runningPause is the Retry-After of a project that has as many executions running as it may: how
+// long they take is not known.
 const runningPause = time.Second
 
 func (c *Calls) enter(ctx context.Context, projectID string, asks, runs bool) (done func(), err error) {
@@ -107,7 +107,7 @@ func (c *Calls) within(limits faas.Amounts, projectID string, asks, runs bool) (
 	}
 	if asks {
 		m.asked.add(now, 1)
-		m.untold++
+		m.unreported++
 	}
 	if !runs {
 		return func() {}, nil
@@ -116,7 +116,7 @@ func (c *Calls) within(limits faas.Amounts, projectID string, asks, runs bool) (
 	return sync.OnceFunc(func() { c.ended(projectID) }), nil
 }
 
-// over is what is refused for now.
+// over returns the error of a call that is over a limit now and may be allowed after wait.
 func over(r faas.Resource, limit, used int64, wait time.Duration) error {
 	e := faas.Over(r, limit, used, 1)
 	e.Kind, e.RetryAfter = faas.Busy, wait
@@ -135,11 +135,11 @@ func (c *Calls) meter(projectID string) *meter {
 func (c *Calls) ended(projectID string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.own[projectID].running-- // a project with something running is not forgotten
+	c.own[projectID].running-- // the meter exists: one with something running is kept
 }
 
-// CountMemory has what memory the workers have that are this process's to count, in bytes by
-// project, be told with the executions.
+// CountMemory sets the function that returns the memory of the workers that this process counts, in
+// bytes by project. It is reported together with the executions.
 func (c *Calls) CountMemory(count func() map[string]int64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

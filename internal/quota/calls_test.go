@@ -26,7 +26,7 @@ func allowed(t *testing.T, what string, err error) {
 	}
 }
 
-// refused returns how long the caller is told to wait.
+// refused returns the error's Retry-After.
 func refused(t *testing.T, what string, err error, words string) time.Duration {
 	t.Helper()
 	var e *faas.Error

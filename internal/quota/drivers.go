@@ -7,7 +7,7 @@ import (
 	"github.com/openstack-faas/faas/internal/store"
 )
 
-// Database keeps limits in our own database.
+// Database keeps limits in the service's own database.
 type Database struct{ Store *store.Store }
 
 // Limits reads them.
@@ -25,15 +25,15 @@ func (d Database) Reset(ctx context.Context, projectID string) error {
 	return d.Store.DeleteQuotas(ctx, projectID)
 }
 
-// Unified takes limits from Keystone's unified limits, where they are made and changed.
+// Unified reads limits from Keystone's unified limits, where operators set them.
 type Unified struct {
 	// Ask returns the limits of a project by the names of resources: its own, and the registered
 	// ones.
 	Ask func(ctx context.Context, projectID string) (map[string]int64, error)
 }
 
-// Limits asks Keystone. Of resources that it has no limit of the configuration's hold; names that
-// are not ours are passed over.
+// Limits reads the limits from Keystone. The configuration's hold for resources that Keystone has
+// no limit of. Names of other resources are ignored.
 func (u Unified) Limits(ctx context.Context, projectID string) (faas.Amounts, error) {
 	asked, err := u.Ask(ctx, projectID)
 	if err != nil {
@@ -56,6 +56,6 @@ func (u Unified) Reset(context.Context, string) error { return errInKeystone() }
 
 func errInKeystone() error {
 	return faas.Errorf(
-		faas.Conflict, "Limits are kept in Keystone here; change them there, as with openstack limit create.",
+		faas.Conflict, "This deployment keeps quotas in Keystone's unified limits; change them there, as with openstack limit create.",
 	)
 }

@@ -15,26 +15,25 @@ import (
 
 // Driver keeps the limits that are projects' own.
 type Driver interface {
-	// Limits returns what a project may have of those resources that the configuration's limits do
-	// not hold for.
+	// Limits returns the limits that differ from the configuration's.
 	Limits(ctx context.Context, projectID string) (faas.Amounts, error)
 	// Set sets limits of a project's own; nil removes one, so that the default holds again.
 	Set(ctx context.Context, projectID string, limits map[faas.Resource]*int64) error
-	// Reset takes all of them away.
+	// Reset removes all of them.
 	Reset(ctx context.Context, projectID string) error
 }
 
 // Config is what Quotas need. Driver and Defaults are required.
 type Config struct {
 	Driver    Driver
-	Defaults  faas.Amounts     // for what a project has no limits of its own of
+	Defaults  faas.Amounts     // of resources that a project has no limit of its own for
 	CacheTime time.Duration    // how long limits are remembered; 0: they are read each time
 	Fallback  bool             // the defaults hold for a project whose limits never could be read; else that is an error
 	Now       func() time.Time // nil: time.Now
 	Log       *slog.Logger     // nil: slog.Default()
 }
 
-// Quotas knows what projects may have. It is safe for concurrent use.
+// Quotas reads and caches the limits of projects. It is safe for concurrent use.
 type Quotas struct {
 	cfg     Config
 	flights singleflight.Group // by project
@@ -45,12 +44,12 @@ type Quotas struct {
 	away  bool                // the last read failed
 }
 
-// known is what a project may have, as it was read.
+// known is a project's limits as they were read.
 type known struct {
 	limits  faas.Amounts // complete; shared, not to be changed
 	until   time.Time
 	tried   time.Time // when it was read last, or could not be
-	reading bool      // somebody reads it anew
+	reading bool      // a read is under way
 }
 
 // reading is one read.
@@ -59,12 +58,12 @@ type reading struct{ projectID string }
 const (
 	// maxKnown bounds the projects whose limits are remembered.
 	maxKnown = 10_000
-	// readTimeout bounds one read, which several may wait for.
+	// readTimeout bounds one read, which several callers may wait for.
 	readTimeout = 10 * time.Second
-	// retryPause is how long limits that are out of date go on before they are asked for again.
+	// retryPause is the time between two tries to read limits that could not be read.
 	retryPause = time.Second
-	// staleFor is how long limits that are out of date do for whoever comes, while they are read
-	// anew; older ones are waited for.
+	// staleFor is how long expired limits are still used while they are read again; for older ones
+	// callers wait.
 	staleFor = time.Minute
 )
 
@@ -83,16 +82,16 @@ func New(cfg Config) *Quotas {
 // changed.
 func (q *Quotas) Defaults() faas.Amounts { return q.cfg.Defaults }
 
-// Limits returns what a project may have, which must not be changed. Nobody waits who asks for what
-// was read not long ago: it is read anew meanwhile. Others wait as long as their ctx lets them.
-// Where it cannot be read, what was read last holds; where nothing was, the error is of kind
-// faas.Unavailable, unless the configuration has the defaults hold then.
+// Limits returns the limits of a project, which must not be changed. Limits that were read not long
+// ago are returned at once and read again in the background; else Limits waits until ctx ends. When
+// they cannot be read, those that were read last hold. When there are none, the error is of kind
+// faas.Unavailable, or with Fallback the defaults hold.
 func (q *Quotas) Limits(ctx context.Context, projectID string) (faas.Amounts, error) {
 	limits, will, due := q.remembered(projectID)
 	if will && !due {
 		return limits, nil
 	}
-	detached := context.WithoutCancel(ctx) // several may wait for the read, or nobody
+	detached := context.WithoutCancel(ctx) // other callers may wait for the read when this one leaves
 	flight := q.flights.DoChan(projectID, func() (any, error) {
 		ctx, cancel := context.WithTimeout(detached, readTimeout)
 		defer cancel()
@@ -122,8 +121,8 @@ func (q *Quotas) last(projectID string) faas.Amounts {
 	return q.cfg.Defaults
 }
 
-// remembered returns what is known of a project. will says that the caller is to go on with that;
-// due, that it is to have it read anew.
+// remembered returns the cached limits of a project. will says that they are fresh enough to use;
+// due, that the caller must start a read.
 func (q *Quotas) remembered(projectID string) (limits faas.Amounts, will, due bool) {
 	now := q.cfg.Now()
 	q.mu.Lock()
@@ -153,7 +152,7 @@ func (q *Quotas) read(ctx context.Context, projectID string) (faas.Amounts, erro
 	if current {
 		delete(q.reads, projectID)
 	}
-	q.tell(err)
+	q.logFailure(err)
 	if err != nil {
 		if current {
 			q.failed(projectID, now)
@@ -182,14 +181,14 @@ func (q *Quotas) failed(projectID string, now time.Time) {
 	}
 }
 
-// late returns what holds for a caller that has waited long enough.
+// late returns what holds for a caller whose ctx ended before the read.
 func (q *Quotas) late(projectID string, err error) (faas.Amounts, error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	return q.without(projectID, err)
 }
 
-// without returns what holds without an answer. The caller holds the lock.
+// without returns what holds when the limits could not be read. The caller holds the lock.
 func (q *Quotas) without(projectID string, err error) (faas.Amounts, error) {
 	if k := q.known[projectID]; k != nil {
 		return k.limits, nil
@@ -200,24 +199,24 @@ func (q *Quotas) without(projectID string, err error) (faas.Amounts, error) {
 	if errors.Is(err, context.Canceled) {
 		return nil, err // nobody is there to read it
 	}
-	unread := faas.Errorf(faas.Unavailable, "The limits of project %s cannot be read just now.", projectID).WithCause(err)
+	unread := faas.Errorf(faas.Unavailable, "The quotas of project %s cannot be read now; try again later.", projectID).WithCause(err)
 	unread.RetryAfter = retryPause
 	return nil, unread
 }
 
-// tell logs the first failure and the end of them.
-func (q *Quotas) tell(err error) {
+// logFailure logs the first failure in a row, and the end of failures.
+func (q *Quotas) logFailure(err error) {
 	switch {
 	case err != nil && !q.away:
-		q.cfg.Log.Warn("the limits of projects cannot be read; those that were read last hold", "error", err)
+		q.cfg.Log.Warn("the quotas of projects cannot be read; those that were read last hold", "error", err)
 	case err == nil && q.away:
-		q.cfg.Log.Info("the limits of projects can be read again")
+		q.cfg.Log.Info("the quotas of projects can be read again")
 	}
 	q.away = err != nil
 }
 
-// remember makes room by forgetting what is out of date, and where that is not enough whatever
-// comes first.
+// remember caches limits. It makes room by dropping expired ones, and where that is not enough any
+// others.
 func (q *Quotas) remember(projectID string, k *known, now time.Time) {
 	if len(q.known) >= maxKnown {
 		maps.DeleteFunc(q.known, func(_ string, k *known) bool { return !now.Before(k.until) && !k.reading })
@@ -238,7 +237,7 @@ func (q *Quotas) Set(ctx context.Context, projectID string, limits map[faas.Reso
 	return q.cfg.Driver.Set(ctx, projectID, limits)
 }
 
-// Reset takes away the limits that are a project's own.
+// Reset removes the limits of a project's own.
 func (q *Quotas) Reset(ctx context.Context, projectID string) error {
 	defer q.forget(projectID)
 	return q.cfg.Driver.Reset(ctx, projectID)
@@ -249,5 +248,5 @@ func (q *Quotas) forget(projectID string) {
 	defer q.mu.Unlock()
 	delete(q.reads, projectID)
 	delete(q.known, projectID)
-	q.flights.Forget(projectID) // whoever asks from now on does not get what was read before
+	q.flights.Forget(projectID) // callers from now on do not share a read that began before
 }

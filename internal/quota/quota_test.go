@@ -234,7 +234,7 @@ func (settable) Set(context.Context, string, map[faas.Resource]*int64) error { r
 func TestKeystonesLimitsAreNotOursToChange(t *testing.T) {
 	q, _, _ := unified(newClock())
 	for _, err := range []error{q.Set(t.Context(), "a", nil), q.Reset(t.Context(), "a")} {
-		if faas.KindOf(err) != faas.Conflict || !strings.Contains(err.Error(), "kept in Keystone") {
+		if faas.KindOf(err) != faas.Conflict || !strings.Contains(err.Error(), "in Keystone's unified limits") {
 			t.Errorf("got %v", err)
 		}
 	}

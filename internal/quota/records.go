@@ -7,12 +7,12 @@ import (
 )
 
 // RecordUsage returns how many queued executions a project has and how many bytes the records of
-// its executions take. It is asked at every call, and so answers from memory as a rule; see
+// its executions take. It is called for every execution, so it usually answers from memory; see
 // store.RecordUsage.
 type RecordUsage func(ctx context.Context, projectID string) (faas.Amounts, error)
 
-// CountRecords has limits of queued executions and of records hold. It is called before anything is
-// counted.
+// CountRecords enables the limits of queued executions and of records. It must be called before the
+// first call is counted.
 func (c *Calls) CountRecords(used RecordUsage) { c.records = used }
 
 // roomForRecord returns an error of kind faas.OverQuota when the project may have no more records,

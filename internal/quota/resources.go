@@ -1,19 +1,19 @@
 // Package quota says how much a project may have: limits by resource, and the counting of calls.
 // What is kept in rows is counted by the store, in the transaction that changes it; calls are
-// counted in memory, for no call waits for the database to be counted. docs/adr/0012-quotas.md says
-// how exact that is.
+// counted in memory, so that no call waits for the database. docs/adr/0012-quotas.md says how exact
+// that is.
 package quota
 
 import "github.com/openstack-faas/faas/internal/faas"
 
-// Resource is what people are told of a resource.
+// Resource describes a resource to users.
 type Resource struct {
 	Name faas.Resource
 	Unit string // "" where it is a number of them
 	Help string
 }
 
-// Resources is all there are, in the order in which they are shown.
+// Resources are all resources, in the order in which they are shown.
 var Resources = []Resource{
 	{faas.ResourceFunctions, "", "Functions of a project."},
 	{faas.ResourceVersions, "", "Versions of one function."},

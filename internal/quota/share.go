@@ -9,38 +9,40 @@ import (
 	"github.com/openstack-faas/faas/internal/faas"
 )
 
-// What processes say of their counts fades: it holds for a while after it was last said. So nobody
-// has to be told who came, who went, or who adds up now.
+// A report of a process holds for a while and is repeated before it expires. So processes that
+// start or die, and shards that change owners, need no handling of their own.
 const (
-	// sharePause is the time between two words.
+	// sharePause is the time between two reports.
 	sharePause = time.Second
-	// repeatAfter is when a number is said again that has not changed.
+	// repeatAfter is when a number that has not changed is reported again.
 	repeatAfter = 3 * time.Second
-	// shareFresh is how long a word holds: two repetitions may be lost.
+	// shareFresh is how long a report holds: two repetitions may be lost.
 	shareFresh = 7 * time.Second
-	// returnsWithin is how long it takes at most until what was told comes back in a sum.
+	// returnsWithin is the longest time until a reported number is in the sums that this process
+	// receives.
 	returnsWithin = 4 * time.Second
 )
 
-// told is what the owner of a project's shard has heard of this process.
-type told struct {
+// report is what a process has reported of a project.
+type report struct {
 	running, memory int64
 	at              time.Time
 }
 
-// sum is what all processes together have of a project, as the owner of its shard has said.
+// sum is what all processes together have of a project, as the owner of its shard has added up.
 type sum struct {
 	running, memory int64
 	at              time.Time
 }
 
 // elsewhere returns how many executions of a project run in other processes: the sum without this
-// process's part. It is not known which of the numbers that were told lately is in the sum; taking
-// the largest has nobody refused for executions of its own that have ended.
+// process's part. It is not known which of this process's latest reports is in the sum. The largest
+// is subtracted: the result may be too small for a moment, but no call is refused because of
+// executions of this process that have ended.
 func (c *Calls) elsewhere(projectID string, now time.Time) int64 {
 	s := c.fresh(projectID, now)
 	if m := c.own[projectID]; m != nil {
-		return max(0, s.running-m.largestTold(now).running)
+		return max(0, s.running-m.largestReported(now).running)
 	}
 	return s.running
 }
@@ -48,7 +50,7 @@ func (c *Calls) elsewhere(projectID string, now time.Time) int64 {
 func (c *Calls) memoryElsewhere(projectID string, now time.Time) int64 {
 	s := c.fresh(projectID, now)
 	if m := c.own[projectID]; m != nil {
-		return max(0, s.memory-m.largestTold(now).memory)
+		return max(0, s.memory-m.largestReported(now).memory)
 	}
 	return s.memory
 }
@@ -61,36 +63,36 @@ func (c *Calls) fresh(projectID string, now time.Time) sum {
 	return s
 }
 
-// largestTold returns the largest numbers that may be in a sum.
-func (m *meter) largestTold(now time.Time) (largest told) {
-	for i, t := range m.told {
-		if i == len(m.told)-1 || now.Sub(t.at) <= returnsWithin {
+// largestReported returns the largest numbers that may be in a sum.
+func (m *meter) largestReported(now time.Time) (largest report) {
+	for i, t := range m.reports {
+		if i == len(m.reports)-1 || now.Sub(t.at) <= returnsWithin {
 			largest.running, largest.memory = max(largest.running, t.running), max(largest.memory, t.memory)
 		}
 	}
 	return largest
 }
 
-// tell notes down what is told now, and reports whether it has to be: it is new, or was said long
-// ago.
-func (m *meter) tell(running, memory int64, now time.Time) bool {
-	var last told
-	if n := len(m.told); n > 0 {
-		last = m.told[n-1]
+// report keeps the numbers as reported and returns true when they must be sent: they are new, or
+// were last sent long ago.
+func (m *meter) report(running, memory int64, now time.Time) bool {
+	var last report
+	if n := len(m.reports); n > 0 {
+		last = m.reports[n-1]
 	}
 	same := last.running == running && last.memory == memory
 	nothing := running == 0 && memory == 0
-	if m.untold == 0 && same && (nothing || now.Sub(last.at) < repeatAfter) {
+	if m.unreported == 0 && same && (nothing || now.Sub(last.at) < repeatAfter) {
 		return false
 	}
-	m.told = append(m.told, told{running, memory, now})
-	for len(m.told) > 2 && now.Sub(m.told[0].at) > returnsWithin {
-		m.told = m.told[1:]
+	m.reports = append(m.reports, report{running, memory, now})
+	for len(m.reports) > 2 && now.Sub(m.reports[0].at) > returnsWithin {
+		m.reports = m.reports[1:]
 	}
 	return true
 }
 
-// HearSums takes in what the owner of shards has added up. The sums of other projects stand.
+// HearSums takes the sums that the owner of shards has sent. Those of other projects stay.
 func (c *Calls) HearSums(body []byte) {
 	var news faas.CallsSummed
 	if json.Unmarshal(body, &news) != nil {
@@ -107,22 +109,22 @@ func (c *Calls) HearSums(body []byte) {
 	}
 }
 
-// heardAsked adds what was asked of others. What was asked of this process comes back in the sum,
-// too.
+// heardAsked adds what other processes were asked for. The sum includes what this process has
+// reported, which is already in its own count, so that is subtracted.
 func (c *Calls) heardAsked(project string, asked int64, now time.Time) {
 	m := c.meter(project)
-	if now.Sub(m.toldAskedAt) > returnsWithin {
-		m.toldAsked = 0 // it was lost on its way
+	if now.Sub(m.reportedAskedAt) > returnsWithin {
+		m.reportedAsked = 0 // the report was lost
 	}
-	own := min(asked, m.toldAsked)
-	m.toldAsked -= own
+	own := min(asked, m.reportedAsked)
+	m.reportedAsked -= own
 	if asked > own {
 		m.asked.add(now, asked-own)
 	}
 }
 
 // Share sends the owners of the projects' shards what this process counts, once a second until ctx
-// ends. Where that fails each process goes on by itself.
+// ends. When that fails, each process goes on with its own counts.
 func (c *Calls) Share(
 	ctx context.Context, self string, broadcast func(ctx context.Context, shard int, body []byte) error,
 	log *slog.Logger,
@@ -136,13 +138,13 @@ func (c *Calls) Share(
 			}
 		}
 		if failed != nil && !failing && ctx.Err() == nil {
-			log.Warn("other processes cannot be told of running executions; quotas hold for each by itself", "error", failed)
+			log.Warn("counts of executions cannot be sent to the owners of shards; until they can, quotas hold for each process by itself", "error", failed)
 		}
 		failing = failed != nil
 	})
 }
 
-// repeat calls do every sharePause, with as much time, until ctx ends.
+// repeat calls do every sharePause until ctx ends. Each call has sharePause as its timeout.
 func repeat(ctx context.Context, do func(ctx context.Context)) {
 	tick := time.NewTicker(sharePause)
 	defer tick.Stop()
@@ -158,8 +160,8 @@ func repeat(ctx context.Context, do func(ctx context.Context)) {
 	}
 }
 
-// news returns what there is to tell, by shard: the projects whose numbers have changed, or were
-// told long ago. Projects that do nothing any more are forgotten.
+// news returns the reports to send, by shard: of the projects whose numbers have changed, or were
+// last sent long ago. It drops projects that do nothing any more.
 func (c *Calls) news(self string) map[int][]byte {
 	now, memory := c.now(), c.countMemory()
 	c.mu.Lock()
@@ -170,14 +172,14 @@ func (c *Calls) news(self string) map[int][]byte {
 	news := map[int]faas.CallsCounted{}
 	for project, m := range c.own {
 		m.asked.advance(now)
-		if m.tell(m.running, memory[project], now) {
+		if m.report(m.running, memory[project], now) {
 			shard := c.shards.Of(project)
 			if news[shard].Projects == nil {
 				news[shard] = faas.CallsCounted{Process: self, Projects: map[string]faas.CallCount{}}
 			}
-			news[shard].Projects[project] = faas.CallCount{Running: m.running, Asked: m.untold, Memory: memory[project]}
-			if m.untold > 0 {
-				m.toldAsked, m.toldAskedAt, m.untold = m.toldAsked+m.untold, now, 0
+			news[shard].Projects[project] = faas.CallCount{Running: m.running, Asked: m.unreported, Memory: memory[project]}
+			if m.unreported > 0 {
+				m.reportedAsked, m.reportedAskedAt, m.unreported = m.reportedAsked+m.unreported, now, 0
 			}
 		} else if m.idle(now) && memory[project] == 0 {
 			delete(c.own, project)
@@ -195,8 +197,8 @@ func (c *Calls) news(self string) map[int][]byte {
 	return bodies
 }
 
-// idle reports whether there is nothing of a project to remember, nor anything that may still come
-// back.
+// idle reports whether the meter can be dropped: nothing runs or counts, and nothing that was
+// reported may still come back in a sum.
 func (m *meter) idle(now time.Time) bool {
-	return m.running == 0 && m.asked.sum == 0 && (len(m.told) == 0 || now.Sub(m.told[len(m.told)-1].at) > returnsWithin)
+	return m.running == 0 && m.asked.sum == 0 && (len(m.reports) == 0 || now.Sub(m.reports[len(m.reports)-1].at) > returnsWithin)
 }

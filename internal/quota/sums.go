@@ -10,14 +10,14 @@ import (
 	"github.com/openstack-faas/faas/internal/faas"
 )
 
-// learnFor is how long a new owner of a shard listens before it says anything: by then every
-// process has repeated its numbers. What the owner before has said holds for longer.
+// learnFor is how long a new owner of a shard listens before it sends sums: by then every process
+// has repeated its numbers. The sums of the owner before hold for longer than that.
 const learnFor = repeatAfter + sharePause
 
-// Sums adds up what the processes count of the projects in the shards that an engine owns, and
-// tells all processes the sums that have changed. So each number crosses the broker once to its
-// owner, and each sum once to each process, instead of each number of each process to each other.
-// It is safe for concurrent use.
+// Sums adds up the reports of all processes, for the projects in the shards that an engine owns,
+// and sends the sums that have changed to all processes. So each number crosses the broker once to
+// its owner, and each sum once to each process, instead of each number of each process to each
+// other. It is safe for concurrent use.
 type Sums struct {
 	now func() time.Time
 
@@ -33,10 +33,10 @@ type shardSums struct {
 
 // projectSum is one project's numbers.
 type projectSum struct {
-	of     map[string]told // by process
-	asked  int64           // since the sum was told last
-	told   told            // the sum, as it was told last
-	toldOf bool            // it was told at all
+	of          map[string]report // by process
+	asked       int64             // since the sum was last sent
+	reported    report            // the sum that was last sent
+	wasReported bool              // false until the first is sent
 }
 
 // NewSums makes a Sums of no shard. now is time.Now when nil.
@@ -47,21 +47,21 @@ func NewSums(now func() time.Time) *Sums {
 	return &Sums{now: now, shards: map[int]*shardSums{}}
 }
 
-// Own begins to add up a shard that has become this engine's.
+// Own begins to add up a shard of which this engine has become the owner.
 func (s *Sums) Own(shard int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.shards[shard] = &shardSums{since: s.now(), projects: map[string]*projectSum{}}
 }
 
-// Drop forgets a shard that is this engine's no longer.
+// Drop forgets a shard that this engine no longer owns.
 func (s *Sums) Drop(shard int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.shards, shard)
 }
 
-// Hear takes in what a process counts of a shard's projects.
+// Hear takes a report of a process about a shard's projects.
 func (s *Sums) Hear(shard int, body []byte) {
 	var news faas.CallsCounted
 	if json.Unmarshal(body, &news) != nil {
@@ -77,10 +77,10 @@ func (s *Sums) Hear(shard int, body []byte) {
 	for project, n := range news.Projects {
 		p := of.projects[project]
 		if p == nil {
-			p = &projectSum{of: map[string]told{}}
+			p = &projectSum{of: map[string]report{}}
 			of.projects[project] = p
 		}
-		p.of[news.Process] = told{n.Running, n.Memory, now}
+		p.of[news.Process] = report{n.Running, n.Memory, now}
 		p.asked += n.Asked
 	}
 }
@@ -95,13 +95,13 @@ func (s *Sums) Share(ctx context.Context, broadcast func(ctx context.Context, bo
 		}
 		err := broadcast(ctx, news)
 		if err != nil && !failing && ctx.Err() == nil {
-			log.Warn("processes cannot be told how many executions run together; quotas hold for each by itself", "error", err)
+			log.Warn("sums of executions cannot be sent to other processes; until they can, quotas hold for each process by itself", "error", err)
 		}
 		failing = err != nil
 	})
 }
 
-// news returns the sums that have changed or were told long ago; nil when there are none.
+// news returns the sums that have changed, or were last sent long ago; nil when there are none.
 func (s *Sums) news() []byte {
 	now := s.now()
 	s.mu.Lock()
@@ -112,8 +112,8 @@ func (s *Sums) news() []byte {
 			continue
 		}
 		for project, p := range of.projects {
-			if p.tell(now) {
-				news.Projects[project] = faas.CallCount{Running: p.told.running, Memory: p.told.memory, Asked: p.asked}
+			if p.report(now) {
+				news.Projects[project] = faas.CallCount{Running: p.reported.running, Memory: p.reported.memory, Asked: p.asked}
 				p.asked = 0
 			}
 			if len(p.of) == 0 {
@@ -128,21 +128,21 @@ func (s *Sums) news() []byte {
 	return body
 }
 
-// tell adds up, notes down what is told now, and reports whether it has to be.
-func (p *projectSum) tell(now time.Time) bool {
-	all := told{at: now}
+// report adds up, keeps the sum as reported, and returns true when it must be sent.
+func (p *projectSum) report(now time.Time) bool {
+	all := report{at: now}
 	for process, t := range p.of {
 		if now.Sub(t.at) > shareFresh || t.running == 0 && t.memory == 0 {
-			delete(p.of, process) // it has nothing, or is no more
+			delete(p.of, process) // it has nothing, or has ended
 			continue
 		}
 		all.running, all.memory = all.running+t.running, all.memory+t.memory
 	}
-	same := p.toldOf && p.told.running == all.running && p.told.memory == all.memory
+	same := p.wasReported && p.reported.running == all.running && p.reported.memory == all.memory
 	nothing := all.running == 0 && all.memory == 0
-	if p.asked == 0 && (same || !p.toldOf && nothing) && (nothing || now.Sub(p.told.at) < repeatAfter) {
+	if p.asked == 0 && (same || !p.wasReported && nothing) && (nothing || now.Sub(p.reported.at) < repeatAfter) {
 		return false
 	}
-	p.told, p.toldOf = all, true
+	p.reported, p.wasReported = all, true
 	return true
 }

@@ -2,8 +2,8 @@ package quota
 
 import "time"
 
-// window counts what happened in the last minute by the second. It covers a second more than a
-// minute, so that in no minute, whenever it begins, there is more than was let in.
+// window counts events of the last minute by the second. It covers a second more than a minute, so
+// that no minute, whenever it begins, has more than the limit.
 type window struct {
 	counts [span]int64
 	last   int64 // the second that was counted last, since 1970
@@ -12,7 +12,8 @@ type window struct {
 
 const span = 61
 
-// advance forgets what is too long ago. A clock that was set back stands still here.
+// advance drops seconds that are too old. While a clock that was set back catches up, it does
+// nothing.
 func (w *window) advance(now time.Time) {
 	second := now.Unix()
 	if second-w.last >= span {
