@@ -152,8 +152,7 @@ func (h *functionHandlers) tell(r *http.Request, kind string, id faas.Identity, 
 	}
 }
 
-// announce tells everyone of the function's change, so that workers of its older revisions
-// end soon.
+// announce broadcasts the function's change, so that workers of its older revisions end soon.
 func (h *functionHandlers) announce(r *http.Request, change faas.FunctionChanged) {
 	if err := h.engines.FunctionChanged(r.Context(), change); err != nil {
 		h.log.Warn("a function's change could not be announced; its old workers end by being idle",

@@ -125,7 +125,7 @@ func (g *grant) giveBack(bytes int64) {
 	m.admit()
 }
 
-// release returns everything back that a request holds.
+// release gives back everything that a request holds.
 func (g *grant) release() {
 	if g == nil {
 		return
