@@ -158,49 +158,6 @@ func TestKeystoneMetrics(t *testing.T) {
 	}
 }
 
-// TestServiceTokens has another service come for a user, whose token may have expired meanwhile.
-func TestServiceTokens(t *testing.T) {
-	s, fake, clock := newAuthenticated(t)
-	short := reader
-	short.Expires = clock.now().Add(time.Minute)
-	fake.Issue("user", short)
-	fake.Issue("service", testkit.FakeToken{User: "heat", Project: "service", Roles: []string{"service"}})
-	fake.Issue("impostor", reader)
-	check := func(user, service string, want int) {
-		t.Helper()
-		if got := s.as(user, service); got.status != want {
-			t.Errorf("%q by %q: %d %s, want %d", user, service, got.status, got.body, want)
-		}
-	}
-	check("user", "service", 200)
-	check("user", "impostor", 401)
-	check("user", "made-up", 401)
-	check("", "service", 401)
-	clock.pass(2 * time.Minute)
-	check("user", "", 401)
-	check("user", "service", 200)
-	check("user", "impostor", 401)
-	check("user", "", 401) // what a service may is nobody else's
-	check("made-up", "service", 401)
-}
-
-// TestServiceTokensPassedOver has a service without the role count for nothing where the operator
-// says so.
-func TestServiceTokensPassedOver(t *testing.T) {
-	s, fake, clock := newAuthenticated(t, func(k *KeystoneAuth) { k.RolesMust = false })
-	short := reader
-	short.Expires = clock.now().Add(time.Minute)
-	fake.Issue("user", short)
-	fake.Issue("impostor", reader)
-	if got := s.as("user", "impostor"); got.status != 200 {
-		t.Errorf("%d %s", got.status, got.body)
-	}
-	clock.pass(2 * time.Minute)
-	if got := s.as("user", "impostor"); got.status != 401 {
-		t.Errorf("expired: %d %s", got.status, got.body)
-	}
-}
-
 // TestIdentity is what the rest of the service hears of a caller.
 func TestIdentity(t *testing.T) {
 	_, fake, clock := newAuthenticated(t)
@@ -289,28 +246,5 @@ func TestTokensAreNowhere(t *testing.T) {
 	log := s.logs.String()
 	if strings.Contains(log, "secret-") || !strings.Contains(log, "user_id=u") {
 		t.Errorf("the log has a token, or no user: %s", log)
-	}
-}
-
-// TestAccessRulePaths has the patterns of Keystone's access rules.
-func TestAccessRulePaths(t *testing.T) {
-	for _, test := range []struct {
-		pattern, path string
-		want          bool
-	}{
-		{"/v1/functions", "/v1/functions", true},
-		{"/v1/functions", "/v1/functions/x", false},
-		{"/v1/functions/*", "/v1/functions/x", true},
-		{"/v1/functions/{id}", "/v1/functions/x", true},
-		{"/v1/functions/*", "/v1/functions/x/y", false},
-		{"/v1/functions/*", "/v1/functions/", false},
-		{"/v1/**", "/v1/functions/x/y", true},
-		{"/v1/**", "/v2/functions", false},
-		{"/**/log", "/v1/executions/x/log", true},
-		{"/**/log", "/v1/executions/x", false},
-	} {
-		if got := matches(strings.Split(test.pattern, "/"), strings.Split(test.path, "/")); got != test.want {
-			t.Errorf("%s and %s: %t", test.pattern, test.path, got)
-		}
 	}
 }
