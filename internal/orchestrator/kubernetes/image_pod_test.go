@@ -229,6 +229,7 @@ func TestEndOf(t *testing.T) {
 		{ended(0, "Completed"), true, ""},
 		{ended(3, "Error"), true, "exited with status 3"},
 		{ended(137, "OOMKilled"), true, faas.OutputResources},
+		{ended(137, "Error"), true, faas.OutputResources + ", or its container was killed otherwise: it exited with status 137."},
 		{ended(128, "StartError"), true, "cannot start: StartError: why"},
 		{late, true, faas.OutputTimeout},
 		{evicted, true, "Evicted: too much of the disk"},

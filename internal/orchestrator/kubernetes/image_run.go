@@ -114,6 +114,16 @@ func functionStatus(pod *corev1.Pod) corev1.ContainerStatus {
 	return corev1.ContainerStatus{}
 }
 
+// killedStatus is the exit status of what SIGKILL has ended.
+const killedStatus = 137
+
+// outputOrKilled follows faas.OutputResources where the kubelet has not said "OOMKilled". containerd
+// hears of a container's end and of its lack of memory as two events. When the end comes first, the
+// reason stays "Error" although the kernel has killed the container for its memory. Nothing within a
+// container can send SIGKILL to its first process, so that it is nearly always memory; but a program
+// may also exit with this status by itself.
+const outputOrKilled = ", or its container was killed otherwise: it exited with status 137."
+
 // endOf says how the call's pod has ended; over reports whether it has, or will never run.
 func endOf(pod *corev1.Pod) (end callEnd, over bool) {
 	state := functionStatus(pod).State
@@ -131,6 +141,8 @@ func endOf(pod *corev1.Pod) (end callEnd, over bool) {
 		}, true
 	case ended != nil && ended.Reason == "OOMKilled":
 		return callEnd{fault: faas.OutputResources, ran: true}, true
+	case ended != nil && ended.ExitCode == killedStatus:
+		return callEnd{fault: faas.OutputResources + outputOrKilled, withLog: true, ran: true}, true
 	case ended != nil && ended.ExitCode != 0:
 		fault := fmt.Sprintf("The function's container exited with status %d.", ended.ExitCode)
 		return callEnd{fault: fault, withLog: true, ran: true}, true
