@@ -55,7 +55,7 @@ func dueRetry(ctx context.Context, conf *config.Manage, args []string, out io.Wr
 		return err
 	}
 	if n == 0 {
-		return fmt.Errorf("there is no work of kind %q with ref %q; due dead shows what was put aside", args[0], args[1])
+		return fmt.Errorf("there is no work of kind %q with ref %q; faas-manage due dead lists what there is", args[0], args[1])
 	}
 	_, err = fmt.Fprintf(out, "%d items of work are due now\n", n)
 	return err

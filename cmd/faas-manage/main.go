@@ -78,7 +78,7 @@ func run(ctx context.Context, args, environ []string, out io.Writer) error {
 	case !known:
 		return fmt.Errorf("there is no command %q; see faas-manage --help", name)
 	case len(rest) > 0 && name != "db purge" && name != "due retry":
-		return fmt.Errorf("%s takes nothing more, and was given %q", name, strings.Join(rest, " "))
+		return fmt.Errorf("%s takes no more arguments; it has %q", name, strings.Join(rest, " "))
 	case name == "config sample":
 		return config.Sample(out)
 	case name == "policy docs":

@@ -75,7 +75,7 @@ func checkDatabase(ctx context.Context, conf *config.Status) (outcome, string) {
 	return success, ""
 }
 
-// embedded tells faas-standalone's configuration, which needs less.
+// embedded reports whether the configuration is that of faas-standalone, which needs less.
 func embedded(conf *config.Status) bool {
 	return strings.HasPrefix(conf.Default.TransportURL, "in-process://")
 }
@@ -115,7 +115,7 @@ func checkKeystone(ctx context.Context, conf *config.Status) (outcome, string) {
 	missing, err := service.CheckKeystone(ctx, conf.Base, types...)
 	switch {
 	case err != nil:
-		return failure, "Keystone gives the service no token: " + err.Error()
+		return failure, "Keystone does not issue a token for the service: " + err.Error()
 	case len(missing) > 0 && missing[len(missing)-1] == "object-store":
 		return failure, "The catalogue has no object-store that [storage] provider = swift could use: see region_name and interface of [keystone_authtoken]."
 	case len(missing) > 0:

@@ -38,7 +38,7 @@ func (s *Server) ask(c faas.Call) faas.Outcome {
 	body := bytes.NewReader(bodyOf(c.Input))
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+s.peer+"/", body)
 	if err != nil {
-		return failure("The function's server cannot be asked: "+err.Error(), "")
+		return failure("The request to the function's server failed: "+err.Error(), "")
 	}
 	request.Header = http.Header{
 		"Content-Type": {"application/json"}, "User-Agent": {"openstack-faas"}, ExecutionHeader: {c.ExecutionID},

@@ -43,7 +43,7 @@ func (a *Agent) call(c faas.Call) (out faas.Outcome, refused string) {
 	times := timesOf(begun, c.Timeout, a.config.Timeouts.Load)
 	s, out, err := a.slotFor(idle, times)
 	if err != nil {
-		a.log.Error("no slot for a call", "error", err)
+		a.log.Error("a call could not get a process", "error", err)
 		a.worker.release(nil)
 		return out, faas.RefusedDraining
 	}

@@ -151,7 +151,7 @@ func TestDrainGeneric(t *testing.T) {
 	})
 }
 
-// waits is a function that tells that it runs by a file of that name, and ends when another is
+// waits is a function that shows by a file of that name that it runs, and ends when another is
 // there.
 var waits = files{"main.py": `
 import os, time

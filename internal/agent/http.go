@@ -99,7 +99,7 @@ func (a *Agent) serveSpecialise(w http.ResponseWriter, r *http.Request) {
 	case errors.As(err, &bad):
 		refuse(w, http.StatusUnprocessableEntity, faas.RefusedPackage, bad.why)
 	case err != nil:
-		a.log.Error("specialise", "error", err)
+		a.log.Error("the worker could not be specialised", "error", err)
 		refuse(w, http.StatusInternalServerError, "internal", err.Error())
 	default:
 		answer(w, a.worker.status())

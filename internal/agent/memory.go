@@ -10,8 +10,8 @@ import (
 	"github.com/openstack-faas/faas/internal/proctree"
 )
 
-// memoryWatch bounds the function's memory until the kernel does, and tells apart the ends of slots
-// that took too much from other ends.
+// memoryWatch bounds the function's memory until the kernel does, and distinguishes the ends of
+// slots that took too much from other ends.
 type memoryWatch struct {
 	runtime processes
 	held    atomic.Bool // it is not the kernel yet that bounds the function's memory

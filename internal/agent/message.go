@@ -35,7 +35,7 @@ type fromRoot struct {
 func decodeFromRoot(line []byte) (fromRoot, error) {
 	var m fromRoot
 	if err := json.Unmarshal(line, &m); err != nil {
-		return m, fmt.Errorf("the runtime sent no message of the protocol: %w", err)
+		return m, fmt.Errorf("the runtime sent an invalid message: %w", err)
 	}
 	return m, nil
 }
@@ -52,11 +52,11 @@ type result struct {
 func decodeResult(line []byte) (result, error) {
 	var r result
 	if err := json.Unmarshal(line, &r); err != nil {
-		return r, fmt.Errorf("the slot sent no message of the protocol: %w", err)
+		return r, fmt.Errorf("the slot sent an invalid message: %w", err)
 	}
 	known := r.Status == faas.ExecutionSuccess || r.Status == faas.ExecutionFailed
 	if r.Type != "result" || !known || len(r.Output) == 0 {
-		return r, fmt.Errorf("the slot sent a message that is no result")
+		return r, fmt.Errorf("the slot sent a message that is not a result")
 	}
 	return r, nil
 }

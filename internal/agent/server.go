@@ -41,7 +41,7 @@ func NewServer(p podlayout.Config, workerID string, log *slog.Logger, now func()
 		return nil, err
 	}
 	if p.Server.Port < 1 || p.Server.Port > 65535 || p.Server.Key.FunctionID == "" {
-		return nil, fmt.Errorf("server: port %d or key %s is none", p.Server.Port, p.Server.Key)
+		return nil, fmt.Errorf("server: port %d or key %s is not valid", p.Server.Port, p.Server.Key)
 	}
 	c := agentconfig.Config{Slots: p.Slots, Limits: p.Limits, Timeouts: p.Timeouts}
 	c.Fill()

@@ -76,8 +76,8 @@ func TestSortKeysAreFew(t *testing.T) {
 	s := newService(t)
 	for keys, want := range map[string]string{
 		strings.TrimSuffix(strings.Repeat("id,", 4000),
-			","): "A list of functions can be sorted by at most 4 keys; 4000 were given.",
-		"name,created_at,name": "The sort key name is given twice.",
+			","): "A list of functions can be sorted by at most 4 keys; sort_keys has 4000.",
+		"name,created_at,name": "sort_keys has name twice.",
 	} {
 		answer := s.do("GET", "/v1/functions?sort_keys="+url.QueryEscape(keys), "", 400)
 		if answer.fault() != want {

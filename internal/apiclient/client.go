@@ -241,7 +241,7 @@ func (c *Client) do(ctx context.Context, method, path, contentType string, body 
 
 func failure(resp *http.Response, body []byte) error {
 	var fault struct{ Faultstring string }
-	_ = json.Unmarshal(body, &fault) // an answer that is no JSON leaves the fault empty, the status tells enough
+	_ = json.Unmarshal(body, &fault) // an answer that is no JSON leaves the fault empty, the status is enough
 	return &Error{
 		Status: resp.StatusCode, Fault: fault.Faultstring,
 		RetryAfter: resp.Header.Get("Retry-After"), RequestID: resp.Header.Get("X-Openstack-Request-Id"),

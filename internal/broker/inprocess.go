@@ -48,7 +48,8 @@ func NewInProcess(options ...Option) *InProcess {
 	ctx, end := context.WithCancel(context.Background())
 	b := &InProcess{
 		pause: redeliverAfter, ctx: ctx, end: end,
-		services: map[string][]*service{}, queues: map[string]*queue{}, topics: map[string]map[*subscriber]struct{}{}, shards: map[string]chan struct{}{},
+		services: map[string][]*service{}, queues: map[string]*queue{}, topics: map[string]map[*subscriber]struct{}{},
+		shards: map[string]chan struct{}{},
 	}
 	for _, set := range options {
 		set(b)
@@ -191,7 +192,9 @@ func (s *service) answer(caller context.Context, body []byte) result {
 		defer func() { <-s.room }()
 	case <-ctx.Done():
 		return result{
-			err: faas.Errorf(faas.Unavailable, "The request was not handled in time: the engine is busy.").WithCause(errors.Join(ErrNotTaken, ctx.Err())),
+			err: faas.Errorf(
+				faas.Unavailable, "The request was not handled in time: the engine is busy.",
+			).WithCause(errors.Join(ErrNotTaken, ctx.Err())),
 		}
 	}
 	reply, err := s.handle(ctx, body)

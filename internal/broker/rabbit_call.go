@@ -87,7 +87,9 @@ func (b *requester) listen(replies <-chan amqp.Delivery, returns <-chan amqp.Ret
 			}
 			b.resolve(
 				m.CorrelationId,
-				result{err: faas.Errorf(faas.Unavailable, "No engine serves this request now; try again later.").WithCause(ErrNotTaken)},
+				result{
+					err: faas.Errorf(faas.Unavailable, "No engine serves this request now; try again later.").WithCause(ErrNotTaken),
+				},
 			)
 		}
 	}

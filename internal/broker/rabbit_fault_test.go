@@ -158,7 +158,7 @@ func serveEcho(t *testing.T, b broker.Broker) (stop func()) {
 	return stop
 }
 
-// news tells until it is heard: a subscription that is being attached again misses some.
+// news broadcasts until it is received: a subscription that is being attached again misses some.
 func news(t *testing.T, b broker.Broker, heard <-chan struct{}) {
 	t.Helper()
 	tick := time.NewTicker(20 * time.Millisecond)
@@ -296,7 +296,7 @@ func TestOwnerCut(t *testing.T) {
 	next("other owns")
 }
 
-// own stands in line for the shard and tells what becomes of it, in the order in which it does.
+// own stands in line for the shard and reports what happens, in order.
 func own(t *testing.T, b broker.Broker, name string, events chan<- string) {
 	t.Helper()
 	stop, err := b.Own(t.Context(), "shard", func(ctx context.Context) {

@@ -145,7 +145,10 @@ func (l *link) lend(ctx context.Context, conn *amqp.Connection, host Host) {
 			}
 			if b.Active {
 				l.failed(fmt.Errorf("RabbitMQ has blocked the connection: %s", b.Reason))
-				log.Warn("RabbitMQ has blocked the connection; nothing is published until it has memory and disk space again", "reason", b.Reason)
+				log.Warn(
+					"RabbitMQ has blocked the connection; nothing is published until it has memory and disk space again", "reason",
+					b.Reason,
+				)
 			} else {
 				log.Info("RabbitMQ has unblocked the connection")
 			}

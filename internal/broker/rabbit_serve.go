@@ -109,7 +109,9 @@ func (r *Rabbit) handBack(ctx context.Context, d amqp.Delivery) {
 // what it had sent to a server that was lost.
 func begin(ctx context.Context, d amqp.Delivery, handle RequestHandler) (any, error) {
 	if d.Redelivered {
-		return nil, faas.Errorf(faas.Unavailable, "The engine that took the request was lost; the request may have been carried out.")
+		return nil, faas.Errorf(
+			faas.Unavailable, "The engine that took the request was lost; the request may have been carried out.",
+		)
 	}
 	if !json.Valid(d.Body) {
 		return nil, faas.Errorf(faas.Invalid, "The request is not JSON.")
@@ -117,9 +119,9 @@ func begin(ctx context.Context, d amqp.Delivery, handle RequestHandler) (any, er
 	return handle(ctx, d.Body)
 }
 
-// reply answers a request on the publishing connection. It has closeTimeout even when ctx has ended,
-// so that a handler that was cancelled can still answer with its error. It reports whether the reply
-// was sent.
+// reply answers a request on the publishing connection. It has closeTimeout even when ctx has
+// ended, so that a handler that was cancelled can still answer with its error. It reports whether
+// the reply was sent.
 func (r *Rabbit) reply(ctx context.Context, d amqp.Delivery, headers amqp.Table, body []byte) bool {
 	m := transient(body)
 	m.ContentType, m.CorrelationId, m.Headers = "application/json", d.CorrelationId, headers

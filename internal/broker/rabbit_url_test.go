@@ -70,7 +70,7 @@ func TestParseTransportURLRefuses(t *testing.T) {
 	}
 }
 
-// refusals is a log that tells when the connection that NewRabbit waits for has failed once.
+// refusals is a log that signals when the connection that NewRabbit waits for has failed once.
 type refusals struct {
 	mu     sync.Mutex
 	text   bytes.Buffer

@@ -148,7 +148,10 @@ func (r *Rabbit) finish(ctx context.Context, q workQueues, d amqp.Delivery, fail
 	case ctx.Err() != nil: // this consumer ends; another may have it at once
 		_ = d.Nack(false, true)
 	case failures >= r.config.Attempts:
-		r.log.Error("a message failed too often and was moved to the queue of dead messages", "queue", q.dead, "attempts", failures, "error", failure)
+		r.log.Error(
+			"a message failed too often and was moved to the queue of dead messages", "queue", q.dead, "attempts", failures,
+			"error", failure,
+		)
 		_ = d.Nack(false, false)
 	case r.postpone(ctx, q, d, failures) != nil:
 		_ = d.Nack(false, true)

@@ -42,7 +42,9 @@ func IsDigest(s string) bool {
 
 func checkDigest(digest string) error {
 	if !IsDigest(digest) {
-		return faas.Errorf(faas.Invalid, "The digest of a package must be 64 lower-case hexadecimal digits; it is %q.", digest)
+		return faas.Errorf(
+			faas.Invalid, "The digest of a package must be 64 lower-case hexadecimal digits; it is %q.", digest,
+		)
 	}
 	return nil
 }

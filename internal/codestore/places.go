@@ -38,7 +38,7 @@ func (p *Places) Take(ctx context.Context, projectID string) (leave func(), err 
 	if err == nil {
 		return leave, nil
 	}
-	const message = "Too many packages are being uploaded or read now, at most %d of one project at a time; try again later."
+	const message = "Too many packages are being uploaded or read now, at most %d of one project; try again later."
 	busy := faas.Errorf(faas.Busy, message, maxPlacesOfOne).WithCause(ctx.Err())
 	busy.RetryAfter = placePause
 	return nil, busy

@@ -129,7 +129,8 @@ func TestPlacesUnderLoad(t *testing.T) {
 				t.Error(err)
 				return
 			}
-			for held, before := now.Add(1), most.Load(); held > before && !most.CompareAndSwap(before, held); before = most.Load() {
+			held := now.Add(1)
+			for before := most.Load(); held > before && !most.CompareAndSwap(before, held); before = most.Load() {
 			}
 			now.Add(-1)
 			leave()

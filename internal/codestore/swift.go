@@ -126,6 +126,8 @@ func unreached(op string, err error) error {
 	if err == nil {
 		return nil
 	}
-	return faas.Errorf(faas.Unavailable, "The package cannot be stored or read now: Swift cannot be reached or has failed. Try again later.").
+	return faas.Errorf(
+		faas.Unavailable, "The package cannot be stored or read now: Swift cannot be reached or has failed. Try again later.",
+	).
 		WithCause(fmt.Errorf("%s package: %w", op, err))
 }

@@ -71,7 +71,9 @@ func TestSwiftAway(t *testing.T) {
 		server.Fail(status)
 		_, _, openErr := s.Open(t.Context(), digestOf("x"))
 		for what, err := range map[string]error{
-			"put": s.Put(t.Context(), digestOf("x"), strings.NewReader("x")), "open": openErr, "delete": s.Delete(t.Context(), digestOf("x")),
+			"put": s.Put(
+				t.Context(), digestOf("x"), strings.NewReader("x"),
+			), "open": openErr, "delete": s.Delete(t.Context(), digestOf("x")),
 			"list": s.List(t.Context(), func(string, time.Time) error { return nil }),
 		} {
 			var e *faas.Error
@@ -105,8 +107,8 @@ func TestSwiftLeavesOthersObjectsAlone(t *testing.T) {
 		t.Fatal(err)
 	}
 	var found []string
-	if err := s.List(t.Context(), func(digest string, _ time.Time) error { found = append(found, digest); return nil }); err != nil ||
-		len(found) != 1 {
+	err := s.List(t.Context(), func(digest string, _ time.Time) error { found = append(found, digest); return nil })
+	if err != nil || len(found) != 1 {
 		t.Errorf("%v, %v", found, err)
 	}
 	if _, err := client.Head(t.Context(), "packages", "an operator's note"); err != nil {

@@ -145,7 +145,10 @@ func (d Database) checkServer(binary string) error {
 
 func (k Kubernetes) check() error {
 	var wrong []error
-	for name, blocks := range map[string][]string{"egress_allow": k.EgressAllow, "egress_deny": k.EgressDeny, "ingress_from": k.IngressFrom} {
+	options := map[string][]string{
+		"egress_allow": k.EgressAllow, "egress_deny": k.EgressDeny, "ingress_from": k.IngressFrom,
+	}
+	for name, blocks := range options {
 		for _, block := range blocks {
 			if _, err := netip.ParsePrefix(block); err != nil {
 				wrong = append(

@@ -151,12 +151,24 @@ func TestWrongValuesAreNamed(t *testing.T) {
 		{"a duration with a unit", "[engine]\nlease = 30s", `[engine] lease = "30s": must be a whole number of seconds`},
 		{"no bool", "[DEFAULT]\ndebug = perhaps", `[DEFAULT] debug = "perhaps": must be true or false`},
 		{"no choice", "[storage]\nprovider = floppy", `[storage] provider = "floppy": must be one of: local`},
-		{"a secret is not repeated", "[database]\nconnection = postgresql://faas:pw@db/faas", "[database] connection: must begin with sqlite:///"},
+		{
+			"a secret is not repeated", "[database]\nconnection = postgresql://faas:pw@db/faas",
+			"[database] connection: must begin with sqlite:///",
+		},
 		{"empty", "[storage]\nfile_system_dir =", "[storage] file_system_dir: must not be empty"},
-		{"min above max", "[resource_limits]\nmin_cpu = 3000", `[resource_limits] min_cpu = "3000": must not be more than max_cpu, which is 2000`},
-		{"default outside", "[resource_limits]\ndefault_timeout = 400", `[resource_limits] default_timeout = "400": must be from min_timeout to max_timeout: 1 to 300`},
+		{
+			"min above max", "[resource_limits]\nmin_cpu = 3000",
+			`[resource_limits] min_cpu = "3000": must not be more than max_cpu, which is 2000`,
+		},
+		{
+			"default outside", "[resource_limits]\ndefault_timeout = 400",
+			`[resource_limits] default_timeout = "400": must be from min_timeout to max_timeout: 1 to 300`,
+		},
 		{"uids", "[worker]\nlast_uid = 1000", `[worker] last_uid = "1000": must not be less than first_uid, which is 200000`},
-		{"RabbitMQ in one process", "[DEFAULT]\ntransport_url = rabbit://faas:pw@mq:5672/", "[DEFAULT] transport_url: must be in-process:// for faas-standalone"},
+		{
+			"RabbitMQ in one process", "[DEFAULT]\ntransport_url = rabbit://faas:pw@mq:5672/",
+			"[DEFAULT] transport_url: must be in-process:// for faas-standalone",
+		},
 		{"no ini", "[api\nport = 1", "read configuration"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -218,10 +230,28 @@ func TestServicesNeedWhatTheyShare(t *testing.T) {
 	for _, c := range []struct{ name, text, want string }{
 		{"right", right, ""},
 		{"embedded", "", "[DEFAULT] transport_url: must begin with rabbit://"},
-		{"SQLite", strings.ReplaceAll(right, "mysql+pymysql://faas:pw@db/faas", "sqlite:////x"), "[database] connection: must begin with mysql+pymysql://"},
-		{"a short secret", strings.ReplaceAll(right, secret, "s3cret"), "[worker] token_secret: the secret of the workers' tokens has 6 bytes, at least 32 are needed"},
-		{"Keystone without a password", strings.ReplaceAll(right, "[DEFAULT]", "[keystone_authtoken]\nauth_url = http://keystone:5000/v3\n[DEFAULT]\nauth_strategy = keystone"), "[keystone_authtoken] password: must be set with"},
-		{"Keystone without a URL", strings.ReplaceAll(right, "[DEFAULT]", "[keystone_authtoken]\npassword = s3cret\n[DEFAULT]\nauth_strategy = keystone"), "[keystone_authtoken] auth_url: must be set with"},
+		{
+			"SQLite", strings.ReplaceAll(right, "mysql+pymysql://faas:pw@db/faas", "sqlite:////x"),
+			"[database] connection: must begin with mysql+pymysql://",
+		},
+		{
+			"a short secret", strings.ReplaceAll(right, secret, "s3cret"),
+			"[worker] token_secret: the secret of the workers' tokens has 6 bytes, at least 32 are needed",
+		},
+		{
+			"Keystone without a password",
+			strings.ReplaceAll(
+				right, "[DEFAULT]", "[keystone_authtoken]\nauth_url = http://keystone:5000/v3\n[DEFAULT]\nauth_strategy = keystone",
+			),
+			"[keystone_authtoken] password: must be set with",
+		},
+		{
+			"Keystone without a URL",
+			strings.ReplaceAll(
+				right, "[DEFAULT]", "[keystone_authtoken]\npassword = s3cret\n[DEFAULT]\nauth_strategy = keystone",
+			),
+			"[keystone_authtoken] auth_url: must be set with",
+		},
 	} {
 		var a APIService
 		var e EngineService

@@ -162,7 +162,7 @@ type CORS struct {
 	Headers     []string      `opt:"allow_headers"     default:"X-Auth-Token,X-Openstack-Request-Id,OpenStack-API-Version,Content-Type" help:"Headers that pages may send, separated by commas."`
 }
 
-// Notifications is what other services, Ceilometer and CloudKitty among them, are told.
+// Notifications are the notifications for other services, Ceilometer and CloudKitty among them.
 type Notifications struct {
 	Driver       string   `opt:"driver"           default:"noop"          choices:"noop,messagingv2" help:"noop: nobody is told. messagingv2: RabbitMQ carries it, in the envelope of oslo.messaging."`
 	TransportURL string   `opt:"transport_url"    default:""                                         help:"The message broker of the notifications. Empty: that of [DEFAULT]."                         prefixes:",rabbit://" secret:"url"`

@@ -141,12 +141,14 @@ func (d *Dispatcher) try(ctx context.Context, s *slot, call faas.Call) (outcome 
 		return outcome, true, nil
 	}
 	s.lose(true)
-	return outcome, false, faas.Errorf(faas.Internal, "The worker was lost while the function ran; the function may have run.").
+	return outcome, false, faas.Errorf(
+		faas.Internal, "The worker was lost while the function ran; the function may have run.",
+	).
 		WithCause(err)
 }
 
-// take returns a slot of a worker of the target. It waits for one if it must. since is when the call
-// began to wait: one that a worker has refused waits on with it.
+// take returns a slot of a worker of the target. It waits for one if it must. since is when the
+// call began to wait: a call that a worker refused keeps the time of its first wait.
 func (d *Dispatcher) take(ctx context.Context, target faas.Target, since time.Time) (*slot, error) {
 	d.mu.Lock()
 	g := d.groups[target.Key]

@@ -228,7 +228,7 @@ func TestFailedBeginSendsNothing(t *testing.T) {
 	a := newAgent(t, testTarget.Key, succeed)
 	d := newDispatcher(t, &supply{workers: []faas.Worker{a.worker}}, time.Minute, 10)
 	taken := errors.New("taken")
-	for range 4 { // more than there are slots: each gives its slot back
+	for range 4 { // more than there are slots: each frees its slot
 		if _, err := d.Call(t.Context(), testTarget, aCall("1"), func(context.Context) error { return taken }); !errors.Is(
 			err, taken,
 		) {

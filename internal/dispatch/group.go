@@ -70,9 +70,9 @@ func (g *group) takeSlot() *slot {
 	return &slot{worker: best}
 }
 
-// queue adds a waiter and sees to it that the group grows if it waits for long. Who has waited
-// longest is first: a call that a worker refused as busy keeps its place, so that the time for which
-// the head has waited says what calls really wait.
+// queue adds a waiter, and has the group grow if it waits for long. Calls are served in the order
+// of since: a call that a worker refused as busy keeps its place, so that the time that the head
+// has waited is what calls really wait.
 func (g *group) queue(since time.Time) *waiter {
 	w := &waiter{group: g, since: since, got: make(chan answer, 1)}
 	at, _ := slices.BinarySearchFunc(g.waiters, w, func(a, b *waiter) int {

@@ -173,7 +173,10 @@ func (g *group) acquired(w faas.Worker, took time.Duration, err error) bool {
 // hopeless ends every wait if no worker is there to end them.
 func (g *group) hopeless(err error) {
 	if faas.KindOf(err) != faas.Outdated {
-		g.d.cfg.Log.Warn("no worker could be acquired for a function whose calls wait; it is tried again", "function_id", g.target.Key.FunctionID, "error", err)
+		g.d.cfg.Log.Warn(
+			"no worker could be acquired for a function whose calls wait; it is tried again", "function_id",
+			g.target.Key.FunctionID, "error", err,
+		)
 	}
 	if len(g.workers) == 0 {
 		g.fail(err)

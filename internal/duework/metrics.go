@@ -17,8 +17,8 @@ func newMetrics() metrics {
 	return metrics{
 		runs: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "faas_due_work_runs_total",
-			Help: "Runs of work that was due, by kind and by what came of them: done, again (well, and to be done again), failed " +
-				"(to be tried again), dead (failed too often), stopped (the engine stopped meanwhile), lost (not recorded, or another's meanwhile).",
+			Help: "Runs of due work, by kind and result: done, again (to be done again later), failed (to be tried again), " +
+				"dead (failed too often), stopped (the engine stopped), lost (not recorded, or taken by another engine).",
 		}, []string{"kind", "result"}),
 		late: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name:    "faas_due_work_late_seconds",

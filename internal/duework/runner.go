@@ -199,7 +199,7 @@ func (r *Runner) takeAndRun(ctx context.Context, o faas.Ownership, items []store
 	case errors.Is(err, store.ErrNotOwner):
 		r.cfg.Log.Info("a shard's work is another engine's now", "shard", o.Shard)
 		return
-	case err != nil: // if the transaction was committed all the same, the items are due again when their time in hand is over
+	case err != nil: // if it was committed all the same, the items are due again after their time in hand
 		if ctx.Err() == nil {
 			r.cfg.Log.Warn("due work of a shard cannot be taken; it is tried again", "shard", o.Shard, "error", err)
 		}

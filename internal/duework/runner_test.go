@@ -159,7 +159,9 @@ func TestFailuresAndDeath(t *testing.T) {
 	var works atomic.Bool
 	registry := prometheus.NewRegistry()
 	r, stop := b.start(b.own("engine", everything), duework.Kind{
-		Name: "k", Attempts: 3, FirstRetry: time.Microsecond, Run: func(_ context.Context, i store.DueItem) (duework.Next, error) {
+		Name: "k", Attempts: 3, FirstRetry: time.Microsecond, Run: func(
+			_ context.Context, i store.DueItem,
+		) (duework.Next, error) {
 			attempts <- i.Attempts
 			if works.Load() {
 				return duework.Done(), nil

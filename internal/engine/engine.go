@@ -53,7 +53,7 @@ type Config struct {
 	Trusts       *Trusts           // nil: functions act for nobody
 	Objects      *Objects          // nil: functions from Swift keep the code that they were made or updated with
 	Notify       *notify.Notifier  // makes what other services are told; nil: they are told nothing
-	Publisher    *notify.Publisher // tells it; nil: another engine does, or nobody
+	Publisher    *notify.Publisher // sends notifications; nil: another engine does, or none
 	Quotas       *quota.Quotas     // what projects may have; nil: anything
 	Calls        *quota.Calls      // counts executions; nil: nobody does
 	Sums         *quota.Sums       // adds up what all processes count; nil: nobody does

@@ -38,7 +38,7 @@ func (e *Engine) workerEnded(c orchestrator.Change) {
 	e.dispatch.Forget(c.Worker.ID)
 	e.client.Forget(c.Worker)
 	if !e.shards.Owns(c.Worker.Key.FunctionID) {
-		return // every engine hears of it: one tells the others
+		return // every engine hears of it: only one broadcasts it
 	}
 	select {
 	case e.ended <- c.Worker.ID:

@@ -60,7 +60,7 @@ type rig struct {
 	store   *store.Store
 	code    *codestore.Files
 	broker  broker.Broker        // of the rig itself
-	connect func() broker.Broker // gives each engine its own
+	connect func() broker.Broker // returns a broker of its own for each engine
 	workers *local.Orchestrator
 	engine  *Engine
 	limits  Limits

@@ -25,7 +25,7 @@ type objectRig struct {
 	source *swiftcode.Source
 
 	mu    sync.Mutex
-	token func() (faas.Secret, error) // what Keystone gives for a trust
+	token func() (faas.Secret, error) // Keystone's answer for a trust
 	quota faas.Amounts
 }
 

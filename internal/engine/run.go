@@ -48,10 +48,10 @@ func (e *Engine) allLoops() []loop {
 	return all
 }
 
-// publishInterval is the pause between two looks for what other services are to be told.
+// publishInterval is the pause between two reads of the outbox.
 const publishInterval = 500 * time.Millisecond
 
-// publish tells other services what happened, where this engine owns that.
+// publish sends the notifications of the outbox while this engine owns their shard.
 func (e *Engine) publish(ctx context.Context) {
 	if e.shards.Owns(notify.OwnerID) {
 		e.cfg.Publisher.Publish(ctx)
@@ -65,8 +65,8 @@ func (e *Engine) Run(ctx context.Context) error {
 	for _, l := range e.allLoops() {
 		l.group.Every(l.name, l.interval, l.run)
 	}
-	// Whoever asks for a worker must not be told that there is none because the workers that there
-	// are were not shown yet.
+	// A request for a worker must not be refused because the workers that there are were not shown
+	// yet.
 	select {
 	case <-e.fleet.Filled():
 	case <-ctx.Done():

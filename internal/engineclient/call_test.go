@@ -21,11 +21,18 @@ func TestRunImageAsksAnEngine(t *testing.T) {
 		kind   faas.Kind
 		told   string
 	}{
-		"an outcome": {answer: faas.RunImageAnswer{Outcome: &faas.Outcome{Status: faas.ExecutionSuccess, Output: faas.TextOutput("done")}}},
-		"a refusal":  {answer: faas.RunImageAnswer{Refused: faas.Busy, Message: "later", RetryAfter: time.Second}, kind: faas.Busy, told: "later"},
-		"nobody":     {nobody: true, kind: faas.Unavailable, told: "No engine"},
-		"lost":       {err: faas.Errorf(faas.Unavailable, "the engine was lost"), kind: faas.Internal, told: "may have run"},
-		"in doubt":   {err: faas.Errorf(faas.Internal, "it may have run, says the engine"), kind: faas.Internal, told: "says the engine"},
+		"an outcome": {
+			answer: faas.RunImageAnswer{Outcome: &faas.Outcome{Status: faas.ExecutionSuccess, Output: faas.TextOutput("done")}},
+		},
+		"a refusal": {
+			answer: faas.RunImageAnswer{Refused: faas.Busy, Message: "later", RetryAfter: time.Second}, kind: faas.Busy,
+			told: "later",
+		},
+		"nobody": {nobody: true, kind: faas.Unavailable, told: "No engine"},
+		"lost":   {err: faas.Errorf(faas.Unavailable, "the engine was lost"), kind: faas.Internal, told: "may have run"},
+		"in doubt": {
+			err: faas.Errorf(faas.Internal, "it may have run, says the engine"), kind: faas.Internal, told: "says the engine",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := broker.NewInProcess()

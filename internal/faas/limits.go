@@ -26,7 +26,7 @@ const LoadTimeout = 10 * time.Second
 // bytes: for the runtime's own part in running calls and the kernel's structures for its processes.
 const MemorySlack = 8 << 20
 
-// Range is an inclusive range with the value that stands where the caller gives none.
+// Range is an inclusive range with the default for callers that set none.
 type Range struct {
 	Min, Default, Max int64
 }

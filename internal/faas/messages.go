@@ -17,7 +17,7 @@ const (
 	TopicCallsSummed = "calls.summed"     // CallsSummed
 )
 
-// AcquireRequest asks for one more worker for a target, and tells how much of the function its
+// AcquireRequest requests one more worker for a target, and says how much of the function its
 // caller sees.
 type AcquireRequest struct {
 	Target Target   `json:"target"`

@@ -1,7 +1,7 @@
 package faas
 
 // Secret is a text that must not be seen: however it is printed, logged or encoded, three stars
-// come of it. Reveal gives the text itself, to those who send it where it belongs.
+// come of it. Reveal returns the text itself, to those who send it where it belongs.
 type Secret string
 
 const hidden = "***"

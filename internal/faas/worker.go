@@ -95,7 +95,7 @@ type Outcome struct {
 	Log      string          `json:"log"` // bounded; a mark shows where it was cut
 }
 
-// WorkerStatus is what an agent tells of itself.
+// WorkerStatus is the state that an agent reports.
 type WorkerStatus struct {
 	State   string        `json:"state"` // one of the Worker… states
 	Key     Key           `json:"key"`
@@ -106,7 +106,7 @@ type WorkerStatus struct {
 	Footprint int64 `json:"footprint"`
 }
 
-// The states of a worker as its agent tells them.
+// The states of a worker as its agent reports them.
 const (
 	WorkerStarting    = "starting"    // the runtime is not warm yet
 	WorkerGeneric     = "generic"     // warm, nobody's

@@ -29,13 +29,13 @@ func AtMost(n int) Share { return func(held, _ int) bool { return held < n } }
 
 // Leaving is the share of projects that may hold up to generosity times as many slots as stay free.
 // A project that is alone gets generosity of every generosity+1 slots, so one that comes later
-// finds one, even if the first gives none back.
+// finds one, even if the first frees none.
 func Leaving(generosity int) Share {
 	return func(held, free int) bool { return held == 0 || held < generosity*free }
 }
 
-// Begin takes what a holder needs besides a slot, without waiting for it; done gives it back. An
-// error says that there is none now.
+// Begin takes what a holder needs besides a slot, without waiting for it; done frees it. An error
+// says that there is none now.
 type Begin func() (done func(), err error)
 
 // ErrTooManyWaiting says that a project has as many waiting as it may.
@@ -56,7 +56,7 @@ func NewLimiter(slots int, share Share, maxWaiting int) *Limiter {
 	}
 }
 
-// Enter waits for a slot; leave gives it back and may be called more than once. The error is
+// Enter waits for a slot; leave frees it and may be called more than once. The error is
 // ErrTooManyWaiting, or ctx's when it ended first.
 func (l *Limiter) Enter(ctx context.Context, project string) (leave func(), err error) {
 	return l.EnterWith(ctx, project, nothing)

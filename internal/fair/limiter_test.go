@@ -87,7 +87,7 @@ func TestLimiterGivesUp(t *testing.T) {
 			t.Errorf("got %v", err)
 		}
 		leave()
-		leave() // once more gives nothing more back
+		leave() // a second call frees nothing more
 		if leave, err = l.Enter(t.Context(), "b"); err != nil {
 			t.Fatal(err)
 		}
@@ -190,7 +190,8 @@ func TestLimiterUnderLoad(t *testing.T) {
 			if err != nil {
 				return
 			}
-			for held, before := now.Add(1), most.Load(); held > before && !most.CompareAndSwap(before, held); before = most.Load() {
+			held := now.Add(1)
+			for before := most.Load(); held > before && !most.CompareAndSwap(before, held); before = most.Load() {
 			}
 			now.Add(-1)
 			leave()

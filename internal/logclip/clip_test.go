@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// Whatever the sizes of the pieces, what is kept is the text's beginning and end, and the mark
-// tells the rest's size.
+// Whatever the sizes of the pieces, what is kept is the text's beginning and end, and the mark has
+// the rest's size.
 func TestClip(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	for range 500 {

@@ -46,7 +46,9 @@ type notification struct {
 // own.
 func (e *event) encode(id string) (Message, error) {
 	text, err := json.Marshal(notification{
-		MessageID: id, PublisherID: e.Publisher, EventType: e.Kind, Priority: strings.ToUpper(e.priority()), Payload: e.payload(),
+		MessageID: id, PublisherID: e.Publisher, EventType: e.Kind, Priority: strings.ToUpper(
+			e.priority(),
+		), Payload: e.payload(),
 		Timestamp: e.At.time().Format("2006-01-02 15:04:05.000000"), UniqueID: strings.ReplaceAll(id, "-", ""),
 		RequestID: e.RequestID, UserID: e.UserID, User: e.UserID, ProjectID: e.ProjectID, Project: e.ProjectID,
 		Tenant: e.ProjectID, Roles: []string{},

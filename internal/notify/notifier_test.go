@@ -19,15 +19,20 @@ var now = time.Date(2026, 11, 25, 1, 2, 3, 456789000, time.UTC)
 
 func function() faas.Function {
 	return faas.Function{
-		ID: "f-1", ProjectID: "p-1", Name: "resize", RuntimeID: "r-1", Code: faas.Code{Source: faas.SourcePackage, Size: 1234}, CPU: 200,
+		ID: "f-1", ProjectID: "p-1", Name: "resize", RuntimeID: "r-1", Code: faas.Code{
+			Source: faas.SourcePackage, Size: 1234,
+		}, CPU: 200,
 		MemorySize: 256 << 20, Timeout: 5 * time.Second, CreatedAt: now.Add(-time.Hour),
 	}
 }
 
 func execution(status faas.ExecutionStatus) faas.Execution {
 	return faas.Execution{
-		ID: "x-1", ProjectID: "p-1", UserID: "u-1", RequestID: "req-1", FunctionID: "f-1", Sync: true, Status: status, Input: `{"a": "THE-INPUT"}`,
-		Result: `{"output": "THE-RESULT"}`, Log: "THE-LOG", CreatedAt: now.Add(-2 * time.Second), StartedAt: now.Add(-time.Second), EndedAt: now,
+		ID: "x-1", ProjectID: "p-1", UserID: "u-1", RequestID: "req-1", FunctionID: "f-1", Sync: true, Status: status,
+		Input:  `{"a": "THE-INPUT"}`,
+		Result: `{"output": "THE-RESULT"}`, Log: "THE-LOG", CreatedAt: now.Add(
+			-2 * time.Second,
+		), StartedAt: now.Add(-time.Second), EndedAt: now,
 	}
 }
 
@@ -109,10 +114,20 @@ func TestEnvelopeAndPayload(t *testing.T) {
 		t.Errorf("ids are not each message's own: %v", ids)
 	}
 	for i, want := range []map[string]any{
-		{"function_id": "f-1", "name": "resize", "memory_size": 268435456.0, "cpu": 200.0, "timeout": 5.0, "package_size": 1234.0, "created_at": "2026-11-25T00:02:03.456789Z", "deleted_at": nil, "updated_at": nil, "code_source": "package"},
+		{
+			"function_id": "f-1", "name": "resize", "memory_size": 268435456.0, "cpu": 200.0, "timeout": 5.0,
+			"package_size": 1234.0, "created_at": "2026-11-25T00:02:03.456789Z", "deleted_at": nil, "updated_at": nil,
+			"code_source": "package",
+		},
 		{"function_id": "f-1", "deleted_at": "2026-11-25T01:02:03.456789Z"},
-		{"execution_id": "x-1", "status": "running", "duration": nil, "gb_seconds": nil, "started_at": "2026-11-25T01:02:02.456789Z", "ended_at": nil, "sync": true},
-		{"execution_id": "x-2", "function_id": "f-1", "function_name": "resize", "status": "success", "duration": 1.5, "gb_seconds": 0.375, "memory_size": 268435456.0, "project_id": "p-1", "user_id": "u-1", "request_id": "req-1"},
+		{
+			"execution_id": "x-1", "status": "running", "duration": nil, "gb_seconds": nil,
+			"started_at": "2026-11-25T01:02:02.456789Z", "ended_at": nil, "sync": true,
+		},
+		{
+			"execution_id": "x-2", "function_id": "f-1", "function_name": "resize", "status": "success", "duration": 1.5,
+			"gb_seconds": 0.375, "memory_size": 268435456.0, "project_id": "p-1", "user_id": "u-1", "request_id": "req-1",
+		},
 		{"status": "failed", "duration": 2.0, "gb_seconds": 0.5},
 		{"status": "error", "duration": 0.0, "gb_seconds": 0.0, "function_id": "f-1", "project_id": "p-1"},
 	} {

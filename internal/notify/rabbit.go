@@ -127,7 +127,11 @@ func (r *Rabbit) declare(key string) error {
 		err = r.try(func(ch *amqp.Channel) error { return ch.QueueBind(key, key, r.Exchange, false, nil) })
 	}
 	if refused(err) { // its owner binds it
-		r.Log.Warn("RabbitMQ refuses to let this service declare or bind a queue of notifications; the listener must do so, or messages are lost", "queue", key, "error", err)
+		r.Log.Warn(
+			"RabbitMQ refuses to let this service declare or bind a queue of notifications; the listener must do so, or "+
+				"messages are lost",
+			"queue", key, "error", err,
+		)
 		err = nil
 	}
 	if err != nil {

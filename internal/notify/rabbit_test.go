@@ -173,7 +173,8 @@ func TestExchangeOfAnother(t *testing.T) {
 	if err := ch.ExchangeDeclare("other", "topic", true, false, false, false, nil); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := ch.QueueDeclare("other-a.info", true, false, false, false, amqp.Table{"x-queue-type": "quorum"}); err != nil {
+	quorum := amqp.Table{"x-queue-type": "quorum"}
+	if _, err := ch.QueueDeclare("other-a.info", true, false, false, false, quorum); err != nil {
 		t.Fatal(err)
 	}
 	n := newRabbitRig(t, "other", false)
@@ -289,7 +290,8 @@ func TestOsloListener(t *testing.T) {
 		t.Errorf("%v\n%s", err, complaints.String())
 	}
 	info := heard["info"]
-	if info.Publisher != "faas-test.host" || info.EventType != ExecutionEnd || info.Payload["gb_seconds"] != 0.375 || info.Context["project_id"] != "p-1" ||
+	if info.Publisher != "faas-test.host" || info.EventType != ExecutionEnd ||
+		info.Payload["gb_seconds"] != 0.375 || info.Context["project_id"] != "p-1" ||
 		info.Context["request_id"] != "req-1" || info.Metadata["message_id"] == nil ||
 		info.Metadata["timestamp"] == nil {
 		t.Errorf("heard %+v", info)

@@ -191,7 +191,9 @@ func (b *Balancer) unseen(ctx context.Context, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if len(b.lines) > 0 {
-		b.cfg.Log.Warn("this engine cannot announce itself in the database; it gives up its shards until it can", "error", err)
+		b.cfg.Log.Warn(
+			"this engine cannot announce itself in the database; it gives up its shards until it can", "error", err,
+		)
 	}
 	for _, l := range b.lines {
 		l.quit()

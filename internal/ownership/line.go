@@ -181,8 +181,8 @@ func (b *Balancer) dropOvertaken(owners []store.ShardOwner) {
 		}
 		if o := b.owned[row.Shard]; o != nil && row.Epoch > o.Epoch {
 			b.cfg.Log.Warn(
-				"another engine has taken a shard that this one owned; it is given up", "shard", row.Shard, "epoch", o.Epoch, "owner",
-				row.Owner,
+				"another engine has taken a shard that this one owned; it is given up",
+				"shard", row.Shard, "epoch", o.Epoch, "owner", row.Owner,
 			)
 			o.yield()
 		}

@@ -118,15 +118,36 @@ allow contains "function:create" if "auditor" in input.identity.roles
 func TestBrokenOverridesAreRefusedWithTheirLine(t *testing.T) {
 	for _, c := range []struct{ name, file, text, want string }{
 		{"syntax", "a.rego", "package faas.override\n\nallow contains if {", "a.rego:3: "},
-		{"unknown name in a rule", "a.rego", "package faas.override\nallow contains \"function:create\" if nothing.here\n", "a.rego:2: "},
-		{"no such rule", "a.rego", "package faas.override\nallow contains \"function:make\" if true\n", `a.rego:2: there is no rule "function:make"; the rules are execution:create`},
-		{"computed name", "a.rego", "package faas.override\nallow contains name if name := input.rule\n", "a.rego:2: the name of a rule must be written out"},
+		{
+			"unknown name in a rule", "a.rego", "package faas.override\nallow contains \"function:create\" if nothing.here\n",
+			"a.rego:2: ",
+		},
+		{
+			"no such rule", "a.rego", "package faas.override\nallow contains \"function:make\" if true\n",
+			`a.rego:2: there is no rule "function:make"; the rules are execution:create`,
+		},
+		{
+			"computed name", "a.rego", "package faas.override\nallow contains name if name := input.rule\n",
+			"a.rego:2: the name of a rule must be written out",
+		},
 		{"another form", "a.rego", "package faas.override\nallow := true\n", "a.rego:2: a rule is written"},
 		{"network", "a.rego", "package faas.override\nallow contains \"function:create\" if http.send({\"url\": \"http://x\", \"method\": \"get\"}).status_code == 200\n", "a.rego:2: undefined function http.send"},
-		{"clock", "a.rego", "package faas.override\nallow contains \"function:create\" if time.now_ns() > 0\n", "a.rego:2: undefined function time.now_ns"},
-		{"chance", "a.rego", "package faas.override\nallow contains \"function:create\" if rand.intn(\"x\", 2) == 1\n", "a.rego:2: undefined function rand.intn"},
-		{"environment", "a.rego", "package faas.override\nallow contains \"function:create\" if opa.runtime().env.HOME\n", "a.rego:2: undefined function opa.runtime"},
-		{"our own package", "a.rego", "package faas.rules\n\nallow contains \"function:create\" if true\n", "a.rego:1: package faas.rules is the service's own"},
+		{
+			"clock", "a.rego", "package faas.override\nallow contains \"function:create\" if time.now_ns() > 0\n",
+			"a.rego:2: undefined function time.now_ns",
+		},
+		{
+			"chance", "a.rego", "package faas.override\nallow contains \"function:create\" if rand.intn(\"x\", 2) == 1\n",
+			"a.rego:2: undefined function rand.intn",
+		},
+		{
+			"environment", "a.rego", "package faas.override\nallow contains \"function:create\" if opa.runtime().env.HOME\n",
+			"a.rego:2: undefined function opa.runtime",
+		},
+		{
+			"our own package", "a.rego", "package faas.rules\n\nallow contains \"function:create\" if true\n",
+			"a.rego:1: package faas.rules is the service's own",
+		},
 		{"yaml syntax", "a.yaml", "function:create: [manager\n", "a.yaml: yaml: line"},
 		{"yaml rule", "a.yaml", "\nfunction:make: [manager]\n", `a.yaml:2: there is no rule "function:make"`},
 		{"yaml persona", "a.yaml", "function:create: [boss]\n", `a.yaml:1: there is no persona "boss"`},

@@ -78,7 +78,9 @@ func (e *Enforcer) look(ctx context.Context) {
 	case !changed || ctx.Err() != nil:
 	case err != nil:
 		e.metrics.refused.Set(1)
-		e.log.Error("the changed policy files are invalid and are not loaded; the rules before them stay in force", "error", err)
+		e.log.Error(
+			"the changed policy files are invalid and are not loaded; the rules before them stay in force", "error", err,
+		)
 	default:
 		e.metrics.refused.Set(0)
 		e.metrics.reloads.Inc()

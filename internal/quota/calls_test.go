@@ -116,7 +116,8 @@ func TestCallsPerMinute(t *testing.T) {
 	allowed(t, "long after", c.Ask(ctx, "a"))
 
 	never := process(clock, faas.Unlimited, 0)
-	if wait := refused(t, "no call at all", never.Ask(ctx, "a"), "Quota exceeded for calls_per_minute: limit 0, in use 0."); wait != time.Minute {
+	const none = "Quota exceeded for calls_per_minute: limit 0, in use 0."
+	if wait := refused(t, "no call at all", never.Ask(ctx, "a"), none); wait != time.Minute {
 		t.Errorf("told to wait %s", wait)
 	}
 }

@@ -56,6 +56,7 @@ func (u Unified) Reset(context.Context, string) error { return errInKeystone() }
 
 func errInKeystone() error {
 	return faas.Errorf(
-		faas.Conflict, "This deployment keeps quotas in Keystone's unified limits; change them there, as with openstack limit create.",
+		faas.Conflict, "This deployment keeps quotas in Keystone's unified limits; "+
+			"change them there, as with openstack limit create.",
 	)
 }

@@ -199,7 +199,9 @@ func (q *Quotas) without(projectID string, err error) (faas.Amounts, error) {
 	if errors.Is(err, context.Canceled) {
 		return nil, err // nobody is there to read it
 	}
-	unread := faas.Errorf(faas.Unavailable, "The quotas of project %s cannot be read now; try again later.", projectID).WithCause(err)
+	unread := faas.Errorf(
+		faas.Unavailable, "The quotas of project %s cannot be read now; try again later.", projectID,
+	).WithCause(err)
 	unread.RetryAfter = retryPause
 	return nil, unread
 }

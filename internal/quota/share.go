@@ -138,7 +138,11 @@ func (c *Calls) Share(
 			}
 		}
 		if failed != nil && !failing && ctx.Err() == nil {
-			log.Warn("counts of executions cannot be sent to the owners of shards; until they can, quotas hold for each process by itself", "error", failed)
+			log.Warn(
+				"counts of executions cannot be sent to the owners of shards; until they can, quotas hold for each process by "+
+					"itself",
+				"error", failed,
+			)
 		}
 		failing = failed != nil
 	})
@@ -200,5 +204,8 @@ func (c *Calls) news(self string) map[int][]byte {
 // idle reports whether the meter can be dropped: nothing runs or counts, and nothing that was
 // reported may still come back in a sum.
 func (m *meter) idle(now time.Time) bool {
-	return m.running == 0 && m.asked.sum == 0 && (len(m.reports) == 0 || now.Sub(m.reports[len(m.reports)-1].at) > returnsWithin)
+	if m.running > 0 || m.asked.sum > 0 {
+		return false
+	}
+	return len(m.reports) == 0 || now.Sub(m.reports[len(m.reports)-1].at) > returnsWithin
 }

@@ -95,7 +95,10 @@ func (s *Sums) Share(ctx context.Context, broadcast func(ctx context.Context, bo
 		}
 		err := broadcast(ctx, news)
 		if err != nil && !failing && ctx.Err() == nil {
-			log.Warn("sums of executions cannot be sent to other processes; until they can, quotas hold for each process by itself", "error", err)
+			log.Warn(
+				"sums of executions cannot be sent to other processes; until they can, quotas hold for each process by itself",
+				"error", err,
+			)
 		}
 		failing = err != nil
 	})

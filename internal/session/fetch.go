@@ -68,7 +68,9 @@ func contextOf(t Token) json.RawMessage {
 		Endpoints map[string]string `json:"endpoints"`
 	}
 	b, _ := json.Marshal(map[string]cloud{"os": { // texts: cannot fail
-		AuthURL: t.AuthURL, Token: t.Value.Reveal(), ExpiresAt: t.ExpiresAt.UTC().Format(time.RFC3339), UserID: t.UserID, ProjectID: t.ProjectID,
+		AuthURL: t.AuthURL, Token: t.Value.Reveal(), ExpiresAt: t.ExpiresAt.UTC().Format(
+			time.RFC3339,
+		), UserID: t.UserID, ProjectID: t.ProjectID,
 		Region: t.Region, Interface: publicInterface, Endpoints: t.Endpoints,
 	}})
 	return b

@@ -32,7 +32,9 @@ func (k Keystone) TrustToken(ctx context.Context, trustID string) (Token, error)
 }
 
 func away(err error) error {
-	e := faas.Errorf(faas.Unavailable, "Keystone cannot be reached now, so that the function gets no token; try again later.").WithCause(err)
+	e := faas.Errorf(
+		faas.Unavailable, "Keystone cannot be reached now, so that the function gets no token; try again later.",
+	).WithCause(err)
 	e.RetryAfter = unavailableFor
 	return e
 }
@@ -58,10 +60,17 @@ func (k Keystone) MakeTrust(ctx context.Context, token faas.Secret, roles []stri
 		return "", faas.Errorf(faas.Unauthenticated, "The token is not valid any more. Get a new one from Keystone.").
 			WithCause(err)
 	case errors.Is(err, keystone.ErrForbidden), errors.Is(err, keystone.ErrNotFound):
-		return "", faas.Errorf(faas.Forbidden, "Keystone does not let you delegate the roles %s to the function; you must have them in this project.", strings.Join(roles, ", ")).
+		return "", faas.Errorf(
+			faas.Forbidden,
+			"Keystone does not let you delegate the roles %s to the function; you must have them in this project.",
+			strings.Join(roles, ", "),
+		).
 			WithCause(err)
 	case err != nil:
-		e := faas.Errorf(faas.Unavailable, "Keystone cannot be reached now, so that roles cannot be delegated to the function; try again later.").WithCause(err)
+		e := faas.Errorf(
+			faas.Unavailable,
+			"Keystone cannot be reached now, so that roles cannot be delegated to the function; try again later.",
+		).WithCause(err)
 		e.RetryAfter = unavailableFor
 		return "", e
 	}

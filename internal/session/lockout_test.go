@@ -20,7 +20,8 @@ func TestServiceLockedOut(t *testing.T) {
 	pass := func(d time.Duration) { passed.Add(int64(d)) }
 	fake := testkit.NewFakeKeystone(t, now)
 	client, err := keystone.New(keystone.Config{
-		AuthURL: fake.URL, Username: "faas", Password: fake.Password, Project: "service", Region: "one", Now: now, Log: slog.New(slog.DiscardHandler),
+		AuthURL: fake.URL, Username: "faas", Password: fake.Password, Project: "service",
+		Region: "one", Now: now, Log: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -70,7 +70,8 @@ func (g guest) enableUser(t *testing.T, enabled bool) {
 
 func (g guest) enableProject(t *testing.T, enabled bool) {
 	t.Helper()
-	if _, err := projects.Update(t.Context(), g.admin, g.projectID, projects.UpdateOpts{Enabled: &enabled}).Extract(); err != nil {
+	change := projects.UpdateOpts{Enabled: &enabled}
+	if _, err := projects.Update(t.Context(), g.admin, g.projectID, change).Extract(); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -80,7 +81,8 @@ func TestRealTrustors(t *testing.T) {
 	cloud := testkit.Keystone(t)
 	u := cloud.User(t, "faas")
 	client, err := keystone.New(keystone.Config{
-		AuthURL: cloud.AuthURL, Username: u.Name, Password: u.Password, UserDomain: u.Domain, Project: u.Project, ProjectDomain: u.ProjectDomain, Region: cloud.Region,
+		AuthURL: cloud.AuthURL, Username: u.Name, Password: u.Password, UserDomain: u.Domain, Project: u.Project,
+		ProjectDomain: u.ProjectDomain, Region: cloud.Region,
 	})
 	if err != nil {
 		t.Fatal(err)

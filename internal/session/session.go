@@ -116,7 +116,9 @@ func New(cfg Config) *Sessions {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	s := &Sessions{
-		cfg: cfg, ctx: ctx, cancel: cancel, renewal: make(chan struct{}, renewParallel), byTrust: lru.New[string, *entry](cfg.Size),
+		cfg: cfg, ctx: ctx, cancel: cancel, renewal: make(
+			chan struct{}, renewParallel,
+		), byTrust: lru.New[string, *entry](cfg.Size),
 	}
 	s.loop.Go(s.renewAlways)
 	return s

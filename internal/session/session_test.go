@@ -131,7 +131,8 @@ func TestContext(t *testing.T) {
 			t.Fatal(err)
 		}
 		want := `{"os":{"auth_url":"http://k/v3","token":"a-1","expires_at":"` + got.ExpiresAt.UTC().Format(time.RFC3339) +
-			`","user_id":"u","project_id":"p","region":"R","interface":"public","endpoints":{"object-store":"http://s/v1/AUTH_p"}}}`
+			`","user_id":"u","project_id":"p","region":"R","interface":"public",` +
+			`"endpoints":{"object-store":"http://s/v1/AUTH_p"}}}`
 		if string(got.Context) != want {
 			t.Errorf("got %s, want %s", got.Context, want)
 		}

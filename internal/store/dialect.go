@@ -86,7 +86,7 @@ func dialectOf(connection string) (dialect, error) {
 	case "mysql", "mysql+pymysql", "mariadb", "mariadb+pymysql":
 		return mysqlOf(connection)
 	}
-	return nil, errors.New("a database is given as mysql+pymysql://user:password@host/database, " +
+	return nil, errors.New("the URL of a database must be mysql+pymysql://user:password@host/database, " +
 		"sqlite:////absolute/path or sqlite:///relative/path")
 }
 

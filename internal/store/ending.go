@@ -16,7 +16,7 @@ type Ending struct {
 	Result  string               // JSON text {"duration": seconds, "output": …}
 	Log     string
 	EndedAt time.Time // the store's clock when zero
-	Events  []Event   // that others are to be told of it
+	Events  []Event   // to notify other services of it
 
 	// of the execution, whose record grows; "" when the caller does not know, and then its growth
 	// is not counted
@@ -30,7 +30,7 @@ type Ending struct {
 // filled in. The events are kept with the record.
 func (s *Store) Start(ctx context.Context, e faas.Execution, events ...Event) error {
 	if e.ID == "" || e.Lease == 0 {
-		return errors.New("an execution starts with an id and a lease")
+		return errors.New("an execution must have an id and a lease to start")
 	}
 	e.Status = faas.ExecutionRunning
 	e.Attempts = max(e.Attempts, 1)

@@ -63,7 +63,7 @@ func (x fieldIndex) answers(f faas.Filter) bool {
 func (t *table) field(name, what string) (field, error) {
 	f, ok := t.fields[name]
 	if !ok {
-		return f, faas.Errorf(faas.Invalid, "A list of %ss cannot be %s by %q; there are: %s.", t.noun, what, name,
+		return f, faas.Errorf(faas.Invalid, "A list of %ss cannot be %s by %q; the possible fields are %s.", t.noun, what, name,
 			strings.Join(slices.Sorted(maps.Keys(t.fields)), ", "))
 	}
 	return f, nil
@@ -72,19 +72,19 @@ func (t *table) field(name, what string) (field, error) {
 // filter adds the conditions of the filters.
 func (l *listing) filter(filters []faas.Filter) error {
 	if len(filters) > maxFilters {
-		return faas.Errorf(faas.Invalid, "A list of %ss can have %d filters; %d were given.", l.noun, maxFilters,
+		return faas.Errorf(faas.Invalid, "A list of %ss can have at most %d filters; it has %d.", l.noun, maxFilters,
 			len(filters))
 	}
 	values := 0
 	for _, f := range filters {
 		if values += len(f.Values); values > maxValues {
-			return faas.Errorf(faas.Invalid, "The filters of a list can have %d values together; more were given.",
+			return faas.Errorf(faas.Invalid, "The filters of a list can have at most %d values together; these have more.",
 				maxValues)
 		}
 		for _, v := range f.Values {
 			if len(v) > maxValueLength {
 				return faas.Errorf(faas.Invalid,
-					"The filter on %s has a value of %d bytes; at most %d are possible.", f.Field, len(v), maxValueLength)
+					"The filter on %s has a value of %d bytes; at most %d are allowed.", f.Field, len(v), maxValueLength)
 			}
 		}
 		col, err := l.field(f.Field, "filtered")
@@ -109,7 +109,7 @@ var comparisons = map[string]string{"eq": "=", "neq": "<>", "gt": ">", "gte": ">
 // caller sent becomes SQL.
 func (f field) compare(st *statement, filter faas.Filter) error {
 	if filter.Op == "has" && (f.kind != text && f.kind != code || len(filter.Values) != 1) {
-		return faas.Errorf(faas.Invalid, "The filter has: finds a part of a text; %s is not one.", filter.Field)
+		return faas.Errorf(faas.Invalid, "The operator has: finds a part of a text, but %s is not a text.", filter.Field)
 	}
 	values, err := f.values(filter)
 	if err != nil {
@@ -129,7 +129,7 @@ func (f field) compare(st *statement, filter faas.Filter) error {
 		st.and(f.column+" "+sign+" ?", values...)
 	default:
 		return faas.Errorf(faas.Invalid,
-			"There is no filter %q; there are: eq, neq, in, nin, gt, gte, lt, lte, has.", filter.Op)
+			"There is no filter operator %q; the operators are eq, neq, in, nin, gt, gte, lt, lte, has.", filter.Op)
 	}
 	return nil
 }
@@ -177,7 +177,7 @@ func (f field) value(v string) (any, error) {
 		return nil, fmt.Errorf("%q is not a time like 2018-05-13 06:58:13.208421", v)
 	case code, state:
 		if !ascii(v) { // MySQL refuses to compare such a column with another script
-			return nil, fmt.Errorf("%q is none", v)
+			return nil, fmt.Errorf("%q is not valid", v)
 		}
 	case text, notCompared:
 		if !utf8.ValidString(v) {

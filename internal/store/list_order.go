@@ -25,7 +25,7 @@ func (l *listing) sort(asked []faas.SortKey) error {
 		asked = []faas.SortKey{{Field: "created_at"}}
 	}
 	if len(asked) > maxSortKeys {
-		return faas.Errorf(faas.Invalid, "A list of %ss can be sorted by at most %d keys; %d were given.", l.noun,
+		return faas.Errorf(faas.Invalid, "A list of %ss can be sorted by at most %d keys; sort_keys has %d.", l.noun,
 			maxSortKeys, len(asked))
 	}
 	seen := map[string]bool{}
@@ -36,7 +36,7 @@ func (l *listing) sort(asked []faas.SortKey) error {
 			return err
 		}
 		if seen[a.Field] {
-			return faas.Errorf(faas.Invalid, "The sort key %s is given twice.", a.Field)
+			return faas.Errorf(faas.Invalid, "sort_keys has %s twice.", a.Field)
 		}
 		seen[a.Field] = true
 		names = append(names, a.Field)
@@ -116,5 +116,5 @@ func (l *listing) after(ctx context.Context, db *sql.DB, marker string) error {
 }
 
 func unknownMarker(marker, noun string) error {
-	return faas.Errorf(faas.Invalid, "The marker %q is the id of no %s that you can see.", marker, noun)
+	return faas.Errorf(faas.Invalid, "marker must be the id of a %s that you can see; it is %q.", noun, marker)
 }

@@ -211,7 +211,7 @@ func TestLongListsOfFilters(t *testing.T) {
 	}
 	_, err := s.Functions(t.Context(), project, faas.Query{Sort: []faas.SortKey{{Field: "id"}, {Field: "id",
 		Desc: true}}})
-	if want := "The sort key id is given twice."; fmt.Sprint(err) != want {
+	if want := "sort_keys has id twice."; fmt.Sprint(err) != want {
 		t.Errorf("got %v, want %q", err, want)
 	}
 }

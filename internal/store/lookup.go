@@ -27,7 +27,7 @@ func (l *lookups) prepare(ctx context.Context, db *sql.DB) error {
 	return nil
 }
 
-// one runs a prepared statement that gives one row.
+// one runs a prepared statement that returns one row.
 func (l *lookups) one(ctx context.Context, stmt *sql.Stmt, args ...any) *sql.Row {
 	return stmt.QueryRowContext(ctx, args...)
 }

@@ -88,7 +88,7 @@ func refuseOtherSchema(ctx context.Context, d dialect, db *sql.DB) error {
 		`SELECT COALESCE(MAX(version_id), 0) FROM goose_db_version WHERE is_applied = 1`).Scan(&has)
 	switch {
 	case err != nil:
-		return fmt.Errorf("the database %s has no schema of ours; make it with: faas-manage db sync: %w", d, err)
+		return fmt.Errorf("the database %s does not have the schema of this service; create it with: faas-manage db sync: %w", d, err)
 	case has < needs:
 		return fmt.Errorf("the schema of %s is version %d and this program needs %d; run: faas-manage db sync", d,
 			has, needs)

@@ -74,7 +74,7 @@ func (d mysqlServer) open(m mode) (*sql.DB, error) {
 	return db, nil
 }
 
-// connector tells each new connection the settings whose names differ between servers.
+// connector sets on each new connection the settings whose names differ between servers.
 type connector struct {
 	driver.Connector
 	settings []string

@@ -46,7 +46,7 @@ var mysqlFaults = map[uint16]fault{
 	1836: cut,     // read only
 	1927: cut,     // the connection was killed
 	2006: cut,     // the server has gone away
-	2013: cut,     // lost during a query, as a proxy tells
+	2013: cut,     // lost during a query, as a proxy reports
 	3024: passing, // the statement took longer than the server allows
 	4031: cut,     // the server ended the connection for its idleness
 }

@@ -69,7 +69,7 @@ func mysqlOptions(c *mysql.Config, u *url.URL) error {
 		case "connect_timeout":
 			seconds, err := strconv.Atoi(value)
 			if err != nil || seconds < 1 {
-				return errors.New("the database's URL: connect_timeout is a whole number of seconds")
+				return errors.New("the database's URL: connect_timeout must be a whole number of seconds")
 			}
 			c.Timeout = time.Duration(seconds) * time.Second
 		case "ssl_ca", "ssl_cert", "ssl_key":
@@ -106,7 +106,7 @@ func mysqlTLS(server string, files map[string]string) (*tls.Config, error) {
 		}
 		c.RootCAs = x509.NewCertPool()
 		if !c.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("the database's ssl_ca: %s holds no certificate", file)
+			return nil, fmt.Errorf("the database's ssl_ca: %s has no PEM certificate", file)
 		}
 	}
 	if files["ssl_cert"] != "" || files["ssl_key"] != "" {

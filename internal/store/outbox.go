@@ -6,15 +6,15 @@ import (
 	"strings"
 )
 
-// The outbox holds what other services are to be told. An event that is handed in with a record is
-// written in the record's transaction, and with it or not at all: nothing that was recorded remains
-// untold, whichever process dies when, and nothing is told that was not recorded. An event stays
-// until DropEvents, whatever becomes of the record.
+// The outbox holds the events of notifications that are still to be sent. An event that is handed
+// in with a record is written in the record's transaction, and with it or not at all: nothing that
+// was recorded remains untold, whichever process dies when, and nothing is told that was not
+// recorded. An event stays until DropEvents, whatever becomes of the record.
 
-// Event is something that other services are to be told.
+// Event is an event that other services are to be notified of.
 type Event struct {
 	ID   string // a UUID. Whoever hears of it twice knows it by this
-	Body string // what is told, in a form that is package notify's
+	Body string // in a format of package notify
 }
 
 // AddEvents keeps events that belong to no record, and returns when they are committed.
@@ -34,7 +34,7 @@ func (s *Store) Events(ctx context.Context, limit int) ([]Event, error) {
 	return scanAll(rows, func(row scanner) (e Event, err error) { return e, row.Scan(&e.ID, &e.Body) })
 }
 
-// DropEvents strikes out events that others have been told. Those that are gone already do no harm.
+// DropEvents deletes events that were sent. It is no error when some are gone already.
 func (s *Store) DropEvents(ctx context.Context, events []Event) error {
 	if len(events) == 0 {
 		return nil

@@ -62,7 +62,7 @@ func (o *outage) seen(since time.Time, err error) {
 	defer o.mu.Unlock()
 	if o.since.IsZero() {
 		o.since = since
-		o.log.Warn("the database takes no writes; they wait", "since", since, "error", err)
+		o.log.Warn("the database accepts no writes; they wait until it does", "since", since, "error", err)
 	}
 }
 

@@ -141,7 +141,7 @@ func bothChange(t *testing.T, stores [2]*store.Store) {
 	}
 }
 
-// enqueue records executions and gives their ids, sorted.
+// enqueue records executions and returns their ids, sorted.
 func enqueue(t *testing.T, s *store.Store, n int) []string {
 	t.Helper()
 	var ids []string

@@ -23,7 +23,7 @@ const sqlitePrefix = "sqlite:///"
 func sqliteOf(connection string) (dialect, error) {
 	path, ok := strings.CutPrefix(connection, sqlitePrefix)
 	if !ok || path == "" {
-		return nil, errors.New("an SQLite database is given as sqlite:////absolute/path or sqlite:///relative/path")
+		return nil, errors.New("the URL of an SQLite database must be sqlite:////absolute/path or sqlite:///relative/path")
 	}
 	path, err := filepath.Abs(path)
 	if err != nil {
@@ -37,7 +37,7 @@ func (d sqliteFile) String() string { return d.path }
 func (d sqliteFile) exists() error {
 	_, err := os.Stat(d.path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("there is no database at %s; make it with: faas-manage db sync", d.path)
+		return fmt.Errorf("there is no database at %s; create it with: faas-manage db sync", d.path)
 	}
 	return err
 }

@@ -85,7 +85,7 @@ func (r failedRow) Scan(...any) error { return r.err }
 // already turns an insert's "exists" into a faas.Conflict; nil stays nil.
 func (t *tx) already(noun, id string, err error) error {
 	if t.dialect.fault(err) == duplicate {
-		return faas.Errorf(faas.Conflict, "There is a %s %s already.", noun, id)
+		return faas.Errorf(faas.Conflict, "A %s with the id %s exists already.", noun, id)
 	}
 	return err
 }

@@ -80,7 +80,7 @@ func (s *Submitter) Submit(ctx context.Context, x faas.Execution) (faas.Executio
 	defer cancel()
 	if err := s.cfg.Broker.Enqueue(waking, faas.ExecutionsQueue(x.ProjectID), []byte(x.ID)); err != nil {
 		s.results.WithLabelValues("unannounced").Inc()
-		s.cfg.Log.Warn("no engine could be woken for a queued execution; an engine will find it later",
+		s.cfg.Log.Warn("no message could be sent for a queued execution; an engine finds the execution in the database later",
 			"execution_id", x.ID, "request_id", x.RequestID, "error", err)
 		return x, nil
 	}

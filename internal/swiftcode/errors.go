@@ -34,20 +34,33 @@ func (s *Source) explained(c faas.Code, err error) error {
 	case errors.Is(err, swift.ErrNotFound):
 		return faas.Errorf(faas.Invalid, "The function's code is not there: there is no %s.", named(c)).WithCause(err)
 	case errors.Is(err, swift.ErrToken):
-		return faas.Errorf(faas.Unauthenticated, "The function's code cannot be read from the %s: the token is not valid. Get a new one from Keystone.", named(c)).
+		return faas.Errorf(
+			faas.Unauthenticated,
+			"The function's code cannot be read from the %s: the token is not valid. Get a new one from Keystone.", named(c),
+		).
 			WithCause(err)
 	case errors.Is(err, swift.ErrForbidden):
-		return faas.Errorf(faas.Invalid, "The function's code cannot be read from the %s: the roles of the function, or of its caller, do not allow it.", named(c)).
+		return faas.Errorf(
+			faas.Invalid,
+			"The function's code cannot be read from the %s: the roles of the function, or of its caller, do not allow it.",
+			named(c),
+		).
 			WithCause(err)
 	case errors.Is(err, swift.ErrName):
-		return faas.Errorf(faas.Invalid, "The function's code cannot be the %s: that is not a valid name in Swift.", named(c)).WithCause(err)
+		return faas.Errorf(
+			faas.Invalid, "The function's code cannot be the %s: that is not a valid name in Swift.", named(c),
+		).WithCause(err)
 	}
 	return away(c, err)
 }
 
 // away returns the error for an object that can be read later.
 func away(c faas.Code, err error) error {
-	e := faas.Errorf(faas.Unavailable, "The function's code cannot be read from the %s now: Swift cannot be reached or has failed. Try again later.", named(c)).
+	e := faas.Errorf(
+		faas.Unavailable,
+		"The function's code cannot be read from the %s now: Swift cannot be reached or has failed. Try again later.",
+		named(c),
+	).
 		WithCause(err)
 	e.RetryAfter = retryAfter
 	return e

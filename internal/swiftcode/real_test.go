@@ -31,8 +31,9 @@ func newReal(t *testing.T) *real {
 	cloud := testkit.Keystone(t)
 	u := cloud.User(t, "faas")
 	client, err := keystone.New(keystone.Config{
-		AuthURL: cloud.AuthURL, Username: u.Name, Password: u.Password, UserDomain: u.Domain, Project: u.Project, ProjectDomain: u.ProjectDomain,
-		Region: cloud.Region, Interface: "internal", CacheTime: time.Minute,
+		AuthURL: cloud.AuthURL, Username: u.Name, Password: u.Password, UserDomain: u.Domain, Project: u.Project,
+		ProjectDomain: u.ProjectDomain,
+		Region:        cloud.Region, Interface: "internal", CacheTime: time.Minute,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -99,7 +99,9 @@ func TestFetchKeepsTheObject(t *testing.T) {
 			t.Fatal(err)
 		}
 		want := faas.Code{
-			Source: faas.SourceSwift, Container: "c", Object: object, Size: int64(len(zip)), MD5: swift.MD5(zip), SHA256: sumOf(zip), ETag: code.ETag,
+			Source: faas.SourceSwift, Container: "c", Object: object, Size: int64(
+				len(zip),
+			), MD5: swift.MD5(zip), SHA256: sumOf(zip), ETag: code.ETag,
 		}
 		if code != want || code.ETag == "" || !bytes.Equal(r.kept(code), zip) {
 			t.Errorf("%s: got %+v", object, code)

@@ -41,7 +41,9 @@ func TestRealUnifiedLimits(t *testing.T) {
 
 	member := cloud.User(t, "faas")
 	member.Name, member.Password = "limits-"+faas.NewID(), faas.NewID()
-	user, err := users.Create(t.Context(), admin, users.CreateOpts{Name: member.Name, Password: member.Password, DomainID: "default"}).
+	user, err := users.Create(
+		t.Context(), admin, users.CreateOpts{Name: member.Name, Password: member.Password, DomainID: "default"},
+	).
 		Extract()
 	fatal(t, err)
 	afterwards(t, func() error { return users.Delete(context.Background(), admin, user.ID).ExtractErr() })

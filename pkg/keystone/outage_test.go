@@ -16,9 +16,17 @@ import (
 // operator says, unknown ones do not, and it is asked once a second at most.
 func TestOutage(t *testing.T) {
 	for name, trouble := range map[string]func(fake *testkit.FakeKeystone, on bool){
-		"cut":         (*testkit.FakeKeystone).Cut,
-		"500":         func(fake *testkit.FakeKeystone, on bool) { fake.Answer(pickStatus(on, http.StatusInternalServerError)) },
-		"503":         func(fake *testkit.FakeKeystone, on bool) { fake.Answer(pickStatus(on, http.StatusServiceUnavailable)) },
+		"cut": (*testkit.FakeKeystone).Cut,
+		"500": func(
+			fake *testkit.FakeKeystone, on bool,
+		) {
+			fake.Answer(pickStatus(on, http.StatusInternalServerError))
+		},
+		"503": func(
+			fake *testkit.FakeKeystone, on bool,
+		) {
+			fake.Answer(pickStatus(on, http.StatusServiceUnavailable))
+		},
 		"429":         func(fake *testkit.FakeKeystone, on bool) { fake.Answer(pickStatus(on, http.StatusTooManyRequests)) },
 		"a redirect":  func(fake *testkit.FakeKeystone, on bool) { fake.Answer(pickStatus(on, http.StatusFound)) },
 		"not allowed": func(fake *testkit.FakeKeystone, on bool) { fake.Answer(pickStatus(on, http.StatusForbidden)) },

@@ -56,7 +56,10 @@ func (c *Client) unproven(err error) error {
 	)
 	c.counts.failures.Add(1)
 	if c.password.failed(c.now(), ownPause) {
-		c.log.Error("Keystone refuses the service's own credentials: functions get no new tokens; those that they have stay in use", "error", err)
+		c.log.Error(
+			"Keystone refuses the service's own credentials: functions get no new tokens; those that they have stay in use",
+			"error", err,
+		)
 	}
 	return err
 }

@@ -47,9 +47,17 @@ func TestRealTokens(t *testing.T) {
 		with   *tokens.AuthOptions
 		scoped func(*keystone.Token) bool
 	}{
-		"project":  {scoped(tokens.Scope{ProjectName: admin.Project, DomainName: admin.ProjectDomain}), func(t *keystone.Token) bool { return t.ProjectID != "" && t.ProjectName == admin.Project }},
-		"domain":   {scoped(tokens.Scope{DomainName: "Default"}), func(t *keystone.Token) bool { return t.DomainID != "" && t.ProjectID == "" }},
-		"system":   {scoped(tokens.Scope{System: true}), func(t *keystone.Token) bool { return t.System && t.ProjectID == "" }},
+		"project": {
+			scoped(tokens.Scope{ProjectName: admin.Project, DomainName: admin.ProjectDomain}),
+			func(t *keystone.Token) bool { return t.ProjectID != "" && t.ProjectName == admin.Project },
+		},
+		"domain": {
+			scoped(tokens.Scope{DomainName: "Default"}),
+			func(t *keystone.Token) bool { return t.DomainID != "" && t.ProjectID == "" },
+		},
+		"system": {
+			scoped(tokens.Scope{System: true}), func(t *keystone.Token) bool { return t.System && t.ProjectID == "" },
+		},
 		"unscoped": {&password, func(t *keystone.Token) bool { return !t.Scoped() }},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -96,7 +104,10 @@ func onDomain(t *testing.T, admin testkit.Session) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		err := roles.Unassign(context.WithoutCancel(t.Context()), admin.Identity, found[0].ID, roles.UnassignOpts{UserID: admin.UserID, DomainID: "default"}).
+		err := roles.Unassign(
+			context.WithoutCancel(t.Context()), admin.Identity, found[0].ID,
+			roles.UnassignOpts{UserID: admin.UserID, DomainID: "default"},
+		).
 			ExtractErr()
 		if err != nil {
 			t.Error(err)

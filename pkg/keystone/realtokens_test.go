@@ -76,7 +76,11 @@ func TestRealApplicationCredentials(t *testing.T) {
 	}{
 		"restricted":   {},
 		"unrestricted": {unrestricted: true},
-		"rules":        {rules: []applicationcredentials.AccessRule{{Service: "function-engine", Method: http.MethodGet, Path: "/v1/functions"}}},
+		"rules": {
+			rules: []applicationcredentials.AccessRule{
+				{Service: "function-engine", Method: http.MethodGet, Path: "/v1/functions"},
+			},
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			made, err := applicationcredentials.Create(t.Context(), demo.Identity, demo.UserID, applicationcredentials.CreateOpts{
@@ -133,7 +137,9 @@ func TestRealProject(t *testing.T) {
 		}
 		clock.pass(time.Minute)
 	}
-	made, err := projects.Create(t.Context(), admin.Identity, projects.CreateOpts{Name: "test-" + rand.Text(), DomainID: "default"}).
+	made, err := projects.Create(
+		t.Context(), admin.Identity, projects.CreateOpts{Name: "test-" + rand.Text(), DomainID: "default"},
+	).
 		Extract()
 	if err != nil {
 		t.Fatal(err)

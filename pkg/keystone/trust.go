@@ -104,7 +104,8 @@ func (c *Client) TrustToken(ctx context.Context, trustID string) (TrustToken, er
 		return TrustToken{}, err
 	}
 	t := TrustToken{
-		Token: own.id, ExpiresAt: own.expires, UserID: own.userID, ProjectID: own.projectID, AuthURL: c.AuthURL(), Region: c.cfg.Region, Endpoints: map[string]string{},
+		Token: own.id, ExpiresAt: own.expires, UserID: own.userID, ProjectID: own.projectID, AuthURL: c.AuthURL(),
+		Region: c.cfg.Region, Endpoints: map[string]string{},
 	}
 	for _, service := range own.catalogue {
 		if endpoint, err := pick(own.catalogue, service.Type, "public", c.cfg.Region); err == nil {

@@ -163,7 +163,9 @@ func TestMemoryIsBounded(t *testing.T) {
 func TestImplausibleTokens(t *testing.T) {
 	c, fake, _ := newTest(t, nil)
 	for name, token := range map[string]string{
-		"none": "", "space": "a b", "line": "a\r\nX-Auth-Token: b", "not ASCII": "tökén", "long": strings.Repeat("a", maxToken+1),
+		"none": "", "space": "a b", "line": "a\r\nX-Auth-Token: b", "not ASCII": "tökén", "long": strings.Repeat(
+			"a", maxToken+1,
+		),
 	} {
 		if n := asked(fake, func() { mustBe(t.Context(), t, c, token, ErrInvalidToken) }); n != 0 {
 			t.Errorf("%s: asked", name)
@@ -177,7 +179,9 @@ func TestTokenKinds(t *testing.T) {
 	fake.Issue(
 		"credential",
 		testkit.FakeToken{User: "u", Project: "p", Roles: []string{"member"}, AppCredential: map[string]any{
-			"id": "c", "name": "n", "restricted": true, "access_rules": []any{map[string]any{"id": "r", "service": "function-engine", "method": "GET", "path": "/v1/**"}},
+			"id": "c", "name": "n", "restricted": true, "access_rules": []any{
+				map[string]any{"id": "r", "service": "function-engine", "method": "GET", "path": "/v1/**"},
+			},
 		}},
 	)
 	fake.Issue("trust", testkit.FakeToken{User: "u", Project: "p", Roles: []string{"member"}, Trust: "t"})

@@ -59,7 +59,8 @@ func put(t *testing.T, c *Client, container, name, body string) {
 func TestObjects(t *testing.T) {
 	onBoth(t, func(t *testing.T, c *Client, container string) {
 		for name, body := range map[string]string{
-			"plain": "x", "a/b c/d": "slashes and spaces", "what?ever=1&x#y": "signs", "größe/日本": "letters", "50%25 %2F": "escapes", "empty": "", "/lead": "a slash in front",
+			"plain": "x", "a/b c/d": "slashes and spaces", "what?ever=1&x#y": "signs", "größe/日本": "letters",
+			"50%25 %2F": "escapes", "empty": "", "/lead": "a slash in front",
 			"large": strings.Repeat("large", 1<<20),
 		} {
 			put(t, c, container, name, body)
@@ -93,7 +94,9 @@ func TestWhatIsNotThere(t *testing.T) {
 		_, _, getErr := c.Get(ctx, container, "none")
 		_, elsewhereErr := c.Head(ctx, container+"-none", "none")
 		for what, err := range map[string]error{
-			"head": headErr, "get": getErr, "delete": c.Delete(ctx, container, "none"), "touch": c.Touch(ctx, container, "none"), "no container": elsewhereErr,
+			"head": headErr, "get": getErr, "delete": c.Delete(
+				ctx, container, "none",
+			), "touch": c.Touch(ctx, container, "none"), "no container": elsewhereErr,
 			"list":    c.List(ctx, container+"-none", func(Entry) error { return nil }),
 			"put":     c.Put(ctx, container+"-none", "x", strings.NewReader(""), MD5(nil)),
 			"a slash": c.Delete(ctx, container, "none/none"),
@@ -191,7 +194,9 @@ func TestTouchRenews(t *testing.T) {
 func TestNames(t *testing.T) {
 	c := New(Config{Token: Fixed("t"), Endpoint: At("http://127.0.0.1:1")})
 	for _, names := range [][2]string{
-		{"", "o"}, {"c", ""}, {"a/b", "o"}, {"..", "o"}, {"c", "../o"}, {"c", "a/./b"}, {strings.Repeat("c", 257), "o"}, {"c", strings.Repeat("o", 1025)},
+		{"", "o"}, {"c", ""}, {
+			"a/b", "o",
+		}, {"..", "o"}, {"c", "../o"}, {"c", "a/./b"}, {strings.Repeat("c", 257), "o"}, {"c", strings.Repeat("o", 1025)},
 	} {
 		if _, err := c.Head(t.Context(), names[0], names[1]); !errors.Is(err, ErrName) {
 			t.Errorf("%q: %v", names, err)

@@ -41,7 +41,7 @@ function findFile(code, moduleName) {
   throw new EntryError(`The package has no module '${moduleName}'. ${has(modules(code, ''))}`);
 }
 
-// isModule tells an ES module from CommonJS as Node.js does.
+// isModule distinguishes an ES module from CommonJS as Node.js does.
 function isModule(code, file) {
   if (file.endsWith('.mjs')) return true;
   if (file.endsWith('.cjs')) return false;

@@ -30,7 +30,7 @@ func (o openstack) run(args ...string) (string, error) {
 	return string(out), err
 }
 
-// must runs a command that is to succeed and gives its output.
+// must runs a command that is to succeed and returns its output.
 func (o openstack) must(args ...string) string {
 	o.t.Helper()
 	out, err := o.run(args...)
@@ -40,7 +40,7 @@ func (o openstack) must(args ...string) string {
 	return strings.TrimSpace(out)
 }
 
-// show runs a command that shows one thing and gives its columns.
+// show runs a command that shows one thing and returns its columns.
 func (o openstack) show(args ...string) map[string]any {
 	o.t.Helper()
 	out := o.must(append(args, "-f", "json")...)
@@ -92,7 +92,7 @@ func TestOpenStackClient(t *testing.T) {
 	}
 }
 
-// functions makes, changes, lists and downloads a function and gives its id.
+// functions makes, changes, lists and downloads a function and returns its id.
 func (o openstack) functions() string {
 	file := o.write(
 		"hello.py", "def main(name='World', **kwargs):\n    print('greeting', name)\n    return 'Hello, ' + name\n",

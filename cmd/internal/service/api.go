@@ -112,6 +112,6 @@ func serve(ctx context.Context, conf *config.APIService, handler *api.Server, lo
 	if err := server.Shutdown(grace); !errors.Is(err, context.DeadlineExceeded) {
 		return err
 	}
-	log.Warn("requests were still under way when the time to stop was over")
+	log.Warn("requests were still in progress at the end of graceful_shutdown_timeout")
 	return server.Close()
 }

@@ -27,8 +27,8 @@ func openKeystone(strategy string, conf config.Authtoken, log *slog.Logger) (*ke
 	return c, nil
 }
 
-// authenticator is what tells callers apart, and the Keystone that those without a token are sent
-// to: "" for none.
+// authenticator returns what identifies callers, and the Keystone that those without a token are
+// sent to: "" for none.
 func (p Parts) authenticator(conf *config.APIService) (who api.Authenticator, uri string) {
 	if p.Keystone == nil {
 		return api.NewNoauth(conf.API.NoauthProject), ""

@@ -37,8 +37,8 @@ var ErrOverdue = errors.New(
 	"executions were still running when the time to stop was over; their leases will settle them",
 )
 
-// RunEngine runs the engine until ctx ends, then gives it the time to let what runs end; the error
-// is ErrOverdue if that was not enough. ready is called when it works.
+// RunEngine runs the engine until ctx ends, and then waits for drain at most until its work has
+// ended; the error is ErrOverdue if it has not. ready is called when the engine works.
 func RunEngine(ctx context.Context, e *engine.Engine, drain time.Duration, ready func()) error {
 	ended := make(chan error, 1)
 	go func() { ended <- e.Run(ctx) }()

@@ -8,8 +8,8 @@ import (
 	"github.com/openstack-faas/faas/internal/notify"
 )
 
-// openNotifications makes what tells other services: every process has events kept, engines publish
-// them. RabbitMQ need not be there yet.
+// openNotifications makes the parts that notify other services: every process keeps events, engines
+// publish them. RabbitMQ need not be there yet.
 func (p *Parts) openNotifications(conf config.Service, program string, log *slog.Logger) error {
 	if conf.Notify.Driver != "messagingv2" {
 		return nil
@@ -29,8 +29,8 @@ func (p *Parts) openNotifications(conf config.Service, program string, log *slog
 	return nil
 }
 
-// publisher returns what publishes the events that are kept; nil where other services are told
-// nothing.
+// publisher returns what publishes the events that are kept; nil where other services are notified
+// of nothing.
 func (p *Parts) publisher(log *slog.Logger) *notify.Publisher {
 	if p.carrier == nil {
 		return nil

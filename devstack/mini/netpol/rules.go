@@ -34,7 +34,7 @@ var (
 	egress  = direction{"egress", "saddr", "daddr", netv1.PolicyTypeEgress}
 )
 
-// ruleset is the whole table as nft reads it. The same cluster gives the same text.
+// ruleset is the whole table as nft reads it. The same cluster has the same text.
 //
 // A packet must leave both chains that it is sent through: that of its sender's
 // policies and that of its receiver's. The node itself reaches every pod, or no

@@ -7,8 +7,8 @@ import (
 	"github.com/openstack-faas/faas/internal/broker"
 )
 
-// stand puts number n in line for a shard. It tells owns when that has become the owner, and ends
-// when it is no more.
+// stand puts number n in line for a shard. It sends to owns when that has become the owner, and
+// ends when it is no more.
 func stand(t *testing.T, b broker.Broker, shard string, n int, g *gauge, owns, ends chan<- int) (stop func()) {
 	t.Helper()
 	stop, err := b.Own(t.Context(), shard, func(ctx context.Context) {

@@ -20,7 +20,7 @@ import (
 // reaches it.
 const hangTimeout = 5 * time.Minute
 
-// Run holds a broker against the interface's promises. open gives a new one with nothing in its
+// Run holds a broker against the interface's promises. open returns a new one with nothing in its
 // queues.
 func Run(t *testing.T, open func(t *testing.T) broker.Broker) {
 	for name, test := range map[string]func(*testing.T, broker.Broker){

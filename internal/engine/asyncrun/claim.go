@@ -38,6 +38,6 @@ func (r *Runner) release(ctx context.Context, id string) {
 		return err
 	})
 	if err != nil {
-		r.log.Warn("an execution could not be given back", "execution_id", id, "error", err)
+		r.log.Warn("a claimed execution could not be put back into the queue; its lease ends by itself", "execution_id", id, "error", err)
 	}
 }

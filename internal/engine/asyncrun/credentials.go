@@ -31,7 +31,7 @@ func (r *Runner) attachCredentials(ctx context.Context, f faas.Function, call *f
 		return nil
 	}
 	if !r.projectEnabled(ctx, f.ProjectID) {
-		return faas.Errorf(faas.Forbidden, "The project is gone or disabled: its functions do not run.")
+		return faas.Errorf(faas.Forbidden, "The project is deleted or disabled in Keystone: its functions do not run.")
 	}
 	if f.TrustID != "" {
 		call.Context, call.Renewal, err = r.cfg.Credentials.Sessions.ForCall(ctx, f.TrustID, r.cfg.Wait, f.Timeout)

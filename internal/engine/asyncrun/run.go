@@ -36,7 +36,7 @@ func (r *Runner) runWhenTurn(ctx context.Context, x faas.Execution) error {
 	leave, err := r.enter(waiting, x.ProjectID)
 	cancel()
 	if err != nil {
-		return faas.Errorf(faas.Busy, "The project has no turn yet.").WithCause(err)
+		return faas.Errorf(faas.Busy, "Executions of other projects run first; this one waits for its turn.").WithCause(err)
 	}
 	defer leave()
 	return r.runInTurn(ctx, x)

@@ -91,7 +91,7 @@ func (r *Runner) RetryWaiting(ctx context.Context) {
 	}
 	for _, project := range r.turns.Waiting() {
 		reading, cancel := context.WithTimeout(ctx, limitsTimeout)
-		_ = r.cfg.Calls.Refresh(reading, project) // without an answer what is known holds; Quotas tells the log
+		_ = r.cfg.Calls.Refresh(reading, project) // after an error the known limits hold; Quotas logs it
 		cancel()
 	}
 	r.turns.Retry()

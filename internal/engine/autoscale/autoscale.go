@@ -1,5 +1,5 @@
 // Package autoscale ends the workers that functions do not need any more. Growing has no loop:
-// callers ask for workers, and placement gives them as many as the demand needs.
+// callers request workers, and placement assigns as many as the demand needs.
 package autoscale
 
 import (

@@ -64,9 +64,9 @@ func (r *Runner) Run(
 	cancel()
 	switch {
 	case errors.Is(err, fair.ErrTooManyWaiting):
-		return faas.Outcome{}, busy("The project has too many calls waiting for a container (%d at most).", waitingPerProject)
+		return faas.Outcome{}, busy("Too many calls of the project are waiting for a container, at most %d can; try again later.", waitingPerProject)
 	case err != nil:
-		return faas.Outcome{}, busy("As many containers run as may, and none ended in time.")
+		return faas.Outcome{}, busy("The maximum number of containers is running and none ended in time; try again later.")
 	}
 	defer leave()
 	if err := begin(ctx); err != nil {

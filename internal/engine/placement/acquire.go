@@ -18,7 +18,7 @@ const (
 // ErrNotOwner returns the error for a function whose shard this engine does not own. It may pass:
 // the owner can be asked.
 func ErrNotOwner() error {
-	return faas.Errorf(faas.Unavailable, "Another engine owns the function now.")
+	return faas.Errorf(faas.Unavailable, "Another engine owns the function's shard now; try again.")
 }
 
 // Acquire returns a worker for the target that the caller does not know: one that serves it
@@ -39,7 +39,7 @@ func (p *Placer) Acquire(ctx, owned context.Context, req faas.AcquireRequest) (f
 		return faas.Worker{}, err
 	}
 	if !p.join(r) {
-		return faas.Worker{}, busy("The project has too many requests for workers waiting (%d at most).", requestsPerProject)
+		return faas.Worker{}, busy("Too many requests for workers of the project are waiting, at most %d can; try again later.", requestsPerProject)
 	}
 	defer p.leave(r)
 	for {
@@ -85,7 +85,7 @@ func (p *Placer) noRoom(ctx context.Context, r *request) error {
 	if err == nil && rt.Status == faas.RuntimeError {
 		return faas.Errorf(faas.Unavailable, "The function's runtime has no workers: %s", rt.StatusReason)
 	}
-	return busy("No worker came free in time.")
+	return busy("No worker came free in time; try again later.")
 }
 
 // retryAfter is what a refused caller is told to wait.

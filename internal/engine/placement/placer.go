@@ -1,4 +1,4 @@
-// Package placement finds a worker for who asks: one that serves the function already, else a
+// Package placement finds a worker for each request: one that serves the function already, else a
 // generic one that it specialises. When there is none to be had, requests wait in a queue that is
 // fair between projects.
 package placement
@@ -115,7 +115,8 @@ func (p *Placer) Waiting() int {
 	return len(p.queue.All())
 }
 
-// leave takes out a request that waits no longer, and gives back what it was assigned meanwhile.
+// leave takes out a request that waits no longer, and returns what it was assigned meanwhile to the
+// pool of free workers.
 func (p *Placer) leave(r *request) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

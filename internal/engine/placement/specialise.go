@@ -63,8 +63,8 @@ func (p *Placer) notSpecialised(ctx context.Context, w faas.Worker, target faas.
 		return nil
 	}
 	// It answered: another would answer the same, and one function must not use up the pool.
-	p.log.Error("a worker could not be made a function's",
+	p.log.Error("a worker could not be specialised for a function",
 		"worker", w.ID, "function_id", target.Key.FunctionID, "error", err)
 	p.cfg.Fleet.Discard(ctx, w)
-	return faas.Errorf(faas.Internal, "The function could not be put into a worker.").WithCause(err)
+	return faas.Errorf(faas.Internal, "The function's code could not be loaded into a worker; the engine's log has the cause.").WithCause(err)
 }

@@ -48,7 +48,7 @@ func New(cfg Config) *Pools {
 func (p *Pools) Reconcile(ctx context.Context, message []byte) error {
 	var req faas.RuntimeRequest
 	if err := json.Unmarshal(message, &req); err != nil {
-		p.log.Error("a message about a runtime is malformed; it is dropped", "error", err)
+		p.log.Error("dropped a malformed message about a runtime", "error", err)
 		return nil
 	}
 	r, err := p.cfg.Store.Runtime(ctx, faas.AnyProject(), req.RuntimeID)

@@ -68,7 +68,7 @@ func (p *Preparer) refresh(ctx context.Context, f faas.Function) error {
 	switch {
 	case faas.KindOf(err) == faas.Unauthenticated: // a new token, too: Swift or Keystone is not well
 		return faas.Errorf(faas.Unavailable,
-			"The function's code cannot be read now: Swift does not take the token of the function's trust.").WithCause(err)
+			"The function's code cannot be read now: Swift refuses the token of the function's trust.").WithCause(err)
 	case err != nil || code == f.Code:
 		return err
 	}

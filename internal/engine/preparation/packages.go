@@ -41,7 +41,7 @@ type opened struct {
 	ready chan struct{} // closed when zip and err are set
 	zip   []byte
 	err   error
-	leave func() // gives the bytes back
+	leave func() // frees the bytes
 }
 
 const (
@@ -156,7 +156,7 @@ func (p *packages) fill(ctx context.Context, one *opened, target faas.Target) {
 	p.mu.Unlock()
 }
 
-// drop ends one caller's use. The last one's gives the bytes back.
+// drop ends one caller's use. The last one frees the bytes.
 func (p *packages) drop(sha256 string, one *opened) {
 	p.mu.Lock()
 	one.users--
@@ -203,7 +203,7 @@ func sizeOf(target faas.Target) int64 {
 func (p *packages) read(ctx context.Context, target faas.Target) ([]byte, error) {
 	body, size, err := p.code.Open(ctx, target.SHA256)
 	if faas.KindOf(err) == faas.NotFound {
-		return nil, faas.Errorf(faas.Internal, "The function's package is missing from the code store.").WithCause(err)
+		return nil, faas.Errorf(faas.Internal, "The function's package is missing from the code store; upload it again.").WithCause(err)
 	}
 	if err != nil {
 		return nil, unreadable(target.SHA256, err)

@@ -21,7 +21,7 @@ type Config struct {
 	Memory  int64                                       // bytes that packages may take in memory, in use and cached
 	Objects *Objects                                    // nil: functions from Swift keep the code that they have
 	Serves  func(faas.Key) bool                         // reports whether a worker of the key takes calls
-	Changed func(context.Context, faas.FunctionChanged) // tells every process of a function's new revision
+	Changed func(context.Context, faas.FunctionChanged) // broadcasts a function's new revision
 	Group   *background.Group                           // of preparations, which outlive the calls that asked for them
 	Now     func() time.Time
 	Log     *slog.Logger
@@ -86,9 +86,9 @@ func (p *Preparer) Prepare(ctx context.Context, target faas.Target, late <-chan 
 	case <-ctx.Done():
 	}
 	if object {
-		return faas.Errorf(faas.Unavailable, "The function's code is still being read from Swift.")
+		return faas.Errorf(faas.Unavailable, "The function's code is still being read from Swift; try again later.")
 	}
-	return faas.Errorf(faas.Unavailable, "The function's package is still being read.")
+	return faas.Errorf(faas.Unavailable, "The function's package is still being read from the code store; try again later.")
 }
 
 // Package returns the bytes of the target's package, which the caller must not change, and must not

@@ -96,7 +96,7 @@ func (p *Prober) probeSoon(w faas.Worker, spread bool) {
 // responsible reports whether this engine may end the worker. A generic one is nobody's.
 func (p *Prober) responsible(w faas.Worker) bool { return w.Generic() || p.cfg.Owns(w.Key.FunctionID) }
 
-// dead reports whether the worker gives no sign of life. A shard may change hands meanwhile, and an
+// dead reports whether the worker does not answer. A shard may change hands meanwhile, and an
 // engine that stops must not take its own end for the worker's.
 func (p *Prober) dead(ctx context.Context, w faas.Worker) bool {
 	for attempt := range attempts {

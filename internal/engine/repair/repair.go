@@ -97,7 +97,7 @@ func (r *Repairer) adopt(ctx context.Context, found fleet.Reported) {
 	ctx, cancel := context.WithTimeout(ctx, adoptTimeout)
 	defer cancel()
 	if r.cfg.Fleet.Adopt(ctx, w, orchestrator.Claim{Target: target, Footprint: found.Status.Footprint}) {
-		r.log.Warn("found a worker whose engine died before it could say whose it is",
+		r.log.Warn("found a worker whose engine died before it recorded the worker's function",
 			"worker", w.ID, "function_id", key.FunctionID)
 		r.cfg.Adopted()
 	}

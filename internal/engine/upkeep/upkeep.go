@@ -43,7 +43,7 @@ func New(cfg Config) *Upkeeper { return &Upkeeper{cfg: cfg, log: cfg.Log} }
 func (u *Upkeeper) RepairUsage(ctx context.Context, _ store.DueItem) (duework.Next, error) {
 	n, err := u.cfg.Store.RepairUsage(ctx)
 	if n > 0 {
-		u.log.Warn("counts of what projects have were off and are mended", "counts", n)
+		u.log.Warn("counts of quota usage were wrong and have been corrected", "counts", n)
 	}
 	return duework.Done(), err
 }

@@ -61,7 +61,7 @@ func (c Config) withDefaults() (Config, error) {
 		return c, fmt.Errorf("the namespace %q: %s", c.Namespace, wrong[0])
 	}
 	if c.AgentImage == "" {
-		return c, errors.New("no image of the agent is given")
+		return c, errors.New("[kubernetes] agent_image must be set")
 	}
 	c.QPS = cmp.Or(c.QPS, 100)
 	c.PullPolicy = cmp.Or(c.PullPolicy, corev1.PullIfNotPresent)
@@ -87,20 +87,20 @@ func filled(limits faas.ProcessLimits) faas.ProcessLimits {
 
 func (c Config) validate() error {
 	if c.Request.CPU > c.Ceiling.CPU || c.Request.Memory > c.Ceiling.Memory {
-		return errors.New("workers would be set aside more than they may use")
+		return errors.New("the requests of workers must not be more than their ceiling")
 	}
 	for name, blocks := range map[string][]string{
 		"allow": c.Network.Allow, "deny": c.Network.Deny, "from": c.Network.From,
 	} {
 		for _, block := range blocks {
 			if prefix, err := netip.ParsePrefix(block); err != nil || prefix.Masked() != prefix {
-				return fmt.Errorf("network: %s: %q is no address block", name, block)
+				return fmt.Errorf("network: %s: %q must be an address block, as in 10.0.0.0/8", name, block)
 			}
 		}
 	}
 	for _, resolver := range c.Network.Resolvers {
 		if _, err := netip.ParseAddr(resolver); err != nil {
-			return fmt.Errorf("network: resolvers: %q is no address", resolver)
+			return fmt.Errorf("network: resolvers: %q must be an IP address", resolver)
 		}
 	}
 	return nil

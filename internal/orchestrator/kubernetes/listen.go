@@ -86,7 +86,7 @@ func (o *Orchestrator) listening(ctx context.Context, attempt func(ctx context.C
 		err := attempt(ctx)
 		if err != nil && !failed && transient(err) && ctx.Err() == nil {
 			failed = true
-			o.log.Warn("the Kubernetes API does not answer; what was known of workers stands until it does", "error", err)
+			o.log.Warn("the Kubernetes API does not answer; the known workers stay in use until it does", "error", err)
 		}
 		return err
 	})

@@ -108,7 +108,7 @@ func (o *Orchestrator) prove(ctx context.Context, pool orchestrator.Pool, made *
 		})
 	}
 	if err != nil {
-		o.log.Warn("a pool's image could not be noted as one that works", "pool", made.Name, "error", err)
+		o.log.Warn("a pool's image could not be recorded as working", "pool", made.Name, "error", err)
 	}
 }
 

@@ -204,7 +204,7 @@ func (o *Orchestrator) lastWarning(pod *corev1.Pod) string {
 		FieldSelector: "type=Warning,involvedObject.uid=" + string(pod.UID),
 	})
 	if err != nil {
-		o.log.Warn("the events of a pod cannot be had", "worker", pod.Name, "error", err)
+		o.log.Warn("the events of a pod cannot be read", "worker", pod.Name, "error", err)
 		return ""
 	}
 	var newest *corev1.Event

@@ -69,7 +69,7 @@ func (c Config) withDefaults() (Config, error) {
 		c.Users = Users{First: 200000, Last: 265535}
 	}
 	if c.Users.First < 1 || c.Users.Last < c.Users.First {
-		return c, fmt.Errorf("the range of user ids %d to %d is empty or holds root", c.Users.First, c.Users.Last)
+		return c, fmt.Errorf("the range of user ids %d to %d is empty or includes root", c.Users.First, c.Users.Last)
 	}
 	c.Slots = cmp.Or(c.Slots, faas.DefaultConcurrency)
 	c.PoolCPU = cmp.Or(c.PoolCPU, defaultPoolCPU)

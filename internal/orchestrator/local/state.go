@@ -155,7 +155,7 @@ func passable(dir string) error {
 			return err
 		}
 		if info.Mode().Perm()&0o001 == 0 {
-			return fmt.Errorf("workers' users do not get through %s (mode %o)", dir, info.Mode().Perm())
+			return fmt.Errorf("%s (mode %o) must be searchable by all users, who run workers below it", dir, info.Mode().Perm())
 		}
 		parent := filepath.Dir(dir)
 		if parent == dir {

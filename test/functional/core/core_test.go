@@ -1,5 +1,5 @@
 // Package core drives the service as the tenants of a cloud do: through Keystone, with code in
-// Swift, within quotas. `make functional` brings up the mini cloud with CLOUD=core and tells these
+// Swift, within quotas. `make functional` brings up the mini cloud with CLOUD=core and passes these
 // tests where it is.
 package core
 
@@ -132,7 +132,7 @@ func forget(t *testing.T, c *apiclient.Client, functionID string) {
 	})
 }
 
-// run calls the function synchronously and gives its output, or fails.
+// run calls the function synchronously and returns its output, or fails.
 func run(ctx context.Context, t *testing.T, c *apiclient.Client, functionID string, input any) string {
 	t.Helper()
 	x, err := c.Execute(ctx, functionID, true, input)
@@ -178,7 +178,7 @@ func up(ctx context.Context, t *testing.T, settings ...string) {
 	}
 }
 
-// status returns the status of an answer, 200 for none that tells of an error.
+// status returns the status of an answer, 200 when it is not that of an error.
 func status(err error) int {
 	if err == nil {
 		return http.StatusOK

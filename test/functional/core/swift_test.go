@@ -11,7 +11,7 @@ import (
 	"github.com/openstack-faas/faas/internal/apiclient"
 )
 
-// fromSwift puts the code into Swift and makes a function of that object; it gives the function's
+// fromSwift puts the code into Swift and makes a function of that object; it returns the function's
 // id.
 func fromSwift(ctx context.Context, t *testing.T, of token, c *apiclient.Client, name, code string) string {
 	t.Helper()
