@@ -129,7 +129,7 @@ func TestWhatCannotBeAFunctionFromSwift(t *testing.T) {
 		"another project's": {codeOf("theirs.zip"), "", `There is no object "theirs.zip"`},
 		"no zip":            {codeOf("text"), "", "not a zip file"},
 		"too large":         {codeOf("large"), "", "larger than 65536 bytes"},
-		"no rights":         {codeOf("f.zip"), "p-three member", "may not be read"},
+		"no rights":         {codeOf("f.zip"), "p-three member", "do not allow it"},
 		"a slash":           {strings.Replace(codeOf("f.zip"), `"code"`, `"code/x"`, 1), "", "must not have a slash"},
 		"another md5":       {strings.Replace(codeOf("f.zip"), `{"source"`, `{"md5sum": "0123", "source"`, 1), "", "but code.md5sum is 0123"},
 	} {

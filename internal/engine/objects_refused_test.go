@@ -15,7 +15,7 @@ func TestTokensThatSwiftNeverTakes(t *testing.T) {
 	f := r.made("trust")
 	r.swift.Revoke(trustToken)
 	if _, err := r.call(r.api(2*time.Second), f, "{}"); faas.KindOf(err) != faas.Unavailable ||
-		!strings.Contains(err.Error(), "does not take the token") {
+		!strings.Contains(err.Error(), "refuses the token") {
 		t.Errorf("got %v", err)
 	}
 	r.swift.Requests()

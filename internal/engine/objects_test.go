@@ -226,7 +226,7 @@ func TestObjectThatIsGoneIsSaid(t *testing.T) {
 		"gone":      {func() { r.swift.Delete(project, "c", "f.zip") }, faas.Invalid, `There is no object "f.zip" in the container "c"`},
 		"no zip":    {func() { r.swift.Put(project, "c", "f.zip", []byte("text")) }, faas.Invalid, "not a zip file"},
 		"too large": {func() { r.swift.Put(project, "c", "f.zip", make([]byte, 1<<20+1)) }, faas.Invalid, "larger than"},
-		"no rights": {func() { r.swift.Grant(trustToken, "another") }, faas.Invalid, "may not be read"},
+		"no rights": {func() { r.swift.Grant(trustToken, "another") }, faas.Invalid, "do not allow it"},
 		"no trust": {func() {
 			r.keystone(func() (faas.Secret, error) { return "", faas.Errorf(faas.Forbidden, "The trust is gone.") })
 		}, faas.Forbidden, "The trust is gone."},

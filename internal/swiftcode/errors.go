@@ -32,7 +32,7 @@ func cut(name string) string {
 func (s *Source) explained(c faas.Code, err error) error {
 	switch {
 	case errors.Is(err, swift.ErrNotFound):
-		return faas.Errorf(faas.Invalid, "The function's code is not there: there is no %s.", named(c)).WithCause(err)
+		return faas.Errorf(faas.Invalid, "There is no %s, where the function's code should be.", named(c)).WithCause(err)
 	case errors.Is(err, swift.ErrToken):
 		return faas.Errorf(
 			faas.Unauthenticated,

@@ -176,7 +176,7 @@ func TestRealRights(t *testing.T) {
 		kind  faas.Kind
 		says  string
 	}{
-		"another project's user": {alt.Token, faas.Invalid, "may not be read"},
+		"another project's user": {alt.Token, faas.Invalid, "do not allow it"},
 		"nobody":                 {"gAAAAAnone", faas.Unauthenticated, "token is not valid"},
 	} {
 		if err := fetch(c.token); faas.KindOf(err) != c.kind || !strings.Contains(err.Error(), c.says) ||
