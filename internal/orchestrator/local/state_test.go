@@ -108,7 +108,7 @@ func TestRunDirIsReachable(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = state.close() }()
-	if _, err := state.makeRunDir(closed, true); err == nil || !strings.Contains(err.Error(), "do not get through") {
+	if _, err := state.makeRunDir(closed, true); err == nil || !strings.Contains(err.Error(), "must be searchable") {
 		t.Errorf("a run directory that no worker reaches was taken: %v", err)
 	}
 	long := filepath.Join(closed, strings.Repeat("x", 100))
