@@ -1,17 +1,13 @@
-package faas_test
+package faas
 
-import (
-	"testing"
-
-	"github.com/openstack-faas/faas/internal/faas"
-)
+import "testing"
 
 // TestIDsRise makes many within each millisecond: they rise in the order in which they were made.
 func TestIDsRise(t *testing.T) {
-	last := faas.NewID()
+	last := NewID()
 	for range 10_000 {
-		id := faas.NewID()
-		if !faas.IsID(id) || id <= last {
+		id := NewID()
+		if !IsID(id) || id <= last {
 			t.Fatalf("%s came after %s", id, last)
 		}
 		last = id
