@@ -1,7 +1,6 @@
 package api
 
 import (
-	"math"
 	"net/http"
 	"time"
 
@@ -22,47 +21,35 @@ type executionHandlers struct {
 	now      func() time.Time
 }
 
-// read takes the request for an execution; its function is looked up by the caller.
-func (h *executionHandlers) read(r *http.Request, id faas.Identity) (faas.Execution, error) {
+// read takes the request for an execution, and of what: the caller resolves that.
+func (h *executionHandlers) read(r *http.Request, id faas.Identity) (faas.Execution, faas.FunctionRef, error) {
 	o, err := h.bodies.readObject(r, "function_id", "function_version", "function_alias", "sync", "input", "description")
 	if err != nil {
-		return faas.Execution{}, err
+		return faas.Execution{}, faas.FunctionRef{}, err
 	}
 	info := infoOf(r)
 	x := faas.Execution{
-		ProjectID: id.ProjectID, UserID: id.UserID, RequestID: info.recorded(), CreatedAt: h.now(),
-		FunctionID: o.id("function_id"), Sync: o.flag("sync", true), Input: inputField(o, h.maxInput),
-		Description: o.line("description"),
+		ID: faas.NewID(), ProjectID: id.ProjectID, UserID: id.UserID, RequestID: info.recorded(), CreatedAt: h.now(),
+		Sync: o.flag("sync", true), Input: inputField(o, h.maxInput), Description: o.line("description"),
 	}
-	version := o.number("function_version", "", 0, math.MaxInt32)
-	alias := o.line("function_alias")
-	switch {
-	case o.fault() != nil:
-		return x, o.fault()
-	case alias != "":
-		return x, faas.Errorf(faas.NotFound, "Function alias %s can not be found.", short(alias))
-	case x.FunctionID == "":
-		return x, faas.Errorf(faas.Invalid, "function_id or function_alias is required.")
-	case version != nil && *version != 0:
-		return x, faas.Errorf(faas.NotFound, "Version %d of function %s can not be found.", *version, x.FunctionID)
-	}
-	x.ID = faas.NewID()
-	return x, nil
+	ref := refField(o)
+	return x, ref, o.fault()
 }
 
 // create is POST /v1/executions.
 func (h *executionHandlers) create(r *http.Request, id faas.Identity) (any, error) {
-	x, err := h.read(r, id)
+	x, ref, err := h.read(r, id)
 	if err != nil {
 		return nil, err
 	}
-	function, err := h.store.Function(r.Context(), faas.ProjectScope(id), x.FunctionID)
+	called, err := h.store.Resolve(r.Context(), faas.ProjectScope(id), ref)
 	if err != nil {
 		return nil, err
 	}
+	x.FunctionID, x.FunctionVersion, x.FunctionAlias = called.Function.ID, called.Version, ref.Alias
 	infoOf(r).executionID = x.ID
 	if x.Sync {
-		x, err = h.runs.run(r.Context(), function, x)
+		x, err = h.runs.run(r.Context(), called, x)
 	} else if x, err = h.submit.Submit(r.Context(), x); err == nil {
 		h.metrics.execution(faas.ExecutionQueued)
 	}

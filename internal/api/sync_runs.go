@@ -38,23 +38,23 @@ type syncRuns struct {
 
 // run runs a synchronous execution if its project may have one more, and returns its record
 // as it ended.
-func (s *syncRuns) run(ctx context.Context, function faas.Function, x faas.Execution) (faas.Execution, error) {
+func (s *syncRuns) run(ctx context.Context, called faas.Callable, x faas.Execution) (faas.Execution, error) {
 	if s.calls == nil {
-		return s.runAdmitted(ctx, function, x)
+		return s.runAdmitted(ctx, called, x)
 	}
 	ended, err := s.calls.Begin(ctx, x.ProjectID)
 	if err != nil {
 		return x, err
 	}
 	defer ended()
-	return s.runAdmitted(ctx, function, x)
+	return s.runAdmitted(ctx, called, x)
 }
 
 // runAdmitted runs a synchronous execution and returns its record as it ended. The record begins when the
 // call has a slot of a worker: until then an error leaves nothing behind. From then on whatever
 // happens to the call is recorded, and is an error only when the caller can do something about it.
-func (s *syncRuns) runAdmitted(ctx context.Context, function faas.Function, x faas.Execution) (faas.Execution, error) {
-	begun := false
+func (s *syncRuns) runAdmitted(ctx context.Context, called faas.Callable, x faas.Execution) (faas.Execution, error) {
+	function, begun := called.Function, false
 	begin := func(ctx context.Context) error {
 		if begun {
 			return nil
@@ -65,7 +65,7 @@ func (s *syncRuns) runAdmitted(ctx context.Context, function faas.Function, x fa
 		begun = true
 		return s.store.Start(ctx, x, s.notify.Started(function, x)...)
 	}
-	outcome, failed := s.callNewest(ctx, function, x, begin)
+	outcome, failed := s.callNewest(ctx, called, x, begin)
 	if failed != nil && !begun {
 		return x, failed
 	}
@@ -95,15 +95,16 @@ const (
 // callNewest calls the function as it is recorded now, when the engine finds it to be of a newer
 // revision: its code had changed in Swift.
 func (s *syncRuns) callNewest(
-	ctx context.Context, function faas.Function, x faas.Execution, begin dispatch.Begin,
+	ctx context.Context, called faas.Callable, x faas.Execution, begin dispatch.Begin,
 ) (faas.Outcome, error) {
+	ref := faas.FunctionRef{FunctionID: called.Function.ID, Version: called.Version}
 	for try := 1; ; try++ {
-		outcome, err := s.callOnce(ctx, function, x, begin)
+		outcome, err := s.callOnce(ctx, called, x, begin)
 		if faas.KindOf(err) != faas.Outdated {
 			return outcome, err
 		}
 		if try == newestTries {
-			changing := faas.Errorf(faas.Unavailable, "The code of function %s is changing; call it again.", function.ID).
+			changing := faas.Errorf(faas.Unavailable, "The code of function %s is changing; call it again.", ref.FunctionID).
 				WithCause(err)
 			changing.RetryAfter = time.Second
 			return outcome, changing
@@ -111,7 +112,7 @@ func (s *syncRuns) callNewest(
 		if err := pause(ctx, time.Duration(try)*newestPause); err != nil {
 			return outcome, err
 		}
-		if function, err = s.store.Function(ctx, faas.OneProject(function.ProjectID), function.ID); err != nil {
+		if called, err = s.store.Resolve(ctx, faas.OneProject(x.ProjectID), ref); err != nil {
 			return outcome, err
 		}
 	}
@@ -130,10 +131,12 @@ func pause(ctx context.Context, d time.Duration) error {
 }
 
 func (s *syncRuns) callOnce(
-	ctx context.Context, function faas.Function, x faas.Execution, begin dispatch.Begin,
+	ctx context.Context, called faas.Callable, x faas.Execution, begin dispatch.Begin,
 ) (faas.Outcome, error) {
-	target := function.Target()
-	call := faas.Call{ExecutionID: x.ID, Key: target.Key, Input: json.RawMessage(x.Input), Timeout: function.Timeout}
+	target := called.Target
+	call := faas.Call{
+		ExecutionID: x.ID, Key: target.Key, Input: json.RawMessage(x.Input), Timeout: called.Function.Timeout,
+	}
 	if err := s.attachCredentials(ctx, target, &call); err != nil {
 		return faas.Outcome{}, err
 	}

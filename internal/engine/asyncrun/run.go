@@ -87,12 +87,14 @@ func (r *Runner) runInTurn(ctx context.Context, x faas.Execution) error {
 func (r *Runner) callFor(
 	ctx context.Context, x faas.Execution, called *faas.Function, claim dispatch.Begin,
 ) (faas.Outcome, error) {
-	f, err := r.cfg.Store.Function(ctx, faas.OneProject(x.ProjectID), x.FunctionID)
+	// An alias was resolved when the execution was recorded: it runs what its record says.
+	found, err := r.cfg.Store.Resolve(ctx, faas.OneProject(x.ProjectID),
+		faas.FunctionRef{FunctionID: x.FunctionID, Version: x.FunctionVersion})
 	if err != nil {
 		return faas.Outcome{}, err
 	}
+	f, target := found.Function, found.Target
 	*called = f
-	target := f.Target()
 	call := faas.Call{ExecutionID: x.ID, Key: target.Key, Input: json.RawMessage(x.Input), Timeout: f.Timeout}
 	if err := r.attachCredentials(ctx, f, &call); err != nil {
 		return faas.Outcome{}, err

@@ -1,0 +1,29 @@
+package store
+
+import (
+	"context"
+
+	"github.com/openstack-faas/faas/internal/faas"
+)
+
+// Resolve returns the code that a reference names, of what the scope sees. This is the one place
+// where a function, a version or an alias becomes something to call: whoever causes an execution
+// resolves its reference each time, and records the function and the version that it got. The
+// error's kind is faas.NotFound when there is no such function, version or alias.
+func (s *Store) Resolve(ctx context.Context, scope faas.Scope, ref faas.FunctionRef) (faas.Callable, error) {
+	if ref.Alias != "" {
+		return faas.Callable{}, faas.Errorf(faas.NotFound, "Function alias %s can not be found.", ref.Alias)
+	}
+	f, err := s.Function(ctx, scope, ref.FunctionID)
+	if err != nil {
+		return faas.Callable{}, err
+	}
+	if ref.Version != 0 {
+		return faas.Callable{}, noVersion(ref.FunctionID, ref.Version)
+	}
+	return faas.Callable{Function: f, Target: f.Target()}, nil
+}
+
+func noVersion(functionID string, version int) error {
+	return faas.Errorf(faas.NotFound, "Version %d of function %s can not be found.", version, functionID)
+}
