@@ -117,12 +117,12 @@ func functionStatus(pod *corev1.Pod) corev1.ContainerStatus {
 // killedStatus is the exit status of what SIGKILL has ended.
 const killedStatus = 137
 
-// outputOrKilled follows faas.OutputResources where the kubelet has not said "OOMKilled". containerd
-// hears of a container's end and of its lack of memory as two events. When the second comes too
-// late, or never because the container has lived for too short a time, the reason stays "Error"
-// although the kernel has killed the container for its memory. Nothing within a container can send
-// SIGKILL to its first process, so that it is nearly always memory; but a program may also exit
-// with this status by itself.
+// outputOrKilled follows faas.OutputResources where the kubelet has not said "OOMKilled".
+// containerd hears of a container's end and of its lack of memory as two events. When the second
+// comes too late, or never because the container has lived for too short a time, the reason stays
+// "Error" although the kernel has killed the container for its memory. Nothing within a container
+// can send SIGKILL to its first process, so that it is nearly always memory; but a program may
+// also exit with this status by itself.
 const outputOrKilled = ", or its container was killed otherwise: it exited with status 137."
 
 // endOf says how the call's pod has ended; over reports whether it has, or will never run.
