@@ -206,12 +206,15 @@ func (c FunctionChange) applied(f faas.Function) faas.Function {
 }
 
 // DeleteFunction forgets a function and returns what it was; its trust is noted as one to delete.
-// Its executions stay.
+// Its executions stay. While something is there that calls it, it is a faas.Conflict.
 func (s *Store) DeleteFunction(ctx context.Context, scope faas.Scope, id string) (faas.Function, error) {
 	var f faas.Function
 	err := s.recorder.do(ctx, func(t *tx) error {
 		var err error
 		if f, err = t.function(scope, id); err != nil {
+			return err
+		}
+		if err := t.functionUncalled(id); err != nil {
 			return err
 		}
 		if err := t.changeTrust(s.shards, f.TrustID, &FunctionTrust{}); err != nil {

@@ -7,7 +7,7 @@ import (
 
 // lookups are the prepared statements of the reads that a call makes.
 type lookups struct {
-	runtime, function, execution, executionLog, packageUse *sql.Stmt
+	runtime, function, execution, executionLog, packageUse, webhook *sql.Stmt
 }
 
 func (l *lookups) prepare(ctx context.Context, db *sql.DB) error {
@@ -16,7 +16,8 @@ func (l *lookups) prepare(ctx context.Context, db *sql.DB) error {
 		functions.selectByID():  &l.function,
 		executions.selectByID(): &l.execution,
 		`SELECT project_id, log_text FROM executions WHERE id = ?`: &l.executionLog,
-		packageUses: &l.packageUse,
+		packageUses:           &l.packageUse,
+		webhooks.selectByID(): &l.webhook,
 	} {
 		stmt, err := db.PrepareContext(ctx, query)
 		if err != nil {

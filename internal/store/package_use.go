@@ -1,10 +1,6 @@
 package store
 
-import (
-	"context"
-
-	"github.com/openstack-faas/faas/internal/faas"
-)
+import "context"
 
 // Which rows have packages, and how many bytes of them a project has, is said in this file only. A
 // table whose rows have packages, as versions of functions will, joins here: garbage collection,
@@ -15,13 +11,6 @@ const (
 	// packagesInUse selects the digests of all packages that rows have.
 	packagesInUse = `SELECT DISTINCT code_sha256 FROM functions WHERE code_sha256 <> ''`
 )
-
-// counted is how the rows themselves are counted for each resource of which quota_usages keeps
-// count: an expression over the functions of a project.
-var counted = map[faas.Resource]string{
-	faas.ResourceFunctions: `COUNT(*)`,
-	faas.ResourcePackages:  `COALESCE(SUM(code_size), 0)`,
-}
 
 // PackageReferenced reports whether any project's function has this package, by the digest of its
 // bytes.

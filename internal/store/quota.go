@@ -16,8 +16,7 @@ func (s *Store) Quotas(ctx context.Context, projectID string) (faas.Amounts, err
 	return s.amounts(ctx, `SELECT resource, hard_limit FROM quotas WHERE project_id = ?`, projectID)
 }
 
-// QuotaUsage returns what a project has of the resources that are counted here: functions and
-// package bytes.
+// QuotaUsage returns what a project has of the resources that are counted here: those of counted.
 func (s *Store) QuotaUsage(ctx context.Context, projectID string) (faas.Amounts, error) {
 	return s.amounts(ctx, `SELECT resource, used FROM quota_usages WHERE project_id = ?`, projectID)
 }

@@ -12,7 +12,7 @@ import (
 // error's kind is faas.NotFound when there is no such function, version or alias.
 func (s *Store) Resolve(ctx context.Context, scope faas.Scope, ref faas.FunctionRef) (faas.Callable, error) {
 	if ref.Alias != "" {
-		return faas.Callable{}, faas.Errorf(faas.NotFound, "Function alias %s can not be found.", ref.Alias)
+		return faas.Callable{}, noAlias(ref.Alias)
 	}
 	f, err := s.Function(ctx, scope, ref.FunctionID)
 	if err != nil {
@@ -26,4 +26,8 @@ func (s *Store) Resolve(ctx context.Context, scope faas.Scope, ref faas.Function
 
 func noVersion(functionID string, version int) error {
 	return faas.Errorf(faas.NotFound, "Version %d of function %s can not be found.", version, functionID)
+}
+
+func noAlias(name string) error {
+	return faas.Errorf(faas.NotFound, "Function alias %s can not be found.", name)
 }

@@ -42,6 +42,7 @@ type Store struct {
 	shards faas.Sharding
 
 	functions *shared[faas.Function]
+	webhooks  *shared[faas.Webhook]
 }
 
 // Open opens the database at the url: mysql+pymysql://user:password@host:port/database of a MySQL
@@ -59,7 +60,7 @@ func Open(ctx context.Context, url string, o Options) (*Store, error) {
 	}
 	o = o.withDefaults()
 	s := &Store{now: o.Now, dialect: d}
-	s.functions = newShared(s.readFunction)
+	s.functions, s.webhooks = newShared(s.readFunction), newShared(s.readWebhook)
 	if err := s.connect(ctx, o); err != nil {
 		return nil, errors.Join(err, s.closeConnections())
 	}
@@ -125,6 +126,7 @@ func (s *Store) Close() error {
 	}
 	err := s.closeConnections() // ends reads under way
 	s.functions.wait()
+	s.webhooks.wait()
 	s.usage.close()
 	return err
 }

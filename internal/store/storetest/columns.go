@@ -34,6 +34,14 @@ func everyFieldIsKept(t *testing.T, f *fixture) {
 	must(t, err)
 	same(t, "read", gotFunction, fn)
 
+	w := filled[faas.Webhook](t, map[string]any{"ProjectID": fn.ProjectID, "Calls": faas.FunctionRef{FunctionID: fn.ID}})
+	madeWebhook, err := f.CreateWebhook(ctx, w, nil)
+	must(t, err)
+	same(t, "created", madeWebhook, w)
+	gotWebhook, err := f.Webhook(ctx, all, w.ID)
+	must(t, err)
+	same(t, "read", gotWebhook, w)
+
 	x := filled[faas.Execution](t, map[string]any{"Status": faas.ExecutionRunning, "Log": "", "Attempts": 1,
 		"Lease": time.Hour, "LeaseUntil": time.Time{}, "InputCut": int64(0), "ResultCut": int64(0)})
 	must(t, f.Start(ctx, x))

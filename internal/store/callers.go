@@ -1,0 +1,84 @@
+package store
+
+import (
+	"strings"
+
+	"github.com/openstack-faas/faas/internal/faas"
+)
+
+// caller is a table whose rows name what they call, in the three columns of a faas.FunctionRef:
+// function_id (NULL where an alias says it), function_version and function_alias (empty where there
+// is none). What a row names must be there when the row is written, and cannot be deleted while the
+// row is there. Both are said in this file only: a table joins by a line in callers, with an index
+// on function_id and one on (project_id, function_alias).
+type caller struct {
+	table string
+	noun  string // of one row, for people
+	name  string // the column by which people know a row
+}
+
+var callers = []caller{
+	{table: "webhooks", noun: "webhook", name: "id"},
+}
+
+// mayCall checks, in the transaction that writes a row of callers, that the project has what the
+// row names, and keeps it from being deleted until the commit. The error's kind is faas.NotFound
+// when it has not.
+func (t *tx) mayCall(projectID string, ref faas.FunctionRef) error {
+	switch {
+	case ref.Alias != "":
+		return noAlias(ref.Alias)
+	case ref.FunctionID == "":
+		return faas.Errorf(faas.Invalid, "function_id is required where there is no function_alias.")
+	}
+	f, err := functions.scan(t.queryRow(functions.selectByID()+t.grammar.forShare, ref.FunctionID))
+	if err != nil {
+		return missing("function", ref.FunctionID, err)
+	}
+	if f.ProjectID != projectID {
+		return notFound("function", ref.FunctionID)
+	}
+	if ref.Version != 0 {
+		return noVersion(ref.FunctionID, ref.Version)
+	}
+	return nil
+}
+
+// functionUncalled returns a faas.Conflict that names the rows which call the function, any version
+// of it; nil when none does. The transaction has locked the function's row.
+func (t *tx) functionUncalled(id string) error {
+	return t.uncalled("Function "+id, `function_id = ?`, id)
+}
+
+// namedUsers is how many rows of each kind a refusal names.
+const namedUsers = 3
+
+// uncalled returns a faas.Conflict that names the rows of callers which the condition finds, nil
+// when there are none.
+func (t *tx) uncalled(what, condition string, args ...any) error {
+	var users []string
+	for _, c := range callers {
+		rows, err := t.query(
+			`SELECT `+c.name+` FROM `+c.table+` WHERE `+condition+` LIMIT ?`,
+			append(args[:len(args):len(args)], namedUsers+1)...,
+		)
+		if err != nil {
+			return err
+		}
+		names, err := scanAll(rows, func(row scanner) (name string, err error) { return name, row.Scan(&name) })
+		switch {
+		case err != nil:
+			return err
+		case len(names) > namedUsers:
+			users = append(users, c.noun+"s "+strings.Join(names[:namedUsers], ", ")+" and others")
+		case len(names) > 1:
+			users = append(users, c.noun+"s "+strings.Join(names, ", "))
+		case len(names) == 1:
+			users = append(users, c.noun+" "+names[0])
+		}
+	}
+	if len(users) == 0 {
+		return nil
+	}
+	return faas.Errorf(faas.Conflict, "%s is in use by %s; delete or change them first.", what, strings.Join(users, "; "))
+}
