@@ -21,11 +21,11 @@ scoped(roles, domain, system, rule) := allowed if {
 		with data.faas.replaced as {}
 }
 
-administration := {"runtime:create", "runtime:update", "runtime:delete", "runtime_pool:get_all", "runtime:get_all:all_projects", "function:get_all:all_projects", "execution:get_all:all_projects", "quota:update", "quota:delete"}
+administration := {"runtime:create", "runtime:update", "runtime:delete", "runtime_pool:get_all", "runtime:get_all:all_projects", "function:get_all:all_projects", "function_version:get_all:all_projects", "execution:get_all:all_projects", "quota:update", "quota:delete"}
 
-changes := {"function:create", "function:update", "function:delete", "execution:create", "execution:delete", "execution:purge"}
+changes := {"function:create", "function:update", "function:delete", "function_version:create", "function_version:delete", "execution:create", "execution:delete", "execution:purge"}
 
-looks := {"runtime:get", "runtime:get_all", "function:get", "function:get_all", "execution:get", "execution:get_all", "execution:get_log", "quota:get", "limits:get"}
+looks := {"runtime:get", "runtime:get_all", "function:get", "function:get_all", "function_version:get", "function_version:get_all", "execution:get", "execution:get_all", "execution:get_log", "quota:get", "limits:get"}
 
 test_admin_does_everything_at_home if {
 	every rule in (administration | changes) | looks { ask(["admin"], "mine", rule) }

@@ -82,7 +82,7 @@ func (h *functionHandlers) recordChange(
 	case err != nil:
 		h.trusts.withdraw(ctx, change.Trust.ID, err)
 	case before.TrustID != after.TrustID:
-		h.trusts.delete(ctx, before.TrustID)
+		h.trusts.unuse(ctx, before.TrustID)
 	}
 	return after, err
 }

@@ -100,11 +100,9 @@ func (h *functionHandlers) get(r *http.Request, id faas.Identity) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	download := false
-	if text := r.URL.Query().Get("download"); text != "" {
-		if download, err = strconv.ParseBool(text); err != nil {
-			return nil, faas.Errorf(faas.Invalid, "download must be true or false; it is %q.", short(text))
-		}
+	download, err := downloadAsked(r)
+	if err != nil {
+		return nil, err
 	}
 	function, err := h.store.Function(r.Context(), faas.ProjectScope(id), functionID)
 	if err != nil {
@@ -124,6 +122,19 @@ func (h *functionHandlers) get(r *http.Request, id faas.Identity) (any, error) {
 		return nil, faas.Errorf(faas.Internal, "The package of function %s cannot be read.", functionID).WithCause(err)
 	}
 	return packageFile{name: functionID + ".zip", size: size, body: body}, nil
+}
+
+// downloadAsked reports whether the request is for the package rather than the record.
+func downloadAsked(r *http.Request) (bool, error) {
+	text := r.URL.Query().Get("download")
+	if text == "" {
+		return false, nil
+	}
+	download, err := strconv.ParseBool(text)
+	if err != nil {
+		return false, faas.Errorf(faas.Invalid, "download must be true or false; it is %q.", short(text))
+	}
+	return download, nil
 }
 
 func (h *functionHandlers) delete(r *http.Request, id faas.Identity) (any, error) {

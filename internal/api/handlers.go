@@ -8,14 +8,15 @@ import (
 // handlers has the handlers of each resource. A new resource is a type of its own with its
 // handlers, a field here and its lines in routes.go.
 type handlers struct {
-	versions   *versionHandlers
-	health     *healthHandlers
-	runtimes   *runtimeHandlers
-	pools      *poolHandlers
-	functions  *functionHandlers
-	quotas     *quotaHandlers
-	executions *executionHandlers
-	purges     *purgeHandlers
+	versions         *versionHandlers
+	health           *healthHandlers
+	runtimes         *runtimeHandlers
+	pools            *poolHandlers
+	functions        *functionHandlers
+	quotas           *quotaHandlers
+	functionVersions *functionVersionHandlers
+	executions       *executionHandlers
+	purges           *purgeHandlers
 }
 
 // newHandlers gives each resource what it needs of the configuration, whose defaults are set.
@@ -31,6 +32,10 @@ func newHandlers(cfg Config, m *metrics) *handlers {
 		},
 		pools:     &poolHandlers{store: cfg.Store, engines: cfg.Engines, policy: cfg.Policy},
 		functions: newFunctionHandlers(cfg, of),
+		functionVersions: &functionVersionHandlers{
+			store: cfg.Store, packages: cfg.Code, engines: cfg.Engines, bodies: bodies{cfg.MaxBody}, lists: of,
+			quota: projectQuota{quotas: cfg.Quotas, store: cfg.Store}, log: cfg.Log,
+		},
 		quotas: &quotaHandlers{
 			quotas: cfg.Quotas, calls: cfg.Calls, store: cfg.Store, policy: cfg.Policy, bodies: bodies{cfg.MaxBody},
 			log: cfg.Log,

@@ -38,6 +38,14 @@ func (b bodies) readObject(r *http.Request, known ...string) (*object, error) {
 	return parseObject(body, known...)
 }
 
+// readObjectOrNothing is readObject for a request whose body may be left out.
+func (b bodies) readObjectOrNothing(r *http.Request, known ...string) (*object, error) {
+	if r.ContentLength == 0 {
+		return &object{}, nil
+	}
+	return b.readObject(r, known...)
+}
+
 func parseObject(body []byte, known ...string) (*object, error) {
 	o := &object{}
 	if len(bytes.TrimSpace(body)) == 0 {

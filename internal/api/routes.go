@@ -20,6 +20,11 @@ func (h *handlers) routes() []route {
 		{"PUT", "/v1/functions/{id}", "function:update", h.functions.update, v10},
 		{"DELETE", "/v1/functions/{id}", "function:delete", h.functions.delete, v10},
 
+		{"POST", "/v1/functions/{id}/versions", "function_version:create", h.functionVersions.create, v10},
+		{"GET", "/v1/functions/{id}/versions", "function_version:get_all", h.functionVersions.list, v10},
+		{"GET", "/v1/functions/{id}/versions/{version}", "function_version:get", h.functionVersions.get, v10},
+		{"DELETE", "/v1/functions/{id}/versions/{version}", "function_version:delete", h.functionVersions.delete, v10},
+
 		{"GET", "/v1/limits", "limits:get", h.quotas.getLimits, v11},
 		{"GET", "/v1/quotas/{project_id}", "quota:get", h.quotas.get, v11},
 		{"PUT", "/v1/quotas/{project_id}", "quota:update", h.quotas.update, v11},

@@ -141,6 +141,21 @@ func (t *functionTrusts) withdraw(ctx context.Context, trustID string, failure e
 	}
 }
 
+// unuse deletes the trust that a function had, unless one of its versions has it still.
+func (t *functionTrusts) unuse(ctx context.Context, trustID string) {
+	if trustID == "" || t.cfg == nil {
+		return
+	}
+	inUse, err := t.store.VersionHasTrust(ctx, trustID)
+	switch {
+	case err != nil:
+		t.log.Warn("a trust is left to an engine to delete: nobody says whether it is in use", "trust_id", trustID,
+			"error", err)
+	case !inUse:
+		t.delete(ctx, trustID)
+	}
+}
+
 // delete deletes a trust that is noted as left behind, "" being none. Where that fails an
 // engine goes on trying.
 func (t *functionTrusts) delete(ctx context.Context, trustID string) {

@@ -197,13 +197,13 @@ func (d *Dispatcher) Forget(workerID string) {
 	}
 }
 
-// ForgetFunction drops the workers of the revisions before the given one, or all of them when it is
-// 0: the function was deleted. News may come late, so that workers may be newer than it.
-func (d *Dispatcher) ForgetFunction(functionID string, revision int64) {
+// FunctionChanged drops the workers that are to end. News may come late, so that workers may be
+// newer than it.
+func (d *Dispatcher) FunctionChanged(change faas.FunctionChanged) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for key, g := range d.groups {
-		if key.FunctionID != functionID || key.Version != 0 || revision != 0 && key.Revision >= revision {
+		if !change.Ends(key) {
 			continue
 		}
 		for len(g.workers) > 0 {

@@ -344,7 +344,7 @@ func TestCloseEndsWaits(t *testing.T) {
 	})
 }
 
-func TestForgetFunction(t *testing.T) {
+func TestFunctionChanged(t *testing.T) {
 	old, fresh := newAgent(t, testTarget.Key, succeed), newAgent(t, testTarget.Key, succeed)
 	d := newDispatcher(t, &supply{workers: []faas.Worker{old.worker, fresh.worker}}, time.Minute, 10)
 	call := func() {
@@ -354,13 +354,17 @@ func TestForgetFunction(t *testing.T) {
 		}
 	}
 	call()
-	d.ForgetFunction("f", testTarget.Key.Revision)
-	d.ForgetFunction("f", testTarget.Key.Revision-1) // news that come late
+	changed := func(version int, revision int64) {
+		d.FunctionChanged(faas.FunctionChanged{FunctionID: "f", Version: version, Revision: revision})
+	}
+	changed(0, testTarget.Key.Revision)
+	changed(1, 0)                         // a version of it was deleted
+	changed(0, testTarget.Key.Revision-1) // news that come late
 	call()
 	if old.calls.Load() != 2 {
 		t.Fatal("the present revision's worker was forgotten")
 	}
-	d.ForgetFunction("f", testTarget.Key.Revision+1)
+	changed(0, testTarget.Key.Revision+1)
 	call()
 	if fresh.calls.Load() != 1 {
 		t.Error("the old revision's worker was kept")

@@ -103,10 +103,10 @@ func (e *Engine) functionChanged(body []byte) {
 	e.letGoOfOutdated(change)
 }
 
-// letGoOfOutdated sends no more calls to the workers of a function's older revisions; the owner of
-// its shard ends them.
+// letGoOfOutdated sends no more calls to the workers of what is not to be run any more; the owner of
+// the function's shard ends them.
 func (e *Engine) letGoOfOutdated(change faas.FunctionChanged) {
-	e.dispatch.ForgetFunction(change.FunctionID, change.Revision)
+	e.dispatch.FunctionChanged(change)
 	e.repair.FunctionChanged(change)
 }
 

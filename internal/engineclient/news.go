@@ -26,7 +26,7 @@ func (c *Client) Follow(ctx context.Context, workers *dispatch.Dispatcher) (stop
 	stopChanged, err := c.broker.Subscribe(ctx, faas.TopicFunction, func(body []byte) {
 		var news faas.FunctionChanged
 		if json.Unmarshal(body, &news) == nil {
-			workers.ForgetFunction(news.FunctionID, news.Revision)
+			workers.FunctionChanged(news)
 		}
 	})
 	if err != nil {

@@ -56,11 +56,26 @@ type RuntimeRequest struct {
 	RuntimeID string `json:"runtime_id"`
 }
 
-// FunctionChanged says that a function has a new revision, or that it was deleted when Revision is
-// 0.
+// FunctionChanged says what of a function is not to be run any more: with a Version, that frozen
+// version, which was deleted; with a Revision, the revisions of the live code before it; with
+// neither, all of it, for the function was deleted.
 type FunctionChanged struct {
 	FunctionID string `json:"function_id"`
+	Version    int    `json:"version,omitempty"`
 	Revision   int64  `json:"revision"`
+}
+
+// Ends reports whether workers of the key are to end.
+func (c FunctionChanged) Ends(key Key) bool {
+	switch {
+	case key.FunctionID != c.FunctionID:
+		return false
+	case c.Version != 0:
+		return key.Version == c.Version
+	case c.Revision != 0:
+		return key.Version == 0 && key.Revision < c.Revision
+	}
+	return true
 }
 
 // WorkersGone names workers that ended.

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"fmt"
 	"strings"
 
 	"github.com/openstack-faas/faas/internal/faas"
@@ -38,16 +39,28 @@ func (t *tx) mayCall(projectID string, ref faas.FunctionRef) error {
 	if f.ProjectID != projectID {
 		return notFound("function", ref.FunctionID)
 	}
-	if ref.Version != 0 {
+	if ref.Version == 0 {
+		return nil
+	}
+	var there int
+	err = t.queryRow(`SELECT COUNT(*) FROM function_versions WHERE function_id = ? AND version_number = ?`,
+		ref.FunctionID, ref.Version).Scan(&there)
+	if err == nil && there == 0 {
 		return noVersion(ref.FunctionID, ref.Version)
 	}
-	return nil
+	return err
 }
 
 // functionUncalled returns a faas.Conflict that names the rows which call the function, any version
 // of it; nil when none does. The transaction has locked the function's row.
 func (t *tx) functionUncalled(id string) error {
 	return t.uncalled("Function "+id, `function_id = ?`, id)
+}
+
+// versionUncalled is functionUncalled for one version.
+func (t *tx) versionUncalled(functionID string, number int) error {
+	return t.uncalled(fmt.Sprintf("Version %d of function %s", number, functionID),
+		`function_id = ? AND function_version = ?`, functionID, int64(number))
 }
 
 // namedUsers is how many rows of each kind a refusal names.

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"maps"
 	"slices"
@@ -8,31 +9,50 @@ import (
 	"time"
 )
 
-// callCounts counts the executions that were recorded, by function, and adds them to the functions'
+// callCounts counts the executions that were recorded, by function and version, and adds them to the functions'
 // rows now and then. Were they added in the transactions of the executions, the row of a function
 // that everybody calls would be locked during each commit, and all processes would wait for each
 // other. Counts that were not added yet are lost when the process is killed.
 type callCounts struct {
 	mu sync.Mutex
-	n  map[string]int
+	n  map[called]int
+}
+
+// called is what an execution ran: the live code of a function, or a version of it.
+type called struct {
+	function string
+	version  int
+}
+
+// add returns the statement that adds so many executions to the row of what was called.
+func (c called) add(n int) change {
+	if c.version == 0 {
+		return change{`UPDATE functions SET call_count = call_count + ? WHERE id = ?`, []any{int64(n), c.function}}
+	}
+	return change{`UPDATE function_versions SET call_count = call_count + ? WHERE function_id = ? AND version_number = ?`,
+		[]any{int64(n), c.function, int64(c.version)}}
+}
+
+func compareCalled(a, b called) int {
+	return cmp.Or(cmp.Compare(a.function, b.function), cmp.Compare(a.version, b.version))
 }
 
 // countEvery is the time after which the rows say how often functions were called.
 const countEvery = time.Second
 
-func (c *callCounts) add(function string, n int) {
-	if function == "" {
+func (c *callCounts) add(what called, n int) {
+	if what.function == "" {
 		return
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.n == nil {
-		c.n = map[string]int{}
+		c.n = map[called]int{}
 	}
-	c.n[function] += n
+	c.n[what] += n
 }
 
-func (c *callCounts) take() map[string]int {
+func (c *callCounts) take() map[called]int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	n := c.n
@@ -61,22 +81,20 @@ func (c *callCounts) flush(ctx context.Context, r *recorder) {
 	timeout := time.NewTimer(r.timeout)
 	defer timeout.Stop()
 	n := c.take()
-	handed := map[string]*operation{}
-	for _, id := range slices.Sorted(maps.Keys(n)) {
-		op := &operation{kept: true, final: true, answer: make(chan struct{}), change: change{
-			`UPDATE functions SET call_count = call_count + ? WHERE id = ?`, []any{int64(n[id]), id},
-		}}
+	handed := map[called]*operation{}
+	for _, what := range slices.SortedFunc(maps.Keys(n), compareCalled) {
+		op := &operation{kept: true, final: true, answer: make(chan struct{}), change: what.add(n[what])}
 		if err := r.hand(ctx, op, timeout.C); err != nil {
-			c.add(id, n[id])
+			c.add(what, n[what])
 			continue
 		}
-		handed[id] = op
+		handed[what] = op
 	}
-	for id, op := range handed {
+	for what, op := range handed {
 		select {
 		case <-op.answer:
 			if op.err != nil {
-				c.add(id, n[id])
+				c.add(what, n[what])
 			}
 		case <-ctx.Done(): // it is kept, and will be added
 			return

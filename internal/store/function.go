@@ -205,8 +205,9 @@ func (c FunctionChange) applied(f faas.Function) faas.Function {
 	return f
 }
 
-// DeleteFunction forgets a function and returns what it was; its trust is noted as one to delete.
-// Its executions stay. While something is there that calls it, it is a faas.Conflict.
+// DeleteFunction forgets a function with its versions and returns what it was; their trusts are
+// noted as ones to delete. Its executions stay. The error's kind is faas.Conflict while something
+// points at it.
 func (s *Store) DeleteFunction(ctx context.Context, scope faas.Scope, id string) (faas.Function, error) {
 	var f faas.Function
 	err := s.recorder.do(ctx, func(t *tx) error {
@@ -215,6 +216,9 @@ func (s *Store) DeleteFunction(ctx context.Context, scope faas.Scope, id string)
 			return err
 		}
 		if err := t.functionUncalled(id); err != nil {
+			return err
+		}
+		if err := t.dropVersions(s.shards, f); err != nil {
 			return err
 		}
 		if err := t.changeTrust(s.shards, f.TrustID, &FunctionTrust{}); err != nil {

@@ -7,13 +7,14 @@ import (
 
 // lookups are the prepared statements of the reads that a call makes.
 type lookups struct {
-	runtime, function, execution, executionLog, packageUse, webhook *sql.Stmt
+	runtime, function, version, execution, executionLog, packageUse, webhook *sql.Stmt
 }
 
 func (l *lookups) prepare(ctx context.Context, db *sql.DB) error {
 	for query, to := range map[string]**sql.Stmt{
 		runtimes.selectByID():   &l.runtime,
 		functions.selectByID():  &l.function,
+		selectVersion:           &l.version,
 		executions.selectByID(): &l.execution,
 		`SELECT project_id, log_text FROM executions WHERE id = ?`: &l.executionLog,
 		packageUses:           &l.packageUse,

@@ -18,14 +18,14 @@ func (s *Store) Resolve(ctx context.Context, scope faas.Scope, ref faas.Function
 	if err != nil {
 		return faas.Callable{}, err
 	}
-	if ref.Version != 0 {
-		return faas.Callable{}, noVersion(ref.FunctionID, ref.Version)
+	if ref.Version == 0 {
+		return faas.Callable{Function: f, Target: f.Target()}, nil
 	}
-	return faas.Callable{Function: f, Target: f.Target()}, nil
-}
-
-func noVersion(functionID string, version int) error {
-	return faas.Errorf(faas.NotFound, "Version %d of function %s can not be found.", version, functionID)
+	v, err := s.FunctionVersion(ctx, scope, ref.FunctionID, ref.Version)
+	if err != nil {
+		return faas.Callable{}, err
+	}
+	return v.Callable(f), nil
 }
 
 func noAlias(name string) error {

@@ -9,12 +9,12 @@ import (
 // shared lets callers who want the same row at the same time share one read of it. A read serves
 // only those who asked before it began, so nobody is given anything older than a read of their own
 // would have given: while one is under way, those who come wait for the next.
-type shared[T any] struct {
-	read func(ctx context.Context, id string) (T, error)
+type shared[K comparable, T any] struct {
+	read func(ctx context.Context, id K) (T, error)
 
 	mu      sync.Mutex
-	flights map[string]*flight[T] // ids that are being read now
-	flying  sync.WaitGroup        // reads that no caller makes itself
+	flights map[K]*flight[T] // ids that are being read now
+	flying  sync.WaitGroup   // reads that no caller makes itself
 }
 
 // flight is a read under way, and the next one, if anybody waits for it.
@@ -31,13 +31,13 @@ type round[T any] struct {
 // before, as a rule.
 const sharedReadTimeout = 15 * time.Second
 
-func newShared[T any](read func(ctx context.Context, id string) (T, error)) *shared[T] {
-	return &shared[T]{read: read, flights: map[string]*flight[T]{}}
+func newShared[K comparable, T any](read func(ctx context.Context, id K) (T, error)) *shared[K, T] {
+	return &shared[K, T]{read: read, flights: map[K]*flight[T]{}}
 }
 
 // get reads the row. Whoever comes while nobody reads it makes the read itself, within its own
 // context.
-func (s *shared[T]) get(ctx context.Context, id string) (T, error) {
+func (s *shared[K, T]) get(ctx context.Context, id K) (T, error) {
 	s.mu.Lock()
 	f := s.flights[id]
 	if f == nil {
@@ -64,7 +64,7 @@ func (s *shared[T]) get(ctx context.Context, id string) (T, error) {
 }
 
 // fly makes the reads that are waited for until nobody waits.
-func (s *shared[T]) fly(id string, r *round[T]) {
+func (s *shared[K, T]) fly(id K, r *round[T]) {
 	for ; r != nil; r = s.landed(id) {
 		ctx, cancel := context.WithTimeout(context.Background(), sharedReadTimeout)
 		r.value, r.err = s.read(ctx, id)
@@ -74,7 +74,7 @@ func (s *shared[T]) fly(id string, r *round[T]) {
 }
 
 // landed ends a read and returns the next one, nil when nobody waits for any.
-func (s *shared[T]) landed(id string) *round[T] {
+func (s *shared[K, T]) landed(id K) *round[T] {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	f := s.flights[id]
@@ -88,4 +88,4 @@ func (s *shared[T]) landed(id string) *round[T] {
 }
 
 // wait waits for the reads that no caller makes itself. Nobody may call get any more.
-func (s *shared[T]) wait() { s.flying.Wait() }
+func (s *shared[K, T]) wait() { s.flying.Wait() }

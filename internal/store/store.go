@@ -41,8 +41,9 @@ type Store struct {
 	get    lookups
 	shards faas.Sharding
 
-	functions *shared[faas.Function]
-	webhooks  *shared[faas.Webhook]
+	functions *shared[string, faas.Function]
+	versions  *shared[called, faas.FunctionVersion]
+	webhooks  *shared[string, faas.Webhook]
 }
 
 // Open opens the database at the url: mysql+pymysql://user:password@host:port/database of a MySQL
@@ -61,6 +62,7 @@ func Open(ctx context.Context, url string, o Options) (*Store, error) {
 	o = o.withDefaults()
 	s := &Store{now: o.Now, dialect: d}
 	s.functions, s.webhooks = newShared(s.readFunction), newShared(s.readWebhook)
+	s.versions = newShared(s.readVersion)
 	if err := s.connect(ctx, o); err != nil {
 		return nil, errors.Join(err, s.closeConnections())
 	}
@@ -127,6 +129,7 @@ func (s *Store) Close() error {
 	err := s.closeConnections() // ends reads under way
 	s.functions.wait()
 	s.webhooks.wait()
+	s.versions.wait()
 	s.usage.close()
 	return err
 }

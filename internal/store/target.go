@@ -12,12 +12,11 @@ import (
 // faas.Unavailable when it is of an older one, which happens where this node of the database is
 // behind the one that the key came from.
 //
-// This is the one place where a key becomes a target. Only version 0, the live one, exists; frozen
-// versions will be looked up here.
+// This is the one place where a key becomes a target.
 func (s *Store) Target(ctx context.Context, key faas.Key) (faas.Target, error) {
-	if key.Version != 0 {
-		return faas.Target{}, faas.Errorf(faas.NotFound, "Version %d of function %s not found.", key.Version,
-			key.FunctionID)
+	if key.Version != 0 { // it never changes
+		c, err := s.Resolve(ctx, faas.AnyProject(), faas.FunctionRef{FunctionID: key.FunctionID, Version: key.Version})
+		return c.Target, err
 	}
 	f, err := s.Function(ctx, faas.AnyProject(), key.FunctionID)
 	if err != nil {

@@ -36,8 +36,29 @@ func (t *tx) changeTrust(n faas.Sharding, before string, trust *FunctionTrust) e
 	if trust == nil || trust.ID == before {
 		return nil
 	}
-	if err := t.keepTrust(trust.ID); err != nil || before == "" {
+	if err := t.keepTrust(trust.ID); err != nil {
 		return err
 	}
-	return t.addDue(n, TrustDeletion, before, 0)
+	return t.unuseTrust(n, before)
+}
+
+// unuseTrust schedules the deletion, due at once, of a trust that a function or a version no longer
+// has, unless a version has it still; "" is none.
+func (t *tx) unuseTrust(n faas.Sharding, trustID string) error {
+	if trustID == "" {
+		return nil
+	}
+	var uses int
+	err := t.queryRow(`SELECT COUNT(*) FROM function_versions WHERE trust_id = ?`, trustID).Scan(&uses)
+	if err != nil || uses > 0 {
+		return err
+	}
+	return t.addDue(n, TrustDeletion, trustID, 0)
+}
+
+// VersionHasTrust reports whether a version acts by the trust.
+func (s *Store) VersionHasTrust(ctx context.Context, trustID string) (bool, error) {
+	var n int
+	err := s.readers.QueryRowContext(ctx, `SELECT COUNT(*) FROM function_versions WHERE trust_id = ?`, trustID).Scan(&n)
+	return n > 0, unavailable(err)
 }

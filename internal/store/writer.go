@@ -102,7 +102,7 @@ func (w *writer) write(batch []*operation) {
 			op.err = err
 		case op.err == nil:
 			if op.row != nil {
-				w.counts.add(op.row.FunctionID, 1)
+				w.counts.add(called{op.row.FunctionID, op.row.FunctionVersion}, 1)
 			}
 			w.usage.committed(op)
 		}

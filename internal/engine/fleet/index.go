@@ -89,6 +89,14 @@ func (x Index) CountOwn(key faas.Key) int {
 	return len(x.set.owned.of[key])
 }
 
+// CountFunction returns how many workers the key's function has, those of all its versions together.
+func (x Index) CountFunction(key faas.Key) int {
+	x.set.mu.Lock()
+	defer x.set.mu.Unlock()
+	x.set.visits += len(x.set.owned.keys[key.FunctionID])
+	return x.set.owned.countFunction(key)
+}
+
 // FindOwn returns a worker of the key for which is holds; ok is false when there is none. is must
 // not call the index.
 func (x Index) FindOwn(key faas.Key, is func(faas.Worker) bool) (w faas.Worker, ok bool) {

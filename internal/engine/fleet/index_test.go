@@ -155,7 +155,7 @@ func TestIndexIsWhatWouldBeRebuilt(t *testing.T) {
 		x.apply([]orchestrator.Change{{Worker: faas.Worker{ID: id}, Gone: true}})
 	}
 	o := x.owned
-	if n := len(x.entries) + len(x.timed) + len(o.held) + len(o.memory) + len(o.of) + len(o.known) + len(o.unknown) +
+	if n := len(x.entries) + len(x.timed) + len(o.held) + len(o.memory) + len(o.of) + len(o.keys) + len(o.known) + len(o.unknown) +
 		len(x.free.of); n != 0 {
 		t.Errorf("seed %d: something is left of workers that are gone: %+v", seed, x)
 	}

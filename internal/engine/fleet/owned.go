@@ -9,6 +9,7 @@ type ownedWorkers struct {
 	held    map[string]int                   // how many, by project; none is absent
 	memory  map[string]int64                 // what they may use together, in bytes, by project; none is absent
 	of      map[faas.Key]map[string]*entry   // by key and worker id
+	keys    map[string]map[faas.Key]struct{} // that have workers, by function; none is absent
 	known   map[faas.Key]int64               // bytes that a worker of the key may use, of keys that have workers
 	unknown map[string]map[faas.Key]struct{} // keys by project that have workers and are not in known
 }
@@ -16,7 +17,7 @@ type ownedWorkers struct {
 func newOwnedWorkers() ownedWorkers {
 	return ownedWorkers{
 		held: map[string]int{}, memory: map[string]int64{}, of: map[faas.Key]map[string]*entry{},
-		known: map[faas.Key]int64{}, unknown: map[string]map[faas.Key]struct{}{},
+		keys: map[string]map[faas.Key]struct{}{}, known: map[faas.Key]int64{}, unknown: map[string]map[faas.Key]struct{}{},
 	}
 }
 
@@ -29,6 +30,7 @@ func (o *ownedWorkers) add(e *entry) {
 	if of == nil {
 		of = map[string]*entry{}
 		o.of[w.Key] = of
+		mark(o.keys, w.Key.FunctionID, w.Key)
 	}
 	of[e.id] = e
 	bytes, known := o.known[w.Key]
@@ -50,6 +52,7 @@ func (o *ownedWorkers) remove(e *entry) {
 	}
 	if delete(o.of[w.Key], e.id); len(o.of[w.Key]) == 0 {
 		delete(o.of, w.Key)
+		unmark(o.keys, w.Key.FunctionID, w.Key)
 	}
 }
 
@@ -77,18 +80,41 @@ func (o *ownedWorkers) setMemory(key faas.Key, bytes int64) (visits int) {
 	return visits
 }
 
-func (o *ownedWorkers) markUnknown(projectID string, key faas.Key) {
-	of := o.unknown[projectID]
-	if of == nil {
-		of = map[faas.Key]struct{}{}
-		o.unknown[projectID] = of
+// countFunction returns how many workers the versions of a function have together. Of its live code
+// the newest revision counts, and whatever is newer than the workers that there are: workers of
+// older revisions end with their calls.
+func (o *ownedWorkers) countFunction(key faas.Key) (count int) {
+	live := key
+	for other := range o.keys[key.FunctionID] {
+		switch {
+		case other.Version != 0:
+			count += len(o.of[other])
+		case live.Version != 0 || other.Revision > live.Revision:
+			live = other
+		}
 	}
-	of[key] = struct{}{}
+	if live.Version == 0 {
+		count += len(o.of[live])
+	}
+	return count
 }
 
+func (o *ownedWorkers) markUnknown(projectID string, key faas.Key) { mark(o.unknown, projectID, key) }
+
 func (o *ownedWorkers) unmarkUnknown(projectID string, key faas.Key) {
-	if delete(o.unknown[projectID], key); len(o.unknown[projectID]) == 0 {
-		delete(o.unknown, projectID)
+	unmark(o.unknown, projectID, key)
+}
+
+func mark(in map[string]map[faas.Key]struct{}, of string, key faas.Key) {
+	if in[of] == nil {
+		in[of] = map[faas.Key]struct{}{}
+	}
+	in[of][key] = struct{}{}
+}
+
+func unmark(in map[string]map[faas.Key]struct{}, of string, key faas.Key) {
+	if delete(in[of], key); len(in[of]) == 0 {
+		delete(in, of)
 	}
 }
 

@@ -47,10 +47,22 @@ func (p *Placer) atOnce(r *request) (assignment, bool) {
 	if over := p.overMemory(r); over != nil && r.target.MemorySize > r.memory {
 		return assignment{err: over}, true // nothing that ends makes room for it
 	}
-	if most := p.cfg.PerFunction; p.index.CountOwn(r.target.Key) >= most {
-		return assignment{err: busy("The function has as many workers as it may have (%d).", most)}, true
+	if p.full(r) && !p.crowdedOut(r) {
+		return assignment{err: busy("The function has as many workers as it may have (%d).", p.cfg.PerFunction)}, true
 	}
 	return assignment{}, false
+}
+
+// full reports whether the request's function has all the workers that it may have, those of all its
+// versions together.
+func (p *Placer) full(r *request) bool {
+	return p.index.CountFunction(r.target.Key) >= p.cfg.PerFunction
+}
+
+// crowdedOut reports whether the function is full of workers of other versions than the one that is
+// asked for, which has none: an idle one of them is to make room.
+func (p *Placer) crowdedOut(r *request) bool {
+	return p.full(r) && p.index.CountOwn(r.target.Key) == 0
 }
 
 // growsFor reports whether the request may have another worker, and one is there: generic, or to be
@@ -59,7 +71,7 @@ func (p *Placer) atOnce(r *request) (assignment, bool) {
 func (p *Placer) growsFor(r *request) bool {
 	key := r.target.Key
 	free, ok := p.index.Free(r.target.RuntimeID)
-	if !ok && !r.wantsServer() || p.index.CountOwn(key) >= p.cfg.PerFunction || p.over(r) {
+	if !ok && !r.wantsServer() || p.full(r) || p.over(r) {
 		return false
 	}
 	if _, unknown := p.index.FindOwn(key, func(w faas.Worker) bool { return !r.known[w.ID] }); !unknown {

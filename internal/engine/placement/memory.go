@@ -30,10 +30,10 @@ func (p *Placer) memoryLimit(ctx context.Context, target faas.Target) (int64, er
 // recorded any more: it counts as what the function asks for now.
 func (p *Placer) learnMemory(ctx context.Context, projectID string) {
 	for _, key := range p.index.UnknownMemory(projectID) {
-		f, err := p.cfg.Store.Function(ctx, faas.AnyProject(), key.FunctionID)
+		now, err := p.cfg.Store.Target(ctx, faas.Key{FunctionID: key.FunctionID, Version: key.Version})
 		switch {
 		case err == nil:
-			p.index.SetMemory(key, f.MemorySize)
+			p.index.SetMemory(key, now.MemorySize)
 		case faas.KindOf(err) == faas.NotFound:
 			p.index.SetMemory(key, faas.DefaultMemorySize) // it ends soon
 		default:

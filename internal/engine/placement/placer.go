@@ -165,7 +165,7 @@ func (p *Placer) serve(requests ...*request) {
 			p.queue.Join(r) // the worker ended at the same moment
 		}
 	}
-	if p.index.Claimed() >= p.cfg.Workers && !p.queue.Empty() || len(p.outOfMemory()) > 0 {
+	if p.index.Claimed() >= p.cfg.Workers && !p.queue.Empty() || len(p.outOfMemory()) > 0 || len(p.crowded()) > 0 {
 		p.short.Wake()
 	}
 }

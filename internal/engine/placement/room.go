@@ -35,8 +35,12 @@ func (p *Placer) MakeRoom(ctx context.Context) {
 
 // makeRoomOnce ends one worker for the request whose turn it is.
 func (p *Placer) makeRoomOnce(ctx context.Context) {
+	if p.makeRoomInFunction(ctx) {
+		return
+	}
 	for _, project := range p.givers() {
-		for _, w := range p.idlest(ctx, project) {
+		own := func(w faas.Worker) bool { return w.ProjectID == project }
+		for _, w := range p.idlest(ctx, own) {
 			if p.cfg.Fleet.EndIfIdle(ctx, w, idleForRoom) {
 				p.log.Info("ended an idle worker to make room",
 					"worker", w.ID, "function_id", w.Key.FunctionID, "project_id", project)
@@ -75,12 +79,44 @@ func giversFor(project string, held map[string]int, share int) []string {
 	return givers
 }
 
-// idlest returns the project's workers that have been idle for long enough to be taken away, the
-// longest first.
-func (p *Placer) idlest(ctx context.Context, project string) []faas.Worker {
+// crowded returns what waits for a worker and has none, of functions that are full of other versions'
+// workers. The placer's lock is held.
+func (p *Placer) crowded() []faas.Key {
+	var keys []faas.Key
+	for _, r := range p.queue.All() {
+		if p.crowdedOut(r) && !slices.Contains(keys, r.target.Key) {
+			keys = append(keys, r.target.Key)
+		}
+	}
+	return keys
+}
+
+// makeRoomInFunction ends an idle worker of another version of a function that is full, and reports
+// whether it did.
+func (p *Placer) makeRoomInFunction(ctx context.Context) bool {
+	p.mu.Lock()
+	crowded := p.crowded()
+	p.mu.Unlock()
+	for _, key := range crowded {
+		other := func(w faas.Worker) bool { return w.Key.FunctionID == key.FunctionID && w.Key != key }
+		for _, w := range p.idlest(ctx, other) {
+			if p.cfg.Fleet.EndIfIdle(ctx, w, idleForRoom) {
+				p.log.Info("ended an idle worker to make room for another version", "worker", w.ID,
+					"function_id", w.Key.FunctionID, "version", w.Key.Version, "wanted", key.Version)
+				p.Retry()
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// idlest returns those of the workers that are a function's own and ready and have been idle for
+// long enough to be taken away, the longest first.
+func (p *Placer) idlest(ctx context.Context, is func(faas.Worker) bool) []faas.Worker {
 	var own []faas.Worker
 	for _, w := range p.cfg.Fleet.Workers() {
-		if !w.Generic() && w.Ready && w.ProjectID == project {
+		if !w.Generic() && w.Ready && is(w) {
 			own = append(own, w)
 		}
 	}

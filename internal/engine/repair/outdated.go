@@ -65,23 +65,17 @@ func (o *outdatedWorkers) among(workers []faas.Worker, now time.Time) []faas.Wor
 	return found
 }
 
-// FunctionChanged has the workers of a function's older revisions end as their calls end.
+// FunctionChanged has the workers of what is not to be run any more end as their calls end.
 func (r *Repairer) FunctionChanged(change faas.FunctionChanged) {
 	if !r.cfg.Owns(change.FunctionID) {
 		return
 	}
 	for _, w := range r.cfg.Fleet.Workers() {
-		if w.Key.FunctionID == change.FunctionID && isOutdated(w.Key, change.Revision) {
+		if change.Ends(w.Key) {
 			r.outdated.add(w.ID, r.cfg.Now())
 		}
 	}
 	r.outdated.news.Wake()
-}
-
-// isOutdated reports whether a key is of a revision before the given one, which is 0 when the
-// function was deleted. Published versions do not change.
-func isOutdated(key faas.Key, revision int64) bool {
-	return key.Version == 0 && (revision == 0 || key.Revision < revision)
 }
 
 // WatchOutdated ends outdated workers until ctx ends, at once where they are idle.

@@ -29,18 +29,3 @@ func TestOutdatedWorkers(t *testing.T) {
 		t.Error("a worker that is gone is remembered")
 	}
 }
-
-func TestOutdated(t *testing.T) {
-	for _, c := range []struct {
-		key      faas.Key
-		revision int64
-		want     bool
-	}{
-		{faas.Key{Revision: 1}, 2, true}, {faas.Key{Revision: 2}, 2, false}, {faas.Key{Revision: 3}, 2, false}, {faas.Key{Revision: 3}, 0, true},
-		{faas.Key{Version: 1, Revision: 1}, 2, false}, {faas.Key{Version: 1}, 0, false},
-	} {
-		if isOutdated(c.key, c.revision) != c.want {
-			t.Errorf("%+v", c)
-		}
-	}
-}

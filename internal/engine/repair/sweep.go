@@ -30,23 +30,24 @@ func (r *Repairer) Sweep(ctx context.Context) {
 	}
 }
 
-// currentKeys returns a function that reports whether a key is what its function is now. What
-// cannot be looked up counts as such.
+// currentKeys returns a function that reports whether a key is what its function, or the version of
+// it, is now. What cannot be looked up counts as such.
 func (r *Repairer) currentKeys(ctx context.Context) func(faas.Key) bool {
-	known := map[string]faas.Key{}
+	known := map[faas.Key]faas.Key{} // by function and version
 	return func(key faas.Key) bool {
-		now, looked := known[key.FunctionID]
+		of := faas.Key{FunctionID: key.FunctionID, Version: key.Version}
+		now, looked := known[of]
 		if !looked {
-			f, err := r.cfg.Store.Function(ctx, faas.AnyProject(), key.FunctionID)
+			target, err := r.cfg.Store.Target(ctx, of)
 			switch {
 			case err == nil:
-				now = f.Target().Key
+				now = target.Key
 			case faas.KindOf(err) != faas.NotFound:
-				now = key
+				return true
 			}
-			known[key.FunctionID] = now
+			known[of] = now
 		}
-		return now.FunctionID != "" && (key.Version != 0 || key == now)
+		return key == now
 	}
 }
 

@@ -42,6 +42,8 @@ func everyFieldIsKept(t *testing.T, f *fixture) {
 	must(t, err)
 	same(t, "read", gotWebhook, w)
 
+	versionIsKept(t, f, gotFunction)
+
 	x := filled[faas.Execution](t, map[string]any{"Status": faas.ExecutionRunning, "Log": "", "Attempts": 1,
 		"Lease": time.Hour, "LeaseUntil": time.Time{}, "InputCut": int64(0), "ResultCut": int64(0)})
 	must(t, f.Start(ctx, x))
@@ -54,6 +56,19 @@ func everyFieldIsKept(t *testing.T, f *fixture) {
 	}
 	gotExecution.LeaseUntil, x.Lease = time.Time{}, 0
 	same(t, "read", gotExecution, x)
+}
+
+// versionIsKept has a version be what the function is.
+func versionIsKept(t *testing.T, f *fixture, of faas.Function) {
+	t.Helper()
+	want := of.Freeze()
+	v, err := f.CreateVersion(t.Context(), all, of.ID, "d", nil)
+	must(t, err)
+	want.ID, want.Number, want.Description, want.CreatedAt = v.ID, 1, "d", f.now().Truncate(time.Microsecond)
+	same(t, "frozen", v, want)
+	got, err := f.FunctionVersion(t.Context(), all, of.ID, 1)
+	must(t, err)
+	same(t, "read", got, v)
 }
 
 // everyChangeIsKept changes every field of a function that may change, and none that may not.

@@ -12,6 +12,7 @@ func scopes(t *testing.T, f *fixture) {
 	ctx := t.Context()
 	r := f.runtime(t, "ours", false)
 	fn := f.function(t, "ours", r.ID, "f")
+	must(t, second(f.CreateVersion(ctx, ours, fn.ID, "", nil)))
 	x := execution("ours", fn.ID)
 	must(t, f.Enqueue(ctx, x))
 	name := "stolen"
@@ -22,6 +23,11 @@ func scopes(t *testing.T, f *fixture) {
 		"function":         second(f.Function(ctx, theirs, fn.ID)),
 		"update function":  second(f.UpdateFunction(ctx, theirs, fn.ID, store.FunctionChange{Name: &name})),
 		"delete function":  second(f.DeleteFunction(ctx, theirs, fn.ID)),
+		"version":          second(f.FunctionVersion(ctx, theirs, fn.ID, 1)),
+		"create version":   second(f.CreateVersion(ctx, theirs, fn.ID, "", nil)),
+		"delete version":   second(f.DeleteVersion(ctx, theirs, fn.ID, 1)),
+		"call":             second(f.Resolve(ctx, theirs, faas.FunctionRef{FunctionID: fn.ID})),
+		"call of version":  second(f.Resolve(ctx, theirs, faas.FunctionRef{FunctionID: fn.ID, Version: 1})),
 		"execution":        second(f.Execution(ctx, theirs, x.ID)),
 		"log":              second(f.ExecutionLog(ctx, theirs, x.ID)),
 		"delete execution": f.DeleteExecution(ctx, theirs, x.ID),
@@ -37,6 +43,9 @@ func scopes(t *testing.T, f *fixture) {
 	)
 	if err != nil || len(none.Items) != 0 {
 		t.Errorf("a filter reached another project: %v, %v", none, err)
+	}
+	if none, err := f.FunctionVersions(ctx, theirs, fn.ID, faas.Query{}); err != nil || len(none.Items) != 0 {
+		t.Errorf("another project's versions are listed: %v, %v", none, err)
 	}
 	if public, _ := f.Runtimes(ctx, theirs, faas.Query{}); len(public.Items) != 0 {
 		t.Errorf("a private runtime is listed: %v", public)

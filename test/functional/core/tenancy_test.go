@@ -69,7 +69,22 @@ func attempts(of property) map[string][]attempt {
 		"PUT /v1/functions/{id}":    {{function, map[string]any{"name": "taken"}, hidden}},
 		"DELETE /v1/functions/{id}": {{function, nil, hidden}},
 
+		"POST /v1/functions/{id}/versions": {{function + "/versions", map[string]any{}, hidden}},
+		"GET /v1/functions/{id}/versions": {
+			{function + "/versions", nil, hidden},
+			{function + "/versions?all_projects=true", nil, refused},
+			{function + "/versions?project_id=" + of.project, nil, refused},
+		},
+		"GET /v1/functions/{id}/versions/{version}": {
+			{function + "/versions/1", nil, hidden}, {function + "/versions/1?download=true", nil, hidden},
+		},
+		"DELETE /v1/functions/{id}/versions/{version}": {{function + "/versions/1", nil, hidden}},
+
 		"POST /v1/executions": {
+			{
+				"/v1/executions", map[string]any{"function_id": of.function, "function_version": 1},
+				append(hidden, http.StatusBadRequest),
+			},
 			{"/v1/executions", map[string]any{"function_id": of.function, "sync": true}, append(hidden, http.StatusBadRequest)},
 			{"/v1/executions", map[string]any{"function_id": of.function, "sync": false}, append(hidden, http.StatusBadRequest)},
 		},
@@ -118,6 +133,7 @@ func documented(t *testing.T) []string {
 func newProperty(ctx context.Context, t *testing.T, demo *apiclient.Client, project string) property {
 	t.Helper()
 	f := create(ctx, t, demo, echo)
+	must(t, demo.Do(ctx, "POST", "/v1/functions/"+f.ID+"/versions", map[string]any{"description": "treasure"}, nil))
 	x, err := demo.Execute(ctx, f.ID, true, map[string]any{"treasure": "of demo"})
 	must(t, err)
 	admin := as(ctx, t, "admin")
@@ -178,7 +194,8 @@ func inventory(ctx context.Context, t *testing.T, demo *apiclient.Client, of pro
 	t.Helper()
 	var all strings.Builder
 	for _, path := range []string{
-		"/v1/functions/" + of.function, "/v1/executions?function_id=" + of.function, "/v1/executions/" + of.execution,
+		"/v1/functions/" + of.function, "/v1/functions/" + of.function + "/versions",
+		"/v1/executions?function_id=" + of.function, "/v1/executions/" + of.execution,
 	} {
 		var answer string
 		must(t, demo.Do(ctx, "GET", path, nil, &answer))
@@ -198,7 +215,8 @@ func TestPersonas(t *testing.T) {
 		c.Header[version[0]] = version[1]
 	}
 	for _, path := range []string{
-		"/v1/functions/" + of.function, "/v1/functions", "/v1/executions/" + of.execution,
+		"/v1/functions/" + of.function, "/v1/functions", "/v1/functions/" + of.function + "/versions",
+		"/v1/functions/" + of.function + "/versions/1", "/v1/executions/" + of.execution,
 		"/v1/executions/" + of.execution + "/log", "/v1/limits", "/v1/quotas/" + of.project,
 	} {
 		var answer string
@@ -211,6 +229,8 @@ func TestPersonas(t *testing.T) {
 		body         any
 	}{
 		{"PUT", "/v1/functions/" + of.function, map[string]any{"name": "x"}}, {"DELETE", "/v1/functions/" + of.function, nil},
+		{"POST", "/v1/functions/" + of.function + "/versions", map[string]any{}},
+		{"DELETE", "/v1/functions/" + of.function + "/versions/1", nil},
 		{"POST", "/v1/executions", map[string]any{"function_id": of.function}},
 		{"DELETE", "/v1/executions/" + of.execution, nil},
 		{"DELETE", "/v1/executions?function_id=" + of.function, nil},

@@ -1,0 +1,146 @@
+package api
+
+import (
+	"log/slog"
+	"math"
+	"net/http"
+	"strconv"
+
+	"github.com/gorilla/mux"
+
+	"github.com/openstack-faas/faas/internal/codestore"
+	"github.com/openstack-faas/faas/internal/engineclient"
+	"github.com/openstack-faas/faas/internal/faas"
+	"github.com/openstack-faas/faas/internal/store"
+)
+
+// functionVersionHandlers answer for /v1/functions/{id}/versions.
+type functionVersionHandlers struct {
+	store    *store.Store
+	packages codestore.Store // for downloads
+	engines  *engineclient.Client
+	bodies   bodies
+	lists    lists
+	quota    projectQuota
+	log      *slog.Logger
+}
+
+// create is POST /v1/functions/{id}/versions: the function as it is now becomes a version.
+func (h *functionVersionHandlers) create(r *http.Request, id faas.Identity) (any, error) {
+	functionID, err := pathID(r)
+	if err != nil {
+		return nil, err
+	}
+	o, err := h.bodies.readObjectOrNothing(r, "description")
+	if err != nil {
+		return nil, err
+	}
+	description := o.line("description")
+	if err := o.fault(); err != nil {
+		return nil, err
+	}
+	quota, err := h.quota.limits(r.Context(), id.ProjectID)
+	if err != nil {
+		return nil, err
+	}
+	made, err := h.store.CreateVersion(r.Context(), faas.ProjectScope(id), functionID, description, quota)
+	if err != nil {
+		return nil, err
+	}
+	return created{viewFunctionVersion(made)}, nil
+}
+
+// list is GET /v1/functions/{id}/versions.
+func (h *functionVersionHandlers) list(r *http.Request, id faas.Identity) (any, error) {
+	functionID, err := pathID(r)
+	if err != nil {
+		return nil, err
+	}
+	l, scope, err := h.lists.read(r, id, "function_version:get_all:all_projects")
+	if err != nil {
+		return nil, err
+	}
+	if _, err := h.store.Function(r.Context(), scope, functionID); err != nil {
+		return nil, err
+	}
+	texts := func(v faas.FunctionVersion) int { return len(v.Description) }
+	rows, err := readList(r, l.query, texts, func() (store.Page[faas.FunctionVersion], error) {
+		return h.store.FunctionVersions(r.Context(), scope, functionID, l.query)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return page(h.lists.endpoint, r, "function_versions", rows, viewFunctionVersion), nil
+}
+
+// get is GET /v1/functions/{id}/versions/{number}: the record, or with ?download=true the package.
+func (h *functionVersionHandlers) get(r *http.Request, id faas.Identity) (any, error) {
+	functionID, number, err := pathVersion(r)
+	if err != nil {
+		return nil, err
+	}
+	download, err := downloadAsked(r)
+	if err != nil {
+		return nil, err
+	}
+	v, err := h.store.FunctionVersion(r.Context(), faas.ProjectScope(id), functionID, number)
+	if err != nil {
+		return nil, err
+	}
+	if !download {
+		return viewFunctionVersion(v), nil
+	}
+	body, size, err := h.packages.Open(r.Context(), v.Code.SHA256)
+	if err != nil {
+		return nil, faas.Errorf(faas.Internal, "The package of version %d of function %s cannot be read.", number,
+			functionID).WithCause(err)
+	}
+	return packageFile{name: functionID + "_" + strconv.Itoa(number) + ".zip", size: size, body: body}, nil
+}
+
+func (h *functionVersionHandlers) delete(r *http.Request, id faas.Identity) (any, error) {
+	functionID, number, err := pathVersion(r)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := h.store.DeleteVersion(r.Context(), faas.ProjectScope(id), functionID, number); err != nil {
+		return nil, err
+	}
+	gone := faas.FunctionChanged{FunctionID: functionID, Version: number}
+	if err := h.engines.FunctionChanged(r.Context(), gone); err != nil {
+		h.log.Warn("a version's deletion could not be announced; its workers end by being idle",
+			"request_id", infoOf(r).id, "function_id", functionID, "version", number, "error", err)
+	}
+	return noContent{}, nil
+}
+
+// pathVersion returns the function's id and the version's number in the request's path.
+func pathVersion(r *http.Request) (functionID string, number int, err error) {
+	if functionID, err = pathID(r); err != nil {
+		return "", 0, err
+	}
+	text := mux.Vars(r)["version"]
+	n, err := strconv.ParseInt(text, 10, 64)
+	if err != nil || n < 1 || n > math.MaxInt32 {
+		return "", 0, faas.Errorf(faas.Invalid, "The version in the path must be a number from 1 on; it is %q.", short(text))
+	}
+	return functionID, int(n), nil
+}
+
+type functionVersionView struct {
+	ID            string  `json:"id"`
+	FunctionID    string  `json:"function_id"`
+	Description   *string `json:"description"`
+	VersionNumber int     `json:"version_number"`
+	Count         int     `json:"count"`
+	ProjectID     string  `json:"project_id"`
+	CreatedAt     *string `json:"created_at"`
+	UpdatedAt     *string `json:"updated_at"`
+}
+
+func viewFunctionVersion(v faas.FunctionVersion) functionVersionView {
+	return functionVersionView{
+		ID: v.ID, FunctionID: v.FunctionID, Description: orNull(v.Description), VersionNumber: v.Number, Count: v.Count,
+		ProjectID: v.ProjectID, CreatedAt: timeText(v.CreatedAt),
+	}
+}
