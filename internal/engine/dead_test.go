@@ -55,6 +55,28 @@ func TestDeadWorkerIsReplaced(t *testing.T) {
 	})
 }
 
+// TestDrainingWorkerIsPassedOver has every generic worker end, as when a pool shrinks, before the
+// engine has heard of it: a function's first call goes to another.
+func TestDrainingWorkerIsPassedOver(t *testing.T) {
+	r := newRig(t, func(l *Limits) { l.PoolSize = 2 })
+	r.run()
+	generic := func() (ready []faas.Worker) {
+		for _, w := range r.workers.Workers() {
+			if w.Generic() && w.Ready {
+				ready = append(ready, w)
+			}
+		}
+		return ready
+	}
+	r.await("the pool is full", func() bool { return len(generic()) == 2 })
+	for _, w := range generic() {
+		r.must(r.engine.client.Drain(t.Context(), w, 0))
+	}
+	if _, err := r.call(r.api(hangTimeout), r.function(echoes), "{}"); err != nil {
+		t.Errorf("the first call: %v", err)
+	}
+}
+
 // An agent that accepts connections and does not answer is as dead as one that is out of reach.
 // Here a caller says so that has waited for it.
 func TestFrozenWorkerIsReplaced(t *testing.T) {

@@ -61,6 +61,9 @@ func (p *Placer) notSpecialised(ctx context.Context, w faas.Worker, target faas.
 	case faas.RefusedStarting:
 		p.cfg.Fleet.Lost(w.ID) // not yet anybody's: left alone for a moment all the same
 		return nil
+	case faas.RefusedDraining:
+		p.cfg.Fleet.Discard(ctx, w) // it ends, as when its pool shrinks: the news of that was slower
+		return nil
 	}
 	// It answered: another would answer the same, and one function must not use up the pool.
 	p.log.Error("a worker could not be specialised for a function",
