@@ -71,8 +71,10 @@ func (h *executionHandlers) get(r *http.Request, id faas.Identity) (any, error) 
 	if err != nil {
 		return nil, err
 	}
-	x, err := readWithin(r.Context(), infoOf(r).grant, textsOfExecution, func() (faas.Execution, error) {
-		return h.store.Execution(r.Context(), faas.ProjectScope(id), executionID)
+	x, err := readOne(r, h.lists.policy, id, func(scope faas.Scope) (faas.Execution, error) {
+		return readWithin(r.Context(), infoOf(r).grant, textsOfExecution, func() (faas.Execution, error) {
+			return h.store.Execution(r.Context(), scope, executionID)
+		})
 	})
 	if err != nil {
 		return nil, err
@@ -85,14 +87,12 @@ func (h *executionHandlers) getLog(r *http.Request, id faas.Identity) (any, erro
 	if err != nil {
 		return nil, err
 	}
-	text, err := readWithin(
-		r.Context(),
-		infoOf(r).grant,
-		func(text string) int { return len(text) },
-		func() (string, error) {
-			return h.store.ExecutionLog(r.Context(), faas.ProjectScope(id), executionID)
-		},
-	)
+	size := func(text string) int { return len(text) }
+	text, err := readOne(r, h.lists.policy, id, func(scope faas.Scope) (string, error) {
+		return readWithin(r.Context(), infoOf(r).grant, size, func() (string, error) {
+			return h.store.ExecutionLog(r.Context(), scope, executionID)
+		})
+	})
 	if err != nil {
 		return nil, err
 	}

@@ -60,7 +60,15 @@ func (h *functionVersionHandlers) list(r *http.Request, id faas.Identity) (any, 
 	if err != nil {
 		return nil, err
 	}
-	if _, err := h.store.Function(r.Context(), scope, functionID); err != nil {
+	if !l.allProjects && l.projectID == "" { // as a function itself is read: without a word where it is another's
+		f, err := readOne(r, h.lists.policy, id, func(scope faas.Scope) (faas.Function, error) {
+			return h.store.Function(r.Context(), scope, functionID)
+		})
+		if err != nil {
+			return nil, err
+		}
+		scope = faas.OneProject(f.ProjectID)
+	} else if _, err := h.store.Function(r.Context(), scope, functionID); err != nil {
 		return nil, err
 	}
 	texts := func(v faas.FunctionVersion) int { return len(v.Description) }
@@ -83,7 +91,9 @@ func (h *functionVersionHandlers) get(r *http.Request, id faas.Identity) (any, e
 	if err != nil {
 		return nil, err
 	}
-	v, err := h.store.FunctionVersion(r.Context(), faas.ProjectScope(id), functionID, number)
+	v, err := readOne(r, h.lists.policy, id, func(scope faas.Scope) (faas.FunctionVersion, error) {
+		return h.store.FunctionVersion(r.Context(), scope, functionID, number)
+	})
 	if err != nil {
 		return nil, err
 	}

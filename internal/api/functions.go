@@ -104,7 +104,9 @@ func (h *functionHandlers) get(r *http.Request, id faas.Identity) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	function, err := h.store.Function(r.Context(), faas.ProjectScope(id), functionID)
+	function, err := readOne(r, h.lists.policy, id, func(scope faas.Scope) (faas.Function, error) {
+		return h.store.Function(r.Context(), scope, functionID)
+	})
 	if err != nil {
 		return nil, err
 	}

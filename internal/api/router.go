@@ -102,5 +102,6 @@ func (rr *router) handle(rt route, r *http.Request, info *requestInfo) (any, err
 	if err := rr.admission.admit(rt, r, info); err != nil {
 		return nil, err
 	}
-	return rt.handle(r, info.identity)
+	answer, err := rt.handle(r, info.identity)
+	return answer, refusal(r, rr.admission.policy, info.identity, err)
 }

@@ -37,7 +37,7 @@ func (t *tx) mayCall(projectID string, ref faas.FunctionRef) error {
 		return missing("function", ref.FunctionID, err)
 	}
 	if f.ProjectID != projectID {
-		return notFound("function", ref.FunctionID)
+		return unseen("function", ref.FunctionID, f.ProjectID)
 	}
 	if ref.Version == 0 {
 		return nil

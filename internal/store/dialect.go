@@ -99,8 +99,13 @@ func unavailable(err error) error {
 	return faas.Errorf(faas.Unavailable, "The database does not answer.").WithCause(err)
 }
 
-func notFound(noun, id string) error {
+func notFound(noun, id string) *faas.Error {
 	return faas.Errorf(faas.NotFound, "%s %s not found.", strings.ToUpper(noun[:1])+noun[1:], id)
+}
+
+// unseen is the error about a thing that is there, and of a project that the scope does not see.
+func unseen(noun, id, projectID string) error {
+	return notFound(noun, id).WithCause(&faas.Elsewhere{Noun: noun, ProjectID: projectID})
 }
 
 // missing turns "no rows" into a faas.NotFound; nil stays nil.

@@ -47,7 +47,7 @@ func (s *Store) Execution(ctx context.Context, scope faas.Scope, id string) (faa
 		return faas.Execution{}, missing("execution", id, err)
 	}
 	if !scope.Sees(e.ProjectID) {
-		return faas.Execution{}, notFound("execution", id)
+		return faas.Execution{}, unseen("execution", id, e.ProjectID)
 	}
 	return e, nil
 }
@@ -60,7 +60,7 @@ func (s *Store) ExecutionLog(ctx context.Context, scope faas.Scope, id string) (
 		return "", missing("execution", id, err)
 	}
 	if !scope.Sees(project) {
-		return "", notFound("execution", id)
+		return "", unseen("execution", id, project)
 	}
 	return text, nil
 }
@@ -84,7 +84,7 @@ func (s *Store) DeleteExecution(ctx context.Context, scope faas.Scope, id string
 			return err
 		}
 		if !scope.Sees(e.ProjectID) {
-			return notFound("execution", id)
+			return unseen("execution", id, e.ProjectID)
 		}
 		if !e.Status.Ended() {
 			return faas.Errorf(faas.Conflict, "Execution %s has not ended; it can be deleted when it has.", id)

@@ -127,7 +127,7 @@ func (s *Store) Function(ctx context.Context, scope faas.Scope, id string) (faas
 		return faas.Function{}, missing("function", id, err)
 	}
 	if !scope.Sees(f.ProjectID) {
-		return faas.Function{}, notFound("function", id)
+		return faas.Function{}, unseen("function", id, f.ProjectID)
 	}
 	return f, nil
 }
@@ -243,7 +243,7 @@ func (s *Store) DeleteFunction(ctx context.Context, scope faas.Scope, id string)
 func (t *tx) function(scope faas.Scope, id string) (faas.Function, error) {
 	f, err := functions.scan(t.queryRow(functions.selectByID()+t.grammar.forUpdate, id))
 	if err == nil && !scope.Sees(f.ProjectID) {
-		return f, notFound("function", id)
+		return f, unseen("function", id, f.ProjectID)
 	}
 	return f, missing("function", id, err)
 }

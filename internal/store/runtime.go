@@ -58,7 +58,7 @@ func (s *Store) Runtime(ctx context.Context, scope faas.Scope, id string) (faas.
 		return faas.Runtime{}, missing("runtime", id, err)
 	}
 	if !seesRuntime(scope, r) {
-		return faas.Runtime{}, notFound("runtime", id)
+		return faas.Runtime{}, unseen("runtime", id, r.ProjectID)
 	}
 	return r, nil
 }
@@ -163,7 +163,7 @@ func (t *tx) runtime(id, lock string) (faas.Runtime, error) {
 func (t *tx) ownRuntime(scope faas.Scope, id string) (faas.Runtime, error) {
 	r, err := t.runtime(id, t.grammar.forUpdate)
 	if err == nil && !scope.Sees(r.ProjectID) {
-		err = notFound("runtime", id)
+		err = unseen("runtime", id, r.ProjectID)
 	}
 	return r, err
 }

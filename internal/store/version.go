@@ -123,10 +123,13 @@ func (s *Store) FunctionVersion(
 ) (faas.FunctionVersion, error) {
 	v, err := s.versions.get(ctx, called{functionID, number})
 	switch {
-	case errors.Is(err, sql.ErrNoRows) || err == nil && !scope.Sees(v.ProjectID):
+	case errors.Is(err, sql.ErrNoRows):
 		return faas.FunctionVersion{}, noVersion(functionID, number)
 	case err != nil:
 		return faas.FunctionVersion{}, unavailable(err)
+	case !scope.Sees(v.ProjectID):
+		elsewhere := &faas.Elsewhere{Noun: "function version", ProjectID: v.ProjectID}
+		return faas.FunctionVersion{}, noVersion(functionID, number).WithCause(elsewhere)
 	}
 	return v, nil
 }
@@ -136,7 +139,7 @@ func (s *Store) readVersion(ctx context.Context, of called) (faas.FunctionVersio
 	return versions.scan(s.get.one(ctx, s.get.version, of.function, of.version))
 }
 
-func noVersion(functionID string, number int) error {
+func noVersion(functionID string, number int) *faas.Error {
 	return faas.Errorf(faas.NotFound, "Version %d of function %s can not be found.", number, functionID)
 }
 

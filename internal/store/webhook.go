@@ -85,7 +85,7 @@ func (s *Store) Webhook(ctx context.Context, scope faas.Scope, id string) (faas.
 		return faas.Webhook{}, missing("webhook", id, err)
 	}
 	if !scope.Sees(w.ProjectID) {
-		return faas.Webhook{}, notFound("webhook", id)
+		return faas.Webhook{}, unseen("webhook", id, w.ProjectID)
 	}
 	return w, nil
 }
@@ -199,7 +199,7 @@ func (s *Store) DeleteWebhook(ctx context.Context, scope faas.Scope, id string) 
 func (t *tx) webhook(scope faas.Scope, id string) (faas.Webhook, error) {
 	w, err := webhooks.scan(t.queryRow(webhooks.selectByID()+t.grammar.forUpdate, id))
 	if err == nil && !scope.Sees(w.ProjectID) {
-		return w, notFound("webhook", id)
+		return w, unseen("webhook", id, w.ProjectID)
 	}
 	return w, missing("webhook", id, err)
 }

@@ -220,8 +220,10 @@ func TestPersonas(t *testing.T) {
 		"/v1/executions/" + of.execution + "/log", "/v1/limits", "/v1/quotas/" + of.project,
 	} {
 		var answer string
-		if err := reader.Do(ctx, "GET", path, nil, &answer); err != nil {
-			t.Errorf("GET %s as reader: %v", path, err)
+		for who, c := range map[string]*apiclient.Client{"reader": reader, "admin of another project": admin} {
+			if err := c.Do(ctx, "GET", path, nil, &answer); err != nil {
+				t.Errorf("GET %s as %s: %v", path, who, err)
+			}
 		}
 	}
 	writes := []struct {
@@ -239,6 +241,12 @@ func TestPersonas(t *testing.T) {
 	for _, w := range writes {
 		if err := reader.Do(ctx, w.method, w.path, w.body, nil); status(err) != http.StatusForbidden {
 			t.Errorf("%s %s as reader: %v, want 403", w.method, w.path, err)
+		}
+		if w.path == "/v1/functions" {
+			continue // an admin's own is nobody else's
+		}
+		if err := admin.Do(ctx, w.method, w.path, w.body, nil); status(err) != http.StatusForbidden {
+			t.Errorf("%s %s as an admin of another project: %v, want 403", w.method, w.path, err)
 		}
 	}
 	for route, tries := range attempts(of) {
