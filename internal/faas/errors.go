@@ -26,6 +26,7 @@ const (
 	UnsupportedMedia Kind = "unsupported_media" // 415
 	Busy             Kind = "busy"              // 429: no room within the deadline; RetryAfter is set
 	Internal         Kind = "internal"          // 500: the cause is in the log only
+	FunctionFailed   Kind = "function_failed"   // 502: the caller asked for the output of a function that failed
 	Unavailable      Kind = "unavailable"       // 503: a part we need is down
 )
 
@@ -45,6 +46,7 @@ func (k Kind) Known() bool {
 		UnsupportedMedia,
 		Busy,
 		Internal,
+		FunctionFailed,
 		Unavailable:
 		return true
 	}

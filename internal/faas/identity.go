@@ -14,6 +14,7 @@ type Identity struct {
 	DomainID  string // of a domain-scoped token; "" for any other
 	Roles     []string
 	System    bool // a system-scoped token ("all")
+	Webhook   bool // nobody of Keystone's: whoever called a webhook of the project; without any role
 
 	// what the caller proved it with, to act with their rights while the request lasts; "" without
 	// Keystone
