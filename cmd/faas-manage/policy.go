@@ -82,11 +82,20 @@ func policyTable(ctx context.Context, rules *policy.Enforcer, out io.Writer) err
 	return err
 }
 
+// special are rules that are not simply asked of the caller of a call.
+var special = map[string]string{
+	"webhook:get_url": "`webhook_url` in the answers of `GET /v1/webhooks` and the like",
+	"webhook:invoke":  "`POST /v1/webhooks/{id}/invoke`, by whoever has its URL",
+}
+
 // callsOf lists the calls that a rule is asked for.
 func callsOf(rule string) []string {
 	own, query := rule, ""
 	if list, found := strings.CutSuffix(rule, ":all_projects"); found {
 		own, query = list, "?all_projects=true"
+	}
+	if shown := special[rule]; shown != "" {
+		return []string{shown}
 	}
 	var calls []string
 	for _, c := range api.Calls() {

@@ -33,6 +33,12 @@ reader if {
 	role in input.identity.roles
 }
 
+# Whoever called a webhook of the project by its URL: nobody of Keystone's, without any role.
+webhook if {
+	own_project
+	input.identity.webhook
+}
+
 own_project if {
 	input.identity.project_id != ""
 	input.target.project_id == input.identity.project_id
@@ -48,6 +54,8 @@ holds contains "manager" if manager
 holds contains "member" if member
 
 holds contains "reader" if reader
+
+holds contains "webhook" if webhook
 
 # An exact role, in a project or not: role:auditor.
 holds contains sprintf("role:%s", [role]) if some role in input.identity.roles

@@ -21,11 +21,14 @@ scoped(roles, domain, system, rule) := allowed if {
 		with data.faas.replaced as {}
 }
 
-administration := {"runtime:create", "runtime:update", "runtime:delete", "runtime_pool:get_all", "runtime:get_all:all_projects", "function:get_all:all_projects", "function_version:get_all:all_projects", "execution:get_all:all_projects", "quota:update", "quota:delete"}
+administration := {"runtime:create", "runtime:update", "runtime:delete", "runtime_pool:get_all", "runtime:get_all:all_projects", "function:get_all:all_projects", "function_version:get_all:all_projects", "execution:get_all:all_projects", "webhook:get_all:all_projects", "quota:update", "quota:delete"}
 
-changes := {"function:create", "function:update", "function:delete", "function_version:create", "function_version:delete", "execution:create", "execution:delete", "execution:purge"}
+changes := {"function:create", "function:update", "function:delete", "function_version:create", "function_version:delete", "execution:create", "execution:delete", "execution:purge", "webhook:create", "webhook:update", "webhook:delete", "webhook:rotate", "webhook:get_url"}
 
-looks := {"runtime:get", "runtime:get_all", "function:get", "function:get_all", "function_version:get", "function_version:get_all", "execution:get", "execution:get_all", "execution:get_log", "quota:get", "limits:get"}
+looks := {"runtime:get", "runtime:get_all", "function:get", "function:get_all", "function_version:get", "function_version:get_all", "execution:get", "execution:get_all", "execution:get_log", "quota:get", "limits:get", "webhook:get", "webhook:get_all"}
+
+# Nobody with a token does these: they are for whoever calls a webhook by its URL.
+calls := {"webhook:invoke"}
 
 test_admin_does_everything_at_home if {
 	every rule in (administration | changes) | looks { ask(["admin"], "mine", rule) }
@@ -83,10 +86,31 @@ test_service_with_another_role_is_that_too if {
 	not ask(["service", "member"], "theirs", "function:create")
 }
 
+# called asks as the caller of a webhook of the project mine.
+called(project, rule) := allowed if {
+	allowed := decision.allow with input as {
+		"rule": rule,
+		"identity": {"user_id": "", "project_id": "mine", "domain_id": "", "roles": [], "system": false, "webhook": true},
+		"target": {"project_id": project},
+	}
+		with data.faas.replaced as {}
+}
+
+test_a_webhook_is_called_and_does_nothing_else if {
+	every rule in calls { called("mine", rule) }
+	every rule in calls { not called("theirs", rule) }
+	every rule in (administration | changes) | looks { not called("mine", rule) }
+}
+
+test_a_token_calls_no_webhook if {
+	every rule in calls { not ask(["admin", "manager", "member", "reader", "service"], "mine", rule) }
+	every rule in calls { not scoped(["admin"], "", true, rule) }
+}
+
 # Each rule that there is stands in one of the sets above, so that none is left untested.
 test_every_rule_is_tested if {
-	known := {name | some name; data.faas.rules.allow[name] with input as {"identity": {"project_id": "p", "roles": ["admin", "manager", "member", "reader", "service"]}, "target": {"project_id": "p"}}}
-	known == (administration | changes) | looks
+	known := {name | some name; data.faas.rules.allow[name] with input as {"identity": {"project_id": "p", "roles": ["admin", "manager", "member", "reader", "service"], "webhook": true}, "target": {"project_id": "p"}}}
+	known == ((administration | changes) | looks) | calls
 }
 
 test_no_project_is_nobodys_own if {

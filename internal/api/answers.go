@@ -17,12 +17,19 @@ type (
 		status int
 		body   any
 	}
+	functionOutput struct { // 200, JSON: what a function returned to who called its webhook
+		executionID string
+		output      []byte
+	}
 	packageFile struct { // 200, a zip to keep
 		name string
 		size int64
 		body io.ReadCloser
 	}
 )
+
+// executionHeader names the execution whose output an answer is.
+const executionHeader = "X-Faas-Execution-Id"
 
 // responder writes answers.
 type responder struct {
@@ -40,6 +47,11 @@ func (a *responder) write(w http.ResponseWriter, r *http.Request, answer any) {
 		w.WriteHeader(http.StatusNoContent)
 	case plainText:
 		a.writeText(w, r, http.StatusOK, string(v))
+	case functionOutput:
+		w.Header().Set(executionHeader, v.executionID)
+		w.Header().Set("Content-Type", "application/json")
+		w.Header().Set("X-Content-Type-Options", "nosniff")
+		a.writeBytes(w, r, http.StatusOK, v.output)
 	case packageFile:
 		a.writePackage(w, r, v)
 	case listAnswer:

@@ -28,6 +28,7 @@ var statuses = map[faas.Kind]int{
 	faas.UnsupportedMedia: http.StatusUnsupportedMediaType,
 	faas.Busy:             http.StatusTooManyRequests,
 	faas.Internal:         http.StatusInternalServerError,
+	faas.FunctionFailed:   http.StatusBadGateway,
 	faas.Unavailable:      http.StatusServiceUnavailable,
 }
 

@@ -3,6 +3,7 @@ package api
 import (
 	"github.com/openstack-faas/faas/internal/codestore"
 	"github.com/openstack-faas/faas/internal/submit"
+	"github.com/openstack-faas/faas/internal/webhook"
 )
 
 // handlers has the handlers of each resource. A new resource is a type of its own with its
@@ -17,13 +18,16 @@ type handlers struct {
 	functionVersions *functionVersionHandlers
 	executions       *executionHandlers
 	purges           *purgeHandlers
+
+	webhooks     *webhookHandlers
+	webhookCalls *webhookCalls
 }
 
 // newHandlers gives each resource what it needs of the configuration, whose defaults are set.
-func newHandlers(cfg Config, m *metrics) *handlers {
+func newHandlers(cfg Config, m *metrics, budget *memory) *handlers {
 	at := endpoint(cfg.PublicEndpoint)
 	of := lists{policy: cfg.Policy, maxLimit: cfg.MaxLimit, endpoint: at}
-	return &handlers{
+	h := &handlers{
 		versions: &versionHandlers{endpoint: at},
 		health:   &healthHandlers{store: cfg.Store, disableByFile: cfg.DisableByFile, log: cfg.Log},
 		runtimes: &runtimeHandlers{
@@ -42,6 +46,24 @@ func newHandlers(cfg Config, m *metrics) *handlers {
 		},
 		executions: newExecutionHandlers(cfg, of, m),
 		purges:     &purgeHandlers{store: cfg.Store, bounds: defaultPurge, log: cfg.Log, now: cfg.Now},
+	}
+	h.addWebhooks(cfg, of, budget)
+	return h
+}
+
+// addWebhooks adds the handlers of webhooks, which run executions as the handlers of executions do.
+func (h *handlers) addWebhooks(cfg Config, of lists, budget *memory) {
+	limiter := webhook.NewLimiter(cfg.WebhookCalls, cfg.Now)
+	h.webhooks = &webhookHandlers{
+		store: cfg.Store, policy: cfg.Policy, keys: cfg.WebhookKeys, limiter: limiter, mostCalls: cfg.WebhookCalls,
+		bodies: bodies{cfg.MaxBody}, lists: of, endpoint: endpoint(cfg.PublicEndpoint),
+		quota: projectQuota{quotas: cfg.Quotas, store: cfg.Store}, log: cfg.Log, now: cfg.Now,
+	}
+	x := h.executions
+	h.webhookCalls = &webhookCalls{
+		store: cfg.Store, policy: cfg.Policy, keys: cfg.WebhookKeys, limiter: limiter, memory: budget,
+		bodies: bodies{cfg.MaxBody}, inputs: webhookInputs{cfg.MaxInput}, runs: x.runs, submit: x.submit, metrics: x.metrics,
+		results: newWebhookResults(cfg.Registry), now: cfg.Now,
 	}
 }
 

@@ -25,8 +25,9 @@ var (
 	v10 = Microversion{1, 0}
 	v11 = Microversion{1, 1} // quotas, limits, roles of functions
 	v12 = Microversion{1, 2} // executions of a function are purged
+	v13 = Microversion{1, 3} // signatures, expiry, limits, raw bodies, results and new URLs of webhooks
 
-	minVersion, maxVersion = v10, v12
+	minVersion, maxVersion = v10, v13
 )
 
 // String returns 1.N.

@@ -11,33 +11,35 @@ import (
 
 func TestMicroversionsAreAskedForAndEchoed(t *testing.T) {
 	s := newService(t)
+	next := Microversion{maxVersion.Major, maxVersion.Minor + 1}
 	for header, want := range map[string]struct {
 		status int
 		echo   string
 	}{
-		"":                       {200, "1.0"},
-		"function-engine 1.0":    {200, "1.0"},
-		"function-engine 1.1":    {200, "1.1"},
-		"function-engine 1.2":    {200, "1.2"},
-		"function-engine latest": {200, "1.2"},
-		"Function-Engine  1.1 ":  {200, "1.1"},
-		"compute 2.90":           {200, "1.0"},
-		"compute":                {200, "1.0"},
+		"":                                       {200, "1.0"},
+		"function-engine 1.0":                    {200, "1.0"},
+		"function-engine 1.1":                    {200, "1.1"},
+		"function-engine 1.2":                    {200, "1.2"},
+		"function-engine " + maxVersion.String(): {200, maxVersion.String()},
+		"function-engine latest":                 {200, maxVersion.String()},
+		"Function-Engine  1.1 ":                  {200, "1.1"},
+		"compute 2.90":                           {200, "1.0"},
+		"compute":                                {200, "1.0"},
 		"compute 2.90,function-engine 1.1, identity 3.14": {200, "1.1"},
 		"function-engine 1.1, function-engine 1.1":        {200, "1.1"},
 		"function-engine 1.0, function-engine 1.1":        {400, "1.0"},
-		"function-engine":               {400, "1.0"},
-		"function-engine 1":             {400, "1.0"},
-		"function-engine 1.":            {400, "1.0"},
-		"function-engine 1.01":          {400, "1.0"},
-		"function-engine +1.1":          {400, "1.0"},
-		"function-engine 1.1.1":         {400, "1.0"},
-		"function-engine newest":        {400, "1.0"},
-		"function-engine 1.3":           {406, "1.0"},
-		"function-engine 0.9":           {406, "1.0"},
-		"function-engine 2.0":           {406, "1.0"},
-		"function-engine 999999.999999": {406, "1.0"},
-		"function-engine 9999999.0":     {400, "1.0"},
+		"function-engine":                  {400, "1.0"},
+		"function-engine 1":                {400, "1.0"},
+		"function-engine 1.":               {400, "1.0"},
+		"function-engine 1.01":             {400, "1.0"},
+		"function-engine +1.1":             {400, "1.0"},
+		"function-engine 1.1.1":            {400, "1.0"},
+		"function-engine newest":           {400, "1.0"},
+		"function-engine " + next.String(): {406, "1.0"},
+		"function-engine 0.9":              {406, "1.0"},
+		"function-engine 2.0":              {406, "1.0"},
+		"function-engine 999999.999999":    {406, "1.0"},
+		"function-engine 9999999.0":        {400, "1.0"},
 	} {
 		got := s.send(
 			request{method: "GET", path: "/v1/functions", header: map[string]string{"OpenStack-API-Version": header}},
@@ -60,17 +62,17 @@ func TestAVersionThatIsNotThereNamesThoseThatAre(t *testing.T) {
 		request{
 			method: "GET",
 			path:   "/v1/functions",
-			header: map[string]string{"OpenStack-API-Version": "function-engine 1.7"},
+			header: map[string]string{"OpenStack-API-Version": "function-engine 1.999"},
 		},
 	)
 	var f fault
 	got.decode(t, &f)
 	if got.status != http.StatusNotAcceptable || len(f.Errors) != 1 ||
-		!strings.Contains(f.Faultstring, "The minimum is 1.0 and the maximum is 1.2.") {
+		!strings.Contains(f.Faultstring, "The minimum is 1.0 and the maximum is "+maxVersion.String()+".") {
 		t.Fatalf("%d %s", got.status, got.body)
 	}
 	e := f.Errors[0]
-	if e.Code != "faas.microversion-unsupported" || e.MinVersion != "1.0" || e.MaxVersion != "1.2" || len(e.Links) != 1 ||
+	if e.Code != "faas.microversion-unsupported" || e.MinVersion != "1.0" || e.MaxVersion != maxVersion.String() || len(e.Links) != 1 ||
 		e.Links[0] != (link{Rel: "help", Href: "https://cloud:7070/v1"}) {
 		t.Errorf("got %+v", e)
 	}
@@ -83,7 +85,7 @@ func TestDiscoveryTakesAnyVersion(t *testing.T) {
 	var one struct{ Version version }
 	got := s.send(request{method: "GET", path: "/v1", header: asked})
 	got.decode(t, &one)
-	if got.status != 200 || one.Version.Version != "1.2" || one.Version.Min != "1.0" || one.Version.Status != "CURRENT" {
+	if got.status != 200 || one.Version.Version != maxVersion.String() || one.Version.Min != "1.0" || one.Version.Status != "CURRENT" {
 		t.Errorf("%d %s", got.status, got.body)
 	}
 	got = s.send(request{method: "GET", path: "/", header: asked})

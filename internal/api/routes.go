@@ -25,6 +25,14 @@ func (h *handlers) routes() []route {
 		{"GET", "/v1/functions/{id}/versions/{version}", "function_version:get", h.functionVersions.get, v10},
 		{"DELETE", "/v1/functions/{id}/versions/{version}", "function_version:delete", h.functionVersions.delete, v10},
 
+		{"POST", "/v1/webhooks", "webhook:create", h.webhooks.create, v10},
+		{"GET", "/v1/webhooks", "webhook:get_all", h.webhooks.list, v10},
+		{"GET", "/v1/webhooks/{id}", "webhook:get", h.webhooks.get, v10},
+		{"PUT", "/v1/webhooks/{id}", "webhook:update", h.webhooks.update, v10},
+		{"DELETE", "/v1/webhooks/{id}", "webhook:delete", h.webhooks.delete, v10},
+		{"POST", "/v1/webhooks/{id}/invoke", invokeRule, h.webhookCalls.invoke, v10},
+		{"POST", "/v1/webhooks/{id}/rotate", "webhook:rotate", h.webhooks.rotate, v13},
+
 		{"GET", "/v1/limits", "limits:get", h.quotas.getLimits, v11},
 		{"GET", "/v1/quotas/{project_id}", "quota:get", h.quotas.get, v11},
 		{"PUT", "/v1/quotas/{project_id}", "quota:update", h.quotas.update, v11},

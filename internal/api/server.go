@@ -23,6 +23,7 @@ import (
 	"github.com/openstack-faas/faas/internal/quota"
 	"github.com/openstack-faas/faas/internal/store"
 	"github.com/openstack-faas/faas/internal/swiftcode"
+	"github.com/openstack-faas/faas/internal/webhook"
 )
 
 // Config is what a Server needs. Every field is required but those that say what stands in for
@@ -46,6 +47,9 @@ type Config struct {
 	Calls  *quota.Calls  // counts executions; nil: nobody does
 
 	Notify *notify.Notifier // makes the events that other services are told; nil: they are told nothing
+
+	WebhookKeys  *webhook.Keys // of webhooks' URLs, the same for all APIs; nil: this process makes its own
+	WebhookCalls int64         // a minute, of one webhook; 6000 when 0
 
 	Images         bool     // functions may be of container images: the orchestrator runs them
 	ImagesFrom     []string // the registries, or registry/repository prefixes, that those may come from
@@ -83,7 +87,7 @@ func New(cfg Config) *Server {
 	s := &Server{
 		log: cfg.Log, now: cfg.Now, metrics: m, pace: defaultPace, cors: newCORS(cfg.CORS),
 		responder: &responder{endpoint: endpoint(cfg.PublicEndpoint), authURI: cfg.AuthURI, log: cfg.Log},
-		handlers:  newHandlers(cfg, m),
+		handlers:  newHandlers(cfg, m, budget),
 	}
 	admission := &admission{auth: cfg.Auth, policy: cfg.Policy, memory: budget, bodies: bodies{cfg.MaxBody}}
 	s.router = newRouter(admission, s.responder, s.handlers.routes())
@@ -95,6 +99,10 @@ func (c Config) withDefaults() Config {
 	c.MaxBody = cmp.Or(c.MaxBody, 2<<20)
 	c.MaxInput = cmp.Or(c.MaxInput, 1<<20)
 	c.Memory = cmp.Or(c.Memory, 192<<20)
+	c.WebhookCalls = cmp.Or(c.WebhookCalls, 6000)
+	if c.WebhookKeys == nil {
+		c.WebhookKeys, _ = webhook.NewKeys(webhook.NewSigningSecret()) // long enough: cannot fail
+	}
 	c.Log = cmp.Or(c.Log, slog.Default())
 	if c.Registry == nil {
 		c.Registry = prometheus.NewRegistry()

@@ -46,6 +46,10 @@ func (a API) check() error {
 				Reason: "must be a registry or the beginning of a repository's name in one, as in docker.io/myproject"})
 		}
 	}
+	if a.WebhookSecret != "" && len(a.WebhookSecret) < faas.MinWorkerSecret {
+		wrong = append(wrong, &Error{Section: "api", Option: "webhook_secret",
+			Reason: fmt.Sprintf("has %d bytes, at least %d are needed: openssl rand -hex 32 makes one", len(a.WebhookSecret), faas.MinWorkerSecret)})
+	}
 	return errors.Join(wrong...)
 }
 

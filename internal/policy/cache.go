@@ -49,9 +49,14 @@ func appendKey(key []byte, id faas.Identity, rule string, target Target) []byte 
 	key = appendPart(key, id.ProjectID)
 	key = appendPart(key, id.UserID)
 	key = appendPart(key, id.DomainID)
+	var kind byte
 	if id.System {
-		key = append(key, 1)
+		kind |= 1
 	}
+	if id.Webhook {
+		kind |= 2
+	}
+	key = append(key, kind)
 	for _, role := range id.Roles {
 		key = appendPart(key, role)
 	}

@@ -22,6 +22,9 @@ func (e *Enforcer) logDecision(ctx context.Context, id faas.Identity, rule strin
 	if id.System {
 		attrs = append(attrs, slog.Bool("system", true))
 	}
+	if id.Webhook {
+		attrs = append(attrs, slog.Bool("webhook", true))
+	}
 	if e.requestID != nil {
 		attrs = append(attrs, slog.String("request_id", e.requestID(ctx)))
 	}

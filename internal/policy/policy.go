@@ -127,6 +127,7 @@ func (r *ruleSet) decide(ctx context.Context, id faas.Identity, rule string, tar
 		"rule": rule,
 		"identity": map[string]any{
 			"user_id": id.UserID, "project_id": id.ProjectID, "domain_id": id.DomainID, "roles": roles, "system": id.System,
+			"webhook": id.Webhook,
 		},
 		"target": map[string]any{"project_id": target.ProjectID},
 	}))

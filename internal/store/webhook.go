@@ -135,14 +135,14 @@ func (c WebhookChange) apply(w *faas.Webhook) {
 }
 
 // RotateWebhook gives a webhook its next URL, and with a sealed signing secret that one too. What it
-// had until now is good for as long as overlap; what it had before that is not any more.
+// had is good until the time, or not any more when that is zero; what it had before that is not.
 func (s *Store) RotateWebhook(ctx context.Context, scope faas.Scope, id, signingSecret string,
-	overlap time.Duration) (faas.Webhook, error) {
+	until time.Time) (faas.Webhook, error) {
 	return s.changeWebhook(ctx, scope, id, func(_ *tx, w *faas.Webhook) error {
 		w.Generation++
-		w.PreviousUntil, w.PreviousKey = time.Time{}, ""
-		if overlap > 0 {
-			w.PreviousUntil, w.PreviousKey = moment(micros(s.now().Add(overlap))), w.SigningSecret
+		w.PreviousUntil, w.PreviousKey = moment(micros(until)), ""
+		if !until.IsZero() {
+			w.PreviousKey = w.SigningSecret
 		}
 		if signingSecret != "" {
 			w.SigningSecret = signingSecret

@@ -44,6 +44,9 @@ func RunAPI(ctx context.Context, p Parts, workers Workers, conf *config.APIServi
 	}
 	defer stopNews()
 	ready := p.apiConfig(conf)
+	if ready.WebhookKeys, err = webhookKeys(conf); err != nil {
+		return err
+	}
 	ready.Policy, ready.Registry, ready.Log, ready.Images = rules, p.Registry, log, workers.Images
 	ready.Engines, ready.Caller = engines, engineclient.NewCaller(engines, calls.Call, conf.API.CallWait)
 	ready.Auth, ready.AuthURI = p.authenticator(conf)
@@ -64,7 +67,7 @@ func (p Parts) apiConfig(conf *config.APIService) api.Config {
 		Limits: conf.Limits.Ranges(), ImagesFrom: conf.API.ImagesFrom,
 		MaxLimit: conf.API.MaxLimit, MaxBody: conf.API.MaxBody, MaxInput: conf.API.MaxInput, Memory: conf.API.Memory,
 		PublicEndpoint: conf.API.PublicEndpoint, CORS: pagesOf(conf.CORS),
-		DisableByFile: conf.Health.DisableByFile,
+		DisableByFile: conf.Health.DisableByFile, WebhookCalls: conf.API.WebhookLimit,
 	}
 }
 

@@ -44,6 +44,7 @@ func Run(t *testing.T, open Open) {
 		"webhooks":                          webhooks,
 		"replaced URLs of webhooks":         rotation,
 		"functions in use":                  usedFunctions,
+		"versions in use":                   usedVersions,
 		"quotas of webhooks":                webhookQuota,
 		"closed":                            closed,
 		"every field of a row":              everyFieldIsKept,

@@ -47,7 +47,7 @@ func webhooks(t *testing.T, f *fixture) {
 	for what, err := range map[string]error{
 		"get":    second(f.Webhook(ctx, theirs, made.ID)),
 		"update": second(f.UpdateWebhook(ctx, theirs, made.ID, store.WebhookChange{Description: &fn.Name})),
-		"rotate": second(f.RotateWebhook(ctx, theirs, made.ID, "", 0)),
+		"rotate": second(f.RotateWebhook(ctx, theirs, made.ID, "", time.Time{})),
 		"delete": second(f.DeleteWebhook(ctx, theirs, made.ID)),
 	} {
 		if faas.KindOf(err) != faas.NotFound {
@@ -91,18 +91,18 @@ func rotation(t *testing.T, f *fixture) {
 		ProjectID: "ours", Calls: faas.FunctionRef{FunctionID: fn.ID}, Signature: faas.SignatureGitHub, SigningSecret: "first",
 	}, nil)
 	must(t, err)
-	w, err = f.RotateWebhook(ctx, ours, w.ID, "second", time.Minute)
+	w, err = f.RotateWebhook(ctx, ours, w.ID, "second", f.now().Add(time.Minute))
 	must(t, err)
 	if w.Generation != 2 || w.SigningSecret != "second" || w.PreviousKey != "first" {
 		t.Errorf("rotated: %+v", w)
 	}
-	late := f.now().Add(time.Minute)
+	late := w.PreviousUntil
 	for generation, want := range map[int64][2]bool{0: {}, 1: {true, false}, 2: {true, true}, 3: {}} {
 		if now, later := w.Current(generation, f.now()), w.Current(generation, late); now != want[0] || later != want[1] {
 			t.Errorf("generation %d is good: %v now, %v after the overlap; want %v", generation, now, later, want)
 		}
 	}
-	w, err = f.RotateWebhook(ctx, ours, w.ID, "", 0)
+	w, err = f.RotateWebhook(ctx, ours, w.ID, "", time.Time{})
 	must(t, err)
 	if w.Generation != 3 || w.SigningSecret != "second" || w.PreviousKey != "" || w.Current(2, f.now()) || !w.Current(3, f.now()) {
 		t.Errorf("rotated without an overlap: %+v", w)
@@ -135,6 +135,28 @@ func usedFunctions(t *testing.T, f *fixture) {
 	}
 	_, err := f.DeleteFunction(ctx, ours, fn.ID)
 	must(t, err)
+}
+
+// usedVersions cannot be deleted while webhooks call them; others of the function can.
+func usedVersions(t *testing.T, f *fixture) {
+	ctx, z := t.Context(), newFreezer(t, f)
+	z.freeze(1)
+	z.change("other")
+	z.freeze(2)
+	w, err := f.CreateWebhook(ctx, faas.Webhook{ProjectID: "ours", Calls: faas.FunctionRef{FunctionID: z.of.ID, Version: 1}}, nil)
+	must(t, err)
+	if got, err := f.Webhook(ctx, ours, w.ID); err != nil || got.Calls != w.Calls {
+		t.Errorf("read: %+v, %v", got.Calls, err)
+	}
+	must(t, second(f.DeleteVersion(ctx, ours, z.of.ID, 2)))
+	err = second(f.DeleteVersion(ctx, ours, z.of.ID, 1))
+	if is(t, err, faas.Conflict); !strings.Contains(fmt.Sprint(err), w.ID) {
+		t.Errorf("%q does not name the webhook", err)
+	}
+	is(t, second(f.DeleteFunction(ctx, ours, z.of.ID)), faas.Conflict)
+	live := 0
+	must(t, second(f.UpdateWebhook(ctx, ours, w.ID, store.WebhookChange{Version: &live})))
+	must(t, second(f.DeleteVersion(ctx, ours, z.of.ID, 1)))
 }
 
 // webhookQuota counts the webhooks of a project.

@@ -16,11 +16,12 @@ import (
 )
 
 // version is sent with every request of this suite, so that it meets all that there is.
-var version = [2]string{"OpenStack-API-Version", "function-engine 1.2"}
+var version = [2]string{"OpenStack-API-Version", "function-engine 1.3"}
 
 // property is what project demo has, and what the others try to get at.
 type property struct {
 	function, execution, runtime, project string
+	webhook                               string
 }
 
 // attempt is a request for something of demo's, and what a stranger may be answered.
@@ -36,6 +37,7 @@ func attempts(of property) map[string][]attempt {
 	hidden, refused := []int{http.StatusNotFound}, []int{http.StatusForbidden}
 	function, execution := "/v1/functions/"+of.function, "/v1/executions/"+of.execution
 	runtime, quota := "/v1/runtimes/"+of.runtime, "/v1/quotas/"+of.project
+	webhook := "/v1/webhooks/" + of.webhook
 	return map[string][]attempt{
 		"POST /v1/runtimes": {
 			{"/v1/runtimes", map[string]any{"image": "docker.io/faas-mini/python3:dev", "name": "mine"}, refused},
@@ -100,6 +102,23 @@ func attempts(of property) map[string][]attempt {
 		"DELETE /v1/executions/{id}":  {{execution, nil, hidden}},
 		"GET /v1/executions/{id}/log": {{execution + "/log", nil, hidden}},
 
+		"POST /v1/webhooks": {
+			{"/v1/webhooks", map[string]any{"function_id": of.function}, hidden},
+			{"/v1/webhooks", map[string]any{"function_id": of.function, "project_id": of.project}, []int{http.StatusBadRequest}},
+		},
+		"GET /v1/webhooks": {
+			{"/v1/webhooks?all_projects=true", nil, refused}, {"/v1/webhooks?project_id=" + of.project, nil, refused},
+			{"/v1/webhooks?function_id=" + of.function, nil, []int{http.StatusOK}},
+		},
+		"GET /v1/webhooks/{id}":         {{webhook, nil, hidden}},
+		"PUT /v1/webhooks/{id}":         {{webhook, map[string]any{"description": "taken"}, hidden}},
+		"DELETE /v1/webhooks/{id}":      {{webhook, nil, hidden}},
+		"POST /v1/webhooks/{id}/rotate": {{webhook + "/rotate", map[string]any{}, hidden}},
+		"POST /v1/webhooks/{id}/invoke": {
+			{webhook + "/invoke", map[string]any{}, hidden},
+			{webhook + "/invoke?secret=1.AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", map[string]any{}, hidden},
+		},
+
 		"GET /v1/quotas/{project_id}":    {{quota, nil, refused}},
 		"PUT /v1/quotas/{project_id}":    {{quota, map[string]any{"quota": map[string]any{"functions": 0}}, refused}},
 		"DELETE /v1/quotas/{project_id}": {{quota, nil, refused}},
@@ -150,7 +169,14 @@ func newProperty(ctx context.Context, t *testing.T, demo *apiclient.Client, proj
 		defer cancel()
 		_ = admin.Do(ctx, "DELETE", "/v1/runtimes/"+rt.ID, nil, nil)
 	})
-	return property{f.ID, x.ID, rt.ID, project}
+	var hook struct{ ID string }
+	must(t, demo.Do(ctx, "POST", "/v1/webhooks", map[string]any{"function_id": f.ID, "description": "treasure"}, &hook))
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), hangTimeout)
+		defer cancel()
+		_ = demo.Do(ctx, "DELETE", "/v1/webhooks/"+hook.ID, nil, nil) // before its function
+	})
+	return property{f.ID, x.ID, rt.ID, project, hook.ID}
 }
 
 // TestTenancy asks for what is demo's, on every route, as a member of another project.
@@ -177,7 +203,7 @@ func TestTenancy(t *testing.T) {
 			if got := status(err); !slices.Contains(a.want, got) {
 				t.Errorf("%s %s as alt: %d %v %s, want one of %v", method, a.path, got, err, answer, a.want)
 			}
-			for _, id := range []string{of.function, of.execution, of.runtime, "treasure"} {
+			for _, id := range []string{of.function, of.execution, of.runtime, of.webhook, "treasure"} {
 				if strings.Contains(answer, id) {
 					t.Errorf("%s %s as alt tells of %s: %s", method, a.path, id, answer)
 				}
@@ -196,6 +222,7 @@ func inventory(ctx context.Context, t *testing.T, demo *apiclient.Client, of pro
 	for _, path := range []string{
 		"/v1/functions/" + of.function, "/v1/functions/" + of.function + "/versions",
 		"/v1/executions?function_id=" + of.function, "/v1/executions/" + of.execution,
+		"/v1/webhooks/" + of.webhook,
 	} {
 		var answer string
 		must(t, demo.Do(ctx, "GET", path, nil, &answer))

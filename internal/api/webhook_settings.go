@@ -1,0 +1,159 @@
+package api
+
+import (
+	"encoding/json"
+	"math"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/openstack-faas/faas/internal/faas"
+	"github.com/openstack-faas/faas/internal/store"
+	"github.com/openstack-faas/faas/internal/webhook"
+)
+
+// webhookSettings is what a request sets of a webhook besides what v1 had; nil is not set.
+type webhookSettings struct {
+	scheme    *faas.SignatureScheme
+	secret    *faas.Secret // that senders sign with
+	renew     bool         // a secret that is not set is to be made anew where there was one
+	expires   *time.Time
+	rateLimit *int64
+	body      *faas.WebhookBody
+	sync      *bool
+}
+
+// settings reads the fields. At microversions without them none is set.
+func (h *webhookHandlers) settings(o *object) webhookSettings {
+	s := webhookSettings{
+		scheme:    oneOf(o, "signature", none, faas.SignatureNone, faas.SignatureGitHub, faas.SignatureStandard),
+		secret:    secretField(o, "signing_secret"),
+		expires:   h.expiryField(o),
+		rateLimit: o.number("rate_limit", " calls a minute, 0 for the installation's", 0, h.mostCalls),
+		body:      oneOf(o, "body", jsonBody, faas.WebhookJSON, faas.WebhookRaw),
+	}
+	if _, ok := o.get("sync"); ok {
+		sync := o.flag("sync", false)
+		s.sync = &sync
+	}
+	return s
+}
+
+// What clients call the values that are empty texts here.
+const (
+	none     = "none"
+	jsonBody = "json"
+)
+
+// oneOf returns a field that has one of the values, of which empty is called by its name; nil when
+// the field is not set.
+func oneOf[T ~string](o *object, name, empty string, values ...T) *T {
+	text := o.text(name, maxLine)
+	if text == nil {
+		return nil
+	}
+	value := T(*text)
+	if *text == empty {
+		value = ""
+	} else if *text == "" || !slices.Contains(values, value) {
+		names := []string{empty}
+		for _, v := range values {
+			if v != "" {
+				names = append(names, string(v))
+			}
+		}
+		o.refuse("%s must be one of %s; it is %q.", name, strings.Join(names, ", "), short(*text))
+	}
+	return &value
+}
+
+// secretField returns a secret, nil when it is not set. A refusal does not repeat it.
+func secretField(o *object, name string) *faas.Secret {
+	raw, ok := o.get(name)
+	if !ok {
+		return nil
+	}
+	var text string
+	if json.Unmarshal(raw, &text) != nil {
+		o.refuse("%s must be a string.", name)
+		return nil
+	}
+	secret := faas.Secret(text)
+	return &secret
+}
+
+// expiryForms are how clients may write a time: as RFC 3339 has it, or as the API shows it, in UTC.
+var expiryForms = []string{time.RFC3339Nano, "2006-01-02 15:04:05", "2006-01-02T15:04:05"}
+
+// expiryField returns when a webhook is to expire: zero for never, which is written as an empty
+// text; nil when the field is not set.
+func (h *webhookHandlers) expiryField(o *object) *time.Time {
+	text := o.text("expires_at", maxLine)
+	if text == nil {
+		return nil
+	}
+	if *text == "" {
+		return &time.Time{}
+	}
+	for _, form := range expiryForms {
+		at, err := time.Parse(form, *text)
+		if err != nil {
+			continue
+		}
+		if !at.After(h.now()) || at.Year() > 9999 {
+			o.refuse("expires_at must be in the future; it is %s.", short(*text))
+		}
+		return &at
+	}
+	o.refuse(`expires_at must be a time like 2030-01-31T12:00:00Z, or "" for never; it is %q.`, short(*text))
+	return nil
+}
+
+// signingSecret is what a webhook's senders are to sign with from now on.
+type signingSecret struct {
+	text   faas.Secret // to be shown this once; "" where the caller knows it, or it did not change
+	sealed *string     // for the database; nil where it did not change
+}
+
+// signingSecret returns what becomes of the signing secret of a webhook, given how it was until now.
+// One that is demanded and not brought is made.
+func (h *webhookHandlers) signingSecret(before faas.Webhook, asked webhookSettings) (signingSecret, error) {
+	scheme := valueOr(asked.scheme, before.Signature)
+	var secret faas.Secret
+	switch {
+	case scheme == faas.SignatureNone && asked.secret != nil:
+		return signingSecret{}, faas.Errorf(
+			faas.Invalid, "signing_secret is of use only with a signature; set signature to github or standard.")
+	case scheme == faas.SignatureNone:
+		var nothing string
+		return signingSecret{sealed: &nothing}, nil
+	case asked.secret != nil:
+		if wrong := webhook.CheckSigningSecret(scheme, *asked.secret); wrong != "" {
+			return signingSecret{}, faas.Errorf(faas.Invalid, "signing_secret %s.", wrong)
+		}
+		secret = *asked.secret
+	case scheme != before.Signature || before.SigningSecret == "" || asked.renew:
+		secret = webhook.NewSigningSecret()
+	default:
+		return signingSecret{}, nil
+	}
+	sealed, err := h.keys.Seal(before.ID, secret)
+	return signingSecret{secret, &sealed}, err
+}
+
+// calledChange returns what a request changes of what a webhook calls.
+func calledChange(o *object) store.WebhookChange {
+	var change store.WebhookChange
+	if alias := o.line("function_alias"); alias != "" {
+		change.Alias = &alias
+		return change
+	}
+	if functionID := o.id("function_id"); functionID != "" {
+		change.FunctionID = &functionID
+	}
+	if n := o.number("function_version", "", 0, math.MaxInt32); n != nil {
+		version := int(*n)
+		change.Version = &version
+	}
+	return change
+}

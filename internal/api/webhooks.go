@@ -1,0 +1,185 @@
+package api
+
+import (
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/openstack-faas/faas/internal/faas"
+	"github.com/openstack-faas/faas/internal/policy"
+	"github.com/openstack-faas/faas/internal/store"
+	"github.com/openstack-faas/faas/internal/webhook"
+)
+
+// webhookHandlers answer for /v1/webhooks; webhookCalls answer those who have a webhook's URL.
+type webhookHandlers struct {
+	store     *store.Store
+	policy    *policy.Enforcer
+	keys      *webhook.Keys
+	limiter   *webhook.Limiter
+	mostCalls int64 // a minute, of any webhook
+	bodies    bodies
+	lists     lists
+	endpoint  endpoint // of the webhooks' URLs
+	quota     projectQuota
+	log       *slog.Logger
+	now       func() time.Time
+}
+
+var (
+	webhookFields    = []string{"function_id", "function_version", "function_alias", "description"}
+	webhookSetFields = []string{"signature", "signing_secret", "expires_at", "rate_limit", "body", "sync"}
+)
+
+func (h *webhookHandlers) create(r *http.Request, id faas.Identity) (any, error) {
+	o, err := h.bodies.readObject(r, fieldsSince(r, v13, webhookFields, webhookSetFields...)...)
+	if err != nil {
+		return nil, err
+	}
+	w := faas.Webhook{
+		ID: faas.NewID(), ProjectID: id.ProjectID, CreatedAt: h.now(), Generation: 1,
+		Calls: refField(o), Description: o.line("description"),
+	}
+	asked := h.settings(o)
+	if err := o.fault(); err != nil {
+		return nil, err
+	}
+	secret, err := h.signingSecret(w, asked)
+	if err != nil {
+		return nil, err
+	}
+	w.Signature, w.SigningSecret = valueOr(asked.scheme, faas.SignatureNone), valueOr(secret.sealed, "")
+	w.ExpiresAt, w.RateLimit = valueOr(asked.expires, time.Time{}), valueOr(asked.rateLimit, 0)
+	w.Body, w.Sync = valueOr(asked.body, faas.WebhookJSON), valueOr(asked.sync, false)
+	limits, err := h.quota.limits(r.Context(), id.ProjectID)
+	if err != nil {
+		return nil, err
+	}
+	if w, err = h.store.CreateWebhook(r.Context(), w, limits); err != nil {
+		return nil, err
+	}
+	h.audit(r, id, w, "a webhook was created")
+	return created{h.viewWith(r, id, w, secret.text)}, nil
+}
+
+func (h *webhookHandlers) list(r *http.Request, id faas.Identity) (any, error) {
+	return answerList(h.lists, r, id, listOf[faas.Webhook, webhookView]{
+		plural: "webhooks", rule: "webhook:get_all:all_projects", read: h.store.Webhooks,
+		view:  h.viewer(r, id),
+		texts: func(w faas.Webhook) int { return len(w.Description) },
+	})
+}
+
+func (h *webhookHandlers) get(r *http.Request, id faas.Identity) (any, error) {
+	webhookID, err := pathID(r)
+	if err != nil {
+		return nil, err
+	}
+	w, err := h.store.Webhook(r.Context(), faas.ProjectScope(id), webhookID)
+	if err != nil {
+		return nil, err
+	}
+	return h.viewer(r, id)(w), nil
+}
+
+// update is PUT /v1/webhooks/{id}. Clients of old write every field that they know, and null where
+// it is to stay.
+func (h *webhookHandlers) update(r *http.Request, id faas.Identity) (any, error) {
+	webhookID, err := pathID(r)
+	if err != nil {
+		return nil, err
+	}
+	o, err := h.bodies.readObject(r, fieldsSince(r, v13, webhookFields, webhookSetFields...)...)
+	if err != nil {
+		return nil, err
+	}
+	change, asked := calledChange(o), h.settings(o)
+	change.Description = o.text("description", maxLine)
+	if err := o.fault(); err != nil {
+		return nil, err
+	}
+	before, err := h.store.Webhook(r.Context(), faas.ProjectScope(id), webhookID)
+	if err != nil {
+		return nil, err
+	}
+	secret, err := h.signingSecret(before, asked)
+	if err != nil {
+		return nil, err
+	}
+	change.Signature, change.SigningSecret = asked.scheme, secret.sealed
+	change.ExpiresAt, change.RateLimit, change.Body, change.Sync = asked.expires, asked.rateLimit, asked.body, asked.sync
+	after, err := h.store.UpdateWebhook(r.Context(), faas.ProjectScope(id), webhookID, change)
+	if err != nil {
+		return nil, err
+	}
+	h.lookAgain(after)
+	h.audit(r, id, after, "a webhook was changed")
+	return h.viewWith(r, id, after, secret.text), nil
+}
+
+func (h *webhookHandlers) delete(r *http.Request, id faas.Identity) (any, error) {
+	webhookID, err := pathID(r)
+	if err != nil {
+		return nil, err
+	}
+	gone, err := h.store.DeleteWebhook(r.Context(), faas.ProjectScope(id), webhookID)
+	if err != nil {
+		return nil, err
+	}
+	h.audit(r, id, gone, "a webhook was deleted")
+	return noContent{}, nil
+}
+
+// maxOverlap is how long a URL may be good after it was replaced: 30 days.
+const maxOverlap = 30 * 24 * 60 * 60
+
+// rotate is POST /v1/webhooks/{id}/rotate: the webhook gets a new URL, and a new signing secret if
+// it has one. Both that it had hold for the seconds of overlap, in which senders are told the new
+// ones.
+func (h *webhookHandlers) rotate(r *http.Request, id faas.Identity) (any, error) {
+	webhookID, err := pathID(r)
+	if err != nil {
+		return nil, err
+	}
+	o, err := h.bodies.readObject(r, "overlap", "signing_secret")
+	if err != nil {
+		return nil, err
+	}
+	var until time.Time
+	if overlap := valueOr(o.number("overlap", " seconds", 0, maxOverlap), 0); overlap > 0 {
+		until = h.now().Add(time.Duration(overlap) * time.Second)
+	}
+	asked := webhookSettings{secret: secretField(o, "signing_secret"), renew: true}
+	if err := o.fault(); err != nil {
+		return nil, err
+	}
+	before, err := h.store.Webhook(r.Context(), faas.ProjectScope(id), webhookID)
+	if err != nil {
+		return nil, err
+	}
+	secret, err := h.signingSecret(before, asked)
+	if err != nil {
+		return nil, err
+	}
+	after, err := h.store.RotateWebhook(
+		r.Context(), faas.ProjectScope(id), webhookID, valueOr(secret.sealed, ""), until,
+	)
+	if err != nil {
+		return nil, err
+	}
+	h.audit(r, id, after, "a webhook got another URL")
+	return h.viewWith(r, id, after, secret.text), nil
+}
+
+// lookAgain has the URLs of a webhook be looked up that were found to lead nowhere a moment ago.
+func (h *webhookHandlers) lookAgain(w faas.Webhook) {
+	for generation := w.Generation - 1; generation <= w.Generation; generation++ {
+		h.limiter.Back(webhook.URL{ID: w.ID, Generation: generation})
+	}
+}
+
+// audit has the log say who changed a webhook, and never its secrets.
+func (h *webhookHandlers) audit(r *http.Request, id faas.Identity, w faas.Webhook, what string) {
+	h.log.Info(what, "request_id", infoOf(r).id, "user_id", id.UserID, "project_id", w.ProjectID, "webhook_id", w.ID,
+		"function_id", w.Calls.FunctionID, "function_alias", w.Calls.Alias)
+}
