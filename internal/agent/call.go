@@ -115,12 +115,12 @@ func (a *Agent) answered(s *slot, answer []byte) (*slot, faas.Outcome) {
 	if a.memory.overran(s.pid) {
 		return nil, failure(faas.OutputResources, a.end(s))
 	}
-	out := faas.Outcome{Status: r.Status, Output: r.Output, Log: s.log.take()}
+	out := faas.Outcome{Status: r.Status, Output: r.Output, Error: r.Error, Log: s.log.take()}
 	switch {
 	case r.Resources:
-		out.Output = text(faas.OutputResources)
+		out.Status, out.Output = faas.ExecutionFailed, text(faas.OutputResources)
 	case int64(len(r.Output)) > a.config.Limits.Result:
-		out.Status, out.Output = faas.ExecutionFailed, text(a.tooLarge())
+		out.Status, out.Error, out.Output = faas.ExecutionFailed, nil, text(a.tooLarge())
 	}
 	if r.Last {
 		a.discard(s)

@@ -103,10 +103,27 @@ def f(context):
         context["os_session"]
     except KeyError as error:
         said = str(error)
-    return [said.startswith("This function acts for nobody"), context.get("os_session", 1), "os_session" in context, context]
+    return [said.startswith("This function acts for nobody"), context.get("os_session", 1), "os_session" in context, context,
+            bool(context)]
 `})
-		if got := r.with(nil); got != `[true,1,false,{}]` {
+		if got := r.with(nil); got != `[true,1,false,{},false]` {
 			t.Errorf("got %s", got)
+		}
+	})
+}
+
+// TestPythonContextIsTrueWithASession needs no keystoneauth1: the session is not asked for.
+func TestPythonContextIsTrueWithASession(t *testing.T) {
+	each(t, func(t *testing.T, begin beginner) {
+		r := begin(t, "python3", nil).specialise("main.f", files{"main.py": `
+def f(context=None):
+    return ["given" if context else "none", len(context)]
+`})
+		if got := r.with(cloudContext("http://swift.invalid", "first")); got != `["given",0]` {
+			t.Errorf("with a session: %s", got)
+		}
+		if got := r.with(nil); got != `["none",0]` {
+			t.Errorf("without: %s", got)
 		}
 	})
 }

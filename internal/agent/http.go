@@ -160,6 +160,10 @@ func appendOutcome(b []byte, out faas.Outcome) []byte {
 	b = append(b, out.Status...)
 	b = append(b, `","output":`...)
 	b = append(b, out.Output...)
+	if out.Error != nil {
+		parts, _ := json.Marshal(out.Error) // strings: cannot fail
+		b = append(append(b, `,"error":`...), parts...)
+	}
 	b = append(b, `,"duration":`...)
 	b = strconv.AppendInt(b, int64(out.Duration), 10)
 	b = append(b, `,"log":`...)

@@ -20,6 +20,7 @@ type languageCase struct {
 	output     string // what it returns, as JSON
 	failed     string // or a part of the message it fails with
 	orFailed   string // or of this one
+	raised     string // the type and the message of what it raises, "TYPE: MESSAGE"; "" for no matter
 	log        string // a part of the log
 	lacks      string // what the log must not hold
 	unlessRoot bool   // the case says nothing when the runtime runs as root
@@ -68,6 +69,12 @@ func check(t *testing.T, c languageCase, out faas.Outcome) {
 		if out.Status != faas.ExecutionFailed || !said {
 			t.Errorf("got %s %.300s, want it to fail with %q; log:\n%s", out.Status, message, c.failed, out.Log)
 		}
+	}
+	if c.raised != "" && (out.Error == nil || out.Error.Type+": "+out.Error.Message != c.raised) {
+		t.Errorf("raised %+v, want %s", out.Error, c.raised)
+	}
+	if c.failed == "" && out.Error != nil {
+		t.Errorf("success with %+v", out.Error)
 	}
 	if c.name != "print when importing" && !strings.Contains(out.Log, c.log) {
 		t.Errorf("log %q lacks %q", out.Log, c.log)

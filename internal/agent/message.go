@@ -13,8 +13,14 @@ import (
 const protocolVersion = 1
 
 // maxFraming is what a result's line may have beyond the result itself, in bytes: field names and a
-// failure's message.
-const maxFraming = 128 << 10
+// failure's message, twice.
+const maxFraming = 256 << 10
+
+// maxErrorType and maxErrorMessage bound what the parts of a failure may have, in bytes.
+const (
+	maxErrorType    = 256
+	maxErrorMessage = 64 << 10
+)
 
 // fromRoot is any message of the runtime's root process, and a slot's "ready".
 type fromRoot struct {
@@ -45,7 +51,8 @@ type result struct {
 	Type      string               `json:"type"`
 	Status    faas.ExecutionStatus `json:"status"`
 	Output    json.RawMessage      `json:"output"`
-	Resources bool                 `json:"resources"` // it failed for want of memory
+	Error     *faas.Failure        `json:"error"`     // what the function raised
+	Resources bool                 `json:"resources"` // it failed for want of memory or processes
 	Last      bool                 `json:"last"`      // the slot's process ends after this
 }
 
@@ -57,6 +64,10 @@ func decodeResult(line []byte) (result, error) {
 	known := r.Status == faas.ExecutionSuccess || r.Status == faas.ExecutionFailed
 	if r.Type != "result" || !known || len(r.Output) == 0 {
 		return r, fmt.Errorf("the slot sent a message that is not a result")
+	}
+	if e := r.Error; e != nil && (r.Status != faas.ExecutionFailed || e.Type == "" || len(e.Type) > maxErrorType ||
+		len(e.Message) > maxErrorMessage) {
+		r.Error = nil
 	}
 	return r, nil
 }

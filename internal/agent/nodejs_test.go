@@ -9,6 +9,11 @@ import (
 	"github.com/openstack-faas/faas/internal/faas"
 )
 
+// nodejsFull makes full(), after which the module's process starts no other and no thread.
+const nodejsFull = `const cp = require('child_process');
+const full = () => cp.execFileSync('prlimit', ['--nproc=1:1', '--pid', String(process.pid)]);
+`
+
 var nodejsCases = []languageCase{
 	{name: "no input", body: "exports.f = (i) => i === undefined", output: `true`},
 	{name: "object", body: "exports.f = (i) => [i.b, i.a]", input: `{"a": 1, "b": "x"}`, output: `["x",1]`},
@@ -90,11 +95,51 @@ var nodejsCases = []languageCase{
 	{
 		name:   "throws",
 		body:   "exports.f = () => { throw new Error('bad value'); }",
-		failed: `bad value`,
+		failed: `Error: bad value`,
+		raised: "Error: bad value",
 		log:    "main.js",
 		lacks:  "slot.js",
 	},
-	{name: "throws text", body: "exports.f = () => { throw 'word'; }", failed: `word`},
+	{name: "throws text", body: "exports.f = () => { throw 'word'; }", failed: `word`, raised: "string: word"},
+	{
+		name:   "throws of a type",
+		body:   "exports.f = () => undefined.x",
+		failed: `TypeError: Cannot read properties of undefined`,
+	},
+	{
+		name:   "throws of a class of its own",
+		body:   "class Mine extends Error {}\nexports.f = () => { throw new Mine('m'); }",
+		failed: `Mine: m`,
+		raised: "Mine: m",
+	},
+	{
+		name:   "throws what cannot be looked at",
+		body:   "exports.f = () => { throw new Proxy({}, { get() { throw 1; }, getPrototypeOf() { throw 2; } }); }",
+		failed: `cannot be told`,
+	},
+	{
+		name:   "cannot start a program",
+		body:   nodejsFull + "exports.f = () => { full(); return new Promise(() => cp.spawn('true')); }",
+		failed: faas.OutputResources,
+		raised: "Error: spawn true EAGAIN",
+		log:    "EAGAIN",
+	},
+	{
+		name:   "cannot start a program and wait",
+		body:   nodejsFull + "exports.f = () => { full(); cp.execFileSync('true'); }",
+		failed: faas.OutputResources,
+		log:    "EAGAIN",
+	},
+	{
+		name:   "cannot start a thread",
+		body:   nodejsFull + "exports.f = () => { full(); new (require('worker_threads').Worker)('1', {eval: true}); }",
+		failed: faas.OutputResources,
+	},
+	{
+		name:   "no memory for a buffer",
+		body:   "exports.f = () => { throw new RangeError('Array buffer allocation failed'); }",
+		failed: faas.OutputResources,
+	},
 	{name: "throws nothing", body: "exports.f = () => { throw undefined; }", failed: `undefined`},
 	{name: "throws an object", body: "exports.f = () => { throw {code: 7}; }", failed: `{"code":7}`},
 	{name: "rejects", body: "exports.f = () => Promise.reject(new Error('no'))", failed: `no`},

@@ -21,6 +21,19 @@ var pythonCases = []languageCase{
 		output: `[true,{}]`,
 	},
 	{name: "context in kwargs", body: "def f(**kw):\n    return sorted(kw)", input: `{"a": 1}`, output: `["a","context"]`},
+	{
+		name:   "input's own context in kwargs",
+		body:   "def f(**kw):\n    return kw",
+		input:  `{"a": 1, "context": 2}`,
+		output: `{"a":1,"context":2}`,
+	},
+	{
+		name:   "input's own context beside ours",
+		body:   "def f(a, context=None):\n    return 1",
+		input:  `{"a": 1, "context": 2}`,
+		failed: `The input has a key 'context', but the function's parameter context takes the service's own.`,
+	},
+	{name: "context is empty", body: "def f(context):\n    return bool(context)", output: `false`},
 	{name: "context not asked for", body: "def f(a):\n    return a", input: `{"a": 1}`, output: `1`},
 	{
 		name:   "context as the word",
@@ -109,13 +122,14 @@ var pythonCases = []languageCase{
 	{
 		name:   "closes its streams",
 		body:   "import os, sys\ndef f():\n    sys.stdout = sys.stderr = None\n    os.closerange(1, 3)\n    raise ValueError('x')",
-		failed: `x`,
+		failed: `ValueError: x`,
 	},
 
 	{
 		name:   "raises",
 		body:   "def f():\n    raise ValueError('bad value')",
-		failed: `bad value`,
+		failed: `ValueError: bad value`,
+		raised: "ValueError: bad value",
 		log:    "File \"",
 		lacks:  "faas_runtime",
 	},
@@ -123,7 +137,45 @@ var pythonCases = []languageCase{
 		name:   "raises without message",
 		body:   "def f():\n    raise KeyError",
 		failed: `KeyError`,
+		raised: "KeyError: ",
 		log:    "Traceback (most recent call last)",
+	},
+	{name: "raises a key", body: "def f():\n    {}['missing']", failed: `KeyError: 'missing'`, raised: "KeyError: 'missing'"},
+	{name: "raises half a pair", body: "def f():\n    raise KeyError('\\ud800')", failed: `KeyError: '\ud800'`},
+	{name: "returns half a pair", body: "def f():\n    return '\\ud800'", output: `"\ud800"`},
+	{
+		name:   "cannot fork",
+		body:   "import os\ndef f():\n    print(1)\n    " + noMoreProcesses + "    os.fork()",
+		failed: faas.OutputResources,
+		raised: "BlockingIOError: [Errno 11] Resource temporarily unavailable",
+		log:    "BlockingIOError",
+	},
+	{
+		name:   "cannot start a program",
+		body:   "import subprocess\ndef f():\n    " + noMoreProcesses + "    subprocess.run(['true'])",
+		failed: faas.OutputResources,
+	},
+	{
+		name:   "cannot start a thread",
+		body:   "import threading\ndef f():\n    " + noMoreProcesses + "    threading.Thread(target=print).start()",
+		failed: faas.OutputResources,
+		raised: "RuntimeError: can't start new thread",
+		log:    "can't start new thread",
+	},
+	{
+		name:   "cannot start a worker of a pool",
+		body:   "import multiprocessing.pool\ndef f():\n    " + noMoreProcesses + "    multiprocessing.get_context('fork').Pool(1)",
+		failed: faas.OutputResources,
+	},
+	{
+		name:   "no memory for the kernel",
+		body:   "import errno, os\ndef f():\n    raise OSError(errno.ENOMEM, os.strerror(errno.ENOMEM))",
+		failed: faas.OutputResources,
+	},
+	{
+		name:   "socket has nothing to read",
+		body:   "import os, socket\ndef f():\n    a, b = socket.socketpair()\n    a.setblocking(False)\n    a.recv(1)",
+		failed: `BlockingIOError: [Errno 11] Resource temporarily unavailable`,
 	},
 	{
 		name:   "raises what cannot be told",
@@ -145,7 +197,7 @@ var pythonCases = []languageCase{
 		failed: `killed by signal SIGKILL`,
 	},
 	{name: "crash", body: "import os, signal\ndef f():\n    os.kill(os.getpid(), signal.SIGSEGV)", failed: `SIGSEGV`},
-	{name: "memory error", body: "def f():\n    raise MemoryError", failed: faas.OutputResources},
+	{name: "memory error", body: "def f():\n    raise MemoryError", failed: faas.OutputResources, log: "MemoryError"},
 	{name: "set", body: "def f():\n    return {1, 2}", failed: `of type set, is not JSON`},
 	{
 		name:   "nested object",
@@ -207,6 +259,14 @@ var pythonCases = []languageCase{
 	{name: "syntax error", body: "def f(:", failed: `invalid syntax`, log: "main.py"},
 	{name: "exit when importing", body: "raise SystemExit(4)", failed: `exit: status 4`},
 }
+
+// noMoreProcesses are lines of a Python function from which on its user starts no process and no
+// thread. They are no root's: the kernel does not hold root to that.
+const noMoreProcesses = `import os, resource
+    resource.setrlimit(resource.RLIMIT_NPROC, (0, 0))
+    if os.getuid() == 0:
+        os.setresuid(65533, 65533, 65533)
+`
 
 func TestPython(t *testing.T) { runCases(t, "python3", "main.py", pythonCases) }
 

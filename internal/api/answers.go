@@ -1,11 +1,12 @@
 package api
 
 import (
-	"encoding/json"
 	"io"
 	"log/slog"
 	"net/http"
 	"strconv"
+
+	"github.com/openstack-faas/faas/internal/faas"
 )
 
 // Answers other than 200 with JSON.
@@ -68,12 +69,13 @@ func (a *responder) write(w http.ResponseWriter, r *http.Request, answer any) {
 }
 
 func (a *responder) writeJSON(w http.ResponseWriter, r *http.Request, status int, body any) {
-	text, err := json.Marshal(body)
+	text, err := faas.PlainJSON(body)
 	if err != nil { // a value of ours that cannot be JSON is a mistake of ours
 		a.writeError(w, r, err)
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("X-Content-Type-Options", "nosniff") // a result may be a page, and no browser may show it as one
 	a.writeBytes(w, r, status, text)
 }
 

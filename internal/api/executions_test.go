@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"encoding/json"
 	"net/http"
 	"strings"
 	"testing"
@@ -61,6 +62,30 @@ func TestALogThatLooksLikeJSONIsText(t *testing.T) {
 	if !strings.HasPrefix(log.header.Get("Content-Type"), "text/plain") ||
 		log.header.Get("X-Content-Type-Options") != "nosniff" {
 		t.Errorf("%v", log.header)
+	}
+}
+
+// TestResultsAreNotEscaped looks at the bytes on the wire.
+func TestResultsAreNotEscaped(t *testing.T) {
+	s := newService(t)
+	function := s.newFunction(s.newRuntime(), "f").ID
+	s.answer(func(ctx context.Context, _ faas.Target, _ faas.Call, begin dispatch.Begin) (faas.Outcome, error) {
+		return faas.Outcome{
+			Status: faas.ExecutionFailed, Output: json.RawMessage(`"\u003chtml\u003e \u00fc"`),
+			Error: &faas.Failure{Type: "KeyError", Message: "<k>"},
+		}, begin(ctx)
+	})
+	x := s.execute(function, "", 201)
+	want := `{"duration":0,"output":"<html> ü","error":{"type":"KeyError","message":"<k>"}}`
+	if *x.Result != want {
+		t.Errorf("got %s, want %s", *x.Result, want)
+	}
+	escaped := strings.ReplaceAll(want, `"`, `\"`)
+	for _, path := range []string{"/v1/executions/" + x.ID, "/v1/executions"} {
+		answer := s.do("GET", path, "", 200)
+		if !strings.Contains(string(answer.body), escaped) || answer.header.Get("X-Content-Type-Options") != "nosniff" {
+			t.Errorf("%s has %s %v", path, answer.body, answer.header)
+		}
 	}
 }
 

@@ -100,6 +100,7 @@ func page[T, V any](at endpoint, r *http.Request, plural string, rows store.Page
 // writeList writes a list. A reader that has left ends it.
 func (a *responder) writeList(w http.ResponseWriter, r *http.Request, list listAnswer) {
 	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
 	w.WriteHeader(http.StatusOK)
 	out := bufio.NewWriterSize(w, writeChunk)
 	err := list.writeTo(out)
@@ -141,7 +142,7 @@ func (a listAnswer) writeTo(out *bufio.Writer) error {
 
 // writeAfter writes punctuation and a value, which can always be JSON.
 func writeAfter(out *bufio.Writer, before string, v any) error {
-	text, err := json.Marshal(v)
+	text, err := faas.PlainJSON(v)
 	if err != nil {
 		return err
 	}

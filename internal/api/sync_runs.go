@@ -158,7 +158,7 @@ func (s *syncRuns) attachCredentials(ctx context.Context, target faas.Target, ca
 func (s *syncRuns) finish(
 	ctx context.Context, f faas.Function, x faas.Execution, outcome faas.Outcome,
 ) (faas.Execution, error) {
-	x.Status, x.Result, x.EndedAt = outcome.Status, faas.ResultText(outcome.Duration, outcome.Output), s.now()
+	x.Status, x.Result, x.EndedAt = outcome.Status, outcome.Result(), s.now()
 	x.UpdatedAt = x.EndedAt
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordTimeout)
 	defer cancel()

@@ -1,6 +1,7 @@
 package faas
 
 import (
+	"bytes"
 	"encoding/json"
 	"time"
 )
@@ -60,21 +61,42 @@ const (
 	OutputResources = "Function execution failed because of too much resource consumption"
 )
 
-// result is the JSON that clients read: python-qinlingclient and the dashboard know these two
+// Failure is what a function raised, in parts, for programs.
+type Failure struct {
+	Type    string `json:"type"`    // as the language names it: "KeyError"
+	Message string `json:"message"` // may be empty
+}
+
+// result is the JSON that clients read: python-qinlingclient and the dashboard know the first two
 // names.
 type result struct {
 	Duration float64         `json:"duration"` // seconds
 	Output   json.RawMessage `json:"output"`
+	Error    *Failure        `json:"error,omitempty"`
 }
 
-// ResultText returns the text of an execution's Result. An output that is no JSON is recorded as
-// null.
-func ResultText(duration time.Duration, output json.RawMessage) string {
-	b, err := json.Marshal(result{Duration: float64(duration.Microseconds()) / 1e6, Output: output})
+// Result returns the text of an execution's Result. An output that is no JSON is recorded as null.
+func (o Outcome) Result() string {
+	r := result{Duration: float64(o.Duration.Microseconds()) / 1e6, Output: plainJSON(o.Output), Error: o.Error}
+	b, err := PlainJSON(r)
 	if err != nil {
-		b, _ = json.Marshal(result{Duration: duration.Seconds()}) // a float and nil: cannot fail
+		b, _ = PlainJSON(result{Duration: r.Duration, Error: r.Error}) // a float, nil and strings: cannot fail
 	}
 	return string(b)
+}
+
+// ResultText returns the text of an execution's Result without an error.
+func ResultText(duration time.Duration, output json.RawMessage) string {
+	return Outcome{Duration: duration, Output: output}.Result()
+}
+
+// PlainJSON is json.Marshal for what no web page embeds: "<", ">" and "&" stay as they are.
+func PlainJSON(v any) ([]byte, error) {
+	var text bytes.Buffer
+	e := json.NewEncoder(&text)
+	e.SetEscapeHTML(false)
+	err := e.Encode(v)
+	return bytes.TrimSuffix(text.Bytes(), []byte("\n")), err
 }
 
 // TextOutput returns a message as an output: a JSON string.

@@ -70,7 +70,13 @@ func TestScope(t *testing.T) {
 
 func TestResultText(t *testing.T) {
 	for output, want := range map[string]string{
-		`{"a":1}`: `{"duration":1.5,"output":{"a":1}}`, `"text"`: `{"duration":1.5,"output":"text"}`, "": `{"duration":1.5,"output":null}`,
+		`"\u003chtml\u003e \u00fc \ud83d\ude00"`: `{"duration":1.5,"output":"<html> ü 😀"}`,
+		`"<ü>&"`:                                 `{"duration":1.5,"output":"<ü>&"}`,
+		// what must stay escaped: quotes, controls, halves of pairs, and what is no escape at all
+		`"\u0022\u005c\n\u0000\u007f\u2028\ud800\u003c \ude00\ud800\u00fc"`: `{"duration":1.5,"output":` +
+			`"\u0022\u005c\n\u0000\u007f\u2028\ud800< \ude00\ud800ü"}`,
+		`"\\u003c \\\u003c"`: `{"duration":1.5,"output":"\\u003c \\<"}`,
+		`{"a":1}`:            `{"duration":1.5,"output":{"a":1}}`, `"text"`: `{"duration":1.5,"output":"text"}`, "": `{"duration":1.5,"output":null}`,
 	} {
 		var raw json.RawMessage
 		if output != "" {
@@ -82,6 +88,10 @@ func TestResultText(t *testing.T) {
 	}
 	if got := ResultText(time.Second, json.RawMessage("{broken")); !json.Valid([]byte(got)) {
 		t.Errorf("got %s, which is no JSON", got)
+	}
+	failed := Outcome{Output: TextOutput("KeyError: 'x'"), Error: &Failure{Type: "KeyError", Message: "'x'"}}
+	if got := failed.Result(); got != `{"duration":0,"output":"KeyError: 'x'","error":{"type":"KeyError","message":"'x'"}}` {
+		t.Errorf("got %s", got)
 	}
 	if got := string(TextOutput("a \"quoted\"\nmessage")); got != `"a \"quoted\"\nmessage"` {
 		t.Errorf("got %s", got)

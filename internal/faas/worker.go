@@ -89,8 +89,9 @@ type Credentials struct {
 
 // Outcome is how a call ended in its worker.
 type Outcome struct {
-	Status   ExecutionStatus `json:"status"` // success or failed
-	Output   json.RawMessage `json:"output"` // what the function returned, or the message of its failure as a JSON string
+	Status   ExecutionStatus `json:"status"`          // success or failed
+	Output   json.RawMessage `json:"output"`          // what the function returned, or the message of its failure as a JSON string
+	Error    *Failure        `json:"error,omitempty"` // what the function raised; nil when that is not known
 	Duration time.Duration   `json:"duration"`
 	Log      string          `json:"log"` // bounded; a mark shows where it was cut
 }

@@ -1,9 +1,11 @@
 'use strict';
 // How a call ended, and how that is reported.
 
+const { types } = require('node:util');
 const { EntryError } = require('./function.js');
 
 const MOST_MESSAGE = 16384; // characters of a failure's message; the stack is in the log in any case
+const MOST_TYPE = 60; // characters of the name of an error's type
 
 // ofResult is what a call that returned ended as.
 function ofResult(result) {
@@ -31,16 +33,51 @@ function kind(value) {
 
 // ofError is what a call that threw ended as.
 function ofError(error) {
-  return failure(describe(error), error instanceof EntryError ? `${error.message}\n` : `${stack(error)}\n`);
+  if (error instanceof EntryError) return failure(error.message, `${error.message}\n`);
+  const { type, message } = parts(error);
+  const output = isError(error) ? (message ? `${type}: ${message}` : type) : message;
+  return failure(output, `${stack(error)}\n`, { type, message }, lack(error));
+}
+
+// parts returns the type and the message of what was thrown, which may be anything.
+function parts(error) {
+  try {
+    if (isError(error)) return { type: typeName(error), message: String(error.message) };
+    const text = typeof error === 'string' && error ? error : String(error?.message ?? JSON.stringify(error) ?? error);
+    return { type: kind(error), message: text };
+  } catch {
+    return { type: typeof error, message: 'The function threw a value that cannot be told.' };
+  }
+}
+
+// isError knows the errors of other contexts, as of node:vm, too.
+function isError(error) {
+  try {
+    return error instanceof Error || types.isNativeError(error);
+  } catch {
+    return false; // a proxy
+  }
+}
+
+// typeName is the error's name or, where its class has none of its own, its class's.
+function typeName(error) {
+  const name = String(error.name || 'Error');
+  return (name === 'Error' && error.constructor?.name || name).slice(0, MOST_TYPE);
+}
+
+// lack says which resource's want the error tells of: 'memory', 'processes' or undefined.
+function lack(error) {
+  try {
+    if (error?.code === 'EAGAIN' && /^(spawn|fork|uv_thread_create)/.test(error.syscall)) return 'processes';
+    if (error?.code === 'ERR_WORKER_INIT_FAILED') return 'processes';
+    if (error?.code === 'ENOMEM' || error?.code === 'ERR_WORKER_OUT_OF_MEMORY') return 'memory';
+    if (error instanceof RangeError && error.message === 'Array buffer allocation failed') return 'memory';
+  } catch { /* a value that cannot be looked at */ }
+  return undefined;
 }
 
 function describe(error) {
-  try {
-    if (error instanceof Error) return error.message || error.name;
-    return typeof error === 'string' && error ? error : String(error?.message ?? JSON.stringify(error) ?? error);
-  } catch {
-    return 'The function threw a value that cannot be told.';
-  }
+  return parts(error).message;
 }
 
 // stack leaves out the runtime's own frames.
@@ -63,10 +100,16 @@ function success(json) {
   };
 }
 
-function failure(message, trace) {
+function failure(message, trace, error, lacks) {
   const output = message.slice(0, MOST_MESSAGE);
-  // last says that the process ends after it; JSON.stringify leaves it out when it is undefined
-  return { trace, line: (limit, last) => JSON.stringify({ type: 'result', status: 'failed', output, last }) + '\n' };
+  if (error) error.message = error.message.slice(0, MOST_MESSAGE);
+  const resources = lacks ? true : undefined;
+  return {
+    trace,
+    crowded: lacks === 'processes', // the worker is full of them: the slot ends, and what it has started with it
+    // last says that the process ends after it; JSON.stringify leaves out what is undefined
+    line: (limit, last) => JSON.stringify({ type: 'result', status: 'failed', output, error, resources, last }) + '\n',
+  };
 }
 
 module.exports = { ofResult, ofError };

@@ -48,7 +48,7 @@ async function answer({ input, context }) {
   } catch (error) {
     outcome = ofError(error);
   }
-  reply(call, outcome, false);
+  reply(call, outcome, Boolean(outcome.crowded));
 }
 
 // reply reports how the call ended, unless an exception that nobody caught has done so.

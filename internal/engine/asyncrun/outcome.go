@@ -23,7 +23,7 @@ const (
 func (r *Runner) finish(ctx context.Context, f faas.Function, x faas.Execution, o faas.Outcome) error {
 	defer r.leases.drop(x.ID)
 	ending := store.Ending{
-		Status: o.Status, Result: faas.ResultText(o.Duration, o.Output), Log: o.Log, EndedAt: r.cfg.Now(), ProjectID: x.ProjectID,
+		Status: o.Status, Result: o.Result(), Log: o.Log, EndedAt: r.cfg.Now(), ProjectID: x.ProjectID,
 	}
 	x.Status, x.EndedAt = ending.Status, ending.EndedAt
 	ending.Events = r.cfg.Notify.Ended(f, x, o.Duration)

@@ -28,6 +28,9 @@ class Context(dict):
             return self._cloud.session()
         raise KeyError(key)
 
+    def __bool__(self):
+        return len(self) > 0 or self._cloud.given is not None
+
     def __contains__(self, key):
         return super().__contains__(key) or key == OS_SESSION and self._cloud.given is not None
 

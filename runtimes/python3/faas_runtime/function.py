@@ -14,12 +14,18 @@ class EntryError(Exception):
     """The package has no such entry. The message says what it has."""
 
 
+class InputError(Exception):
+    """The function cannot be called with this input. The message says why."""
+
+
 class Function:
     def __init__(self, code, entry):
         sys.path.insert(0, code)
         os.chdir(code)
         self.function = find(code, entry)
-        self.takes_context = takes_context(self.function)
+        names, flags = parameters(self.function)
+        self.declares_context = "context" in names
+        self.takes_context = self.declares_context or bool(flags & _VARKEYWORDS)
         if getattr(getattr(self.function, "__code__", None), "co_flags", 0) & _COROUTINE:
             import asyncio  # noqa: F401: now, not within the time of a call
 
@@ -31,12 +37,21 @@ class Function:
         elif set(given) == {PLAIN_INPUT}:
             result = self.function(given[PLAIN_INPUT], **self.without_first(extra))
         else:
-            result = self.function(**{**given, **extra})
+            result = self.function(**self.merge(given, extra))
         if hasattr(type(result), "__await__"):
             import asyncio
 
             result = asyncio.run(_await(result))
         return result
+
+    def merge(self, given, extra):
+        """Returns the arguments. An input's own "context" goes to a function that has not asked for ours by name."""
+        if "context" in given and self.declares_context:
+            raise InputError(
+                "The input has a key 'context', but the function's parameter context takes the service's own. "
+                "Give the key another name, or take it with **kwargs in a function that has no parameter context."
+            )
+        return {**extra, **given}
 
     def without_first(self, extra):
         """Leaves the context out when the plain input already takes the parameter of that name."""
@@ -117,8 +132,3 @@ def parameters(function):
     if code is None:
         return [], 0
     return list(code.co_varnames[skip:code.co_argcount + code.co_kwonlyargcount]), code.co_flags
-
-
-def takes_context(function):
-    names, flags = parameters(function)
-    return "context" in names or bool(flags & _VARKEYWORDS)

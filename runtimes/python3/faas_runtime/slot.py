@@ -70,8 +70,7 @@ class Slot:
             elif message["type"] == "credentials":
                 self.cloud.update(message["context"])
             elif message["type"] == "call":
-                self.answer(message)
-                if self.failed_load:
+                if self.answer(message):
                     return 0  # the next call finds a fresh process and loads again
 
     def load(self, message):
@@ -89,10 +88,13 @@ class Slot:
             self.wire.send(type="loaded")  # from now on the call's time counts
 
     def answer(self, message):
+        """Answers a call; returns True when the process must end after it."""
         outcome = self.failed_load or self.call(message)
         self.stay_in_slot()
         outcome.print_traceback()
-        self.wire.send_line(outcome.line(self.limit, _MOST_MESSAGE, last=self.failed_load is not None))
+        last = self.failed_load is not None or outcome.crowded
+        self.wire.send_line(outcome.line(self.limit, _MOST_MESSAGE, last))
+        return last
 
     def call(self, message):
         try:
