@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -123,6 +124,48 @@ func TestKillLeavesNothing(t *testing.T) {
 	}
 	if err := again.Remove(); err != nil {
 		t.Errorf("removing what is gone: %v", err)
+	}
+}
+
+// TestKillFindsWhomOneControllerKnows has a process that joined the first controller alone, as the
+// child of one that was joining has.
+func TestKillFindsWhomOneControllerKnows(t *testing.T) {
+	g := group(t, "memory", "pids")
+	if g.at.Version != 1 {
+		t.Skip("in version 2 there is nothing to join but the group")
+	}
+	cmd := inGroup(t, Open(Location{Version: 1, Memory: g.at.Memory}), "exec sleep 60")
+	if pids, err := g.Procs(); err != nil || !slices.Equal(pids, []int{cmd.Process.Pid}) {
+		t.Errorf("has %v, %v", pids, err)
+	}
+	if err := g.Kill(); err != nil {
+		t.Error(err)
+	}
+	_ = cmd.Process.Kill() // should the group not have found it
+	_ = cmd.Wait()
+	if err := g.Remove(); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestKillLiftsTheCPULimit: what is killed needs time of a processor to end.
+func TestKillLiftsTheCPULimit(t *testing.T) {
+	g := group(t, "cpu")
+	if err := g.SetCPU(20); err != nil {
+		t.Fatal(err)
+	}
+	cmd := inGroup(t, g, "exec sleep 60")
+	if err := g.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = cmd.Wait()
+	name, unlimited := "cpu.cfs_quota_us", "-1"
+	if g.at.Version == 2 {
+		name, unlimited = "cpu.max", "max "
+	}
+	got, err := os.ReadFile(filepath.Join(g.at.CPU, name))
+	if err != nil || !strings.HasPrefix(string(got), unlimited) {
+		t.Errorf("%s is %q, %v", name, got, err)
 	}
 }
 

@@ -62,6 +62,18 @@ func (g *Group) SetCPU(millicores int) error {
 	return write(g.at.CPU, "cpu.cfs_quota_us", strconv.Itoa(quota))
 }
 
+// liftCPU removes the limit of SetCPU.
+func (g *Group) liftCPU() error {
+	switch {
+	case !g.HasCPU():
+		return nil
+	case g.at.Version == 2:
+		return write(g.at.CPU, "cpu.max", "max")
+	default:
+		return write(g.at.CPU, "cpu.cfs_quota_us", "-1")
+	}
+}
+
 // SetPids limits the number of the group's processes and threads together.
 func (g *Group) SetPids(n int) error {
 	if !g.HasPids() {

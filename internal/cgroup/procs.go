@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -26,12 +27,23 @@ func (g *Group) Add(pid int) error {
 func (g *Group) Exists() bool { return len(g.at.dirs()) > 0 }
 
 // Procs returns the ids of the group's processes; none when the group is gone or has no controller.
+// In version 1 that is whom any of the controllers knows: a process joins them one after the other,
+// and the children that it starts between two joins are known to the first ones only.
 func (g *Group) Procs() ([]int, error) {
-	dirs := g.at.dirs()
-	if len(dirs) == 0 {
-		return nil, nil
+	var all []int
+	for _, dir := range g.at.dirs() {
+		pids, err := procsOf(dir)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, pids...)
 	}
-	b, err := os.ReadFile(filepath.Join(dirs[len(dirs)-1], "cgroup.procs"))
+	slices.Sort(all)
+	return slices.Compact(all), nil
+}
+
+func procsOf(dir string) ([]int, error) {
+	b, err := os.ReadFile(filepath.Join(dir, "cgroup.procs"))
 	if errors.Is(err, os.ErrNotExist) || errors.Is(err, syscall.ENODEV) {
 		return nil, nil
 	}
@@ -49,9 +61,10 @@ func (g *Group) Procs() ([]int, error) {
 	return pids, nil
 }
 
-// killTimeout bounds how long killed processes may take to end. They take more than a moment only
-// while the kernel writes out a core or a page.
-const killTimeout = 5 * time.Second
+// killTimeout bounds how long killed processes may take to end, and the kernel to forget them. They
+// take more than a moment while the kernel writes out a page, and on a busy machine where a hundred
+// groups with all their memory end at once.
+const killTimeout = 30 * time.Second
 
 // Nobody is told of the end of another's process, so it is looked for, ever more rarely: a hundred
 // groups that end at once must not use up the processors that their processes need to end.
@@ -75,6 +88,7 @@ func (g *Group) Kill() error {
 	if g.HasPids() {
 		_ = g.SetPids(0) // nothing forks itself away while it is being killed
 	}
+	_ = g.liftCPU() // to end takes time of a processor too, seconds of it at a tenth of one
 	end := time.Now().Add(killTimeout)
 	for pause := firstPause; ; pause = rest(pause) {
 		pids, err := g.Procs()
@@ -110,7 +124,7 @@ func removeDir(dir string) error {
 		case !errors.Is(err, syscall.EBUSY) || time.Now().After(end):
 			return fmt.Errorf("remove cgroup %s: %w", dir, err)
 		}
-		if pids, _ := (&Group{Location{Memory: dir}}).Procs(); len(pids) > 0 {
+		if pids, _ := procsOf(dir); len(pids) > 0 {
 			return fmt.Errorf("remove cgroup %s: it has processes", dir)
 		}
 	}

@@ -2,6 +2,7 @@ package local
 
 import (
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -113,6 +114,33 @@ func TestFiftyWorkersLeaveNothing(t *testing.T) {
 	if err := o.Close(); err != nil {
 		t.Fatal(err)
 	}
+	checkNothingLeft(t, o)
+}
+
+// TestCloseEndsWhatIsLeftInItsGroups has a group with a process that its worker's end has missed.
+func TestCloseEndsWhatIsLeftInItsGroups(t *testing.T) {
+	o := open(t, nil)
+	if o.limits.host.Version == 0 {
+		t.Skip("no control groups here")
+	}
+	left, err := o.limits.host.Create(o.limits.name + "/left")
+	if err != nil {
+		t.Fatal(err)
+	}
+	sleeping := exec.Command("sleep", "60")
+	if err := sleeping.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if err := left.Add(sleeping.Process.Pid); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- sleeping.Wait() }()
+	if err := o.Close(); err != nil {
+		t.Error(err)
+	}
+	_ = sleeping.Process.Kill() // should it not have been found
+	<-ended
 	checkNothingLeft(t, o)
 }
 

@@ -136,10 +136,16 @@ func childGroups(at cgroup.Location) []string {
 	return names
 }
 
-// close removes the service's group; its workers' groups are gone.
+// close removes the service's group, and before it those of workers that could not be removed when
+// they ended: with the machine busy, the kernel may have taken too long to forget their processes.
 func (l *limits) close() error {
 	if l.host.Version == 0 {
 		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), sweepTimeout)
+	defer cancel()
+	if err := l.sweep(ctx); err != nil {
+		return err
 	}
 	group, err := l.host.Create(l.name)
 	if err != nil {
