@@ -67,6 +67,28 @@ var nodejsCases = []languageCase{
 		extra:  files{"node_modules/dep/index.js": "module.exports = 'dep'"},
 		output: `"dep"`,
 	},
+	{
+		name:   "working folder",
+		body:   "const fs = require('fs');\nexports.f = () => { fs.writeFileSync('new', 'n'); return fs.readFileSync('data.txt', 'utf8') + fs.readdirSync('.').sort(); }",
+		output: `"ddata.txt,main.js,new"`,
+	},
+	{
+		name:       "package's files cannot be written",
+		body:       "const fs = require('fs');\nexports.f = () => { try { fs.appendFileSync('data.txt', 'x'); } catch (error) { return error.code; } }",
+		output:     `"EACCES"`,
+		unlessRoot: true,
+	},
+	{
+		name:   "package's files come back",
+		body:   "const fs = require('fs');\nexports.f = () => { const found = fs.readFileSync('data.txt', 'utf8') + fs.readFileSync('dir/x', 'utf8'); fs.rmSync('data.txt'); fs.unlinkSync('dir'); fs.writeFileSync('data.txt', 'other'); fs.mkdirSync('dir/deep', { recursive: true }); return found; }",
+		extra:  files{"dir/x": "x"},
+		output: `"dx"`,
+	},
+	{
+		name:   "working folder comes back",
+		body:   "const fs = require('fs');\nexports.f = () => { const found = fs.readFileSync('data.txt', 'utf8'); fs.rmSync(process.cwd(), { recursive: true }); return found; }",
+		output: `"d"`,
+	},
 	{name: "method keeps this", body: "module.exports = { x: 4, f() { return this.x; } }", output: `4`},
 	{
 		name:   "order with children",

@@ -69,10 +69,31 @@ var pythonCases = []languageCase{
 	{name: "unicode", body: "def f(a):\n    print(a)\n    return a", input: `{"a": "ü€😀"}`, output: `"ü€😀"`, log: "ü€😀\n"},
 	{name: "lone surrogate printed", body: "def f():\n    print('\\ud800')\n    return 1", output: `1`, log: "\\ud800\n"},
 	{
-		name:       "code folder",
-		body:       "import os\ndef f():\n    return open('data.txt').read() + str(os.access('.', os.W_OK))",
-		output:     `"dFalse"`,
+		name:   "working folder",
+		body:   "import os\ndef f():\n    open('new', 'w').write('n')\n    return open('data.txt').read() + open('new').read() + str(sorted(os.listdir()))",
+		output: `"dn['data.txt', 'main.py', 'new']"`,
+	},
+	{
+		name:       "package's files cannot be written",
+		body:       "import os\ndef f():\n    try:\n        open('data.txt', 'a')\n    except OSError as error:\n        return type(error).__name__",
+		output:     `"PermissionError"`,
 		unlessRoot: true,
+	},
+	{
+		name:   "package's files come back",
+		body:   "import os\ndef f():\n    found = open('data.txt').read() + open('dir/x').read()\n    for name in ('data.txt', 'dir'):\n        os.remove(name)\n    open('data.txt', 'w').write('other')\n    os.makedirs('dir/deep')\n    return found",
+		extra:  files{"dir/x": "x"},
+		output: `"dx"`,
+	},
+	{
+		name:   "working folder comes back",
+		body:   "import os, shutil\ndef f():\n    found = open('data.txt').read()\n    shutil.rmtree(os.getcwd())\n    return found",
+		output: `"d"`,
+	},
+	{
+		name:   "module that it has written",
+		body:   "def f():\n    open('made.py', 'w').write('x = 7')\n    import made\n    return made.x",
+		output: `7`,
 	},
 	{
 		name:   "scratch",

@@ -3,7 +3,6 @@ package api
 import (
 	"bufio"
 	"context"
-	"encoding/json"
 	"net/http"
 
 	"github.com/openstack-faas/faas/internal/faas"

@@ -5,6 +5,7 @@ const fs = require('node:fs');
 const { createRequire } = require('node:module');
 const path = require('node:path');
 const { pathToFileURL } = require('node:url');
+const { Folder } = require('./folder.js');
 
 const PLAIN_INPUT = '__function_input'; // the only key of an input that was no JSON object
 const SUFFIXES = ['.js', '.cjs', '.mjs', '/index.js', '/index.cjs', '/index.mjs'];
@@ -14,7 +15,7 @@ class EntryError extends Error {}
 
 // load finds the function of the entry "folder.module.function" and resolves to how it is called.
 async function load(code, entry) {
-  process.chdir(code);
+  const folder = new Folder(code);
   const dot = entry.lastIndexOf('.');
   if (dot < 1) throw new EntryError(`The entry '${entry}' is not of the form module.function.`);
   const moduleName = entry.slice(0, dot);
@@ -24,7 +25,10 @@ async function load(code, entry) {
   const found = namespace?.[name] ?? namespace?.default?.[name];
   if (typeof found !== 'function') throw missing(moduleName, name, found, namespace);
   const holder = namespace?.[name] === undefined ? namespace.default : namespace;
-  return (input, context) => found.call(holder, plain(input), context ?? {});
+  return (input, context) => {
+    folder.restore();
+    return found.call(holder, plain(input), context ?? {});
+  };
 }
 
 function plain(input) {

@@ -33,7 +33,7 @@ function kind(value) {
 
 // ofError is what a call that threw ended as.
 function ofError(error) {
-  if (error instanceof EntryError) return failure(error.message, `${error.message}\n`);
+  if (isA(error, EntryError)) return failure(error.message, `${error.message}\n`);
   const { type, message } = parts(error);
   const output = isError(error) ? (message ? `${type}: ${message}` : type) : message;
   return failure(output, `${stack(error)}\n`, { type, message }, lack(error));
@@ -52,8 +52,12 @@ function parts(error) {
 
 // isError knows the errors of other contexts, as of node:vm, too.
 function isError(error) {
+  return types.isNativeError(error) || isA(error, Error);
+}
+
+function isA(value, type) {
   try {
-    return error instanceof Error || types.isNativeError(error);
+    return value instanceof type;
   } catch {
     return false; // a proxy
   }

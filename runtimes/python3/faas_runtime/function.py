@@ -3,6 +3,7 @@ import os
 import sys
 
 from . import STARTUP_MODULES
+from .folder import Folder
 
 PLAIN_INPUT = "__function_input"  # the only key of an input that was no JSON object
 
@@ -20,8 +21,8 @@ class InputError(Exception):
 
 class Function:
     def __init__(self, code, entry):
-        sys.path.insert(0, code)
-        os.chdir(code)
+        self.folder = Folder(code)
+        sys.path[:0] = [code, self.folder.path]  # the second for modules that the function writes
         self.function = find(code, entry)
         names, flags = parameters(self.function)
         self.declares_context = "context" in names
@@ -31,6 +32,7 @@ class Function:
 
     def call(self, given, context):
         """Runs the function to its end and returns its result."""
+        self.folder.restore()
         extra = {"context": context} if self.takes_context else {}
         if given is None:
             result = self.function(**extra)
