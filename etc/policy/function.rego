@@ -17,5 +17,14 @@ allow contains "function:get_all" if personas.reader
 
 allow contains "function:get_all" if personas.admin
 
+# Workers are the operator's: how many a function has, and which they are.
+allow contains "function:scale_up" if personas.admin
+
+allow contains "function:scale_down" if personas.admin
+
+allow contains "function:detach" if personas.admin
+
+allow contains "function_worker:get_all" if personas.admin
+
 # Lists of other projects' functions: all of them, or one project's.
 allow contains "function:get_all:all_projects" if personas.admin

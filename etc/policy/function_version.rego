@@ -15,5 +15,12 @@ allow contains "function_version:get_all" if personas.reader
 
 allow contains "function_version:get_all" if personas.admin
 
+# Workers are the operator's.
+allow contains "function_version:scale_up" if personas.admin
+
+allow contains "function_version:scale_down" if personas.admin
+
+allow contains "function_version:detach" if personas.admin
+
 # Lists of other projects' versions.
 allow contains "function_version:get_all:all_projects" if personas.admin

@@ -136,7 +136,8 @@ func TestRoutesHaveRules(t *testing.T) {
 			t.Errorf("%s %s: the description does not name %s", rt.method, rt.path, rt.rule)
 		}
 	}
-	for _, rule := range []string{"runtime:get_all:all_projects", "function:get_all:all_projects", "function_version:get_all:all_projects", "execution:get_all:all_projects",
+	for _, rule := range []string{"runtime:get_all:all_projects", "function:get_all:all_projects", "function_version:get_all:all_projects", "function_alias:get_all:all_projects",
+		"execution:get_all:all_projects",
 		"webhook:get_all:all_projects", "webhook:get_url"} {
 		if !enforcer.Known(rule) {
 			t.Errorf("there is no rule %s", rule)

@@ -16,6 +16,8 @@ type handlers struct {
 	functions        *functionHandlers
 	quotas           *quotaHandlers
 	functionVersions *functionVersionHandlers
+	aliases          *aliasHandlers
+	workers          *workerHandlers
 	executions       *executionHandlers
 	purges           *purgeHandlers
 
@@ -39,6 +41,13 @@ func newHandlers(cfg Config, m *metrics, budget *memory) *handlers {
 		functionVersions: &functionVersionHandlers{
 			store: cfg.Store, packages: cfg.Code, engines: cfg.Engines, bodies: bodies{cfg.MaxBody}, lists: of,
 			quota: projectQuota{quotas: cfg.Quotas, store: cfg.Store}, log: cfg.Log,
+		},
+		workers: &workerHandlers{
+			store: cfg.Store, engines: cfg.Engines, policy: cfg.Policy, bodies: bodies{cfg.MaxBody},
+		},
+		aliases: &aliasHandlers{
+			store: cfg.Store, bodies: bodies{cfg.MaxBody}, lists: of,
+			quota: projectQuota{quotas: cfg.Quotas, store: cfg.Store}, now: cfg.Now,
 		},
 		quotas: &quotaHandlers{
 			quotas: cfg.Quotas, calls: cfg.Calls, store: cfg.Store, policy: cfg.Policy, bodies: bodies{cfg.MaxBody},

@@ -26,8 +26,9 @@ var (
 	v11 = Microversion{1, 1} // quotas, limits, roles of functions
 	v12 = Microversion{1, 2} // executions of a function are purged
 	v13 = Microversion{1, 3} // signatures, expiry, limits, raw bodies, results and new URLs of webhooks
+	v14 = Microversion{1, 4} // canaries of aliases
 
-	minVersion, maxVersion = v10, v13
+	minVersion, maxVersion = v10, v14
 )
 
 // String returns 1.N.

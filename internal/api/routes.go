@@ -25,6 +25,20 @@ func (h *handlers) routes() []route {
 		{"GET", "/v1/functions/{id}/versions/{version}", "function_version:get", h.functionVersions.get, v10},
 		{"DELETE", "/v1/functions/{id}/versions/{version}", "function_version:delete", h.functionVersions.delete, v10},
 
+		{"GET", "/v1/functions/{id}/workers", "function_worker:get_all", h.workers.list, v10},
+		{"POST", "/v1/functions/{id}/scale_up", "function:scale_up", h.workers.scaleUp, v10},
+		{"POST", "/v1/functions/{id}/scale_down", "function:scale_down", h.workers.scaleDown, v10},
+		{"POST", "/v1/functions/{id}/detach", "function:detach", h.workers.detach, v10},
+		{"POST", "/v1/functions/{id}/versions/{version}/scale_up", "function_version:scale_up", h.workers.scaleUp, v10},
+		{"POST", "/v1/functions/{id}/versions/{version}/scale_down", "function_version:scale_down", h.workers.scaleDown, v10},
+		{"POST", "/v1/functions/{id}/versions/{version}/detach", "function_version:detach", h.workers.detach, v10},
+
+		{"POST", "/v1/aliases", "function_alias:create", h.aliases.create, v10},
+		{"GET", "/v1/aliases", "function_alias:get_all", h.aliases.list, v10},
+		{"GET", "/v1/aliases/{name}", "function_alias:get", h.aliases.get, v10},
+		{"PUT", "/v1/aliases/{name}", "function_alias:update", h.aliases.update, v10},
+		{"DELETE", "/v1/aliases/{name}", "function_alias:delete", h.aliases.delete, v10},
+
 		{"POST", "/v1/webhooks", "webhook:create", h.webhooks.create, v10},
 		{"GET", "/v1/webhooks", "webhook:get_all", h.webhooks.list, v10},
 		{"GET", "/v1/webhooks/{id}", "webhook:get", h.webhooks.get, v10},

@@ -22,7 +22,7 @@ type version struct {
 }
 
 // versionUpdated is when maxVersion last grew.
-const versionUpdated = "2026-11-25T00:00:00Z"
+const versionUpdated = "2026-11-29T00:00:00Z"
 
 // versionHandlers have clients discover the API.
 type versionHandlers struct{ endpoint endpoint }

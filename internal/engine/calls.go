@@ -31,6 +31,18 @@ func (e *Engine) serveAcquire(ctx context.Context, request json.RawMessage) (any
 	return e.place(ctx, owned, req)
 }
 
+// serveWorkers answers what an administrator asks of a function's workers.
+func (e *Engine) serveWorkers(ctx context.Context, request json.RawMessage) (any, error) {
+	var req faas.WorkersRequest
+	if err := json.Unmarshal(request, &req); err != nil {
+		return nil, faas.Errorf(faas.Invalid, "The request about workers is malformed.").WithCause(err)
+	}
+	if !e.shards.Owns(req.FunctionID) {
+		return nil, placement.ErrNotOwner()
+	}
+	return e.manual.Do(ctx, req)
+}
+
 // place finds a worker for a function of a shard that this engine owns. Those that did not answer
 // the caller are probed meanwhile.
 func (e *Engine) place(ctx, owned context.Context, req faas.AcquireRequest) (faas.Worker, error) {

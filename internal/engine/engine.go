@@ -1,7 +1,8 @@
 // Package engine puts together what owns workers and asynchronous executions. Its rooms do the work
 // and know nothing of each other but for those beneath them:
 //
-//	autoscale  pools  placement  repair      use the fleet
+//	autoscale  manualscale                   change how many workers functions have
+//	pools  placement  repair                 use the fleet
 //	asyncrun   imagerun  upkeep
 //	prober                                   ends workers that are dead
 //	preparation                              what a function needs before it gets a worker
@@ -26,6 +27,7 @@ import (
 	"github.com/openstack-faas/faas/internal/engine/demand"
 	"github.com/openstack-faas/faas/internal/engine/fleet"
 	"github.com/openstack-faas/faas/internal/engine/imagerun"
+	"github.com/openstack-faas/faas/internal/engine/manualscale"
 	"github.com/openstack-faas/faas/internal/engine/placement"
 	"github.com/openstack-faas/faas/internal/engine/pools"
 	"github.com/openstack-faas/faas/internal/engine/preparation"
@@ -121,6 +123,7 @@ type Engine struct {
 	prober      *prober.Prober
 	placement   *placement.Placer
 	autoscale   *autoscale.Scaler
+	manual      *manualscale.Scaler
 	pools       *pools.Pools
 	repair      *repair.Repairer
 	upkeep      *upkeep.Upkeeper
@@ -182,6 +185,10 @@ func (e *Engine) makeWorkerRooms() {
 	})
 	e.autoscale = autoscale.New(autoscale.Config{
 		Fleet: e.fleet, Demand: e.demand, Owns: e.shards.Owns, PerFunction: limits.PerFunction, Idle: limits.Idle, Now: cfg.Now, Log: cfg.Log,
+	})
+	e.manual = manualscale.New(manualscale.Config{
+		Store: cfg.Store, Fleet: e.fleet, Placement: e.placement, Demand: e.demand, PerFunction: limits.PerFunction,
+		Idle: limits.Idle, Forget: e.forgetWorkers, Owned: e.shards.Of, Group: e.loops, Now: cfg.Now, Log: cfg.Log,
 	})
 	e.pools = pools.New(pools.Config{
 		Store: cfg.Store, Orchestrator: cfg.Orchestrator, Fleet: e.fleet, Owns: e.shards.Owns, Size: limits.PoolSize, Most: limits.PoolMax,

@@ -74,6 +74,16 @@ func (e *Engine) broadcastEnded(ctx context.Context) {
 	}
 }
 
+// forgetWorkers has every process send no more calls to the workers.
+func (e *Engine) forgetWorkers(ctx context.Context, ids []string) {
+	for _, id := range ids {
+		e.dispatch.Forget(id)
+	}
+	if err := e.broadcast(ctx, faas.TopicWorkersGone, faas.WorkersGone{IDs: ids}); err != nil {
+		e.log.Warn("callers could not be told of workers that are to end", "workers", len(ids), "error", err)
+	}
+}
+
 // broadcastChange tells every engine and API of a function's new revision, so that workers of older
 // ones end.
 func (e *Engine) broadcastChange(ctx context.Context, change faas.FunctionChanged) {

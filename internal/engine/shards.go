@@ -10,6 +10,9 @@ import (
 // it wait in the broker.
 const acquireParallel = 1024
 
+// workersParallel bounds how many requests of administrators about workers of one shard are in hand.
+const workersParallel = 16
+
 // hold does what the owner of a shard does: it serves the requests for workers of the shard's
 // functions, and adds up what its projects run. The loops that grow, shrink and repair, and the
 // work that is due, look at what is owned.
@@ -21,6 +24,13 @@ func (e *Engine) hold(ctx context.Context, o faas.Ownership) {
 		}
 		return
 	}
+	stopWorkers, err := e.cfg.Broker.Serve(ctx, faas.MethodWorkersIn(o.Shard), workersParallel, e.serveWorkers)
+	if err != nil {
+		stopWorkers = func() {}
+		if ctx.Err() == nil {
+			e.log.Error("requests of administrators about workers cannot be served", "shard", o.Shard, "error", err)
+		}
+	}
 	stopSums := e.addUp(ctx, o.Shard)
 	e.repair.Soon()
 	e.pools.TakenOver(o.Shard)
@@ -30,6 +40,7 @@ func (e *Engine) hold(ctx context.Context, o faas.Ownership) {
 	// for.
 	e.undo.Go("stop serving a shard", func(context.Context) {
 		stop()
+		stopWorkers()
 		stopSums()
 	})
 }

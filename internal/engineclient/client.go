@@ -49,6 +49,21 @@ func (c *Client) Pool(ctx context.Context, runtimeID string) (faas.Pool, error) 
 	return pool, err
 }
 
+// Workers has the engine that owns the function's shard see to the function's workers. The kind of the
+// error is faas.Unavailable when no engine answers.
+func (c *Client) Workers(ctx context.Context, req faas.WorkersRequest) ([]faas.Worker, error) {
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	var answer faas.WorkersAnswer
+	err := c.broker.Call(ctx, req.Method(c.shards), req, &answer)
+	var known *faas.Error
+	if err != nil && !errors.As(err, &known) {
+		err = faas.Errorf(faas.Unavailable, "No engine answered for the workers of function %s; try again later.",
+			req.FunctionID).WithCause(err)
+	}
+	return answer.Workers, err
+}
+
 // RuntimeChanged queues a message that has an engine bring the runtime's pool to the state of its
 // row, or delete it when there is no row. It goes on when ctx ends, because the change is recorded.
 func (c *Client) RuntimeChanged(ctx context.Context, runtimeID string) error {

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -9,17 +10,21 @@ import (
 
 // caller is a table whose rows name what they call, in the three columns of a faas.FunctionRef:
 // function_id (NULL where an alias says it), function_version and function_alias (empty where there
-// is none). What a row names must be there when the row is written, and cannot be deleted while the
+// is none). Aliases have two versions and name no alias. What a row names must be there when the row is written, and cannot be deleted while the
 // row is there. Both are said in this file only: a table joins by a line in callers, with an index
 // on function_id and one on (project_id, function_alias).
 type caller struct {
 	table string
 	noun  string // of one row, for people
 	name  string // the column by which people know a row
+
+	versions string // the columns that may have a version; "" for function_version
+	noAlias  bool   // there is no column function_alias
 }
 
 var callers = []caller{
 	{table: "webhooks", noun: "webhook", name: "id"},
+	{table: "aliases", noun: "alias", name: "name", versions: "function_version, canary_version", noAlias: true},
 }
 
 // mayCall checks, in the transaction that writes a row of callers, that the project has what the
@@ -28,7 +33,8 @@ var callers = []caller{
 func (t *tx) mayCall(projectID string, ref faas.FunctionRef) error {
 	switch {
 	case ref.Alias != "":
-		return noAlias(ref.Alias)
+		_, err := t.alias(faas.OneProject(projectID), ref.Alias, t.grammar.forShare)
+		return err
 	case ref.FunctionID == "":
 		return faas.Errorf(faas.Invalid, "function_id is required where there is no function_alias.")
 	}
@@ -54,23 +60,38 @@ func (t *tx) mayCall(projectID string, ref faas.FunctionRef) error {
 // functionUncalled returns a faas.Conflict that names the rows which call the function, any version
 // of it; nil when none does. The transaction has locked the function's row.
 func (t *tx) functionUncalled(id string) error {
-	return t.uncalled("Function "+id, `function_id = ?`, id)
+	return t.uncalled("Function "+id, func(caller) string { return `function_id = ?` }, id)
 }
 
 // versionUncalled is functionUncalled for one version.
 func (t *tx) versionUncalled(functionID string, number int) error {
-	return t.uncalled(fmt.Sprintf("Version %d of function %s", number, functionID),
-		`function_id = ? AND function_version = ?`, functionID, int64(number))
+	return t.uncalled(fmt.Sprintf("Version %d of function %s", number, functionID), func(c caller) string {
+		return `function_id = ? AND ? IN (` + cmp.Or(c.versions, "function_version") + `)`
+	}, functionID, int64(number))
+}
+
+// aliasUncalled is functionUncalled for an alias, whose row the transaction has locked.
+func (t *tx) aliasUncalled(projectID, name string) error {
+	return t.uncalled("Function alias "+name, func(c caller) string {
+		if c.noAlias {
+			return ""
+		}
+		return `project_id = ? AND function_alias = ?`
+	}, projectID, name)
 }
 
 // namedUsers is how many rows of each kind a refusal names.
 const namedUsers = 3
 
-// uncalled returns a faas.Conflict that names the rows of callers which the condition finds, nil
-// when there are none.
-func (t *tx) uncalled(what, condition string, args ...any) error {
+// uncalled returns a faas.Conflict that names the rows of callers which a condition on their table
+// finds, nil when there are none. A table without a condition is passed over.
+func (t *tx) uncalled(what string, conditionOn func(caller) string, args ...any) error {
 	var users []string
 	for _, c := range callers {
+		condition := conditionOn(c)
+		if condition == "" {
+			continue
+		}
 		rows, err := t.query(
 			`SELECT `+c.name+` FROM `+c.table+` WHERE `+condition+` LIMIT ?`,
 			append(args[:len(args):len(args)], namedUsers+1)...,
@@ -83,9 +104,9 @@ func (t *tx) uncalled(what, condition string, args ...any) error {
 		case err != nil:
 			return err
 		case len(names) > namedUsers:
-			users = append(users, c.noun+"s "+strings.Join(names[:namedUsers], ", ")+" and others")
+			users = append(users, plural(c.noun)+" "+strings.Join(names[:namedUsers], ", ")+" and others")
 		case len(names) > 1:
-			users = append(users, c.noun+"s "+strings.Join(names, ", "))
+			users = append(users, plural(c.noun)+" "+strings.Join(names, ", "))
 		case len(names) == 1:
 			users = append(users, c.noun+" "+names[0])
 		}
@@ -94,4 +115,11 @@ func (t *tx) uncalled(what, condition string, args ...any) error {
 		return nil
 	}
 	return faas.Errorf(faas.Conflict, "%s is in use by %s; delete or change them first.", what, strings.Join(users, "; "))
+}
+
+func plural(noun string) string {
+	if strings.HasSuffix(noun, "s") {
+		return noun + "es"
+	}
+	return noun + "s"
 }

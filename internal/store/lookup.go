@@ -7,7 +7,7 @@ import (
 
 // lookups are the prepared statements of the reads that a call makes.
 type lookups struct {
-	runtime, function, version, execution, executionLog, packageUse, webhook *sql.Stmt
+	runtime, function, version, alias, execution, executionLog, packageUse, webhook *sql.Stmt
 }
 
 func (l *lookups) prepare(ctx context.Context, db *sql.DB) error {
@@ -15,6 +15,7 @@ func (l *lookups) prepare(ctx context.Context, db *sql.DB) error {
 		runtimes.selectByID():   &l.runtime,
 		functions.selectByID():  &l.function,
 		selectVersion:           &l.version,
+		selectAlias:             &l.alias,
 		executions.selectByID(): &l.execution,
 		`SELECT project_id, log_text FROM executions WHERE id = ?`: &l.executionLog,
 		packageUses:           &l.packageUse,

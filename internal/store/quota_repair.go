@@ -15,6 +15,7 @@ type counting struct{ amount, table string }
 var counted = map[faas.Resource][]counting{
 	faas.ResourceFunctions: {{"1", "functions"}},
 	faas.ResourcePackages:  {{"code_size", "functions"}, {"code_size", "function_versions"}},
+	faas.ResourceAliases:   {{"1", "aliases"}},
 	faas.ResourceWebhooks:  {{"1", "webhooks"}},
 }
 

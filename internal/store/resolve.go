@@ -12,22 +12,25 @@ import (
 // error's kind is faas.NotFound when there is no such function, version or alias.
 func (s *Store) Resolve(ctx context.Context, scope faas.Scope, ref faas.FunctionRef) (faas.Callable, error) {
 	if ref.Alias != "" {
-		return faas.Callable{}, noAlias(ref.Alias)
+		return s.resolveAlias(ctx, scope, ref.Alias)
 	}
-	f, err := s.Function(ctx, scope, ref.FunctionID)
+	return s.resolveVersion(ctx, scope, ref.FunctionID, ref.Version)
+}
+
+// resolveVersion returns a version of a function, 0 being its live code.
+func (s *Store) resolveVersion(
+	ctx context.Context, scope faas.Scope, functionID string, version int,
+) (faas.Callable, error) {
+	f, err := s.Function(ctx, scope, functionID)
 	if err != nil {
 		return faas.Callable{}, err
 	}
-	if ref.Version == 0 {
+	if version == 0 {
 		return faas.Callable{Function: f, Target: f.Target()}, nil
 	}
-	v, err := s.FunctionVersion(ctx, scope, ref.FunctionID, ref.Version)
+	v, err := s.FunctionVersion(ctx, scope, functionID, version)
 	if err != nil {
 		return faas.Callable{}, err
 	}
 	return v.Callable(f), nil
-}
-
-func noAlias(name string) error {
-	return faas.Errorf(faas.NotFound, "Function alias %s can not be found.", name)
 }

@@ -43,6 +43,8 @@ type Store struct {
 
 	functions *shared[string, faas.Function]
 	versions  *shared[called, faas.FunctionVersion]
+	aliases   *shared[aliasName, faas.Alias]
+	canaries  *canaries
 	webhooks  *shared[string, faas.Webhook]
 }
 
@@ -62,7 +64,7 @@ func Open(ctx context.Context, url string, o Options) (*Store, error) {
 	o = o.withDefaults()
 	s := &Store{now: o.Now, dialect: d}
 	s.functions, s.webhooks = newShared(s.readFunction), newShared(s.readWebhook)
-	s.versions = newShared(s.readVersion)
+	s.versions, s.aliases, s.canaries = newShared(s.readVersion), newShared(s.readAlias), newCanaries()
 	if err := s.connect(ctx, o); err != nil {
 		return nil, errors.Join(err, s.closeConnections())
 	}
@@ -130,6 +132,7 @@ func (s *Store) Close() error {
 	s.functions.wait()
 	s.webhooks.wait()
 	s.versions.wait()
+	s.aliases.wait()
 	s.usage.close()
 	return err
 }

@@ -27,6 +27,8 @@ type load struct {
 	since    time.Time // since when the key is sampled
 	panicked time.Time // when it last needed far more workers than it had
 	touched  time.Time // when it was last reported or sampled
+	held     int       // workers that it keeps until heldTo, whatever it needs
+	heldTo   time.Time
 }
 
 // report is what one caller said last.
@@ -101,7 +103,7 @@ type Sample struct {
 
 // Sampled takes in a sample and returns how many workers the key should have.
 func (d *Demand) Sampled(key faas.Key, s Sample, now time.Time) int {
-	return d.sampled(key, s, now).wanted()
+	return max(d.sampled(key, s, now).wanted(), min(d.heldBy(key, now), s.Most))
 }
 
 func (d *Demand) sampled(key faas.Key, s Sample, now time.Time) numbers {
@@ -124,6 +126,24 @@ func (d *Demand) sampled(key faas.Key, s Sample, now time.Time) numbers {
 	return n
 }
 
+// Hold has the key keep so many workers until the time, however few it needs by then.
+func (d *Demand) Hold(key faas.Key, workers int, now, until time.Time) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	l := d.load(key, now)
+	l.held, l.heldTo = workers, until
+}
+
+// heldBy returns how many workers the key keeps in any case.
+func (d *Demand) heldBy(key faas.Key, now time.Time) int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if l := d.keys[key]; l != nil && now.Before(l.heldTo) {
+		return l.held
+	}
+	return 0
+}
+
 // Unwatched says that a key has too few workers to be sampled: its stable window begins anew when
 // it has more.
 func (d *Demand) Unwatched(key faas.Key, now time.Time) {
@@ -139,7 +159,7 @@ func (d *Demand) Tidy(now time.Time) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for key, l := range d.keys {
-		if now.Sub(l.touched) > max(d.stable, reportFresh) {
+		if now.Sub(l.touched) > max(d.stable, reportFresh) && !now.Before(l.heldTo) {
 			delete(d.keys, key)
 		}
 	}

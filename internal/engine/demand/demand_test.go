@@ -73,3 +73,33 @@ func TestReportsAreShortLived(t *testing.T) {
 		t.Errorf("%v is remembered", d.keys)
 	}
 }
+
+// TestHeldWorkersStay has a key keep workers that it does not need, until the time is over.
+func TestHeldWorkersStay(t *testing.T) {
+	d := New(time.Minute)
+	now := time.Unix(0, 0)
+	quiet := func(workers int) int {
+		now = now.Add(2 * time.Second)
+		return d.Sampled(testKey, Sample{Workers: workers, Slots: 3, Most: 10}, now)
+	}
+	d.Hold(testKey, 4, now, now.Add(5*time.Minute))
+	for range 149 {
+		if n := quiet(5); n < 4 {
+			t.Fatalf("%d of four held workers stay at %v", n, now)
+		}
+	}
+	if n := quiet(4); n != 1 {
+		t.Errorf("%d workers stay when the time is over", n)
+	}
+	d.Hold(testKey, 40, now, now.Add(time.Hour))
+	if n := quiet(4); n != 10 {
+		t.Errorf("%d workers are held, ten may be", n)
+	}
+	if d.Tidy(now.Add(30 * time.Minute)); d.heldBy(testKey, now.Add(30*time.Minute)) != 40 {
+		t.Error("what is held is forgotten before its time")
+	}
+	d.Hold(testKey, 0, now, time.Time{})
+	if n := quiet(4); n != 1 {
+		t.Errorf("%d workers stay when none is held any more", n)
+	}
+}

@@ -87,6 +87,17 @@ func (f *Fleet) Evict(w faas.Worker) (remove func(ctx context.Context)) {
 	return func(ctx context.Context) { f.Discard(ctx, w) }
 }
 
+// Retire takes a worker out at once, as Evict does, for a caller who ends it when its calls have
+// ended.
+func (f *Fleet) Retire(w faas.Worker) { f.workers.drain(w.ID) }
+
+// Knows reports whether a worker is there, of use or not.
+func (f *Fleet) Knows(workerID string) bool {
+	f.workers.mu.Lock()
+	defer f.workers.mu.Unlock()
+	return f.workers.entries[workerID] != nil
+}
+
 // ReportSilent says that a worker did not answer a request.
 func (f *Fleet) ReportSilent(w faas.Worker) { f.cfg.Silent(w) }
 

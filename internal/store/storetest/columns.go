@@ -44,6 +44,15 @@ func everyFieldIsKept(t *testing.T, f *fixture) {
 
 	versionIsKept(t, f, gotFunction)
 
+	a := filled[faas.Alias](t, map[string]any{"ProjectID": fn.ProjectID, "FunctionID": fn.ID, "Version": 1,
+		"Canary": faas.Canary{Version: 0, Percent: 7}})
+	madeAlias, err := f.CreateAlias(ctx, a, nil)
+	must(t, err)
+	same(t, "created", madeAlias, a)
+	gotAlias, err := f.Alias(ctx, faas.OneProject(fn.ProjectID), a.Name)
+	must(t, err)
+	same(t, "read", gotAlias, a)
+
 	x := filled[faas.Execution](t, map[string]any{"Status": faas.ExecutionRunning, "Log": "", "Attempts": 1,
 		"Lease": time.Hour, "LeaseUntil": time.Time{}, "InputCut": int64(0), "ResultCut": int64(0)})
 	must(t, f.Start(ctx, x))

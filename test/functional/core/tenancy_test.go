@@ -16,12 +16,12 @@ import (
 )
 
 // version is sent with every request of this suite, so that it meets all that there is.
-var version = [2]string{"OpenStack-API-Version", "function-engine 1.3"}
+var version = [2]string{"OpenStack-API-Version", "function-engine 1.4"}
 
 // property is what project demo has, and what the others try to get at.
 type property struct {
 	function, execution, runtime, project string
-	webhook                               string
+	webhook, alias                        string
 }
 
 // attempt is a request for something of demo's, and what a stranger may be answered.
@@ -82,7 +82,32 @@ func attempts(of property) map[string][]attempt {
 		},
 		"DELETE /v1/functions/{id}/versions/{version}": {{function + "/versions/1", nil, hidden}},
 
+		"GET /v1/functions/{id}/workers":     {{function + "/workers", nil, refused}},
+		"POST /v1/functions/{id}/scale_up":   {{function + "/scale_up", map[string]any{"count": 1}, refused}},
+		"POST /v1/functions/{id}/scale_down": {{function + "/scale_down", map[string]any{"count": 1}, refused}},
+		"POST /v1/functions/{id}/detach":     {{function + "/detach", nil, refused}},
+		"POST /v1/functions/{id}/versions/{version}/scale_up": {
+			{function + "/versions/1/scale_up", map[string]any{"count": 1}, refused},
+		},
+		"POST /v1/functions/{id}/versions/{version}/scale_down": {
+			{function + "/versions/1/scale_down", map[string]any{"count": 1}, refused},
+		},
+		"POST /v1/functions/{id}/versions/{version}/detach": {{function + "/versions/1/detach", nil, refused}},
+
+		"POST /v1/aliases": {
+			{"/v1/aliases", map[string]any{"name": "stolen", "function_id": of.function}, hidden},
+			{"/v1/aliases", map[string]any{"name": "stolen", "function_id": of.function, "function_version": 1}, hidden},
+		},
+		"GET /v1/aliases": {
+			{"/v1/aliases?all_projects=true", nil, refused}, {"/v1/aliases?project_id=" + of.project, nil, refused},
+			{"/v1/aliases?function_id=" + of.function, nil, []int{http.StatusOK}},
+		},
+		"GET /v1/aliases/{name}":    {{"/v1/aliases/" + of.alias, nil, hidden}},
+		"PUT /v1/aliases/{name}":    {{"/v1/aliases/" + of.alias, map[string]any{"function_version": 1}, hidden}},
+		"DELETE /v1/aliases/{name}": {{"/v1/aliases/" + of.alias, nil, hidden}},
+
 		"POST /v1/executions": {
+			{"/v1/executions", map[string]any{"function_alias": of.alias}, hidden},
 			{
 				"/v1/executions", map[string]any{"function_id": of.function, "function_version": 1},
 				append(hidden, http.StatusBadRequest),
@@ -153,6 +178,13 @@ func newProperty(ctx context.Context, t *testing.T, demo *apiclient.Client, proj
 	t.Helper()
 	f := create(ctx, t, demo, echo)
 	must(t, demo.Do(ctx, "POST", "/v1/functions/"+f.ID+"/versions", map[string]any{"description": "treasure"}, nil))
+	alias := "treasure-" + f.ID
+	must(t, demo.Do(ctx, "POST", "/v1/aliases", map[string]any{"name": alias, "function_id": f.ID}, nil))
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), hangTimeout)
+		defer cancel()
+		_ = demo.Do(ctx, "DELETE", "/v1/aliases/"+alias, nil, nil) // or the function could not be deleted
+	})
 	x, err := demo.Execute(ctx, f.ID, true, map[string]any{"treasure": "of demo"})
 	must(t, err)
 	admin := as(ctx, t, "admin")
@@ -176,7 +208,7 @@ func newProperty(ctx context.Context, t *testing.T, demo *apiclient.Client, proj
 		defer cancel()
 		_ = demo.Do(ctx, "DELETE", "/v1/webhooks/"+hook.ID, nil, nil) // before its function
 	})
-	return property{f.ID, x.ID, rt.ID, project, hook.ID}
+	return property{f.ID, x.ID, rt.ID, project, hook.ID, alias}
 }
 
 // TestTenancy asks for what is demo's, on every route, as a member of another project.
@@ -220,7 +252,7 @@ func inventory(ctx context.Context, t *testing.T, demo *apiclient.Client, of pro
 	t.Helper()
 	var all strings.Builder
 	for _, path := range []string{
-		"/v1/functions/" + of.function, "/v1/functions/" + of.function + "/versions",
+		"/v1/functions/" + of.function, "/v1/functions/" + of.function + "/versions", "/v1/aliases/" + of.alias,
 		"/v1/executions?function_id=" + of.function, "/v1/executions/" + of.execution,
 		"/v1/webhooks/" + of.webhook,
 	} {
@@ -244,6 +276,7 @@ func TestPersonas(t *testing.T) {
 	for _, path := range []string{
 		"/v1/functions/" + of.function, "/v1/functions", "/v1/functions/" + of.function + "/versions",
 		"/v1/functions/" + of.function + "/versions/1", "/v1/executions/" + of.execution,
+		"/v1/aliases", "/v1/aliases/" + of.alias,
 		"/v1/executions/" + of.execution + "/log", "/v1/limits", "/v1/quotas/" + of.project,
 	} {
 		var answer string
@@ -260,6 +293,8 @@ func TestPersonas(t *testing.T) {
 		{"PUT", "/v1/functions/" + of.function, map[string]any{"name": "x"}}, {"DELETE", "/v1/functions/" + of.function, nil},
 		{"POST", "/v1/functions/" + of.function + "/versions", map[string]any{}},
 		{"DELETE", "/v1/functions/" + of.function + "/versions/1", nil},
+		{"POST", "/v1/aliases", map[string]any{"name": "x", "function_id": of.function}},
+		{"PUT", "/v1/aliases/" + of.alias, map[string]any{"function_version": 1}}, {"DELETE", "/v1/aliases/" + of.alias, nil},
 		{"POST", "/v1/executions", map[string]any{"function_id": of.function}},
 		{"DELETE", "/v1/executions/" + of.execution, nil},
 		{"DELETE", "/v1/executions?function_id=" + of.function, nil},
