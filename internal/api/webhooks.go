@@ -75,7 +75,9 @@ func (h *webhookHandlers) get(r *http.Request, id faas.Identity) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	w, err := h.store.Webhook(r.Context(), faas.ProjectScope(id), webhookID)
+	w, err := readOne(r, h.policy, id, func(scope faas.Scope) (faas.Webhook, error) {
+		return h.store.Webhook(r.Context(), scope, webhookID)
+	})
 	if err != nil {
 		return nil, err
 	}

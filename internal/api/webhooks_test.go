@@ -167,6 +167,10 @@ func TestWhoSeesURLs(t *testing.T) {
 	if !strings.Contains(string(got.body), made.ID) || strings.Contains(string(got.body), "secret=") {
 		t.Errorf("an administrator of another project: %d %s", got.status, got.body)
 	}
+	got = s.send(request{method: "GET", path: "/v1/webhooks/" + made.ID, identity: "p-two admin"})
+	if got.status != 200 || strings.Contains(string(got.body), "secret=") {
+		t.Errorf("one webhook, to an administrator of another project: %d %s", got.status, got.body)
+	}
 	for _, r := range []request{
 		{method: "POST", path: "/v1/webhooks", body: `{"function_id": "` + *made.FunctionID + `"}`},
 		{method: "PUT", path: "/v1/webhooks/" + made.ID, body: `{"description": "x"}`},
@@ -180,6 +184,10 @@ func TestWhoSeesURLs(t *testing.T) {
 		r.identity = "p-two member"
 		if got := s.send(r); got.status != 404 {
 			t.Errorf("%s %s by another project: %d %s", r.method, r.path, got.status, got.body)
+		}
+		r.identity = "p-two admin"
+		if got := s.send(r); r.path != "/v1/webhooks" && got.status != 403 {
+			t.Errorf("%s %s by an administrator of another project: %d %s", r.method, r.path, got.status, got.body)
 		}
 	}
 }
