@@ -42,7 +42,8 @@ func seenElsewhere(r *http.Request, rules *policy.Enforcer, id faas.Identity, er
 		return nil
 	}
 	rule := strings.ReplaceAll(elsewhere.Noun, " ", "_") + ":get_all:all_projects"
-	if rules.Allow(r.Context(), id, rule, policy.Target{ProjectID: elsewhere.ProjectID}) != nil {
+	mayList := rules.Allow(r.Context(), id, rule, policy.Target{ProjectID: elsewhere.ProjectID}) == nil
+	if !mayList {
 		return nil
 	}
 	return elsewhere

@@ -43,7 +43,8 @@ func newLedger(ctx context.Context, t *testing.T, c *apiclient.Client, pause flo
 	t.Helper()
 	l := &ledger{world: startWorld(t), pause: pause, acknowledged: map[string]int{}, refused: map[int]int{}}
 	l.function = create(ctx, t, c, "python3", tell, apiclient.NewFunction{}).ID
-	awaitPool(ctx, t, c, "python3") // those before may have emptied it, and a slow machine fills it slowly
+	// The tests before may have emptied the pool, and a slow machine fills it slowly.
+	awaitPool(ctx, t, c, "python3")
 	_, err := c.Execute(ctx, l.function, true, l.input(0)) // it works before anything is broken
 	must(t, err)
 	return l
