@@ -6,50 +6,9 @@ import (
 	"io"
 	"net/http"
 	"strings"
-	"time"
 
 	"github.com/openstack-faas/faas/internal/faas"
 )
-
-// How long the body of a request may take to arrive as a whole.
-const (
-	bodyTimeout    = 30 * time.Second
-	packageTimeout = 10 * time.Minute
-)
-
-// timedBody gives up on a body that does not arrive in time. The time ends with the body, or it
-// would cut off the answer to a call that takes longer.
-type timedBody struct {
-	io.ReadCloser
-	connection *http.ResponseController
-	timeout    time.Duration
-	begun      bool
-}
-
-// Read sets the connection's deadline before the first bytes and lifts it after the last.
-func (b *timedBody) Read(p []byte) (int, error) {
-	if !b.begun {
-		b.begun = true
-		_ = b.connection.SetReadDeadline(time.Now().Add(b.timeout)) // a connection without deadlines has none to keep
-	}
-	n, err := b.ReadCloser.Read(p)
-	if err != nil {
-		_ = b.connection.SetReadDeadline(time.Time{})
-	}
-	return n, err
-}
-
-// limitTime bounds how long the request's body may take.
-func limitTime(w http.ResponseWriter, r *http.Request) {
-	if r.Body == nil || r.Body == http.NoBody {
-		return
-	}
-	timeout := bodyTimeout
-	if strings.HasPrefix(r.Header.Get("Content-Type"), "multipart/") {
-		timeout = packageTimeout
-	}
-	r.Body = &timedBody{ReadCloser: r.Body, connection: http.NewResponseController(w), timeout: timeout}
-}
 
 // bodies reads the bodies of requests, packages apart.
 type bodies struct {
@@ -121,7 +80,7 @@ func (b bodies) tooLarge() error {
 func unreadable(err error) error {
 	var known *faas.Error
 	if errors.As(err, &known) {
-		return err
+		return known
 	}
 	return faas.Errorf(faas.Invalid, "The body could not be read to its end.").WithCause(err)
 }

@@ -119,7 +119,7 @@ func TestPurgesThatAreRefused(t *testing.T) {
 		{of + ";x=%zz", "", v12Header, 400, "malformed"},
 		{"?function_id=" + unknownID, "", v12Header, 404, "Function " + unknownID + " not found."},
 		{of, "p-two member", v12Header, 404, "Function " + function + " not found."},
-		{of, "p-two admin", v12Header, 403, "Operation not allowed"},
+		{of, "p-two admin", v12Header, 403, "Operation not allowed: the function is another project's"},
 		{of, "p-one reader", v12Header, 403, "Operation not allowed"},
 		{of, "none", v12Header, 401, "authentication"},
 		{of, "", v11Header, 405, ""},

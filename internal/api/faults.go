@@ -24,6 +24,7 @@ var statuses = map[faas.Kind]int{
 	faas.NoSuchVersion:    http.StatusNotAcceptable,
 	faas.Conflict:         http.StatusConflict,
 	faas.Outdated:         http.StatusConflict,
+	faas.TooSlow:          http.StatusRequestTimeout,
 	faas.TooLarge:         http.StatusRequestEntityTooLarge,
 	faas.UnsupportedMedia: http.StatusUnsupportedMediaType,
 	faas.Busy:             http.StatusTooManyRequests,
@@ -84,6 +85,10 @@ func (a *responder) writeError(w http.ResponseWriter, r *http.Request, err error
 	}
 	// of strings and numbers: cannot fail
 	text, _ := json.Marshal(fault{Faultstring: known.Message, Errors: []faultDetail{detail}})
+	if status == http.StatusRequestEntityTooLarge {
+		a.writeToSender(w, r, status, text)
+		return
+	}
 	a.writeBytes(w, r, status, text)
 }
 

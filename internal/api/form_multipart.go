@@ -29,7 +29,7 @@ func (f *form) readMultipart(body io.Reader, boundary string, large room) error 
 			return faas.Errorf(faas.Invalid, "The multipart form has no parts.")
 		}
 		if err != nil {
-			return faas.Errorf(faas.Invalid, "The multipart form is malformed or was cut off.").WithCause(err)
+			return cutOff(err)
 		}
 		n, err := f.readPart(part, large)
 		if err != nil {
@@ -76,7 +76,11 @@ func (f *form) readPackage(part io.Reader, large room) error {
 }
 
 func cutOff(err error) error {
-	return faas.Errorf(faas.Invalid, "The multipart form was cut off.").WithCause(err)
+	var known *faas.Error
+	if errors.As(err, &known) {
+		return known
+	}
+	return faas.Errorf(faas.Invalid, "The multipart form is malformed or was cut off.").WithCause(err)
 }
 
 // set keeps a field as the JSON that it would have been.

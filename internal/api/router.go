@@ -84,7 +84,6 @@ func (rr *router) adapt(rt route) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		info := infoOf(r)
 		info.route = rt.path
-		limitTime(w, r)
 		defer func() { info.grant.release() }()
 		answer, err := rr.handle(rt, r, info)
 		if err != nil {

@@ -51,16 +51,17 @@ type Config struct {
 	WebhookKeys  *webhook.Keys // of webhooks' URLs, the same for all APIs; nil: this process makes its own
 	WebhookCalls int64         // a minute, of one webhook; 6000 when 0
 
-	Images         bool     // functions may be of container images: the orchestrator runs them
-	ImagesFrom     []string // the registries, or registry/repository prefixes, that those may come from
-	MaxLimit       int      // items in an answer to a list; 1000 when 0
-	MaxBody        int64    // bytes of a request's body, packages apart; 2 MiB when 0
-	MaxInput       int64    // bytes of an execution's input; 1 MiB when 0
-	Memory         int64    // bytes that requests under way may hold together; 192 MiB when 0
-	PublicEndpoint string   // base of the links in answers; "" takes what the request was sent to
-	SpoolDir       string   // for packages too large for memory; "" is the system's temporary folder
-	CORS           CORS     // which pages of other origins may use the API
-	DisableByFile  string   // while this file exists, /healthcheck answers 503; "" for none
+	Images         bool          // functions may be of container images: the orchestrator runs them
+	ImagesFrom     []string      // the registries, or registry/repository prefixes, that those may come from
+	MaxLimit       int           // items in an answer to a list; 1000 when 0
+	MaxBody        int64         // bytes of a request's body, packages apart; 2 MiB when 0
+	ReadTimeout    time.Duration // how long a request's body may pause; 30 s when 0
+	MaxInput       int64         // bytes of an execution's input; 1 MiB when 0
+	Memory         int64         // bytes that requests under way may hold together; 192 MiB when 0
+	PublicEndpoint string        // base of the links in answers; "" takes what the request was sent to
+	SpoolDir       string        // for packages too large for memory; "" is the system's temporary folder
+	CORS           CORS          // which pages of other origins may use the API
+	DisableByFile  string        // while this file exists, /healthcheck answers 503; "" for none
 
 	Registry *prometheus.Registry // nil makes one
 	Log      *slog.Logger         // nil: slog.Default()
@@ -75,8 +76,9 @@ type Server struct {
 	router    *router
 	responder *responder
 	metrics   *metrics
-	pace      pace  // of who reads answers
-	cors      *cors // nil: no page of another origin may use the API
+	pace      pace          // of who reads answers
+	stall     time.Duration // how long a request's body may pause
+	cors      *cors         // nil: no page of another origin may use the API
 }
 
 // New makes a server.
@@ -85,7 +87,7 @@ func New(cfg Config) *Server {
 	m, budget := newMetrics(cfg.Registry), newMemory(cfg.Memory)
 	budget.register(cfg.Registry)
 	s := &Server{
-		log: cfg.Log, now: cfg.Now, metrics: m, pace: defaultPace, cors: newCORS(cfg.CORS),
+		log: cfg.Log, now: cfg.Now, metrics: m, pace: defaultPace, stall: cfg.ReadTimeout, cors: newCORS(cfg.CORS),
 		responder: &responder{endpoint: endpoint(cfg.PublicEndpoint), authURI: cfg.AuthURI, log: cfg.Log},
 		handlers:  newHandlers(cfg, m, budget),
 	}
@@ -97,6 +99,7 @@ func New(cfg Config) *Server {
 func (c Config) withDefaults() Config {
 	c.MaxLimit = cmp.Or(c.MaxLimit, 1000)
 	c.MaxBody = cmp.Or(c.MaxBody, 2<<20)
+	c.ReadTimeout = cmp.Or(c.ReadTimeout, 30*time.Second)
 	c.MaxInput = cmp.Or(c.MaxInput, 1<<20)
 	c.Memory = cmp.Or(c.Memory, 192<<20)
 	c.WebhookCalls = cmp.Or(c.WebhookCalls, 6000)
@@ -131,6 +134,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 		s.finished(answer, r, info, s.now().Sub(begin))
 	}()
+	limitTime(answer, r, s.stall)
 	if s.cors.answer(answer, r) {
 		return
 	}

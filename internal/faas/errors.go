@@ -22,6 +22,7 @@ const (
 	// 409: the function is of a newer revision than the one that was asked for; whoever asks again
 	// gets that
 	Outdated         Kind = "outdated"
+	TooSlow          Kind = "too_slow"          // 408: the request did not arrive in time
 	TooLarge         Kind = "too_large"         // 413
 	UnsupportedMedia Kind = "unsupported_media" // 415
 	Busy             Kind = "busy"              // 429: no room within the deadline; RetryAfter is set
@@ -42,6 +43,7 @@ func (k Kind) Known() bool {
 		NoSuchVersion,
 		Conflict,
 		Outdated,
+		TooSlow,
 		TooLarge,
 		UnsupportedMedia,
 		Busy,

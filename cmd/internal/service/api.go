@@ -66,6 +66,7 @@ func (p Parts) apiConfig(conf *config.APIService) api.Config {
 		Swift: p.Objects.source, Trusts: p.trustsOfAPI(conf.Trust), Quotas: p.Quotas, Calls: p.Calls,
 		Limits: conf.Limits.Ranges(), ImagesFrom: conf.API.ImagesFrom,
 		MaxLimit: conf.API.MaxLimit, MaxBody: conf.API.MaxBody, MaxInput: conf.API.MaxInput, Memory: conf.API.Memory,
+		ReadTimeout:    conf.API.ReadTimeout,
 		PublicEndpoint: conf.API.PublicEndpoint, CORS: pagesOf(conf.CORS),
 		DisableByFile: conf.Health.DisableByFile, WebhookCalls: conf.API.WebhookLimit,
 	}
@@ -92,7 +93,7 @@ func serve(ctx context.Context, conf *config.APIService, handler *api.Server, lo
 		return fmt.Errorf("[api] host and port: %w", err)
 	}
 	server := &http.Server{
-		Handler: handler, ReadHeaderTimeout: 30 * time.Second, IdleTimeout: 5 * time.Minute, MaxHeaderBytes: maxHeader,
+		Handler: handler, ReadHeaderTimeout: conf.API.ReadTimeout, IdleTimeout: 5 * time.Minute, MaxHeaderBytes: maxHeader,
 		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 	}
 	log.Info("serving", "address", listener.Addr().String())
