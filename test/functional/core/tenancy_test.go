@@ -187,6 +187,11 @@ func newProperty(ctx context.Context, t *testing.T, demo *apiclient.Client, proj
 	})
 	x, err := demo.Execute(ctx, f.ID, true, map[string]any{"treasure": "of demo"})
 	must(t, err)
+	await(ctx, t, "the call is counted", func() bool { // which is soon after the call, not with it
+		var counted struct{ Count int }
+		must(t, demo.Do(ctx, "GET", "/v1/functions/"+f.ID, nil, &counted))
+		return counted.Count == 1
+	})
 	admin := as(ctx, t, "admin")
 	var rt apiclient.Runtime
 	must(
