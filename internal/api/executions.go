@@ -30,7 +30,7 @@ func (h *executionHandlers) read(r *http.Request, id faas.Identity) (faas.Execut
 	info := infoOf(r)
 	x := faas.Execution{
 		ID: faas.NewID(), ProjectID: id.ProjectID, UserID: id.UserID, RequestID: info.recorded(), CreatedAt: h.now(),
-		Sync: o.flag("sync", true), Input: inputField(o, h.maxInput), Description: o.line("description"),
+		Sync: o.flag("sync", true), Input: inputField(o, "input", h.maxInput), Description: o.line("description"),
 	}
 	ref := refField(o)
 	return x, ref, o.fault()

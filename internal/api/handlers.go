@@ -18,6 +18,7 @@ type handlers struct {
 	functionVersions *functionVersionHandlers
 	aliases          *aliasHandlers
 	workers          *workerHandlers
+	jobs             *jobHandlers
 	executions       *executionHandlers
 	purges           *purgeHandlers
 
@@ -48,6 +49,10 @@ func newHandlers(cfg Config, m *metrics, budget *memory) *handlers {
 		aliases: &aliasHandlers{
 			store: cfg.Store, bodies: bodies{cfg.MaxBody}, lists: of,
 			quota: projectQuota{quotas: cfg.Quotas, store: cfg.Store}, now: cfg.Now,
+		},
+		jobs: &jobHandlers{
+			store: cfg.Store, bodies: bodies{cfg.MaxBody}, lists: of,
+			quota: projectQuota{quotas: cfg.Quotas, store: cfg.Store}, maxInput: min(cfg.MaxInput, maxJobInput), now: cfg.Now,
 		},
 		quotas: &quotaHandlers{
 			quotas: cfg.Quotas, calls: cfg.Calls, store: cfg.Store, policy: cfg.Policy, bodies: bodies{cfg.MaxBody},

@@ -15,32 +15,32 @@ const maxDepth = 200
 // none. Clients send a string: the JSON of an object is that object, other JSON is one positional
 // argument, and so is a word that is no JSON. An object that is not wrapped into a string is taken
 // too.
-func inputField(o *object, most int64) string {
-	raw, ok := o.get("input")
+func inputField(o *object, name string, most int64) string {
+	raw, ok := o.get(name)
 	if !ok {
 		return ""
 	}
 	text := string(raw)
 	if raw[0] == '"' && json.Unmarshal(raw, &text) != nil {
-		o.refuse("input must be a string or a JSON object.")
+		o.refuse("%s must be a string or a JSON object.", name)
 		return ""
 	}
 	if raw[0] != '"' && raw[0] != '{' {
-		o.refuse("input must be a string or a JSON object; it is %s.", short(text))
+		o.refuse("%s must be a string or a JSON object; it is %s.", name, short(text))
 		return ""
 	}
 	if int64(len(text)) > most {
-		o.refuseLarge("input must be at most %d bytes; it has %d.", most, len(text))
+		o.refuseLarge("%s must be at most %d bytes; it has %d.", name, most, len(text))
 		return ""
 	}
 	if text == "" {
 		return ""
 	}
-	return normalInput(o, text)
+	return normalInput(o, name, text)
 }
 
 // normalInput returns the JSON of an object for what a client wrote.
-func normalInput(o *object, text string) string {
+func normalInput(o *object, name, text string) string {
 	var compact bytes.Buffer
 	compact.Grow(len(text))
 	if json.Compact(&compact, []byte(text)) != nil {
@@ -48,7 +48,7 @@ func normalInput(o *object, text string) string {
 		return `{"` + faas.PlainInput + `":` + string(word) + `}`
 	}
 	if tooDeep(compact.Bytes()) {
-		o.refuse("input must not be nested deeper than %d levels.", maxDepth)
+		o.refuse("%s must not be nested deeper than %d levels.", name, maxDepth)
 		return ""
 	}
 	if compact.Bytes()[0] == '{' {

@@ -24,7 +24,7 @@ func TestInput(t *testing.T) {
 		{`"{\"a\": {\"b\": [[]]}}"`, `{"a":{"b":[[]]}}`},
 	} {
 		o := &object{fields: map[string]json.RawMessage{"input": json.RawMessage(c.raw)}}
-		if got := inputField(o, 1000); got != c.want || o.fault() != nil {
+		if got := inputField(o, "input", 1000); got != c.want || o.fault() != nil {
 			t.Errorf("%s: %s %v, want %s", c.raw, got, o.fault(), c.want)
 		}
 	}
@@ -43,7 +43,7 @@ func TestInputIsRefused(t *testing.T) {
 		{`"` + strings.Repeat("x", 1001) + `"`, "input must be at most 1000 bytes; it has 1001.", faas.TooLarge},
 	} {
 		o := &object{fields: map[string]json.RawMessage{"input": json.RawMessage(c.raw)}}
-		inputField(o, 1000)
+		inputField(o, "input", 1000)
 		if err := o.fault(); faas.KindOf(err) != c.kind || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v, want %s", c.raw, err, c.want)
 		}
@@ -51,7 +51,7 @@ func TestInputIsRefused(t *testing.T) {
 	o := &object{
 		fields: map[string]json.RawMessage{"input": json.RawMessage(`"\"` + strings.Repeat("[", maxDepth+9) + `\""`)},
 	}
-	if inputField(o, 1000); o.fault() != nil {
+	if inputField(o, "input", 1000); o.fault() != nil {
 		t.Errorf("brackets in a string were counted: %v", o.fault())
 	}
 }

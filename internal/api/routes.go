@@ -46,6 +46,11 @@ func (h *handlers) routes() []route {
 		{"DELETE", "/v1/webhooks/{id}", "webhook:delete", h.webhooks.delete, v10},
 		{"POST", "/v1/webhooks/{id}/invoke", invokeRule, h.webhookCalls.invoke, v10},
 		{"POST", "/v1/webhooks/{id}/rotate", "webhook:rotate", h.webhooks.rotate, v13},
+		{"POST", "/v1/jobs", "job:create", h.jobs.create, v10},
+		{"GET", "/v1/jobs", "job:get_all", h.jobs.list, v10},
+		{"GET", "/v1/jobs/{id}", "job:get", h.jobs.get, v10},
+		{"PUT", "/v1/jobs/{id}", "job:update", h.jobs.update, v10},
+		{"DELETE", "/v1/jobs/{id}", "job:delete", h.jobs.delete, v10},
 
 		{"GET", "/v1/limits", "limits:get", h.quotas.getLimits, v11},
 		{"GET", "/v1/quotas/{project_id}", "quota:get", h.quotas.get, v11},

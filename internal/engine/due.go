@@ -19,6 +19,7 @@ func (e *Engine) dueKinds() []duework.Kind {
 			// way any more.
 			Name: store.PackageDeletion, Run: e.upkeep.DeletePackage, Parallel: 4, Attempts: 20, FirstRetry: 65 * time.Second,
 		},
+		{Name: store.JobExecution, Run: e.jobs.Fire, Parallel: 32, Timeout: 30 * time.Second},
 		{Name: store.PackageSearch, Run: e.upkeep.SearchPackages, Timeout: 30 * time.Minute},
 		{Name: "expired-leases", Run: e.upkeep.SettleExpired, Every: limits.Reap, LastRetry: limits.Lease},
 		{Name: "usage-repair", Run: e.upkeep.RepairUsage, Every: time.Hour, Timeout: 10 * time.Minute},

@@ -3,7 +3,7 @@
 //
 //	autoscale  manualscale                   change how many workers functions have
 //	pools  placement  repair                 use the fleet
-//	asyncrun   imagerun  upkeep
+//	asyncrun   imagerun  upkeep  jobs
 //	prober                                   ends workers that are dead
 //	preparation                              what a function needs before it gets a worker
 //	fleet  demand                            which workers there are, and how many are needed
@@ -27,6 +27,7 @@ import (
 	"github.com/openstack-faas/faas/internal/engine/demand"
 	"github.com/openstack-faas/faas/internal/engine/fleet"
 	"github.com/openstack-faas/faas/internal/engine/imagerun"
+	"github.com/openstack-faas/faas/internal/engine/jobs"
 	"github.com/openstack-faas/faas/internal/engine/manualscale"
 	"github.com/openstack-faas/faas/internal/engine/placement"
 	"github.com/openstack-faas/faas/internal/engine/pools"
@@ -41,6 +42,7 @@ import (
 	"github.com/openstack-faas/faas/internal/quota"
 	"github.com/openstack-faas/faas/internal/session"
 	"github.com/openstack-faas/faas/internal/store"
+	"github.com/openstack-faas/faas/internal/submit"
 )
 
 // Config is what an Engine needs. Every field is required but those that say what stands in for
@@ -130,6 +132,7 @@ type Engine struct {
 	images      *imagerun.Runner
 	dispatch    *dispatch.Dispatcher
 	executions  *asyncrun.Runner
+	jobs        *jobs.Firer
 
 	ready chan struct{} // closed when Run serves
 	once  sync.Once
@@ -222,6 +225,10 @@ func (e *Engine) makeExecutionRooms() {
 	}
 	e.executions = asyncrun.New(running)
 	e.upkeep = upkeep.New(records)
+	e.jobs = jobs.New(jobs.Config{
+		Store: cfg.Store, Now: cfg.Now, Log: cfg.Log,
+		Submit: submit.New(submit.Config{Store: cfg.Store, Broker: cfg.Broker, Calls: cfg.Calls, Log: cfg.Log, Now: cfg.Now}),
+	})
 }
 
 // Ready is closed when the engine answers requests and its loops run.

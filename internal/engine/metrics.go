@@ -7,6 +7,7 @@ import (
 // Register has the registry show what the engine and its rooms do.
 func (e *Engine) Register(registry prometheus.Registerer) {
 	e.due.Register(registry)
+	e.jobs.Register(registry)
 	e.dispatch.Register(prometheus.WrapRegistererWith(prometheus.Labels{"part": "engine"}, registry))
 	gauge := func(name, help string, read func() int) {
 		registry.MustRegister(prometheus.NewGaugeFunc(

@@ -20,9 +20,11 @@ type caller struct {
 
 	versions string // the columns that may have a version; "" for function_version
 	noAlias  bool   // there is no column function_alias
+	live     string // a condition that rows meet which still call, "" where all do
 }
 
 var callers = []caller{
+	{table: "jobs", noun: "job", name: "id", live: ` AND status IN ('running', 'paused')`},
 	{table: "webhooks", noun: "webhook", name: "id"},
 	{table: "aliases", noun: "alias", name: "name", versions: "function_version, canary_version", noAlias: true},
 }
@@ -93,7 +95,7 @@ func (t *tx) uncalled(what string, conditionOn func(caller) string, args ...any)
 			continue
 		}
 		rows, err := t.query(
-			`SELECT `+c.name+` FROM `+c.table+` WHERE `+condition+` LIMIT ?`,
+			`SELECT `+c.name+` FROM `+c.table+` WHERE `+condition+c.live+` LIMIT ?`,
 			append(args[:len(args):len(args)], namedUsers+1)...,
 		)
 		if err != nil {

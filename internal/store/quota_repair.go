@@ -16,6 +16,7 @@ var counted = map[faas.Resource][]counting{
 	faas.ResourceFunctions: {{"1", "functions"}},
 	faas.ResourcePackages:  {{"code_size", "functions"}, {"code_size", "function_versions"}},
 	faas.ResourceAliases:   {{"1", "aliases"}},
+	faas.ResourceJobs:      {{"1", "jobs"}},
 	faas.ResourceWebhooks:  {{"1", "webhooks"}},
 }
 

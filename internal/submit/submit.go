@@ -62,6 +62,14 @@ func (s *Submitter) Register(registry prometheus.Registerer) { registry.MustRegi
 // it may, with the time after which to try again. The record is what counts: when no engine can be
 // woken there is no error, for engines look for queued executions from time to time.
 func (s *Submitter) Submit(ctx context.Context, x faas.Execution) (faas.Execution, error) {
+	return s.SubmitWith(ctx, x, func(ctx context.Context, x faas.Execution) error { return s.cfg.Store.Enqueue(ctx, x) })
+}
+
+// SubmitWith is Submit for an execution that is recorded together with something else, in one
+// transaction: record does that, as Store.Enqueue would.
+func (s *Submitter) SubmitWith(
+	ctx context.Context, x faas.Execution, record func(context.Context, faas.Execution) error,
+) (faas.Execution, error) {
 	if s.cfg.Calls != nil {
 		if err := s.cfg.Calls.Ask(ctx, x.ProjectID); err != nil {
 			return x, s.count(err)
@@ -71,7 +79,7 @@ func (s *Submitter) Submit(ctx context.Context, x faas.Execution) (faas.Executio
 		x.ID = faas.NewID()
 	}
 	x.Sync, x.Status, x.CreatedAt = false, faas.ExecutionQueued, s.cfg.Now()
-	if err := s.cfg.Store.Enqueue(ctx, x); err != nil {
+	if err := record(ctx, x); err != nil {
 		return x, s.count(err)
 	}
 	// The record is committed, so that whoever asked may leave now: the wake-up call is made all

@@ -42,6 +42,14 @@ func everyFieldIsKept(t *testing.T, f *fixture) {
 	must(t, err)
 	same(t, "read", gotWebhook, w)
 
+	j := filled[faas.Job](t, map[string]any{"ProjectID": fn.ProjectID, "Calls": faas.FunctionRef{FunctionID: fn.ID}})
+	madeJob, err := f.CreateJob(ctx, j, nil)
+	must(t, err)
+	same(t, "created", madeJob, j)
+	gotJob, err := f.Job(ctx, all, j.ID)
+	must(t, err)
+	same(t, "read", gotJob, j)
+
 	versionIsKept(t, f, gotFunction)
 
 	a := filled[faas.Alias](t, map[string]any{"ProjectID": fn.ProjectID, "FunctionID": fn.ID, "Version": 1,

@@ -21,7 +21,7 @@ var version = [2]string{"OpenStack-API-Version", "function-engine 1.4"}
 // property is what project demo has, and what the others try to get at.
 type property struct {
 	function, execution, runtime, project string
-	webhook, alias                        string
+	webhook, alias, job                   string
 }
 
 // attempt is a request for something of demo's, and what a stranger may be answered.
@@ -35,7 +35,7 @@ type attempt struct {
 // several ways.
 func attempts(of property) map[string][]attempt {
 	hidden, refused := []int{http.StatusNotFound}, []int{http.StatusForbidden}
-	function, execution := "/v1/functions/"+of.function, "/v1/executions/"+of.execution
+	function, execution, job := "/v1/functions/"+of.function, "/v1/executions/"+of.execution, "/v1/jobs/"+of.job
 	runtime, quota := "/v1/runtimes/"+of.runtime, "/v1/quotas/"+of.project
 	webhook := "/v1/webhooks/" + of.webhook
 	return map[string][]attempt{
@@ -105,6 +105,14 @@ func attempts(of property) map[string][]attempt {
 		"GET /v1/aliases/{name}":    {{"/v1/aliases/" + of.alias, nil, hidden}},
 		"PUT /v1/aliases/{name}":    {{"/v1/aliases/" + of.alias, map[string]any{"function_version": 1}, hidden}},
 		"DELETE /v1/aliases/{name}": {{"/v1/aliases/" + of.alias, nil, hidden}},
+
+		"POST /v1/jobs": {{"/v1/jobs", map[string]any{"function_id": of.function, "pattern": "* * * * *"}, hidden}},
+		"GET /v1/jobs": {
+			{"/v1/jobs?all_projects=true", nil, refused}, {"/v1/jobs?project_id=" + of.project, nil, refused},
+		},
+		"GET /v1/jobs/{id}":    {{job, nil, hidden}},
+		"PUT /v1/jobs/{id}":    {{job, map[string]any{"status": "cancelled"}, hidden}},
+		"DELETE /v1/jobs/{id}": {{job, nil, hidden}},
 
 		"POST /v1/executions": {
 			{"/v1/executions", map[string]any{"function_alias": of.alias}, hidden},
@@ -213,7 +221,14 @@ func newProperty(ctx context.Context, t *testing.T, demo *apiclient.Client, proj
 		defer cancel()
 		_ = demo.Do(ctx, "DELETE", "/v1/webhooks/"+hook.ID, nil, nil) // before its function
 	})
-	return property{f.ID, x.ID, rt.ID, project, hook.ID, alias}
+	var job struct{ ID string }
+	must(t, demo.Do(ctx, "POST", "/v1/jobs", map[string]any{"function_id": f.ID, "pattern": "@yearly", "name": "treasure"}, &job))
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), hangTimeout)
+		defer cancel()
+		_ = demo.Do(ctx, "DELETE", "/v1/jobs/"+job.ID, nil, nil)
+	})
+	return property{f.ID, x.ID, rt.ID, project, hook.ID, alias, job.ID}
 }
 
 // TestTenancy asks for what is demo's, on every route, as a member of another project.
@@ -240,7 +255,7 @@ func TestTenancy(t *testing.T) {
 			if got := status(err); !slices.Contains(a.want, got) {
 				t.Errorf("%s %s as alt: %d %v %s, want one of %v", method, a.path, got, err, answer, a.want)
 			}
-			for _, id := range []string{of.function, of.execution, of.runtime, of.webhook, "treasure"} {
+			for _, id := range []string{of.function, of.execution, of.runtime, of.webhook, of.job, "treasure"} {
 				if strings.Contains(answer, id) {
 					t.Errorf("%s %s as alt tells of %s: %s", method, a.path, id, answer)
 				}
@@ -259,7 +274,7 @@ func inventory(ctx context.Context, t *testing.T, demo *apiclient.Client, of pro
 	for _, path := range []string{
 		"/v1/functions/" + of.function, "/v1/functions/" + of.function + "/versions", "/v1/aliases/" + of.alias,
 		"/v1/executions?function_id=" + of.function, "/v1/executions/" + of.execution,
-		"/v1/webhooks/" + of.webhook,
+		"/v1/webhooks/" + of.webhook, "/v1/jobs/" + of.job,
 	} {
 		var answer string
 		must(t, demo.Do(ctx, "GET", path, nil, &answer))
@@ -281,7 +296,7 @@ func TestPersonas(t *testing.T) {
 	for _, path := range []string{
 		"/v1/functions/" + of.function, "/v1/functions", "/v1/functions/" + of.function + "/versions",
 		"/v1/functions/" + of.function + "/versions/1", "/v1/executions/" + of.execution,
-		"/v1/aliases", "/v1/aliases/" + of.alias,
+		"/v1/aliases", "/v1/aliases/" + of.alias, "/v1/jobs/" + of.job, "/v1/jobs",
 		"/v1/executions/" + of.execution + "/log", "/v1/limits", "/v1/quotas/" + of.project,
 	} {
 		var answer string
@@ -300,6 +315,7 @@ func TestPersonas(t *testing.T) {
 		{"DELETE", "/v1/functions/" + of.function + "/versions/1", nil},
 		{"POST", "/v1/aliases", map[string]any{"name": "x", "function_id": of.function}},
 		{"PUT", "/v1/aliases/" + of.alias, map[string]any{"function_version": 1}}, {"DELETE", "/v1/aliases/" + of.alias, nil},
+		{"PUT", "/v1/jobs/" + of.job, map[string]any{"name": "x"}}, {"DELETE", "/v1/jobs/" + of.job, nil},
 		{"POST", "/v1/executions", map[string]any{"function_id": of.function}},
 		{"DELETE", "/v1/executions/" + of.execution, nil},
 		{"DELETE", "/v1/executions?function_id=" + of.function, nil},

@@ -1,0 +1,184 @@
+package api
+
+import (
+	"math"
+	"time"
+
+	"github.com/openstack-faas/faas/internal/cron"
+	"github.com/openstack-faas/faas/internal/faas"
+)
+
+// soonest is how far in the future a time must be that a user names, as in Qinling.
+const soonest = time.Minute
+
+// planned sets when a new job executes, and how often.
+func (h *jobHandlers) planned(o *object, j *faas.Job) {
+	now := h.now()
+	first, count := h.timeField(o, "first_execution_time"), o.number("count", "", 1, math.MaxInt32)
+	j.Pattern = patternField(o)
+	j.Count = faas.JobEndless
+	if count != nil {
+		j.Count = int(*count)
+	}
+	switch {
+	case first.IsZero() && j.Pattern == "":
+		o.refuse("pattern or first_execution_time must be specified.")
+	case j.Pattern == "" && j.Count > 1:
+		o.refuse("pattern must be provided if count is greater than 1.")
+	case j.Pattern == "":
+		j.Count = 1
+	}
+	if o.fault() != nil {
+		return
+	}
+	j.FirstAt, j.NextAt = first, first
+	if !first.IsZero() {
+		return
+	}
+	schedule, err := cron.Parse(j.Pattern, j.TimeZone)
+	if err != nil {
+		refusePattern(o, j.Pattern, err)
+		return
+	}
+	j.NextAt = schedule.Next(now)
+}
+
+// jobChange is what a PUT changes; nil leaves a field as it is.
+type jobChange struct {
+	name, pattern, input *string
+	status               *faas.JobStatus
+	next                 time.Time // zero: as it is
+	now                  func() time.Time
+}
+
+func (h *jobHandlers) change(o *object) jobChange {
+	c := jobChange{name: o.text("name", maxLine), now: h.now, next: h.timeField(o, "next_execution_time")}
+	if _, ok := o.get("function_input"); ok {
+		input := inputField(o, "function_input", h.maxInput)
+		c.input = &input
+	}
+	if _, ok := o.get("pattern"); ok {
+		pattern := patternField(o)
+		c.pattern = &pattern
+	}
+	if status := o.text("status", maxLine); status != nil {
+		switch s := faas.JobStatus(*status); s {
+		case faas.JobRunning, faas.JobPaused, faas.JobCancelled:
+			c.status = &s
+		default:
+			o.refuse("Invalid status: status must be running, paused or cancelled; it is %q.", short(*status))
+		}
+	}
+	return c
+}
+
+// apply changes a job. It is run within a transaction, and again if that must be repeated.
+func (c jobChange) apply(j *faas.Job) error {
+	if j.Status.Ended() {
+		return faas.Errorf(faas.Invalid, "Can not update a finished job: job %s is %s.", j.ID, j.Status)
+	}
+	if c.pattern != nil && (*c.pattern == "") != (j.Pattern == "") {
+		return faas.Errorf(faas.Invalid, "Can not change job type: job %s is %s.", j.ID, jobType(j.Pattern))
+	}
+	before := *j
+	setIf(&j.Name, c.name)
+	setIf(&j.Pattern, c.pattern)
+	setIf(&j.Input, c.input)
+	setIf(&j.Status, c.status)
+	resumed := before.Status == faas.JobPaused && j.Status == faas.JobRunning
+	switch {
+	case j.Status == faas.JobCancelled:
+		j.NextAt = time.Time{}
+		return nil
+	case !c.next.IsZero():
+		j.NextAt = c.next
+		return nil
+	case j.Pattern != "" && (resumed || j.Pattern != before.Pattern):
+		return c.plan(j)
+	case resumed:
+		return farEnough("The job's next_execution_time", j.NextAt, c.now())
+	}
+	return nil
+}
+
+// plan has the job executed as its pattern says. What was missed while it was paused is not made up
+// for.
+func (c jobChange) plan(j *faas.Job) error {
+	schedule, err := cron.Parse(j.Pattern, j.TimeZone)
+	if err != nil {
+		return faas.Errorf(faas.Invalid, "The specified pattern is not valid: %s.", err)
+	}
+	j.NextAt = schedule.Next(c.now())
+	return nil
+}
+
+func jobType(pattern string) string {
+	if pattern == "" {
+		return "for one execution and has no pattern"
+	}
+	return "by a pattern and can not do without"
+}
+
+func setIf[T any](to, from *T) {
+	if from != nil {
+		*to = *from
+	}
+}
+
+// patternField returns a pattern that can be read; "" when it is not set.
+func patternField(o *object) string {
+	pattern := o.line("pattern")
+	if pattern == "" {
+		return ""
+	}
+	if _, err := cron.Parse(pattern, ""); err != nil {
+		refusePattern(o, pattern, err)
+	}
+	return pattern
+}
+
+func refusePattern(o *object, pattern string, err error) {
+	o.refuse("The specified pattern is not valid: %q: %s.", short(pattern), err)
+}
+
+// timeForms are how users write times; without a zone they are UTC. A fraction of a second is taken
+// with each of them.
+var timeForms = []string{
+	"2006-01-02T15:04:05Z07:00", "2006-01-02 15:04:05Z07:00", "2006-01-02T15:04:05", "2006-01-02 15:04:05",
+	"2006-01-02T15:04", "2006-01-02 15:04",
+}
+
+// timeField returns a time that is far enough in the future; zero when it is not set.
+func (h *jobHandlers) timeField(o *object, name string) time.Time {
+	text := o.line(name)
+	if text == "" {
+		return time.Time{}
+	}
+	for _, form := range timeForms {
+		t, err := time.Parse(form, text)
+		if err != nil {
+			continue
+		}
+		if err := farEnough(name, t, h.now()); err != nil {
+			o.refuse("%s", err)
+		}
+		return t.UTC()
+	}
+	o.refuse("Invalid value for %s: it must be a time like 2026-01-31T12:00:00, in UTC where it names no zone; it is %q.",
+		name, short(text))
+	return time.Time{}
+}
+
+// farEnough refuses a time that is not far enough in the future, or is further than a database can
+// say.
+func farEnough(name string, t, now time.Time) error {
+	switch {
+	case t.Before(now.Add(soonest)):
+		return faas.Errorf(faas.Invalid, "Execution time must be at least 1 minute in the future; %s is %s.", name,
+			t.UTC().Format(time.RFC3339))
+	case t.After(now.AddDate(100, 0, 0)):
+		return faas.Errorf(faas.Invalid, "Execution time must be within 100 years; %s is %s.", name,
+			t.UTC().Format(time.RFC3339))
+	}
+	return nil
+}

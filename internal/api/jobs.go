@@ -1,0 +1,131 @@
+package api
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/openstack-faas/faas/internal/faas"
+	"github.com/openstack-faas/faas/internal/store"
+)
+
+// jobHandlers answer for /v1/jobs.
+type jobHandlers struct {
+	store    *store.Store
+	bodies   bodies
+	lists    lists
+	quota    projectQuota
+	maxInput int64 // bytes of a job's input
+	now      func() time.Time
+}
+
+// maxJobInput is how many bytes the input of a job may have: lists show it whole.
+const maxJobInput = 4 << 10
+
+// create is POST /v1/jobs.
+func (h *jobHandlers) create(r *http.Request, id faas.Identity) (any, error) {
+	o, err := h.bodies.readObject(r, "function_id", "function_version", "function_alias", "name", "first_execution_time",
+		"pattern", "function_input", "count")
+	if err != nil {
+		return nil, err
+	}
+	j := faas.Job{
+		ProjectID: id.ProjectID, UserID: id.UserID, Name: o.line("name"), Calls: refField(o),
+		Input: inputField(o, "function_input", h.maxInput), Status: faas.JobRunning,
+	}
+	h.planned(o, &j)
+	if err := o.fault(); err != nil {
+		return nil, err
+	}
+	quota, err := h.quota.limits(r.Context(), id.ProjectID)
+	if err != nil {
+		return nil, err
+	}
+	made, err := h.store.CreateJob(r.Context(), j, quota)
+	if err != nil {
+		return nil, err
+	}
+	return created{viewJob(made)}, nil
+}
+
+func (h *jobHandlers) list(r *http.Request, id faas.Identity) (any, error) {
+	return answerList(h.lists, r, id, listOf[faas.Job, jobView]{
+		plural: "jobs", rule: "job:get_all:all_projects", read: h.store.Jobs, view: viewJob,
+		texts: func(j faas.Job) int { return len(j.Name) + len(j.Input) + len(j.Pattern) },
+	})
+}
+
+func (h *jobHandlers) get(r *http.Request, id faas.Identity) (any, error) {
+	jobID, err := pathID(r)
+	if err != nil {
+		return nil, err
+	}
+	j, err := readOne(r, h.lists.policy, id, func(scope faas.Scope) (faas.Job, error) {
+		return h.store.Job(r.Context(), scope, jobID)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return viewJob(j), nil
+}
+
+// update is PUT /v1/jobs/{id}. Fields that are null stay as they are: clients send all of them.
+func (h *jobHandlers) update(r *http.Request, id faas.Identity) (any, error) {
+	jobID, err := pathID(r)
+	if err != nil {
+		return nil, err
+	}
+	o, err := h.bodies.readObject(r, "name", "status", "pattern", "next_execution_time", "function_input")
+	if err != nil {
+		return nil, err
+	}
+	change := h.change(o)
+	if err := o.fault(); err != nil {
+		return nil, err
+	}
+	j, err := h.store.UpdateJob(r.Context(), faas.ProjectScope(id), jobID, change.apply)
+	if err != nil {
+		return nil, err
+	}
+	return viewJob(j), nil
+}
+
+func (h *jobHandlers) delete(r *http.Request, id faas.Identity) (any, error) {
+	jobID, err := pathID(r)
+	if err != nil {
+		return nil, err
+	}
+	if err := h.store.DeleteJob(r.Context(), faas.ProjectScope(id), jobID); err != nil {
+		return nil, err
+	}
+	return noContent{}, nil
+}
+
+type jobView struct {
+	ID                 string  `json:"id"`
+	Name               *string `json:"name"`
+	Count              *int    `json:"count"` // null: it is endless
+	Status             string  `json:"status"`
+	FunctionAlias      *string `json:"function_alias"`
+	FunctionID         *string `json:"function_id"`
+	FunctionVersion    int     `json:"function_version"`
+	FunctionInput      *string `json:"function_input"`
+	Pattern            *string `json:"pattern"`
+	FirstExecutionTime *string `json:"first_execution_time"`
+	NextExecutionTime  *string `json:"next_execution_time"`
+	ProjectID          string  `json:"project_id"`
+	CreatedAt          *string `json:"created_at"`
+	UpdatedAt          *string `json:"updated_at"`
+}
+
+func viewJob(j faas.Job) jobView {
+	v := jobView{
+		ID: j.ID, Name: orNull(j.Name), Status: string(j.Status), FunctionAlias: orNull(j.Calls.Alias),
+		FunctionID: orNull(j.Calls.FunctionID), FunctionVersion: j.Calls.Version, FunctionInput: orNull(j.Input),
+		Pattern: orNull(j.Pattern), FirstExecutionTime: timeText(j.FirstAt), NextExecutionTime: timeText(j.NextAt),
+		ProjectID: j.ProjectID, CreatedAt: timeText(j.CreatedAt), UpdatedAt: timeText(j.UpdatedAt),
+	}
+	if j.Count != faas.JobEndless {
+		v.Count = &j.Count
+	}
+	return v
+}
