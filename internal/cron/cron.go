@@ -37,8 +37,8 @@ var named = map[string]string{
 // lastWeekday is how croniter writes the last of a weekday in the month: L5.
 var lastWeekday = regexp.MustCompile(`\b[lL]([0-7])\b`)
 
-// written is what fields look like: lists without empty places, of nothing that our parser knows and
-// croniter does not.
+// written is what fields look like: lists without empty places, of nothing that our parser knows
+// and croniter does not.
 var written = regexp.MustCompile(`^\s*([a-gi-zA-GI-Z0-9*?#/L-]+(,[a-gi-zA-GI-Z0-9*?#/-]+)*(\s+|$))+$`)
 
 // Parse reads a pattern. zone is a name of the IANA database; "" for UTC. The errors' texts are for
@@ -59,8 +59,8 @@ func Parse(pattern, zone string) (Schedule, error) {
 	case len(fields) == 6:
 		fields = append(fields[5:], fields[:5]...)
 	default:
-		return Schedule{}, fmt.Errorf("it must have five fields, or six with the seconds at the end, or be a name such as @hourly; "+
-			"it has %d", len(fields))
+		return Schedule{}, fmt.Errorf("it must have five fields, or six with the seconds at the end, "+
+			"or be a name such as @hourly; it has %d", len(fields))
 	}
 	if !written.MatchString(text) {
 		return Schedule{}, errors.New("its fields are lists of numbers, names of months and weekdays, and * - / # L")

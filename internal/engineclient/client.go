@@ -49,8 +49,8 @@ func (c *Client) Pool(ctx context.Context, runtimeID string) (faas.Pool, error) 
 	return pool, err
 }
 
-// Workers has the engine that owns the function's shard see to the function's workers. The kind of the
-// error is faas.Unavailable when no engine answers.
+// Workers has the engine that owns the function's shard see to the function's workers. The kind of
+// the error is faas.Unavailable when no engine answers.
 func (c *Client) Workers(ctx context.Context, req faas.WorkersRequest) ([]faas.Worker, error) {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()

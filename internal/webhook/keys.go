@@ -41,9 +41,9 @@ func derive(secret faas.Secret, purpose string) []byte {
 // letters without padding.
 const macSize = 24
 
-// URLSecret returns the secret that the URL of a webhook has in its so-many-th generation. A webhook
-// gets a new generation when its URL is replaced. The secret is a code of both, which nobody has to
-// store and which is checked without a look at the database.
+// URLSecret returns the secret that the URL of a webhook has in its so-many-th generation. A
+// webhook gets a new generation when its URL is replaced. The secret is a code of both, which
+// nobody has to store and which is checked without a look at the database.
 func (k *Keys) URLSecret(id string, generation int64) faas.Secret {
 	n := strconv.FormatInt(generation, 10)
 	m := hmac.New(sha256.New, k.url)

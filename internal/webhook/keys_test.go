@@ -35,8 +35,9 @@ func TestURLSecrets(t *testing.T) {
 	text := secret.Reveal()
 	_, code, _ := strings.Cut(text, ".")
 	forged := []string{
-		"", ".", "12", "12.", "." + code, "1." + code, "13." + code, "012." + code, "+12." + code, "12 ." + code, "12.." + code, "-12." + code,
-		text + "A", text + "=", text + "\n", text[:len(text)-1], strings.ToLower(text), "12." + strings.Repeat("A", len(code)),
+		"", ".", "12", "12.", "." + code, "1." + code, "13." + code, "012." + code, "+12." + code, "12 ." + code,
+		"12.." + code, "-12." + code, text + "A", text + "=", text + "\n", text[:len(text)-1], strings.ToLower(text),
+		"12." + strings.Repeat("A", len(code)),
 		strings.Repeat("1", 1<<20) + "." + code, "99999999999999999999." + code,
 	}
 	for i := range code { // each letter matters

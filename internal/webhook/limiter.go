@@ -17,8 +17,8 @@ const (
 	goneFor = 5 * time.Second
 )
 
-// URL is one URL of a webhook: each generation counts by itself, so that whoever still has a URL that
-// was replaced cannot use up the calls of the new one.
+// URL is one URL of a webhook: each generation counts by itself, so that whoever still has a URL
+// that was replaced cannot use up the calls of the new one.
 type URL struct {
 	ID         string
 	Generation int64
@@ -43,8 +43,8 @@ type use struct {
 	goneUntil time.Time // there was no such webhook; zero when there was
 }
 
-// bucket holds calls that may be made at once. It fills at the rate of the limit, up to the limit of
-// a minute.
+// bucket holds calls that may be made at once. It fills at the rate of the limit, up to the limit
+// of a minute.
 type bucket struct {
 	left float64
 	at   time.Time // when left was right; zero: it is full
@@ -78,8 +78,9 @@ func (l *Limiter) Enter(u URL) (gone bool, wait time.Duration) {
 	return false, 0
 }
 
-// Accept counts a call that is proved to be of a sender of the webhook's, by the webhook's own limit,
-// 0 for none. Requests with a wrong signature come only as far as Enter, and use up nothing here.
+// Accept counts a call that is proved to be of a sender of the webhook's, by the webhook's own
+// limit, 0 for none. Requests with a wrong signature come only as far as Enter, and use up nothing
+// here.
 func (l *Limiter) Accept(u URL, limit int64) (wait time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -124,8 +125,8 @@ func (b *bucket) take(limit int64, now time.Time) time.Duration {
 	return 0
 }
 
-// wait returns how long it is until there is a call to take, 0 when there is one. The limit may have
-// changed since it was asked last.
+// wait returns how long it is until there is a call to take, 0 when there is one. The limit may
+// have changed since it was asked last.
 func (b *bucket) wait(limit int64, now time.Time) time.Duration {
 	perSecond := float64(limit) / 60
 	if b.at.IsZero() {

@@ -35,8 +35,8 @@ const (
 	secretPrefix  = "whsec_"
 )
 
-// NewSigningSecret returns a secret for a webhook whose owner brings none, in the form that Standard
-// Webhooks gives it. GitHub takes any text, so this one too.
+// NewSigningSecret returns a secret for a webhook whose owner brings none, in the form that
+// Standard Webhooks gives it. GitHub takes any text, so this one too.
 func NewSigningSecret() faas.Secret {
 	key := make([]byte, 32)
 	_, _ = rand.Read(key) // never fails: it ends the process instead
@@ -144,8 +144,8 @@ func verifyStandard(secrets []faas.Secret, h http.Header, body []byte, now time.
 	return errForged
 }
 
-// signedBy reports whether one of the signatures is the wanted one. Those of other versions, such as
-// v1a, are passed over.
+// signedBy reports whether one of the signatures is the wanted one. Those of other versions, such
+// as v1a, are passed over.
 func signedBy(signatures []string, want []byte) bool {
 	for _, one := range signatures {
 		text, found := strings.CutPrefix(one, "v1,")

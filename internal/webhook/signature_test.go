@@ -33,7 +33,9 @@ func headers(pairs ...string) http.Header {
 }
 
 func standardHeaders() http.Header {
-	return headers("webhook-id", standardID, "webhook-timestamp", strconv.Itoa(standardStamp), "webhook-signature", standardSignature)
+	return headers(
+		"webhook-id", standardID, "webhook-timestamp", strconv.Itoa(standardStamp), "webhook-signature", standardSignature,
+	)
 }
 
 func TestGitHubSignatures(t *testing.T) {
@@ -44,17 +46,28 @@ func TestGitHubSignatures(t *testing.T) {
 		body    string
 		want    error
 	}{
-		"as documented":       {[]faas.Secret{githubSecret}, headers(githubHeader, githubSignature), githubBody, nil},
-		"by the one before":   {[]faas.Secret{other, githubSecret}, headers(githubHeader, githubSignature), githubBody, nil},
-		"by another":          {[]faas.Secret{other}, headers(githubHeader, githubSignature), githubBody, errForged},
-		"another body":        {[]faas.Secret{githubSecret}, headers(githubHeader, githubSignature), githubBody + " ", errForged},
-		"none":                {[]faas.Secret{githubSecret}, headers(), githubBody, errNoSignature},
-		"empty":               {[]faas.Secret{githubSecret}, headers(githubHeader, ""), githubBody, errNoSignature},
-		"two":                 {[]faas.Secret{githubSecret}, headers(githubHeader, "sha256=00", githubHeader, githubSignature), githubBody, errNoSignature},
-		"SHA-1":               {[]faas.Secret{githubSecret}, headers("X-Hub-Signature", githubSignature), githubBody, errNoSignature},
-		"without its name":    {[]faas.Secret{githubSecret}, headers(githubHeader, githubSignature[7:]), githubBody, errMalformed},
-		"of no length":        {[]faas.Secret{githubSecret}, headers(githubHeader, "sha256="), githubBody, errForged},
-		"cut":                 {[]faas.Secret{githubSecret}, headers(githubHeader, githubSignature[:21]), githubBody, errForged},
+		"as documented":     {[]faas.Secret{githubSecret}, headers(githubHeader, githubSignature), githubBody, nil},
+		"by the one before": {[]faas.Secret{other, githubSecret}, headers(githubHeader, githubSignature), githubBody, nil},
+		"by another":        {[]faas.Secret{other}, headers(githubHeader, githubSignature), githubBody, errForged},
+		"another body": {
+			[]faas.Secret{githubSecret}, headers(githubHeader, githubSignature), githubBody + " ", errForged,
+		},
+		"none":  {[]faas.Secret{githubSecret}, headers(), githubBody, errNoSignature},
+		"empty": {[]faas.Secret{githubSecret}, headers(githubHeader, ""), githubBody, errNoSignature},
+		"two": {
+			[]faas.Secret{githubSecret}, headers(githubHeader, "sha256=00", githubHeader, githubSignature), githubBody,
+			errNoSignature,
+		},
+		"SHA-1": {
+			[]faas.Secret{githubSecret}, headers("X-Hub-Signature", githubSignature), githubBody, errNoSignature,
+		},
+		"without its name": {
+			[]faas.Secret{githubSecret}, headers(githubHeader, githubSignature[7:]), githubBody, errMalformed,
+		},
+		"of no length": {[]faas.Secret{githubSecret}, headers(githubHeader, "sha256="), githubBody, errForged},
+		"cut": {
+			[]faas.Secret{githubSecret}, headers(githubHeader, githubSignature[:21]), githubBody, errForged,
+		},
 		"no digits":           {[]faas.Secret{githubSecret}, headers(githubHeader, "sha256=xyz"), githubBody, errMalformed},
 		"no secret to try it": {nil, headers(githubHeader, githubSignature), githubBody, errForged},
 	} {
@@ -84,25 +97,32 @@ func TestStandardSignatures(t *testing.T) {
 		want   error
 	}{
 		"as the libraries have it": {standardSecret, standardHeaders(), sent, nil},
-		"without the prefix":       {faas.Secret(strings.TrimPrefix(standardSecret, secretPrefix)), standardHeaders(), sent, nil},
-		"at the end of time":       {standardSecret, standardHeaders(), sent.Add(Tolerance), nil},
-		"from a clock ahead":       {standardSecret, standardHeaders(), sent.Add(-Tolerance), nil},
-		"replayed":                 {standardSecret, standardHeaders(), sent.Add(Tolerance + time.Second), errStale},
-		"from the future":          {standardSecret, standardHeaders(), sent.Add(-Tolerance - time.Second), errStale},
-		"replayed with a new time": {standardSecret, with(timestampHeader, strconv.Itoa(standardStamp+600)), sent.Add(10 * time.Minute), errForged},
-		"another message's id":     {standardSecret, with(idHeader, "msg_2"), sent, errForged},
-		"another secret":           {other, standardHeaders(), sent, errForged},
-		"one of several":           {standardSecret, with(signatureHeader, "v1,AAAA v1a,xyz "+standardSignature), sent, nil},
-		"too many":                 {standardSecret, with(signatureHeader, strings.Repeat("v1,AAAA ", maxSignatures)+standardSignature), sent, errMalformed},
-		"of another version":       {standardSecret, with(signatureHeader, "v2,"+standardSignature[3:]), sent, errForged},
-		"an id with a dot":         {standardSecret, with(idHeader, "msg.1"), sent, errMalformed},
-		"a long id":                {standardSecret, with(idHeader, strings.Repeat("m", maxMessageID+1)), sent, errMalformed},
-		"a time with a sign":       {standardSecret, with(timestampHeader, "+1614265330"), sent, errMalformed},
-		"a time with zeros":        {standardSecret, with(timestampHeader, "01614265330"), sent, errMalformed},
-		"no time":                  {standardSecret, with(timestampHeader, "soon"), sent, errMalformed},
-		"without an id":            {standardSecret, without(idHeader), sent, errNoSignature},
-		"without a time":           {standardSecret, without(timestampHeader), sent, errNoSignature},
-		"without a signature":      {standardSecret, without(signatureHeader), sent, errNoSignature},
+		"without the prefix": {
+			faas.Secret(strings.TrimPrefix(standardSecret, secretPrefix)), standardHeaders(), sent, nil,
+		},
+		"at the end of time": {standardSecret, standardHeaders(), sent.Add(Tolerance), nil},
+		"from a clock ahead": {standardSecret, standardHeaders(), sent.Add(-Tolerance), nil},
+		"replayed":           {standardSecret, standardHeaders(), sent.Add(Tolerance + time.Second), errStale},
+		"from the future":    {standardSecret, standardHeaders(), sent.Add(-Tolerance - time.Second), errStale},
+		"replayed with a new time": {
+			standardSecret, with(timestampHeader, strconv.Itoa(standardStamp+600)), sent.Add(10 * time.Minute), errForged,
+		},
+		"another message's id": {standardSecret, with(idHeader, "msg_2"), sent, errForged},
+		"another secret":       {other, standardHeaders(), sent, errForged},
+		"one of several":       {standardSecret, with(signatureHeader, "v1,AAAA v1a,xyz "+standardSignature), sent, nil},
+		"too many": {
+			standardSecret, with(signatureHeader, strings.Repeat("v1,AAAA ", maxSignatures)+standardSignature), sent,
+			errMalformed,
+		},
+		"of another version":  {standardSecret, with(signatureHeader, "v2,"+standardSignature[3:]), sent, errForged},
+		"an id with a dot":    {standardSecret, with(idHeader, "msg.1"), sent, errMalformed},
+		"a long id":           {standardSecret, with(idHeader, strings.Repeat("m", maxMessageID+1)), sent, errMalformed},
+		"a time with a sign":  {standardSecret, with(timestampHeader, "+1614265330"), sent, errMalformed},
+		"a time with zeros":   {standardSecret, with(timestampHeader, "01614265330"), sent, errMalformed},
+		"no time":             {standardSecret, with(timestampHeader, "soon"), sent, errMalformed},
+		"without an id":       {standardSecret, without(idHeader), sent, errNoSignature},
+		"without a time":      {standardSecret, without(timestampHeader), sent, errNoSignature},
+		"without a signature": {standardSecret, without(signatureHeader), sent, errNoSignature},
 	} {
 		err := Verify(faas.SignatureStandard, []faas.Secret{c.secret}, c.h, []byte(standardBody), c.now)
 		if !errors.Is(err, c.want) {

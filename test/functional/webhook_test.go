@@ -41,8 +41,8 @@ func post(ctx context.Context, at, contentType, body string) (executionID string
 	return made.ID, nil
 }
 
-// TestOpenStackWebhooks types every command of the client that belongs to webhooks, and calls one as
-// Qinling's own test does: with a form. The URL outlives the service's process.
+// TestOpenStackWebhooks types every command of the client that belongs to webhooks, and calls one
+// as Qinling's own test does: with a form. The URL outlives the service's process.
 func TestOpenStackWebhooks(t *testing.T) {
 	ctx := testContext(t)
 	dir := t.TempDir()
@@ -56,7 +56,8 @@ func TestOpenStackWebhooks(t *testing.T) {
 	made := o.show("webhook", "create", "--function", f.ID, "--description", "of the test")
 	id, _ := made["id"].(string)
 	at, _ := made["webhook_url"].(string)
-	if made["function_id"] != f.ID || made["function_version"] != 0.0 || made["description"] != "of the test" || made["function_alias"] != nil {
+	if made["function_id"] != f.ID || made["function_version"] != 0.0 || made["description"] != "of the test" ||
+		made["function_alias"] != nil {
 		t.Errorf("webhook create shows %v", made)
 	}
 	if list := o.must("webhook", "list", "-f", "value", "-c", "Id", "-c", "Function_id"); list != id+" "+f.ID {
@@ -65,7 +66,9 @@ func TestOpenStackWebhooks(t *testing.T) {
 	if shown := o.show("webhook", "show", id); shown["webhook_url"] != at {
 		t.Errorf("webhook show shows %v", shown)
 	}
-	changed := o.show("webhook", "update", id, "--description", "changed", "--function-version", "0", "--function-id", f.ID)
+	changed := o.show(
+		"webhook", "update", id, "--description", "changed", "--function-version", "0", "--function-id", f.ID,
+	)
 	if changed["description"] != "changed" || changed["webhook_url"] != at || changed["function_id"] != f.ID {
 		t.Errorf("webhook update shows %v", changed)
 	}
@@ -162,7 +165,8 @@ func TestWebhookCalledOften(t *testing.T) {
 		}
 	}
 	var page struct{ Executions []apiclient.Execution }
-	if err := s.Client.Do(ctx, "GET", "/v1/executions?limit=1000&status=neq:success", nil, &page); err != nil || len(page.Executions) > 0 {
+	err := s.Client.Do(ctx, "GET", "/v1/executions?limit=1000&status=neq:success", nil, &page)
+	if err != nil || len(page.Executions) > 0 {
 		t.Errorf("besides there are %+v, %v", page.Executions, err)
 	}
 }

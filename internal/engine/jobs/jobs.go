@@ -34,8 +34,8 @@ type Firer struct {
 func New(cfg Config) *Firer {
 	return &Firer{cfg: cfg, results: prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "faas_jobs_total",
-		Help: "Executions of jobs that were due by what became of them: executed, refused (over a quota; tried again) or skipped " +
-			"(refused too often).",
+		Help: "Executions of jobs that were due by what became of them: executed, refused (over a quota; tried again) " +
+			"or skipped (refused too often).",
 	}, []string{"result"})}
 }
 

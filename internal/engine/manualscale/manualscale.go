@@ -23,7 +23,7 @@ type Config struct {
 	Placement   *placement.Placer
 	Demand      *demand.Demand
 	PerFunction int                                             // workers of one function at most
-	Idle        time.Duration                                   // for how long workers that were asked for stay without calls
+	Idle        time.Duration                                   // how long workers that were asked for stay unused
 	Forget      func(ctx context.Context, workerIDs []string)   // has all callers forget workers
 	Owned       func(functionID string) (context.Context, bool) // ends when the function is not this engine's any more
 	Group       *background.Group                               // of what goes on after the request

@@ -222,7 +222,10 @@ func newProperty(ctx context.Context, t *testing.T, demo *apiclient.Client, proj
 		_ = demo.Do(ctx, "DELETE", "/v1/webhooks/"+hook.ID, nil, nil) // before its function
 	})
 	var job struct{ ID string }
-	must(t, demo.Do(ctx, "POST", "/v1/jobs", map[string]any{"function_id": f.ID, "pattern": "@yearly", "name": "treasure"}, &job))
+	must(
+		t,
+		demo.Do(ctx, "POST", "/v1/jobs", map[string]any{"function_id": f.ID, "pattern": "@yearly", "name": "treasure"}, &job),
+	)
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), hangTimeout)
 		defer cancel()
