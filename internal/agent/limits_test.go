@@ -169,7 +169,8 @@ def f(which):
     return globals()[which]()
 `})
 		for which, says := range map[string]string{
-			"files": "Too many open files", "size": "File too large", "raise_limits": "not allowed to raise", "processes": "Resource temporarily unavailable",
+			"files": "Too many open files", "size": "File too large", "raise_limits": "not allowed to raise",
+			"processes": faas.OutputResources,
 		} {
 			if which == "processes" && !r.config.Runtime.OwnUser {
 				continue

@@ -68,7 +68,7 @@ func TestBadPaths(t *testing.T) {
 			404,
 			"There is nothing at",
 		},
-		{"not there yet", request{method: "GET", path: "/v1/jobs"}, 404, "There is nothing at /v1/jobs."},
+		{"no such resource", request{method: "GET", path: "/v1/triggers"}, 404, "There is nothing at /v1/triggers."},
 		{"doubled slash", request{method: "GET", path: "/v1//functions"}, 404, "There is nothing at"},
 		{"dots", request{method: "GET", path: "/v1/../v1/functions"}, 404, "There is nothing at"},
 		{"wrong method", request{method: "PATCH", path: "/v1/functions"}, 405, "The method PATCH is not allowed on /v1/functions."},
