@@ -115,7 +115,7 @@ var nodeOutcomes = []outcome{
 		name:   "a rejection",
 		code:   "exports.main = () => Promise.reject(new Error('no'))",
 		status: "failed",
-		output: `"no"`,
+		output: `"Error: no"`,
 		log:    "main.js:1",
 	},
 	{name: "no JSON", code: "exports.main = () => 10n", status: "failed", output: "JSON"},
