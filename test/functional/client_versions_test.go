@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// TestOpenStackClientVersions types every command of the client that belongs to versions, aliases and
-// workers.
+// TestOpenStackClientVersions types every command of the client that belongs to versions, aliases
+// and workers.
 func TestOpenStackClientVersions(t *testing.T) {
 	ctx := testContext(t)
 	var log logBuffer
