@@ -95,7 +95,7 @@ func TestRealCodeOfAnother(t *testing.T) {
 		t.Fatalf("%d %s", answer.status, answer.body)
 	}
 	answer.decode(t, &f)
-	t.Cleanup(func() { s.send(request{method: "DELETE", path: "/v1/functions/" + f.ID, header: as(maker)}) })
+	defer s.send(request{method: "DELETE", path: "/v1/functions/" + f.ID, header: as(maker)})
 	change := func(user testkit.Session, want int) {
 		t.Helper()
 		body, contentType := formOf(t, field{"package", zipOf(t, "main.py", "def main(): return '"+faas.NewID()+"'")})
