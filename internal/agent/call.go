@@ -103,7 +103,7 @@ var errProtocol = errors.New("the slot broke the protocol")
 
 // answered turns a slot's line into the outcome.
 func (a *Agent) answered(s *slot, answer []byte) (*slot, faas.Outcome) {
-	deep := deeper(answer, maxResultDepth+1) // the message is one level around the result
+	deep := faas.NestedDeeper(answer, maxResultDepth+1) // the message is one level around the result
 	r, err := decodeResult(answer)
 	s.lines.Release()
 	if deep {

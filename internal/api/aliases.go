@@ -65,7 +65,7 @@ func (h *aliasHandlers) get(r *http.Request, id faas.Identity) (any, error) {
 	return aliasViewer(r)(a), nil
 }
 
-// update is PUT /v1/aliases/{name}: calls by the alias get what it stands for now from then on.
+// update is PUT /v1/aliases/{name}: later calls by the alias get its new version.
 func (h *aliasHandlers) update(r *http.Request, id faas.Identity) (any, error) {
 	known := []string{"function_id", "function_version", "description"}
 	o, err := h.bodies.readObject(r, fieldsSince(r, v14, known, "canary_version", "canary_percent")...)

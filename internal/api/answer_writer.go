@@ -53,7 +53,7 @@ func (w *answerWriter) Write(b []byte) (int, error) {
 	}
 }
 
-// limitTime gives the reader until the deadline that what it has taken so far allows. The last
+// limitTime moves the reader's deadline on, as far as what it has taken so far allows. The last
 // deadline stays, for what the server still holds when the handler returns; ServeHTTP lifts it when
 // the connection's next request comes.
 func (w *answerWriter) limitTime() {

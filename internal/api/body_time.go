@@ -17,9 +17,10 @@ const (
 	packageTimeout = 10 * time.Minute
 )
 
-// timedBody gives up on a body that stalls, or that does not arrive in time. The time ends with the
-// body, or it would cut off the answer to a call that takes longer. A deadline that has passed stays:
-// net/http reads what is left of a body before it answers, and would wait for it once more.
+// timedBody ends the wait for a body that stalls, or that does not arrive in time. The time ends
+// with the body, or it would cut off the answer to a call that takes longer. A deadline that has
+// passed stays: net/http reads what is left of a body before it answers, and would wait for it once
+// more.
 type timedBody struct {
 	io.ReadCloser
 	connection *http.ResponseController
@@ -57,7 +58,8 @@ func (b *timedBody) late(err error) error {
 		WithCause(err)
 }
 
-// limitTime bounds how long the request's body may take, from now on: also one that no handler reads.
+// limitTime bounds how long the request's body may take, from now on: also one that no handler
+// reads.
 func limitTime(w http.ResponseWriter, r *http.Request, stall time.Duration) {
 	if r.Body == nil || r.Body == http.NoBody {
 		return

@@ -9,7 +9,7 @@ import (
 	"github.com/openstack-faas/faas/internal/faas"
 )
 
-// changePackage gives a function another package.
+// changePackage replaces the package of a function.
 func (s *service) changePackage(function, code string) string {
 	s.t.Helper()
 	pack := zipOf(s.t, "main.py", code)

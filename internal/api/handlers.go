@@ -26,7 +26,7 @@ type handlers struct {
 	webhookCalls *webhookCalls
 }
 
-// newHandlers gives each resource what it needs of the configuration, whose defaults are set.
+// newHandlers returns the handlers of each resource. The defaults of the configuration are set.
 func newHandlers(cfg Config, m *metrics, budget *memory) *handlers {
 	at := endpoint(cfg.PublicEndpoint)
 	of := lists{policy: cfg.Policy, maxLimit: cfg.MaxLimit, endpoint: at}

@@ -47,7 +47,7 @@ func normalInput(o *object, name, text string) string {
 		word, _ := json.Marshal(text) // a string: cannot fail
 		return `{"` + faas.PlainInput + `":` + string(word) + `}`
 	}
-	if tooDeep(compact.Bytes()) {
+	if faas.NestedDeeper(compact.Bytes(), maxDepth) {
 		o.refuse("%s must not be nested deeper than %d levels.", name, maxDepth)
 		return ""
 	}
@@ -55,28 +55,4 @@ func normalInput(o *object, name, text string) string {
 		return compact.String()
 	}
 	return `{"` + faas.PlainInput + `":` + compact.String() + `}`
-}
-
-// tooDeep counts the brackets of valid JSON, those within strings apart.
-func tooDeep(text []byte) bool {
-	if len(text) <= maxDepth {
-		return false
-	}
-	depth, quoted := 0, false
-	for i := 0; i < len(text); i++ {
-		switch c := text[i]; {
-		case quoted && c == '\\':
-			i++
-		case c == '"':
-			quoted = !quoted
-		case quoted:
-		case c == '{' || c == '[':
-			if depth++; depth > maxDepth {
-				return true
-			}
-		case c == '}' || c == ']':
-			depth--
-		}
-	}
-	return false
 }

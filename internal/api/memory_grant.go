@@ -125,7 +125,7 @@ func (g *grant) giveBack(bytes int64) {
 	m.admit()
 }
 
-// release gives back everything that a request holds.
+// release returns all that a request holds to the budget.
 func (g *grant) release() {
 	if g == nil {
 		return

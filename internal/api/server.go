@@ -116,7 +116,7 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
-// ServeHTTP gives the request an id, answers it, and tells log and metrics.
+// ServeHTTP makes an id for the request, answers it, and records it in log and metrics.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	begin := s.now()
 	info := &requestInfo{id: "req-" + faas.NewID(), globalID: globalRequestID(r), route: noRoute}

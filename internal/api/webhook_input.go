@@ -79,7 +79,7 @@ func objectInput(body []byte, query url.Values) (string, error) {
 			return "", faas.Errorf(faas.Invalid, "The body must be a JSON object; it is other JSON.")
 		case !utf8.Valid(compact.Bytes()):
 			return "", faas.Errorf(faas.Invalid, "The body must be UTF-8.")
-		case tooDeep(compact.Bytes()):
+		case faas.NestedDeeper(compact.Bytes(), maxDepth):
 			return "", faas.Errorf(faas.Invalid, "The body must not be nested deeper than %d levels.", maxDepth)
 		}
 	}

@@ -11,7 +11,8 @@ import (
 
 var v13Header = map[string]string{microversionHeader: "function-engine 1.3"}
 
-// newWebhook makes a webhook of the function with further fields, at the microversion that has them.
+// newWebhook makes a webhook of the function with further fields, at the microversion that has
+// them.
 func (s *service) newWebhook(function, rest string) webhookView {
 	s.t.Helper()
 	got := s.send(request{
@@ -244,7 +245,7 @@ func TestSettingsOfWebhooks(t *testing.T) {
 	}
 }
 
-// TestRotation gives a webhook another URL, at once and with an overlap.
+// TestRotation replaces the URL of a webhook, at once and with an overlap.
 func TestRotation(t *testing.T) {
 	clock := &fakeClock{}
 	s := newService(t, func(c *Config) { c.Now = clock.now })

@@ -91,10 +91,9 @@ func (r *Rabbit) answer(ctx context.Context, d amqp.Delivery, handle RequestHand
 	r.reply(ctx, d, amqp.Table{}, encodeAnswer(reply, err))
 }
 
-// handBack tells the caller of a request that this server, which ends, has not begun with it, so
-// that the caller sends it again. Closing the channel, or rejecting the delivery, would have
-// RabbitMQ deliver it to the next server marked as redelivered, and that server could not know that
-// nobody had begun.
+// handBack answers a request that this server, which ends, has not begun with, so that the caller
+// sends it again. Closing the channel, or rejecting the delivery, would have RabbitMQ deliver it to
+// the next server marked as redelivered, and that server could not know that nobody had begun.
 func (r *Rabbit) handBack(ctx context.Context, d amqp.Delivery) {
 	// The body is for callers of an older release, which do not know the header.
 	body := encodeAnswer(nil, faas.Errorf(faas.Unavailable, "The engine ended before it began with the request."))

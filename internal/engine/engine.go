@@ -114,7 +114,7 @@ type Engine struct {
 	background *background.Group // everything that follows
 	intake     *background.Group // what takes new work; it is stopped first
 	loops      *background.Group // what keeps going until executions under way have ended
-	undo       *background.Group // what gives back what was taken
+	undo       *background.Group // what returns what was taken
 
 	shards      *ownership.Balancer
 	due         *duework.Runner

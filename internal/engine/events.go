@@ -84,8 +84,8 @@ func (e *Engine) forgetWorkers(ctx context.Context, ids []string) {
 	}
 }
 
-// broadcastChange tells every engine and API of a function's new revision, so that workers of older
-// ones end.
+// broadcastChange announces a function's new revision to every engine and API, so that workers of
+// older ones end.
 func (e *Engine) broadcastChange(ctx context.Context, change faas.FunctionChanged) {
 	if err := e.broadcast(context.WithoutCancel(ctx), faas.TopicFunction, change); err != nil {
 		e.log.Warn("a function's change could not be broadcast", "function_id", change.FunctionID, "error", err)
@@ -113,8 +113,8 @@ func (e *Engine) functionChanged(body []byte) {
 	e.letGoOfOutdated(change)
 }
 
-// letGoOfOutdated sends no more calls to the workers of what is not to be run any more; the owner of
-// the function's shard ends them.
+// letGoOfOutdated sends no more calls to the workers of what is not to be run any more; the owner
+// of the function's shard ends them.
 func (e *Engine) letGoOfOutdated(change faas.FunctionChanged) {
 	e.dispatch.FunctionChanged(change)
 	e.repair.FunctionChanged(change)

@@ -10,9 +10,10 @@ import (
 
 // caller is a table whose rows name what they call, in the three columns of a faas.FunctionRef:
 // function_id (NULL where an alias says it), function_version and function_alias (empty where there
-// is none). Aliases have two versions and name no alias. What a row names must be there when the row is written, and cannot be deleted while the
-// row is there. Both are said in this file only: a table joins by a line in callers, with an index
-// on function_id and one on (project_id, function_alias).
+// is none). Aliases have two versions and name no alias. What a row names must be there when the
+// row is written, and cannot be deleted while the row is there. Both are said in this file only: a
+// table joins by a line in callers, with an index on function_id and one on (project_id,
+// function_alias).
 type caller struct {
 	table string
 	noun  string // of one row, for people

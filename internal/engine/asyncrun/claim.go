@@ -28,8 +28,8 @@ func (r *Runner) claim(ctx context.Context, id string, events ...store.Event) er
 	return nil
 }
 
-// release gives back an execution that was claimed, or may have been, and then not run: the worker
-// that was to run it refused, and no other was had in time. Where it cannot be given back its lease
+// release returns an execution to the queue that was claimed, or may have been, and then not run:
+// the worker that was to run it refused, and no other was had in time. Where that fails, its lease
 // settles it.
 func (r *Runner) release(ctx context.Context, id string) {
 	defer r.leases.drop(id)
