@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
-	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -156,10 +155,15 @@ func TestServersThatEnd(t *testing.T) {
 	const callers, servers = 8, 30
 	var done [callers]atomic.Int64
 	var served atomic.Int64
+	progress := make(chan struct{}, callers)
 	serve := func() (end func()) {
 		ctx, cancel := context.WithCancel(t.Context())
 		stop, err := b.Serve(ctx, "m", callers, func(_ context.Context, r json.RawMessage) (any, error) {
 			served.Add(1)
+			select {
+			case progress <- struct{}{}:
+			default:
+			}
 			return r, nil
 		})
 		must(t, err)
@@ -180,8 +184,8 @@ func TestServersThatEnd(t *testing.T) {
 		})
 	}
 	for range servers {
-		for before := served.Load(); served.Load() < before+2*callers; {
-			runtime.Gosched()
+		for range 2 * callers { // half of them at most are from before
+			receive(t, progress)
 		}
 		end()
 		end = serve()
