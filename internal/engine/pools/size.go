@@ -16,6 +16,9 @@ const (
 	claimsKept = 5 * time.Minute
 	// shrinkAfter is how long a pool must have been too large before it is made smaller.
 	shrinkAfter = time.Minute
+	// lackAfter is how long a pool must have had fewer workers than its size, ready or not, before it
+	// is set again: somebody may have deleted or changed it.
+	lackAfter = time.Minute
 )
 
 // sizes is what the sizes of the runtimes' pools are worked out from. Every engine watches all
@@ -27,6 +30,7 @@ type sizes struct {
 	claims  map[string][]time.Time // by runtime, oldest first
 	of      map[string]int         // sizes of pools that this engine has set
 	low     map[string]time.Time   // since when a pool has been larger than it should be
+	lacking map[string]time.Time   // since when a pool has had fewer workers than its size
 	setting map[string]bool        // pools that are being set now
 	due     map[int]bool           // shards whose pools have to be brought up
 }
@@ -34,7 +38,7 @@ type sizes struct {
 func newSizes() *sizes {
 	return &sizes{
 		seen: map[string]struct{}{}, claims: map[string][]time.Time{}, of: map[string]int{},
-		low: map[string]time.Time{}, setting: map[string]bool{}, due: map[int]bool{},
+		low: map[string]time.Time{}, lacking: map[string]time.Time{}, setting: map[string]bool{}, due: map[int]bool{},
 	}
 }
 
@@ -50,6 +54,7 @@ func (s *sizes) set(runtimeID string, size int) {
 	defer s.mu.Unlock()
 	s.of[runtimeID] = size
 	delete(s.low, runtimeID)
+	delete(s.lacking, runtimeID)
 }
 
 func (s *sizes) forget(runtimeID string) {
@@ -57,6 +62,7 @@ func (s *sizes) forget(runtimeID string) {
 	defer s.mu.Unlock()
 	delete(s.of, runtimeID)
 	delete(s.low, runtimeID)
+	delete(s.lacking, runtimeID)
 }
 
 // observe takes in which workers are claimed now.
@@ -88,6 +94,28 @@ func (s *sizes) peak(runtimeID string) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return mostWithin(s.claims[runtimeID], refillTime)
+}
+
+// lacks reports whether a pool has had fewer generic workers than its size for so long that it is to
+// be set again, and marks it as being set. Workers that come up count: replacing those that were
+// claimed takes its time.
+func (s *sizes) lacks(runtimeID string, generic int, now time.Time) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	has, set := s.of[runtimeID]
+	if !set || generic >= has {
+		delete(s.lacking, runtimeID)
+		return false
+	}
+	since, known := s.lacking[runtimeID]
+	if !known {
+		s.lacking[runtimeID] = now
+	}
+	if !known || now.Sub(since) < lackAfter || s.setting[runtimeID] {
+		return false
+	}
+	s.setting[runtimeID] = true
+	return true
 }
 
 // begin reports whether a pool is to be set to the size now, and marks it as being set: a larger

@@ -79,6 +79,38 @@ func TestPoolsShrinkLate(t *testing.T) {
 	}
 }
 
+// TestPoolsThatLackWorkersAreSetAgain has a pool lose its workers, as when somebody deletes its
+// Deployment.
+func TestPoolsThatLackWorkersAreSetAgain(t *testing.T) {
+	p := newSizes()
+	now := time.Unix(0, 0)
+	if p.lacks("r", 0, now) {
+		t.Error("a pool that nobody made lacks nothing")
+	}
+	p.set("r", 3)
+	lacks := func(generic int) bool { return p.lacks("r", generic, now) }
+	for range 10 {
+		if lacks(3) || lacks(1) {
+			t.Error("a pool is set again before it has lacked workers for a while")
+		}
+		now = now.Add(lackAfter)
+	}
+	if !lacks(1) {
+		t.Error("a pool that has lacked workers all along is not set again")
+	}
+	if now = now.Add(lackAfter); lacks(1) {
+		t.Error("a pool is set twice at the same time")
+	}
+	p.set("r", 3)
+	p.end("r")
+	if lacks(1) {
+		t.Error("a pool that was just set again gets no time to fill")
+	}
+	if now = now.Add(lackAfter); !lacks(0) {
+		t.Error("a pool that still lacks workers is not set again")
+	}
+}
+
 func TestPoolSize(t *testing.T) {
 	for _, c := range []struct{ claimed, least, most, room, want int }{
 		{0, 3, 10, 100, 3}, {7, 3, 10, 100, 7}, {70, 3, 10, 100, 10}, {7, 3, 10, 5, 5}, {7, 3, 10, -2, 3}, {7, 3, 0, 100, 3},

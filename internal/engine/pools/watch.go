@@ -61,12 +61,18 @@ func (p *Pools) bringUp(ctx context.Context, shards []int) {
 	}
 }
 
-// resizeAll sets the pools whose size is not what the last minutes needed.
+// resizeAll sets the pools whose size is not what the last minutes needed, and those that lack
+// workers.
 func (p *Pools) resizeAll() {
 	wanted := p.wantedSizes()
+	generic := map[string]int{}
 	for _, w := range p.cfg.Fleet.Workers() {
-		if w.RuntimeID != "" && p.cfg.Owns(w.RuntimeID) {
-			p.sizes.assume(w.RuntimeID, p.cfg.Size)
+		if w.RuntimeID == "" || !p.cfg.Owns(w.RuntimeID) {
+			continue
+		}
+		p.sizes.assume(w.RuntimeID, p.cfg.Size)
+		if w.Generic() {
+			generic[w.RuntimeID]++
 		}
 	}
 	for _, id := range p.sizes.runtimes() {
@@ -74,8 +80,13 @@ func (p *Pools) resizeAll() {
 			p.sizes.forget(id)
 			continue
 		}
-		size := wanted(id)
-		if !p.sizes.begin(id, size, p.cfg.Now()) {
+		size, now := wanted(id), p.cfg.Now()
+		lacks := p.sizes.lacks(id, generic[id], now)
+		if lacks {
+			p.log.Warn("a pool has lacked workers for a while and is set again", "runtime_id", id, "size", size,
+				"workers", generic[id])
+		}
+		if !lacks && !p.sizes.begin(id, size, now) {
 			continue
 		}
 		p.cfg.Group.Go("resize a pool", func(ctx context.Context) {

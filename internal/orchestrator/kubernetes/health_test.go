@@ -223,3 +223,27 @@ func TestWhatIsStuck(t *testing.T) {
 		}
 	}
 }
+
+// TestStuckGenericWorkersAreFound has a generic worker start for ever: its ReplicaSet counts it and
+// makes no other.
+func TestStuckGenericWorkersAreFound(t *testing.T) {
+	o := newOrchestrator(Config{Progress: time.Minute}, nil)
+	begun := time.Now()
+	o.observe(pod(unready))
+	if o.observe(pod(unready)); len(o.stuckGeneric(begun)) != 0 {
+		t.Error("a worker that has just begun to start is stuck")
+	}
+	late := time.Now().Add(stuckTimes*time.Minute + time.Second)
+	if found := o.stuckGeneric(late); len(found) != 1 || found[0].ID != "pool-a-1" {
+		t.Errorf("found %v", found)
+	}
+	if o.observe(pod()); len(o.stuckGeneric(late)) != 0 {
+		t.Error("a ready worker is stuck")
+	}
+	if o.observe(pod(unready)); len(o.stuckGeneric(begun.Add(time.Minute))) != 0 {
+		t.Error("a worker that was ready has as long as one that is new")
+	}
+	if o.observe(pod(unready, claimed)); len(o.stuckGeneric(late)) != 0 {
+		t.Error("a function's own worker is none of the pool's")
+	}
+}

@@ -107,7 +107,7 @@ func start(ctx context.Context, cfg Config, client kubernetes.Interface) (*Orche
 	if err != nil {
 		return nil, errors.Join(err, o.Close())
 	}
-	o.wait.Go(o.sweepImages)
+	o.wait.Go(o.sweepPods)
 	for _, line := range o.Describe() {
 		o.log.Info("limits of workers here: " + line)
 	}

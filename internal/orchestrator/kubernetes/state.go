@@ -3,6 +3,7 @@ package kubernetes
 import (
 	"strconv"
 	"sync"
+	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -34,9 +35,10 @@ type worker struct {
 	faas.Worker
 	pod      *corev1.Pod
 	health   health
-	restarts int    // when it was last shown as ready
-	gone     bool   // it is not shown any more; the pod may still exist
-	removed  string // why this process deletes it, "" if it does not
+	restarts int       // when it was last shown as ready
+	since    time.Time // since when this process has seen it start; zero while it does not
+	gone     bool      // it is not shown any more; the pod may still exist
+	removed  string    // why this process deletes it, "" if it does not
 }
 
 func newState() *state {
@@ -100,6 +102,12 @@ func (s *state) observe(pod *corev1.Pod) (must bool, reason string) {
 	wasReady := w.health == ready && w.pod != nil
 	restarts, _ := restartsOf(pod)
 	w.Worker, w.pod, w.health = view, pod, health
+	switch {
+	case health != starting:
+		w.since = time.Time{}
+	case w.since.IsZero():
+		w.since = time.Now()
+	}
 	switch {
 	case w.gone:
 	case health == leaving || health == lost:

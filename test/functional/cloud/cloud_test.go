@@ -44,7 +44,7 @@ func TestMain(m *testing.M) {
 
 // hangTimeout ends a test that hangs. No machine is so slow that a test which makes progress
 // reaches it.
-const hangTimeout = 30 * time.Minute
+const hangTimeout = 12 * time.Minute
 
 // functionTimeout, in seconds, is what functions of these tests may take unless the test is about
 // that timeout: the default of 5 s is too short for a machine that is ten times slower or stalls.
@@ -55,7 +55,25 @@ func testContext(t *testing.T) context.Context {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), hangTimeout)
 	t.Cleanup(cancel)
+	t.Cleanup(func() { describe(t) })
 	return ctx
+}
+
+// describe prints the cloud's state after a test that failed: on another machine nobody can look.
+func describe(t *testing.T) {
+	if !t.Failed() {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	const script = `
+../../../devstack/mini/kubectl get deployments,replicasets,pods -n faas -o wide
+../../../devstack/mini/kubectl get nodes
+../../../devstack/mini/kubectl get events -n faas --sort-by=.lastTimestamp | tail -n 12 | cut -c 1-300
+for log in "$FAAS_LOGS"/faas-engine-*.log; do echo "== $log"; grep -E 'level=(WARN|ERROR)' "$log" | tail -n 12 | cut -c 1-400; done
+`
+	out, err := exec.CommandContext(ctx, "bash", "-c", script).CombinedOutput()
+	t.Logf("the cloud as it is now (%v):\n%s", err, out)
 }
 
 // client returns a client of both APIs, balanced as an operator's load balancer would.
