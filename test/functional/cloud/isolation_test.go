@@ -39,6 +39,7 @@ def main(addresses, **kwargs):
 func TestNetworkIsOutOfReach(t *testing.T) {
 	ctx := testContext(t)
 	c := client(t)
+	awaitPool(ctx, t, c, "python3")
 	neighbour := create(ctx, t, c, "python3", echo, apiclient.NewFunction{})
 	_, err := c.Execute(ctx, neighbour.ID, true, nil)
 	must(t, err)
@@ -126,6 +127,7 @@ def main(**kwargs):
 func TestMachineIsOutOfReach(t *testing.T) {
 	ctx := testContext(t)
 	c := client(t)
+	awaitPool(ctx, t, c, "python3")
 	f := create(ctx, t, c, "python3", look, apiclient.NewFunction{})
 	x, err := c.Execute(ctx, f.ID, true, nil)
 	must(t, err)
@@ -201,6 +203,7 @@ def fine():
 func TestLimitsHold(t *testing.T) {
 	ctx := testContext(t)
 	c := client(t)
+	awaitPool(ctx, t, c, "python3")
 	neighbour := create(ctx, t, c, "python3", echo, apiclient.NewFunction{})
 	f := create(ctx, t, c, "python3", greed, apiclient.NewFunction{CPU: 200, MemorySize: 64 << 20})
 	run := func(want string) apiclient.Execution {
