@@ -3,11 +3,14 @@ package functional
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/openstack-faas/faas/test/functional/osc"
 )
 
 // openstack runs Debian's own client, python-qinlingclient within it.
@@ -19,15 +22,15 @@ type openstack struct {
 }
 
 func (o openstack) run(args ...string) (string, error) {
-	// Debian's interpreter first: the client's packages are Debian's.
-	cmd := exec.CommandContext(
-		o.ctx, "/usr/bin/openstack",
-		append([]string{"--os-auth-type", "none", "--os-endpoint", o.endpoint}, args...)...,
-	)
-	cmd.Env = append(os.Environ(), "PATH=/usr/bin:"+os.Getenv("PATH"), "PYTHONWARNINGS=ignore")
-	cmd.Dir = o.dir
-	out, err := cmd.CombinedOutput()
-	return string(out), err
+	o.t.Helper()
+	answer, err := osc.Run(o.dir, nil, append([]string{"--os-auth-type", "none", "--os-endpoint", o.endpoint}, args...)...)
+	if err != nil {
+		o.t.Fatal(err)
+	}
+	if answer.Status != 0 {
+		err = fmt.Errorf("exit status %d", answer.Status)
+	}
+	return answer.Out + answer.Err, err
 }
 
 // must runs a command that is to succeed and returns its output.
