@@ -16,11 +16,17 @@ import (
 // credentials are what .cloud/openrc-NAME says.
 type credentials struct{ user, password, project string }
 
-// openrc reads the file of a user, as a shell would: lines of `export NAME=VALUE`.
+// openrc returns who a user is.
 func openrc(name string) (credentials, error) {
+	values, err := openrcValues(name)
+	return credentials{values["OS_USERNAME"], values["OS_PASSWORD"], values["OS_PROJECT_NAME"]}, err
+}
+
+// openrcValues reads the file of a user, as a shell would: lines of `export NAME=VALUE`.
+func openrcValues(name string) (map[string]string, error) {
 	text, err := os.ReadFile(repository + "/.cloud/openrc-" + name)
 	if err != nil {
-		return credentials{}, err
+		return nil, err
 	}
 	values := map[string]string{}
 	for _, word := range strings.Fields(string(text)) {
@@ -28,7 +34,7 @@ func openrc(name string) (credentials, error) {
 			values[key] = strings.Trim(value, `'"`)
 		}
 	}
-	return credentials{values["OS_USERNAME"], values["OS_PASSWORD"], values["OS_PROJECT_NAME"]}, nil
+	return values, nil
 }
 
 // token is what Keystone has issued, with the endpoints of its catalogue.
