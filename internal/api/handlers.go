@@ -1,6 +1,8 @@
 package api
 
 import (
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/openstack-faas/faas/internal/codestore"
 	"github.com/openstack-faas/faas/internal/submit"
 	"github.com/openstack-faas/faas/internal/webhook"
@@ -100,7 +102,7 @@ func newExecutionHandlers(cfg Config, of lists, m *metrics) *executionHandlers {
 	submitter := submit.New(
 		submit.Config{Store: cfg.Store, Broker: cfg.Broker, Calls: cfg.Calls, Log: cfg.Log, Now: cfg.Now},
 	)
-	submitter.Register(cfg.Registry)
+	submitter.Register(prometheus.WrapRegistererWith(prometheus.Labels{"part": "api"}, cfg.Registry))
 	return &executionHandlers{
 		store: cfg.Store,
 		runs: &syncRuns{

@@ -15,7 +15,7 @@ const soonest = time.Minute
 func (h *jobHandlers) planned(o *object, j *faas.Job) {
 	now := h.now()
 	first, count := h.timeField(o, "first_execution_time"), o.number("count", "", 1, math.MaxInt32)
-	j.Pattern = patternField(o)
+	j.Pattern, j.TimeZone = patternField(o), valueOr(zoneField(o), "")
 	j.Count = faas.JobEndless
 	if count != nil {
 		j.Count = int(*count)
@@ -23,6 +23,8 @@ func (h *jobHandlers) planned(o *object, j *faas.Job) {
 	switch {
 	case first.IsZero() && j.Pattern == "":
 		o.refuse("pattern or first_execution_time must be specified.")
+	case j.Pattern == "" && j.TimeZone != "":
+		o.refuse("time_zone is of the clock that pattern is read by: without a pattern it must not be given.")
 	case j.Pattern == "" && j.Count > 1:
 		o.refuse("pattern must be provided if count is greater than 1.")
 	case j.Pattern == "":
@@ -45,14 +47,16 @@ func (h *jobHandlers) planned(o *object, j *faas.Job) {
 
 // jobChange is what a PUT changes; nil leaves a field as it is.
 type jobChange struct {
-	name, pattern, input *string
-	status               *faas.JobStatus
-	next                 time.Time // zero: as it is
-	now                  func() time.Time
+	name, pattern, zone, input *string
+	status                     *faas.JobStatus
+	next                       time.Time // zero: as it is
+	now                        func() time.Time
 }
 
 func (h *jobHandlers) change(o *object) jobChange {
-	c := jobChange{name: o.text("name", maxLine), now: h.now, next: h.timeField(o, "next_execution_time")}
+	c := jobChange{
+		name: o.text("name", maxLine), zone: zoneField(o), now: h.now, next: h.timeField(o, "next_execution_time"),
+	}
 	if _, ok := o.get("function_input"); ok {
 		input := inputField(o, "function_input", h.maxInput)
 		c.input = &input
@@ -80,9 +84,13 @@ func (c jobChange) apply(j *faas.Job) error {
 	if c.pattern != nil && (*c.pattern == "") != (j.Pattern == "") {
 		return faas.Errorf(faas.Invalid, "Can not change job type: job %s is %s.", j.ID, jobType(j.Pattern))
 	}
+	if c.zone != nil && j.Pattern == "" {
+		return faas.Errorf(faas.Invalid, "time_zone can not be set: job %s is %s.", j.ID, jobType(j.Pattern))
+	}
 	before := *j
 	setIf(&j.Name, c.name)
 	setIf(&j.Pattern, c.pattern)
+	setIf(&j.TimeZone, c.zone)
 	setIf(&j.Input, c.input)
 	setIf(&j.Status, c.status)
 	resumed := before.Status == faas.JobPaused && j.Status == faas.JobRunning
@@ -93,7 +101,7 @@ func (c jobChange) apply(j *faas.Job) error {
 	case !c.next.IsZero():
 		j.NextAt = c.next
 		return nil
-	case j.Pattern != "" && (resumed || j.Pattern != before.Pattern):
+	case j.Pattern != "" && (resumed || j.Pattern != before.Pattern || j.TimeZone != before.TimeZone):
 		return c.plan(j)
 	case resumed:
 		return farEnough("The job's next_execution_time", j.NextAt, c.now())
@@ -135,6 +143,18 @@ func patternField(o *object) string {
 		refusePattern(o, pattern, err)
 	}
 	return pattern
+}
+
+// zoneField returns the name of a time zone that there is; nil when it is not set.
+func zoneField(o *object) *string {
+	zone := o.text("time_zone", maxLine)
+	if zone == nil {
+		return nil
+	}
+	if _, err := cron.Zone(*zone); err != nil {
+		o.refuse("time_zone must be a name of the IANA database: %s.", err)
+	}
+	return zone
 }
 
 func refusePattern(o *object, pattern string, err error) {

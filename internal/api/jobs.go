@@ -23,8 +23,9 @@ const maxJobInput = 4 << 10
 
 // create is POST /v1/jobs.
 func (h *jobHandlers) create(r *http.Request, id faas.Identity) (any, error) {
-	o, err := h.bodies.readObject(r, "function_id", "function_version", "function_alias", "name", "first_execution_time",
-		"pattern", "function_input", "count")
+	known := []string{"function_id", "function_version", "function_alias", "name", "first_execution_time", "pattern",
+		"function_input", "count"}
+	o, err := h.bodies.readObject(r, fieldsSince(r, v15, known, "time_zone")...)
 	if err != nil {
 		return nil, err
 	}
@@ -44,13 +45,13 @@ func (h *jobHandlers) create(r *http.Request, id faas.Identity) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return created{viewJob(made)}, nil
+	return created{jobViewer(r)(made)}, nil
 }
 
 func (h *jobHandlers) list(r *http.Request, id faas.Identity) (any, error) {
-	return answerList(h.lists, r, id, listOf[faas.Job, jobView]{
-		plural: "jobs", rule: "job:get_all:all_projects", read: h.store.Jobs, view: viewJob,
-		texts: func(j faas.Job) int { return len(j.Name) + len(j.Input) + len(j.Pattern) },
+	return answerList(h.lists, r, id, listOf[faas.Job, any]{
+		plural: "jobs", rule: "job:get_all:all_projects", read: h.store.Jobs, view: jobViewer(r),
+		texts: func(j faas.Job) int { return len(j.Name) + len(j.Input) + len(j.Pattern) + len(j.StatusReason) },
 	})
 }
 
@@ -65,7 +66,7 @@ func (h *jobHandlers) get(r *http.Request, id faas.Identity) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return viewJob(j), nil
+	return jobViewer(r)(j), nil
 }
 
 // update is PUT /v1/jobs/{id}. Fields that are null stay as they are: clients send all of them.
@@ -74,7 +75,8 @@ func (h *jobHandlers) update(r *http.Request, id faas.Identity) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	o, err := h.bodies.readObject(r, "name", "status", "pattern", "next_execution_time", "function_input")
+	known := []string{"name", "status", "pattern", "next_execution_time", "function_input"}
+	o, err := h.bodies.readObject(r, fieldsSince(r, v15, known, "time_zone")...)
 	if err != nil {
 		return nil, err
 	}
@@ -86,7 +88,7 @@ func (h *jobHandlers) update(r *http.Request, id faas.Identity) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return viewJob(j), nil
+	return jobViewer(r)(j), nil
 }
 
 func (h *jobHandlers) delete(r *http.Request, id faas.Identity) (any, error) {
@@ -98,34 +100,4 @@ func (h *jobHandlers) delete(r *http.Request, id faas.Identity) (any, error) {
 		return nil, err
 	}
 	return noContent{}, nil
-}
-
-type jobView struct {
-	ID                 string  `json:"id"`
-	Name               *string `json:"name"`
-	Count              *int    `json:"count"` // null: it is endless
-	Status             string  `json:"status"`
-	FunctionAlias      *string `json:"function_alias"`
-	FunctionID         *string `json:"function_id"`
-	FunctionVersion    int     `json:"function_version"`
-	FunctionInput      *string `json:"function_input"`
-	Pattern            *string `json:"pattern"`
-	FirstExecutionTime *string `json:"first_execution_time"`
-	NextExecutionTime  *string `json:"next_execution_time"`
-	ProjectID          string  `json:"project_id"`
-	CreatedAt          *string `json:"created_at"`
-	UpdatedAt          *string `json:"updated_at"`
-}
-
-func viewJob(j faas.Job) jobView {
-	v := jobView{
-		ID: j.ID, Name: orNull(j.Name), Status: string(j.Status), FunctionAlias: orNull(j.Calls.Alias),
-		FunctionID: orNull(j.Calls.FunctionID), FunctionVersion: j.Calls.Version, FunctionInput: orNull(j.Input),
-		Pattern: orNull(j.Pattern), FirstExecutionTime: timeText(j.FirstAt), NextExecutionTime: timeText(j.NextAt),
-		ProjectID: j.ProjectID, CreatedAt: timeText(j.CreatedAt), UpdatedAt: timeText(j.UpdatedAt),
-	}
-	if j.Count != faas.JobEndless {
-		v.Count = &j.Count
-	}
-	return v
 }

@@ -158,3 +158,65 @@ func TestPausedOnce(t *testing.T) {
 		t.Errorf("resumed as %+v", got)
 	}
 }
+
+const inZone = "function-engine 1.5"
+
+// TestJobsInZones has jobs follow the clocks of places, and change them, at microversions that know of it.
+func TestJobsInZones(t *testing.T) {
+	s, clock, function := newJobs(t)
+	send := func(method, path, version, body string, want int) (j zonedJobView) {
+		t.Helper()
+		got := s.send(request{method: method, path: path, body: body, header: map[string]string{microversionHeader: version}})
+		if got.status != want {
+			t.Errorf("%s %s %s: %d %s, want %d", method, path, body, got.status, got.body, want)
+		} else if want < 300 {
+			got.decode(t, &j)
+		}
+		return j
+	}
+	create := func(rest string, want int) zonedJobView {
+		t.Helper()
+		return send("POST", "/v1/jobs", inZone, `{"function_id": "`+function+`"`+rest+`}`, want)
+	}
+	shown := func(j zonedJobView, zone, next string) {
+		t.Helper()
+		if valueOr(j.TimeZone, "") != zone || shownTime(j.NextExecutionTime) != next || j.StatusReason != nil {
+			t.Errorf("shown is %+v, next at %s; want %s in %s", j, shownTime(j.NextExecutionTime), next, zone)
+		}
+	}
+	shown(create(`, "pattern": "30 2 * * *"`, 201), "UTC", "2030-02-01 02:30:00")
+	shown(create(`, "pattern": "30 2 * * *", "time_zone": null`, 201), "UTC", "2030-02-01 02:30:00")
+	shown(create(`, "first_execution_time": "2030-02-01T00:00:00"`, 201), "", "2030-02-01 00:00:00")
+	clock.at = time.Date(2030, 3, 30, 12, 0, 0, 0, time.UTC) // the clocks are set forward that night
+	j := create(`, "pattern": "30 2 * * *", "time_zone": "Europe/Berlin"`, 201)
+	shown(j, "Europe/Berlin", "2030-03-31 01:30:00")
+	path := "/v1/jobs/" + j.ID
+	shown(send("GET", path, inZone, "", 200), "Europe/Berlin", "2030-03-31 01:30:00")
+	shown(send("PUT", path, inZone, `{"time_zone": "Asia/Kolkata"}`, 200), "Asia/Kolkata", "2030-03-30 21:00:00")
+	shown(send("PUT", path, inZone, `{"time_zone": "Asia/Kolkata", "name": "n"}`, 200), "Asia/Kolkata", "2030-03-30 21:00:00")
+	clock.at = time.Date(2030, 10, 26, 12, 0, 0, 0, time.UTC) // back
+	shown(send("PUT", path, inZone, `{"time_zone": "Europe/Berlin"}`, 200), "Europe/Berlin", "2030-10-27 00:30:00")
+	shown(send("PUT", path, inZone, `{"time_zone": ""}`, 200), "UTC", "2030-10-27 02:30:00")
+
+	create(`, "pattern": "30 2 * * *", "time_zone": "Europe/Atlantis"`, 400)
+	create(`, "pattern": "30 2 * * *", "time_zone": "../../etc/passwd"`, 400)
+	create(`, "pattern": "30 2 * * *", "time_zone": 1`, 400)
+	create(`, "first_execution_time": "2030-11-01T00:00:00", "time_zone": "Europe/Berlin"`, 400)
+	send("PUT", path, inZone, `{"time_zone": "Europe/Atlantis"}`, 400)
+	once := create(`, "first_execution_time": "2030-11-01T00:00:00"`, 201)
+	send("PUT", "/v1/jobs/"+once.ID, inZone, `{"time_zone": "Europe/Berlin"}`, 400)
+
+	s.must(s.store.NoteJob(t.Context(), j.ID, "over a quota"))
+	if got := send("GET", path, inZone, "", 200); valueOr(got.StatusReason, "") != "over a quota" {
+		t.Errorf("the reason is not shown: %+v", got)
+	}
+
+	const before = "function-engine 1.4"
+	body := `{"function_id": "` + function + `", "pattern": "30 2 * * *", "time_zone": "Europe/Berlin"}`
+	send("POST", "/v1/jobs", before, body, 400)
+	send("PUT", path, before, `{"time_zone": "Europe/Berlin"}`, 400)
+	got := s.send(request{method: "GET", path: path, header: map[string]string{microversionHeader: before}})
+	if text := string(got.body); strings.Contains(text, "time_zone") || strings.Contains(text, "status_reason") {
+		t.Errorf("1.4 shows %s", text)
+	}
+}

@@ -27,8 +27,9 @@ var (
 	v12 = Microversion{1, 2} // executions of a function are purged
 	v13 = Microversion{1, 3} // signatures, expiry, limits, raw bodies, results and new URLs of webhooks
 	v14 = Microversion{1, 4} // canaries of aliases
+	v15 = Microversion{1, 5} // time zones and reasons of jobs
 
-	minVersion, maxVersion = v10, v14
+	minVersion, maxVersion = v10, v15
 )
 
 // String returns 1.N.

@@ -63,31 +63,86 @@ func TestBadPatterns(t *testing.T) {
 	}
 }
 
-// TestZones has a pattern follow the clocks of a place.
+// TestZones has patterns follow the clocks of places, around the days on which these are changed.
 func TestZones(t *testing.T) {
-	s, err := Parse("30 2 * * *", "Europe/Berlin")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for from, want := range map[string]string{
-		"2026-03-27T12:00:00Z": "2026-03-28T01:30:00Z",
-		"2026-03-28T12:00:00Z": "2026-03-29T01:30:00Z", // there is no 2:30 that day: it is 3:30
-		"2026-03-29T12:00:00Z": "2026-03-30T00:30:00Z",
-		"2026-10-24T12:00:00Z": "2026-10-25T00:30:00Z",
-		"2026-10-25T00:30:00Z": "2026-10-25T01:30:00Z", // 2:30 comes twice that day
-		"2026-10-25T01:30:00Z": "2026-10-26T01:30:00Z",
+	const berlin, spring, autumn = "Europe/Berlin", "2026-03-28T23:30:00", "2026-10-24T22:30:00"
+	for _, c := range []struct{ zone, pattern, after, times string }{
+		{berlin, "30 2 * * *", "2026-03-27T12:00:00", "03-28T01:30:00 03-29T01:30:00 03-30T00:30:00"}, // 2:30 is 3:30
+		{berlin, "30 2 * * *", "2026-03-29T01:29:59", "03-29T01:30:00"},
+		{berlin, "0,30 2,3 * * *", spring, "03-29T01:00:00 03-29T01:30:00 03-30T00:00:00"},
+		{berlin, "*/15 * * * *", "2026-03-29T00:40:00", "03-29T00:45:00 03-29T01:00:00 03-29T01:15:00"},
+		{berlin, "0 */2 * * *", spring, "03-29T01:00:00 03-29T02:00:00 03-29T04:00:00"},
+		{berlin, "0 * * * *", spring, "03-29T00:00:00 03-29T01:00:00 03-29T02:00:00"},
+		{berlin, "30 2 * * *", autumn, "10-25T00:30:00 10-26T01:30:00"}, // 2:30 comes twice that day
+		{berlin, "30 2 * * *", "2026-10-25T01:15:00", "10-26T01:30:00"},
+		{berlin, "0,30 2,3 * * *", autumn, "10-25T00:00:00 10-25T00:30:00 10-25T02:00:00 10-25T02:30:00"},
+		{berlin, "0 3 * * *", autumn, "10-25T02:00:00"},
+		{berlin, "30 * * * *", autumn, "10-24T23:30:00 10-25T00:30:00 10-25T01:30:00 10-25T02:30:00"},
+		{berlin, "30 0-23 * * *", "2026-10-25T00:00:00", "10-25T00:30:00 10-25T01:30:00 10-25T02:30:00"},
+		{berlin, "* 2 * * * */30", "2026-10-25T00:59:00", "10-25T00:59:30 10-26T01:00:00"},
+		{"Africa/Cairo", "@daily", "2026-04-23T12:00:00", "04-23T22:00:00 04-24T21:00:00"},               // no midnight
+		{"Australia/Lord_Howe", "20,35 2 * * *", "2026-10-03T12:00:00", "10-03T15:35:00 10-03T15:50:00"}, // half an hour
+		{"Australia/Lord_Howe", "0 * * * *", "2026-10-03T14:31:00", "10-03T16:00:00 10-03T17:00:00"},
+		{"Asia/Kolkata", "0 9 * * mon", "2026-01-01T00:00:00", "01-05T03:30:00 01-12T03:30:00"},
+		{"America/New_York", "0 12 29 2 *", "2027-01-01T00:00:00", "02-29T17:00:00"},
+		{"UTC", "30 2 * * *", "2026-03-28T12:00:00", "03-29T02:30:00"},
 	} {
-		at, err := time.Parse(time.RFC3339, from)
+		s, err := Parse(c.pattern, c.zone)
+		if err != nil {
+			t.Errorf("%s in %s: %v", c.pattern, c.zone, err)
+			continue
+		}
+		at, err := time.Parse("2006-01-02T15:04:05", c.after)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := s.Next(at).Format(time.RFC3339); got != want {
-			t.Errorf("after %s comes %s, want %s", from, got, want)
+		var got []string
+		for range strings.Fields(c.times) {
+			at = s.Next(at)
+			got = append(got, at.Format("01-02T15:04:05"))
+		}
+		if times := strings.Join(got, " "); times != c.times {
+			t.Errorf("%s in %s after %s: %s, want %s", c.pattern, c.zone, c.after, times, c.times)
 		}
 	}
-	for _, zone := range []string{"Local", "Mars/Olympus", "../UTC", "Europe/Berlin "} {
+	for _, zone := range []string{
+		"Local", "Mars/Olympus", "../UTC", "Europe/Berlin ", "localtime", "right/UTC", "europe/berlin", "Europe", "+02:00",
+	} {
 		if _, err := Parse("* * * * *", zone); err == nil {
 			t.Errorf("the zone %q is taken", zone)
+		}
+	}
+}
+
+// TestYearsOfZones goes through years of patterns: times grow, none is left out and none comes twice,
+// whatever the clocks do.
+func TestYearsOfZones(t *testing.T) {
+	for _, zone := range []string{"Europe/Berlin", "Africa/Cairo", "Australia/Lord_Howe", "America/Santiago", "Pacific/Apia"} {
+		daily, err := Parse("30 2 * * *", zone)
+		if err != nil {
+			t.Fatal(err)
+		}
+		hourly, err := Parse("0 * * * *", zone)
+		if err != nil {
+			t.Fatal(err)
+		}
+		start := time.Date(2020, 6, 15, 12, 0, 0, 0, time.UTC)
+		at := start
+		for day := range 1000 {
+			next := daily.Next(at)
+			// A day between two changes of the clocks is 24 hours long, and one with a change up to an hour off.
+			if between := next.Sub(at); day > 0 && (between < 23*time.Hour || between > 25*time.Hour) {
+				t.Errorf("%s: %s follows %s", zone, next, at)
+			}
+			at = next
+		}
+		at = start
+		for range 1000 {
+			next := hourly.Next(at)
+			if between := next.Sub(at); between > 90*time.Minute || between < 30*time.Minute {
+				t.Errorf("%s: %s follows %s", zone, next, at)
+			}
+			at = next
 		}
 	}
 }

@@ -132,6 +132,7 @@ type Engine struct {
 	images      *imagerun.Runner
 	dispatch    *dispatch.Dispatcher
 	executions  *asyncrun.Runner
+	submit      *submit.Submitter
 	jobs        *jobs.Firer
 
 	ready chan struct{} // closed when Run serves
@@ -225,10 +226,10 @@ func (e *Engine) makeExecutionRooms() {
 	}
 	e.executions = asyncrun.New(running)
 	e.upkeep = upkeep.New(records)
-	e.jobs = jobs.New(jobs.Config{
-		Store: cfg.Store, Now: cfg.Now, Log: cfg.Log,
-		Submit: submit.New(submit.Config{Store: cfg.Store, Broker: cfg.Broker, Calls: cfg.Calls, Log: cfg.Log, Now: cfg.Now}),
-	})
+	e.submit = submit.New(
+		submit.Config{Store: cfg.Store, Broker: cfg.Broker, Calls: cfg.Calls, Log: cfg.Log, Now: cfg.Now},
+	)
+	e.jobs = jobs.New(jobs.Config{Store: cfg.Store, Submit: e.submit, Now: cfg.Now, Log: cfg.Log})
 }
 
 // Ready is closed when the engine answers requests and its loops run.

@@ -8,7 +8,9 @@ import (
 func (e *Engine) Register(registry prometheus.Registerer) {
 	e.due.Register(registry)
 	e.jobs.Register(registry)
-	e.dispatch.Register(prometheus.WrapRegistererWith(prometheus.Labels{"part": "engine"}, registry))
+	part := prometheus.WrapRegistererWith(prometheus.Labels{"part": "engine"}, registry)
+	e.submit.Register(part)
+	e.dispatch.Register(part)
 	gauge := func(name, help string, read func() int) {
 		registry.MustRegister(prometheus.NewGaugeFunc(
 			prometheus.GaugeOpts{Name: name, Help: help}, func() float64 { return float64(read()) }))
