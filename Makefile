@@ -14,6 +14,9 @@ APT       := python3 python3-openstackclient python3-qinlingclient mariadb-serve
 GOFLAGS   += -trimpath
 export GOFLAGS
 export CGO_ENABLED ?= 1
+# What --version prints; outside of a repository, and without git, what Go knows.
+VERSION   ?= $(shell git describe --always --dirty 2>/dev/null)
+LDFLAGS   := -s -w -X github.com/openstack-faas/faas/cmd/internal/version.release=$(VERSION)
 
 .PHONY: help
 help: ## this list
@@ -21,11 +24,11 @@ help: ## this list
 
 .PHONY: build
 build: ## every binary into bin/
-	CGO_ENABLED=0 go build -ldflags='-s -w' -o bin/ ./cmd/...
+	CGO_ENABLED=0 go build -ldflags='$(LDFLAGS)' -o bin/ ./cmd/...
 
 .PHONY: standalone
 standalone: # what faas-standalone needs: a third of all there is to compile
-	CGO_ENABLED=0 go build -ldflags='-s -w' -o bin/ ./cmd/faas-standalone ./cmd/faas-agent
+	CGO_ENABLED=0 go build -ldflags='$(LDFLAGS)' -o bin/ ./cmd/faas-standalone ./cmd/faas-agent
 
 .PHONY: demo
 demo: standalone ## builds, starts the service, runs a Python and a Node.js function, shows what came of it, stops

@@ -24,6 +24,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/openstack-faas/faas/cmd/internal/version"
 	"github.com/openstack-faas/faas/internal/agent"
 	"github.com/openstack-faas/faas/internal/agentconfig"
 	"github.com/openstack-faas/faas/internal/podlayout"
@@ -33,11 +34,19 @@ import (
 const usage = `faas-agent                      reads its configuration, a line of JSON, from its standard input
 faas-agent pod                  reads it from the environment: ` + podlayout.EnvConfig + `, ` + podlayout.EnvWorkerID + `
 faas-agent runtime -- COMMAND…  starts the runtime when the pod's agent says so
+faas-agent --version            prints the version
 `
 
 func main() {
 	flag.Usage = func() { fmt.Fprint(flag.CommandLine.Output(), usage) }
+	asked := version.Flag(flag.CommandLine)
 	flag.Parse()
+	if *asked {
+		if err := version.Print(os.Stdout, "faas-agent"); err != nil {
+			os.Exit(1)
+		}
+		return
+	}
 	// There is one agent for each worker, so memory counts for more than time: a heap of well under
 	// a megabyte is collected when it has grown by one. A call is all waiting for the runtime: with
 	// one thread running at a time it costs a third less than with two, which spend their time

@@ -8,16 +8,20 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 
+	"github.com/openstack-faas/faas/cmd/internal/version"
 	"github.com/openstack-faas/faas/internal/config"
 	"github.com/openstack-faas/faas/internal/store"
 )
 
 const usage = `usage: faas-manage [--config-file FILE] COMMAND
+       faas-manage --version
 
 commands:
   db sync        make the database, or bring it up to date
@@ -65,8 +69,12 @@ func run(ctx context.Context, args, environ []string, out io.Writer) error {
 	flags := flag.NewFlagSet("faas-manage", flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
 	file := flags.String("config-file", "", "")
+	asked := version.Flag(flags)
 	if err := flags.Parse(args); err != nil {
 		return err
+	}
+	if *asked {
+		return version.Print(out, "faas-manage")
 	}
 	words := flags.Args()
 	words, rest := words[:min(2, len(words))], words[min(2, len(words)):]
@@ -76,7 +84,7 @@ func run(ctx context.Context, args, environ []string, out io.Writer) error {
 	case name == "" || name == "help":
 		return flag.ErrHelp
 	case !known:
-		return fmt.Errorf("there is no command %q; see faas-manage --help", name)
+		return unknown(words, name)
 	case len(rest) > 0 && name != "db purge" && name != "due retry":
 		return fmt.Errorf("%s takes no more arguments; it has %q", name, strings.Join(rest, " "))
 	case name == "config sample":
@@ -89,6 +97,21 @@ func run(ctx context.Context, args, environ []string, out io.Writer) error {
 		return err
 	}
 	return does(ctx, &conf, rest, out)
+}
+
+// unknown says which commands begin with the first word, and where there are none, where all are
+// listed.
+func unknown(words []string, name string) error {
+	var alike []string
+	for _, c := range slices.Sorted(maps.Keys(commands)) {
+		if strings.HasPrefix(c, words[0]+" ") {
+			alike = append(alike, "faas-manage "+c)
+		}
+	}
+	if len(alike) == 0 {
+		return fmt.Errorf("there is no command %q; see faas-manage --help", name)
+	}
+	return fmt.Errorf("there is no command %q; there is %s", name, strings.Join(alike, ", "))
 }
 
 // dbSync is for every installation and upgrade, before the services start; doing it twice does no

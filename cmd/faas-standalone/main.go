@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 
 	"github.com/openstack-faas/faas/cmd/internal/service"
+	"github.com/openstack-faas/faas/cmd/internal/version"
 	"github.com/openstack-faas/faas/internal/config"
 )
 
@@ -33,14 +34,19 @@ func main() {
 	}
 }
 
-// configure reads the command line, the environment and the configuration file.
+// configure reads the command line, the environment and the configuration file. flag.ErrHelp says
+// that help or the version was asked for and given.
 func configure(args []string) (*config.Standalone, error) {
 	flags := flag.NewFlagSet("faas-standalone", flag.ContinueOnError)
 	file := flags.String("config-file", "", "the configuration file; faas-manage config sample prints one")
 	listen := flags.String("listen", "", "HOST:PORT to serve the API on, over [api] host and port")
 	state := flags.String("state-dir", "", "the folder of all that is kept, over [DEFAULT] state_path")
+	asked := version.Flag(flags)
 	if err := flags.Parse(args); err != nil {
 		return nil, err
+	}
+	if *asked {
+		return nil, errors.Join(version.Print(os.Stdout, "faas-standalone"), flag.ErrHelp)
 	}
 	if flags.NArg() > 0 {
 		return nil, fmt.Errorf("unexpected argument %q: every option has a name", flags.Arg(0))

@@ -14,10 +14,12 @@ import (
 	"slices"
 	"syscall"
 
+	"github.com/openstack-faas/faas/cmd/internal/version"
 	"github.com/openstack-faas/faas/internal/config"
 )
 
 const usage = `usage: faas-status [--config-file FILE] upgrade check [--json]
+       faas-status --version
 
 exit codes:
   0    all is well
@@ -54,8 +56,12 @@ func check(ctx context.Context, args, environ []string, out io.Writer) (outcome,
 	flags := flag.NewFlagSet("faas-status", flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
 	file := flags.String("config-file", "", "")
+	asked := version.Flag(flags)
 	if err := flags.Parse(args); err != nil {
 		return success, err
+	}
+	if *asked {
+		return success, version.Print(out, "faas-status")
 	}
 	words := flags.Args()
 	write := writeTable

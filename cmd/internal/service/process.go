@@ -4,6 +4,7 @@ package service
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"log/slog"
@@ -11,20 +12,25 @@ import (
 	"os/signal"
 	"syscall"
 
+	"github.com/openstack-faas/faas/cmd/internal/version"
 	"github.com/openstack-faas/faas/internal/config"
 	"github.com/openstack-faas/faas/internal/logging"
 )
 
-// ConfigFile reads the command line of a binary whose only option is --config-file. flag.ErrHelp
-// says that help was asked for and given.
+// ConfigFile reads the command line of a binary whose only options are --config-file and --version.
+// flag.ErrHelp says that help or the version was asked for and given.
 func ConfigFile(name string, args []string) (string, error) {
 	flags := flag.NewFlagSet(name, flag.ContinueOnError)
 	file := flags.String(
 		"config-file", "",
 		"the configuration file; faas-manage config sample prints one. FAAS_SECTION_OPTION in the environment goes over it",
 	)
+	asked := version.Flag(flags)
 	if err := flags.Parse(args); err != nil {
 		return "", err
+	}
+	if *asked {
+		return "", errors.Join(version.Print(os.Stdout, name), flag.ErrHelp)
 	}
 	if flags.NArg() > 0 {
 		return "", fmt.Errorf("unexpected argument %q: every option has a name", flags.Arg(0))
