@@ -82,7 +82,7 @@ else
 endif
 
 .PHONY: cloud-up
-cloud-up: build ## a cloud on this machine, as root (docs/admin/mini-cloud.md); CLOUD=core: Keystone and Swift, too
+cloud-up: build ## a cloud on this machine, as root (docs/admin/mini-cloud.md); CLOUD=core: Keystone and Swift, too; all: Aodh and Zaqar as well
 	devstack/mini/up $(CLOUD)
 
 .PHONY: cloud-down

@@ -4,7 +4,8 @@
 keystone_data=$state/keystone
 keystone_conf=$keystone_data/keystone.conf
 keystone_url=http://$world_ip:$keystone_port/v3
-keystone_users=(admin:admin demo:demo demo_reader:demo alt:alt faas:service swift:service)    # each with its project
+keystone_users=(admin:admin demo:demo demo_reader:demo alt:alt faas:service swift:service
+    aodh:service zaqar:service)    # each with its project
 openrc=$repository/.cloud/openrc
 
 start_keystone() {
@@ -92,13 +93,14 @@ ready_keystone() {
 # seed_keystone makes users, projects and the catalogue with $endpoint in it, unless the same has
 # been made.
 seed_keystone() {
-    local key entry
+    local key entry more=()
+    [[ $cloud != all ]] || more=("alarming=aodh=$aodh_url" "messaging=zaqar=$zaqar_url")
     # shellcheck disable=SC2154 # pods.sh says where the API is
-    key=$(cat "$mini/keystone_seed.py" - <<<"$endpoint" | sha256sum)
+    key=$(cat "$mini/keystone_seed.py" - <<<"$endpoint $cloud" | sha256sum)
     [[ ! -s $keystone_data/seeded || $(<"$keystone_data/seeded") != "$key" ]] || return 0
     for entry in "${keystone_users[@]}"; do once_secret "keystone-${entry%:*}" >/dev/null; done
     /usr/bin/python3 "$mini/keystone_seed.py" "$keystone_url" "$state/secrets" "http://$world_ip:$swift_port" \
-        "$endpoint" >>"$logs/keystone-seed.log" 2>&1 ||
+        "$endpoint" "${more[@]}" >>"$logs/keystone-seed.log" 2>&1 ||
         fail "Keystone's users and catalogue could not be made; see $logs/keystone-seed.log"
     echo "$key" >"$keystone_data/seeded"
     say "keystone has its users and catalogue"
@@ -108,7 +110,7 @@ write_openrcs() {
     local entry
     mkdir -p "$repository/.cloud"
     for entry in "${keystone_users[@]}"; do
-        [[ $entry == swift:* ]] || write_openrc "${entry%:*}" "${entry#*:}"
+        [[ $entry == @(swift|aodh|zaqar):* ]] || write_openrc "${entry%:*}" "${entry#*:}"
     done
 }
 

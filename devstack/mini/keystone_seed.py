@@ -1,6 +1,6 @@
 """Makes the users, roles, projects and the catalogue of the mini cloud, by Keystone's API. What is there already stays.
 
-keystone_seed.py KEYSTONE SECRETS SWIFT FAAS: the folder SECRETS has a file keystone-USER for each,
+keystone_seed.py KEYSTONE SECRETS SWIFT FAAS [TYPE=NAME=URL …]: the folder SECRETS has a file keystone-USER for each,
 with their password.
 """
 import json
@@ -9,7 +9,7 @@ import sys
 import urllib.parse
 import urllib.request
 
-KEYSTONE, SECRETS, SWIFT, FAAS = sys.argv[1:]
+KEYSTONE, SECRETS, SWIFT, FAAS, *MORE = sys.argv[1:]
 
 # user: project and roles in it
 USERS = {
@@ -19,11 +19,16 @@ USERS = {
     'alt': ('alt', ['member']),
     'faas': ('service', ['service', 'admin']),
     'swift': ('service', ['service']),
+    'aodh': ('service', ['service', 'admin']),
+    'zaqar': ('service', ['service', 'member']),
 }
 CATALOGUE = {
     'object-store': ('swift', SWIFT + '/v1/AUTH_%(project_id)s'),
     'function-engine': ('faas', FAAS),
 }
+for entry in MORE:
+    kind, name, url = entry.split('=', 2)
+    CATALOGUE[kind] = (name, url)
 # Keystone makes admin, member and reader itself; manager is between admin and member, as in its
 # newer versions.
 ROLES = ['admin', 'manager', 'member', 'reader', 'service']

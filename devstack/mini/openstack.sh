@@ -1,11 +1,15 @@
-# What CLOUD=core adds: memcached, Keystone and Swift. They are in the world, a machine of
-# their own as it were: services and functions reach them there as they would any cloud. Sourced.
+# What CLOUD=core adds: memcached, Keystone and Swift; and what CLOUD=all adds to that: Aodh and
+# Zaqar. They are in the world, a machine of their own as it were: services and functions reach them
+# there as they would any cloud. Sourced.
 
 . "$mini/memcached.sh"
 . "$mini/keystone.sh"
 . "$mini/swift.sh"
+. "$mini/aodh.sh"
+. "$mini/zaqar.sh"
 
 core_parts=(memcached keystone swift-proxy swift-object swift-container swift-account)
+all_parts=("${aodh_parts[@]}" zaqar)
 
 start_core() {
     start_memcached
@@ -19,9 +23,22 @@ ready_core() {
     ready_keystone
 }
 
+# Both have users in Keystone, which one that was made for core has not yet.
+start_all() {
+    seed_keystone
+    cloud_rabbitmq_user
+    start_aodh
+    start_zaqar
+}
+
+ready_all() {
+    ready_aodh
+    ready_zaqar
+}
+
 stop_core() {
     local part
-    for part in "${core_parts[@]}"; do
+    for part in "${all_parts[@]}" "${core_parts[@]}"; do
         stop "$part" TERM 5 &
     done
     wait
@@ -38,3 +55,67 @@ run_in_world() {
     stop_if_changed "$name" "$file"
     run "$name" ip netns exec "$world" setpriv --reuid="$user" --regid="$user" --init-groups "$@"
 }
+
+# openstack_database NAME makes an empty one for the user of this machine of that name, who comes by
+# the socket: no password.
+openstack_database() {
+    mariadb_root <<SQL
+DROP DATABASE IF EXISTS $1;    -- one that was interrupted half way
+CREATE DATABASE $1 CHARACTER SET utf8mb3;
+CREATE USER IF NOT EXISTS $1@localhost IDENTIFIED VIA unix_socket;
+GRANT ALL ON $1.* TO $1@localhost;
+SQL
+}
+
+# openstack_authtoken USER prints the section by which a service checks its callers' tokens.
+openstack_authtoken() {
+    cat <<CONF
+[keystone_authtoken]
+www_authenticate_uri = ${keystone_url%/v3}
+auth_url = ${keystone_url%/v3}
+memcached_servers = 127.0.0.1:$memcached_port
+auth_type = password
+project_domain_name = Default
+user_domain_name = Default
+project_name = service
+username = $1
+password = $(once_secret "keystone-$1")
+region_name = RegionOne
+service_token_roles_required = true
+CONF
+}
+
+# openstack_uwsgi FILE PORT WSGI ARGUMENTS writes how uwsgi serves an API. A connection is closed after
+# each answer: with uwsgi's own HTTP a client that keeps it finds it cut now and then.
+openstack_uwsgi() {
+    put "$1" <<CONF
+[uwsgi]
+http-socket = $world_ip:$2
+wsgi-file = $3
+pyargv = $4
+master = true
+die-on-term = true
+no-orphans = true
+need-app = true
+lazy-apps = true
+enable-threads = true
+processes = 1
+threads = 8
+buffer-size = 65535
+tcp-nodelay = true
+add-header = Connection: close
+disable-logging = true
+CONF
+}
+
+# What of OpenStack talks by RabbitMQ does so as a user of its own.
+cloud_rabbitmq_user() {
+    local done=$rabbitmq_data/cloud-user
+    [[ ! -e $done ]] || return 0
+    { rabbitmqctl_here add_user cloud < <(once_secret rabbitmq-cloud) || true; } >>"$logs/rabbitmq.log" 2>&1
+    rabbitmqctl_here set_permissions cloud '.*' '.*' '.*' >>"$logs/rabbitmq.log" 2>&1 ||
+        fail "RabbitMQ takes no user cloud; see $logs/rabbitmq.log"
+    touch "$done"
+}
+
+cloud_rabbitmq_url() { echo "rabbit://cloud:$(once_secret rabbitmq-cloud)@$node_ip:$rabbitmq_port/"; }

@@ -18,6 +18,13 @@ core_packages=(
     python3-keystoneauth1 python3-importlib-metadata                   # in the image of the runtime for Python
 )
 
+# What CLOUD=all takes beside those.
+# shellcheck disable=SC2034 # read by `up`
+all_packages=(
+    aodh-api aodh-evaluator aodh-notifier aodh-listener zaqar-server
+    python3-aodhclient python3-zaqarclient  # for whoever uses it
+)
+
 # packages_missing prints the packages that are not installed.
 packages_missing() {
     comm -23 <(printf '%s\n' "${packages[@]}" | sort) <(

@@ -54,11 +54,16 @@ ready_rabbitmq() { wait_for rabbitmq listens 127.0.0.1 $rabbitmq_port; }
 bound_notifications() {
     local done=$rabbitmq_data/notifications-bounded
     [[ ! -e $done ]] || return 0
-    setpriv --reuid=rabbitmq --regid=rabbitmq --init-groups env "${rabbitmq_environment[@]}" \
-        /usr/lib/rabbitmq/bin/rabbitmqctl --quiet set_policy notifications '^notifications\.' \
+    rabbitmqctl_here set_policy notifications '^notifications\.' \
         '{"max-length": 10000}' --apply-to queues >>"$logs/rabbitmq.log" 2>&1 ||
         fail "RabbitMQ takes no policy for notifications; see $logs/rabbitmq.log"
     touch "$done"
+}
+
+# rabbitmqctl_here COMMAND… tells this RabbitMQ.
+rabbitmqctl_here() {
+    setpriv --reuid=rabbitmq --regid=rabbitmq --init-groups env "${rabbitmq_environment[@]}" \
+        /usr/lib/rabbitmq/bin/rabbitmqctl --quiet "$@"
 }
 
 rabbitmq_url() { echo "rabbit://faas:$(once_secret rabbitmq)@127.0.0.1:$rabbitmq_port/"; }

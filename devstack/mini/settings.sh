@@ -41,6 +41,8 @@ swift_port=8080
 swift_object_port=6200
 swift_container_port=6201
 swift_account_port=6202
+aodh_port=8042
+zaqar_port=8888
 
 # How many seconds are waited for what only a hang keeps from coming. What ends is not waited for.
 hang_timeout=300
