@@ -44,6 +44,9 @@ type Process struct {
 	UID     int      `json:"uid,omitempty"` // 0: the agent's own user
 	GID     int      `json:"gid,omitempty"` // 0: the same number as UID
 	OwnUser bool     `json:"own_user"`      // nobody else has this user, so processes can be counted by it
+	// OwnFolders has HomeDir be /tmp and /var/tmp for the runtime, and /dev/shm its own: what it is
+	// told of must not be in those. Only root can grant it.
+	OwnFolders bool `json:"own_folders"`
 }
 
 // Timeouts bound what the agent waits for, in nanoseconds. A zero field means its default.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/openstack-faas/faas/internal/engineclient"
 	"github.com/openstack-faas/faas/internal/faas"
+	"github.com/openstack-faas/faas/internal/testkit"
 )
 
 // manage asks for an action on the workers of a function, as an API does.
@@ -76,10 +77,8 @@ func TestWorkersAreScaledByHand(t *testing.T) {
 func TestDetachedWorkersEndTheirCalls(t *testing.T) {
 	r := newRig(t, func(l *Limits) { l.PoolSize = 2 })
 	r.run()
-	end, now := filepath.Join(t.TempDir(), "end"), filepath.Join(t.TempDir(), "now")
-	for _, path := range []string{end, now} {
-		r.must(os.Chmod(filepath.Dir(filepath.Dir(path)), 0o755)) // the worker is another user
-	}
+	shared := testkit.SharedFolder(t)
+	end, now := filepath.Join(shared, "end"), filepath.Join(shared, "now")
 	r.must(os.WriteFile(now, nil, 0o644))
 	f := r.function(waitsForFile)
 	waiting := r.enqueue(f, fmt.Sprintf(`{"path": %q}`, end))

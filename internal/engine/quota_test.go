@@ -11,6 +11,7 @@ import (
 	"github.com/openstack-faas/faas/internal/faas"
 	"github.com/openstack-faas/faas/internal/quota"
 	"github.com/openstack-faas/faas/internal/store"
+	"github.com/openstack-faas/faas/internal/testkit"
 )
 
 const echoes = "def main(**kwargs):\n    return kwargs\n"
@@ -45,8 +46,7 @@ func TestWorkersWithinMemory(t *testing.T) {
 	stranger := r.functionOf(other, echoes)
 	r.run()
 	api := r.api(hangTimeout)
-	wake, slept := filepath.Join(t.TempDir(), "wake"), make(chan error, 1)
-	r.must(os.Chmod(filepath.Dir(filepath.Dir(wake)), 0o755)) // the worker is another user
+	wake, slept := filepath.Join(testkit.SharedFolder(t), "wake"), make(chan error, 1)
 	go func() {
 		_, err := r.call(api, sleeper, fmt.Sprintf(`{"path": %q}`, wake))
 		slept <- err

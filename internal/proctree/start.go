@@ -49,7 +49,12 @@ func startRoot(p agentconfig.Process, l supervision.Launch) (pid int, err error)
 	if err := lowerLimits(p, l); err != nil {
 		return 0, err
 	}
-	pid, err = startWithoutPrivileges(p.Command, attributes)
+	start := func() { pid, err = startWithoutPrivileges(p.Command, attributes) }
+	if !p.OwnFolders {
+		start()
+	} else if failed := withOwnFolders(l.HomeDir, start); failed != nil {
+		err = failed
+	}
 	if err != nil {
 		return 0, fmt.Errorf("start runtime: %w", err)
 	}

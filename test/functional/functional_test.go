@@ -90,20 +90,6 @@ func pythonWithin(ctx context.Context, t *testing.T, c *apiclient.Client, code s
 	return f
 }
 
-// sharedFolder returns a folder that test and functions can use, whoever those run as.
-func sharedFolder(t *testing.T) string {
-	t.Helper()
-	folder, err := os.MkdirTemp("", "faas-shared-")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(folder) })
-	if err := os.Chmod(folder, 0o777); err != nil {
-		t.Fatal(err)
-	}
-	return folder
-}
-
 // await polls a condition that nothing signals to the outside.
 func await(ctx context.Context, t *testing.T, what string, condition func() bool) {
 	t.Helper()

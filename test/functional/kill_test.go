@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/openstack-faas/faas/internal/apiclient"
+	"github.com/openstack-faas/faas/internal/testkit"
 )
 
 // leave writes its number to a file, once for each time that it runs.
@@ -73,13 +74,8 @@ func TestKill(t *testing.T) {
 func stateAndMarks(t *testing.T) (dir, marks string) {
 	t.Helper()
 	dir = t.TempDir()
-	open, err := os.MkdirTemp("", "faas-marks-")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(open) })
-	marks = filepath.Join(open, "marks")
-	for _, err := range []error{os.Chmod(open, 0o711), os.WriteFile(marks, nil, 0o600), os.Chmod(marks, 0o666)} {
+	marks = filepath.Join(testkit.SharedFolder(t), "marks")
+	for _, err := range []error{os.WriteFile(marks, nil, 0o600), os.Chmod(marks, 0o666)} {
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/openstack-faas/faas/internal/apiclient"
+	"github.com/openstack-faas/faas/internal/testkit"
 )
 
 // outcome is a function, how it is called, and what its caller must be told.
@@ -232,7 +233,7 @@ func TestSlotsAreApart(t *testing.T) {
 	s := start(ctx, t, t.TempDir(), "[engine]\nmax_workers_per_function = 1\n", &log)
 	defer stop(t, s)
 	f := pythonWithin(ctx, t, s.Client, apart, 12)
-	folder := sharedFolder(t)
+	folder := testkit.SharedFolder(t)
 	call := func(role string) chan string {
 		ended := make(chan string, 1)
 		go func() {

@@ -14,6 +14,7 @@ import (
 	"github.com/openstack-faas/faas/internal/dispatch"
 	"github.com/openstack-faas/faas/internal/faas"
 	"github.com/openstack-faas/faas/internal/orchestrator"
+	"github.com/openstack-faas/faas/internal/testkit"
 )
 
 // specialised returns a worker that runs the source; the orchestrator does not know of the claim
@@ -108,15 +109,7 @@ func TestShrinkingKeepsWhatIsBeingClaimed(t *testing.T) {
 	w, target := specialised(t, o, agents,
 		"import os, time\ndef main(path):\n    while not os.path.exists(path):\n        time.sleep(0.01)\n",
 		faas.DefaultMemorySize)
-	folder, err := os.MkdirTemp("", "faas-end-")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer os.RemoveAll(folder)
-	if err := os.Chmod(folder, 0o711); err != nil { // the worker is another user
-		t.Fatal(err)
-	}
-	end := filepath.Join(folder, "end")
+	end := filepath.Join(testkit.SharedFolder(t), "end")
 	running := make(chan error, 1)
 	go func() {
 		_, err := agents.Call(t.Context(), w, faas.Call{

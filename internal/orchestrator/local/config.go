@@ -18,8 +18,9 @@ import (
 // value means.
 type Config struct {
 	Dir string // state: the secret and a record of each worker. Made 0700 when missing; one process at a time
-	// RunDir holds what workers must reach: sockets, code, scratch space. "": a new folder of
-	// os.TempDir, /tmp or /var/tmp, the first that every user can pass through.
+	// RunDir holds what workers must reach: sockets, code, scratch space. "": a new folder, as root
+	// of /var/cache, else of os.TempDir, /tmp or /var/tmp, the first that every user can pass
+	// through. As root workers have a /tmp of their own unless RunDir is in /tmp or /var/tmp.
 	RunDir string
 	Agent  string // the faas-agent binary. "": the one beside this executable, else the one on PATH
 	Secret []byte // what tokens are derived from. Empty: made at the first start and kept in Dir
@@ -29,6 +30,7 @@ type Config struct {
 	Processes    faas.ProcessLimits
 	PoolCPU      int   // millicores that a worker may use before its function's own limit is set. 0: 1000
 	PoolMemory   int64 // bytes, likewise. 0: 512 MiB
+	Scratch      int64 // bytes that a worker may have in its home. 0: 1 GiB, as in a pod
 	Users        Users // user ids for workers, when the service runs as root. Zero: 200000 to 265535
 	// StartsAtOnce is how many workers start at the same time, so that calls keep some of the
 	// processor. 0: half of the processors, at least 1.
@@ -48,6 +50,7 @@ type Users struct {
 const (
 	defaultPoolCPU      = 1000
 	defaultPoolMemory   = 512 << 20
+	defaultScratch      = 1 << 30
 	defaultStartTimeout = 20 * time.Second
 	agentBinary         = "faas-agent"
 )
@@ -74,6 +77,7 @@ func (c Config) withDefaults() (Config, error) {
 	c.Slots = cmp.Or(c.Slots, faas.DefaultConcurrency)
 	c.PoolCPU = cmp.Or(c.PoolCPU, defaultPoolCPU)
 	c.PoolMemory = cmp.Or(c.PoolMemory, defaultPoolMemory)
+	c.Scratch = cmp.Or(c.Scratch, defaultScratch)
 	c.StartsAtOnce = cmp.Or(c.StartsAtOnce, max(1, runtime.NumCPU()/2))
 	c.StartTimeout = cmp.Or(c.StartTimeout, defaultStartTimeout)
 	c.Processes = cmp.Or(c.Processes, faas.DefaultProcessLimits())

@@ -16,8 +16,10 @@ func (o *Orchestrator) Describe() []string {
 		"cpu: " + o.describeGroup("cpu", "a function's cpu, by a control group%s", "not enforced"),
 		"processes: " + o.describeGroup("pids", processes+"%s", o.processesWithout()),
 		fmt.Sprintf("open files: %d in each process, by rlimit", p.OpenFiles),
-		fmt.Sprintf("file size: %d bytes for each file, by rlimit; the number of files and their sum are not bounded",
-			p.FileSize),
+		fmt.Sprintf("file size: %d bytes for each file, by rlimit", p.FileSize),
+		fmt.Sprintf("files: %d bytes and %d files in all of a worker's, by a look every %s at those with a name, "+
+			"which ends the worker", o.cfg.Scratch, maxScratchFiles, scratchPause),
+		"/tmp, /var/tmp: " + o.describeFolders(),
 		"timeout: by the agent, which kills the call's process",
 		"user: " + o.describeUser(),
 		"network: not restricted; functions reach what this machine reaches, this service too",

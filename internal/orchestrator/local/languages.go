@@ -19,8 +19,9 @@ const workerPath = "/usr/local/bin:/usr/bin:/bin"
 // language is a built-in runtime that can be started on this host. Pools whose images name the same
 // one share it.
 type language struct {
-	name string
-	argv []string
+	name   string
+	argv   []string
+	shares bool // its workers cannot have folders of their own: see needsSharedFolders
 }
 
 // languages finds a built-in runtime by its image and, the first time, its interpreter.
@@ -74,7 +75,8 @@ func (l *languages) find(ctx context.Context, image string) (*language, error) {
 			"This host has no interpreter of version %d.%d or later for the runtime %s: %v.",
 			described.MinMajor, described.MinMinor, described.Name, err)
 	}
-	found := &language{name: described.Name, argv: described.Command(interpreter, l.shims)}
+	argv := described.Command(interpreter, l.shims)
+	found := &language{name: described.Name, argv: argv, shares: needsSharedFolders(argv)}
 	l.found[described.Name] = found
 	return found, nil
 }

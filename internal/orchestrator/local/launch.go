@@ -94,8 +94,11 @@ func (o *Orchestrator) agentConfig(w *worker) agentconfig.Config {
 	return agentconfig.Config{
 		WorkerID: w.ID, Token: o.Token(w.ID), Listen: w.Address,
 		Slots: o.cfg.Slots, Limits: o.cfg.Processes, Cgroup: at,
-		Runtime: agentconfig.Process{Command: w.language.argv, UID: w.uid, GID: w.uid, OwnUser: o.users != nil},
-		RunDir:  w.folder.run(), CodeDir: w.folder.code(), HomeDir: w.folder.home(),
+		Runtime: agentconfig.Process{
+			Command: w.language.argv, UID: w.uid, GID: w.uid,
+			OwnUser: o.users != nil, OwnFolders: o.shared == nil && !w.language.shares,
+		},
+		RunDir: w.folder.run(), CodeDir: w.folder.code(), HomeDir: w.folder.home(),
 		Timeouts: agentconfig.Timeouts{Start: o.cfg.StartTimeout},
 	}
 }

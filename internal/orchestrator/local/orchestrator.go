@@ -29,6 +29,7 @@ type Orchestrator struct {
 	state     *stateDir
 	run       string    // the folder of the workers' folders
 	users     *userPool // nil: workers run as the service's own user
+	shared    error     // why workers share /tmp with the machine; nil: each has its own
 	limits    *limits
 	languages *languages
 	agents    *agentClient
@@ -97,8 +98,10 @@ func build(ctx context.Context, cfg Config, state *stateDir) (*Orchestrator, err
 	if o.languages, err = newLanguages(o.run, cfg.Interpreters, o.workerCredential(cfg.Users.First)); err != nil {
 		return nil, errors.Join(err, removeTree(o.run))
 	}
+	o.shared = o.probeOwnFolders()
 	o.agents = newAgentClient(o.Token)
 	o.ctx, o.stop = context.WithCancel(context.Background())
+	o.wait.Go(o.boundScratch)
 	return o, nil
 }
 

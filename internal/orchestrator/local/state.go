@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -96,9 +97,9 @@ func (s *stateDir) records() ([]record, error) {
 	return all, nil
 }
 
-// maxRunDir is the longest path of the folder that leaves room for a worker's id and the socket's
-// name in the 107 bytes that the path of a Unix socket may have.
-const maxRunDir = 107 - len("/00000000-0000-4000-8000-000000000000/agent/sock")
+// maxRunDir is the longest path of the folder that leaves room for a worker's id and the names of
+// its sockets in the 107 bytes that the path of a Unix socket may have.
+const maxRunDir = 107 - len("/00000000-0000-4000-8000-000000000000/run/runtime.sock")
 
 // makeRunDir makes a new folder for the workers' folders and records where it is. The state
 // directory is often where other users have no access, as below /root, and must not be opened for
@@ -107,6 +108,9 @@ func (s *stateDir) makeRunDir(parent string, otherUsers bool) (string, error) {
 	parents := []string{parent}
 	if parent == "" {
 		parents = []string{os.TempDir(), "/tmp", "/var/tmp"}
+		if otherUsers { // with folders of their own there, which hide what the machine has in them
+			parents = slices.Insert(parents, 0, "/var/cache")
+		}
 	} else if err := os.MkdirAll(parent, 0o755); err != nil {
 		return "", fmt.Errorf("run directory: %w", err)
 	}
