@@ -47,5 +47,9 @@ func run(ctx context.Context, conf *config.APIService, log *slog.Logger) (err er
 	if err != nil {
 		return err
 	}
-	return service.RunAPI(ctx, parts, service.Workers{Token: key.Token, Images: true}, conf, log)
+	listener, err := service.Listen(ctx, conf.API)
+	if err != nil {
+		return err
+	}
+	return service.RunAPI(ctx, parts, service.Workers{Token: key.Token, Images: true}, conf, listener, log)
 }

@@ -16,6 +16,14 @@ import (
 
 // run serves until ctx ends, then lets what runs end within the configured time.
 func run(ctx context.Context, conf *config.Standalone, log *slog.Logger) (err error) {
+	listener, err := service.Listen(ctx, conf.API)
+	if err != nil {
+		return err
+	}
+	defer listener.Close() // where it does not come to be served
+	if isTerminal(os.Stdout) {
+		greet(os.Stdout, listener.Addr(), conf.Default.AuthStrategy)
+	}
 	parts, workers, err := assemble(ctx, conf, log)
 	defer func() { err = errors.Join(err, closeAll(parts, workers)) }()
 	if err != nil {
@@ -33,7 +41,7 @@ func run(ctx context.Context, conf *config.Standalone, log *slog.Logger) (err er
 	}()
 	select {
 	case <-ready:
-		err = service.RunAPI(ctx, parts, service.Workers{Token: workers.Token}, apiConfig(conf), log)
+		err = service.RunAPI(ctx, parts, service.Workers{Token: workers.Token}, apiConfig(conf), listener, log)
 	case err := <-ended:
 		return err
 	}

@@ -4,7 +4,7 @@ import "time"
 
 // Default is the section that every OpenStack service has.
 type Default struct {
-	Debug           bool          `opt:"debug"                     default:"false"         help:"Log at level debug rather than info."`
+	Debug           bool          `opt:"debug"                     default:"false"         help:"Log at level debug rather than info: each call of a function has a line, with its worker and its times, and never with what was sent or returned."`
 	UseJSON         bool          `opt:"use_json"                  default:"false"         help:"Log one JSON object a line rather than text."`
 	LogFile         string        `opt:"log_file"                  default:""              help:"The file to log to. Empty: standard error."`
 	AuthStrategy    string        `opt:"auth_strategy"             default:"noauth"        help:"How callers prove who they are. keystone: by a token of it, see [keystone_authtoken]. noauth asks for nothing: whoever reaches the API is an administrator of one project. Use it on an address that only you can reach." choices:"noauth,keystone"`

@@ -79,13 +79,15 @@ type Begin func(ctx context.Context) error
 // the context's end no longer stops it. When a worker was lost with the call, the kind is
 // faas.Internal and the message says that the function may have run.
 func (d *Dispatcher) Call(ctx context.Context, target faas.Target, call faas.Call, begin Begin) (faas.Outcome, error) {
-	outcome, err := d.call(ctx, target, call, begin)
+	way := &way{}
+	outcome, err := d.call(ctx, target, call, begin, way)
 	d.metrics.count(outcome, err)
+	d.trace(ctx, target, call, way, outcome, err)
 	return outcome, err
 }
 
 func (d *Dispatcher) call(
-	ctx context.Context, target faas.Target, call faas.Call, begin Begin,
+	ctx context.Context, target faas.Target, call faas.Call, begin Begin, way *way,
 ) (faas.Outcome, error) {
 	wait, cancel := context.WithTimeout(ctx, d.cfg.Wait)
 	defer cancel()
@@ -95,6 +97,7 @@ func (d *Dispatcher) call(
 		if err != nil {
 			return faas.Outcome{}, err
 		}
+		way.workerID, way.waited = slot.worker.ID, d.cfg.Now().Sub(since)
 		if !begun {
 			if err := begin(ctx); err != nil {
 				slot.release()

@@ -65,6 +65,7 @@ type Balancer struct {
 	stands chan struct{}  // closed when this engine has stood in all its lines for the first time
 	once   sync.Once
 	seenAt time.Time // when the last announcement went well; Run's goroutine alone uses it
+	told   []int     // the shards that the log's last line on them named; Run's goroutine alone uses it
 
 	mu    sync.Mutex
 	view  View
@@ -136,6 +137,7 @@ func (b *Balancer) Owned() []faas.Ownership {
 // of them and removed its announcement.
 func (b *Balancer) Run(ctx context.Context) {
 	defer b.goodbye(context.WithoutCancel(ctx))
+	defer b.report() // that none is owned any more
 	defer b.tasks.Wait()
 	b.seenAt = b.cfg.Now()
 	timer := time.NewTimer(0)
@@ -145,6 +147,7 @@ func (b *Balancer) Run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-timer.C:
+			b.report()
 		case <-b.news: // perhaps all lines are attached now: others wait to hear so
 			if b.standsFor() == b.announced() {
 				continue

@@ -91,9 +91,9 @@ func (b *Balancer) hold(ctx context.Context, shard int) {
 	defer yield()
 	b.set(shard, &ownership{taken, ctx, yield})
 	defer b.set(shard, nil)
-	b.cfg.Log.Info("owns a shard", "shard", shard, "epoch", taken.Epoch)
+	b.cfg.Log.Debug("owns a shard", "shard", shard, "epoch", taken.Epoch)
 	b.cfg.Hold(ctx, taken)
-	b.cfg.Log.Info("owns a shard no longer", "shard", shard, "epoch", taken.Epoch)
+	b.cfg.Log.Debug("owns a shard no longer", "shard", shard, "epoch", taken.Epoch)
 }
 
 func (b *Balancer) set(shard int, o *ownership) {

@@ -21,9 +21,22 @@ type Workers struct {
 	Images bool                         // workers may be of functions' own container images
 }
 
-// RunAPI answers requests until ctx ends. Then it has load balancers let go of it, and returns when
-// the requests under way have their answers.
-func RunAPI(ctx context.Context, p Parts, workers Workers, conf *config.APIService, log *slog.Logger) error {
+// Listen takes the address of the API. Whoever connects is answered once RunAPI serves.
+func Listen(ctx context.Context, conf config.API) (net.Listener, error) {
+	var lc net.ListenConfig
+	listener, err := lc.Listen(ctx, "tcp", conf.Listen())
+	if err != nil {
+		return nil, fmt.Errorf("[api] host and port: %w", err)
+	}
+	return listener, nil
+}
+
+// RunAPI answers the requests that the listener brings, and closes it. When ctx ends it has load
+// balancers let go of it, and returns when the requests under way have their answers.
+func RunAPI(
+	ctx context.Context, p Parts, workers Workers, conf *config.APIService, listener net.Listener, log *slog.Logger,
+) error {
+	defer listener.Close()
 	rules, stopRules, err := watchedRules(ctx, conf.Policy, p.Registry, log)
 	if err != nil {
 		return err
@@ -56,7 +69,7 @@ func RunAPI(ctx context.Context, p Parts, workers Workers, conf *config.APIServi
 		return fmt.Errorf("[api] %w", err)
 	}
 	defer status.Stop()
-	return serve(ctx, conf, server, log)
+	return serve(ctx, conf, listener, server, log)
 }
 
 // apiConfig returns what the API takes from the parts and the configuration as it is.
@@ -84,14 +97,11 @@ func pagesOf(c config.CORS) api.CORS {
 // long filter have room in it.
 const maxHeader = 64 << 10
 
-// serve listens until ctx ends; then it goes on answering for the drain time, with each answer
+// serve answers until ctx ends; then it goes on answering for the drain time, with each answer
 // closing its connection, and ends.
-func serve(ctx context.Context, conf *config.APIService, handler *api.Server, log *slog.Logger) error {
-	var lc net.ListenConfig
-	listener, err := lc.Listen(ctx, "tcp", conf.API.Listen())
-	if err != nil {
-		return fmt.Errorf("[api] host and port: %w", err)
-	}
+func serve(
+	ctx context.Context, conf *config.APIService, listener net.Listener, handler *api.Server, log *slog.Logger,
+) error {
 	server := &http.Server{
 		Handler: handler, ReadHeaderTimeout: conf.API.ReadTimeout, IdleTimeout: 5 * time.Minute, MaxHeaderBytes: maxHeader,
 		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
