@@ -107,6 +107,31 @@ func TestRoutesAreDescribed(t *testing.T) {
 	}
 }
 
+// What has a body may be too slow and too large.
+func TestBodiesAreDescribed(t *testing.T) {
+	doc, err := description()
+	if err != nil {
+		t.Fatal(err)
+	}
+	bodies := 0
+	for path, item := range doc.Paths.Map() {
+		for method, operation := range item.Operations() {
+			if operation.RequestBody == nil {
+				continue
+			}
+			bodies++
+			for _, status := range []int{http.StatusRequestTimeout, http.StatusRequestEntityTooLarge} {
+				if operation.Responses.Status(status) == nil {
+					t.Errorf("%s %s: %d is not described", method, path, status)
+				}
+			}
+		}
+	}
+	if bodies < 10 {
+		t.Errorf("%d operations with bodies were found", bodies)
+	}
+}
+
 // Each route that is not open asks a rule that exists, and its description names it.
 func TestRoutesHaveRules(t *testing.T) {
 	enforcer, err := policy.New(t.Context(), policy.Options{})
