@@ -217,3 +217,38 @@ func TestSessionsOfCalls(t *testing.T) {
 	}
 	run(plain, 201)
 }
+
+// TestRefusedBeforeATrustIsMade has creations and changes be over each quota: Keystone is not asked
+// for a trust that nobody will use.
+func TestRefusedBeforeATrustIsMade(t *testing.T) {
+	s, k := trusting(t, withQuotas)
+	runtime := s.newRuntime()
+	made := s.make(runtime, "", "", nil)
+	if made.status != 201 {
+		t.Fatalf("%d %s", made.status, made.body)
+	}
+	var f functionView
+	made.decode(t, &f)
+	refused := func(quota, fault string, answer func() reply) {
+		t.Helper()
+		s.limit(quota)
+		if got := answer(); got.status != 403 || !strings.Contains(got.fault(), fault) {
+			t.Errorf("with %s: %d %s", quota, got.status, got.body)
+		}
+		k.mu.Lock()
+		asked := k.made
+		k.mu.Unlock()
+		if asked != 1 {
+			t.Errorf("with %s: %d trusts were asked for, want the 1 of the function that there is", quota, asked)
+		}
+	}
+	create := func() reply { return s.make(runtime, "", "", nil) }
+	refused(`{"functions": 1}`, "Quota exceeded for functions", create)
+	refused(`{"functions": 2, "package_bytes": 1}`, "Quota exceeded for package_bytes", create)
+	refused(`{"functions": 2, "package_bytes": 1}`, "Quota exceeded for package_bytes", func() reply {
+		body, contentType := formOf(t, field{"package", zipOf(t, "main.py", "def main(): pass", "more.py", "# more")})
+		return s.send(request{method: "PUT", path: "/v1/functions/" + f.ID, body: body, contentType: contentType,
+			header: map[string]string{"X-Test-User": "somebody-else"}})
+	})
+	s.leftBehind(0)
+}
