@@ -105,6 +105,8 @@ func serve(
 	server := &http.Server{
 		Handler: handler, ReadHeaderTimeout: conf.API.ReadTimeout, IdleTimeout: 5 * time.Minute, MaxHeaderBytes: maxHeader,
 		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+		// or net/http would answer OPTIONS * itself, with nothing
+		DisableGeneralOptionsHandler: true,
 	}
 	log.Info("serving", "address", listener.Addr().String())
 	failed := make(chan error, 1)
