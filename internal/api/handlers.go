@@ -53,7 +53,7 @@ func newHandlers(cfg Config, m *metrics, budget *memory) *handlers {
 			quota: projectQuota{quotas: cfg.Quotas, store: cfg.Store}, now: cfg.Now,
 		},
 		jobs: &jobHandlers{
-			store: cfg.Store, bodies: bodies{cfg.MaxBody}, lists: of,
+			store: cfg.Store, engines: cfg.Engines, bodies: bodies{cfg.MaxBody}, lists: of, log: cfg.Log,
 			quota: projectQuota{quotas: cfg.Quotas, store: cfg.Store}, maxInput: min(cfg.MaxInput, maxJobInput), now: cfg.Now,
 		},
 		quotas: &quotaHandlers{

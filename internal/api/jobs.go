@@ -1,9 +1,11 @@
 package api
 
 import (
+	"log/slog"
 	"net/http"
 	"time"
 
+	"github.com/openstack-faas/faas/internal/engineclient"
 	"github.com/openstack-faas/faas/internal/faas"
 	"github.com/openstack-faas/faas/internal/store"
 )
@@ -11,10 +13,12 @@ import (
 // jobHandlers answer for /v1/jobs.
 type jobHandlers struct {
 	store    *store.Store
+	engines  *engineclient.Client
 	bodies   bodies
 	lists    lists
 	quota    projectQuota
 	maxInput int64 // bytes of a job's input
+	log      *slog.Logger
 	now      func() time.Time
 }
 
@@ -45,7 +49,19 @@ func (h *jobHandlers) create(r *http.Request, id faas.Identity) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	h.announce(r, made)
 	return created{jobViewer(r)(made)}, nil
+}
+
+// announce has a job executed in time that is due at once.
+func (h *jobHandlers) announce(r *http.Request, j faas.Job) {
+	if j.Status != faas.JobRunning {
+		return
+	}
+	if err := h.engines.WorkAdded(r.Context(), j.ID, j.NextAt.Sub(h.now())); err != nil {
+		h.log.WarnContext(r.Context(), "a job that is due soon could not be announced; it may be executed late", "job_id", j.ID,
+			"error", err)
+	}
 }
 
 func (h *jobHandlers) list(r *http.Request, id faas.Identity) (any, error) {
@@ -88,6 +104,7 @@ func (h *jobHandlers) update(r *http.Request, id faas.Identity) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	h.announce(r, j)
 	return jobViewer(r)(j), nil
 }
 

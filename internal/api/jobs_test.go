@@ -1,6 +1,7 @@
 package api
 
 import (
+	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
@@ -218,5 +219,33 @@ func TestJobsInZones(t *testing.T) {
 	got := s.send(request{method: "GET", path: path, header: map[string]string{microversionHeader: before}})
 	if text := string(got.body); strings.Contains(text, "time_zone") || strings.Contains(text, "status_reason") {
 		t.Errorf("1.4 shows %s", text)
+	}
+}
+
+// TestJobsAreAnnounced has engines told of jobs that are due before they would look, and of no other.
+func TestJobsAreAnnounced(t *testing.T) {
+	s, _, function := newJobs(t) // it is 10:00:30
+	announced := make(chan string, 100)
+	_, err := s.broker.Subscribe(t.Context(), faas.TopicWorkAdded, func(body []byte) {
+		var news faas.WorkAdded
+		if err := json.Unmarshal(body, &news); err != nil {
+			t.Error(err)
+		}
+		announced <- news.Ref
+	})
+	s.must(err)
+	const null = "null"
+	later := s.newJob(function, `, "pattern": "* * * * * 40"`)
+	s.changeJob(later.ID, `"n"`, null, null, null, null, 200)
+	s.changeJob(later.ID, null, `"paused"`, `"* * * * * *"`, null, null, 200)
+	soon := s.newJob(function, `, "pattern": "* * * * * 33"`)
+	s.changeJob(later.ID, null, `"running"`, null, null, null, 200)
+	for _, want := range []string{soon.ID, later.ID} {
+		if got := <-announced; got != want {
+			t.Errorf("announced is %s, want %s", got, want)
+		}
+	}
+	if len(announced) > 0 {
+		t.Errorf("announced is %s, too", <-announced)
 	}
 }

@@ -26,6 +26,10 @@ type Kind struct {
 	// Every has one item of this kind, without a ref, done again and again with this pause. Such an
 	// item never dies: Attempts is 0.
 	Every time.Duration
+	// Handover has a new owner of a shard do at once what the owner before has in hand still, who may
+	// have died. Run must then record what it did in one transaction with the end of the item, so that
+	// of two who do it one fails. Items of other kinds come when their time in hand is over.
+	Handover bool
 }
 
 // Next is what becomes of an item that went well.
@@ -60,6 +64,9 @@ func (k Kind) complete() Kind {
 	k.LastRetry = cmp.Or(k.LastRetry, defaultLastRetry)
 	return k
 }
+
+// hold returns how long an item is in hand at most.
+func (k Kind) hold() time.Duration { return k.Timeout + holdMargin }
 
 // retryAfter returns the pause after so many errors in a row.
 func (k Kind) retryAfter(attempts int) time.Duration {

@@ -12,9 +12,10 @@ import (
 )
 
 const (
-	// longestSleep is the time between two looks when nothing is known to be due sooner. Work that
-	// other processes have added is found at the next look.
-	longestSleep = 5 * time.Second
+	// longestSleep is the time between two looks when nothing is known to be due sooner. A look finds
+	// what is due until the next, so that it is done when it is due. What other processes have added
+	// since to be done sooner they announce (Wake), or it is found at the next look.
+	longestSleep = faas.WorkLook
 	// shortestSleep is the time between two looks at least, so that many items that end one after
 	// the other do not cause a look each.
 	shortestSleep = 20 * time.Millisecond
@@ -22,9 +23,24 @@ const (
 	recordTimeout = 10 * time.Second
 )
 
+// Items is where a Runner has its work from: a *store.Store.
+type Items interface {
+	EnsureDue(ctx context.Context, kind, ref string) error
+	DueItems(ctx context.Context, q store.DueQuery) ([]store.DueItem, error)
+	TakeDue(
+		ctx context.Context, o faas.Ownership, items []store.DueItem, hold func(kind string) time.Duration,
+	) ([]store.DueItem, error)
+	HandOverDue(ctx context.Context, o faas.Ownership, kind string, within time.Duration) (int, error)
+
+	DueDone(ctx context.Context, i store.DueItem) error
+	DueAgain(ctx context.Context, i store.DueItem, after time.Duration) error
+	DueFailed(ctx context.Context, i store.DueItem, after time.Duration, why string) error
+	DueDead(ctx context.Context, i store.DueItem, why string) error
+}
+
 // Config is what a Runner needs.
 type Config struct {
-	Store *store.Store
+	Store Items
 	Owned func() []faas.Ownership // the shards whose work is this engine's, at the moment
 	Kinds []Kind
 	Log   *slog.Logger // nil: slog.Default()
@@ -71,6 +87,25 @@ func (r *Runner) Wake() {
 	case r.wake <- struct{}{}:
 	default: // it will look anyway
 	}
+}
+
+// TakenOver has what the owner before has in hand still of a shard, which is this engine's now, done
+// at once where the kind allows that, and the runner look.
+func (r *Runner) TakenOver(ctx context.Context, o faas.Ownership) {
+	for _, k := range r.kinds {
+		if !k.Handover {
+			continue
+		}
+		n, err := r.cfg.Store.HandOverDue(ctx, o, k.Name, k.hold())
+		switch {
+		case err != nil && ctx.Err() == nil:
+			r.cfg.Log.Warn("what another engine had in hand is done only when its time is over", "kind", k.Name,
+				"shard", o.Shard, "error", err)
+		case n > 0:
+			r.cfg.Log.Info("work that another engine had in hand is taken over", "kind", k.Name, "shard", o.Shard, "items", n)
+		}
+	}
+	r.Wake()
 }
 
 // Run works until ctx ends, and returns when no item is in hand any more. The contexts of items
@@ -149,16 +184,22 @@ func (r *Runner) look(ctx context.Context) time.Duration {
 	due := map[int][]store.DueItem{} // by shard
 	sleep, found := longestSleep, map[string]int{}
 	for _, i := range items {
-		if found[i.Kind]++; i.In > 0 {
+		if i.In > 0 {
 			sleep = min(sleep, i.In)
 			continue
 		}
+		found[i.Kind]++
 		due[i.Shard] = append(due[i.Shard], i)
 	}
+	// The shards at once, so that their items are taken in one commit and not in one for each.
+	var taking sync.WaitGroup
 	for _, o := range owned {
-		r.takeAndRun(ctx, o, due[o.Shard])
+		if len(due[o.Shard]) > 0 {
+			taking.Go(func() { r.takeAndRun(ctx, o, due[o.Shard]) })
+		}
 	}
-	for kind, room := range query.Room { // the query was filled: there may be more
+	taking.Wait()
+	for kind, room := range query.Room { // the query was filled with what is due: there may be more
 		if room > 0 && found[kind] == room && r.has(kind) < r.kinds[kind].Parallel {
 			sleep = 0
 		}
@@ -186,14 +227,11 @@ func (r *Runner) has(kind string) int {
 // takeAndRun takes items of one shard in hand and runs each in a goroutine. The items stay in hand
 // for their timeout and holdMargin; when this engine dies, they are due again after that.
 func (r *Runner) takeAndRun(ctx context.Context, o faas.Ownership, items []store.DueItem) {
-	if len(items) == 0 {
-		return
-	}
 	taken, err := r.cfg.Store.TakeDue(
 		ctx,
 		o,
 		items,
-		func(kind string) time.Duration { return r.kinds[kind].Timeout + holdMargin },
+		func(kind string) time.Duration { return r.kinds[kind].hold() },
 	)
 	switch {
 	case errors.Is(err, store.ErrNotOwner):

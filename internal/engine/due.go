@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/openstack-faas/faas/internal/duework"
+	"github.com/openstack-faas/faas/internal/engine/jobs"
 	"github.com/openstack-faas/faas/internal/store"
 )
 
@@ -19,7 +20,10 @@ func (e *Engine) dueKinds() []duework.Kind {
 			// way any more.
 			Name: store.PackageDeletion, Run: e.upkeep.DeletePackage, Parallel: 4, Attempts: 20, FirstRetry: 65 * time.Second,
 		},
-		{Name: store.JobExecution, Run: e.jobs.Fire, Parallel: 32, Timeout: 30 * time.Second},
+		{
+			Name: store.JobExecution, Run: e.jobs.Fire, Parallel: 32, Timeout: 30 * time.Second, FirstRetry: jobs.FirstRetry,
+			Handover: true,
+		},
 		{Name: store.PackageSearch, Run: e.upkeep.SearchPackages, Timeout: 30 * time.Minute},
 		{Name: "expired-leases", Run: e.upkeep.SettleExpired, Every: limits.Reap, LastRetry: limits.Lease},
 		{Name: "usage-repair", Run: e.upkeep.RepairUsage, Every: time.Hour, Timeout: 10 * time.Minute},

@@ -33,6 +33,14 @@ func (e *Engine) watchWorkers(ctx context.Context) {
 	}
 }
 
+// workAdded has the runner look at once for work that is due sooner than at its next look.
+func (e *Engine) workAdded(body []byte) {
+	var news faas.WorkAdded
+	if json.Unmarshal(body, &news) == nil && e.shards.Owns(news.Ref) {
+		e.due.Wake()
+	}
+}
+
 func (e *Engine) workerEnded(c orchestrator.Change) {
 	e.log.Info("a worker ended", "worker", c.Worker.ID, "function_id", c.Worker.Key.FunctionID, "reason", c.Reason)
 	e.dispatch.Forget(c.Worker.ID)

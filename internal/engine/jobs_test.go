@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/openstack-faas/faas/internal/engineclient"
 	"github.com/openstack-faas/faas/internal/faas"
 	"github.com/openstack-faas/faas/internal/store"
 )
@@ -53,4 +54,32 @@ func TestJobs(t *testing.T) {
 	if items, err := r.store.DueKinds(t.Context()); err != nil || slices.Contains(items, store.JobExecution) {
 		t.Errorf("left are items of %v, %v", items, err)
 	}
+}
+
+// TestAnnouncedJobs has jobs executed that are due before the engine would look: it is told of them.
+func TestAnnouncedJobs(t *testing.T) {
+	r := newRig(t, func(l *Limits) { l.Reap = time.Hour }) // nothing else has it look
+	r.run()
+	r.ownsAll(r.engine)
+	f := r.function(echo)
+	client := engineclient.New(r.broker, r.store.Shards())
+	const jobs = 10
+	begun := time.Now()
+	for range jobs {
+		j, err := r.store.CreateJob(t.Context(), faas.Job{
+			ProjectID: project, Calls: faas.FunctionRef{FunctionID: f.ID}, Count: 1, Status: faas.JobRunning, NextAt: time.Now(),
+		}, nil)
+		r.must(err)
+		r.must(client.WorkAdded(t.Context(), j.ID, 0))
+		r.await("the job was executed", func() bool {
+			got, err := r.store.Job(t.Context(), faas.AnyProject(), j.ID)
+			r.must(err)
+			return got.Status == faas.JobDone
+		})
+	}
+	// By itself it looks every faas.WorkLook.
+	if took := time.Since(begun); took > jobs*faas.WorkLook/2 {
+		t.Errorf("%d jobs one after another took %v", jobs, took)
+	}
+	t.Logf("%d jobs one after another took %v", jobs, time.Since(begun))
 }

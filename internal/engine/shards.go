@@ -34,7 +34,7 @@ func (e *Engine) hold(ctx context.Context, o faas.Ownership) {
 	stopSums := e.addUp(ctx, o.Shard)
 	e.repair.Soon()
 	e.pools.TakenOver(o.Shard)
-	e.due.Wake()
+	e.due.TakenOver(ctx, o)
 	<-ctx.Done()
 	// Who waits for a worker is answered at once; a worker that is being specialised is not waited
 	// for.

@@ -83,3 +83,19 @@ func (c *Client) FunctionChanged(ctx context.Context, change faas.FunctionChange
 	body, _ := json.Marshal(change) // strings and numbers: cannot fail
 	return c.broker.Broadcast(ctx, faas.TopicFunction, body)
 }
+
+// announceTimeout bounds how long somebody waits for the announcement of work, who has recorded it
+// and is done.
+const announceTimeout = time.Second
+
+// WorkAdded has the owner look for the work of that ref which was added, unless it is due so late
+// that the owner finds it in time by itself. An error costs as much delay and nothing else.
+func (c *Client) WorkAdded(ctx context.Context, ref string, in time.Duration) error {
+	if in >= faas.WorkLook {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), announceTimeout)
+	defer cancel()
+	body, _ := json.Marshal(faas.WorkAdded{Ref: ref}) // a string: cannot fail
+	return c.broker.Broadcast(ctx, faas.TopicWorkAdded, body)
+}

@@ -15,7 +15,17 @@ const (
 	TopicFunction    = "function.changed" // FunctionChanged: workers of its older revisions are to end
 	TopicWorkersGone = "workers.gone"     // WorkersGone
 	TopicCallsSummed = "calls.summed"     // CallsSummed
+	TopicWorkAdded   = "work.added"       // WorkAdded: the owner of the shard is to look at what is due
 )
+
+// WorkLook is the time between two looks of engines for work that is due. Work that was added to be
+// done sooner is to be announced, or it is done as much later.
+const WorkLook = 5 * time.Second
+
+// WorkAdded names work that is due sooner than WorkLook.
+type WorkAdded struct {
+	Ref string `json:"ref"`
+}
 
 // AcquireRequest requests one more worker for a target, and says how much of the function its
 // caller sees.

@@ -190,6 +190,41 @@ func (s *Store) TakeDue(
 	return taken, nil
 }
 
+// HandOverDue has the items of a kind and a shard due at once that an owner before has in hand still,
+// and returns how many there were. Whoever has one finds out that it is no longer its own. within is
+// how long items of the kind are in hand at most. ErrNotOwner says that the shard is another's.
+func (s *Store) HandOverDue(ctx context.Context, o faas.Ownership, kind string, within time.Duration) (int, error) {
+	now := s.dialect.grammar().now
+	// Read first: there is nothing as a rule, and an UPDATE would lock whatever it passes over.
+	rows, err := s.readers.QueryContext(ctx, `SELECT ref, token FROM due_work WHERE kind = ? AND state = ?
+		AND due_at <= `+now+` + ? AND shard = ? AND token <> 0 AND epoch < ?`,
+		kind, dueWaiting, within.Microseconds(), o.Shard, o.Epoch)
+	if err != nil {
+		return 0, unavailable(err)
+	}
+	items, err := scanAll(rows, func(row scanner) (i DueItem, err error) { return i, row.Scan(&i.Ref, &i.token) })
+	if err != nil || len(items) == 0 {
+		return 0, err
+	}
+	var handed int
+	err = s.chores.do(ctx, func(t *tx) error {
+		handed = 0
+		if err := t.owns(o); err != nil {
+			return err
+		}
+		for _, i := range items {
+			n, err := t.exec(`UPDATE due_work SET due_at = `+t.grammar.now+`, token = 0 WHERE kind = ? AND ref = ? AND token = ?`,
+				kind, i.Ref, i.token)
+			if err != nil {
+				return err
+			}
+			handed += int(n)
+		}
+		return nil
+	})
+	return handed, err
+}
+
 // DueDone strikes out an item that is done. This and what follows return ErrNotInHand when the item
 // is another attempt's meanwhile.
 func (s *Store) DueDone(ctx context.Context, i DueItem) error { return s.settleDue(ctx, i, dueDone(i)) }

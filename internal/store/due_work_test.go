@@ -26,6 +26,7 @@ func TestDueWork(t *testing.T) {
 			"what becomes of an item":             func(d *due) { d.outcomes() },
 			"an item that is added while in hand": func(d *due) { d.addedMeanwhile() },
 			"an item whose time in hand is over":  func(d *due) { d.overdue() },
+			"an item that goes to a new owner":    func(d *due) { d.handedOver() },
 			"dead items":                          func(d *due) { d.dead() },
 			"kinds have room of their own":        func(d *due) { d.room() },
 		} {
@@ -268,6 +269,41 @@ func (d *due) overdue() {
 	if err := d.stores[0].DueDone(d.Context(), lost); !errors.Is(err, store.ErrNotInHand) {
 		d.Errorf("the attempt whose time was over: %v", err)
 	}
+}
+
+// handedOver has owners of a shard die with an item in hand.
+func (d *due) handedOver() {
+	ctx := d.Context()
+	d.add("a", 0)
+	shard := d.stores[0].Shards().Of("a")
+	first := d.take("a", time.Hour)
+	hand := func(s *store.Store, o faas.Ownership, within time.Duration, want int) {
+		d.Helper()
+		if n, err := s.HandOverDue(ctx, o, d.kind, within); err != nil || n != want {
+			d.Errorf("handed over are %d, %v; want %d", n, err, want)
+		}
+	}
+	second := d.own(d.stores[1], shard, "two")
+	hand(d.stores[1], second, time.Minute, 0) // nothing is in hand for so short
+	hand(d.stores[1], d.own(d.stores[1], (shard+1)%64, "two"), 2*time.Hour, 0)
+	hand(d.stores[1], second, 2*time.Hour, 1)
+	hand(d.stores[1], second, 2*time.Hour, 0)
+	d.expect("a")
+	if err := d.stores[0].DueDone(ctx, first); !errors.Is(err, store.ErrNotInHand) {
+		d.Errorf("who had it in hand: %v", err)
+	}
+	if again := d.take("a", time.Hour); again.Attempts != 2 {
+		d.Errorf("got %+v", again)
+	}
+	over := d.own(d.stores[0], shard, "four")
+	hand(d.stores[0], d.own(d.stores[1], shard, "five"), time.Minute, 0)
+	if _, err := d.stores[0].HandOverDue(ctx, over, d.kind, 2*time.Hour); !errors.Is(err, store.ErrNotOwner) {
+		d.Errorf("who has lost the shard: %v", err)
+	}
+	d.expect()
+	b := d.own(d.stores[0], shard, "six")
+	d.add("a", 0)
+	hand(d.stores[0], b, 2*time.Hour, 0) // nobody has it in hand
 }
 
 func (d *due) dead() {

@@ -4,6 +4,7 @@ package jobs
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"time"
 
@@ -35,22 +36,30 @@ func New(cfg Config) *Firer {
 	return &Firer{cfg: cfg, results: prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "faas_jobs_total",
 		Help: "Executions of jobs that were due by what became of them: executed, refused (over a quota; tried again) " +
-			"or skipped (refused too often).",
+			"or skipped (refused until the next was due, or too often).",
 	}, []string{"result"})}
 }
 
 // Register has the registry count what jobs do.
 func (f *Firer) Register(registry prometheus.Registerer) { registry.MustRegister(f.results) }
 
-// Attempts is how often an execution is tried that a quota refuses, with a pause that doubles each
-// time: for ten minutes. Then it is skipped.
-const Attempts = 8
+// An execution that a quota refuses is tried again, with a pause that doubles each time, for as often
+// as Attempts, which is for ten minutes, and not beyond the job's next time. Then it is skipped.
+const (
+	Attempts   = 8
+	FirstRetry = 5 * time.Second
+)
+
+// punctual is how late an execution may be for the job to go on with the time that follows it,
+// although that may have passed as well: no time is lost when a shard goes to another engine. After
+// a longer outage all that have passed are one execution.
+const punctual = 30 * time.Second
 
 // tries is how often a job is read again that its user has changed meanwhile.
 const tries = 3
 
 // Fire makes the execution of a job that is due. However many of a job's times have passed, because
-// nobody was there or because a quota was exceeded, it is one.
+// nobody was there for longer than a moment, it is one.
 func (f *Firer) Fire(ctx context.Context, i store.DueItem) (next duework.Next, err error) {
 	for range tries {
 		next, err = f.fire(ctx, i)
@@ -87,6 +96,12 @@ func (f *Firer) fire(ctx context.Context, i store.DueItem) (duework.Next, error)
 	return f.refused(ctx, i, j, following, err)
 }
 
+// retried reports whether a refused execution is tried again before the next is due.
+func retried(attempts int, now, following time.Time) bool {
+	again := now.Add(FirstRetry << (attempts - 1))
+	return attempts < Attempts && (following.IsZero() || again.Before(following))
+}
+
 // following returns the time of the job after the one that is due; zero for none.
 func following(j faas.Job, now time.Time) (time.Time, error) {
 	if j.Pattern == "" {
@@ -96,8 +111,8 @@ func following(j faas.Job, now time.Time) (time.Time, error) {
 	if err != nil {
 		return time.Time{}, faas.Errorf(faas.Internal, "The pattern of job %s can not be read: %s.", j.ID, err)
 	}
-	if now.Before(j.NextAt) {
-		now = j.NextAt
+	if now.Sub(j.NextAt) <= punctual {
+		return schedule.Next(j.NextAt), nil
 	}
 	return schedule.Next(now), nil
 }
@@ -126,18 +141,19 @@ func refused(err error) bool {
 	}
 }
 
-// refused tells the user why there was no execution, and skips it when it was tried often enough.
+// refused tells the user why there was no execution, and skips it when it is not to be tried again.
 func (f *Firer) refused(
 	ctx context.Context, i store.DueItem, j faas.Job, following time.Time, why error,
 ) (duework.Next, error) {
-	if i.Attempts < Attempts {
+	if retried(i.Attempts, f.cfg.Now(), following) {
 		f.results.WithLabelValues("refused").Inc()
 		return duework.Done(), errors.Join(why, f.cfg.Store.NoteJob(ctx, j.ID, why.Error()))
 	}
-	if err := f.cfg.Store.FireJob(ctx, i, j, j.Skipped(following, why.Error()), nil); err != nil {
+	skipped := fmt.Sprintf("The execution of %s was skipped: %s", j.NextAt.UTC().Format(time.RFC3339), why)
+	if err := f.cfg.Store.FireJob(ctx, i, j, j.Skipped(following, skipped), nil); err != nil {
 		return duework.Done(), err
 	}
 	f.results.WithLabelValues("skipped").Inc()
-	f.cfg.Log.Warn("an execution of a job is skipped: it was refused too often", "job_id", j.ID, "error", why)
+	f.cfg.Log.Debug("an execution of a job is skipped", "job_id", j.ID, "error", why)
 	return duework.Recorded(), nil
 }
