@@ -36,6 +36,8 @@ check_ports() {
     check_port rabbitmq 127.0.0.1 $rabbitmq_port
     check_port epmd 127.0.0.1 $epmd_port
     check_port rabbitmq 127.0.0.1 $rabbitmq_dist_port
+    check_port registry 127.0.0.1 $registry_port
+    check_port private-registry 127.0.0.1 $private_registry_port
     check_port etcd 127.0.0.1 $etcd_port
     check_port etcd 127.0.0.1 $etcd_peer_port
     check_port kube-apiserver 127.0.0.1 6443

@@ -4,6 +4,7 @@
 write_configuration() {
     mkdir -p "$etc/cni"
     containerd_configuration
+    registry_hosts
     pod_network_configuration
     kubelet_configuration
     proxy_configuration
@@ -27,6 +28,8 @@ state = "$run/containerd"
   ignore_image_defined_volumes = true
   stream_server_address = "127.0.0.1"
   netns_mounts_under_state_dir = true
+  [plugins."io.containerd.grpc.v1.cri".registry]
+    config_path = "$etc/certs.d"
   [plugins."io.containerd.grpc.v1.cri".cni]
     bin_dir = "/usr/lib/cni"
     conf_dir = "$etc/cni"
@@ -48,7 +51,7 @@ pod_network_configuration() {
 CONFIG
 }
 
-# No image is ever collected: there is no registry to fetch it from again. There is
+# No image is ever collected: most of them are in no registry to fetch them from again. There is
 # no DNS in the cluster; pods resolve names as this machine does. A fork bomb ends at
 # the bound of its pod; a function that needs too much memory ends alone, not with
 # all that is in its container.

@@ -77,7 +77,7 @@ state_path = $state/faas
 connection = $(mariadb_url)
 [api]
 drain_time = 2
-image_functions_from = docker.io/faas-mini
+image_functions_from = $registry,$private_registry
 [engine]
 worker_idle_time = 20
 [worker]

@@ -1,4 +1,4 @@
-# Container images without a registry and without a builder: a folder becomes an
+# Container images without a builder: a folder becomes an
 # archive of one layer, the archive goes to containerd. Sourced by cluster.sh.
 
 . "$mini/images/roots.sh"

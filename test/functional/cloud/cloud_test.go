@@ -26,10 +26,12 @@ var env struct {
 	pids      string   // folder: a file for each part, with its process id and start time
 	engines   []string // base URLs of the engines' status, by their number; a third may not run
 	world     string   // address of a host outside, in a network namespace of our own
+	registry  string   // host:port of the registry that asks for no password
 }
 
 func TestMain(m *testing.M) {
 	env.logs, env.pids, env.world = os.Getenv("FAAS_LOGS"), os.Getenv("FAAS_PIDS"), os.Getenv("FAAS_WORLD")
+	env.registry = os.Getenv("FAAS_REGISTRY")
 	if text := os.Getenv("FAAS_ENDPOINTS"); text != "" {
 		env.endpoints = strings.Split(text, ",")
 	}

@@ -12,8 +12,12 @@ import (
 	"github.com/openstack-faas/faas/internal/apiclient"
 )
 
-// echoImage is what devstack/mini/images/echo makes.
-const echoImage = "docker.io/faas-mini/echo:dev"
+// echoImage returns what devstack/mini/images/echo makes, in the registry that everybody may pull
+// from.
+func echoImage() string { return env.registry + "/faas-mini/echo:dev" }
+
+// noImage returns the name of an image that is not in the registry.
+func noImage() string { return env.registry + "/faas-mini/nowhere:dev" }
 
 // image makes a function of a container image.
 func image(ctx context.Context, t *testing.T, c *apiclient.Client, name, protocol string, timeout int) string {
@@ -62,7 +66,7 @@ func imagePods(t *testing.T, function string) []string {
 // TestImageRuns returns an image its arguments, through both APIs, waiting and not.
 func TestImageRuns(t *testing.T) {
 	ctx := testContext(t)
-	f := image(ctx, t, client(t), echoImage, "run", functionTimeout)
+	f := image(ctx, t, client(t), echoImage(), "run", functionTimeout)
 	for _, test := range []struct {
 		input any
 		want  string
@@ -93,9 +97,9 @@ func TestImageRuns(t *testing.T) {
 // TestImageEnds has containers that end otherwise than well.
 func TestImageEnds(t *testing.T) {
 	ctx, c := testContext(t), client(t)
-	f := image(ctx, t, c, echoImage, "run", functionTimeout)
-	short := image(ctx, t, c, echoImage, "run", 5)
-	nowhere := image(ctx, t, c, "docker.io/faas-mini/nowhere:dev", "run", 300)
+	f := image(ctx, t, c, echoImage(), "run", functionTimeout)
+	short := image(ctx, t, c, echoImage(), "run", 5)
+	nowhere := image(ctx, t, c, noImage(), "run", 300)
 	for _, test := range []struct {
 		function, input string
 		told            []string
@@ -149,7 +153,7 @@ func echoedBy(t *testing.T, x apiclient.Execution) (e echoed) {
 // running, and callers are told all that it may answer.
 func TestImageServer(t *testing.T) {
 	ctx, c := testContext(t), client(t)
-	f := image(ctx, t, c, echoImage, "http", functionTimeout)
+	f := image(ctx, t, c, echoImage(), "http", functionTimeout)
 	begun := time.Now()
 	x := execute(ctx, t, c, f, true, map[string]any{"a": 1})
 	cold := time.Since(begun)
@@ -181,7 +185,7 @@ func TestImageServer(t *testing.T) {
 	} {
 		called := f
 		if test.input["sleep"] != nil {
-			called = image(ctx, t, c, echoImage, "http", 5)
+			called = image(ctx, t, c, echoImage(), "http", 5)
 		}
 		x := execute(ctx, t, c, called, true, test.input)
 		if x.Status != test.status || outputText(t, x) != test.told {
@@ -206,7 +210,7 @@ func TestImageServer(t *testing.T) {
 // under way.
 func TestImageServerGrows(t *testing.T) {
 	ctx, c := testContext(t), client(t)
-	f := image(ctx, t, c, echoImage, "http", 300)
+	f := image(ctx, t, c, echoImage(), "http", 300)
 	begun := time.Now()
 	g := startGate(t)
 	group := g.call(ctx, t, 6, func() (apiclient.Execution, error) {
@@ -225,7 +229,7 @@ func TestImageServerGrows(t *testing.T) {
 // TestImageServerThatCannotBe has an image that no server comes of: the caller is told why.
 func TestImageServerThatCannotBe(t *testing.T) {
 	ctx, c := testContext(t), client(t)
-	f := image(ctx, t, c, "docker.io/faas-mini/nowhere:dev", "http", functionTimeout)
+	f := image(ctx, t, c, noImage(), "http", functionTimeout)
 	begun := time.Now()
 	_, err := c.Execute(ctx, f, true, nil)
 	var e *apiclient.Error
