@@ -82,7 +82,7 @@ else
 endif
 
 .PHONY: cloud-up
-cloud-up: build ## a cloud on this machine, as root (docs/admin/mini-cloud.md); CLOUD=core: Keystone and Swift, too; all: Aodh and Zaqar as well
+cloud-up: build ## a cloud on this machine, as root (docs/admin/mini-cloud.md); CLOUD=core adds OpenStack, all more
 	devstack/mini/up $(CLOUD)
 
 .PHONY: cloud-down

@@ -85,8 +85,8 @@ service_token_roles_required = true
 CONF
 }
 
-# openstack_uwsgi FILE PORT WSGI ARGUMENTS writes how uwsgi serves an API. A connection is closed after
-# each answer: with uwsgi's own HTTP a client that keeps it finds it cut now and then.
+# openstack_uwsgi FILE PORT WSGI ARGUMENTS writes how uwsgi serves an API. A connection is closed
+# after each answer: with uwsgi's own HTTP a client that keeps it finds it cut now and then.
 openstack_uwsgi() {
     put "$1" <<CONF
 [uwsgi]

@@ -1,5 +1,6 @@
 # Two registries of container images, for the functions that are made of them: one for everybody,
-# and one that asks for a user and a password. Both speak plain HTTP, on the node's address. Sourced.
+# and one that asks for a user and a password. Both speak plain HTTP, on the node's address.
+# Sourced.
 
 registry=$node_ip:$registry_port
 private_registry=$node_ip:$private_registry_port

@@ -114,10 +114,12 @@ func TestZones(t *testing.T) {
 	}
 }
 
-// TestYearsOfZones goes through years of patterns: times grow, none is left out and none comes twice,
-// whatever the clocks do.
+// TestYearsOfZones goes through years of patterns: times grow, none is left out and none comes
+// twice, whatever the clocks do.
 func TestYearsOfZones(t *testing.T) {
-	for _, zone := range []string{"Europe/Berlin", "Africa/Cairo", "Australia/Lord_Howe", "America/Santiago", "Pacific/Apia"} {
+	for _, zone := range []string{
+		"Europe/Berlin", "Africa/Cairo", "Australia/Lord_Howe", "America/Santiago", "Pacific/Apia",
+	} {
 		daily, err := Parse("30 2 * * *", zone)
 		if err != nil {
 			t.Fatal(err)
@@ -130,7 +132,8 @@ func TestYearsOfZones(t *testing.T) {
 		at := start
 		for day := range 1000 {
 			next := daily.Next(at)
-			// A day between two changes of the clocks is 24 hours long, and one with a change up to an hour off.
+			// A day between two changes of the clocks is 24 hours long, and one with a change up to an hour
+			// off.
 			if between := next.Sub(at); day > 0 && (between < 23*time.Hour || between > 25*time.Hour) {
 				t.Errorf("%s: %s follows %s", zone, next, at)
 			}

@@ -14,7 +14,8 @@ import (
 )
 
 // shelf is items in memory, by the clock of a bubble of synctest, which goes on when nobody has
-// anything to do: the database's clock does not. It counts the statements that a database would have.
+// anything to do: the database's clock does not. It counts the statements that a database would
+// have.
 type shelf struct {
 	mu                sync.Mutex
 	due               map[string]time.Time // by ref
@@ -121,7 +122,13 @@ func TestLooks(t *testing.T) {
 		until(time.Hour)
 		looks, statements := s.counted()
 		if most := int(time.Hour/faas.WorkLook) + 1; statements > most || looks < most/2 {
-			t.Errorf("an hour with %d idle items took %d statements, %d of them looks; want %d at most", idle, statements, looks, most)
+			t.Errorf(
+				"an hour with %d idle items took %d statements, %d of them looks; want %d at most",
+				idle,
+				statements,
+				looks,
+				most,
+			)
 		}
 		// What is due after this look and before the next is done to the moment.
 		at := time.Hour + faas.WorkLook + 3300*time.Millisecond

@@ -89,8 +89,8 @@ func (r *Runner) Wake() {
 	}
 }
 
-// TakenOver has what the owner before has in hand still of a shard, which is this engine's now, done
-// at once where the kind allows that, and the runner look.
+// TakenOver has what the owner before has in hand still of a shard, which is this engine's now,
+// done at once where the kind allows that, and the runner look.
 func (r *Runner) TakenOver(ctx context.Context, o faas.Ownership) {
 	for _, k := range r.kinds {
 		if !k.Handover {

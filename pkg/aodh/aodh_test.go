@@ -22,7 +22,8 @@ func TestNotification(t *testing.T) {
 		t.Fatalf("got %+v, %v", n, err)
 	}
 	e, ok := n.Event()
-	if !ok || e.EventType != "compute.instance.delete.end" || len(e.Traits) != 2 || e.Traits[0] != (Trait{"project_id", "p"}) {
+	if !ok || e.EventType != "compute.instance.delete.end" || len(e.Traits) != 2 ||
+		e.Traits[0] != (Trait{"project_id", "p"}) {
 		t.Errorf("got %+v", e)
 	}
 	if want := time.Date(2026, 11, 21, 10, 0, 0, 123000, time.UTC); !e.Generated.Equal(want) {

@@ -1,6 +1,6 @@
 // Package aodh makes, reads, changes and deletes alarms of OpenStack Aodh, API version 2, and reads
-// what Aodh sends to an alarm's actions. gophercloud has no package for Aodh; this one is written in
-// the way of its packages, and needs nothing else of this project:
+// what Aodh sends to an alarm's actions. gophercloud has no package for Aodh; this one is written
+// in the way of its packages, and needs nothing else of this project:
 //
 //	client, err := aodh.NewAlarmingV2(provider, gophercloud.EndpointOpts{Region: "RegionOne"})
 //	alarm, err := aodh.Create(ctx, client, aodh.CreateOpts{

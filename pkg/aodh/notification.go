@@ -6,8 +6,8 @@ import (
 	"fmt"
 )
 
-// Notification is what Aodh POSTs, as JSON, to an alarm's action when the state becomes the one that
-// the action is for. trust+http actions have the same body, and in X-Auth-Token a token of the
+// Notification is what Aodh POSTs, as JSON, to an alarm's action when the state becomes the one
+// that the action is for. trust+http actions have the same body, and in X-Auth-Token a token of the
 // alarm's owner. Aodh sends it once and does not look at the answer.
 type Notification struct {
 	AlarmID   string `json:"alarm_id"`

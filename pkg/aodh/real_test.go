@@ -22,7 +22,8 @@ func client(t *testing.T, s testkit.Session) *gophercloud.ServiceClient {
 	return aodh.NewAlarmingV2At(&gophercloud.ProviderClient{TokenID: s.Token}, endpoint)
 }
 
-// TestRealAlarm makes, finds, changes, sets off and deletes an alarm; another project has none of it.
+// TestRealAlarm makes, finds, changes, sets off and deletes an alarm; another project has none of
+// it.
 func TestRealAlarm(t *testing.T) {
 	ctx, cloud := t.Context(), testkit.Keystone(t)
 	demo, alt := client(t, cloud.Login(t, "demo")), client(t, cloud.Login(t, "alt"))

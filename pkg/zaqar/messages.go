@@ -52,8 +52,8 @@ type ClaimOpts struct {
 	Limit int           // messages at most; Zaqar's default, 10 as a rule, when 0
 }
 
-// Claim takes messages of a queue that nobody else has claimed. Each is the claimer's until the claim
-// ends, and is to be deleted before with Delete: then nobody gets it again. None is no error.
+// Claim takes messages of a queue that nobody else has claimed. Each is the claimer's until the
+// claim ends, and is to be deleted before with Delete: then nobody gets it again. None is no error.
 func Claim(ctx context.Context, client *gophercloud.ServiceClient, queue string, opts ClaimOpts) ([]Message, error) {
 	r := claims.Create(ctx, client, queue, claims.CreateOpts{
 		TTL: int(opts.TTL / time.Second), Grace: int(opts.Grace / time.Second), Limit: opts.Limit,

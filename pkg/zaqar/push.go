@@ -36,8 +36,8 @@ type Confirmation struct {
 
 var errNotPush = errors.New("the body is not what Zaqar sends to a subscriber")
 
-// ParsePush reads the body of a request to a subscriber: exactly one of the two is not nil unless there
-// is an error.
+// ParsePush reads the body of a request to a subscriber: exactly one of the two is not nil unless
+// there is an error.
 func ParsePush(body []byte) (*Notification, *Confirmation, error) {
 	var sent struct {
 		Type string `json:"Message_Type"`
@@ -82,9 +82,9 @@ func (c *Confirmation) readPath() error {
 // answerTimeout bounds the answer to a confirmation.
 const answerTimeout = 10 * time.Second
 
-// Answer confirms the subscription. The endpoint is that of the Zaqar that is trusted: where the body
-// said that it should be answered is not looked at, for anybody may have sent it. The caller has to
-// have checked that queue and subscription are its own.
+// Answer confirms the subscription. The endpoint is that of the Zaqar that is trusted: where the
+// body said that it should be answered is not looked at, for anybody may have sent it. The caller
+// has to have checked that queue and subscription are its own.
 func (c *Confirmation) Answer(ctx context.Context, client *http.Client, endpoint, clientID string) error {
 	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
 	defer cancel()

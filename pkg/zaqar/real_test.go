@@ -41,7 +41,8 @@ func queue(t *testing.T, c *gophercloud.ServiceClient) string {
 	return name
 }
 
-// subscriber takes what Zaqar sends, at an address that Zaqar reaches: it is on a machine of its own.
+// subscriber takes what Zaqar sends, at an address that Zaqar reaches: it is on a machine of its
+// own.
 func subscriber(t *testing.T) (url string, bodies chan []byte) {
 	t.Helper()
 	world := os.Getenv("FAAS_WORLD")
@@ -87,8 +88,8 @@ func next(t *testing.T, bodies chan []byte) (*zaqar.Notification, *zaqar.Confirm
 	}
 }
 
-// TestRealSubscription is confirmed by the subscriber itself, by the signature that it was sent, and
-// gets messages from then on, and none any more when it was deleted.
+// TestRealSubscription is confirmed by the subscriber itself, by the signature that it was sent,
+// and gets messages from then on, and none any more when it was deleted.
 func TestRealSubscription(t *testing.T) {
 	ctx, cloud := t.Context(), testkit.Keystone(t)
 	demo := cloud.Login(t, "demo")
@@ -103,8 +104,8 @@ func TestRealSubscription(t *testing.T) {
 	if asked == nil || asked.Queue != q || asked.ID != id || asked.ProjectID != demo.ProjectID || asked.Ended {
 		t.Fatalf("asked %+v", asked)
 	}
-	if s, err := zaqar.GetSubscription(ctx, c, q, id).Extract(); err != nil || s.Confirmed || s.Subscriber != url+"/events" ||
-		s.Queue != q || s.TTL != 3600 {
+	s, err := zaqar.GetSubscription(ctx, c, q, id).Extract()
+	if err != nil || s.Confirmed || s.Subscriber != url+"/events" || s.Queue != q || s.TTL != 3600 {
 		t.Errorf("got %+v, %v", s, err)
 	}
 	if err := asked.Answer(ctx, http.DefaultClient, demo.Endpoints[zaqar.ServiceType], uuid.NewString()); err != nil {
@@ -160,7 +161,8 @@ func TestRealConfirmation(t *testing.T) {
 	}
 }
 
-// TestRealClaims takes each message once, whatever JSON it is, and again what was not deleted in time.
+// TestRealClaims takes each message once, whatever JSON it is, and again what was not deleted in
+// time.
 func TestRealClaims(t *testing.T) {
 	ctx, c := t.Context(), client(t, testkit.Keystone(t).Login(t, "demo"))
 	q := queue(t, c)

@@ -16,8 +16,8 @@ type SubscribeOpts struct {
 	Options    map[string]any
 }
 
-// ToSubscriptionMap returns the body of a request. Options are there even when there are none: without
-// them Zaqar keeps the subscription and never delivers.
+// ToSubscriptionMap returns the body of a request. Options are there even when there are none:
+// without them Zaqar keeps the subscription and never delivers.
 func (o SubscribeOpts) ToSubscriptionMap() (map[string]any, error) {
 	if o.Subscriber == "" {
 		return nil, gophercloud.ErrMissingInput{Argument: "zaqar.SubscribeOpts.Subscriber"}
@@ -98,8 +98,8 @@ func (r GetResult) Extract() (*Subscription, error) {
 	return &s, nil
 }
 
-// ListSubscriptions lists a page of a queue's subscriptions, in the order of their ids, from after the
-// marker. limit bounds how many; Zaqar's own default when 0.
+// ListSubscriptions lists a page of a queue's subscriptions, in the order of their ids, from after
+// the marker. limit bounds how many; Zaqar's own default when 0.
 func ListSubscriptions(
 	ctx context.Context, client *gophercloud.ServiceClient, queue, marker string, limit int,
 ) (r ListResult) {
@@ -146,8 +146,9 @@ func Unsubscribe(ctx context.Context, client *gophercloud.ServiceClient, queue, 
 // DeleteResult is the answer to Unsubscribe. Its ExtractErr reports whether it succeeded.
 type DeleteResult struct{ gophercloud.ErrResult }
 
-// Confirm says that the subscriber wants what is sent, or, when wanted is false, that it does not any
-// more. It needs a token of the queue's project; see Confirmation.Answer for a subscriber without.
+// Confirm says that the subscriber wants what is sent, or, when wanted is false, that it does not
+// any more. It needs a token of the queue's project; see Confirmation.Answer for a subscriber
+// without.
 func Confirm(ctx context.Context, client *gophercloud.ServiceClient, queue, id string, wanted bool) (r ConfirmResult) {
 	body := map[string]any{"confirmed": wanted}
 	answer, err := client.Put(ctx, confirmURL(client, queue, id), body, nil, &gophercloud.RequestOpts{

@@ -34,8 +34,8 @@ func rawAnswer(t *testing.T, address, sent string) (status int, contentType, bod
 	return answer.StatusCode, answer.Header.Get("Content-Type"), string(text)
 }
 
-// TestMalformedHTTP sends what is hardly HTTP. What the API gets to see is refused as everything is;
-// what the server itself refuses is text, as the API's description says.
+// TestMalformedHTTP sends what is hardly HTTP. What the API gets to see is refused as everything
+// is; what the server itself refuses is text, as the API's description says.
 func TestMalformedHTTP(t *testing.T) {
 	var log logBuffer
 	s := start(testContext(t), t, t.TempDir(), "", &log)
@@ -53,8 +53,10 @@ func TestMalformedHTTP(t *testing.T) {
 		"a tunnel":              {"CONNECT example.org:443 HTTP/1.1\r\n" + host + "\r\n", 404, true},
 		"HTTP/2 from the start": {"PRI * HTTP/2.0\r\n\r\n", 404, true},
 		"an unknown method":     {"BREW /v1/functions HTTP/1.1\r\n" + host + "\r\n", 405, true},
-		"a length that lies":    {post + "Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", 400, true},
-		"as old as HTTP/1.0":    {"GET /v1/nothing HTTP/1.0\r\n\r\n", 404, true},
+		"a length that lies": {
+			post + "Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", 400, true,
+		},
+		"as old as HTTP/1.0": {"GET /v1/nothing HTTP/1.0\r\n\r\n", 404, true},
 
 		"no host":               {"GET /v1/functions HTTP/1.1\r\n\r\n", 400, false},
 		"no request":            {"hello\r\n\r\n", 400, false},

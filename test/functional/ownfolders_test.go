@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// TestFunctionsDoNotMeetInTmp has two functions make files of the same names where every program may
-// write. Each finds its own again in its next call.
+// TestFunctionsDoNotMeetInTmp has two functions make files of the same names where every program
+// may write. Each finds its own again in its next call.
 func TestFunctionsDoNotMeetInTmp(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("only as root the service can give workers a /tmp of their own")

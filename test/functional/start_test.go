@@ -54,7 +54,8 @@ func TestFirstLines(t *testing.T) {
 		}
 	}
 	text := strings.Join(lines, "\n")
-	if !strings.Contains(text, "owned=64 of=64 shards=0-63 gained=0-63 lost=none") || strings.Contains(text, "owns a shard") {
+	if !strings.Contains(text, "owned=64 of=64 shards=0-63 gained=0-63 lost=none") ||
+		strings.Contains(text, "owns a shard") {
 		t.Errorf("shards have not one line:\n%s", text)
 	}
 	url, _, _ := strings.Cut(strings.TrimPrefix(lines[0], "Functions as a Service on "), ". ")
@@ -75,8 +76,8 @@ func TestFirstLines(t *testing.T) {
 	}
 }
 
-// TestDebugShowsCalls has a function called with debug = true: the log has the request and the call,
-// and neither what was sent nor what came of it.
+// TestDebugShowsCalls has a function called with debug = true: the log has the request and the
+// call, and neither what was sent nor what came of it.
 func TestDebugShowsCalls(t *testing.T) {
 	ctx := testContext(t)
 	var log logBuffer

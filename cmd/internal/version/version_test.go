@@ -16,7 +16,8 @@ func TestPrint(t *testing.T) {
 	if err := Print(&out, "faas-api"); err != nil {
 		t.Fatal(err)
 	}
-	if got := out.String(); !strings.HasPrefix(got, "faas-api 1.2.3") || !strings.HasSuffix(got, " "+runtime.Version()+"\n") {
+	if got := out.String(); !strings.HasPrefix(got, "faas-api 1.2.3") ||
+		!strings.HasSuffix(got, " "+runtime.Version()+"\n") {
 		t.Errorf("got %q", got)
 	}
 }
@@ -25,7 +26,9 @@ func TestCommit(t *testing.T) {
 	for want, settings := range map[string][]debug.BuildSetting{
 		"":                                nil,
 		" (commit 0123456789ab)":          {{Key: "vcs.revision", Value: "0123456789abcdef"}},
-		" (commit 0123456789ab, changed)": {{Key: "vcs.revision", Value: "0123456789abcdef"}, {Key: "vcs.modified", Value: "true"}},
+		" (commit 0123456789ab, changed)": {
+			{Key: "vcs.revision", Value: "0123456789abcdef"}, {Key: "vcs.modified", Value: "true"},
+		},
 	} {
 		if got := commit(settings); got != want {
 			t.Errorf("got %q, want %q", got, want)

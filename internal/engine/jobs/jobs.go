@@ -43,8 +43,9 @@ func New(cfg Config) *Firer {
 // Register has the registry count what jobs do.
 func (f *Firer) Register(registry prometheus.Registerer) { registry.MustRegister(f.results) }
 
-// An execution that a quota refuses is tried again, with a pause that doubles each time, for as often
-// as Attempts, which is for ten minutes, and not beyond the job's next time. Then it is skipped.
+// An execution that a quota refuses is tried again, with a pause that doubles each time, for as
+// often as Attempts, which is for ten minutes, and not beyond the job's next time. Then it is
+// skipped.
 const (
 	Attempts   = 8
 	FirstRetry = 5 * time.Second

@@ -52,7 +52,8 @@ func newRig(t *testing.T, at string) *rig {
 	r.must(err)
 	r.must(r.store.SetRuntimeStatus(t.Context(), rt.ID, faas.RuntimeAvailable, ""))
 	f, err := r.store.CreateFunction(t.Context(), faas.Function{
-		ProjectID: project, RuntimeID: rt.ID, Entry: faas.DefaultEntry, Code: faas.Code{Source: faas.SourcePackage, SHA256: "0"},
+		ProjectID: project, RuntimeID: rt.ID, Entry: faas.DefaultEntry,
+		Code: faas.Code{Source: faas.SourcePackage, SHA256: "0"},
 	}, nil)
 	r.must(err)
 	r.function = f.ID
@@ -93,8 +94,8 @@ func (r *rig) job(id string) faas.Job {
 	return j
 }
 
-// due takes the item of a job in hand. By the database's clock, which is not the test's, it may be due
-// years from now.
+// due takes the item of a job in hand. By the database's clock, which is not the test's, it may be
+// due years from now.
 func (r *rig) due(id string) store.DueItem {
 	r.Helper()
 	shard := r.store.Shards().Of(id)
@@ -135,8 +136,8 @@ func (r *rig) fire(id string) error {
 	return err
 }
 
-// executed returns for when the job was executed, of those times that are asked about, and checks that
-// there are no other executions.
+// executed returns for when the job was executed, of those times that are asked about, and checks
+// that there are no other executions.
 func (r *rig) executed(j faas.Job, times ...time.Time) (at []string) {
 	r.Helper()
 	page, err := r.store.Executions(r.Context(), faas.AnyProject(), faas.Query{Filters: []faas.Filter{{
@@ -175,8 +176,8 @@ func TestClocksAreChanged(t *testing.T) {
 	}
 }
 
-// TestLate has an engine come late: by a moment, when each of the times that passed has its execution,
-// and by an hour, when they have one together.
+// TestLate has an engine come late: by a moment, when each of the times that passed has its
+// execution, and by an hour, when they have one together.
 func TestLate(t *testing.T) {
 	r := newRig(t, "2030-01-01T00:00:07Z")
 	j := r.make("* * * * * */2", "", faas.JobEndless, "2030-01-01T00:00:00Z")
@@ -200,8 +201,8 @@ func TestLate(t *testing.T) {
 	}
 }
 
-// TestOverQuota has a quota refuse executions: they are tried again until the next is due, then skipped,
-// and the job says so.
+// TestOverQuota has a quota refuse executions: they are tried again until the next is due, then
+// skipped, and the job says so.
 func TestOverQuota(t *testing.T) {
 	r := newRig(t, "2030-01-01T00:01:00Z")
 	allow := func(calls int64) {

@@ -14,7 +14,8 @@ import (
 	"github.com/openstack-faas/faas/internal/orchestrator"
 )
 
-// makesFiles makes a file that must not be there yet in each folder, and says what its home has then.
+// makesFiles makes a file that must not be there yet in each folder, and says what its home has
+// then.
 const makesFiles = `
 import os
 def main(name, folders):
@@ -101,7 +102,8 @@ func TestSharedFoldersAreSaid(t *testing.T) {
 	}
 }
 
-// TestScratchIsBounded has a function write more than a worker may have, by bytes, number and depth.
+// TestScratchIsBounded has a function write more than a worker may have, by bytes, number and
+// depth.
 func TestScratchIsBounded(t *testing.T) {
 	for name, source := range map[string]string{
 		"bytes": "def main():\n    for i in range(3):\n        open('%d' % i, 'wb').write(b'x' * (512 << 10))\n",
@@ -122,7 +124,11 @@ func TestScratchIsBounded(t *testing.T) {
 			}
 			o.lookAtScratch()
 			events := o.Events(t.Context())
-			outcome, err := agents.Call(t.Context(), w, faas.Call{ExecutionID: faas.NewID(), Key: target.Key, Timeout: hangTimeout})
+			outcome, err := agents.Call(
+				t.Context(),
+				w,
+				faas.Call{ExecutionID: faas.NewID(), Key: target.Key, Timeout: hangTimeout},
+			)
 			if err != nil || outcome.Status != faas.ExecutionSuccess {
 				t.Fatalf("%+v, %v", outcome, err)
 			}

@@ -72,7 +72,10 @@ func describe(t *testing.T) {
 ../../../devstack/mini/kubectl get deployments,replicasets,pods -n faas -o wide
 ../../../devstack/mini/kubectl get nodes
 ../../../devstack/mini/kubectl get events -n faas --sort-by=.lastTimestamp | tail -n 12 | cut -c 1-300
-for log in "$FAAS_LOGS"/faas-engine-*.log; do echo "== $log"; grep -E 'level=(WARN|ERROR)' "$log" | tail -n 12 | cut -c 1-400; done
+for log in "$FAAS_LOGS"/faas-engine-*.log; do
+	echo "== $log"
+	grep -E 'level=(WARN|ERROR)' "$log" | tail -n 12 | cut -c 1-400
+done
 `
 	out, err := exec.CommandContext(ctx, "bash", "-c", script).CombinedOutput()
 	t.Logf("the cloud as it is now (%v):\n%s", err, out)

@@ -103,8 +103,8 @@ const (
 	missing   = "not found|can not be found"
 )
 
-// TestEveryCommand types every command of python-qinlingclient as the owner of what it is about, as a
-// stranger in another project, and as the admin, and looks at output and effect.
+// TestEveryCommand types every command of python-qinlingclient as the owner of what it is about, as
+// a stranger in another project, and as the admin, and looks at output and effect.
 func TestEveryCommand(t *testing.T) {
 	ctx := testContext(t)
 	who := typists(t, "admin", "demo", "alt")
@@ -153,7 +153,10 @@ func (p *typist) makesRuntime(ctx context.Context, others ...*typist) string {
 
 // makes makes one of each thing of a project's.
 func (p *typist) makes(own *things) {
-	file := p.write("every.py", "def main(name='World', **kwargs):\n    print('greeting', name)\n    return 'Hello, ' + name\n")
+	file := p.write(
+		"every.py",
+		"def main(name='World', **kwargs):\n    print('greeting', name)\n    return 'Hello, ' + name\n",
+	)
 	f := p.show(
 		"function", "create", "--name", "every", "--runtime", own.runtime, "--file", file, "--entry", "every.main",
 		"--timeout", "120",
@@ -267,7 +270,18 @@ func (p *typist) triesAsAdmin(of things) {
 		p.lists(of.function, false, append(strings.Fields(what), "list")...)
 	}
 	file := p.write("admins.py", "def main(**kwargs):\n    return 'mine'\n")
-	f := p.show("function", "create", "--name", "admins", "--runtime", of.runtime, "--file", file, "--entry", "admins.main")
+	f := p.show(
+		"function",
+		"create",
+		"--name",
+		"admins",
+		"--runtime",
+		of.runtime,
+		"--file",
+		file,
+		"--entry",
+		"admins.main",
+	)
 	p.run("", "function", "delete", f["id"].(string))
 }
 
@@ -297,7 +311,8 @@ func (p *typist) uses(own things) {
 		p.t.Errorf("function update shows %v", f)
 	}
 	a := p.show("function", "alias", "update", own.alias, "--function-version", "0")
-	if shown := p.show("function", "alias", "show", own.alias); a["function_version"] != 0.0 || shown["function_version"] != 0.0 {
+	if shown := p.show("function", "alias", "show", own.alias); a["function_version"] != 0.0 ||
+		shown["function_version"] != 0.0 {
 		p.t.Errorf("function alias update shows %v, then show %v", a, shown)
 	}
 	j := p.show("job", "update", own.job, "--status", "paused")
@@ -305,7 +320,8 @@ func (p *typist) uses(own things) {
 		p.t.Errorf("job update shows %v, then show %v", j, shown)
 	}
 	w := p.show("webhook", "update", own.webhook, "--description", "changed")
-	if shown := p.show("webhook", "show", own.webhook); w["description"] != "changed" || shown["description"] != "changed" {
+	if shown := p.show("webhook", "show", own.webhook); w["description"] != "changed" ||
+		shown["description"] != "changed" {
 		p.t.Errorf("webhook update shows %v, then show %v", w, shown)
 	}
 }
