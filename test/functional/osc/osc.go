@@ -40,7 +40,7 @@ type process struct {
 
 var start = sync.OnceValues(func() (*process, error) {
 	cmd := exec.Command("/usr/bin/python3", "-c", script) // Debian's interpreter, with Debian's packages
-	cmd.Env = []string{"PATH=/usr/bin:/bin", "HOME=/nonexistent", "LC_ALL=C.UTF-8", "PYTHONWARNINGS=ignore"}
+	cmd.Env = []string{"PATH=/usr/bin:/bin", "HOME=" + os.TempDir(), "LC_ALL=C.UTF-8", "PYTHONWARNINGS=ignore"}
 	cmd.Stderr = os.Stderr
 	in, err := cmd.StdinPipe()
 	if err != nil {
