@@ -25,7 +25,10 @@ func TestOutcomeOutlastsMariaDB(t *testing.T) {
 	})
 	b := broker.NewInProcess()
 	t.Cleanup(func() { b.Close() })
-	r := newRigOn(t, server.Database(t), func() broker.Broker { return b }, func(l *Limits) { l.Lease = 3 * time.Second })
+	// An engine has one lease's time to renew after the database is back: a machine under load may
+	// stall for seconds.
+	const lease = 10 * time.Second
+	r := newRigOn(t, server.Database(t), func() broker.Broker { return b }, func(l *Limits) { l.Lease = lease })
 	r.run()
 	id := r.enqueue(r.function(slow), `{"n": 1}`)
 	r.await("it runs", func() bool {
