@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"testing"
 	"time"
 
@@ -14,15 +15,7 @@ import (
 // TestOutcomeOutlastsMariaDB kills the database while an execution runs, for longer than its lease.
 // Nothing is lost, and nobody settles what could not be renewed.
 func TestOutcomeOutlastsMariaDB(t *testing.T) {
-	server, err := testkit.StartMariaDB(t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := server.Stop(); err != nil {
-			t.Error(err)
-		}
-	})
+	server := mariadb(t)
 	b := broker.NewInProcess()
 	t.Cleanup(func() { b.Close() })
 	// An engine has one lease's time to renew after the database is back: a machine under load may
@@ -41,6 +34,7 @@ func TestOutcomeOutlastsMariaDB(t *testing.T) {
 	<-away.C
 	r.must(server.Start())
 	var x faas.Execution
+	var err error
 	r.await("it ends", func() bool {
 		x, err = r.store.Execution(t.Context(), faas.AnyProject(), id)
 		return err == nil && x.Status.Ended()
@@ -50,11 +44,11 @@ func TestOutcomeOutlastsMariaDB(t *testing.T) {
 	}
 }
 
-// TestEnginesOnRabbitMQ has two engines and a caller that meet in RabbitMQ. The one that owns the
-// shards loses its connection: the other takes over.
-func TestEnginesOnRabbitMQ(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	defer cancel()
+// rabbitmq starts a server for the test.
+func rabbitmq(t *testing.T) *testkit.RabbitMQ {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), hangTimeout)
+	t.Cleanup(cancel) // it ends the server, too
 	server, err := testkit.StartRabbitMQ(ctx)
 	if err != nil {
 		t.Fatal(err)
@@ -64,18 +58,48 @@ func TestEnginesOnRabbitMQ(t *testing.T) {
 			t.Error(err)
 		}
 	})
+	return server
+}
+
+// connectTo returns a broker on a RabbitMQ.
+func connectTo(t *testing.T, url string) broker.Broker {
+	t.Helper()
+	c, err := broker.ParseTransportURL(url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Log = slog.New(slog.DiscardHandler)
+	b, err := broker.NewRabbit(t.Context(), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { b.Close() })
+	return b
+}
+
+// mariadb starts a server for the test.
+func mariadb(t *testing.T) *testkit.MariaDB {
+	t.Helper()
+	server, err := testkit.StartMariaDB(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := server.Stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	return server
+}
+
+// TestEnginesOnRabbitMQ has two engines and a caller that meet in RabbitMQ. The one that owns the
+// shards loses its connection: the other takes over.
+func TestEnginesOnRabbitMQ(t *testing.T) {
+	server := rabbitmq(t)
 	var brokers []broker.Broker
 	connect := func() broker.Broker {
-		c, err := broker.ParseTransportURL(server.URL(), nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		b, err := broker.NewRabbit(ctx, c)
-		if err != nil {
-			t.Fatal(err)
-		}
+		b := connectTo(t, server.URL())
 		brokers = append(brokers, b)
-		t.Cleanup(func() { b.Close() })
 		return b
 	}
 	r := newRigOn(t, "sqlite:///"+t.TempDir()+"/faas.sqlite", connect, func(l *Limits) { l.PoolSize = 2 })
