@@ -27,7 +27,7 @@ func (h *aliasHandlers) create(r *http.Request, id faas.Identity) (any, error) {
 	}
 	a := faas.Alias{
 		ID: faas.NewID(), ProjectID: id.ProjectID, CreatedAt: h.now(), Name: aliasNameField(o),
-		FunctionID: o.id("function_id"), Version: valueOr(versionField(o, "function_version"), 0),
+		FunctionID: o.idOrName(r, id, "function_id", h.store.FunctionID), Version: valueOr(versionField(o, "function_version"), 0),
 		Canary: valueOr(canaryField(o), faas.Canary{}), Description: o.line("description"),
 	}
 	switch {
@@ -75,7 +75,7 @@ func (h *aliasHandlers) update(r *http.Request, id faas.Identity) (any, error) {
 	change := store.AliasChange{
 		Version: versionField(o, "function_version"), Canary: canaryField(o), Description: o.text("description", maxLine),
 	}
-	if functionID := o.id("function_id"); functionID != "" {
+	if functionID := o.idOrName(r, id, "function_id", h.store.FunctionID); functionID != "" {
 		change.FunctionID = &functionID
 	}
 	if err := o.fault(); err != nil {

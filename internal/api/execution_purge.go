@@ -5,7 +5,6 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
-	"strings"
 	"time"
 
 	"github.com/openstack-faas/faas/internal/faas"
@@ -40,7 +39,7 @@ type purgeView struct {
 // purge is DELETE /v1/executions?function_id=: it deletes the records of the function's
 // executions that have ended, the oldest first. What waits or runs stays.
 func (h *purgeHandlers) purge(r *http.Request, id faas.Identity) (any, error) {
-	functionID, err := purgedFunction(r)
+	functionID, err := purgedFunction(r, id, h.store.FunctionID)
 	if err != nil {
 		return nil, err
 	}
@@ -86,7 +85,7 @@ func (h *purgeHandlers) inSteps(ctx context.Context, scope faas.Scope, functionI
 
 // purgedFunction returns the function that the request names. There is no other parameter: one that
 // was passed over, such as a status, would have more deleted than was meant.
-func purgedFunction(r *http.Request) (string, error) {
+func purgedFunction(r *http.Request, id faas.Identity, find byName) (string, error) {
 	values, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
 		return "", faas.Errorf(faas.Invalid, "The query string is malformed.").WithCause(err)
@@ -98,16 +97,13 @@ func purgedFunction(r *http.Request) (string, error) {
 		}
 	}
 	functionID := values.Get("function_id")
-	switch {
-	case functionID == "":
+	if functionID == "" {
 		return "", faas.Errorf(
 			faas.Invalid,
 			"function_id is required, as in ?function_id=<id>: executions are deleted of one function at a time.",
 		)
-	case !faas.IsID(functionID):
-		return "", faas.Errorf(faas.Invalid, "function_id must be a UUID; it is %q.", short(functionID))
 	}
-	return strings.ToLower(functionID), nil
+	return resolve(r, id, "function_id", functionID, find)
 }
 
 // missingFunction returns what to answer when the scope has no such function and no records of it

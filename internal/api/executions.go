@@ -32,7 +32,7 @@ func (h *executionHandlers) read(r *http.Request, id faas.Identity) (faas.Execut
 		ID: faas.NewID(), ProjectID: id.ProjectID, UserID: id.UserID, RequestID: info.recorded(), CreatedAt: h.now(),
 		Sync: o.flag("sync", true), Input: inputField(o, "input", h.maxInput), Description: o.line("description"),
 	}
-	ref := refField(o)
+	ref := refField(r, id, o, h.store.FunctionID)
 	return x, ref, o.fault()
 }
 

@@ -47,6 +47,8 @@ type faultDetail struct {
 	Detail    string `json:"detail"`
 	RequestID string `json:"request_id"`
 
+	Candidates []faas.Named `json:"candidates,omitempty"` // where a name is given that several things have
+
 	MinVersion string `json:"min_version,omitempty"` // these three: where a microversion is asked for that is not there
 	MaxVersion string `json:"max_version,omitempty"`
 	Links      []link `json:"links,omitempty"`
@@ -78,7 +80,7 @@ func (a *responder) writeError(w http.ResponseWriter, r *http.Request, err error
 	h.Set("Content-Type", "application/json")
 	detail := faultDetail{
 		Status: status, Code: "faas." + strings.ReplaceAll(string(known.Kind), "_", "-"), Title: http.StatusText(status),
-		Detail: known.Message, RequestID: info.id,
+		Detail: known.Message, RequestID: info.id, Candidates: known.Candidates,
 	}
 	if known.Kind == faas.NoSuchVersion {
 		detail.bounds(a.endpoint.of(r))

@@ -45,6 +45,15 @@ func timeoutField(o *object, l faas.Limits) *time.Duration {
 	return &timeout
 }
 
+// runtimeField returns the id of a new function's runtime; "" when it is not set.
+func runtimeField(r *http.Request, id faas.Identity, o *object, find byName) string {
+	runtimeID := o.idOrName(r, id, "runtime_id", find)
+	if faas.KindOf(o.wrong) == faas.NotFound { // as with an id, the request is wrong and not its path
+		o.wrong = faas.Errorf(faas.Invalid, "runtime_id: %s", o.wrong)
+	}
+	return runtimeID
+}
+
 // changeOf returns what the form sets, the code apart.
 func changeOf(f *form, l faas.Limits) store.FunctionChange {
 	o := &f.object

@@ -12,7 +12,7 @@ import (
 // update is PUT /v1/functions/{id}. Old clients send code as an object in one field, or its
 // parts source and md5sum as fields of their own; both mean the same.
 func (h *functionHandlers) update(r *http.Request, id faas.Identity) (any, error) {
-	functionID, err := pathID(r)
+	functionID, err := pathIDOrName(r, id, h.store.FunctionID)
 	if err != nil {
 		return nil, err
 	}

@@ -27,7 +27,7 @@ type functionVersionHandlers struct {
 
 // create is POST /v1/functions/{id}/versions: the function as it is now becomes a version.
 func (h *functionVersionHandlers) create(r *http.Request, id faas.Identity) (any, error) {
-	functionID, err := pathID(r)
+	functionID, err := pathIDOrName(r, id, h.store.FunctionID)
 	if err != nil {
 		return nil, err
 	}
@@ -52,7 +52,7 @@ func (h *functionVersionHandlers) create(r *http.Request, id faas.Identity) (any
 
 // list is GET /v1/functions/{id}/versions.
 func (h *functionVersionHandlers) list(r *http.Request, id faas.Identity) (any, error) {
-	functionID, err := pathID(r)
+	functionID, err := pathIDOrName(r, id, h.store.FunctionID)
 	if err != nil {
 		return nil, err
 	}
@@ -83,7 +83,7 @@ func (h *functionVersionHandlers) list(r *http.Request, id faas.Identity) (any, 
 
 // get is GET /v1/functions/{id}/versions/{number}: the record, or with ?download=true the package.
 func (h *functionVersionHandlers) get(r *http.Request, id faas.Identity) (any, error) {
-	functionID, number, err := pathVersion(r)
+	functionID, number, err := pathVersion(r, id, h.store.FunctionID)
 	if err != nil {
 		return nil, err
 	}
@@ -109,7 +109,7 @@ func (h *functionVersionHandlers) get(r *http.Request, id faas.Identity) (any, e
 }
 
 func (h *functionVersionHandlers) delete(r *http.Request, id faas.Identity) (any, error) {
-	functionID, number, err := pathVersion(r)
+	functionID, number, err := pathVersion(r, id, h.store.FunctionID)
 	if err != nil {
 		return nil, err
 	}
@@ -125,8 +125,8 @@ func (h *functionVersionHandlers) delete(r *http.Request, id faas.Identity) (any
 }
 
 // pathVersion returns the function's id and the version's number in the request's path.
-func pathVersion(r *http.Request) (functionID string, number int, err error) {
-	if functionID, err = pathID(r); err != nil {
+func pathVersion(r *http.Request, id faas.Identity, find byName) (functionID string, number int, err error) {
+	if functionID, err = pathIDOrName(r, id, find); err != nil {
 		return "", 0, err
 	}
 	text := mux.Vars(r)["version"]

@@ -40,7 +40,7 @@ func (h *functionHandlers) create(r *http.Request, id faas.Identity) (any, error
 	o := &f.object
 	code := codeField(o)
 	function := faas.Function{
-		ID: faas.NewID(), ProjectID: id.ProjectID, CreatedAt: h.now(), RuntimeID: o.id("runtime_id"),
+		ID: faas.NewID(), ProjectID: id.ProjectID, CreatedAt: h.now(), RuntimeID: runtimeField(r, id, o, h.store.RuntimeID),
 		Name: o.line("name"), Description: o.line("description"),
 		Entry:      valueOr(entryField(o), faas.DefaultEntry),
 		CPU:        valueOr(cpuField(o, h.limits), int(h.limits.CPU.Default)),
@@ -96,7 +96,7 @@ func (h *functionHandlers) list(r *http.Request, id faas.Identity) (any, error) 
 
 // get is GET /v1/functions/{id}: the record, or with ?download=true the package.
 func (h *functionHandlers) get(r *http.Request, id faas.Identity) (any, error) {
-	functionID, err := pathID(r)
+	functionID, err := pathIDOrName(r, id, h.store.FunctionID)
 	if err != nil {
 		return nil, err
 	}
@@ -140,7 +140,7 @@ func downloadAsked(r *http.Request) (bool, error) {
 }
 
 func (h *functionHandlers) delete(r *http.Request, id faas.Identity) (any, error) {
-	functionID, err := pathID(r)
+	functionID, err := pathIDOrName(r, id, h.store.FunctionID)
 	if err != nil {
 		return nil, err
 	}

@@ -34,7 +34,7 @@ func (h *jobHandlers) create(r *http.Request, id faas.Identity) (any, error) {
 		return nil, err
 	}
 	j := faas.Job{
-		ProjectID: id.ProjectID, UserID: id.UserID, Name: o.line("name"), Calls: refField(o),
+		ProjectID: id.ProjectID, UserID: id.UserID, Name: o.line("name"), Calls: refField(r, id, o, h.store.FunctionID),
 		Input: inputField(o, "function_input", h.maxInput), Status: faas.JobRunning,
 	}
 	h.planned(o, &j)
@@ -72,7 +72,7 @@ func (h *jobHandlers) list(r *http.Request, id faas.Identity) (any, error) {
 }
 
 func (h *jobHandlers) get(r *http.Request, id faas.Identity) (any, error) {
-	jobID, err := pathID(r)
+	jobID, err := pathIDOrName(r, id, h.store.JobID)
 	if err != nil {
 		return nil, err
 	}
@@ -87,7 +87,7 @@ func (h *jobHandlers) get(r *http.Request, id faas.Identity) (any, error) {
 
 // update is PUT /v1/jobs/{id}. Fields that are null stay as they are: clients send all of them.
 func (h *jobHandlers) update(r *http.Request, id faas.Identity) (any, error) {
-	jobID, err := pathID(r)
+	jobID, err := pathIDOrName(r, id, h.store.JobID)
 	if err != nil {
 		return nil, err
 	}
@@ -109,7 +109,7 @@ func (h *jobHandlers) update(r *http.Request, id faas.Identity) (any, error) {
 }
 
 func (h *jobHandlers) delete(r *http.Request, id faas.Identity) (any, error) {
-	jobID, err := pathID(r)
+	jobID, err := pathIDOrName(r, id, h.store.JobID)
 	if err != nil {
 		return nil, err
 	}

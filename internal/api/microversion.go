@@ -28,8 +28,9 @@ var (
 	v13 = Microversion{1, 3} // signatures, expiry, limits, raw bodies, results and new URLs of webhooks
 	v14 = Microversion{1, 4} // canaries of aliases
 	v15 = Microversion{1, 5} // time zones and reasons of jobs
+	v16 = Microversion{1, 6} // names in the place of ids
 
-	minVersion, maxVersion = v10, v15
+	minVersion, maxVersion = v10, v16
 )
 
 // String returns 1.N.

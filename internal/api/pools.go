@@ -18,7 +18,7 @@ type poolHandlers struct {
 
 // get is GET /v1/runtimes/{id}/pool; the engine knows the pool.
 func (h *poolHandlers) get(r *http.Request, id faas.Identity) (any, error) {
-	runtimeID, err := pathID(r)
+	runtimeID, err := pathIDOrName(r, id, h.store.RuntimeID)
 	if err != nil {
 		return nil, err
 	}

@@ -69,7 +69,7 @@ func (h *runtimeHandlers) list(r *http.Request, id faas.Identity) (any, error) {
 }
 
 func (h *runtimeHandlers) get(r *http.Request, id faas.Identity) (any, error) {
-	runtimeID, err := pathID(r)
+	runtimeID, err := pathIDOrName(r, id, h.store.RuntimeID)
 	if err != nil {
 		return nil, err
 	}
@@ -81,7 +81,7 @@ func (h *runtimeHandlers) get(r *http.Request, id faas.Identity) (any, error) {
 }
 
 func (h *runtimeHandlers) update(r *http.Request, id faas.Identity) (any, error) {
-	runtimeID, err := pathID(r)
+	runtimeID, err := pathIDOrName(r, id, h.store.RuntimeID)
 	if err != nil {
 		return nil, err
 	}
@@ -124,7 +124,7 @@ func (h *runtimeHandlers) change(r *http.Request, scope faas.Scope, id string, c
 }
 
 func (h *runtimeHandlers) delete(r *http.Request, id faas.Identity) (any, error) {
-	runtimeID, err := pathID(r)
+	runtimeID, err := pathIDOrName(r, id, h.store.RuntimeID)
 	if err != nil {
 		return nil, err
 	}

@@ -3,6 +3,7 @@ package api
 import (
 	"encoding/json"
 	"math"
+	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -142,13 +143,13 @@ func (h *webhookHandlers) signingSecret(before faas.Webhook, asked webhookSettin
 }
 
 // calledChange returns what a request changes of what a webhook calls.
-func calledChange(o *object) store.WebhookChange {
+func calledChange(r *http.Request, id faas.Identity, o *object, find byName) store.WebhookChange {
 	var change store.WebhookChange
 	if alias := o.line("function_alias"); alias != "" {
 		change.Alias = &alias
 		return change
 	}
-	if functionID := o.id("function_id"); functionID != "" {
+	if functionID := o.idOrName(r, id, "function_id", find); functionID != "" {
 		change.FunctionID = &functionID
 	}
 	if n := o.number("function_version", "", 0, math.MaxInt32); n != nil {

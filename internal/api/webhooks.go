@@ -38,7 +38,7 @@ func (h *webhookHandlers) create(r *http.Request, id faas.Identity) (any, error)
 	}
 	w := faas.Webhook{
 		ID: faas.NewID(), ProjectID: id.ProjectID, CreatedAt: h.now(), Generation: 1,
-		Calls: refField(o), Description: o.line("description"),
+		Calls: refField(r, id, o, h.store.FunctionID), Description: o.line("description"),
 	}
 	asked := h.settings(o)
 	if err := o.fault(); err != nil {
@@ -95,7 +95,7 @@ func (h *webhookHandlers) update(r *http.Request, id faas.Identity) (any, error)
 	if err != nil {
 		return nil, err
 	}
-	change, asked := calledChange(o), h.settings(o)
+	change, asked := calledChange(r, id, o, h.store.FunctionID), h.settings(o)
 	change.Description = o.text("description", maxLine)
 	if err := o.fault(); err != nil {
 		return nil, err

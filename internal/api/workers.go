@@ -25,7 +25,7 @@ const maxScale = 1000
 
 // list is GET /v1/functions/{id}/workers: those of all versions, or with ?function_version= of one.
 func (h *workerHandlers) list(r *http.Request, id faas.Identity) (any, error) {
-	functionID, err := pathID(r)
+	functionID, err := pathIDOrName(r, id, h.store.FunctionID)
 	if err != nil {
 		return nil, err
 	}
@@ -68,7 +68,7 @@ func (h *workerHandlers) detach(r *http.Request, id faas.Identity) (any, error) 
 
 // change has the engine do what the path says, and answers 202 when it has begun.
 func (h *workerHandlers) change(r *http.Request, id faas.Identity, verb string, action faas.WorkersAction) (any, error) {
-	req, rule, err := workersRequest(r)
+	req, rule, err := h.request(r, id)
 	if err != nil {
 		return nil, err
 	}
@@ -92,13 +92,13 @@ func (h *workerHandlers) change(r *http.Request, id faas.Identity, verb string, 
 	return withStatus{http.StatusAccepted, struct{}{}}, nil
 }
 
-// workersRequest returns the function and the version in the path, and what their rules are called.
-func workersRequest(r *http.Request) (req faas.WorkersRequest, rule string, err error) {
+// request returns the function and the version in the path, and what their rules are called.
+func (h *workerHandlers) request(r *http.Request, id faas.Identity) (req faas.WorkersRequest, rule string, err error) {
 	if _, versioned := mux.Vars(r)["version"]; !versioned {
-		req.FunctionID, err = pathID(r)
+		req.FunctionID, err = pathIDOrName(r, id, h.store.FunctionID)
 		return req, "function", err
 	}
-	req.FunctionID, req.Version, err = pathVersion(r)
+	req.FunctionID, req.Version, err = pathVersion(r, id, h.store.FunctionID)
 	return req, "function_version", err
 }
 

@@ -61,6 +61,7 @@ type Error struct {
 	Kind       Kind
 	Message    string
 	RetryAfter time.Duration // for Busy and Unavailable: when to try again; 0 when not known
+	Candidates []Named       // for a Conflict about a name: the things that have it
 	Cause      error
 }
 

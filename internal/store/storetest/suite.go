@@ -21,6 +21,7 @@ func Run(t *testing.T, open Open) {
 		"functions":                         functions,
 		"a function's revision":             revision,
 		"scopes":                            scopes,
+		"names":                             namesFound,
 		"filters":                           filters,
 		"bad queries":                       badQueries,
 		"pages":                             pages,
