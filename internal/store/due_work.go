@@ -222,7 +222,10 @@ func (s *Store) HandOverDue(ctx context.Context, o faas.Ownership, kind string, 
 		}
 		return nil
 	})
-	return handed, err
+	if err != nil {
+		return 0, err
+	}
+	return handed, nil
 }
 
 // DueDone strikes out an item that is done. This and what follows return ErrNotInHand when the item

@@ -62,11 +62,15 @@ func (s *Store) claimed(ctx context.Context, id, owner string) (faas.Execution, 
 		return e, nil
 	}
 	// A reader on another node of a cluster may be behind the writer.
-	err = s.recorder.do(ctx, func(t *tx) error {
-		e, err = t.execution(id)
+	var now faas.Execution
+	err = s.recorder.do(ctx, func(t *tx) (err error) {
+		now, err = t.execution(id)
 		return err
 	})
-	return e, err
+	if err != nil {
+		return faas.Execution{}, err
+	}
+	return now, nil
 }
 
 // Release puts an execution that the owner has claimed, and of which nothing has begun, back into

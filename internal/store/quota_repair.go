@@ -98,5 +98,5 @@ func (s *Store) repairUsage(ctx context.Context, projectID string, r faas.Resour
 		}
 		return err
 	})
-	return changed && err == nil, err
+	return err == nil && changed, err
 }

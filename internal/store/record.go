@@ -127,7 +127,8 @@ func (op *operation) size() int {
 }
 
 // do runs f in a transaction and waits for the commit. What f did is undone when it returns an
-// error.
+// error. When ctx ends, do returns and f may still run: after an error a caller must not read what
+// f writes.
 func (r *recorder) do(ctx context.Context, f func(*tx) error) error {
 	return r.await(ctx, &operation{do: f})
 }

@@ -76,7 +76,10 @@ func (s *Store) CreateVersion(
 		_, err = t.exec(query, args...)
 		return t.already("function version", made.ID, err)
 	})
-	return made, err
+	if err != nil {
+		return faas.FunctionVersion{}, err
+	}
+	return made, nil
 }
 
 // worthAVersion refuses a version of a function that has not changed since the newest one, or that
