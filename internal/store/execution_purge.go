@@ -57,7 +57,7 @@ func (s *Store) purge(ctx context.Context, condition string, limit int, args ...
 		return 0, err
 	}
 	var gone []record
-	err = s.chores.do(ctx, func(t *tx) error {
+	err = s.chores.do(ctx, func(t *tx) (err error) {
 		gone, err = t.deleteExecutions(old)
 		return err
 	})
