@@ -4,8 +4,6 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/gorilla/mux"
-
 	"github.com/openstack-faas/faas/internal/faas"
 	"github.com/openstack-faas/faas/internal/store"
 )
@@ -58,7 +56,11 @@ func (h *aliasHandlers) list(r *http.Request, id faas.Identity) (any, error) {
 }
 
 func (h *aliasHandlers) get(r *http.Request, id faas.Identity) (any, error) {
-	a, err := h.store.Alias(r.Context(), faas.ProjectScope(id), mux.Vars(r)["name"])
+	name, err := pathName(r)
+	if err != nil {
+		return nil, err
+	}
+	a, err := h.store.Alias(r.Context(), faas.ProjectScope(id), name)
 	if err != nil {
 		return nil, err
 	}
@@ -81,7 +83,11 @@ func (h *aliasHandlers) update(r *http.Request, id faas.Identity) (any, error) {
 	if err := o.fault(); err != nil {
 		return nil, err
 	}
-	after, err := h.store.UpdateAlias(r.Context(), faas.ProjectScope(id), mux.Vars(r)["name"], change)
+	name, err := pathName(r)
+	if err != nil {
+		return nil, err
+	}
+	after, err := h.store.UpdateAlias(r.Context(), faas.ProjectScope(id), name, change)
 	if err != nil {
 		return nil, err
 	}
@@ -89,7 +95,11 @@ func (h *aliasHandlers) update(r *http.Request, id faas.Identity) (any, error) {
 }
 
 func (h *aliasHandlers) delete(r *http.Request, id faas.Identity) (any, error) {
-	if err := h.store.DeleteAlias(r.Context(), faas.ProjectScope(id), mux.Vars(r)["name"]); err != nil {
+	name, err := pathName(r)
+	if err != nil {
+		return nil, err
+	}
+	if err := h.store.DeleteAlias(r.Context(), faas.ProjectScope(id), name); err != nil {
 		return nil, err
 	}
 	return noContent{}, nil

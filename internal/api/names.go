@@ -73,3 +73,13 @@ func (o *object) idOrName(r *http.Request, id faas.Identity, name string, find b
 	}
 	return found
 }
+
+// pathName returns the name of an alias in the request's path; what no alias can be called is
+// faas.NotFound, as any name that none has.
+func pathName(r *http.Request) (string, error) {
+	name := mux.Vars(r)["name"]
+	if !isName(name) {
+		return "", faas.Errorf(faas.NotFound, "Function alias %q can not be found.", short(name))
+	}
+	return name, nil
+}

@@ -96,7 +96,7 @@ func TestNamesThatSeveralHave(t *testing.T) {
 		if err := json.Unmarshal(answer.body, &fault); err != nil || len(fault.Errors) != 1 || !slices.Equal(fault.Errors[0].Candidates, want) {
 			t.Errorf("%s, want the candidates %v", answer.body, want)
 		}
-		if f := answer.fault(); !strings.HasPrefix(f, "There are 2 functions with the name twice; say by its id which is meant: ") {
+		if f := answer.fault(); !strings.HasPrefix(f, "There are 2 functions with the name \"twice\"; say by its id which is meant: ") {
 			t.Error(f)
 		}
 	}
@@ -142,7 +142,7 @@ func TestWhatNamesAreNot(t *testing.T) {
 	body, contentType := formOf(t, field{"runtime_id", "nothing"}, field{"code", `{"source":"package"}`},
 		field{"package", zipOf(t, "main.py", "def main(): pass")})
 	answer := s.send(request{method: "POST", path: "/v1/functions", body: body, contentType: contentType, header: v16Header})
-	if answer.status != 400 || !strings.Contains(answer.fault(), "runtime_id: Runtime nothing not found.") {
+	if answer.status != 400 || !strings.Contains(answer.fault(), `runtime_id: Runtime "nothing" not found.`) {
 		t.Errorf("%d %s", answer.status, answer.body)
 	}
 	for _, stranger := range []string{"p-two member", "p-two admin"} { // names are a project's, whoever asks

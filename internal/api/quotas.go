@@ -7,6 +7,7 @@ import (
 	"maps"
 	"net/http"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/gorilla/mux"
@@ -158,8 +159,11 @@ func quotaField(o *object) (map[faas.Resource]*int64, error) {
 			short(string(raw)),
 		)
 	}
-	if err := inner.only(quota.Names()); err != nil {
-		return nil, err
+	for _, name := range slices.Sorted(maps.Keys(inner.fields)) {
+		if !slices.Contains(quota.Names(), name) {
+			return nil, faas.Errorf(faas.Invalid, "quota has no resource %q; the resources are %s.", short(name),
+				strings.Join(quota.Names(), ", "))
+		}
 	}
 	limits := map[faas.Resource]*int64{}
 	for name := range inner.fields {

@@ -25,7 +25,7 @@ func Ambiguous(noun, name string, all []Named) *Error {
 	for i, one := range some {
 		ids[i] = one.ID
 	}
-	e := Errorf(Conflict, "There are %s %ss with the name %s; say by its id which is meant: %s.", count, noun, name,
+	e := Errorf(Conflict, "There are %s %ss with the name %q; say by its id which is meant: %s.", count, noun, name,
 		strings.Join(ids, ", "))
 	e.Candidates = some
 	return e

@@ -39,7 +39,7 @@ func (t *tx) mayCall(projectID string, ref faas.FunctionRef) error {
 		_, err := t.alias(faas.OneProject(projectID), ref.Alias, t.grammar.forShare)
 		return err
 	case ref.FunctionID == "":
-		return faas.Errorf(faas.Invalid, "function_id is required where there is no function_alias.")
+		return faas.Errorf(faas.Invalid, "function_id is required where there is no function_alias, also beside a function_version.")
 	}
 	f, err := functions.scan(t.queryRow(functions.selectByID()+t.grammar.forShare, ref.FunctionID))
 	if err != nil {

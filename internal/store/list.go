@@ -166,9 +166,9 @@ func (s *Store) slowList(noun string, err error) error {
 	}
 	e := faas.Errorf(
 		faas.Unavailable,
-		"The database takes too long over this list of %ss. Ask for less with a filter on created_at, or try again later.",
-		noun,
+		"The database takes too long over this list of %s. Ask for less with a filter on created_at, or try again later.",
+		plural(noun),
 	)
 	e.RetryAfter = slowListPause
-	return e.WithCause(fmt.Errorf("list %ss: %w", noun, err))
+	return e.WithCause(fmt.Errorf("list %s: %w", plural(noun), err))
 }

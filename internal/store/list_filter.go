@@ -63,7 +63,7 @@ func (x fieldIndex) answers(f faas.Filter) bool {
 func (t *table) field(name, what string) (field, error) {
 	f, ok := t.fields[name]
 	if !ok {
-		return f, faas.Errorf(faas.Invalid, "A list of %ss cannot be %s by %q; the possible fields are %s.", t.noun, what, name,
+		return f, faas.Errorf(faas.Invalid, "A list of %s cannot be %s by %q; the possible fields are %s.", plural(t.noun), what, name,
 			strings.Join(slices.Sorted(maps.Keys(t.fields)), ", "))
 	}
 	return f, nil
@@ -72,7 +72,7 @@ func (t *table) field(name, what string) (field, error) {
 // filter adds the conditions of the filters.
 func (l *listing) filter(filters []faas.Filter) error {
 	if len(filters) > maxFilters {
-		return faas.Errorf(faas.Invalid, "A list of %ss can have at most %d filters; it has %d.", l.noun, maxFilters,
+		return faas.Errorf(faas.Invalid, "A list of %s can have at most %d filters; it has %d.", plural(l.noun), maxFilters,
 			len(filters))
 	}
 	values := 0
@@ -177,7 +177,7 @@ func (f field) value(v string) (any, error) {
 		return nil, fmt.Errorf("%q is not a time like 2018-05-13 06:58:13.208421", v)
 	case code, state:
 		if !ascii(v) { // MySQL refuses to compare such a column with another script
-			return nil, fmt.Errorf("%q is not valid", v)
+			return nil, fmt.Errorf("%q has letters beyond ASCII, which no value of this field has", v)
 		}
 	case text, notCompared:
 		if !utf8.ValidString(v) {

@@ -25,7 +25,7 @@ func (l *listing) sort(asked []faas.SortKey) error {
 		asked = []faas.SortKey{{Field: "created_at"}}
 	}
 	if len(asked) > maxSortKeys {
-		return faas.Errorf(faas.Invalid, "A list of %ss can be sorted by at most %d keys; sort_keys has %d.", l.noun,
+		return faas.Errorf(faas.Invalid, "A list of %s can be sorted by at most %d keys; sort_keys has %d.", plural(l.noun),
 			maxSortKeys, len(asked))
 	}
 	seen := map[string]bool{}

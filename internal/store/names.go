@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"strconv"
 
 	"github.com/openstack-faas/faas/internal/faas"
 )
@@ -39,7 +40,7 @@ func (s *Store) JobID(ctx context.Context, projectID, name string) (string, erro
 
 func (s *Store) idOf(ctx context.Context, kind named, projectID, name string) (string, error) {
 	if projectID == "" || name == "" { // a token without a project; a thing without a name
-		return "", notFound(kind.noun, name)
+		return "", notFound(kind.noun, strconv.Quote(name))
 	}
 	rows, err := s.readers.QueryContext(ctx, kind.query, projectID, name, faas.MaxNamed+1)
 	if err != nil {
@@ -57,7 +58,7 @@ func (s *Store) idOf(ctx context.Context, kind named, projectID, name string) (s
 	}
 	switch len(alike) {
 	case 0:
-		return "", notFound(kind.noun, name)
+		return "", notFound(kind.noun, strconv.Quote(name))
 	case 1:
 		return alike[0].ID, nil
 	}
