@@ -55,7 +55,7 @@ func New(c agentconfig.Config, log *slog.Logger, now func() time.Time) *Agent {
 func newAgent(c agentconfig.Config, p processes, g gate, log *slog.Logger, now func() time.Time) *Agent {
 	a := &Agent{config: c, log: log, now: now, gate: g, runtime: p, worker: newWorker(c.Slots, now)}
 	a.memory.runtime = p
-	a.root = newRoot(c.RunDir, c.Limits, &a.wait, a.worker.refuse)
+	a.root = newRoot(c.RunDir, c.Limits, &a.wait, a.worker.refuse, log)
 	return a
 }
 

@@ -59,7 +59,7 @@ func (a *Agent) call(c faas.Call) (out faas.Outcome, refused string) {
 func (a *Agent) runIn(s *slot, c faas.Call, times callTimes) (*slot, faas.Outcome) {
 	var message []byte
 	if s.called {
-		s.log.skip()
+		s.late.between(s.log.take(), c.ExecutionID)
 	}
 	if !s.loaded {
 		message = a.loadLine(s, a.worker.specialisation())
@@ -210,6 +210,7 @@ func (a *Agent) end(s *slot) (log string) {
 		a.root.fail(fmt.Errorf("the runtime did not end a slot within %s", a.config.Timeouts.Kill))
 	}
 	log = s.log.take()
+	s.late.finish()
 	s.close()
 	return log
 }
@@ -234,7 +235,9 @@ func (a *Agent) sweep(s *slot) {
 
 // discard ends a slot of which nothing more is wanted, without keeping anybody waiting.
 func (a *Agent) discard(s *slot) {
-	a.wait.Go(func() { a.end(s) })
+	a.wait.Go(func() {
+		s.late.between(a.end(s), "")
+	})
 }
 
 func (a *Agent) awaitEnd(s *slot, timeout time.Duration) bool {

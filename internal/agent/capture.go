@@ -24,27 +24,35 @@ type capture struct {
 	buffer []byte
 }
 
-// openCapture makes the pipe. Both ends are opened here, so that it never ends and opening it never
-// waits.
 func openCapture(path string, limit int64) (*capture, error) {
+	file, raw, err := openPipe(path)
+	if err != nil {
+		return nil, err
+	}
+	return &capture{path: path, file: file, raw: raw, kept: logclip.New(limit), buffer: make([]byte, 8<<10)}, nil
+}
+
+// openPipe makes a pipe with a name. Both ends are opened here, so that it never ends and opening
+// it never waits.
+func openPipe(path string) (*os.File, syscall.RawConn, error) {
 	if err := unix.Mkfifo(path, 0o600); err != nil {
-		return nil, fmt.Errorf("make log pipe: %w", err)
+		return nil, nil, fmt.Errorf("make log pipe: %w", err)
 	}
 	// Others may write and not read: the runtime's user needs no more, and the directory decides
 	// who gets here.
 	if err := os.Chmod(path, 0o622); err != nil {
-		return nil, fmt.Errorf("make log pipe: %w", err)
+		return nil, nil, fmt.Errorf("make log pipe: %w", err)
 	}
 	file, err := os.OpenFile(path, os.O_RDWR|syscall.O_NONBLOCK, 0)
 	if err != nil {
-		return nil, fmt.Errorf("open log pipe: %w", err)
+		return nil, nil, fmt.Errorf("open log pipe: %w", err)
 	}
 	raw, err := file.SyscallConn()
 	if err != nil {
 		file.Close()
-		return nil, fmt.Errorf("open log pipe: %w", err)
+		return nil, nil, fmt.Errorf("open log pipe: %w", err)
 	}
-	return &capture{path: path, file: file, raw: raw, kept: logclip.New(limit), buffer: make([]byte, 8<<10)}, nil
+	return file, raw, nil
 }
 
 // unlink removes the pipe's name, once the slot has opened it.
@@ -73,14 +81,6 @@ func (c *capture) take() string {
 	defer c.mu.Unlock()
 	c.drain()
 	return c.kept.Take()
-}
-
-// skip forgets what was printed since take: it belongs to no call.
-func (c *capture) skip() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.drain()
-	c.kept.Reset()
 }
 
 // drain reads what is in the pipe now and no more, for a child process may go on printing for ever.

@@ -20,6 +20,7 @@ func (u *underway) begin(executionID string, s *slot) {
 	s.telling.Lock()
 	s.execution = executionID
 	s.telling.Unlock()
+	s.late.begin(executionID)
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	if u.slots == nil {

@@ -16,6 +16,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -54,6 +55,7 @@ type running struct {
 	client  http.Client
 	said    agentconfig.Announcement
 	ended   chan struct{} // closed when it was waited for
+	log     *logBuffer    // the agent's own
 	pod     *pod          // nil: the runtime lives beneath the agent
 }
 
@@ -97,7 +99,8 @@ func (r *running) run(command *exec.Cmd) {
 	t := r.t
 	t.Helper()
 	r.command, r.said, r.ended = command, agentconfig.Announcement{}, make(chan struct{})
-	r.command.Stderr = os.Stderr
+	r.log = &logBuffer{}
+	r.command.Stderr, r.command.WaitDelay = r.log, 10*time.Second
 	var err error
 	if r.stdin, err = r.command.StdinPipe(); err != nil {
 		t.Fatal(err)
@@ -130,6 +133,25 @@ func (r *running) run(command *exec.Cmd) {
 		_ = command.Wait()
 		close(ended)
 	}()
+}
+
+// logBuffer keeps what an agent logs, and shows it.
+type logBuffer struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (l *logBuffer) Write(text []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	_, _ = os.Stderr.Write(text)
+	return l.text.Write(text)
+}
+
+func (l *logBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
 }
 
 // agentCommand is this binary as an agent, or the real one where a measurement names it.

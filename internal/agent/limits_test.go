@@ -232,7 +232,7 @@ func TestLogIsClipped(t *testing.T) {
 	})
 }
 
-// What is printed between calls belongs to neither.
+// What is printed between calls belongs to the call before, and is in the log of neither.
 func TestLogBetweenCalls(t *testing.T) {
 	each(t, func(t *testing.T, begin beginner) {
 		r := begin(t, "python3", nil).specialise("main.f", files{"main.py": `

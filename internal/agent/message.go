@@ -89,6 +89,7 @@ type start struct {
 	Slot   int    `json:"slot"`
 	Nonce  string `json:"nonce"`
 	Output string `json:"output"`           // the pipe for standard output and error
+	Late   string `json:"late"`             // the pipe for what calls print after their answers
 	Memory int64  `json:"memory,omitempty"` // bytes; absent while the worker is generic
 }
 

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"path/filepath"
 	"strconv"
@@ -22,6 +23,7 @@ type root struct {
 	runDir string
 	limits faas.ProcessLimits
 	wait   *sync.WaitGroup // of the agent, for what reads logs
+	log    *slog.Logger    // the worker's own
 	refuse func()          // called before lost is closed: no further call finds its way here
 
 	greeted chan struct{} // closed when it has said hello; conn and hello are set before
@@ -35,9 +37,11 @@ type root struct {
 	slots map[int]*slot // those whose end was not reported
 }
 
-func newRoot(runDir string, limits faas.ProcessLimits, wait *sync.WaitGroup, refuse func()) *root {
+func newRoot(
+	runDir string, limits faas.ProcessLimits, wait *sync.WaitGroup, refuse func(), log *slog.Logger,
+) *root {
 	return &root{
-		runDir: runDir, limits: limits, wait: wait, refuse: refuse,
+		runDir: runDir, limits: limits, wait: wait, refuse: refuse, log: log,
 		greeted: make(chan struct{}), lost: make(chan struct{}), slots: map[int]*slot{},
 	}
 }
@@ -100,6 +104,7 @@ func (r *root) connect(conn net.Conn, lines *jsonlines.Reader, ready fromRoot) b
 	lines.Max = int(r.limits.Result) + maxFraming
 	s.conn, s.lines, s.pid = conn, lines, ready.PID
 	s.log.unlink()
+	s.late.unlink()
 	close(s.connected)
 	return true
 }
@@ -171,8 +176,9 @@ func (r *root) start(memory int64) (*slot, error) {
 		return nil, err
 	}
 	r.wait.Go(s.log.run)
+	r.wait.Go(s.late.run)
 	message := jsonlines.Encode(start{
-		Type: "start", Slot: s.number, Nonce: s.nonce, Output: s.log.path, Memory: memory,
+		Type: "start", Slot: s.number, Nonce: s.nonce, Output: s.log.path, Late: s.late.path, Memory: memory,
 	})
 	if err := r.send(message); err != nil {
 		r.fail(err)
@@ -197,6 +203,10 @@ func (r *root) newSlot() (*slot, error) {
 	s := &slot{
 		number: r.last, nonce: hex.EncodeToString(nonce[:]), log: log,
 		connected: make(chan struct{}), ended: make(chan struct{}),
+	}
+	if s.late, err = openLate(filepath.Join(r.runDir, "late-"+strconv.Itoa(r.last)), r.log); err != nil {
+		log.close()
+		return nil, err
 	}
 	r.slots[s.number] = s
 	return s, nil

@@ -19,6 +19,7 @@ type slot struct {
 	number int
 	nonce  string
 	log    *capture
+	late   *late
 
 	loaded  bool // it was sent the function
 	loading bool // it has not reported yet that the function is loaded
@@ -85,4 +86,5 @@ func (s *slot) close() {
 		s.conn.Close()
 	}
 	s.log.close()
+	s.late.close()
 }

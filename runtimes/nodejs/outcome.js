@@ -98,7 +98,7 @@ function success(json) {
   return {
     line: (limit, last) => {
       const size = Buffer.byteLength(json);
-      if (size <= limit) return `{"type":"result","status":"success","output":${json}}\n`;
+      if (size <= limit) return `{"type":"result","status":"success","output":${json}${last ? ',"last":true' : ''}}\n`;
       return failure(`The result is too large: ${size} bytes of JSON, at most ${limit} are allowed.`).line(limit, last);
     },
   };

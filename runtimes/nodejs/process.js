@@ -6,10 +6,11 @@ const { Writable } = require('node:stream');
 
 // writeThrough makes standard output and error write at once, in order with what child processes
 // print. Node.js's own streams make the pipe non-blocking, for the child processes too, and lose
-// what is pending when the process ends.
-function writeThrough() {
+// what is pending when the process ends. What divert takes, and returns true for, is not written.
+function writeThrough(divert) {
   for (const [name, fd] of [['stdout', 1], ['stderr', 2]]) {
-    const stream = new Writable({ decodeStrings: true, write: (chunk, _, done) => done(writeAll(fd, chunk)) });
+    const write = (chunk, _, done) => done(divert(chunk) ? null : writeAll(fd, chunk));
+    const stream = new Writable({ decodeStrings: true, write });
     stream.fd = fd;
     stream.isTTY = false;
     stream.destroy = () => stream; // as with the originals, end() does not close the descriptor
@@ -36,4 +37,4 @@ function offerToKernel() {
   } catch { /* the kernel chooses */ }
 }
 
-module.exports = { writeThrough, offerToKernel };
+module.exports = { writeThrough, writeAll, offerToKernel };

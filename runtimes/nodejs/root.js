@@ -28,10 +28,10 @@ function obey(message) {
   else if (message.type === 'kill') kill(slots.get(message.slot));
 }
 
-function start({ slot, nonce, output, memory }) {
+function start({ slot, nonce, output, late, memory }) {
   const heap = memory ? Math.ceil(Math.max(memory, LEAST_HEAP) / MEBIBYTE) : OPEN_HEAP;
   const args = [`--max-old-space-size=${heap}`, path.join(__dirname, 'slot.js')];
-  const env = { ...process.env, FAAS_SLOT: JSON.stringify({ slot, nonce, open: !memory }) };
+  const env = { ...process.env, FAAS_SLOT: JSON.stringify({ slot, nonce, late, open: !memory }) };
   let fd;
   try {
     fd = require('node:fs').openSync(output, 'w');

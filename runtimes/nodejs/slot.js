@@ -5,21 +5,24 @@ const fs = require('node:fs');
 const { connect } = require('./wire.js');
 const { Cloud } = require('./context.js');
 const { load } = require('./function.js');
+const { Log } = require('./log.js');
 const memory = require('./memory.js');
 const { ofError, ofResult } = require('./outcome.js');
 const { writeThrough, offerToKernel } = require('./process.js');
 
 const path = process.env.FAAS_SOCKET;
-const { slot, nonce, open } = JSON.parse(process.env.FAAS_SLOT);
+const { slot, nonce, late, open } = JSON.parse(process.env.FAAS_SLOT);
 delete process.env.FAAS_SOCKET;
 delete process.env.FAAS_SLOT;
-writeThrough();
+const output = new Log(late);
+writeThrough((chunk) => output.divert(chunk));
 offerToKernel();
 
 let loading; // a promise of {call} or {failed}
 let limit = 0; // bytes of a result
 let current = 0; // the number of the call that runs, 0 between calls
 let calls = 0;
+let spoiled = false; // by an exception that nobody caught: the process ends with the call that runs
 const cloud = new Cloud();
 
 const wire = connect(path, obey, () => process.exit(0));
@@ -38,13 +41,13 @@ function obey(message) {
   }
 }
 
-async function answer({ input, context }) {
+async function answer({ id, input, context }) {
   const call = current = ++calls;
   const { call: run, failed } = await loading;
   if (failed) return reply(call, failed, true); // the next call finds a fresh process and loads again
   let outcome;
   try {
-    outcome = ofResult(await run(input, cloud.context(context ?? undefined)));
+    outcome = ofResult(await output.run(id, () => run(input, cloud.context(context ?? undefined))));
   } catch (error) {
     outcome = ofError(error);
   }
@@ -56,6 +59,8 @@ function reply(call, outcome, last) {
   if (call !== current) return;
   current = 0;
   if (outcome.trace) log(outcome.trace);
+  output.end();
+  last ||= spoiled;
   wire.sendLine(outcome.line(limit, last || undefined), last ? () => process.exit(0) : undefined);
 }
 
@@ -68,9 +73,12 @@ function log(text) {
 // After an exception that nobody caught nobody knows what state the function is in: the process
 // ends, the next call gets another.
 function uncaught(error) {
-  if (current) return reply(current, ofError(error), true);
-  log(ofError(error).trace);
-  process.exit(1);
+  if (current && !output.isLate()) return reply(current, ofError(error), true);
+  const { trace } = ofError(error);
+  if (output.isLate()) output.writeLate(trace);
+  else log(trace);
+  if (!current) process.exit(1);
+  spoiled = true; // the call that runs is not to blame
 }
 process.on('uncaughtException', uncaught);
 process.on('unhandledRejection', uncaught);

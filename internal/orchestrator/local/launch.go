@@ -36,7 +36,7 @@ func (o *Orchestrator) launch(w *worker) (*process, error) {
 	if w.group, err = o.limits.group(w.ID); err != nil {
 		return nil, fmt.Errorf("control group: %w", err)
 	}
-	p, err := startAgent(o.cfg.Agent)
+	p, err := startAgent(o.cfg.Agent, &relay{log: o.log.With("worker_id", w.ID), now: o.cfg.Now})
 	if err != nil {
 		return nil, fmt.Errorf("start %s: %w", o.cfg.Agent, err)
 	}
@@ -51,13 +51,13 @@ func (o *Orchestrator) launch(w *worker) (*process, error) {
 
 // startAgent starts the binary without anything of this process: no environment, no signals of the
 // terminal, no open files.
-func startAgent(path string) (*process, error) {
+func startAgent(path string, words *relay) (*process, error) {
 	cmd := exec.Command(path) //nolint:noctx // live ends it, and not by a signal first
-	p := &process{cmd: cmd, announced: newAnnouncement(), exited: make(chan struct{})}
+	p := &process{cmd: cmd, announced: newAnnouncement(), stderr: words, exited: make(chan struct{})}
 	p.cmd.Env = []string{}
 	p.cmd.Dir = "/"
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	p.cmd.Stdout, p.cmd.Stderr = p.announced, &p.stderr
+	p.cmd.Stdout, p.cmd.Stderr = p.announced, p.stderr
 	p.cmd.WaitDelay = agentGrace // should something beneath the agent hold its outputs open
 	var err error
 	if p.stdin, err = p.cmd.StdinPipe(); err != nil {

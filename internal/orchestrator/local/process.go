@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os/exec"
 	"strings"
 	"sync"
@@ -21,7 +22,7 @@ type process struct {
 	cmd       *exec.Cmd
 	stdin     io.WriteCloser
 	announced *announcement
-	stderr    tail
+	stderr    *relay
 	exited    chan struct{} // closed when it was waited for
 	err       error         // of waiting; read after exited
 }
@@ -118,6 +119,46 @@ func readAnnouncement(line []byte) error {
 		return fmt.Errorf("its agent said: %s", said.Message)
 	}
 	return nil
+}
+
+// relayed is how much of what a worker's agent writes to standard error is in the service's log, in
+// bytes, and relayPause after how long as much may come again. A function can write there, too.
+const (
+	relayed    = 64 << 10
+	relayPause = time.Minute
+)
+
+// relay is a writer that passes on lines to the service's log, beside keeping their end.
+type relay struct {
+	tail
+	log *slog.Logger // knows the worker
+	now func() time.Time
+
+	rest  []byte // of a line that is not complete
+	left  int    // bytes that still pass until renew
+	renew time.Time
+}
+
+// Write passes on whole lines. It has one caller at a time.
+func (r *relay) Write(text []byte) (int, error) {
+	if now := r.now(); !now.Before(r.renew) {
+		r.left, r.renew = relayed, now.Add(relayPause)
+	}
+	r.rest = append(r.rest, text...)
+	for {
+		line, rest, whole := bytes.Cut(r.rest, []byte("\n"))
+		if !whole {
+			break
+		}
+		if r.left -= len(line); r.left > 0 && len(line) > 0 {
+			r.log.Warn("a worker's own log", "line", string(line))
+		}
+		r.rest = rest
+	}
+	if len(r.rest) > relayed {
+		r.rest = nil
+	}
+	return r.tail.Write(text)
 }
 
 // tailSize is how much of an agent's standard error is kept, in bytes.

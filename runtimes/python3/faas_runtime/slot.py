@@ -1,11 +1,10 @@
 """A slot: a process that loads the function once and answers one call after another."""
-import io
 import os
-import sys
 
 from . import wire
 from .context import Cloud
 from .function import Function
+from .log import Log
 from .outcome import Outcome
 
 _MOST_MESSAGE = 16384  # characters of a failure's message; the traceback is in the log in any case
@@ -16,7 +15,9 @@ def run(path, message):
     os.setsid()
     redirect(message["output"])
     offer_to_kernel()
-    slot = Slot(wire.connect(path))
+    log = Log(message.get("late"))
+    log.open()
+    slot = Slot(wire.connect(path), log)
     slot.wire.send(type="ready", slot=message["slot"], nonce=message["nonce"], pid=slot.pid)
     return slot.serve()
 
@@ -29,17 +30,6 @@ def redirect(output):
         os.dup2(source, target)
     os.close(null)
     os.close(pipe)
-    sys.stdout = sys.__stdout__ = stream(1)
-    sys.stderr = sys.__stderr__ = stream(2)
-
-
-def stream(descriptor):
-    """Returns a text stream that writes at once, in order with what child processes write.
-
-    It never fails on a character.
-    """
-    raw = io.FileIO(descriptor, "w", closefd=False)
-    return io.TextIOWrapper(raw, encoding="utf-8", errors="backslashreplace", write_through=True)
 
 
 def offer_to_kernel():
@@ -52,8 +42,9 @@ def offer_to_kernel():
 
 
 class Slot:
-    def __init__(self, connection):
+    def __init__(self, connection, log):
         self.wire = connection
+        self.log = log
         self.pid = os.getpid()
         self.function = None
         self.limit = 0  # bytes of a result
@@ -89,9 +80,11 @@ class Slot:
 
     def answer(self, message):
         """Answers a call; returns True when the process must end after it."""
+        self.log.begin(message["id"])
         outcome = self.failed_load or self.call(message)
         self.stay_in_slot()
         outcome.print_traceback()
+        self.log.end()
         last = self.failed_load is not None or outcome.crowded
         self.wire.send_line(outcome.line(self.limit, _MOST_MESSAGE, last))
         return last
