@@ -3,10 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
 	"errors"
-	"fmt"
-	"math"
 	"time"
 
 	"github.com/openstack-faas/faas/internal/faas"
@@ -41,8 +38,8 @@ func (s *Store) RenewLeases(ctx context.Context, owner string, ids []string, lea
 }
 
 // SettleExpired ends running executions whose lease is over, limit at most, with the status error
-// and OutputLost, and returns them as settled. Their duration is the time from their start to the
-// end of their lease. events returns what others are to be told of one, with its function as it is
+// and OutputLost, and returns them as settled. Nobody knows for how long they ran: their duration is
+// null, a member that clients read without looking whether it is there. events returns what others are to be told of one, with its function as it is
 // now, or its zero value when that is gone; nil: they are told nothing.
 func (s *Store) SettleExpired(
 	ctx context.Context, limit int, events func(faas.Function, faas.Execution) []Event,
@@ -59,7 +56,7 @@ func (s *Store) SettleExpired(
 		}
 		settled, grown = nil, nil
 		for _, e := range expired {
-			ending := Ending{Status: faas.ExecutionError, Result: lostResult(e), EndedAt: s.timestamp(),
+			ending := Ending{Status: faas.ExecutionError, Result: lostResult, EndedAt: s.timestamp(),
 				ProjectID: e.ProjectID}
 			end := ending.change(e.ID)
 			n, err := t.exec(end.query+` AND lease_until < `+t.grammar.now, end.args...)
@@ -109,8 +106,5 @@ func (t *tx) expired(limit int) ([]faas.Execution, error) {
 	return scanAll(rows, executions.scan)
 }
 
-func lostResult(e faas.Execution) string {
-	seconds := max(0, e.LeaseUntil.Sub(e.StartedAt).Seconds())
-	output, _ := json.Marshal(OutputLost) // a string always marshals
-	return fmt.Sprintf(`{"duration": %g, "output": %s}`, math.Round(seconds*1000)/1000, output)
-}
+// lostResult is the result of an execution whose lease ran out.
+const lostResult = `{"duration":null,"output":"` + OutputLost + `"}`

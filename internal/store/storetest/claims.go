@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -60,6 +61,11 @@ func leases(t *testing.T, f *fixture) {
 		got, err := f.Execution(ctx, ours, x.ID)
 		if err != nil || got.Status != faas.ExecutionError || !strings.Contains(got.Result, "may have run") {
 			t.Errorf("settled: %+v, %v", got, err)
+		}
+		var result map[string]any // nobody knows how long it ran; clients read the member all the same
+		must(t, json.Unmarshal([]byte(got.Result), &result))
+		if took, there := result["duration"]; !there || took != nil {
+			t.Errorf("settled with %s", got.Result)
 		}
 		is(t, f.Finish(ctx, x.ID, store.Ending{Status: faas.ExecutionSuccess}), faas.Conflict)
 	}
