@@ -54,10 +54,15 @@ functional: build packages ## the service as a whole; as root also on MariaDB, R
 lint: ## Go, with the arrows between packages guarded; shell, Python and JavaScript; the length of lines
 	go tool -modfile=tools/go.mod golangci-lint run ./...
 	go vet ./...
-	go vet -C tools ./lines ./measures
+	go vet -C tools ./lines ./measures ./apiref
 	go vet -C devstack/mini/netpol ./...
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { echo 'gofmt these:'; gofmt -l $$(git ls-files '*.go'); exit 1; }
 	tools/lint
+
+.PHONY: reference
+reference: ## docs/api-ref/README.md, the page of the API, from openapi.yaml
+	go run -C tools ./apiref -in $(CURDIR)/docs/api-ref/openapi.yaml > docs/api-ref/README.md.part
+	mv docs/api-ref/README.md.part docs/api-ref/README.md
 
 .PHONY: measures
 measures: ## sizes, comments, long lines and commits of HEAD, for comparing states; COMMIT=REV: of another commit
