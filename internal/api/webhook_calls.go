@@ -61,6 +61,8 @@ type webhookCall struct {
 	query url.Values // without the secret
 	hook  faas.Webhook
 	body  []byte
+	// suspect says that hook is as it was for a forgery a moment ago.
+	suspect bool
 }
 
 // invoke is POST /v1/webhooks/{id}/invoke.
@@ -82,8 +84,8 @@ func (h *webhookCalls) answer(r *http.Request) (answer any, result string, err e
 	if c.body, err = h.bodies.read(r); err != nil {
 		return nil, "", err
 	}
-	if err := h.verify(r, &c); err != nil {
-		return nil, "unsigned", err
+	if result, err = h.prove(r, &c); err != nil {
+		return nil, result, err
 	}
 	if wait := h.limiter.Accept(c.url, c.hook.RateLimit); wait > 0 {
 		return nil, "limited", tooMany(wait)
@@ -107,14 +109,11 @@ func (h *webhookCalls) admit(r *http.Request, c *webhookCall) (result string, er
 	case gone:
 		return "gone", noWebhook("it was gone a moment ago")
 	}
-	// The secret proves that the caller means a webhook of this id, whichever project's it is. From
-	// here on everything is looked up in that project.
-	if c.hook, err = h.store.Webhook(r.Context(), faas.AnyProject(), c.url.ID); err != nil && faas.KindOf(err) != faas.NotFound {
-		return "", err
-	}
-	if err := h.standing(c, err); err != nil {
-		h.limiter.Gone(c.url)
-		return "gone", err
+	c.hook, c.suspect = h.limiter.Suspected(c.url)
+	if !c.suspect || h.standing(c, nil) != nil {
+		if result, err = h.lookUp(r, c); err != nil {
+			return result, err
+		}
 	}
 	info := infoOf(r)
 	info.identity = faas.Identity{UserID: webhookUser(c.hook), ProjectID: c.hook.ProjectID, Webhook: true}
@@ -126,6 +125,37 @@ func (h *webhookCalls) admit(r *http.Request, c *webhookCall) (result string, er
 		h.bodies.passOver(r)
 	}
 	return "", err
+}
+
+// lookUp reads the webhook. The secret proves that the caller means one of this id, whichever
+// project's it is. From here on everything is looked up in that project.
+func (h *webhookCalls) lookUp(r *http.Request, c *webhookCall) (result string, err error) {
+	c.suspect = false
+	c.hook, err = h.store.Webhook(r.Context(), faas.AnyProject(), c.url.ID)
+	if err != nil && faas.KindOf(err) != faas.NotFound {
+		return "", err
+	}
+	if err := h.standing(c, err); err != nil {
+		h.limiter.Gone(c.url)
+		return "gone", err
+	}
+	return "", nil
+}
+
+// prove checks that the request is of a sender of the webhook's. Many forgeries cost one look at the
+// database in a moment: the others are refused by the webhook as it was then.
+func (h *webhookCalls) prove(r *http.Request, c *webhookCall) (result string, err error) {
+	err = h.verify(r, c)
+	if err == nil && c.suspect {
+		if result, err = h.lookUp(r, c); err != nil {
+			return result, err
+		}
+		err = h.verify(r, c)
+	}
+	if faas.KindOf(err) == faas.Forbidden && !c.suspect {
+		h.limiter.Forged(c.url, c.hook)
+	}
+	return "unsigned", err
 }
 
 // webhookUser is whom records and logs name as the one who asked for an execution.

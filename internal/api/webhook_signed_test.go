@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/openstack-faas/faas/internal/faas"
 )
@@ -123,4 +124,63 @@ func TestSigningSecretsAreReplaced(t *testing.T) {
 	if s.must(err); strings.Contains(row.SigningSecret+row.PreviousKey, "secret") {
 		t.Errorf("the database has it as %s", row.SigningSecret)
 	}
+}
+
+// TestRefusalsCostNothing has calls refused again and again that have a wrong signature, are of a
+// webhook that has expired, or are too many. After the first there is no statement: the database is
+// closed.
+func TestRefusalsCostNothing(t *testing.T) {
+	clock := &fakeClock{}
+	s := newService(t, func(c *Config) { c.Now, c.WebhookCalls = clock.now, 6000 })
+	f, body := s.newFunction(s.newRuntime(), "f").ID, `{}`
+	w := s.newWebhook(f, `, "signature": "github"`)
+	signed, open := s.hook(w), s.hook(s.newWebhook(f, ""))
+	expired := s.hook(s.newWebhook(f, `, "expires_at": "`+clock.now().Add(time.Minute).UTC().Format(time.RFC3339)+`"`))
+	flooded := s.hook(s.newWebhook(f, `, "rate_limit": 1`))
+	clock.pass(60)
+	forgery, genuine := github("0123456789abcdef", body), github(*w.SigningSecret, body)
+	signed.call(body, 403, forgery...)
+	signed.call(body, 202, genuine...)
+	expired.call(body, 404)
+	flooded.call(body, 202)
+	s.must(s.store.Close())
+	for range 100 {
+		signed.call(body, 403, forgery...)
+		expired.call(body, 404)
+		flooded.call(body, 429)
+	}
+	signed.call(body, 503, genuine...) // whoever is right is looked up
+	open.call(body, 503)
+	clock.pass(1)
+	signed.call(body, 503, forgery...) // and so is the next forgery, a moment later
+}
+
+// TestForgeriesKeepNothing has a webhook that was forged a moment ago changed and deleted: what was
+// remembered of it is not gone by.
+func TestForgeriesKeepNothing(t *testing.T) {
+	clock := &fakeClock{}
+	s := newService(t, func(c *Config) { c.Now = clock.now })
+	f, body := s.newFunction(s.newRuntime(), "f").ID, `{}`
+	w := s.newWebhook(f, `, "signature": "github"`)
+	h := s.hook(w)
+	const fresh = "another secret of 0123"
+	h.call(body, 403, github(fresh, body)...)
+	s.setWebhook(w.ID, `{"signing_secret": "`+fresh+`"}`, 200)
+	h.call(body, 202, github(fresh, body)...)
+	h.call(body, 403, github(*w.SigningSecret, body)...)
+	rotated := s.send(request{method: "POST", path: "/v1/webhooks/" + w.ID + "/rotate", body: `{}`, header: v13Header})
+	h.call(body, 404, github("0123456789abcdef", body)...)
+	next := s.hook(decoded[webhookView](t, rotated))
+	next.call(body, 403, github(fresh, body)...)
+	s.do("DELETE", "/v1/webhooks/"+w.ID, "", 204)
+	next.call(body, 404, github(fresh, body)...)
+
+	// What another API has changed is found by whoever is right.
+	w = s.newWebhook(f, `, "signature": "github"`)
+	h = s.hook(w)
+	h.call(body, 403, github(fresh, body)...)
+	_, err := s.store.DeleteWebhook(t.Context(), faas.AnyProject(), w.ID)
+	s.must(err)
+	h.call(body, 403, github(fresh, body)...)
+	h.call(body, 404, github(*w.SigningSecret, body)...)
 }

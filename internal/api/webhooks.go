@@ -128,6 +128,7 @@ func (h *webhookHandlers) delete(r *http.Request, id faas.Identity) (any, error)
 	if err != nil {
 		return nil, err
 	}
+	h.lookAgain(gone)
 	h.audit(r, id, gone, "a webhook was deleted")
 	return noContent{}, nil
 }
@@ -169,11 +170,12 @@ func (h *webhookHandlers) rotate(r *http.Request, id faas.Identity) (any, error)
 	if err != nil {
 		return nil, err
 	}
+	h.lookAgain(after)
 	h.audit(r, id, after, "a webhook got another URL")
 	return h.viewWith(r, id, after, secret.text), nil
 }
 
-// lookAgain has the URLs of a webhook be looked up that were found to lead nowhere a moment ago.
+// lookAgain has the URLs of a webhook be looked up that were a moment ago.
 func (h *webhookHandlers) lookAgain(w faas.Webhook) {
 	for generation := w.Generation - 1; generation <= w.Generation; generation++ {
 		h.limiter.Back(webhook.URL{ID: w.ID, Generation: generation})

@@ -4,6 +4,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/openstack-faas/faas/internal/faas"
 	"github.com/openstack-faas/faas/pkg/lru"
 )
 
@@ -15,6 +16,11 @@ const (
 	// database. One that comes back, when its expiry is changed, is refused for as long by the other
 	// APIs.
 	goneFor = 5 * time.Second
+	// forgedFor is how long requests are checked by the webhook that one with a wrong signature was
+	// for. Whoever changes its signing secret may have senders refused for as long by the other APIs.
+	forgedFor = time.Second
+	// maxForged bounds the webhooks that are remembered for that, a few KiB each.
+	maxForged = 1000
 )
 
 // URL is one URL of a webhook: each generation counts by itself, so that whoever still has a URL
@@ -33,6 +39,14 @@ type Limiter struct {
 
 	mu    sync.Mutex
 	known *lru.Cache[URL, *use]
+	// forged is what URLs led to of which a request with a wrong signature came a moment ago.
+	forged *lru.Cache[URL, forged]
+}
+
+// forged is a webhook as it was looked up for a request with a wrong signature.
+type forged struct {
+	webhook faas.Webhook
+	until   time.Time
 }
 
 // use is how a URL was used lately.
@@ -56,7 +70,9 @@ func NewLimiter(most int64, now func() time.Time) *Limiter {
 	if now == nil {
 		now = time.Now
 	}
-	return &Limiter{most: most, now: now, known: lru.New[URL, *use](maxKnown)}
+	return &Limiter{
+		most: most, now: now, known: lru.New[URL, *use](maxKnown), forged: lru.New[URL, forged](maxForged),
+	}
 }
 
 // Enter counts a request for the URL before anything is looked up. gone says that it is known to
@@ -98,10 +114,28 @@ func (l *Limiter) Gone(u URL) {
 	l.use(u).goneUntil = l.now().Add(goneFor)
 }
 
+// Forged remembers for a moment the webhook, just looked up, that a request with a wrong signature
+// was for.
+func (l *Limiter) Forged(u URL, w faas.Webhook) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.forged.Put(u, forged{w, l.now().Add(forgedFor)})
+}
+
+// Suspected returns the webhook that Forged remembers. A request whose signature is wrong by it is
+// refused without a look at the database; one whose signature is right is not told by it alone.
+func (l *Limiter) Suspected(u URL) (faas.Webhook, bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	f, ok := l.forged.Get(u)
+	return f.webhook, ok && l.now().Before(f.until)
+}
+
 // Back has a URL be looked up again: its webhook was changed.
 func (l *Limiter) Back(u URL) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.forged.Delete(u)
 	if known, ok := l.known.Get(u); ok {
 		known.goneUntil = time.Time{}
 	}
