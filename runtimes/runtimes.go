@@ -14,7 +14,7 @@ import (
 	"strings"
 )
 
-//go:embed python3/main.py python3/faas_runtime/*.py nodejs/*.js
+//go:embed python3/main.py python3/modules.txt python3/faas_runtime/*.py nodejs/*.js
 var shims embed.FS
 
 // Runtime describes one language.

@@ -2,6 +2,7 @@
 // A slot: a process that loads the function once and answers one call after another.
 
 const fs = require('node:fs');
+const Module = require('node:module');
 const { connect } = require('./wire.js');
 const { Cloud } = require('./context.js');
 const { load } = require('./function.js');
@@ -17,6 +18,7 @@ delete process.env.FAAS_SLOT;
 const output = new Log(late);
 writeThrough((chunk) => output.divert(chunk));
 offerToKernel();
+hideInstalled();
 
 let loading; // a promise of {call} or {failed}
 let limit = 0; // bytes of a result
@@ -62,6 +64,14 @@ function reply(call, outcome, last) {
   output.end();
   last ||= spoiled;
   wire.sendLine(outcome.line(limit, last || undefined), last ? () => process.exit(0) : undefined);
+}
+
+// hideInstalled keeps functions to Node.js's own modules and their package's: what else is installed
+// where Node.js looks differs from host to host.
+function hideInstalled() {
+  const installed = new Set(Module.globalPaths);
+  const lookup = Module._resolveLookupPaths;
+  Module._resolveLookupPaths = (...what) => lookup(...what)?.filter((folder) => !installed.has(folder)) ?? null;
 }
 
 function log(text) {

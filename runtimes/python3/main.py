@@ -6,10 +6,14 @@ slot is warm from its first moment and shares the memory of what was imported.
 import os
 import sys
 
-if __name__ == "__main__":  # a function's own child process may import this file again: multiprocessing's "spawn" does
+# A function's own child process may import this file again, under another name: that of
+# multiprocessing's "spawn" does. It finds the same modules, and is no runtime.
+if __name__ in ("__main__", "__mp_main__"):
     sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-    from faas_runtime import root
+    from faas_runtime import modules, root
 
     del sys.path[0]
-    sys.argv = [""]
-    root.main()
+    modules.restrict()
+    if __name__ == "__main__":
+        sys.argv = [""]
+        root.main()

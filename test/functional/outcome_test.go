@@ -51,6 +51,12 @@ var pythonOutcomes = []outcome{
 	{name: "no JSON", code: "def main():\n    return {1, 2}", status: "failed", output: "JSON"},
 	{name: "NaN", code: "def main():\n    return float('nan')", status: "failed", output: "JSON"},
 	{name: "a syntax error", code: "def main(:\n", status: "failed", output: "syntax", log: "main.py"},
+	{
+		name:   "a module that the host alone has",
+		code:   "def main():\n    import yaml",
+		status: "failed",
+		output: "ModuleNotFoundError: No module named 'yaml'",
+	},
 	{name: "no such function", code: "def other():\n    pass", status: "failed", output: "other"},
 	{name: "no such module", code: "def main():\n    pass", entry: "absent.main", status: "failed", output: "main"},
 	{name: "an exit", code: "import os\ndef main():\n    os._exit(3)", status: "failed", output: "3"},
