@@ -26,16 +26,20 @@ type described struct {
 
 // odd are texts that are easily taken for something else than text.
 var odd = []string{
-	"o\u0308\u0301\u0327", "\u202eabc\u200f", "\U0001f600\U0001f468\u200d\U0001f469", "\u0000", "a\u0000b", "\ufeff", "\uffff", "'", `"`, "`", "%", "_", "\\", "$(id)",
-	"'; DROP TABLE functions;--", `" OR ""="`, "<script>", "{{7*7}}", "../../etc/passwd", "a\r\nX-Injected: 1", "%s%n", "null", "-1", "1e400", "true",
+	"o\u0308\u0301\u0327", "\u202eabc\u200f", "\U0001f600\U0001f468\u200d\U0001f469",
+	"\u0000", "a\u0000b", "\ufeff", "\uffff", "'", `"`, "`", "%", "_", "\\", "$(id)",
+	"'; DROP TABLE functions;--", `" OR ""="`, "<script>", "{{7*7}}", "../../etc/passwd",
+	"a\r\nX-Injected: 1", "%s%n", "null", "-1", "1e400", "true",
 	strings.Repeat("x", 256), strings.Repeat("\u00fc", 256),
 }
 
 // values are JSON texts of every type.
 func values() []string {
 	all := []string{
-		"null", "true", "0", "1", "-1", "1.5", "1e400", "99999999999999999999", `""`, `" "`, `"1"`, `"-1"`, `"1.5"`, `"word"`, "[]", "{}", "[null]",
-		`{"a": 1}`, `"` + unknownID + `"`, `"\ud800"`, strings.Repeat("[", 300) + strings.Repeat("]", 300), strings.Repeat(`{"a":`, 300) + "1" + strings.Repeat("}", 300),
+		"null", "true", "0", "1", "-1", "1.5", "1e400", "99999999999999999999", `""`, `" "`, `"1"`, `"-1"`, `"1.5"`, `"word"`,
+		"[]", "{}", "[null]", `{"a": 1}`, `"` + unknownID + `"`, `"\ud800"`,
+		strings.Repeat("[", 300) + strings.Repeat("]", 300),
+		strings.Repeat(`{"a":`, 300) + "1" + strings.Repeat("}", 300),
 	}
 	for _, text := range odd {
 		quoted, _ := json.Marshal(text) // a string: cannot fail
@@ -75,6 +79,8 @@ func TestBadInputOfEveryOperation(t *testing.T) {
 	s.do("GET", "/v1/functions/"+there["function"], "", 200) // all is as it was
 }
 
+var latestHeader = map[string]string{microversionHeader: serviceType + " latest"}
+
 // furnished makes one of everything.
 func (s *service) furnished() map[string]string {
 	s.t.Helper()
@@ -111,11 +117,14 @@ func (s *service) at(path string, there map[string]string, variable, value strin
 	return path
 }
 
+// insides are parts of what only the log may tell.
+var insides = []string{"sqlite", "SQL ", "SQLITE", "goroutine", "panic", ".go:", "/internal/", "runtime error"}
+
 // refused checks an answer that may be a refusal, and must be one that names the field where there
 // is one. A service of which nothing is missing answers nothing with 500 or more.
-func (s *service) refused(t *testing.T, r request, field string) {
+func (s *service) refused(t *testing.T, r request, field string) reply {
 	t.Helper()
-	r.header = map[string]string{microversionHeader: serviceType + " latest"}
+	r.header = latestHeader
 	got := s.send(r)
 	what := fmt.Sprintf("%s %.200s %.200s: %d %.600s", r.method, r.path, r.body, got.status, got.body)
 	if got.status >= 500 {
@@ -130,11 +139,12 @@ func (s *service) refused(t *testing.T, r request, field string) {
 	if got.header.Get("X-Injected") != "" {
 		t.Errorf("a header was injected: %s", what)
 	}
-	for _, inside := range []string{"sqlite", "SQL ", "SQLITE", "goroutine", "panic", ".go:", "/internal/", "runtime error"} {
+	for _, inside := range insides {
 		if strings.Contains(string(got.body), inside) {
 			t.Errorf("%q is told: %s", inside, what)
 		}
 	}
+	return got
 }
 
 func (op *described) badPaths(t *testing.T, parameters openapi3.Parameters) {
@@ -168,7 +178,8 @@ func (op *described) badQueries(t *testing.T, parameters openapi3.Parameters) {
 		}
 		op.refused(t, request{method: op.method, path: path + "?" + p.Value.Name + "=%ff"}, "")
 	}
-	if op.method == http.MethodGet && slices.ContainsFunc(parameters, func(p *openapi3.ParameterRef) bool { return p.Value.Name == "filters" }) {
+	filtered := slices.ContainsFunc(parameters, func(p *openapi3.ParameterRef) bool { return p.Value.Name == "filters" })
+	if op.method == http.MethodGet && filtered {
 		op.refused(t, request{method: op.method, path: path + "?colour=red"}, "colour")
 		for _, text := range odd {
 			op.refused(t, request{method: op.method, path: path + "?name=" + url.QueryEscape(text)}, "")
@@ -180,8 +191,8 @@ func (op *described) badQueries(t *testing.T, parameters openapi3.Parameters) {
 
 // badBodies sends bodies that are wrong as a whole, and then each field with each value.
 func (op *described) badBodies(t *testing.T) {
-	if op.RequestBody == nil || op.OperationID == "invokeWebhook" { // its body is the function's input, and no stranger's is read
-		return
+	if op.RequestBody == nil || op.OperationID == "invokeWebhook" {
+		return // its body is the function's input, and no stranger's is read
 	}
 	path := op.at(op.path, op.there, "", "")
 	for _, body := range wrongBodies {
@@ -196,20 +207,18 @@ func (op *described) badBodies(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := json.Unmarshal([]byte(strings.ReplaceAll(string(text), unknownExample, op.there["function"])), &base); err != nil {
+		known := strings.ReplaceAll(string(text), exampleID, op.there["function"])
+		if err := json.Unmarshal([]byte(known), &base); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if bad := op.body(base, "colour", "1"); true {
-		op.refused(t, request{method: op.method, path: path, body: bad}, "colour")
-	}
+	op.refused(t, request{method: op.method, path: path, body: op.body(base, "colour", "1")}, "colour")
 	// where nothing else is wrong, every refusal is about the field
 	right, err := json.Marshal(base)
 	if err != nil {
 		t.Fatal(err)
 	}
-	latest := map[string]string{microversionHeader: serviceType + " latest"}
-	alone := op.send(request{method: op.method, path: path, body: string(right), header: latest}).status < 400
+	alone := op.send(request{method: op.method, path: path, body: string(right), header: latestHeader}).status < 400
 	if media.Example != nil && !alone {
 		t.Errorf("%s %s: the example of the description is refused: %s", op.method, path, right)
 	}
@@ -217,17 +226,16 @@ func (op *described) badBodies(t *testing.T) {
 	for _, name := range slices.Sorted(maps.Keys(properties)) {
 		for _, value := range values() {
 			r := request{method: op.method, path: path, body: op.body(base, name, value)}
-			op.refused(t, r, op.mustName(name, value, properties[name]))
-			r.header = latest
-			if got := op.send(r); alone && got.status == 400 && !strings.Contains(got.fault(), name) {
+			got := op.refused(t, r, op.mustName(name, value, properties[name]))
+			if alone && got.status == 400 && !strings.Contains(got.fault(), name) {
 				t.Errorf("%s %s %.100s: %s is not named: %s", r.method, r.path, r.body, name, got.fault())
 			}
 		}
 	}
 }
 
-// unknownExample is the function's id in the examples of the description.
-const unknownExample = "5b1e2b1c-9d0f-4f6e-8c55-0f2f4c6a4f11"
+// exampleID is the function's id in the examples of the description.
+const exampleID = "5b1e2b1c-9d0f-4f6e-8c55-0f2f4c6a4f11"
 
 func (op *described) body(base map[string]json.RawMessage, name, value string) string {
 	var b strings.Builder
@@ -255,8 +263,9 @@ func (s *service) badMethods(t *testing.T, path string, item *openapi3.PathItem,
 		if item.Operations()[method] != nil || method == http.MethodHead && item.Get != nil {
 			continue
 		}
-		got := s.send(request{method: method, path: at, header: map[string]string{microversionHeader: serviceType + " latest"}})
-		if got.status != 405 || got.header.Get("Allow") == "" || method != http.MethodHead && !strings.Contains(got.fault(), "The method "+method+" is not allowed") {
+		got := s.send(request{method: method, path: at, header: latestHeader})
+		says := method == http.MethodHead || strings.Contains(got.fault(), "The method "+method+" is not allowed")
+		if got.status != 405 || got.header.Get("Allow") == "" || !says {
 			t.Errorf("%s %s: %d %s, Allow %q", method, at, got.status, got.body, got.header.Get("Allow"))
 		}
 	}

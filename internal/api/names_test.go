@@ -51,7 +51,9 @@ func TestNamesInPlaceOfIDs(t *testing.T) {
 	s.named("GET", "/v1/runtimes/python/pool", "", 200)
 	body, contentType := formOf(t, field{"runtime_id", "python"}, field{"name", "second"},
 		field{"code", `{"source":"package"}`}, field{"package", zipOf(t, "main.py", "def main(): pass")})
-	answer := s.send(request{method: "POST", path: "/v1/functions", body: body, contentType: contentType, header: v16Header})
+	answer := s.send(request{
+		method: "POST", path: "/v1/functions", body: body, contentType: contentType, header: v16Header,
+	})
 	is(answer, func() string { return runtime }, func() string { return got.RuntimeID })
 
 	is(s.named("GET", "/v1/functions/"+name, "", 200), theFunction, id)
@@ -62,7 +64,8 @@ func TestNamesInPlaceOfIDs(t *testing.T) {
 	is(s.named("POST", "/v1/executions", `{"function_id": "hello ü"}`, 201), theFunction, functionID)
 	is(s.named("POST", "/v1/aliases", `{"name": "live", "function_id": "second"}`, 201), functionID, functionID)
 	is(s.named("PUT", "/v1/aliases/live", `{"function_id": "hello ü"}`, 200), theFunction, functionID)
-	is(s.named("POST", "/v1/jobs", `{"function_id": "hello ü", "name": "nightly", "pattern": "0 3 * * *"}`, 201), theFunction, functionID)
+	nightly := `{"function_id": "hello ü", "name": "nightly", "pattern": "0 3 * * *"}`
+	is(s.named("POST", "/v1/jobs", nightly, 201), theFunction, functionID)
 	job := got.ID
 	is(s.named("GET", "/v1/jobs/nightly", "", 200), func() string { return job }, id)
 	is(s.named("PUT", "/v1/jobs/nightly", `{"status": "paused"}`, 200), func() string { return job }, id)
@@ -83,7 +86,10 @@ func TestNamesInPlaceOfIDs(t *testing.T) {
 func TestNamesThatSeveralHave(t *testing.T) {
 	s := newService(t)
 	runtime := s.newRuntime()
-	want := []faas.Named{{ID: s.newFunction(runtime, "twice").ID, Name: "twice"}, {ID: s.newFunction(runtime, "twice").ID, Name: "twice"}}
+	var want []faas.Named
+	for range 2 {
+		want = append(want, faas.Named{ID: s.newFunction(runtime, "twice").ID, Name: "twice"})
+	}
 	for _, answer := range []reply{
 		s.named("GET", "/v1/functions/twice", "", 409),
 		s.named("DELETE", "/v1/functions/twice", "", 409),
@@ -93,24 +99,29 @@ func TestNamesThatSeveralHave(t *testing.T) {
 		var fault struct {
 			Errors []struct{ Candidates []faas.Named }
 		}
-		if err := json.Unmarshal(answer.body, &fault); err != nil || len(fault.Errors) != 1 || !slices.Equal(fault.Errors[0].Candidates, want) {
+		err := json.Unmarshal(answer.body, &fault)
+		if err != nil || len(fault.Errors) != 1 || !slices.Equal(fault.Errors[0].Candidates, want) {
 			t.Errorf("%s, want the candidates %v", answer.body, want)
 		}
-		if f := answer.fault(); !strings.HasPrefix(f, "There are 2 functions with the name \"twice\"; say by its id which is meant: ") {
-			t.Error(f)
+		text := `There are 2 functions with the name "twice"; say by its id which is meant: ` +
+			want[0].ID + ", " + want[1].ID + "."
+		if answer.fault() != text {
+			t.Errorf("%s, want %s", answer.fault(), text)
 		}
 	}
 	for range faas.MaxNamed {
 		s.newFunction(runtime, "twice")
 	}
-	if f := s.named("GET", "/v1/functions/twice", "", 409).fault(); !strings.HasPrefix(f, "There are more than 10 functions") {
-		t.Error(f)
+	text := s.named("GET", "/v1/functions/twice", "", 409).fault()
+	if !strings.HasPrefix(text, "There are more than 10 functions") {
+		t.Error(text)
 	}
-	another := s.send(request{method: "POST", path: "/v1/runtimes", body: `{"image": "nodejs", "name": "lang", "is_public": true}`, identity: "p-two admin"})
-	mine := s.send(request{method: "POST", path: "/v1/runtimes", body: `{"image": "nodejs", "name": "lang", "is_public": false}`})
-	if another.status != 201 || mine.status != 201 {
-		t.Fatal(another, mine)
+	public := `{"image": "nodejs", "name": "lang", "is_public": true}`
+	another := s.send(request{method: "POST", path: "/v1/runtimes", body: public, identity: "p-two admin"})
+	if another.status != 201 {
+		t.Fatalf("%d %s", another.status, another.body)
 	}
+	s.do("POST", "/v1/runtimes", `{"image": "nodejs", "name": "lang", "is_public": false}`, 201)
 	s.named("GET", "/v1/runtimes/lang", "", 409) // one is the project's, and one public
 }
 
@@ -141,7 +152,9 @@ func TestWhatNamesAreNot(t *testing.T) {
 	s.named("GET", "/v1/executions/mine", "", 400) // no execution has a name
 	body, contentType := formOf(t, field{"runtime_id", "nothing"}, field{"code", `{"source":"package"}`},
 		field{"package", zipOf(t, "main.py", "def main(): pass")})
-	answer := s.send(request{method: "POST", path: "/v1/functions", body: body, contentType: contentType, header: v16Header})
+	answer := s.send(request{
+		method: "POST", path: "/v1/functions", body: body, contentType: contentType, header: v16Header,
+	})
 	if answer.status != 400 || !strings.Contains(answer.fault(), `runtime_id: Runtime "nothing" not found.`) {
 		t.Errorf("%d %s", answer.status, answer.body)
 	}

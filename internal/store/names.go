@@ -15,8 +15,9 @@ type named struct {
 }
 
 var (
-	functionNames = named{"function", `SELECT id, name FROM functions WHERE project_id = ? AND name = ? ORDER BY id LIMIT ?`}
-	jobNames      = named{"job", `SELECT id, name FROM jobs WHERE project_id = ? AND name = ? ORDER BY id LIMIT ?`}
+	functionNames = named{"function",
+		`SELECT id, name FROM functions WHERE project_id = ? AND name = ? ORDER BY id LIMIT ?`}
+	jobNames = named{"job", `SELECT id, name FROM jobs WHERE project_id = ? AND name = ? ORDER BY id LIMIT ?`}
 	// of runtimes a project sees the public ones too
 	runtimeNames = named{"runtime",
 		`SELECT id, name FROM runtimes WHERE (project_id = ? OR is_public = 1) AND name = ? ORDER BY id LIMIT ?`}

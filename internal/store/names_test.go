@@ -29,7 +29,8 @@ func TestNamesHaveAnIndex(t *testing.T) {
 			var id, parent, unused int
 			return step, row.Scan(&id, &parent, &unused, &step)
 		})
-		if text := strings.Join(plan, "; "); err != nil || !strings.Contains(text, "INDEX "+kind.noun+"s_by_name") || strings.Contains(text, "TEMP B-TREE") {
+		text := strings.Join(plan, "; ")
+		if err != nil || !strings.Contains(text, "INDEX "+kind.noun+"s_by_name") || strings.Contains(text, "TEMP B-TREE") {
 			t.Errorf("%s: %s, %v", kind.noun, text, err)
 		}
 	}

@@ -24,8 +24,8 @@ func TestPrint(t *testing.T) {
 
 func TestCommit(t *testing.T) {
 	for want, settings := range map[string][]debug.BuildSetting{
-		"":                                nil,
-		" (commit 0123456789ab)":          {{Key: "vcs.revision", Value: "0123456789abcdef"}},
+		"":                       nil,
+		" (commit 0123456789ab)": {{Key: "vcs.revision", Value: "0123456789abcdef"}},
 		" (commit 0123456789ab, changed)": {
 			{Key: "vcs.revision", Value: "0123456789abcdef"}, {Key: "vcs.modified", Value: "true"},
 		},

@@ -17,14 +17,18 @@ func namesFound(t *testing.T, f *fixture) {
 	name := `50% of_it's "ünïcode" 🙂`
 	odd, err := f.UpdateFunction(ctx, ours, odd.ID, store.FunctionChange{Name: &name})
 	must(t, err)
-	twins := []faas.Named{{ID: f.function(t, "ours", r.ID, "twin").ID, Name: "twin"}, {ID: f.function(t, "ours", r.ID, "twin").ID, Name: "twin"}}
+	var twins []faas.Named
+	for range 2 {
+		twins = append(twins, faas.Named{ID: f.function(t, "ours", r.ID, "twin").ID, Name: "twin"})
+	}
 	for _, fn := range []faas.Function{one, odd} {
 		if id, err := f.FunctionID(ctx, "ours", fn.Name); id != fn.ID || err != nil {
 			t.Errorf("%s: %s, %v", fn.Name, id, err)
 		}
 	}
 	for _, none := range []struct{ project, name string }{
-		{"ours", "One"}, {"ours", "one "}, {"ours", " one"}, {"ours", "on"}, {"ours", "%"}, {"ours", "one' OR '1'='1"}, {"ours", ""},
+		{"ours", "One"}, {"ours", "one "}, {"ours", " one"}, {"ours", "on"}, {"ours", "%"},
+		{"ours", "one' OR '1'='1"}, {"ours", ""},
 		{"theirs", "one"}, {"", "one"},
 	} {
 		is(t, second(f.FunctionID(ctx, none.project, none.name)), faas.NotFound)
