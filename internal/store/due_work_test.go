@@ -406,4 +406,15 @@ func TestWhatIsNotDueCostsNothing(t *testing.T) {
 		t.Errorf("a look at 5 items that are due read %d entries beside %d that are not", cost, many)
 	}
 	t.Logf("%d entries read", cost)
+	o, err := s.TakeShard(t.Context(), 0, "engine")
+	fatal(t, err)
+	before = read()
+	if n, err := s.HandOverDue(t.Context(), o, "job", 45*time.Second); err != nil || n != 0 {
+		t.Fatalf("handed over are %d, %v", n, err)
+	}
+	if cost := read() - before - itself; cost > 200 {
+		t.Errorf("a new owner of a shard read %d entries beside %d that are not due", cost, many)
+	} else {
+		t.Logf("a new owner read %d", cost)
+	}
 }
