@@ -17,11 +17,19 @@ const (
 	ExecutionSuccess ExecutionStatus = "success" // the function returned
 	ExecutionFailed  ExecutionStatus = "failed"  // the function raised, ran too long, or used too much
 	ExecutionError   ExecutionStatus = "error"   // the service could not run it, or does not know how it ended
+	// ended before its time, because somebody asked for that or its function was deleted; clients
+	// of early microversions see ExecutionError
+	ExecutionCancelled ExecutionStatus = "cancelled"
 )
 
 // Ended reports whether the status is final.
 func (s ExecutionStatus) Ended() bool {
-	return s == ExecutionSuccess || s == ExecutionFailed || s == ExecutionError
+	switch s {
+	case ExecutionSuccess, ExecutionFailed, ExecutionError, ExecutionCancelled:
+		return true
+	case ExecutionQueued, ExecutionRunning:
+	}
+	return false
 }
 
 // Execution is the record of one call.
@@ -59,6 +67,12 @@ const PlainInput = "__function_input"
 const (
 	OutputTimeout   = "Function execution timeout."
 	OutputResources = "Function execution failed because of too much resource consumption"
+)
+
+// The outputs of cancelled executions.
+const (
+	OutputCancelled = "The execution was cancelled."
+	OutputDeleted   = "The function does not exist any more."
 )
 
 // Failure is what a function raised, in parts, for programs.

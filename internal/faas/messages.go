@@ -16,6 +16,7 @@ const (
 	TopicWorkersGone = "workers.gone"     // WorkersGone
 	TopicCallsSummed = "calls.summed"     // CallsSummed
 	TopicWorkAdded   = "work.added"       // WorkAdded: the owner of the shard is to look at what is due
+	TopicCancelled   = "calls.cancelled"  // Cancellation: whoever runs the call is to end it
 )
 
 // WorkLook is the time between two looks of engines for work that is due. Work that was added to be
@@ -86,6 +87,15 @@ func (c FunctionChanged) Ends(key Key) bool {
 		return key.Version == 0 && key.Revision < c.Revision
 	}
 	return true
+}
+
+// Deleted reports whether the function was deleted.
+func (c FunctionChanged) Deleted() bool { return c.Version == 0 && c.Revision == 0 }
+
+// Cancellation names an execution whose call is to end: its record says already that it was
+// cancelled. A worker is asked with it, too.
+type Cancellation struct {
+	ExecutionID string `json:"execution_id"`
 }
 
 // WorkersGone names workers that ended.

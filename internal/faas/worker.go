@@ -89,7 +89,7 @@ type Credentials struct {
 
 // Outcome is how a call ended in its worker.
 type Outcome struct {
-	Status   ExecutionStatus `json:"status"`          // success or failed
+	Status   ExecutionStatus `json:"status"`          // success, failed or cancelled
 	Output   json.RawMessage `json:"output"`          // what the function returned, or the message of its failure as a JSON string
 	Error    *Failure        `json:"error,omitempty"` // what the function raised; nil when that is not known
 	Duration time.Duration   `json:"duration"`

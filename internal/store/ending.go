@@ -12,7 +12,7 @@ import (
 
 // Ending is how an execution ended.
 type Ending struct {
-	Status  faas.ExecutionStatus // success, failed or error
+	Status  faas.ExecutionStatus // success, failed, error or cancelled
 	Result  string               // JSON text {"duration": seconds, "output": …}
 	Log     string
 	EndedAt time.Time // the store's clock when zero
@@ -53,7 +53,7 @@ func (s *Store) Finish(ctx context.Context, id string, ending Ending) error {
 	if ending.EndedAt.IsZero() {
 		ending.EndedAt = s.now()
 	}
-	ending.Log = strings.ToValidUTF8(ending.Log, "\uFFFD") // a function may print any bytes; not every database keeps them
+	ending.Log = validUTF8(ending.Log)
 	op := &operation{execution: id, ending: &ending, change: ending.change(id), events: ending.Events, kept: true}
 	if err := s.calls.await(ctx, op); err != nil {
 		return err
@@ -63,6 +63,9 @@ func (s *Store) Finish(ctx context.Context, id string, ending Ending) error {
 	}
 	return s.recorder.do(ctx, func(t *tx) error { return t.whyNotEnded(id) })
 }
+
+// validUTF8 returns a log as every database keeps it: a function may print any bytes.
+func validUTF8(log string) string { return strings.ToValidUTF8(log, "\uFFFD") }
 
 // applied returns the execution as it is after its ending.
 func (e Ending) applied(x faas.Execution) faas.Execution {

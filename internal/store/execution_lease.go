@@ -2,8 +2,6 @@ package store
 
 import (
 	"context"
-	"database/sql"
-	"errors"
 	"time"
 
 	"github.com/openstack-faas/faas/internal/faas"
@@ -70,7 +68,7 @@ func (s *Store) SettleExpired(
 			if events == nil {
 				continue
 			}
-			if err := t.tellLost(ending.applied(e), events); err != nil {
+			if err := t.tellOf(ending.applied(e), events); err != nil {
 				return err
 			}
 		}
@@ -83,18 +81,6 @@ func (s *Store) SettleExpired(
 		s.usage.add(e.ProjectID, recordCounts{bytes: e.bytes()})
 	}
 	return settled, nil
-}
-
-// tellLost keeps the events of an execution that was settled.
-func (t *tx) tellLost(e faas.Execution, events func(faas.Function, faas.Execution) []Event) error {
-	f, err := functions.scan(t.queryRow(functions.selectByID(), e.FunctionID))
-	if err != nil && !errors.Is(err, sql.ErrNoRows) {
-		return err
-	}
-	if told := events(f, e); len(told) > 0 {
-		return t.addEvents(told)
-	}
-	return nil
 }
 
 func (t *tx) expired(limit int) ([]faas.Execution, error) {
