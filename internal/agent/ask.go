@@ -33,7 +33,9 @@ func newServerClient() *http.Client {
 
 // ask sends a call to the function's server and returns the outcome.
 func (s *Server) ask(c faas.Call) faas.Outcome {
-	ctx, cancel := context.WithTimeout(context.Background(), c.Timeout)
+	ctx, end := s.calls.begin(c.ExecutionID)
+	defer end()
+	ctx, cancel := context.WithTimeout(ctx, c.Timeout)
 	defer cancel()
 	body := bytes.NewReader(bodyOf(c.Input))
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+s.peer+"/", body)
@@ -45,12 +47,12 @@ func (s *Server) ask(c faas.Call) faas.Outcome {
 	}
 	response, err := s.client.Do(request)
 	if err != nil {
-		return failure(s.whyNot(err), "")
+		return s.unanswered(ctx, err)
 	}
 	defer response.Body.Close()
 	answer, err := io.ReadAll(io.LimitReader(response.Body, s.limits.Result+1))
 	if err != nil {
-		return failure(s.whyNot(err), "")
+		return s.unanswered(ctx, err)
 	}
 	return s.outcomeOf(response, answer)
 }
@@ -100,6 +102,14 @@ func isJSON(contentType string) bool {
 
 func (s *Server) tooLarge() string {
 	return fmt.Sprintf("The result is too large: at most %d bytes of JSON are allowed.", s.limits.Result)
+}
+
+// unanswered returns the outcome of a call that the function's server did not answer to its end.
+func (s *Server) unanswered(ctx context.Context, err error) faas.Outcome {
+	if errors.Is(context.Cause(ctx), errCancelled) {
+		return cancelled("")
+	}
+	return failure(s.whyNot(err), "")
 }
 
 // whyNot says for the function's owner why there is no answer.

@@ -70,9 +70,11 @@ func (a *Agent) runIn(s *slot, c faas.Call, times callTimes) (*slot, faas.Outcom
 	} else {
 		_ = s.conn.SetDeadline(times.end(a.now()))
 	}
+	a.calls.begin(c.ExecutionID, s)
+	defer a.calls.end(c.ExecutionID, s)
 	_, err := s.conn.Write(appendCall(message, c))
-	a.calls.begin(c.ExecutionID, s) // after the call's line: what is sent to it comes behind
-	defer a.calls.end(s)
+	s.tellOf(c.ExecutionID) // after the call's line: what is sent to it comes behind
+	s.late.begin(c.ExecutionID)
 	if err == nil && s.loading {
 		err = a.awaitLoaded(s, times)
 	}
@@ -96,7 +98,7 @@ func (a *Agent) awaitLoaded(s *slot, times callTimes) error {
 		return errors.Join(errProtocol, err)
 	}
 	s.loading = false
-	return s.conn.SetDeadline(times.end(a.now()))
+	return s.setDeadline(times.end(a.now()))
 }
 
 var errProtocol = errors.New("the slot broke the protocol")
@@ -133,6 +135,8 @@ func (a *Agent) answered(s *slot, answer []byte) (*slot, faas.Outcome) {
 // returns.
 func (a *Agent) interrupted(s *slot, err error) faas.Outcome {
 	switch {
+	case s.cancelled.Load():
+		return cancelled(a.end(s))
 	case errors.Is(err, errProtocol):
 		return failure(
 			"The function's process sent the worker something other than a result. Only the runtime may write to its "+
@@ -253,6 +257,10 @@ func (a *Agent) awaitEnd(s *slot, timeout time.Duration) bool {
 
 func failure(message, log string) faas.Outcome {
 	return faas.Outcome{Status: faas.ExecutionFailed, Output: text(message), Log: log}
+}
+
+func cancelled(log string) faas.Outcome {
+	return faas.Outcome{Status: faas.ExecutionCancelled, Output: text(faas.OutputCancelled), Log: log}
 }
 
 // text returns a message as JSON.

@@ -29,7 +29,7 @@ func TestRefusesStrangers(t *testing.T) {
 	each(t, func(t *testing.T, begin beginner) {
 		r := begin(t, "python3", nil)
 		for _, token := range []string{"", "x", testToken[:31], testToken + "0", strings.ToUpper(testToken)} {
-			for _, path := range []string{"GET /v1/status", "POST /v1/call", "POST /v1/specialise", "POST /v1/drain", "GET /nowhere"} {
+			for _, path := range []string{"GET /v1/status", "POST /v1/call", "POST /v1/specialise", "POST /v1/drain", "POST /v1/cancel", "GET /nowhere"} {
 				method, path, _ := strings.Cut(path, " ")
 				status, body := r.ask(method, path, token, strings.NewReader("{}"))
 				if status != http.StatusForbidden || refusal(t, body) != faas.RefusedToken {
@@ -60,6 +60,9 @@ func TestRefusesBadRequests(t *testing.T) {
 			{"a call without timeout", "POST", "/v1/call", call(`{"key":KEY}`), 400, "invalid"},
 			{"a call of a generic worker", "POST", "/v1/call", call(`{"key":KEY,"timeout":1}`), 409, faas.RefusedNotMine},
 			{"a call without key", "POST", "/v1/call", `{"timeout":1}`, 409, faas.RefusedNotMine},
+			{"cancel without an execution", "POST", "/v1/cancel", `{}`, 400, "invalid"},
+			{"cancel what is no JSON", "POST", "/v1/cancel", `{`, 400, "invalid"},
+			{"cancel what does not run", "POST", "/v1/cancel", `{"execution_id":"x"}`, 409, faas.RefusedNotMine},
 			{"drain for a word", "POST", "/v1/drain?idle_for=long", "", 400, "invalid"},
 			{"drain for less than nothing", "POST", "/v1/drain?idle_for=-1s", "", 400, "invalid"},
 			{"drain too early", "POST", "/v1/drain?idle_for=1h", "", 409, faas.RefusedBusy},

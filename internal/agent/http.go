@@ -30,6 +30,8 @@ func (a *Agent) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch r.Method + " " + r.URL.Path {
 	case "POST /v1/call":
 		serveCall(w, r, a.call)
+	case "POST /v1/cancel":
+		serveCancel(w, r, a.calls.cancel)
 	case "POST /v1/credentials":
 		a.serveCredentials(w, r)
 	case "POST /v1/specialise":

@@ -30,6 +30,7 @@ type Server struct {
 	gate     gate
 	worker   *worker
 	client   *http.Client
+	calls    requests
 
 	sharesNetwork bool // as Agent's
 }
@@ -133,6 +134,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch r.Method + " " + r.URL.Path {
 	case "POST /v1/call":
 		serveCall(w, r, s.call)
+	case "POST /v1/cancel":
+		serveCancel(w, r, s.calls.cancel)
 	case "POST /v1/specialise":
 		refuse(w, http.StatusConflict, faas.RefusedClaimed, "")
 	case "POST /v1/drain":

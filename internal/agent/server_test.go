@@ -52,7 +52,12 @@ func (s *served) ask(method, path, body string) (int, string) {
 
 func (s *served) call(key faas.Key, input string, timeout time.Duration) (faas.Outcome, string) {
 	s.Helper()
-	body, err := json.Marshal(faas.Call{ExecutionID: "x", Key: key, Input: json.RawMessage(input), Timeout: timeout})
+	return s.callAs("x", key, input, timeout)
+}
+
+func (s *served) callAs(id string, key faas.Key, input string, timeout time.Duration) (faas.Outcome, string) {
+	s.Helper()
+	body, err := json.Marshal(faas.Call{ExecutionID: id, Key: key, Input: json.RawMessage(input), Timeout: timeout})
 	if err != nil {
 		s.Fatal(err)
 	}
@@ -232,6 +237,48 @@ func TestServerAgentRefuses(t *testing.T) {
 	s.token = "nobody's"
 	if status, _ := s.ask("GET", "/v1/status", ""); status != http.StatusForbidden {
 		t.Errorf("a stranger: %d", status)
+	}
+}
+
+// TestServerCallCancelled ends one of two calls: its request to the function's server is given up.
+func TestServerCallCancelled(t *testing.T) {
+	entered, gone := make(chan string, 2), make(chan string, 2)
+	release := make(chan struct{})
+	function := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		_, _ = io.ReadAll(r.Body) // from then on the server notices the end of the connection
+		entered <- r.Header.Get(ExecutionHeader)
+		select {
+		case <-r.Context().Done():
+			gone <- r.Header.Get(ExecutionHeader)
+		case <-release:
+		}
+	}))
+	defer function.Close()
+	s := startServed(t, portOf(t, function.Listener.Addr().String()), faas.ProcessLimits{})
+	if status, _ := s.ask("POST", "/v1/cancel", `{"execution_id":"x"}`); status != http.StatusConflict {
+		t.Errorf("a call that does not run: %d", status)
+	}
+	done := map[string]chan faas.Outcome{"x": make(chan faas.Outcome, 1), "y": make(chan faas.Outcome, 1)}
+	for id, ended := range done {
+		go func() {
+			out, _ := s.callAs(id, servedKey, "", hangTimeout)
+			ended <- out
+		}()
+		<-entered
+	}
+	if status, answer := s.ask("POST", "/v1/cancel", `{"execution_id":"x"}`); status != http.StatusOK {
+		t.Errorf("cancelled: %d %s", status, answer)
+	}
+	out := <-done["x"]
+	if out.Status != faas.ExecutionCancelled || string(out.Output) != `"`+faas.OutputCancelled+`"` || out.Duration <= 0 {
+		t.Errorf("got %+v", out)
+	}
+	if id := <-gone; id != "x" {
+		t.Errorf("the request of %s was given up", id)
+	}
+	close(release)
+	if out := <-done["y"]; out.Status != faas.ExecutionSuccess {
+		t.Errorf("the other call: %+v", out)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"sync"
+	"sync/atomic"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -32,6 +33,8 @@ type slot struct {
 
 	telling   sync.Mutex // held while something is sent to a call that runs
 	execution string     // the call's, "" when none runs; guarded by telling
+
+	cancelled atomic.Bool // the call that runs is to end
 
 	ended chan struct{} // closed when the root has reported its end; end is set before
 	end   ending
