@@ -7,6 +7,9 @@ allow contains "execution:create" if personas.member
 
 allow contains "execution:delete" if personas.member
 
+# Ends one that is queued or runs.
+allow contains "execution:cancel" if personas.member
+
 # Deletes the records of all executions of a function that have ended.
 allow contains "execution:purge" if personas.member
 

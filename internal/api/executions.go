@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"net/http"
 	"time"
 
@@ -56,12 +57,16 @@ func (h *executionHandlers) create(r *http.Request, id faas.Identity) (any, erro
 	if err != nil {
 		return nil, err
 	}
-	return created{viewExecution(x)}, nil
+	return created{executionViewer(r)(x)}, nil
 }
 
 func (h *executionHandlers) list(r *http.Request, id faas.Identity) (any, error) {
+	read := func(ctx context.Context, scope faas.Scope, q faas.Query) (store.Page[faas.Execution], error) {
+		q.Filters = executionFilters(r, q.Filters)
+		return h.store.Executions(ctx, scope, q)
+	}
 	return answerList(h.lists, r, id, listOf[faas.Execution, executionView]{
-		plural: "executions", rule: "execution:get_all:all_projects", read: h.store.Executions, view: viewExecution,
+		plural: "executions", rule: "execution:get_all:all_projects", read: read, view: executionViewer(r),
 		texts: textsOfExecution,
 	})
 }
@@ -79,7 +84,7 @@ func (h *executionHandlers) get(r *http.Request, id faas.Identity) (any, error) 
 	if err != nil {
 		return nil, err
 	}
-	return viewExecution(x), nil
+	return executionViewer(r)(x), nil
 }
 
 func (h *executionHandlers) getLog(r *http.Request, id faas.Identity) (any, error) {

@@ -23,6 +23,7 @@ type handlers struct {
 	jobs             *jobHandlers
 	executions       *executionHandlers
 	purges           *purgeHandlers
+	cancels          *cancelHandlers
 
 	webhooks     *webhookHandlers
 	webhookCalls *webhookCalls
@@ -61,7 +62,10 @@ func newHandlers(cfg Config, m *metrics, budget *memory) *handlers {
 			log: cfg.Log,
 		},
 		executions: newExecutionHandlers(cfg, of, m),
-		purges:     &purgeHandlers{store: cfg.Store, bounds: defaultPurge, log: cfg.Log, now: cfg.Now},
+		cancels: &cancelHandlers{
+			store: cfg.Store, engines: cfg.Engines, notify: cfg.Notify, metrics: m, log: cfg.Log,
+		},
+		purges: &purgeHandlers{store: cfg.Store, bounds: defaultPurge, log: cfg.Log, now: cfg.Now},
 	}
 	h.addWebhooks(cfg, of, budget)
 	return h

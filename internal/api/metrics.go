@@ -12,9 +12,10 @@ import (
 
 // metrics are what Prometheus is told of requests.
 type metrics struct {
-	requests   *prometheus.CounterVec
-	latency    *prometheus.HistogramVec
-	executions *prometheus.CounterVec
+	requests      *prometheus.CounterVec
+	latency       *prometheus.HistogramVec
+	executions    *prometheus.CounterVec
+	cancellations *prometheus.CounterVec
 }
 
 func newMetrics(registry *prometheus.Registry) *metrics {
@@ -29,8 +30,12 @@ func newMetrics(registry *prometheus.Registry) *metrics {
 		executions: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "faas_api_executions_total", Help: "Synchronous executions that ended here by status, and asynchronous ones accepted.",
 		}, []string{"status"}),
+		cancellations: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "faas_api_cancellations_total",
+			Help: "Executions that were cancelled by request, by what they were: queued or running.",
+		}, []string{"was"}),
 	}
-	registry.MustRegister(m.requests, m.latency, m.executions)
+	registry.MustRegister(m.requests, m.latency, m.executions, m.cancellations)
 	return m
 }
 
@@ -48,4 +53,13 @@ func (m *metrics) request(method, route string, status int, took time.Duration) 
 
 func (m *metrics) execution(status faas.ExecutionStatus) {
 	m.executions.WithLabelValues(string(status)).Inc()
+}
+
+// cancelled counts an execution that was cancelled.
+func (m *metrics) cancelled(x faas.Execution) {
+	was := faas.ExecutionRunning
+	if x.StartedAt.IsZero() {
+		was = faas.ExecutionQueued
+	}
+	m.cancellations.WithLabelValues(string(was)).Inc()
 }

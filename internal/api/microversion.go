@@ -29,8 +29,9 @@ var (
 	v14 = Microversion{1, 4} // canaries of aliases
 	v15 = Microversion{1, 5} // time zones and reasons of jobs
 	v16 = Microversion{1, 6} // names in the place of ids
+	v17 = Microversion{1, 7} // executions are cancelled, and have that status
 
-	minVersion, maxVersion = v10, v16
+	minVersion, maxVersion = v10, v17
 )
 
 // String returns 1.N.

@@ -62,6 +62,7 @@ func (h *handlers) routes() []route {
 		{"DELETE", "/v1/executions", "execution:purge", h.purges.purge, v12},
 		{"GET", "/v1/executions/{id}", "execution:get", h.executions.get, v10},
 		{"DELETE", "/v1/executions/{id}", "execution:delete", h.executions.delete, v10},
+		{"POST", "/v1/executions/{id}/cancel", "execution:cancel", h.cancels.cancel, v17},
 		{"GET", "/v1/executions/{id}/log", "execution:get_log", h.executions.getLog, v10},
 	}
 }

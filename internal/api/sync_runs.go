@@ -74,11 +74,15 @@ func (s *syncRuns) runAdmitted(ctx context.Context, called faas.Callable, x faas
 			Status: faas.ExecutionError, Duration: s.now().Sub(x.StartedAt), Output: faas.TextOutput(messageOf(failed)),
 		}
 	}
+	if errors.Is(failed, dispatch.ErrCancelled) {
+		outcome.Status = faas.ExecutionCancelled
+	}
 	x, err := s.finish(ctx, function, x, outcome)
 	if err != nil {
 		return x, err
 	}
-	if kind := faas.KindOf(failed); kind == faas.Busy || kind == faas.Unavailable {
+	kind := faas.KindOf(failed)
+	if (kind == faas.Busy || kind == faas.Unavailable) && x.Status != faas.ExecutionCancelled {
 		return x, failed // nothing ran: the caller may try again
 	}
 	return x, nil
@@ -154,7 +158,8 @@ func (s *syncRuns) attachCredentials(ctx context.Context, target faas.Target, ca
 	return err
 }
 
-// finish records how the execution ended, and returns it so, without reading it back.
+// finish records how the execution ended, and returns it so, without reading it back. Where it had
+// ended already, because it was cancelled or its lease was over, it returns how.
 func (s *syncRuns) finish(
 	ctx context.Context, f faas.Function, x faas.Execution, outcome faas.Outcome,
 ) (faas.Execution, error) {
@@ -166,6 +171,9 @@ func (s *syncRuns) finish(
 		Status: x.Status, Result: x.Result, Log: outcome.Log, EndedAt: x.EndedAt, ProjectID: x.ProjectID,
 		Events: s.notify.Ended(f, x, outcome.Duration),
 	})
+	if faas.KindOf(err) == faas.Conflict {
+		x, err = s.store.EndedBefore(ctx, x.ID, s.name, outcome.Log)
+	}
 	if err != nil {
 		return x, faas.Errorf(faas.Unavailable, "The outcome of execution %s could not be recorded; the function may have run.", x.ID).
 			WithCause(err)

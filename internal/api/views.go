@@ -41,39 +41,6 @@ type poolCapacity struct {
 	Available int `json:"available"`
 }
 
-type executionView struct {
-	ID              string  `json:"id"`
-	FunctionAlias   *string `json:"function_alias"`
-	FunctionID      string  `json:"function_id"`
-	FunctionVersion int     `json:"function_version"`
-	Description     *string `json:"description"`
-	Input           *string `json:"input"`
-	Result          *string `json:"result"`
-	Status          string  `json:"status"`
-	Sync            bool    `json:"sync"`
-	ProjectID       string  `json:"project_id"`
-	CreatedAt       *string `json:"created_at"`
-	UpdatedAt       *string `json:"updated_at"`
-
-	Truncated []string `json:"truncated,omitempty"` // ours: attributes that a list has cut
-}
-
-func viewExecution(x faas.Execution) executionView {
-	status := x.Status
-	if status == faas.ExecutionQueued {
-		status = faas.ExecutionRunning // to clients an execution runs from its creation on
-	}
-	return executionView{
-		ID: x.ID, FunctionAlias: orNull(x.FunctionAlias), FunctionID: x.FunctionID, FunctionVersion: x.FunctionVersion,
-		Description: orNull(
-			x.Description,
-		), Input: orNull(shownInput(x)), Result: orNull(shownResult(x)), Status: string(status), Sync: x.Sync,
-		ProjectID: x.ProjectID, CreatedAt: timeText(x.CreatedAt), UpdatedAt: timeText(x.UpdatedAt), Truncated: truncated(x),
-	}
-}
-
-func textsOfExecution(x faas.Execution) int { return len(x.Description) + len(x.Input) + len(x.Result) }
-
 func orNull(text string) *string {
 	if text == "" {
 		return nil

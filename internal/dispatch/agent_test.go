@@ -24,6 +24,7 @@ type agent struct {
 	accepted chan net.Conn // the first connections
 
 	credentials func(w http.ResponseWriter, c faas.Credentials)
+	cancel      func(w http.ResponseWriter, c faas.Cancellation)
 }
 
 func newAgent(t *testing.T, key faas.Key, answer func(w http.ResponseWriter, call faas.Call)) *agent {
@@ -75,6 +76,12 @@ func (a *agent) serve(w http.ResponseWriter, r *http.Request) {
 		var c faas.Credentials
 		_ = json.Unmarshal(b, &c)
 		a.credentials(w, c)
+		return
+	}
+	if r.URL.Path == "/v1/cancel" {
+		var c faas.Cancellation
+		_ = json.Unmarshal(b, &c)
+		a.cancel(w, c)
 		return
 	}
 	if r.URL.Path == "/v1/status" {

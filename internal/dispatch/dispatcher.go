@@ -1,6 +1,7 @@
 package dispatch
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -41,6 +42,8 @@ type Dispatcher struct {
 	shunned shunned
 	starts  startCost
 	metrics metrics
+
+	underway *Underway // has a lock of its own
 }
 
 // New makes a dispatcher; Close ends it.
@@ -55,6 +58,7 @@ func New(cfg Config) *Dispatcher {
 	d := &Dispatcher{
 		cfg: cfg, id: faas.NewID(), ctx: ctx, cancel: cancel,
 		groups: map[faas.Key]*group{}, waiting: map[string]int{}, shunned: newShunned(cfg.Now),
+		underway: NewUnderway(),
 	}
 	d.metrics = newMetrics(d)
 	return d
@@ -76,8 +80,9 @@ type Begin func(ctx context.Context) error
 
 // Call runs a call on a worker of the target and returns its outcome. It waits for a slot within
 // the context and the configured time; then the error's kind is faas.Busy. Once the call was sent,
-// the context's end no longer stops it. When a worker was lost with the call, the kind is
-// faas.Internal and the message says that the function may have run.
+// the context's end no longer stops it; that it is cancelled does, and the outcome says so. The
+// error of one that was cancelled before has ErrCancelled in its chain. When a worker was lost with
+// the call, the kind is faas.Internal and the message says that the function may have run.
 func (d *Dispatcher) Call(ctx context.Context, target faas.Target, call faas.Call, begin Begin) (faas.Outcome, error) {
 	way := &way{}
 	outcome, err := d.call(ctx, target, call, begin, way)
@@ -89,23 +94,34 @@ func (d *Dispatcher) Call(ctx context.Context, target faas.Target, call faas.Cal
 func (d *Dispatcher) call(
 	ctx context.Context, target faas.Target, call faas.Call, begin Begin, way *way,
 ) (faas.Outcome, error) {
+	life, leave := d.underway.Enter(ctx, call.ExecutionID, call.Key.FunctionID)
+	defer leave()
 	wait, cancel := context.WithTimeout(ctx, d.cfg.Wait)
 	defer cancel()
+	defer context.AfterFunc(life, cancel)()
 	begun, since := false, d.cfg.Now()
 	for {
 		slot, err := d.take(wait, target, since)
 		if err != nil {
-			return faas.Outcome{}, err
+			return faas.Outcome{}, cmp.Or(Cancelled(life), err)
 		}
 		way.workerID, way.waited = slot.worker.ID, d.cfg.Now().Sub(since)
 		if !begun {
-			if err := begin(ctx); err != nil {
+			err := Cancelled(life)
+			if err == nil {
+				err = begin(ctx)
+			}
+			if err != nil {
 				slot.release()
 				return faas.Outcome{}, err
 			}
 			begun = true
 		}
-		outcome, again, err := d.try(context.WithoutCancel(ctx), slot, call)
+		if err := Cancelled(life); err != nil {
+			slot.release()
+			return faas.Outcome{}, err
+		}
+		outcome, again, err := d.try(life, slot, call)
 		if !again {
 			return outcome, err
 		}
@@ -113,11 +129,15 @@ func (d *Dispatcher) call(
 }
 
 // try sends the call to the slot's worker; again means that nothing of it began there and another
-// slot is to be taken.
-func (d *Dispatcher) try(ctx context.Context, s *slot, call faas.Call) (outcome faas.Outcome, again bool, err error) {
-	stop := d.renewing(s.worker.Worker, call)
-	outcome, err = d.cfg.Client.Call(ctx, s.worker.Worker, call)
+// slot is to be taken. The end of the call's life has the worker end it.
+func (d *Dispatcher) try(life context.Context, s *slot, call faas.Call) (outcome faas.Outcome, again bool, err error) {
+	stop, stopCancelling := d.renewing(s.worker.Worker, call), d.cancelling(life, s.worker.Worker, call)
+	outcome, err = d.cfg.Client.Call(context.WithoutCancel(life), s.worker.Worker, call)
 	stop()
+	stopCancelling()
+	if cancelled := Cancelled(life); cancelled != nil && outcome.Status == faas.ExecutionCancelled {
+		outcome.Output = CancelledOutcome(cancelled).Output // the worker does not know why
+	}
 	var refused *RefusedError
 	var unreachable *UnreachableError
 	var unread *UnreadError
@@ -200,9 +220,12 @@ func (d *Dispatcher) Forget(workerID string) {
 	}
 }
 
-// FunctionChanged drops the workers that are to end. News may come late, so that workers may be
-// newer than it.
+// FunctionChanged drops the workers that are to end, and ends the calls of a function that was
+// deleted. News may come late, so that workers may be newer than it.
 func (d *Dispatcher) FunctionChanged(change faas.FunctionChanged) {
+	if change.Deleted() {
+		d.underway.FunctionDeleted(change.FunctionID)
+	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for key, g := range d.groups {

@@ -1,6 +1,7 @@
 package dispatch
 
 import (
+	"errors"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -34,7 +35,7 @@ func newMetrics(d *Dispatcher) metrics {
 	return metrics{
 		calls: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "faas_dispatch_calls_total",
-			Help: "Calls by what came of them: success and failed, as the function ended; else the kind of the error, " +
+			Help: "Calls by what came of them: success, failed and cancelled, as they ended; else the kind of the error, " +
 				"such as busy (no slot in time), unavailable (no worker to be had) and internal (the worker was lost).",
 		}, []string{"outcome"}),
 		waited: prometheus.NewHistogramVec(prometheus.HistogramOpts{
@@ -94,7 +95,10 @@ func (d *Dispatcher) countWorkers() (workers, used int) {
 
 func (m metrics) count(outcome faas.Outcome, err error) {
 	result := string(outcome.Status)
-	if err != nil {
+	switch {
+	case errors.Is(err, ErrCancelled):
+		result = string(faas.ExecutionCancelled)
+	case err != nil:
 		result = kindOf(err)
 	}
 	m.calls.WithLabelValues(result).Inc()

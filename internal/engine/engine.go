@@ -213,7 +213,7 @@ func (e *Engine) makeExecutionRooms() {
 		Client: e.client, Acquire: e.acquire, Wait: limits.Wait, PerProject: limits.AsyncParallel, Log: cfg.Log,
 	})
 	running := asyncrun.Config{
-		Name: cfg.Name, Store: cfg.Store, Broker: cfg.Broker, Call: e.call, Calls: cfg.Calls, Notify: cfg.Notify,
+		Name: cfg.Name, Store: cfg.Store, Broker: cfg.Broker, Call: e.call, Cancel: e.cancelCall, Calls: cfg.Calls, Notify: cfg.Notify,
 		Parallel: limits.AsyncParallel, Lease: limits.Lease, Wait: limits.Wait, Intake: e.intake, Undo: e.undo, Now: cfg.Now, Log: cfg.Log,
 	}
 	records := upkeep.Config{

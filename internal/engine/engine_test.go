@@ -218,9 +218,16 @@ func TestWhatCannotRunSaysWhy(t *testing.T) {
 	r.must(err)
 	missing := r.function(echo + "# another package\n")
 	r.must(r.code.Delete(t.Context(), missing.Code.SHA256))
-	for f, words := range map[*faas.Function]string{&deleted: "does not exist any more", &missing: "missing from the code store"} {
-		if x := r.ended(r.enqueue(*f, "")); x.Status != faas.ExecutionError || !strings.Contains(x.Result, words) {
-			t.Errorf("got %+v; it should say %q", x, words)
+	for _, c := range []struct {
+		f      faas.Function
+		status faas.ExecutionStatus
+		words  string
+	}{
+		{deleted, faas.ExecutionCancelled, "does not exist any more"},
+		{missing, faas.ExecutionError, "missing from the code store"},
+	} {
+		if x := r.ended(r.enqueue(c.f, "")); x.Status != c.status || !strings.Contains(x.Result, c.words) {
+			t.Errorf("got %+v; it should be in %s and say %q", x, c.status, c.words)
 		}
 	}
 }

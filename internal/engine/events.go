@@ -121,11 +121,28 @@ func (e *Engine) functionChanged(body []byte) {
 	e.letGoOfOutdated(change)
 }
 
-// letGoOfOutdated sends no more calls to the workers of what is not to be run any more; the owner
-// of the function's shard ends them.
+// letGoOfOutdated sends no more calls to the workers of what is not to be run any more, and ends the
+// calls of a function that was deleted; the owner of the function's shard ends the workers.
 func (e *Engine) letGoOfOutdated(change faas.FunctionChanged) {
 	e.dispatch.FunctionChanged(change)
+	e.images.FunctionChanged(change)
 	e.repair.FunctionChanged(change)
+}
+
+// callCancelled handles the news that an execution was cancelled.
+func (e *Engine) callCancelled(body []byte) {
+	var news faas.Cancellation
+	if err := json.Unmarshal(body, &news); err != nil {
+		e.log.Error("news of a cancelled execution is malformed", "error", err)
+		return
+	}
+	e.cancelCall(news.ExecutionID)
+}
+
+// cancelCall ends the call of an execution, on a worker or in a container, if it runs from here.
+func (e *Engine) cancelCall(executionID string) {
+	e.dispatch.Cancel(executionID)
+	e.images.Cancel(executionID)
 }
 
 // checkObjects looks at the objects in Swift of the functions that run here.

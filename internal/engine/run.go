@@ -134,6 +134,7 @@ func (e *Engine) endpoints(ctx context.Context) []endpoint {
 		{faas.MethodPool, func() (func(), error) { return b.Serve(ctx, faas.MethodPool, poolParallel, e.pools.Serve) }},
 		{faas.TopicFunction, func() (func(), error) { return b.Subscribe(ctx, faas.TopicFunction, e.functionChanged) }},
 		{faas.TopicWorkAdded, func() (func(), error) { return b.Subscribe(ctx, faas.TopicWorkAdded, e.workAdded) }},
+		{faas.TopicCancelled, func() (func(), error) { return b.Subscribe(ctx, faas.TopicCancelled, e.callCancelled) }},
 		{faas.QueueRuntimes, func() (func(), error) {
 			return b.Consume(ctx, faas.QueueRuntimes, runtimesParallel, e.pools.Reconcile)
 		}},

@@ -99,3 +99,13 @@ func (c *Client) WorkAdded(ctx context.Context, ref string, in time.Duration) er
 	body, _ := json.Marshal(faas.WorkAdded{Ref: ref}) // a string: cannot fail
 	return c.broker.Broadcast(ctx, faas.TopicWorkAdded, body)
 }
+
+// Cancelled broadcasts that an execution was cancelled, so that whoever runs its call ends that.
+// When the broadcast is lost the call runs until its timeout: an error costs time and nothing else.
+// Cancelled goes on when ctx ends, because the cancellation is recorded.
+func (c *Client) Cancelled(ctx context.Context, executionID string) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), requestTimeout)
+	defer cancel()
+	body, _ := json.Marshal(faas.Cancellation{ExecutionID: executionID}) // a string: cannot fail
+	return c.broker.Broadcast(ctx, faas.TopicCancelled, body)
+}

@@ -8,30 +8,42 @@ import (
 	"github.com/openstack-faas/faas/internal/faas"
 )
 
-// Follow makes the dispatcher forget workers that ended and older revisions of functions, until
-// stop is called. It goes on when ctx ends, because requests under way are still served then.
+// Follow makes the dispatcher forget workers that ended and older revisions of functions, and end
+// calls that were cancelled, until stop is called. It goes on when ctx ends, because requests under
+// way are still served then.
 func (c *Client) Follow(ctx context.Context, workers *dispatch.Dispatcher) (stop func(), err error) {
 	ctx = context.WithoutCancel(ctx)
-	stopGone, err := c.broker.Subscribe(ctx, faas.TopicWorkersGone, func(body []byte) {
-		var news faas.WorkersGone
-		if json.Unmarshal(body, &news) == nil {
+	var stops []func()
+	stop = func() {
+		for _, s := range stops {
+			s()
+		}
+	}
+	for topic, hear := range map[string]func(body []byte){
+		faas.TopicWorkersGone: heard(func(news faas.WorkersGone) {
 			for _, id := range news.IDs {
 				workers.Forget(id)
 			}
+		}),
+		faas.TopicFunction:  heard(workers.FunctionChanged),
+		faas.TopicCancelled: heard(func(news faas.Cancellation) { workers.Cancel(news.ExecutionID) }),
+	} {
+		end, err := c.broker.Subscribe(ctx, topic, hear)
+		if err != nil {
+			stop()
+			return nil, err
 		}
-	})
-	if err != nil {
-		return nil, err
+		stops = append(stops, end)
 	}
-	stopChanged, err := c.broker.Subscribe(ctx, faas.TopicFunction, func(body []byte) {
-		var news faas.FunctionChanged
+	return stop, nil
+}
+
+// heard returns what takes the messages of a topic and passes over those that are malformed.
+func heard[T any](hear func(T)) func(body []byte) {
+	return func(body []byte) {
+		var news T
 		if json.Unmarshal(body, &news) == nil {
-			workers.FunctionChanged(news)
+			hear(news)
 		}
-	})
-	if err != nil {
-		stopGone()
-		return nil, err
 	}
-	return func() { stopGone(); stopChanged() }, nil
 }

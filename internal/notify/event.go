@@ -12,8 +12,10 @@ const (
 	FunctionUpdate = "function.update"
 	FunctionDelete = "function.delete"
 	ExecutionStart = "execution.start"
-	ExecutionEnd   = "execution.end"   // it ran: the function returned or failed
+	ExecutionEnd   = "execution.end"   // it ran: the function returned or failed, or was cancelled
 	ExecutionError = "execution.error" // the service could not run it, or does not know how it ended
+	// it was cancelled before it ran
+	ExecutionCancel = "execution.cancel"
 )
 
 // The priorities, which are the ends of routing keys too.

@@ -45,8 +45,11 @@ func (n *Notifier) Ended(f faas.Function, x faas.Execution, took time.Duration) 
 		return nil
 	}
 	kind := ExecutionEnd
-	if x.Status == faas.ExecutionError {
+	switch {
+	case x.Status == faas.ExecutionError:
 		kind = ExecutionError
+	case x.Status == faas.ExecutionCancelled && x.StartedAt.IsZero():
+		kind = ExecutionCancel
 	}
 	e := n.execution(kind, f, x)
 	e.Took = micros(took.Microseconds())

@@ -13,8 +13,8 @@ type Images interface {
 	// RunImage runs a container to its end, or to the call's timeout, and returns what it printed
 	// as output and log. However the container ends is an outcome; so is that its image cannot be
 	// pulled or does not start. An error of kind Invalid, Busy or Unavailable says that nothing of
-	// it ran; any other error, that it may have run. The container is gone, or about to be, when
-	// RunImage returns.
+	// it ran; any other error, that it may have run. The end of ctx ends the container, and the
+	// outcome is cancelled. The container is gone, or about to be, when RunImage returns.
 	RunImage(ctx context.Context, call ImageCall) (faas.Outcome, error)
 
 	// StartServer makes a worker with this id whose container is the target's own server, and

@@ -88,7 +88,14 @@ func (r *Runner) RenewLeases(ctx context.Context) {
 	if len(ids) == 0 {
 		return
 	}
-	if _, err := r.cfg.Store.RenewLeases(ctx, r.cfg.Name, ids, r.cfg.Lease); err != nil {
+	lost, err := r.cfg.Store.RenewLeases(ctx, r.cfg.Name, ids, r.cfg.Lease)
+	if err != nil {
 		r.log.Warn("leases could not be renewed", "executions", len(ids), "error", err)
+	}
+	for _, id := range lost {
+		// News of a cancellation may be lost: this finds it out.
+		if x, err := r.cfg.Store.Execution(ctx, faas.AnyProject(), id); err == nil && x.Status == faas.ExecutionCancelled {
+			r.cfg.Cancel(id)
+		}
 	}
 }

@@ -28,6 +28,9 @@ func (r *Runner) finish(ctx context.Context, f faas.Function, x faas.Execution, 
 	x.Status, x.EndedAt = ending.Status, ending.EndedAt
 	ending.Events = r.cfg.Notify.Ended(f, x, o.Duration)
 	err := persist(ctx, func(ctx context.Context) error { return r.cfg.Store.Finish(ctx, x.ID, ending) })
+	if faas.KindOf(err) == faas.Conflict && r.endedBefore(ctx, x, o) {
+		return nil
+	}
 	if err != nil {
 		r.log.Error("the outcome of an execution was not recorded",
 			"execution_id", x.ID, "function_id", x.FunctionID, "status", o.Status, "error", err)
@@ -36,6 +39,37 @@ func (r *Runner) finish(ctx context.Context, f faas.Function, x faas.Execution, 
 	r.log.Info("ran an execution", "execution_id", x.ID, "function_id", x.FunctionID, "project_id", x.ProjectID,
 		"request_id", x.RequestID, "status", o.Status, "duration", o.Duration)
 	return nil
+}
+
+// endedBefore reports whether the execution was cancelled while it ran. That is how it ended,
+// whatever came of the call; the log is kept with it.
+func (r *Runner) endedBefore(ctx context.Context, x faas.Execution, o faas.Outcome) bool {
+	var ended faas.Execution
+	err := persist(ctx, func(ctx context.Context) (err error) {
+		ended, err = r.cfg.Store.EndedBefore(ctx, x.ID, r.cfg.Name, o.Log)
+		return err
+	})
+	if err != nil || ended.Status != faas.ExecutionCancelled {
+		return false
+	}
+	r.log.Info("an execution was cancelled while it ran", "execution_id", x.ID, "function_id", x.FunctionID,
+		"project_id", x.ProjectID, "request_id", x.RequestID, "duration", o.Duration)
+	return true
+}
+
+// cancel ends an execution that is queued and has nothing left to run: its function was deleted.
+func (r *Runner) cancel(ctx context.Context, x faas.Execution, why error) error {
+	_, err := r.cfg.Store.Cancel(ctx, faas.AnyProject(), x.ID, store.Cancellation{
+		Output: reasonFor(why), Events: r.cfg.Notify.Ended,
+	})
+	if kind := faas.KindOf(err); kind == faas.Conflict || kind == faas.NotFound {
+		return nil // it has ended
+	}
+	if err == nil {
+		r.log.Info("a queued execution was cancelled: its function was deleted", "execution_id", x.ID,
+			"function_id", x.FunctionID, "request_id", x.RequestID)
+	}
+	return err
 }
 
 // persist records something that may be recorded once only: record is tried again until it succeeds

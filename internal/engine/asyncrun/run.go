@@ -61,11 +61,16 @@ func (r *Runner) runInTurn(ctx context.Context, x faas.Execution) error {
 	if faas.KindOf(err) == faas.Outdated {
 		outcome, err = r.callFor(ctx, x, &f, claim) // its code changed in Swift: the new one runs
 	}
+	over := errors.Is(err, dispatch.ErrCancelled) || faas.KindOf(err) == faas.NotFound // nothing is left to run
 	switch {
 	case err == nil:
 		return r.finish(ctx, f, x, outcome)
 	case errors.Is(err, errNotOurs):
 		return nil
+	case over && claimed:
+		return r.finish(ctx, f, x, faas.Outcome{Status: faas.ExecutionCancelled, Output: faas.TextOutput(reasonFor(err))})
+	case over:
+		return r.cancel(ctx, x, err)
 	case retryable(err):
 		if claimed {
 			r.release(ctx, x.ID)
@@ -122,7 +127,7 @@ func reasonFor(err error) string {
 	case !errors.As(err, &f):
 		return "The service failed to run the function."
 	case f.Kind == faas.NotFound:
-		return "The function does not exist any more."
+		return faas.OutputDeleted
 	}
 	return f.Message
 }

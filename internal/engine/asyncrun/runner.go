@@ -24,12 +24,13 @@ type Config struct {
 	Store       *store.Store
 	Broker      broker.Broker
 	Call        dispatch.Call
-	Credentials *Credentials     // what functions act with in OpenStack; nil: they act for nobody
-	Calls       *quota.Calls     // counts executions; nil: nobody does
-	Notify      *notify.Notifier // makes what other services are told; nil: they are told nothing
-	Parallel    int              // executions that are in hand at a time, of one project four fifths
-	Lease       time.Duration    // how long an execution is this engine's without renewal
-	Wait        time.Duration    // how long one attempt waits for a slot
+	Cancel      func(executionID string) // ends a call that was cancelled, if it is under way
+	Credentials *Credentials             // what functions act with in OpenStack; nil: they act for nobody
+	Calls       *quota.Calls             // counts executions; nil: nobody does
+	Notify      *notify.Notifier         // makes what other services are told; nil: they are told nothing
+	Parallel    int                      // executions that are in hand at a time, of one project four fifths
+	Lease       time.Duration            // how long an execution is this engine's without renewal
+	Wait        time.Duration            // how long one attempt waits for a slot
 	Intake      *background.Group
 	Undo        *background.Group // of claims that are given back; they outlast the intake
 	Now         func() time.Time

@@ -27,6 +27,7 @@ type Config struct {
 type Runner struct {
 	cfg        Config
 	containers *fair.Limiter
+	underway   *dispatch.Underway
 }
 
 const (
@@ -44,7 +45,10 @@ func New(cfg Config) *Runner {
 	if cfg.Parallel == 0 {
 		cfg.Parallel = defaultParallel
 	}
-	return &Runner{cfg: cfg, containers: fair.NewLimiter(cfg.Parallel, fair.Leaving(generosity), waitingPerProject)}
+	return &Runner{
+		cfg: cfg, containers: fair.NewLimiter(cfg.Parallel, fair.Leaving(generosity), waitingPerProject),
+		underway: dispatch.NewUnderway(),
+	}
 }
 
 // Available reports whether the orchestrator runs containers.
@@ -52,17 +56,23 @@ func (r *Runner) Available() bool { return r.cfg.Images != nil }
 
 // Run waits, by turns between projects, for one of the containers that may run at a time; kind Busy
 // says that it got none in time. begin is called when it has; from then on the end of ctx no longer
-// stops the call.
+// stops the call. That it is cancelled does, and the outcome says so; the error of one that was
+// cancelled before has dispatch.ErrCancelled in its chain.
 func (r *Runner) Run(
 	ctx context.Context, target faas.Target, call faas.Call, begin dispatch.Begin,
 ) (faas.Outcome, error) {
 	if r.cfg.Images == nil {
 		return faas.Outcome{}, fleet.ErrNoImages()
 	}
-	waiting, cancel := context.WithTimeout(ctx, r.cfg.Wait)
-	leave, err := r.containers.Enter(waiting, target.ProjectID)
-	cancel()
+	life, over := r.underway.Enter(ctx, call.ExecutionID, target.Key.FunctionID)
+	defer over()
+	leave, err := r.enter(ctx, life, target.ProjectID)
 	switch {
+	case dispatch.Cancelled(life) != nil:
+		if err == nil {
+			leave()
+		}
+		return faas.Outcome{}, dispatch.Cancelled(life)
 	case errors.Is(err, fair.ErrTooManyWaiting):
 		return faas.Outcome{}, busy("Too many calls of the project are waiting for a container, at most %d can; try again later.", waitingPerProject)
 	case err != nil:
@@ -76,9 +86,33 @@ func (r *Runner) Run(
 	if fault != "" {
 		return faas.Outcome{Status: faas.ExecutionFailed, Output: faas.TextOutput(fault)}, nil
 	}
-	return r.cfg.Images.RunImage(context.WithoutCancel(ctx), orchestrator.ImageCall{
+	outcome, err := r.cfg.Images.RunImage(life, orchestrator.ImageCall{
 		ExecutionID: call.ExecutionID, Target: target, Arguments: arguments, Timeout: call.Timeout,
 	})
+	if cancelled := dispatch.Cancelled(life); cancelled != nil && (err != nil || outcome.Status == faas.ExecutionCancelled) {
+		ended := dispatch.CancelledOutcome(cancelled)
+		ended.Log, ended.Duration = outcome.Log, outcome.Duration
+		return ended, nil
+	}
+	return outcome, err
+}
+
+// enter waits for one of the containers that may run at a time.
+func (r *Runner) enter(ctx, life context.Context, projectID string) (leave func(), err error) {
+	waiting, cancel := context.WithTimeout(ctx, r.cfg.Wait)
+	defer cancel()
+	defer context.AfterFunc(life, cancel)()
+	return r.containers.Enter(waiting, projectID)
+}
+
+// Cancel ends the call of an execution that waits or runs here; nothing when there is none.
+func (r *Runner) Cancel(executionID string) { r.underway.Cancel(executionID) }
+
+// FunctionChanged ends the calls of a function that was deleted.
+func (r *Runner) FunctionChanged(change faas.FunctionChanged) {
+	if change.Deleted() {
+		r.underway.FunctionDeleted(change.FunctionID)
+	}
 }
 
 func busy(format string, args ...any) error {
@@ -95,6 +129,9 @@ func (r *Runner) Serve(ctx context.Context, request json.RawMessage) (any, error
 		return nil, faas.Errorf(faas.Invalid, "The request to run an image is malformed.").WithCause(err)
 	}
 	outcome, err := r.Run(ctx, req.Target, req.Call, func(context.Context) error { return nil })
+	if errors.Is(err, dispatch.ErrCancelled) {
+		outcome, err = dispatch.CancelledOutcome(err), nil
+	}
 	if err == nil {
 		return faas.RunImageAnswer{Outcome: &outcome}, nil
 	}

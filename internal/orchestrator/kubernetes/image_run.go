@@ -1,6 +1,7 @@
 package kubernetes
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -20,8 +21,10 @@ const (
 	lastWords = 2 << 10
 )
 
-// RunImage implements orchestrator.Images.
-func (o *Orchestrator) RunImage(ctx context.Context, call orchestrator.ImageCall) (faas.Outcome, error) {
+// RunImage implements orchestrator.Images. What is asked of Kubernetes is seen through although the
+// call's life ends meanwhile: then the pod is known and is ended.
+func (o *Orchestrator) RunImage(life context.Context, call orchestrator.ImageCall) (faas.Outcome, error) {
+	ctx := context.WithoutCancel(life)
 	if o.closed() {
 		return faas.Outcome{}, errClosed()
 	}
@@ -45,7 +48,7 @@ func (o *Orchestrator) RunImage(ctx context.Context, call orchestrator.ImageCall
 	} else {
 		defer o.remove(made.Name, made.UID, "its call is over")
 	}
-	end, err := o.awaitCall(ctx, call.Timeout, updates)
+	end, err := o.awaitCall(life, call.Timeout, updates)
 	if err != nil {
 		return faas.Outcome{}, err
 	}
@@ -56,15 +59,16 @@ func (o *Orchestrator) RunImage(ctx context.Context, call orchestrator.ImageCall
 
 // callEnd is how a call's container ended.
 type callEnd struct {
-	fault   string // what went wrong, which becomes the output; "" for success
-	withLog bool   // the fault is to be followed by the end of the log
-	ran     bool   // there is a log
+	fault   string               // what went wrong, which becomes the output; "" for success
+	status  faas.ExecutionStatus // with a fault; failed when empty
+	withLog bool                 // the fault is to be followed by the end of the log
+	ran     bool                 // there is a log
 }
 
-// awaitCall waits until the container has ended, its time is up, or it is certain that it will not
-// start. An error says that the container was lost and may have run.
+// awaitCall waits until the container has ended, its time or its call's life is over, or it is
+// certain that it will not start. An error says that the container was lost and may have run.
 func (o *Orchestrator) awaitCall(
-	ctx context.Context, timeout time.Duration, updates <-chan callUpdate,
+	life context.Context, timeout time.Duration, updates <-chan callUpdate,
 ) (callEnd, error) {
 	late := time.NewTimer(faas.ImageStart)
 	defer late.Stop()
@@ -81,8 +85,8 @@ func (o *Orchestrator) awaitCall(
 			}, nil
 		case <-o.ctx.Done():
 			return callEnd{}, errLost("the service stopped", nil)
-		case <-ctx.Done():
-			return callEnd{}, errLost("the engine gave it up", ctx.Err())
+		case <-life.Done():
+			return callEnd{fault: faas.OutputCancelled, status: faas.ExecutionCancelled, ran: runs}, nil
 		}
 		if last.gone || last.pod.DeletionTimestamp != nil {
 			return callEnd{}, errLost("it was deleted from Kubernetes", nil)
@@ -175,7 +179,7 @@ func notYet(pod *corev1.Pod) string {
 func (o *Orchestrator) callOutcome(ctx context.Context, pod string, end callEnd) faas.Outcome {
 	out := faas.Outcome{Status: faas.ExecutionSuccess}
 	if end.fault != "" {
-		out.Status = faas.ExecutionFailed
+		out.Status = cmp.Or(end.status, faas.ExecutionFailed)
 	}
 	text := end.fault
 	if end.ran {

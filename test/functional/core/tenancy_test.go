@@ -16,7 +16,7 @@ import (
 )
 
 // version is sent with every request of this suite, so that it meets all that there is.
-var version = [2]string{"OpenStack-API-Version", "function-engine 1.4"}
+var version = [2]string{"OpenStack-API-Version", "function-engine 1.7"}
 
 // property is what project demo has, and what the others try to get at.
 type property struct {
@@ -134,6 +134,8 @@ func attempts(of property) map[string][]attempt {
 		"GET /v1/executions/{id}":     {{execution, nil, hidden}},
 		"DELETE /v1/executions/{id}":  {{execution, nil, hidden}},
 		"GET /v1/executions/{id}/log": {{execution + "/log", nil, hidden}},
+
+		"POST /v1/executions/{id}/cancel": {{execution + "/cancel", nil, hidden}},
 
 		"POST /v1/webhooks": {
 			{"/v1/webhooks", map[string]any{"function_id": of.function}, hidden},
