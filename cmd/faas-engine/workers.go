@@ -21,13 +21,17 @@ func newWorkers(
 	if err != nil {
 		return nil, err
 	}
+	passwords, err := service.RegistryPasswords(conf.Worker)
+	if err != nil {
+		return nil, err
+	}
 	klog.SetSlogLogger(log) // client-go's own words go where ours do
 	k := conf.Kubernetes
 	return kubernetes.New(ctx, kubernetes.Config{
 		Kubeconfig: k.Config, Namespace: k.Namespace, QPS: k.QPS, Transport: parts.KubernetesTransport,
 		AgentImage: k.AgentImage, PullPolicy: corev1.PullPolicy(k.PullPolicy), PullSecrets: k.PullSecrets,
 		TrustedClass: k.TrustedClass, UntrustedClass: k.UntrustedClass,
-		Key: key, Slots: conf.Engine.Concurrency, Limit: conf.Worker.Process(),
+		Passwords: passwords, Key: key, Slots: conf.Engine.Concurrency, Limit: conf.Worker.Process(),
 		Ceiling: kubernetes.Resources{CPU: k.CeilingCPU, Memory: k.CeilingMemory},
 		Request: kubernetes.Resources{CPU: k.RequestCPU, Memory: k.RequestMemory},
 		Network: kubernetes.Network{

@@ -78,6 +78,7 @@ connection = $(mariadb_url)
 [api]
 drain_time = 2
 image_functions_from = $registry,$private_registry
+plain_http_registries = $registry,$private_registry
 [engine]
 worker_idle_time = 20
 [worker]

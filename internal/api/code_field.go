@@ -6,9 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/http"
 	"reflect"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/openstack-faas/faas/internal/faas"
 	"github.com/openstack-faas/faas/internal/swiftcode"
@@ -22,11 +24,15 @@ type askedCode struct {
 	Image  string     `json:"image"`
 
 	Protocol string `json:"protocol"` // ours: of image functions; "" is run, as in Qinling
+
+	// Ours, since v18: as whom the image is pulled; nil is not set, "" nobody.
+	User     *string      `json:"registry_username"`
+	Password *faas.Secret `json:"registry_password"`
 }
 
 // codeField returns the field code, which clients send as an object or as the JSON text of one; nil when
-// it is not set.
-func codeField(o *object) *askedCode {
+// it is not set. known are the names of its fields.
+func codeField(o *object, known []string) *askedCode {
 	raw, ok := o.get("code")
 	if !ok {
 		return nil
@@ -36,7 +42,7 @@ func codeField(o *object) *askedCode {
 		raw = json.RawMessage(text)
 	}
 	code := &askedCode{}
-	if fault := parseCode(raw, code); fault != "" {
+	if fault := parseCode(raw, code, known); fault != "" {
 		o.refuse("%s", fault)
 		return nil
 	}
@@ -45,6 +51,11 @@ func codeField(o *object) *askedCode {
 		return nil
 	}
 	return code
+}
+
+// codeFieldsOf returns the fields of code at the request's microversion.
+func codeFieldsOf(r *http.Request) []string {
+	return fieldsSince(r, v18, slices.Clone(codeFields), "registry_username", "registry_password")
 }
 
 // The fields of code, and of code.swift. As encoding/json, the service takes them in any case of
@@ -56,21 +67,25 @@ var (
 
 // parseCode fills code from JSON. It returns a message that names the first part that is wrong; ""
 // when nothing is.
-func parseCode(raw json.RawMessage, code *askedCode) string {
+func parseCode(raw json.RawMessage, code *askedCode, known []string) string {
 	const shape = `code must be a JSON object such as {"source": "package", "md5sum": "…"}; it is `
+	shown := short(string(raw))
+	if strings.Contains(strings.ToLower(string(raw)), "password") {
+		shown = "not, and not repeated here because it may hold a password"
+	}
 	var fields map[string]json.RawMessage
 	if json.Unmarshal(raw, &fields) != nil || fields == nil {
-		return shape + short(string(raw)) + "."
+		return shape + shown + "."
 	}
-	if name, found := unknownField(fields, codeFields); found {
-		return fmt.Sprintf("There is no field %q in code; the fields are %s.", short(name), strings.Join(codeFields, ", "))
+	if name, found := unknownField(fields, known); found {
+		return fmt.Sprintf("There is no field %q in code; the fields are %s.", short(name), strings.Join(known, ", "))
 	}
 	err := json.Unmarshal(raw, code)
 	if wrong := (*json.UnmarshalTypeError)(nil); errors.As(err, &wrong) {
 		return fmt.Sprintf("code.%s must be %s; it is a JSON %s.", wrong.Field, jsonKind(wrong.Type), wrong.Value)
 	}
 	if err != nil {
-		return shape + short(string(raw)) + "."
+		return shape + shown + "."
 	}
 	return unknownInSwift(fields)
 }
@@ -112,6 +127,9 @@ func jsonKind(t reflect.Type) string {
 
 // fault says what is wrong with the code's shape; "" for nothing.
 func (c *askedCode) fault() string {
+	if fault := c.registryFault(); fault != "" {
+		return fault
+	}
 	switch faas.CodeSource(c.Source) {
 	case faas.SourcePackage:
 		return ""
@@ -137,14 +155,36 @@ func (c *askedCode) fault() string {
 	return "code.source must be package, swift or image; it is " + short(c.Source) + "."
 }
 
+const (
+	maxRegistryUser     = 255  // letters
+	maxRegistryPassword = 1024 // bytes; tokens of some registries are that long
+)
+
+// registryFault says what is wrong with the user of a registry; "" for nothing.
+func (c *askedCode) registryFault() string {
+	switch {
+	case c.User == nil && c.Password == nil:
+		return ""
+	case faas.CodeSource(c.Source) != faas.SourceImage:
+		return "code.registry_username and code.registry_password are of container images; leave them out."
+	case c.User == nil || c.Password == nil || (*c.User == "") != (*c.Password == ""):
+		return `code.registry_username and code.registry_password go together; both "" pull the image as nobody.`
+	case utf8.RuneCountInString(*c.User) > maxRegistryUser || strings.ContainsAny(*c.User, ":\x00\r\n"):
+		return fmt.Sprintf("code.registry_username may have %d letters, and neither colons nor line breaks.", maxRegistryUser)
+	case len(*c.Password) > maxRegistryPassword || strings.ContainsAny(c.Password.Reveal(), "\x00\r\n"):
+		return fmt.Sprintf("code.registry_password may have %d bytes, and no line breaks.", maxRegistryPassword)
+	}
+	return ""
+}
+
 // ofImage returns the code of an image as it is recorded.
 func (c *askedCode) ofImage() faas.Code {
 	return faas.Code{Source: faas.SourceImage, Image: c.Image, Protocol: cmp.Or(faas.Protocol(c.Protocol), faas.ProtocolRun)}
 }
 
 // changedCodeField returns what the form says of the code in either way; nil when it says nothing.
-func changedCodeField(f *form) *askedCode {
-	code := codeField(&f.object)
+func changedCodeField(f *form, known []string) *askedCode {
+	code := codeField(&f.object, known)
 	source, md5 := f.text("source", maxQuoted), f.text("md5sum", maxQuoted)
 	if source == nil && md5 == nil {
 		return code

@@ -27,7 +27,7 @@ func (c *codeSources) forNew(
 	}
 	switch faas.CodeSource(code.Source) {
 	case faas.SourceImage:
-		return c.ofImage(f, code, runtimeID)
+		return c.ofImage(ctx, id, f, code, runtimeID)
 	case faas.SourceSwift:
 		return c.ofSwift(ctx, id, f, code, runtimeID)
 	default:
@@ -66,7 +66,9 @@ func (c *codeSources) requireRuntime(ctx context.Context, id faas.Identity, runt
 }
 
 // ofImage checks what a function of an image must and must not have.
-func (c *codeSources) ofImage(f *form, code *askedCode, runtimeID string) (faas.Code, error) {
+func (c *codeSources) ofImage(
+	ctx context.Context, id faas.Identity, f *form, code *askedCode, runtimeID string,
+) (faas.Code, error) {
 	switch {
 	case !c.images.enabled:
 		return faas.Code{}, faas.Errorf(
@@ -79,7 +81,7 @@ func (c *codeSources) ofImage(f *form, code *askedCode, runtimeID string) (faas.
 	case f.pack != nil:
 		return faas.Code{}, faas.Errorf(faas.Invalid, "A function of a container image takes no package; leave package out.")
 	}
-	return code.ofImage(), c.images.allow(code.Image)
+	return c.images.pinned(ctx, faas.Function{ProjectID: id.ProjectID}, code)
 }
 
 // forChange keeps the new package, if there is one; nil means that the code stays.
@@ -93,8 +95,8 @@ func (c *codeSources) forChange(
 		)
 	}
 	if code != nil && before.Code.Source == faas.SourceImage && pack == nil {
-		changed := code.ofImage()
-		return &changed, c.images.allow(code.Image)
+		changed, err := c.images.pinned(ctx, before, code)
+		return &changed, err
 	}
 	room := c.quota.roomForPackage(before.ProjectID, before.Code.Size)
 	if code != nil && before.Code.Source == faas.SourceSwift && pack == nil {

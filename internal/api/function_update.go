@@ -34,7 +34,7 @@ func (h *functionHandlers) update(r *http.Request, id faas.Identity) (any, error
 	}
 	defer f.Close()
 	change := changeOf(f, h.limits)
-	code, roles := changedCodeField(f), rolesField(&f.object)
+	code, roles := changedCodeField(f, codeFieldsOf(r)), rolesField(&f.object)
 	if err := f.fault(); err != nil {
 		return nil, err
 	}
@@ -44,6 +44,11 @@ func (h *functionHandlers) update(r *http.Request, id faas.Identity) (any, error
 	}
 	if change.Code, err = h.code.forChange(r.Context(), id, before, code, f.pack); err != nil {
 		return nil, err
+	}
+	if change.Code != nil && change.Code.Source == faas.SourceImage {
+		if access := h.code.images.accessAfter(before, code); access != before.Registry {
+			change.Registry = &access
+		}
 	}
 	if change.Code != nil {
 		if change.Quota, err = h.quota.limits(r.Context(), before.ProjectID); err != nil {

@@ -47,7 +47,7 @@ func (h *functionVersionHandlers) create(r *http.Request, id faas.Identity) (any
 	if err != nil {
 		return nil, err
 	}
-	return created{viewFunctionVersion(made)}, nil
+	return created{functionVersionViewer(r)(made)}, nil
 }
 
 // list is GET /v1/functions/{id}/versions.
@@ -78,7 +78,7 @@ func (h *functionVersionHandlers) list(r *http.Request, id faas.Identity) (any, 
 	if err != nil {
 		return nil, err
 	}
-	return page(h.lists.endpoint, r, "function_versions", rows, viewFunctionVersion), nil
+	return page(h.lists.endpoint, r, "function_versions", rows, functionVersionViewer(r)), nil
 }
 
 // get is GET /v1/functions/{id}/versions/{number}: the record, or with ?download=true the package.
@@ -98,7 +98,11 @@ func (h *functionVersionHandlers) get(r *http.Request, id faas.Identity) (any, e
 		return nil, err
 	}
 	if !download {
-		return viewFunctionVersion(v), nil
+		return functionVersionViewer(r)(v), nil
+	}
+	if v.Code.Source == faas.SourceImage {
+		return nil, faas.Errorf(faas.Invalid,
+			"Version %d of function %s has no package to download: its source is %s.", number, functionID, v.Code.Source)
 	}
 	body, size, err := h.packages.Open(r.Context(), v.Code.SHA256)
 	if err != nil {
@@ -146,6 +150,21 @@ type functionVersionView struct {
 	ProjectID     string  `json:"project_id"`
 	CreatedAt     *string `json:"created_at"`
 	UpdatedAt     *string `json:"updated_at"`
+
+	// Ours, from 1.8 on: which image it runs; null of other sources.
+	Digest **string `json:"image_digest,omitempty"`
+}
+
+// functionVersionViewer returns how a version looks to the request.
+func functionVersionViewer(r *http.Request) func(faas.FunctionVersion) functionVersionView {
+	if !infoOf(r).version.AtLeast(v18) {
+		return viewFunctionVersion
+	}
+	return func(v faas.FunctionVersion) functionVersionView {
+		view, digest := viewFunctionVersion(v), orNull(v.Code.Digest)
+		view.Digest = &digest
+		return view
+	}
 }
 
 func viewFunctionVersion(v faas.FunctionVersion) functionVersionView {

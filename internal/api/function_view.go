@@ -24,6 +24,9 @@ type functionView struct {
 	LatestVersion int      `json:"latest_version"`
 
 	Roles *[]string `json:"roles,omitempty"` // ours, from microversion 1.1 on: what it may do in the project
+
+	// Ours, from 1.8 on: which image code.image stands for; null of other sources.
+	Digest **string `json:"image_digest,omitempty"`
 }
 
 type codeView struct {
@@ -32,7 +35,8 @@ type codeView struct {
 	Swift  *swiftView `json:"swift,omitempty"`
 	Image  string     `json:"image,omitempty"`
 
-	Protocol string `json:"protocol,omitempty"` // ours: of image functions
+	Protocol string `json:"protocol,omitempty"`          // ours: of image functions
+	User     string `json:"registry_username,omitempty"` // ours, from 1.8 on: as whom the image is pulled
 }
 
 type swiftView struct {
@@ -57,9 +61,11 @@ func viewCode(c faas.Code) codeView {
 	return v
 }
 
-// functionViewer returns how a function looks to the request: with its roles from 1.1 on.
+// functionViewer returns how a function looks to the request: with its roles from 1.1 on, and what
+// is known of its image from 1.8 on.
 func functionViewer(r *http.Request) func(faas.Function) functionView {
-	if !infoOf(r).version.AtLeast(v11) {
+	version := infoOf(r).version
+	if !version.AtLeast(v11) {
 		return viewFunction
 	}
 	return func(f faas.Function) functionView {
@@ -68,6 +74,10 @@ func functionViewer(r *http.Request) func(faas.Function) functionView {
 			roles = []string{}
 		}
 		v.Roles = &roles
+		if version.AtLeast(v18) {
+			digest := orNull(f.Code.Digest)
+			v.Digest, v.Code.User = &digest, f.Registry.User
+		}
 		return v
 	}
 }

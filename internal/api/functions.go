@@ -38,7 +38,7 @@ func (h *functionHandlers) create(r *http.Request, id faas.Identity) (any, error
 	}
 	defer f.Close()
 	o := &f.object
-	code := codeField(o)
+	code := codeField(o, codeFieldsOf(r))
 	function := faas.Function{
 		ID: faas.NewID(), ProjectID: id.ProjectID, CreatedAt: h.now(), RuntimeID: runtimeField(r, id, o, h.store.RuntimeID),
 		Name: o.line("name"), Description: o.line("description"),
@@ -58,7 +58,7 @@ func (h *functionHandlers) create(r *http.Request, id faas.Identity) (any, error
 		return nil, err
 	}
 	if function.Code.Source == faas.SourceImage {
-		function.Entry = ""
+		function.Entry, function.Registry = "", h.code.images.accessAfter(function, code)
 	}
 	if function, err = h.record(r.Context(), id, function, roles); err != nil {
 		return nil, err
@@ -148,7 +148,7 @@ func (h *functionHandlers) delete(r *http.Request, id faas.Identity) (any, error
 	if err != nil {
 		return nil, err
 	}
-	h.announce(r, faas.FunctionChanged{FunctionID: functionID})
+	h.announce(r, faas.FunctionChanged{FunctionID: functionID, Private: gone.Registry.User != ""})
 	h.trusts.delete(r.Context(), gone.TrustID)
 	h.tell(r, notify.FunctionDelete, id, gone)
 	return noContent{}, nil

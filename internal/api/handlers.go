@@ -4,6 +4,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/openstack-faas/faas/internal/codestore"
+	"github.com/openstack-faas/faas/internal/registry"
 	"github.com/openstack-faas/faas/internal/submit"
 	"github.com/openstack-faas/faas/internal/webhook"
 )
@@ -95,7 +96,11 @@ func newFunctionHandlers(cfg Config, of lists) *functionHandlers {
 		lists: of,
 		code: &codeSources{
 			store: cfg.Store, packages: newPackages(cfg.Code), swift: cfg.Swift,
-			images: imageSources{enabled: cfg.Images, from: cfg.ImagesFrom}, quota: quotas,
+			images: imageSources{
+				enabled: cfg.Images, from: cfg.ImagesFrom, passwords: cfg.Passwords,
+				registries: registry.New(registry.Config{PlainHTTP: cfg.PlainRegistries}),
+			},
+			quota: quotas,
 		},
 		trusts: &functionTrusts{cfg: cfg.Trusts, store: cfg.Store, log: cfg.Log},
 		quota:  quotas, log: cfg.Log, now: cfg.Now,

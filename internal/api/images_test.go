@@ -27,3 +27,16 @@ func TestAllowedImages(t *testing.T) {
 		t.Errorf("without a list: %v", err)
 	}
 }
+
+// TestPasswordsStayWithTheirRegistry changes images by requests that say nothing of a user.
+func TestPasswordsStayWithTheirRegistry(t *testing.T) {
+	bob := faas.Registry{User: "bob", Sealed: "sealed"}
+	before := faas.Function{Code: faas.Code{Image: "registry.example.org/a:1"}, Registry: bob}
+	for image, want := range map[string]faas.Registry{
+		"registry.example.org/b:2": bob, "registry.example.org:5000/a:1": {}, "a:1": {}, "evil.example.org/registry.example.org/a:1": {},
+	} {
+		if got := (imageSources{}).accessAfter(before, &askedCode{Image: image}); got != want {
+			t.Errorf("%s: pulled as %+v, want %+v", image, got, want)
+		}
+	}
+}

@@ -30,8 +30,9 @@ var (
 	v15 = Microversion{1, 5} // time zones and reasons of jobs
 	v16 = Microversion{1, 6} // names in the place of ids
 	v17 = Microversion{1, 7} // executions are cancelled, and have that status
+	v18 = Microversion{1, 8} // digests of images, users of private registries
 
-	minVersion, maxVersion = v10, v17
+	minVersion, maxVersion = v10, v18
 )
 
 // String returns 1.N.

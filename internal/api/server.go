@@ -21,6 +21,7 @@ import (
 	"github.com/openstack-faas/faas/internal/notify"
 	"github.com/openstack-faas/faas/internal/policy"
 	"github.com/openstack-faas/faas/internal/quota"
+	"github.com/openstack-faas/faas/internal/seal"
 	"github.com/openstack-faas/faas/internal/store"
 	"github.com/openstack-faas/faas/internal/swiftcode"
 	"github.com/openstack-faas/faas/internal/webhook"
@@ -51,8 +52,12 @@ type Config struct {
 	WebhookKeys  *webhook.Keys // of webhooks' URLs, the same for all APIs; nil: this process makes its own
 	WebhookCalls int64         // a minute, of one webhook; 6000 when 0
 
-	Images         bool          // functions may be of container images: the orchestrator runs them
-	ImagesFrom     []string      // the registries, or registry/repository prefixes, that those may come from
+	Images     bool     // functions may be of container images: the orchestrator runs them
+	ImagesFrom []string // the registries, or registry/repository prefixes, that those may come from
+	// PlainRegistries are those of them, as host or host:port, that are spoken to without TLS.
+	PlainRegistries []string
+	Passwords       *seal.Passwords // of private registries; nil: none are kept
+
 	MaxLimit       int           // items in an answer to a list; 1000 when 0
 	MaxBody        int64         // bytes of a request's body, packages apart; 2 MiB when 0
 	ReadTimeout    time.Duration // how long a request's body may pause; 30 s when 0

@@ -86,6 +86,10 @@ func (w Worker) checkSecret() error {
 	if _, err := faas.NewWorkerKey(w.TokenSecret); err != nil {
 		return &Error{Section: "worker", Option: "token_secret", Reason: err.Error()}
 	}
+	if w.RegistrySecret != "" && len(w.RegistrySecret) < faas.MinWorkerSecret {
+		return &Error{Section: "worker", Option: "registry_secret",
+			Reason: fmt.Sprintf("has %d bytes, at least %d are needed: openssl rand -hex 32 makes one", len(w.RegistrySecret), faas.MinWorkerSecret)}
+	}
 	return nil
 }
 

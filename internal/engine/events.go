@@ -119,6 +119,9 @@ func (e *Engine) functionChanged(body []byte) {
 		return
 	}
 	e.letGoOfOutdated(change)
+	if change.Private && e.shards.Owns(change.FunctionID) { // every engine hears of it
+		e.images.Forget(change.FunctionID)
+	}
 }
 
 // letGoOfOutdated sends no more calls to the workers of what is not to be run any more, and ends the

@@ -22,6 +22,8 @@ type images struct {
 	mu      sync.Mutex
 	started map[string]faas.Worker
 	up      func(id string) error // how a server comes up
+
+	forgotten chan string // functions
 }
 
 func (o *images) RunImage(_ context.Context, call orchestrator.ImageCall) (faas.Outcome, error) {
@@ -46,6 +48,8 @@ func (o *images) StartServer(_ context.Context, id string, target faas.Target) e
 	}
 	return err
 }
+
+func (o *images) ForgetFunction(_ context.Context, functionID string) { o.forgotten <- functionID }
 
 func (o *images) Workers() []faas.Worker {
 	workers := o.Orchestrator.Workers()
@@ -84,7 +88,7 @@ func (o *images) servers() int {
 func withImages(t *testing.T, limits func(*Limits)) (*rig, *images) {
 	t.Helper()
 	r := newRig(t, limits)
-	o := &images{Orchestrator: r.workers, started: map[string]faas.Worker{}}
+	o := &images{Orchestrator: r.workers, started: map[string]faas.Worker{}, forgotten: make(chan string, 10)}
 	r.with(func(c *Config) { c.Orchestrator = o })
 	return r, o
 }
@@ -239,6 +243,27 @@ func TestServerThatDoesNotComeUp(t *testing.T) {
 	}
 	if x := r.ended(r.enqueue(f, "")); x.Status != faas.ExecutionError || !strings.Contains(x.Result, "no such image") {
 		t.Errorf("got %+v", x)
+	}
+}
+
+// TestForgetsPasswords deletes a function whose image is pulled with a password, and others.
+func TestForgetsPasswords(t *testing.T) {
+	r, o := withImages(t, nil)
+	r.run()
+	for _, change := range []faas.FunctionChanged{
+		{FunctionID: "public"}, {FunctionID: "private", Private: true},
+	} {
+		body, err := json.Marshal(change)
+		r.must(err)
+		r.must(r.broker.Broadcast(r.Context(), faas.TopicFunction, body))
+	}
+	select {
+	case id := <-o.forgotten:
+		if id != "private" {
+			t.Errorf("forgot %s", id)
+		}
+	case <-time.After(hangTimeout):
+		t.Error("nothing was forgotten")
 	}
 }
 

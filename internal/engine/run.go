@@ -30,6 +30,7 @@ func (e *Engine) allLoops() []loop {
 		{"end outdated workers", e.loops, 0, e.repair.WatchOutdated},
 		{"adopt unowned workers", e.loops, 0, e.repair.WatchUnowned},
 		{"sweep workers and pools", e.loops, time.Minute, e.repair.Sweep},
+		{"remove passwords of deleted functions", e.loops, 0, e.images.ForgetAll},
 		{"keep pools", e.intake, 0, e.pools.Watch},
 		{"try broken pools again", e.intake, 5 * time.Minute, e.pools.Retry},
 		{"renew leases", e.loops, e.executions.RenewInterval(), e.executions.RenewLeases},

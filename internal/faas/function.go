@@ -21,7 +21,8 @@ type Code struct {
 	Container string // Swift
 	Object    string // Swift
 	ETag      string // Swift: of the object whose bytes the package has
-	Image     string // container image reference
+	Image     string // container image reference, as its user wrote it
+	Digest    string // of the image that the reference stood for when it was set; "" where nobody looked
 	Protocol  Protocol
 }
 
@@ -53,6 +54,7 @@ type Function struct {
 	LatestVersion int           // the newest frozen version; 0 when there is none
 	TrustID       string        // the Keystone trust by which its workers act for its creator; "" for none
 	TrustRoles    []string      // the names of that trust's roles
+	Registry      Registry      // as whom its image is pulled
 	Revision      int64         // grows by one with every change that a worker must not outlive: code, entry, cpu, memory
 	CreatedAt     time.Time
 	UpdatedAt     time.Time // zero until the first update
@@ -63,7 +65,7 @@ func (f Function) Target() Target {
 	return Target{
 		Key:       Key{FunctionID: f.ID, Version: 0, Revision: f.Revision},
 		ProjectID: f.ProjectID, RuntimeID: f.RuntimeID, SHA256: f.Code.SHA256, Size: f.Code.Size, Entry: f.Entry,
-		CPU: f.CPU, MemorySize: f.MemorySize, Image: f.Code.Image, Protocol: f.Code.Protocol, TrustID: f.TrustID,
-		FromSwift: f.Code.Source == SourceSwift,
+		CPU: f.CPU, MemorySize: f.MemorySize, Image: f.Code.PinnedImage(), Protocol: f.Code.Protocol, TrustID: f.TrustID,
+		FromSwift: f.Code.Source == SourceSwift, Registry: f.Registry,
 	}
 }

@@ -74,6 +74,8 @@ type FunctionChanged struct {
 	FunctionID string `json:"function_id"`
 	Version    int    `json:"version,omitempty"`
 	Revision   int64  `json:"revision"`
+	// Private says of a function that was deleted that its image was pulled with a password.
+	Private bool `json:"private,omitempty"`
 }
 
 // Ends reports whether workers of the key are to end.

@@ -36,14 +36,20 @@ func (f Function) Freeze() FunctionVersion {
 
 // RunsLike reports whether the function, as it is now, runs as the version does.
 func (v FunctionVersion) RunsLike(f Function) bool {
-	return v.Code.SHA256 == f.Code.SHA256 && v.Entry == f.Entry && v.CPU == f.CPU && v.MemorySize == f.MemorySize &&
+	return v.Code.SHA256 == f.Code.SHA256 && v.Code.Digest == f.Code.Digest && v.Code.Protocol == f.Code.Protocol &&
+		v.Code.Image == f.Code.Image && v.Entry == f.Entry && v.CPU == f.CPU && v.MemorySize == f.MemorySize &&
 		v.Timeout == f.Timeout
 }
 
-// Callable returns the version as it is called. f is its function.
+// Callable returns the version as it is called. f is its function, whose user of a registry pulls
+// the images of versions too: a password that was changed goes for them all.
 func (v FunctionVersion) Callable(f Function) Callable {
+	live := f.Code.Image
 	f.Entry, f.Code, f.CPU, f.MemorySize, f.Timeout = v.Entry, v.Code, v.CPU, v.MemorySize, v.Timeout
 	f.TrustID, f.TrustRoles, f.Revision = v.TrustID, v.TrustRoles, frozenRevision
+	if RegistryHost(v.Code.Image) != RegistryHost(live) {
+		f.Registry = Registry{} // the function's user is of another registry than the version's image
+	}
 	target := f.Target()
 	target.Key.Version = v.Number
 	target.FromSwift = false // whatever its object has become

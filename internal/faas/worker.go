@@ -31,6 +31,7 @@ type Target struct {
 
 	Image    string   `json:"image,omitempty"` // of an image function, which has no runtime, package or entry
 	Protocol Protocol `json:"protocol,omitempty"`
+	Registry Registry `json:"registry,omitzero"` // as whom the image is pulled
 
 	TrustID string `json:"trust_id,omitempty"` // the Keystone trust by which its calls act; "" for none
 	// its package is an object in Swift as it was when it was looked at last

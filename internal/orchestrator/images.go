@@ -22,6 +22,9 @@ type Images interface {
 	// the function's owner, why the server did not come up. After an error there is no such worker,
 	// except when ctx has ended: then the worker may still come up.
 	StartServer(ctx context.Context, workerID string, target faas.Target) error
+
+	// ForgetFunction removes what is kept to pull the image of a function that was deleted.
+	ForgetFunction(ctx context.Context, functionID string)
 }
 
 // ImageCall is one call of a function whose protocol is faas.ProtocolRun.

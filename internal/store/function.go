@@ -25,10 +25,13 @@ var functions = newResource(table{name: "functions", noun: "function"}, []column
 	{name: "code_container", at: func(f *faas.Function) any { return &f.Code.Container }},
 	{name: "code_object", at: func(f *faas.Function) any { return &f.Code.Object }},
 	{name: "code_image", at: func(f *faas.Function) any { return &f.Code.Image }},
+	{name: "code_digest", at: func(f *faas.Function) any { return &f.Code.Digest }},
 	{name: "code_protocol", at: func(f *faas.Function) any { return &f.Code.Protocol }},
 	{name: "code_etag", at: func(f *faas.Function) any { return &f.Code.ETag }},
 	{name: "trust_id", at: func(f *faas.Function) any { return &f.TrustID }},
 	{name: "trust_roles", at: func(f *faas.Function) any { return namesColumn{&f.TrustRoles} }},
+	{name: "registry_user", at: func(f *faas.Function) any { return &f.Registry.User }},
+	{name: "registry_password", at: func(f *faas.Function) any { return &f.Registry.Sealed }},
 	{name: "cpu", at: func(f *faas.Function) any { return &f.CPU }, kind: number},
 	{name: "memory_size", at: func(f *faas.Function) any { return &f.MemorySize }, kind: number},
 	{name: "timeout_seconds", at: func(f *faas.Function) any { return secondsColumn{&f.Timeout} }, kind: number,
@@ -49,6 +52,7 @@ type FunctionChange struct {
 	Description *string
 	Entry       *string
 	Code        *faas.Code
+	Registry    *faas.Registry
 	CPU         *int           // millicores
 	MemorySize  *int64         // bytes
 	Timeout     *time.Duration // whole seconds
@@ -193,13 +197,15 @@ func (c FunctionChange) applied(f faas.Function) faas.Function {
 	set(&f.Description, c.Description)
 	set(&f.Entry, c.Entry)
 	set(&f.Code, c.Code)
+	set(&f.Registry, c.Registry)
 	set(&f.CPU, c.CPU)
 	set(&f.MemorySize, c.MemorySize)
 	set(&f.Timeout, c.Timeout)
 	if c.Trust != nil {
 		f.TrustID, f.TrustRoles = c.Trust.ID, c.Trust.Roles
 	}
-	if f.Code != before.Code || f.Entry != before.Entry || f.CPU != before.CPU || f.MemorySize != before.MemorySize {
+	if f.Code != before.Code || f.Registry != before.Registry || f.Entry != before.Entry ||
+		f.CPU != before.CPU || f.MemorySize != before.MemorySize {
 		f.Revision++
 	}
 	return f

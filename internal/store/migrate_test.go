@@ -29,6 +29,7 @@ func TestMigrationsThatWereInterrupted(t *testing.T) {
 		{6, []string{"DROP TABLE quota_usages"}},
 		{8, []string{"DROP TABLE package_notes"}},
 		{10, []string{"DROP TABLE engines", "DELETE FROM shards WHERE id > 20"}},
+		{21, []string{"ALTER TABLE functions DROP COLUMN registry_user, DROP COLUMN registry_password"}},
 		{12, []string{"DELETE FROM due_work WHERE kind = 'package-search'"}},
 		{7, []string{"DELETE FROM quota_usages WHERE resource = 'package_bytes'"}},
 	}

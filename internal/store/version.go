@@ -30,6 +30,7 @@ var versions = newResource(
 		{name: "code_object", at: func(v *faas.FunctionVersion) any { return &v.Code.Object }},
 		{name: "code_etag", at: func(v *faas.FunctionVersion) any { return &v.Code.ETag }},
 		{name: "code_image", at: func(v *faas.FunctionVersion) any { return &v.Code.Image }},
+		{name: "code_digest", at: func(v *faas.FunctionVersion) any { return &v.Code.Digest }},
 		{name: "code_protocol", at: func(v *faas.FunctionVersion) any { return &v.Code.Protocol }},
 		{name: "cpu", at: func(v *faas.FunctionVersion) any { return &v.CPU }},
 		{name: "memory_size", at: func(v *faas.FunctionVersion) any { return &v.MemorySize }},
@@ -43,7 +44,7 @@ var selectVersion = `SELECT ` + versions.selected + ` FROM function_versions WHE
 
 // CreateVersion freezes what a function runs now and returns the version. Its number is greater
 // than that of any version that the function has had. The error's kind is faas.Forbidden when
-// nothing has changed since the newest version, or the function has no package to freeze, and
+// nothing has changed since the newest version, or it is not known which image to freeze, and
 // faas.OverQuota when the function has as many versions as the quota lets it, or the project too
 // many bytes of packages. The quota may be nil.
 func (s *Store) CreateVersion(
@@ -57,9 +58,9 @@ func (s *Store) CreateVersion(
 		if err != nil {
 			return err
 		}
-		if f.Code.Source == faas.SourceImage {
-			return faas.Errorf(faas.Forbidden,
-				"Function %s is of a container image. Versions are frozen copies of packages and of objects in Swift.", f.ID)
+		if f.Code.Source == faas.SourceImage && f.Code.Digest == "" {
+			return faas.Errorf(faas.Forbidden, "Function %s was made before images had digests, so that its version could "+
+				"become another image. Update the function with its code, then make the version.", f.ID)
 		}
 		if err := t.worthAVersion(f, quota); err != nil {
 			return err

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/openstack-faas/faas/internal/faas"
+	"github.com/openstack-faas/faas/internal/seal"
 )
 
 // MinSecret is the least length, in bytes, of the service's secret that the keys come from.
@@ -17,8 +18,8 @@ const MinSecret = 32
 // Keys make and check the secrets of webhooks' URLs, and seal the secrets that senders sign with.
 // All APIs of an installation have the same. It is safe for concurrent use.
 type Keys struct {
-	url  []byte // of the secrets in URLs
-	seal []byte // of what the database keeps sealed
+	url    []byte       // of the secrets in URLs
+	sealer *seal.Sealer // of what the database keeps sealed
 }
 
 // NewKeys derives the keys from the service's secret.
@@ -27,7 +28,11 @@ func NewKeys(secret faas.Secret) (*Keys, error) {
 		return nil, fmt.Errorf("the secret of webhooks has %d bytes, at least %d are needed: openssl rand -hex 32 makes one",
 			len(secret), MinSecret)
 	}
-	return &Keys{derive(secret, "faas webhook url 1"), derive(secret, "faas webhook seal 1")}, nil
+	sealer, err := seal.New(derive(secret, "faas webhook seal 1"))
+	if err != nil {
+		return nil, err
+	}
+	return &Keys{derive(secret, "faas webhook url 1"), sealer}, nil
 }
 
 // derive returns a key for one purpose: whoever learns one of them knows none of the others.

@@ -62,11 +62,11 @@ func TestAShortSecretIsRefused(t *testing.T) {
 // TestSealedSecrets opens what was sealed, by the same keys and for the same webhook only.
 func TestSealedSecrets(t *testing.T) {
 	k := newKeys(t, "a")
-	sealed, err := k.Seal(hook, "a secret")
-	if err != nil || strings.Contains(sealed, "secret") {
-		t.Fatalf("sealed as %q, %v", sealed, err)
+	sealed := k.Seal(hook, "a secret")
+	if strings.Contains(sealed, "secret") {
+		t.Fatalf("sealed as %q", sealed)
 	}
-	if again, _ := k.Seal(hook, "a secret"); again == sealed {
+	if k.Seal(hook, "a secret") == sealed {
 		t.Error("two seals of one secret are the same")
 	}
 	if got, err := newKeys(t, "a").Open(hook, sealed); err != nil || got != "a secret" {

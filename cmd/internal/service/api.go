@@ -60,6 +60,9 @@ func RunAPI(
 	if ready.WebhookKeys, err = webhookKeys(conf); err != nil {
 		return err
 	}
+	if ready.Passwords, err = RegistryPasswords(conf.Worker); err != nil {
+		return err
+	}
 	ready.Policy, ready.Registry, ready.Log, ready.Images = rules, p.Registry, log, workers.Images
 	ready.Engines, ready.Caller = engines, engineclient.NewCaller(engines, calls.Call, conf.API.CallWait)
 	ready.Auth, ready.AuthURI = p.authenticator(conf)
@@ -77,7 +80,7 @@ func (p Parts) apiConfig(conf *config.APIService) api.Config {
 	return api.Config{
 		Name: p.Name, Store: p.Store, Code: p.Code, Broker: p.Broker, Notify: p.Notify,
 		Swift: p.Objects.source, Trusts: p.trustsOfAPI(conf.Trust), Quotas: p.Quotas, Calls: p.Calls,
-		Limits: conf.Limits.Ranges(), ImagesFrom: conf.API.ImagesFrom,
+		Limits: conf.Limits.Ranges(), ImagesFrom: conf.API.ImagesFrom, PlainRegistries: conf.API.PlainHTTP,
 		MaxLimit: conf.API.MaxLimit, MaxBody: conf.API.MaxBody, MaxInput: conf.API.MaxInput, Memory: conf.API.Memory,
 		ReadTimeout:    conf.API.ReadTimeout,
 		PublicEndpoint: conf.API.PublicEndpoint, CORS: pagesOf(conf.CORS),

@@ -28,6 +28,7 @@ type Runner struct {
 	cfg        Config
 	containers *fair.Limiter
 	underway   *dispatch.Underway
+	forgotten  chan string // ids of functions that were deleted
 }
 
 const (
@@ -47,12 +48,40 @@ func New(cfg Config) *Runner {
 	}
 	return &Runner{
 		cfg: cfg, containers: fair.NewLimiter(cfg.Parallel, fair.Leaving(generosity), waitingPerProject),
-		underway: dispatch.NewUnderway(),
+		underway:  dispatch.NewUnderway(),
+		forgotten: make(chan string, forgettable),
 	}
 }
 
 // Available reports whether the orchestrator runs containers.
 func (r *Runner) Available() bool { return r.cfg.Images != nil }
+
+// forgettable bounds how many deleted functions may wait for Forget; the orchestrator finds by
+// itself what is left of others, later.
+const forgettable = 1024
+
+// Forget has the orchestrator remove what it keeps to pull the image of a function that was deleted.
+// It does not wait for that.
+func (r *Runner) Forget(functionID string) {
+	select {
+	case r.forgotten <- functionID:
+	default:
+	}
+}
+
+// ForgetAll does what Forget was told, until ctx ends.
+func (r *Runner) ForgetAll(ctx context.Context) {
+	for {
+		select {
+		case functionID := <-r.forgotten:
+			if r.cfg.Images != nil {
+				r.cfg.Images.ForgetFunction(ctx, functionID)
+			}
+		case <-ctx.Done():
+			return
+		}
+	}
+}
 
 // Run waits, by turns between projects, for one of the containers that may run at a time; kind Busy
 // says that it got none in time. begin is called when it has; from then on the end of ctx no longer

@@ -26,6 +26,8 @@ func (c containers) RunImage(life context.Context, call orchestrator.ImageCall) 
 	return faas.Outcome{Status: faas.ExecutionCancelled, Log: "so far", Duration: time.Second}, nil
 }
 
+func (containers) ForgetFunction(context.Context, string) {}
+
 func (containers) StartServer(context.Context, string, faas.Target) error {
 	return errors.New("there are no servers")
 }

@@ -13,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/validation"
 
 	"github.com/openstack-faas/faas/internal/faas"
+	"github.com/openstack-faas/faas/internal/seal"
 )
 
 // Config configures the orchestrator. Namespace, AgentImage and Key are required; each other field
@@ -32,6 +33,10 @@ type Config struct {
 
 	// Transport wraps the transport to the cluster's API, for metrics. nil: it is used as it is.
 	Transport func(http.RoundTripper) http.RoundTripper
+
+	// Passwords opens those of private registries that functions' images come from. nil: such images
+	// cannot be pulled.
+	Passwords *seal.Passwords
 
 	Key   faas.WorkerKey     // what the workers' tokens come from
 	Slots int                // calls that a worker runs at a time. 0: faas.DefaultConcurrency

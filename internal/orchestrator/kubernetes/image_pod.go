@@ -100,6 +100,9 @@ func (c Config) imagePod(name string, target faas.Target, owner metav1.OwnerRefe
 	spec := c.confinedPod(false)
 	spec.RestartPolicy = corev1.RestartPolicyNever
 	spec.Volumes = []corev1.Volume{emptyVolume(scratchVolume, corev1.StorageMediumDefault, c.Scratch)}
+	if target.Registry.User != "" {
+		spec.ImagePullSecrets = []corev1.LocalObjectReference{{Name: pullSecretName(target)}}
+	}
 	return &corev1.Pod{
 		ObjectMeta: metav1.ObjectMeta{
 			Name: name, Namespace: c.Namespace, Labels: labels, OwnerReferences: []metav1.OwnerReference{owner},

@@ -36,6 +36,9 @@ func (o *Orchestrator) RunImage(life context.Context, call orchestrator.ImageCal
 	if err != nil {
 		return faas.Outcome{}, err
 	}
+	if err := o.keepPullSecret(ctx, call.Target, owner); err != nil {
+		return faas.Outcome{}, err
+	}
 	updates, stop := o.calls.follow(pod.Name)
 	defer stop()
 	begun := time.Now()

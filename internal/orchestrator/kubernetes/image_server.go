@@ -21,6 +21,9 @@ func (o *Orchestrator) StartServer(ctx context.Context, workerID string, target 
 	if err != nil {
 		return err
 	}
+	if err := o.keepPullSecret(ctx, target, owner); err != nil {
+		return err
+	}
 	made, _, err := o.create(ctx, pod)
 	if err != nil {
 		return err

@@ -7,7 +7,8 @@
 //
 // It needs these rights in the namespace: get, list, watch, create, patch and delete pods; get
 // pods/log; patch pods/resize; list events; get, list, watch, create, update, patch and delete
-// deployments; get, list, watch, create and update networkpolicies.
+// deployments; get, list, watch, create and update networkpolicies; get, list, create, update and
+// delete secrets.
 package kubernetes
 
 import (
@@ -108,6 +109,7 @@ func start(ctx context.Context, cfg Config, client kubernetes.Interface) (*Orche
 		return nil, errors.Join(err, o.Close())
 	}
 	o.wait.Go(o.sweepPods)
+	o.wait.Go(o.sweepPullSecrets)
 	for _, line := range o.Describe() {
 		o.log.Info("limits of workers here: " + line)
 	}

@@ -212,13 +212,47 @@ func versionsKeep(t *testing.T, f *fixture) {
 	is(t, err, faas.NotFound)
 }
 
-// versionsOfImages are refused: there is no package to freeze.
+// versionsOfImages freeze the digest. The function's user of the registry pulls them too, as long as
+// they are of its registry.
 func versionsOfImages(t *testing.T, f *fixture) {
-	made, err := f.CreateFunction(t.Context(), faas.Function{
-		ProjectID: "ours", Code: faas.Code{Source: faas.SourceImage, Image: "i"}, Timeout: time.Second}, nil)
+	ctx := t.Context()
+	bob := faas.Registry{User: "bob", Sealed: "sealed"}
+	code := faas.Code{Source: faas.SourceImage, Image: "example.org/a:1", Protocol: faas.ProtocolRun}
+	made, err := f.CreateFunction(ctx, faas.Function{ProjectID: "ours", Code: code, Timeout: time.Second}, nil)
 	must(t, err)
-	_, err = f.CreateVersion(t.Context(), ours, made.ID, "", nil)
-	is(t, err, faas.Forbidden)
+	_, err = f.CreateVersion(ctx, ours, made.ID, "", nil)
+	is(t, err, faas.Forbidden) // nobody has looked which image it is
+	code.Digest = "sha256:one"
+	changed, err := f.UpdateFunction(ctx, ours, made.ID, store.FunctionChange{Code: &code, Registry: &bob})
+	must(t, err)
+	if changed.Revision == made.Revision || changed.Registry != bob {
+		t.Errorf("changed to %+v", changed)
+	}
+	_, err = f.CreateVersion(ctx, ours, made.ID, "", nil)
+	must(t, err)
+	_, err = f.CreateVersion(ctx, ours, made.ID, "", nil)
+	is(t, err, faas.Forbidden) // nothing has changed
+	runs := func(version int, image string, as faas.Registry) {
+		t.Helper()
+		c, err := f.Resolve(ctx, ours, faas.FunctionRef{FunctionID: made.ID, Version: version})
+		must(t, err)
+		if c.Target.Image != image || c.Target.Registry != as {
+			t.Errorf("version %d runs %s as %+v, want %s as %+v", version, c.Target.Image, c.Target.Registry, image, as)
+		}
+	}
+	code.Digest = "sha256:two"
+	alice := faas.Registry{User: "alice", Sealed: "sealed too"}
+	must(t, second(f.UpdateFunction(ctx, ours, made.ID, store.FunctionChange{Code: &code, Registry: &alice})))
+	runs(0, "example.org/a@sha256:two", alice)
+	runs(1, "example.org/a@sha256:one", alice)
+	must(t, second(f.CreateVersion(ctx, ours, made.ID, "", nil)))
+	runs(2, "example.org/a@sha256:two", alice)
+	code.Image = "other.org/a:1"
+	must(t, second(f.UpdateFunction(ctx, ours, made.ID, store.FunctionChange{Code: &code})))
+	runs(0, "other.org/a@sha256:two", alice)
+	runs(1, "example.org/a@sha256:one", faas.Registry{})
+	must(t, second(f.DeleteVersion(ctx, ours, made.ID, 1)))
+	must(t, second(f.DeleteFunction(ctx, ours, made.ID)))
 }
 
 // versionCounts are of the executions of that version alone.

@@ -27,11 +27,15 @@ var env struct {
 	engines   []string // base URLs of the engines' status, by their number; a third may not run
 	world     string   // address of a host outside, in a network namespace of our own
 	registry  string   // host:port of the registry that asks for no password
+	private   string   // of the one that asks for user and password
+	user      string   // of the private registry
+	password  string   // of that user
 }
 
 func TestMain(m *testing.M) {
 	env.logs, env.pids, env.world = os.Getenv("FAAS_LOGS"), os.Getenv("FAAS_PIDS"), os.Getenv("FAAS_WORLD")
-	env.registry = os.Getenv("FAAS_REGISTRY")
+	env.registry, env.private = os.Getenv("FAAS_REGISTRY"), os.Getenv("FAAS_PRIVATE_REGISTRY")
+	env.user, env.password = os.Getenv("FAAS_REGISTRY_USER"), os.Getenv("FAAS_REGISTRY_PASSWORD")
 	if text := os.Getenv("FAAS_ENDPOINTS"); text != "" {
 		env.endpoints = strings.Split(text, ",")
 	}

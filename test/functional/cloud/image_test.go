@@ -16,9 +16,6 @@ import (
 // from.
 func echoImage() string { return env.registry + "/faas-mini/echo:dev" }
 
-// noImage returns the name of an image that is not in the registry.
-func noImage() string { return env.registry + "/faas-mini/nowhere:dev" }
-
 // image makes a function of a container image.
 func image(ctx context.Context, t *testing.T, c *apiclient.Client, name, protocol string, timeout int) string {
 	t.Helper()
@@ -99,7 +96,7 @@ func TestImageEnds(t *testing.T) {
 	ctx, c := testContext(t), client(t)
 	f := image(ctx, t, c, echoImage(), "run", functionTimeout)
 	short := image(ctx, t, c, echoImage(), "run", 5)
-	nowhere := image(ctx, t, c, noImage(), "run", 300)
+	nowhere := goneImage(ctx, t, c, "run", 300)
 	for _, test := range []struct {
 		function, input string
 		told            []string
@@ -108,7 +105,7 @@ func TestImageEnds(t *testing.T) {
 		{short, "sleep=100000", []string{"Function execution timeout."}},
 		{f, "memory=200000000", []string{"Function execution failed because of too much resource consumption"}},
 		{f, "a\x00b", []string{"NUL"}},
-		{nowhere, "", []string{"Pull", "faas-mini/nowhere"}},
+		{nowhere, "", []string{"Pull", "faas-mini/gone"}},
 	} {
 		begun := time.Now()
 		x := execute(ctx, t, c, test.function, true, test.input)
@@ -229,16 +226,16 @@ func TestImageServerGrows(t *testing.T) {
 // TestImageServerThatCannotBe has an image that no server comes of: the caller is told why.
 func TestImageServerThatCannotBe(t *testing.T) {
 	ctx, c := testContext(t), client(t)
-	f := image(ctx, t, c, noImage(), "http", functionTimeout)
+	f := goneImage(ctx, t, c, "http", functionTimeout)
 	begun := time.Now()
 	_, err := c.Execute(ctx, f, true, nil)
 	var e *apiclient.Error
-	if !errors.As(err, &e) || e.Status != 400 || !strings.Contains(e.Fault, "faas-mini/nowhere") {
+	if !errors.As(err, &e) || e.Status != 400 || !strings.Contains(e.Fault, "faas-mini/gone") {
 		t.Errorf("got %v", err)
 	}
 	t.Logf("%v: %v", time.Since(begun).Round(time.Millisecond), err)
 	x := execute(ctx, t, c, f, false, nil)
-	if x.Status != "error" || !strings.Contains(x.Result, "faas-mini/nowhere") {
+	if x.Status != "error" || !strings.Contains(x.Result, "faas-mini/gone") {
 		t.Errorf("%s %s", x.Status, x.Result)
 	}
 	await(ctx, t, "no worker is left", func() bool { return len(imagePods(t, f)) == 0 })

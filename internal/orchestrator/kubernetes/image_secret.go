@@ -1,0 +1,208 @@
+package kubernetes
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	corev1client "k8s.io/client-go/kubernetes/typed/core/v1"
+
+	"github.com/openstack-faas/faas/internal/faas"
+)
+
+// A function's image may be in a private registry. The kubelet pulls it with a Secret that exists
+// for as long as it is needed: it is made, or noted as used, before each pod of the function, and
+// swept when it has not been used for a while. The database has the password; Kubernetes never has
+// it for longer than the function runs.
+
+const (
+	annotationUsed = "faas.openstack.org/used-at" // when a pod was last about to be made with the secret, RFC 3339
+	// noteAgain is after how long the use of a secret is noted again: not with each pod.
+	noteAgain = 5 * time.Minute
+	// secretUnused is after how long without a use a secret is deleted. A pod that was made when the
+	// last note was nearly noteAgain old has had time to have its image pulled.
+	secretUnused = noteAgain + faas.ImageStart + 4*time.Minute
+	// sweepSecretsEvery is the interval between two sweeps of secrets.
+	sweepSecretsEvery = time.Minute
+	// secretTimeout is how long the API server may be away when a secret is to be made.
+	secretTimeout = 15 * time.Second
+
+	pullName = "faas-image-pull" // labelName of the secrets
+)
+
+func (o *Orchestrator) secrets() corev1client.SecretInterface {
+	return o.client.CoreV1().Secrets(o.cfg.Namespace)
+}
+
+// pullSecretName returns the name of the secret that the target's image is pulled with. Another
+// password makes another name, so that no engine with an older record writes over a newer one. It
+// is made from the sealed password: from the name nobody can try out passwords.
+func pullSecretName(target faas.Target) string {
+	as := target.Registry
+	sum := sha256.Sum256([]byte(faas.RegistryHost(target.Image) + " " + as.User + " " + as.Sealed))
+	return "pull-" + target.Key.FunctionID + "-" + hex.EncodeToString(sum[:6])
+}
+
+// keepPullSecret makes sure that the secret of the target's image is there for the pod that is
+// about to be made. It does nothing for images that are pulled as nobody. An error of kind
+// faas.Invalid is the function's owner's to mend.
+func (o *Orchestrator) keepPullSecret(ctx context.Context, target faas.Target, owner metav1.OwnerReference) error {
+	if target.Registry.User == "" {
+		return nil
+	}
+	wanted, err := o.cfg.pullSecret(target, owner)
+	if err != nil {
+		return err
+	}
+	trying, cancel := context.WithTimeout(ctx, secretTimeout)
+	defer cancel()
+	err = retry(trying, func(ctx context.Context) error { return o.notePullSecret(ctx, wanted, time.Now()) })
+	if err != nil {
+		return refused("The password for the function's registry cannot be given to Kubernetes", err)
+	}
+	return nil
+}
+
+// notePullSecret makes the secret, or notes that it is used now.
+func (o *Orchestrator) notePullSecret(ctx context.Context, wanted *corev1.Secret, now time.Time) error {
+	wanted.Annotations[annotationUsed] = now.UTC().Format(time.RFC3339)
+	there, err := o.secrets().Get(ctx, wanted.Name, metav1.GetOptions{})
+	if apierrors.IsNotFound(err) {
+		_, err = o.secrets().Create(ctx, wanted, metav1.CreateOptions{})
+		if apierrors.IsAlreadyExists(err) { // made by another engine, or by an attempt whose answer was lost: just now
+			return nil
+		}
+		return err
+	}
+	if err != nil || now.Sub(usedAt(there)) < noteAgain {
+		return err
+	}
+	there.Annotations = wanted.Annotations
+	_, err = o.secrets().Update(ctx, there, metav1.UpdateOptions{})
+	switch {
+	case apierrors.IsConflict(err): // another engine has noted it
+		return nil
+	case apierrors.IsNotFound(err): // swept between the two
+		_, err = o.secrets().Create(ctx, wanted, metav1.CreateOptions{})
+	}
+	return err
+}
+
+// usedAt returns when the secret was noted as used; when it was made if that cannot be read.
+func usedAt(secret *corev1.Secret) time.Time {
+	used, err := time.Parse(time.RFC3339, secret.Annotations[annotationUsed])
+	if err != nil {
+		return secret.CreationTimestamp.Time
+	}
+	return used
+}
+
+// pullSecret returns the secret by which the kubelet pulls the target's image.
+func (c Config) pullSecret(target faas.Target, owner metav1.OwnerReference) (*corev1.Secret, error) {
+	if c.Passwords == nil {
+		return nil, faas.Errorf(faas.Invalid, "This deployment keeps no passwords of registries; use a public image.")
+	}
+	labels, err := functionLabels(target)
+	if err != nil {
+		return nil, err
+	}
+	password, err := c.Passwords.Open(target.Key.FunctionID, target.Image, target.Registry.Sealed)
+	if err != nil {
+		return nil, err
+	}
+	auth := base64.StdEncoding.EncodeToString([]byte(target.Registry.User + ":" + password.Reveal()))
+	host := faas.RegistryHost(target.Image)
+	docker, err := json.Marshal(map[string]any{"auths": map[string]any{host: map[string]string{"auth": auth}}})
+	if err != nil {
+		return nil, fmt.Errorf("encode the password of a registry: %w", err)
+	}
+	return &corev1.Secret{
+		ObjectMeta: metav1.ObjectMeta{
+			Name: pullSecretName(target), Namespace: c.Namespace, Annotations: map[string]string{},
+			Labels: map[string]string{
+				labelName: pullName, labelFunction: labels[labelFunction], labelProject: labels[labelProject],
+			},
+			OwnerReferences: []metav1.OwnerReference{owner},
+		},
+		Type: corev1.SecretTypeDockerConfigJson,
+		Data: map[string][]byte{corev1.DockerConfigJsonKey: docker},
+	}, nil
+}
+
+// ForgetFunction implements orchestrator.Images. What it cannot delete now is swept.
+func (o *Orchestrator) ForgetFunction(ctx context.Context, functionID string) {
+	if checkLabel("function's id", functionID) != nil || o.closed() {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, secretTimeout)
+	defer cancel()
+	o.deletePullSecrets(ctx, labelFunction+"="+functionID, func(*corev1.Secret) bool { return true })
+}
+
+// sweepPullSecrets deletes, until the orchestrator is closed, the secrets that are not used any
+// more.
+func (o *Orchestrator) sweepPullSecrets() {
+	tick := time.NewTicker(sweepSecretsEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-o.ctx.Done():
+			return
+		case now := <-tick.C:
+			o.sweepPullSecretsOnce(now)
+		}
+	}
+}
+
+func (o *Orchestrator) sweepPullSecretsOnce(now time.Time) {
+	ctx, cancel := context.WithTimeout(o.ctx, secretTimeout)
+	defer cancel()
+	o.deletePullSecrets(ctx, "", func(secret *corev1.Secret) bool { return now.Sub(usedAt(secret)) > secretUnused })
+}
+
+// secretsAtATime bounds what one answer of the API server holds.
+const secretsAtATime = 500
+
+// deletePullSecrets deletes those secrets of the selection for which unused holds. One that is
+// noted as used meanwhile stays: the deletion is of the revision that was looked at.
+func (o *Orchestrator) deletePullSecrets(ctx context.Context, selection string, unused func(*corev1.Secret) bool) {
+	selector := labelName + "=" + pullName
+	if selection != "" {
+		selector += "," + selection
+	}
+	options := metav1.ListOptions{LabelSelector: selector, Limit: secretsAtATime}
+	for {
+		found, err := o.secrets().List(ctx, options)
+		if err != nil {
+			if !o.closed() {
+				o.log.Warn("the passwords of registries in Kubernetes cannot be listed; they are deleted later", "error", err)
+			}
+			return
+		}
+		for i := range found.Items {
+			if secret := &found.Items[i]; unused(secret) {
+				o.deletePullSecret(ctx, secret)
+			}
+		}
+		if options.Continue = found.Continue; options.Continue == "" {
+			return
+		}
+	}
+}
+
+func (o *Orchestrator) deletePullSecret(ctx context.Context, secret *corev1.Secret) {
+	err := o.secrets().Delete(ctx, secret.Name, metav1.DeleteOptions{
+		Preconditions: &metav1.Preconditions{UID: &secret.UID, ResourceVersion: &secret.ResourceVersion},
+	})
+	if err != nil && !apierrors.IsNotFound(err) && !apierrors.IsConflict(err) && !o.closed() {
+		o.log.Warn("the password of a registry cannot be deleted from Kubernetes; it is tried again",
+			"secret", secret.Name, "error", err)
+	}
+}
