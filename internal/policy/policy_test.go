@@ -124,7 +124,7 @@ func TestBrokenOverridesAreRefusedWithTheirLine(t *testing.T) {
 		},
 		{
 			"no such rule", "a.rego", "package faas.override\nallow contains \"function:make\" if true\n",
-			`a.rego:2: there is no rule "function:make"; the rules are execution:create`,
+			`a.rego:2: there is no rule "function:make"; the rules are execution:cancel`,
 		},
 		{
 			"computed name", "a.rego", "package faas.override\nallow contains name if name := input.rule\n",
