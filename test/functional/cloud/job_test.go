@@ -14,7 +14,7 @@ import (
 
 const (
 	jobs     = 50
-	jobTimes = 15 // of each job
+	jobTimes = 30 // of each job
 	jobEvery = 4 * time.Second
 )
 
@@ -26,8 +26,8 @@ type job struct {
 	Next       string `json:"next_execution_time"`
 }
 
-// TestJobsWhenAnEngineIsKilled has 50 jobs executed every four seconds for a minute and an engine
-// killed in between: each time of each job has one execution, and that ran once.
+// TestJobsWhenAnEngineIsKilled has 50 jobs executed every four seconds for two minutes and an
+// engine killed in between: each time of each job has one execution, and that ran once.
 func TestJobsWhenAnEngineIsKilled(t *testing.T) {
 	ctx, c := testContext(t), client(t)
 	w := startWorld(t)
