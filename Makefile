@@ -4,7 +4,7 @@ SHELL := /bin/bash -eu -o pipefail
 
 LISTEN    ?= 127.0.0.1:7070
 STATE_DIR ?= .state
-FUZZTIME  ?= 10s
+FUZZTIME  ?= 20000x
 CLOUD     ?= base
 BURDEN    ?= 0
 COMMIT    ?= HEAD
@@ -74,7 +74,7 @@ cover: build ## how much of the code the unit tests run
 	go tool cover -func=coverage.out | tail -n 1
 
 .PHONY: fuzz
-fuzz: ## each fuzz test for $(FUZZTIME)
+fuzz: ## each fuzz test with $(FUZZTIME) inputs
 	tools/fuzz $(FUZZTIME)
 
 .PHONY: bench
