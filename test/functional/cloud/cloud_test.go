@@ -50,7 +50,7 @@ func TestMain(m *testing.M) {
 
 // hangTimeout ends a test that hangs. No machine is so slow that a test which makes progress
 // reaches it.
-const hangTimeout = 12 * time.Minute
+const hangTimeout = 20 * time.Minute
 
 // functionTimeout, in seconds, is what functions of these tests may take unless the test is about
 // that timeout: the default of 5 s is too short for a machine that is ten times slower or stalls.
