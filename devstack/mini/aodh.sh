@@ -58,7 +58,8 @@ CONF
     # A filter of Paste's does not hear of --config-file.
     put "$aodh_data/api-paste.ini" < <(sed "s#^oslo_config_project = aodh#&\noslo_config_file = $aodh_conf#" \
         /usr/lib/python3/dist-packages/aodh/api/api-paste.ini)
-    openstack_uwsgi "$aodh_data/uwsgi.ini" "$aodh_port" /usr/bin/aodh-api "--config-file $aodh_conf"
+    openstack_uwsgi "$aodh_data/uwsgi.ini" "$aodh_port" /usr/bin/aodh-api \
+        "pyargv = --config-file $aodh_conf" 'processes = 1' 'threads = 8'
 }
 
 make_aodh() {

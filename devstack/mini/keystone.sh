@@ -40,34 +40,12 @@ enabled = true
 backend = dogpile.cache.memcached
 memcache_servers = 127.0.0.1:$memcached_port
 CONF
-    # A connection is closed after each answer: with uwsgi's own HTTP a client that keeps it finds
-    # it cut now and then.
-    put "$keystone_data/uwsgi.ini" <<CONF
-[uwsgi]
-http-socket = $world_ip:$keystone_port
-wsgi-file = /usr/bin/keystone-wsgi-public
-env = OS_KEYSTONE_CONFIG_FILES=$keystone_conf
-master = true
-die-on-term = true
-no-orphans = true
-need-app = true
-lazy-apps = true
-enable-threads = true
-processes = 2
-threads = 4
-buffer-size = 65535
-add-header = Connection: close
-disable-logging = true
-CONF
+    openstack_uwsgi "$keystone_data/uwsgi.ini" $keystone_port /usr/bin/keystone-wsgi-public \
+        "env = OS_KEYSTONE_CONFIG_FILES=$keystone_conf" 'processes = 2' 'threads = 4'
 }
 
 make_keystone() {
-    mariadb_root <<SQL
-DROP DATABASE IF EXISTS keystone;    -- one that was interrupted half way
-CREATE DATABASE keystone CHARACTER SET utf8mb3;
-CREATE USER IF NOT EXISTS keystone@localhost IDENTIFIED VIA unix_socket;
-GRANT ALL ON keystone.* TO keystone@localhost;
-SQL
+    openstack_database keystone
     {
         keystone_manage db_sync &&
             keystone_manage fernet_setup --keystone-user keystone --keystone-group keystone &&

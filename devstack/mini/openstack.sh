@@ -85,22 +85,23 @@ service_token_roles_required = true
 CONF
 }
 
-# openstack_uwsgi FILE PORT WSGI ARGUMENTS writes how uwsgi serves an API. A connection is closed
-# after each answer: with uwsgi's own HTTP a client that keeps it finds it cut now and then.
+# openstack_uwsgi FILE PORT WSGI LINE… writes how uwsgi serves an API, with some lines of its own. A
+# connection is closed after each answer: with uwsgi's own HTTP a client that keeps it finds it cut
+# now and then.
 openstack_uwsgi() {
-    put "$1" <<CONF
+    local file=$1 port=$2 wsgi=$3
+    shift 3
+    put "$file" <<CONF
 [uwsgi]
-http-socket = $world_ip:$2
-wsgi-file = $3
-pyargv = $4
+http-socket = $world_ip:$port
+wsgi-file = $wsgi
+$(printf '%s\n' "$@")
 master = true
 die-on-term = true
 no-orphans = true
 need-app = true
 lazy-apps = true
 enable-threads = true
-processes = 1
-threads = 8
 buffer-size = 65535
 tcp-nodelay = true
 add-header = Connection: close

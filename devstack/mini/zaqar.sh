@@ -56,7 +56,8 @@ CONF
     chown zaqar:zaqar "$zaqar_conf"
     install -d -o zaqar -g zaqar "$zaqar_data/policy.d"
     openstack_uwsgi "$zaqar_data/uwsgi.ini" "$zaqar_port" \
-        /usr/lib/python3/dist-packages/zaqar/transport/wsgi/app.py "--config-file $zaqar_conf"
+        /usr/lib/python3/dist-packages/zaqar/transport/wsgi/app.py \
+        "pyargv = --config-file $zaqar_conf" 'processes = 1' 'threads = 8'
 }
 
 make_zaqar() {
