@@ -146,22 +146,8 @@ func (o *Orchestrator) ForgetFunction(ctx context.Context, functionID string) {
 	o.deletePullSecrets(ctx, labelFunction+"="+functionID, func(*corev1.Secret) bool { return true })
 }
 
-// sweepPullSecrets deletes, until the orchestrator is closed, the secrets that are not used any
-// more.
-func (o *Orchestrator) sweepPullSecrets() {
-	tick := time.NewTicker(sweepSecretsEvery)
-	defer tick.Stop()
-	for {
-		select {
-		case <-o.ctx.Done():
-			return
-		case now := <-tick.C:
-			o.sweepPullSecretsOnce(now)
-		}
-	}
-}
-
-func (o *Orchestrator) sweepPullSecretsOnce(now time.Time) {
+// sweepPullSecrets deletes the secrets that are not used any more.
+func (o *Orchestrator) sweepPullSecrets(now time.Time) {
 	ctx, cancel := context.WithTimeout(o.ctx, secretTimeout)
 	defer cancel()
 	o.deletePullSecrets(ctx, "", func(secret *corev1.Secret) bool { return now.Sub(usedAt(secret)) > secretUnused })

@@ -164,9 +164,9 @@ func TestUnusedPullSecretsAreSwept(t *testing.T) {
 		}
 	}
 	note(used, begun.Add(noteAgain))
-	o.sweepPullSecretsOnce(begun.Add(secretUnused))
+	o.sweepPullSecrets(begun.Add(secretUnused))
 	there("strangers", kept, swept)
-	o.sweepPullSecretsOnce(begun.Add(secretUnused + time.Minute))
+	o.sweepPullSecrets(begun.Add(secretUnused + time.Minute))
 	there("strangers", kept)
 	o.ForgetFunction(ctx, executionID)
 	there("strangers", kept)

@@ -108,8 +108,8 @@ func start(ctx context.Context, cfg Config, client kubernetes.Interface) (*Orche
 	if err != nil {
 		return nil, errors.Join(err, o.Close())
 	}
-	o.wait.Go(o.sweepPods)
-	o.wait.Go(o.sweepPullSecrets)
+	o.wait.Go(func() { o.every(sweepEvery, o.sweepPods) })
+	o.wait.Go(func() { o.every(sweepSecretsEvery, o.sweepPullSecrets) })
 	for _, line := range o.Describe() {
 		o.log.Info("limits of workers here: " + line)
 	}

@@ -11,21 +11,22 @@ const sweepEvery = 20 * time.Second
 // full cluster waits that long for nothing; those that replace it wait on.
 const stuckTimes = 2
 
-// sweepPods deletes, until the orchestrator is closed, the pods that nobody else would.
-func (o *Orchestrator) sweepPods() {
-	tick := time.NewTicker(sweepEvery)
+// every calls sweep again and again until the orchestrator is closed, after a pause each time.
+func (o *Orchestrator) every(pause time.Duration, sweep func(now time.Time)) {
+	tick := time.NewTicker(pause)
 	defer tick.Stop()
 	for {
 		select {
 		case <-o.ctx.Done():
 			return
 		case now := <-tick.C:
-			o.sweepPodsOnce(now)
+			sweep(now)
 		}
 	}
 }
 
-func (o *Orchestrator) sweepPodsOnce(now time.Time) {
+// sweepPods deletes the pods that nobody else would.
+func (o *Orchestrator) sweepPods(now time.Time) {
 	for _, pod := range o.calls.abandoned(now) {
 		o.log.Warn("the pod of a call was left behind", "pod", pod.Name, "function_id", pod.Labels[labelFunction])
 		o.remove(pod.Name, pod.UID, "its engine is gone")
