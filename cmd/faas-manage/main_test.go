@@ -51,10 +51,13 @@ func TestDBSyncMakesADatabaseThatOpens(t *testing.T) {
 
 func TestWrongCommands(t *testing.T) {
 	for args, want := range map[string]string{
-		"db drop": `there is no command "db drop"; there is faas-manage db purge, faas-manage db sync`,
-		"config":  `there is no command "config"; there is faas-manage config sample`, "frob": `"frob"; see faas-manage --help`,
-		"config show": "there is faas-manage config sample", "--config-file /nonexistent/faas.conf db sync": "/nonexistent/faas.conf", "--frobnicate": "not defined",
-		"db sync now": `db sync takes no more arguments; it has "now"`, "db purge": "--age DAYS is required", "db purge --age x": "age", "db purge --age -1": "--age DAYS",
+		"db drop":     `there is no command "db drop"; there is faas-manage db purge, faas-manage db sync`,
+		"config":      `there is no command "config"; there is faas-manage config sample`,
+		"frob":        `"frob"; see faas-manage --help`,
+		"config show": "there is faas-manage config sample",
+		"--config-file /nonexistent/faas.conf db sync": "/nonexistent/faas.conf",
+		"--frobnicate": "not defined",
+		"db sync now":  `db sync takes no more arguments; it has "now"`, "db purge": "--age DAYS is required", "db purge --age x": "age", "db purge --age -1": "--age DAYS",
 		"db purge --age 1 --batch 0": "--batch must be", "db purge --age 1 more": `unexpected argument "more"`,
 	} {
 		err := run(t.Context(), strings.Fields(args), nil, &bytes.Buffer{})

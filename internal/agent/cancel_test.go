@@ -13,7 +13,8 @@ import (
 	"github.com/openstack-faas/faas/internal/faas"
 )
 
-// endless tells who runs it and waits in its own process and in another; with an input it returns.
+// endless writes down who runs it and waits in its own process and in another; with an input it
+// returns.
 var endless = map[string]struct {
 	entry string
 	code  files

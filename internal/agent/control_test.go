@@ -29,7 +29,9 @@ func TestRefusesStrangers(t *testing.T) {
 	each(t, func(t *testing.T, begin beginner) {
 		r := begin(t, "python3", nil)
 		for _, token := range []string{"", "x", testToken[:31], testToken + "0", strings.ToUpper(testToken)} {
-			for _, path := range []string{"GET /v1/status", "POST /v1/call", "POST /v1/specialise", "POST /v1/drain", "POST /v1/cancel", "GET /nowhere"} {
+			for _, path := range []string{
+				"GET /v1/status", "POST /v1/call", "POST /v1/specialise", "POST /v1/drain", "POST /v1/cancel", "GET /nowhere",
+			} {
 				method, path, _ := strings.Cut(path, " ")
 				status, body := r.ask(method, path, token, strings.NewReader("{}"))
 				if status != http.StatusForbidden || refusal(t, body) != faas.RefusedToken {

@@ -162,7 +162,8 @@ func TestLateTimers(t *testing.T) {
 				r.awaitLate("exe-1", "exe-2", said)
 				// After an exception that nobody caught the next call has a process of its own.
 				third := r.callAs("exe-3", `{"n": 3}`)
-				if same := string(third.Output) == string(second.Output); same != (how == "print") || third.Log != "call 3\nend 3\n" {
+				same := string(third.Output) == string(second.Output)
+				if same != (how == "print") || third.Log != "call 3\nend 3\n" {
 					t.Errorf("the third call: process %s after %s, log %q", third.Output, second.Output, third.Log)
 				}
 			})

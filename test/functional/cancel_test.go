@@ -16,8 +16,8 @@ import (
 	"github.com/openstack-faas/faas/internal/testkit"
 )
 
-// cancellable tells which process runs it and, unless it is to be quick, never ends. It returns who
-// has started its process.
+// cancellable writes down which process runs it and, unless it is to be quick, never ends. It
+// returns who has started its process.
 const cancellable = `
 import os, time
 def main(folder, name):

@@ -142,7 +142,8 @@ func refused(err error) bool {
 	}
 }
 
-// refused tells the user why there was no execution, and skips it when it is not to be tried again.
+// refused records for the user why there was no execution, and skips it when it is not to be tried
+// again.
 func (f *Firer) refused(
 	ctx context.Context, i store.DueItem, j faas.Job, following time.Time, why error,
 ) (duework.Next, error) {
