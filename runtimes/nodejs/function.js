@@ -5,6 +5,7 @@ const fs = require('node:fs');
 const { createRequire } = require('node:module');
 const path = require('node:path');
 const { pathToFileURL } = require('node:url');
+const { withEvent } = require('./event.js');
 const { Folder } = require('./folder.js');
 
 const PLAIN_INPUT = '__function_input'; // the only key of an input that was no JSON object
@@ -34,7 +35,7 @@ async function load(code, entry) {
 function plain(input) {
   if (input === undefined || input === null) return undefined;
   const keys = Object.keys(input);
-  return keys.length === 1 && keys[0] === PLAIN_INPUT ? input[PLAIN_INPUT] : input;
+  return keys.length === 1 && keys[0] === PLAIN_INPUT ? input[PLAIN_INPUT] : withEvent(input);
 }
 
 function findFile(code, moduleName) {

@@ -2,6 +2,7 @@
 // How a call ended, and how that is reported.
 
 const { types } = require('node:util');
+const { InputError } = require('./event.js');
 const { EntryError } = require('./function.js');
 
 const MOST_MESSAGE = 16384; // characters of a failure's message; the stack is in the log in any case
@@ -33,7 +34,7 @@ function kind(value) {
 
 // ofError is what a call that threw ended as.
 function ofError(error) {
-  if (isA(error, EntryError)) return failure(error.message, `${error.message}\n`);
+  if (isA(error, EntryError) || isA(error, InputError)) return failure(error.message, `${error.message}\n`);
   const { type, message } = parts(error);
   const output = isError(error) ? (message ? `${type}: ${message}` : type) : message;
   return failure(output, `${stack(error)}\n`, { type, message }, lack(error));

@@ -25,6 +25,13 @@ type outcome struct {
 	timeout    int    // seconds; 0: functionTimeout
 }
 
+// anEvent is an input as a trigger makes it.
+var anEvent = map[string]any{
+	"name": "Ada", "__event": map[string]any{
+		"specversion": "1.0", "id": "1", "source": "/me", "type": "test", "data": map[string]int{"n": 7},
+	},
+}
+
 var pythonOutcomes = []outcome{
 	{
 		name:   "an object",
@@ -34,6 +41,13 @@ var pythonOutcomes = []outcome{
 		output: `{"sum":3}`,
 	},
 	{name: "a plain word", code: "def main(word):\n    return word * 2", input: "ab", status: "success", output: `"abab"`},
+	{
+		name:   "an event",
+		code:   "def main(name, event):\n    return [name, event['type'], event['data']['n']]",
+		input:  anEvent,
+		status: "success",
+		output: `["Ada","test",7]`,
+	},
 	{name: "nothing", code: "def main():\n    pass", status: "success", output: "null"},
 	{
 		name:   "async def",
@@ -104,6 +118,13 @@ var nodeOutcomes = []outcome{
 		output: `{"sum":3}`,
 	},
 	{name: "a plain word", code: "exports.main = (word) => word + word", input: "ab", status: "success", output: `"abab"`},
+	{
+		name:   "an event",
+		code:   "exports.main = ({name, event}) => [name, event.type, event.data.n]",
+		input:  anEvent,
+		status: "success",
+		output: `["Ada","test",7]`,
+	},
 	{
 		name:   "a promise",
 		code:   "exports.main = async () => { await null; return [1, null, 'ü'] }",

@@ -2,7 +2,8 @@
 import os
 import sys
 
-from . import STARTUP_MODULES
+from . import STARTUP_MODULES, event
+from .event import EVENT_INPUT, InputError
 from .folder import Folder
 
 PLAIN_INPUT = "__function_input"  # the only key of an input that was no JSON object
@@ -15,30 +16,29 @@ class EntryError(Exception):
     """The package has no such entry. The message says what it has."""
 
 
-class InputError(Exception):
-    """The function cannot be called with this input. The message says why."""
-
-
 class Function:
     def __init__(self, code, entry):
         self.folder = Folder(code)
         sys.path[:0] = [code, self.folder.path]  # the second for modules that the function writes
         self.function = find(code, entry)
         names, flags = parameters(self.function)
-        self.declares_context = "context" in names
-        self.takes_context = self.declares_context or bool(flags & _VARKEYWORDS)
+        self.declares = frozenset(names)
+        self.takes_all = bool(flags & _VARKEYWORDS)
         if getattr(getattr(self.function, "__code__", None), "co_flags", 0) & _COROUTINE:
             import asyncio  # noqa: F401: now, not within the time of a call
 
     def call(self, given, context):
         """Runs the function to its end and returns its result."""
         self.folder.restore()
-        extra = {"context": context} if self.takes_context else {}
+        extra = self.wanted("context", context)
         if given is None:
             result = self.function(**extra)
         elif set(given) == {PLAIN_INPUT}:
             result = self.function(given[PLAIN_INPUT], **self.without_first(extra))
         else:
+            if EVENT_INPUT in given:
+                found, given = event.take(given)
+                extra.update(self.wanted("event", found))
             result = self.function(**self.merge(given, extra))
         if hasattr(type(result), "__await__"):
             import asyncio
@@ -46,13 +46,18 @@ class Function:
             result = asyncio.run(_await(result))
         return result
 
+    def wanted(self, name, value):
+        """Returns what the function gets beside its input, by its name, if it has a place for it."""
+        return {name: value} if name in self.declares or self.takes_all else {}
+
     def merge(self, given, extra):
-        """Returns the arguments. An input's own "context" goes to a function that has not asked for ours by name."""
-        if "context" in given and self.declares_context:
-            raise InputError(
-                "The input has a key 'context', but the function's parameter context takes the service's own. "
-                "Give the key another name, or take it with **kwargs in a function that has no parameter context."
-            )
+        """Returns the arguments. A key of the input's own goes to a function that has not asked for ours by name."""
+        for name in extra:
+            if name in given and name in self.declares:
+                raise InputError(
+                    "The input has a key '{0}', but the function's parameter {0} takes the service's own. Give the key "
+                    "another name, or take it with **kwargs in a function that has no parameter {0}.".format(name)
+                )
         return {**extra, **given}
 
     def without_first(self, extra):
