@@ -37,14 +37,15 @@ func (s *Server) ask(c faas.Call) faas.Outcome {
 	defer end()
 	ctx, cancel := context.WithTimeout(ctx, c.Timeout)
 	defer cancel()
-	body := bytes.NewReader(bodyOf(c.Input))
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+s.peer+"/", body)
+	header, body, err := requestOf(c)
+	if err != nil {
+		return failure(err.Error(), "")
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+s.peer+"/", bytes.NewReader(body))
 	if err != nil {
 		return failure("The request to the function's server failed: "+err.Error(), "")
 	}
-	request.Header = http.Header{
-		"Content-Type": {"application/json"}, "User-Agent": {"openstack-faas"}, ExecutionHeader: {c.ExecutionID},
-	}
+	request.Header = header
 	response, err := s.client.Do(request)
 	if err != nil {
 		return s.unanswered(ctx, err)
