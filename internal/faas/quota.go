@@ -10,6 +10,7 @@ const (
 	ResourceAliases    Resource = "aliases"
 	ResourceWebhooks   Resource = "webhooks"
 	ResourceJobs       Resource = "jobs"
+	ResourceTriggers   Resource = "triggers"
 	ResourcePackages   Resource = "package_bytes"
 	ResourceMemory     Resource = "worker_memory"
 	ResourceExecutions Resource = "concurrent_executions"

@@ -1,6 +1,13 @@
 package faas
 
-import "time"
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"strconv"
+	"time"
+
+	"github.com/google/uuid"
+)
 
 // TriggerSource is where a trigger's events come from.
 type TriggerSource string
@@ -60,7 +67,6 @@ type Trigger struct {
 	Generation   int64  // of its URL, as of a Webhook's; changes of Settings leave it
 	TrustID      string // by which the service acts in the project for the trigger; "" for none
 	State        string // what the source's keeper has to remember, JSON of an object; "" for nothing
-	NextAt       time.Time
 	CreatedAt    time.Time
 	UpdatedAt    time.Time // by its user; zero until the first change
 	Seen         TriggerSeen
@@ -76,4 +82,39 @@ type TriggerSeen struct {
 	LastEventID string
 	LastError   string
 	LastErrorAt time.Time
+}
+
+// Kept reports whether the source has a keeper: something elsewhere that belongs to each trigger, or
+// something to be done for it again and again.
+func (s TriggerSource) Kept() bool { return s != TriggerWebhook && s != TriggerNotification }
+
+// Acts reports whether triggers of the source act in their project, by a trust.
+func (s TriggerSource) Acts() bool {
+	return s == TriggerAodh || s == TriggerZaqar || s == TriggerSwift
+}
+
+// Door reports whether events of the source come to the trigger's URL.
+func (s TriggerSource) Door() bool {
+	return s == TriggerAodh || s == TriggerZaqar || s == TriggerWebhook
+}
+
+// Current reports whether the URL of a generation is good.
+func (t Trigger) Current(generation int64) bool { return generation == t.Generation }
+
+// Wants reports whether events of the trigger are taken.
+func (t Trigger) Wants() bool { return t.Status != TriggerPaused && t.Status != TriggerDeleting }
+
+// IDOfEvent returns the id of the execution that an event makes for a trigger at the so-many-th
+// attempt: the same each time that it is asked for, so that there is one. (RFC 9562, version 8.)
+// Unlike IDOf it is in no order: the same event may come at different times.
+func IDOfEvent(triggerID, source, eventID string, attempt int) string {
+	sum := sha256.New()
+	for _, part := range []string{triggerID, source, eventID, strconv.Itoa(attempt)} {
+		sum.Write(binary.BigEndian.AppendUint32(nil, uint32(len(part))))
+		sum.Write([]byte(part))
+	}
+	var id uuid.UUID
+	copy(id[:], sum.Sum(nil))
+	id[6], id[8] = id[6]&0x0f|0x80, id[8]&0x3f|0x80
+	return id.String()
 }

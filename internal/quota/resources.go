@@ -20,6 +20,7 @@ var Resources = []Resource{
 	{faas.ResourceAliases, "", "Aliases of a project."},
 	{faas.ResourceWebhooks, "", "Webhooks of a project."},
 	{faas.ResourceJobs, "", "Jobs of a project."},
+	{faas.ResourceTriggers, "", "Triggers of a project."},
 	{faas.ResourcePackages, "bytes", "Packages of a project's functions together."},
 	{faas.ResourceMemory, "bytes", "Memory of a project's live workers together, as their functions ask for it."},
 	{faas.ResourceExecutions, "", "Executions of a project that run at a time."},

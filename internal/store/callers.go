@@ -27,6 +27,7 @@ type caller struct {
 var callers = []caller{
 	{table: "jobs", noun: "job", name: "id", live: ` AND status IN ('running', 'paused')`},
 	{table: "webhooks", noun: "webhook", name: "id"},
+	{table: "triggers", noun: "trigger", name: "id", live: ` AND status <> 'deleting'`},
 	{table: "aliases", noun: "alias", name: "name", versions: "function_version, canary_version", noAlias: true},
 }
 

@@ -278,12 +278,15 @@ func (s *Store) settleDue(ctx context.Context, i DueItem, c change) error {
 }
 
 // shortened cuts a text that is too long to be kept, at a whole character.
-func shortened(text string) string {
+func shortened(text string) string { return clipText(text, lastErrorLength) }
+
+// clipText returns the beginning of a text, of so many bytes at most, in whole characters.
+func clipText(text string, most int) string {
 	text = strings.ToValidUTF8(text, "\uFFFD")
-	if len(text) <= lastErrorLength {
+	if len(text) <= most {
 		return text
 	}
-	text = text[:lastErrorLength]
+	text = text[:most]
 	for !utf8.ValidString(text) {
 		text = text[:len(text)-1]
 	}

@@ -7,7 +7,7 @@ import (
 
 // lookups are the prepared statements of the reads that a call makes.
 type lookups struct {
-	runtime, function, version, alias, execution, executionLog, packageUse, webhook *sql.Stmt
+	runtime, function, version, alias, execution, executionLog, packageUse, webhook, trigger *sql.Stmt
 }
 
 func (l *lookups) prepare(ctx context.Context, db *sql.DB) error {
@@ -20,6 +20,7 @@ func (l *lookups) prepare(ctx context.Context, db *sql.DB) error {
 		`SELECT project_id, log_text FROM executions WHERE id = ?`: &l.executionLog,
 		packageUses:           &l.packageUse,
 		webhooks.selectByID(): &l.webhook,
+		triggers.selectByID(): &l.trigger,
 	} {
 		stmt, err := db.PrepareContext(ctx, query)
 		if err != nil {

@@ -17,7 +17,9 @@ type named struct {
 var (
 	functionNames = named{"function",
 		`SELECT id, name FROM functions WHERE project_id = ? AND name = ? ORDER BY id LIMIT ?`}
-	jobNames = named{"job", `SELECT id, name FROM jobs WHERE project_id = ? AND name = ? ORDER BY id LIMIT ?`}
+	jobNames     = named{"job", `SELECT id, name FROM jobs WHERE project_id = ? AND name = ? ORDER BY id LIMIT ?`}
+	triggerNames = named{"trigger",
+		`SELECT id, name FROM triggers WHERE project_id = ? AND name = ? ORDER BY id LIMIT ?`}
 	// of runtimes a project sees the public ones too
 	runtimeNames = named{"runtime",
 		`SELECT id, name FROM runtimes WHERE (project_id = ? OR is_public = 1) AND name = ? ORDER BY id LIMIT ?`}
@@ -37,6 +39,11 @@ func (s *Store) RuntimeID(ctx context.Context, projectID, name string) (string, 
 // JobID is FunctionID for jobs.
 func (s *Store) JobID(ctx context.Context, projectID, name string) (string, error) {
 	return s.idOf(ctx, jobNames, projectID, name)
+}
+
+// TriggerID is FunctionID for triggers.
+func (s *Store) TriggerID(ctx context.Context, projectID, name string) (string, error) {
+	return s.idOf(ctx, triggerNames, projectID, name)
 }
 
 func (s *Store) idOf(ctx context.Context, kind named, projectID, name string) (string, error) {

@@ -18,6 +18,7 @@ var counted = map[faas.Resource][]counting{
 	faas.ResourceAliases:   {{"1", "aliases"}},
 	faas.ResourceJobs:      {{"1", "jobs"}},
 	faas.ResourceWebhooks:  {{"1", "webhooks"}},
+	faas.ResourceTriggers:  {{"1", "triggers"}},
 }
 
 // RepairUsage counts again what every project has and corrects the counts that are off, which

@@ -46,6 +46,7 @@ type Store struct {
 	aliases   *shared[aliasName, faas.Alias]
 	canaries  *canaries
 	webhooks  *shared[string, faas.Webhook]
+	triggers  *shared[string, faas.Trigger]
 }
 
 // Open opens the database at the url: mysql+pymysql://user:password@host:port/database of a MySQL
@@ -64,6 +65,7 @@ func Open(ctx context.Context, url string, o Options) (*Store, error) {
 	o = o.withDefaults()
 	s := &Store{now: o.Now, dialect: d}
 	s.functions, s.webhooks = newShared(s.readFunction), newShared(s.readWebhook)
+	s.triggers = newShared(s.readTrigger)
 	s.versions, s.aliases, s.canaries = newShared(s.readVersion), newShared(s.readAlias), newCanaries()
 	if err := s.connect(ctx, o); err != nil {
 		return nil, errors.Join(err, s.closeConnections())
@@ -131,6 +133,7 @@ func (s *Store) Close() error {
 	err := s.closeConnections() // ends reads under way
 	s.functions.wait()
 	s.webhooks.wait()
+	s.triggers.wait()
 	s.versions.wait()
 	s.aliases.wait()
 	s.usage.close()

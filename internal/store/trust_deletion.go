@@ -25,7 +25,7 @@ func (t *tx) keepTrust(trustID string) error {
 	}
 	n, err := t.exec(`DELETE FROM due_work WHERE kind = ? AND ref = ? AND attempts = 0`, TrustDeletion, trustID)
 	if err == nil && n == 0 {
-		return faas.Errorf(faas.Unavailable, "It took too long to record the function; its trust is gone. Try again.")
+		return faas.Errorf(faas.Unavailable, "It took too long to record what a trust was made for; the trust is gone. Try again.")
 	}
 	return err
 }

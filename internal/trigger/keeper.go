@@ -7,9 +7,10 @@ import (
 	"github.com/openstack-faas/faas/internal/faas"
 )
 
-// Keeper keeps what triggers of a source need elsewhere, an alarm or a subscription, or fetches their
-// events from where nobody sends them. The owner of a trigger's shard calls it, for one trigger at a
-// time, and calls it again for the same after its process died: both methods bear to be repeated.
+// Keeper keeps what triggers of a source need elsewhere, an alarm or a subscription, or fetches
+// their events from where nobody sends them. The owner of a trigger's shard calls it, for one
+// trigger at a time, and calls it again for the same after its process died: both methods bear to
+// be repeated.
 type Keeper interface {
 	// Keep has what the trigger needs be there and be as the trigger says, and fetches events where
 	// the source is asked for them. A *faas.Error of kind Unavailable says that the source is away:

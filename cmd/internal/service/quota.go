@@ -37,8 +37,9 @@ func (p *Parts) openQuotas(conf config.Quota, log *slog.Logger) error {
 func defaultsOf(conf config.Quota) faas.Amounts {
 	return faas.Amounts{
 		faas.ResourceFunctions: conf.Functions, faas.ResourceVersions: conf.Versions, faas.ResourceAliases: conf.Aliases,
-		faas.ResourceWebhooks: conf.Webhooks, faas.ResourceJobs: conf.Jobs, faas.ResourcePackages: conf.PackageBytes,
-		faas.ResourceMemory: conf.WorkerMemory, faas.ResourceExecutions: conf.Executions, faas.ResourceCalls: conf.CallsPerMinute,
+		faas.ResourceWebhooks: conf.Webhooks, faas.ResourceJobs: conf.Jobs, faas.ResourceTriggers: conf.Triggers,
+		faas.ResourcePackages: conf.PackageBytes,
+		faas.ResourceMemory:   conf.WorkerMemory, faas.ResourceExecutions: conf.Executions, faas.ResourceCalls: conf.CallsPerMinute,
 		faas.ResourceQueued: conf.Queued, faas.ResourceRecords: conf.RecordBytes,
 	}
 }

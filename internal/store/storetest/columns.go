@@ -50,6 +50,8 @@ func everyFieldIsKept(t *testing.T, f *fixture) {
 	must(t, err)
 	same(t, "read", gotJob, j)
 
+	triggerIsKept(t, f, gotFunction)
+
 	versionIsKept(t, f, gotFunction)
 
 	a := filled[faas.Alias](t, map[string]any{"ProjectID": fn.ProjectID, "FunctionID": fn.ID, "Version": 1,
@@ -73,6 +75,18 @@ func everyFieldIsKept(t *testing.T, f *fixture) {
 	}
 	gotExecution.LeaseUntil, x.Lease = time.Time{}, 0
 	same(t, "read", gotExecution, x)
+}
+
+func triggerIsKept(t *testing.T, f *fixture, of faas.Function) {
+	t.Helper()
+	g := filled[faas.Trigger](t, map[string]any{"ProjectID": of.ProjectID, "Calls": faas.FunctionRef{FunctionID: of.ID}})
+	must(t, f.ScheduleTrustDeletion(t.Context(), g.TrustID, 0))
+	made, err := f.CreateTrigger(t.Context(), g, nil)
+	must(t, err)
+	same(t, "created", made, g)
+	got, err := f.Trigger(t.Context(), all, g.ID)
+	must(t, err)
+	same(t, "read", got, g)
 }
 
 // versionIsKept has a version be what the function is.
