@@ -49,6 +49,8 @@ type Execution struct {
 	InputCut        int64         // set by lists: the bytes of a long input, of which Input has the beginning only
 	ResultCut       int64         // set by lists: the same of the result
 	Log             string        // what the function and its child processes printed; not filled by lists
+	TriggerID       string        // the trigger whose event it is of; "" for none
+	FollowUp        bool          // something follows its end: a trigger's retry or dead letter, a function's destination
 	Owner           string        // the process that runs it; "" before it was claimed
 	Lease           time.Duration // what its owner asks for, from the record's writing on; never read back
 	LeaseUntil      time.Time     // by the database's clock: nobody compares it with their own; read and never written

@@ -5,6 +5,7 @@ import (
 	"database/sql/driver"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"time"
 )
@@ -14,6 +15,13 @@ import (
 // sorted by. A new column is one line there and one migration.
 type resource[T any] struct {
 	table
+	columns []column[T]
+	whole   insertion[T] // of all columns
+	usual   insertion[T] // without those that are seldom set
+}
+
+// insertion is how objects are inserted.
+type insertion[T any] struct {
 	columns []column[T]
 	into    string // INSERT INTO … VALUES, to be followed by rows
 	row     string // the placeholders of one object, in parentheses; clockMark stands for grammar.now
@@ -48,6 +56,9 @@ const (
 	insertOnly columnRule = 1 << iota
 	// unread columns are not selected with the object, because they are large and seldom asked for.
 	unread
+	// seldom columns are left out of an INSERT none of whose objects sets one: the database then fills
+	// in its default, which is their zero value. It is for columns of which most rows have none.
+	seldom
 )
 
 // codec is a value that the database keeps in another form.
@@ -61,13 +72,11 @@ type codec interface {
 func newResource[T any](t table, columns []column[T]) resource[T] {
 	r := resource[T]{table: t, columns: columns}
 	r.fields = map[string]field{}
-	var all, places, plain, read, listed []string
+	var read, listed []string
+	var usual []column[T]
 	for _, c := range columns {
-		all = append(all, c.name)
-		if c.asked == nil {
-			places, plain = append(places, "?"), append(plain, "?")
-		} else {
-			places, plain = append(places, "COALESCE("+clockMark+" + NULLIF(?, 0), 0)"), append(plain, "0")
+		if c.rule&seldom == 0 {
+			usual = append(usual, c)
 		}
 		if c.rule&unread == 0 {
 			read = append(read, c.name)
@@ -78,10 +87,24 @@ func newResource[T any](t table, columns []column[T]) resource[T] {
 		}
 	}
 	r.selected, r.listed = strings.Join(read, ", "), strings.Join(listed, ", ")
-	r.into = "INSERT INTO " + t.name + " (" + strings.Join(all, ", ") + ") VALUES "
-	r.row = "(" + strings.Join(places, ", ") + ")"
-	r.plain = "(" + strings.Join(plain, ", ") + ")"
+	r.whole, r.usual = newInsertion(t.name, columns), newInsertion(t.name, usual)
 	return r
+}
+
+func newInsertion[T any](name string, columns []column[T]) insertion[T] {
+	var names, places, plain []string
+	for _, c := range columns {
+		names = append(names, c.name)
+		if c.asked == nil {
+			places, plain = append(places, "?"), append(plain, "?")
+		} else {
+			places, plain = append(places, "COALESCE("+clockMark+" + NULLIF(?, 0), 0)"), append(plain, "0")
+		}
+	}
+	return insertion[T]{
+		columns: columns, into: "INSERT INTO " + name + " (" + strings.Join(names, ", ") + ") VALUES ",
+		row: "(" + strings.Join(places, ", ") + ")", plain: "(" + strings.Join(plain, ", ") + ")",
+	}
 }
 
 // clockMark stands for the expression of the database's clock where the database is not known yet.
@@ -140,28 +163,49 @@ func (r *resource[T]) scanListed(row scanner) (T, error) {
 
 // insert returns the statement that inserts the objects, one at least, and its arguments.
 func (r *resource[T]) insert(g grammar, objects ...*T) (query string, args []any) {
-	args = make([]any, 0, len(objects)*len(r.columns))
+	how := &r.usual
+	if slices.ContainsFunc(objects, r.setsSeldom) {
+		how = &r.whole
+	}
+	args = make([]any, 0, len(objects)*len(how.columns))
 	var b strings.Builder
-	b.WriteString(r.into)
+	b.WriteString(how.into)
 	for n, v := range objects {
 		if n > 0 {
 			b.WriteString(", ")
 		}
-		if r.asks(v) {
-			b.WriteString(strings.ReplaceAll(r.row, clockMark, g.now))
+		if how.asks(v) {
+			b.WriteString(strings.ReplaceAll(how.row, clockMark, g.now))
 		} else {
-			b.WriteString(r.plain)
+			b.WriteString(how.plain)
 		}
-		args = r.values(args, v)
+		args = how.values(args, v)
 	}
 	return b.String(), args
 }
 
+// setsSeldom reports whether the object sets a column that is seldom set.
+func (r *resource[T]) setsSeldom(v *T) bool {
+	if len(r.usual.columns) == len(r.columns) {
+		return false
+	}
+	for i := range r.columns {
+		if c := &r.columns[i]; c.rule&seldom != 0 {
+			switch argument(c.at(v)) {
+			case nil, "", int64(0):
+			default:
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // asks reports whether the object asks for a time span. Most executions are written when they have
 // ended and ask for none: the server then need not read the expression of the clock for each row.
-func (r *resource[T]) asks(v *T) bool {
-	for i := range r.columns {
-		if c := &r.columns[i]; c.asked != nil && c.asked(v) != 0 {
+func (i *insertion[T]) asks(v *T) bool {
+	for n := range i.columns {
+		if c := &i.columns[n]; c.asked != nil && c.asked(v) != 0 {
 			return true
 		}
 	}
@@ -169,10 +213,10 @@ func (r *resource[T]) asks(v *T) bool {
 }
 
 // values appends the arguments that insert one object: strings, whole numbers and nil.
-func (r *resource[T]) values(args []any, v *T) []any {
-	asks := r.asks(v)
-	for i := range r.columns {
-		switch c := &r.columns[i]; {
+func (i *insertion[T]) values(args []any, v *T) []any {
+	asks := i.asks(v)
+	for n := range i.columns {
+		switch c := &i.columns[n]; {
 		case c.asked != nil && asks:
 			args = append(args, c.asked(v).Microseconds())
 		case c.asked == nil:

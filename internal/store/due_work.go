@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -89,9 +90,24 @@ const dueColumns = `kind, ref, shard, state, due_at, epoch, token, attempts, las
 // insertDue is the statement that adds an item which is not there yet.
 func insertDue(g grammar, n faas.Sharding, kind, ref string, after time.Duration) change {
 	return change{
-		`INSERT INTO due_work (` + dueColumns + `) VALUES (?, ?, ?, ?, ` + g.now + ` + ?, 0, 0, 0, '', ` + g.now + `)`,
+		`INSERT INTO due_work (` + dueColumns + `) VALUES ` + dueRow(g),
 		[]any{kind, ref, int64(n.Of(ref)), dueWaiting, after.Microseconds()},
 	}
+}
+
+// dueRow is what insertDue inserts.
+func dueRow(g grammar) string { return `(?, ?, ?, ?, ` + g.now + ` + ?, 0, 0, 0, '', ` + g.now + `)` }
+
+// and is the statement that adds the items of two, which are both of insertDue.
+func (c change) and(g grammar, other change) change {
+	return change{c.query + `, ` + dueRow(g), slices.Concat(c.args, other.args)}
+}
+
+// dueNow is the statement that has an item done at once, if it is there and not dead. Who has it in
+// hand finds out that it is no longer its own.
+func dueNow(g grammar, kind, ref string) change {
+	return change{`UPDATE due_work SET due_at = ` + g.now + `, token = 0, attempts = 0
+		WHERE kind = ? AND ref = ? AND state = ?`, []any{kind, ref, dueWaiting}}
 }
 
 // withdrawDue is the statement that takes out an item, if it is there.

@@ -17,6 +17,7 @@ type Ending struct {
 	Log     string
 	EndedAt time.Time // the store's clock when zero
 	Events  []Event   // to notify other services of it
+	Follow  bool      // what follows the execution is due now
 
 	// of the execution, whose record grows; "" when the caller does not know, and then its growth
 	// is not counted
@@ -55,6 +56,9 @@ func (s *Store) Finish(ctx context.Context, id string, ending Ending) error {
 	}
 	ending.Log = validUTF8(ending.Log)
 	op := &operation{execution: id, ending: &ending, change: ending.change(id), events: ending.Events, kept: true}
+	if ending.Follow {
+		op.also = dueNow(s.dialect.grammar(), FollowUp, id)
+	}
 	if err := s.calls.await(ctx, op); err != nil {
 		return err
 	}

@@ -21,6 +21,9 @@ var executions = newResource(table{name: "executions", noun: "execution"}, []col
 	{name: "description", at: func(x *faas.Execution) any { return &x.Description }, kind: text},
 	{name: "sync", at: func(x *faas.Execution) any { return &x.Sync }, kind: boolean},
 	{name: "status", at: func(x *faas.Execution) any { return &x.Status }, kind: state},
+	{name: "trigger_id", at: func(x *faas.Execution) any { return referenceColumn{&x.TriggerID} }, kind: code,
+		rule: seldom},
+	{name: "follow_up", at: func(x *faas.Execution) any { return &x.FollowUp }, rule: seldom},
 	{name: "owner", at: func(x *faas.Execution) any { return &x.Owner }},
 	{
 		name: "lease_until", at: func(x *faas.Execution) any { return timeColumn{&x.LeaseUntil} },

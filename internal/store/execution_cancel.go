@@ -81,7 +81,8 @@ func (t *tx) openExecution(scope faas.Scope, id string) (faas.Execution, error) 
 }
 
 // cancel writes the end of an execution that has not ended. Its owner stays: who runs it may add
-// its log (keepLog). The item of its message goes; there is none when it was not queued.
+// its log (keepLog). The item of its message goes, of which there is none when it was not queued, and
+// that of what would have followed.
 func (t *tx) cancel(e faas.Execution, grown int64) error {
 	at := micros(e.EndedAt)
 	_, err := t.exec(`UPDATE executions SET status = ?, result = ?, ended_at = ?, updated_at = ?, lease_until = 0,
@@ -90,7 +91,10 @@ func (t *tx) cancel(e faas.Execution, grown int64) error {
 	if err != nil {
 		return err
 	}
-	_, err = t.change(withdrawDue(LostMessage, e.ID))
+	if _, err = t.change(withdrawDue(LostMessage, e.ID)); err != nil || !e.FollowUp {
+		return err
+	}
+	_, err = t.change(withdrawDue(FollowUp, e.ID)) // nothing follows what somebody wanted no more
 	return err
 }
 

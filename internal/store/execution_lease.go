@@ -65,6 +65,11 @@ func (s *Store) SettleExpired(
 				continue
 			}
 			settled, grown = append(settled, ending.applied(e)), append(grown, ending)
+			if e.FollowUp {
+				if _, err := t.change(dueNow(t.grammar, FollowUp, e.ID)); err != nil {
+					return err
+				}
+			}
 			if events == nil {
 				continue
 			}

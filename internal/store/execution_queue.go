@@ -29,7 +29,31 @@ func (s *Store) Enqueue(ctx context.Context, e faas.Execution) error {
 	if e.CreatedAt.IsZero() {
 		e.CreatedAt = s.now()
 	}
-	return s.calls.insert(ctx, &e, insertDue(s.dialect.grammar(), s.shards, LostMessage, e.ID, WakeAfter))
+	return s.calls.insert(ctx, &e, dueOfQueued(s.dialect.grammar(), s.shards, &e))
+}
+
+// dueOfQueued is the statement that adds the work which belongs to a queued execution.
+func dueOfQueued(g grammar, n faas.Sharding, e *faas.Execution) change {
+	message := insertDue(g, n, LostMessage, e.ID, WakeAfter)
+	if !e.FollowUp {
+		return message
+	}
+	return message.and(g, insertDue(g, n, FollowUp, e.ID, FollowUpAfter))
+}
+
+// enqueue is Enqueue within a transaction, for an execution that is complete.
+func (t *tx) enqueue(n faas.Sharding, e *faas.Execution) error {
+	if err := t.insert(e); err != nil {
+		return err
+	}
+	_, err := t.change(dueOfQueued(t.grammar, n, e))
+	return err
+}
+
+// countQueued counts an execution that enqueue has recorded.
+func (s *Store) countQueued(e *faas.Execution) {
+	s.counts.add(called{e.FunctionID, e.FunctionVersion}, 1)
+	s.usage.add(e.ProjectID, recordCounts{queued: 1, bytes: recordBytes(e)})
 }
 
 // Claim makes a queued execution the owner's to run, under a lease of that length, and returns it

@@ -169,15 +169,10 @@ func (s *Store) FireJob(ctx context.Context, i DueItem, before, after faas.Job, 
 		if err := t.updateJob(&after); err != nil || x == nil {
 			return err
 		}
-		if err := t.insert(x); err != nil {
-			return err
-		}
-		_, err = t.change(insertDue(t.grammar, s.shards, LostMessage, x.ID, WakeAfter))
-		return err
+		return t.enqueue(s.shards, x)
 	})
 	if err == nil && x != nil {
-		s.counts.add(called{x.FunctionID, x.FunctionVersion}, 1)
-		s.usage.add(x.ProjectID, recordCounts{queued: 1, bytes: recordBytes(x)})
+		s.countQueued(x)
 	}
 	return err
 }

@@ -119,6 +119,19 @@ func (c bytesColumn) Scan(any) error {
 // Value writes the column.
 func (c bytesColumn) Value() (driver.Value, error) { return recordBytes(c.of), nil }
 
+// letterBytesColumn keeps how many bytes a dead letter takes. It is only written.
+type letterBytesColumn struct{ of *faas.DeadLetter }
+
+var _ codec = letterBytesColumn{}
+
+// Scan is never called.
+func (c letterBytesColumn) Scan(any) error {
+	return errors.New("the size of a dead letter is not read with it")
+}
+
+// Value writes the column.
+func (c letterBytesColumn) Value() (driver.Value, error) { return letterBytes(c.of), nil }
+
 // characters returns a driver's value of a column of text; NULL is "".
 func characters(value any) (string, error) {
 	switch v := value.(type) {

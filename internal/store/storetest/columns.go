@@ -75,6 +75,12 @@ func everyFieldIsKept(t *testing.T, f *fixture) {
 	}
 	gotExecution.LeaseUntil, x.Lease = time.Time{}, 0
 	same(t, "read", gotExecution, x)
+
+	l := filled[faas.DeadLetter](t, map[string]any{"InputCut": int64(0), "TriggerID": f.hook(t)})
+	f.letter(t, &l)
+	gotLetter, err := f.DeadLetter(ctx, all, l.TriggerID, l.ID)
+	must(t, err)
+	same(t, "read", gotLetter, l)
 }
 
 func triggerIsKept(t *testing.T, f *fixture, of faas.Function) {

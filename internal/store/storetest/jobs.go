@@ -28,16 +28,22 @@ func (f *fixture) job(t *testing.T, function string, changes ...func(*faas.Job))
 // planned returns the item of a job, due within the time; false when there is none.
 func (f *fixture) planned(t *testing.T, id string, within time.Duration) (store.DueItem, bool) {
 	t.Helper()
+	return f.item(t, store.JobExecution, id, within)
+}
+
+// item returns the item of the kind and ref, due within the time; false when there is none.
+func (f *fixture) item(t *testing.T, kind, ref string, within time.Duration) (store.DueItem, bool) {
+	t.Helper()
 	var shards []int
 	for shard := range int(f.Shards()) {
 		shards = append(shards, shard)
 	}
 	items, err := f.DueItems(t.Context(), store.DueQuery{
-		Shards: shards, Room: map[string]int{store.JobExecution: 1000}, Within: within,
+		Shards: shards, Room: map[string]int{kind: 1000}, Within: within,
 	})
 	must(t, err)
 	for _, i := range items {
-		if i.Ref == id {
+		if i.Ref == ref {
 			return i, true
 		}
 	}
@@ -47,10 +53,16 @@ func (f *fixture) planned(t *testing.T, id string, within time.Duration) (store.
 // inHand takes the item of a job in hand, whenever it is due.
 func (f *fixture) inHand(t *testing.T, id string) store.DueItem {
 	t.Helper()
-	must(t, second(f.RetryDue(t.Context(), store.JobExecution, id)))
-	i, ok := f.planned(t, id, 0)
+	return f.taken(t, store.JobExecution, id)
+}
+
+// taken takes an item in hand, whenever it is due.
+func (f *fixture) taken(t *testing.T, kind, ref string) store.DueItem {
+	t.Helper()
+	must(t, second(f.RetryDue(t.Context(), kind, ref)))
+	i, ok := f.item(t, kind, ref, 0)
 	if !ok {
-		t.Fatal("the job is not due")
+		t.Fatalf("the %s is not due", kind)
 	}
 	o, err := f.TakeShard(t.Context(), i.Shard, "engine")
 	must(t, err)
@@ -181,6 +193,10 @@ func firings(t *testing.T, f *fixture) {
 	if err != nil || got.Status != faas.JobError || got.StatusReason != "why" || got.Count != 1 || executions() != 2 {
 		t.Errorf("skipped: %+v, %v", got, err)
 	}
+	page, err := f.Executions(ctx, ours, faas.Query{})
+	if err != nil || page.Items[0].Description != "Created by Job "+j.ID {
+		t.Errorf("executed are %+v, %v", page.Items, err)
+	}
 	f.queued(t, 2)
 }
 
@@ -198,7 +214,7 @@ func (f *fixture) queued(t *testing.T, want int) {
 	}
 	for _, id := range ids {
 		x, claimed, err := f.Claim(t.Context(), id, "engine", time.Minute)
-		if err != nil || !claimed || x.Input != `{"n":1}` || x.UserID != "u" || !strings.HasPrefix(x.Description, "Created by Job ") {
+		if err != nil || !claimed || x.Input != `{"n":1}` || x.UserID != "u" {
 			t.Errorf("claimed %+v, %v, %v", x, claimed, err)
 		}
 	}

@@ -76,6 +76,11 @@ func Run(t *testing.T, open Open) {
 		"events":                            outbox,
 		"events of many":                    outboxOfMany,
 		"events of the lost":                outboxOfTheLost,
+		"what follows is due at the end":    followUps,
+		"what follows is made once":         following,
+		"deliveries by execution":           deliveries,
+		"dead letters":                      deadLetters,
+		"dead letters are bounded":          lettersAreBounded,
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := &fixture{clock: time.Date(2026, 1, 2, 3, 4, 5, 678901000, time.UTC)}
