@@ -58,6 +58,14 @@ func with(e Event, name string, value any) Event {
 	return e
 }
 
+// setSubject sets the subject as it is: the library's own way cuts off spaces, which are a part of
+// an object's name.
+func setSubject(e *Event, subject string) {
+	if v1, ok := e.Context.(*cloudevents.EventContextV1); ok && subject != "" {
+		v1.Subject = &subject
+	}
+}
+
 // extension returns an attribute that CloudEvents does not define.
 func extension(e Event, name string) (any, bool) {
 	if v1, ok := e.Context.(*cloudevents.EventContextV1); ok {

@@ -52,7 +52,8 @@ func TestInputOfAnyData(t *testing.T) {
 		{"text/plain; charset=utf-8", `ä`, `"data":"ä"`},
 		{"text/plain; charset=iso-8859-1", "\xe4", `"data_base64":"5A=="`},
 		{"text/plain", "\xe4", `"data_base64":"5A=="`},
-		{"application/xml", "<a/>", `"data_base64":"PGEvPg=="`},
+		{"application/soap+xml", "<a/>", `"data":"<a/>"`},
+		{"application/x-www-form-urlencoded", "a=1&b=%20", `"data":"a=1&b=%20"`},
 		{"image/png", "\x89PNG", `"data_base64":"iVBORw=="`},
 		{"image/png", "", `"datacontenttype":"image/png"`},
 	} {

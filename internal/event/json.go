@@ -37,20 +37,28 @@ func Marshal(e Event) (json.RawMessage, error) {
 	}
 	v1 := e.Context.(*cloudevents.EventContextV1) // check saw that it is
 	for _, name := range slices.Sorted(maps.Keys(v1.Extensions)) {
-		writeMember(&b, name, extensionJSON(e, name))
+		writeMember(&b, name, attributeJSON(e, name))
 	}
-	if data := e.DataEncoded; len(data) > 0 {
-		switch {
-		case isJSON(e.DataContentType()) && json.Valid(data) && utf8.Valid(data):
-			writeMember(&b, "data", data)
-		case isText(e.DataContentType()) && utf8.Valid(data):
-			writeMember(&b, "data", quote(string(data)))
-		default:
-			writeMember(&b, "data_base64", quote(base64.StdEncoding.EncodeToString(data)))
-		}
+	if name, data := dataJSON(e); name != "" {
+		writeMember(&b, name, data)
 	}
 	b.WriteByte('}')
 	return b.Bytes(), nil
+}
+
+// dataJSON returns the event's data as JSON, and the name of the member that it is; null and no
+// name when the event has none.
+func dataJSON(e Event) (name string, value []byte) {
+	switch data := e.DataEncoded; {
+	case len(data) == 0:
+		return "", []byte("null")
+	case isJSON(e.DataContentType()) && json.Valid(data) && utf8.Valid(data):
+		return "data", data
+	case isText(e.DataContentType()) && utf8.Valid(data):
+		return "data", quote(string(data))
+	default:
+		return "data_base64", quote(base64.StdEncoding.EncodeToString(data))
+	}
 }
 
 func writeMember(b *bytes.Buffer, name string, value []byte) {
@@ -64,7 +72,8 @@ func writeMember(b *bytes.Buffer, name string, value []byte) {
 	b.Write(value)
 }
 
-func extensionJSON(e Event, name string) []byte {
+// attributeJSON returns an attribute that the event has.
+func attributeJSON(e Event, name string) []byte {
 	switch value, _ := extension(e, name); value := value.(type) {
 	case bool:
 		return strconv.AppendBool(nil, value)
@@ -76,13 +85,7 @@ func extensionJSON(e Event, name string) []byte {
 }
 
 // quote returns the text as JSON, without escaping what only a page of HTML needs escaped.
-func quote(s string) []byte {
-	var b bytes.Buffer
-	to := json.NewEncoder(&b)
-	to.SetEscapeHTML(false)
-	_ = to.Encode(s) // a text always can be
-	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
-}
+func quote(s string) []byte { return encode(s) }
 
 // isJSON reports whether data of the type is JSON. An event that names no type has JSON.
 func isJSON(contentType string) bool {
@@ -93,10 +96,11 @@ func isJSON(contentType string) bool {
 	return err == nil && (strings.HasSuffix(media, "/json") || strings.HasSuffix(media, "+json"))
 }
 
-// isText reports whether data of the type is text whose bytes are those of its characters in UTF-8.
+// isText reports whether data of the type is text whose bytes, where they can be, are UTF-8.
 func isText(contentType string) bool {
 	media, parameters, err := mime.ParseMediaType(contentType)
-	if err != nil || !strings.HasPrefix(media, "text/") {
+	if err != nil || !strings.HasPrefix(media, "text/") && !strings.HasSuffix(media, "/xml") &&
+		!strings.HasSuffix(media, "+xml") && media != "application/x-www-form-urlencoded" {
 		return false
 	}
 	switch strings.ToLower(parameters["charset"]) {
@@ -176,7 +180,7 @@ func setText(e *Event, name, value string) error {
 	case "type":
 		err = to.SetType(value)
 	case "subject":
-		err = to.SetSubject(value)
+		setSubject(e, value)
 	case "datacontenttype":
 		err = to.SetDataContentType(value)
 	case "dataschema":
