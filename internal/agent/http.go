@@ -38,6 +38,8 @@ func (a *Agent) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		a.serveSpecialise(w, r)
 	case "POST /v1/drain":
 		serveDrain(w, r, a.worker)
+	case "GET /v1/runtime":
+		serveRuntime(w, a.root)
 	case "GET /v1/status":
 		answer(w, a.worker.status())
 	default:
@@ -105,6 +107,16 @@ func (a *Agent) serveSpecialise(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusInternalServerError, "internal", err.Error())
 	default:
 		answer(w, a.worker.status())
+	}
+}
+
+// serveRuntime answers what the runtime has for functions.
+func serveRuntime(w http.ResponseWriter, of *root) {
+	select {
+	case <-of.greeted:
+		answer(w, faas.Contents{Interpreter: of.hello.Interpreter, Modules: of.hello.Modules})
+	default:
+		refuse(w, http.StatusConflict, faas.RefusedStarting, "")
 	}
 }
 

@@ -29,6 +29,7 @@ type fromRoot struct {
 	Version      string   `json:"version"`       // hello: of the language
 	BoundsMemory string   `json:"bounds_memory"` // hello: "load", "start" or "" for never
 	ReportsLoad  bool     `json:"reports_load"`  // hello: its slots can say "loaded"
+	Interpreter  string   `json:"interpreter"`   // hello: the language with its version, for people
 	MemoryMarks  []string `json:"memory_marks"`  // hello: texts in the log of a slot that gave up for want of memory
 	Slot         int      `json:"slot"`          // ready, exited
 	Nonce        string   `json:"nonce"`         // ready
@@ -36,6 +37,8 @@ type fromRoot struct {
 	Code         int      `json:"code"`          // exited: exit status
 	Signal       int      `json:"signal"`        // exited: the signal that killed it, or 0
 	Message      string   `json:"message"`       // exited: why it could not even be started
+
+	Modules []faas.Module `json:"modules"` // hello: what functions find beside the language's own
 }
 
 func decodeFromRoot(line []byte) (fromRoot, error) {

@@ -2,7 +2,9 @@ package agent_test
 
 import (
 	"encoding/json"
+	"net/http"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -22,8 +24,7 @@ def f(offered):
         spawned = pool.map(found, [0])[0]
     there = [n for n in offered if any(os.path.exists(os.path.join(d, n + end)) for d in site.getsitepackages() for end in ("", ".py"))]
     named = sorted({d.metadata["Name"].lower().replace("-", "_") for d in importlib.metadata.distributions()})
-    versions = [importlib.metadata.version(n) for n in there]
-    return [found(), spawned, there, [n for n in named if n not in offered], len(versions)]
+    return [found(), spawned, there, [n for n in named if n not in offered], {n: importlib.metadata.version(n) for n in there}]
 `
 
 // TestPythonModulesAreTheSameEverywhere has a function look at every module that this host's
@@ -47,14 +48,33 @@ func TestPythonModulesAreTheSameEverywhere(t *testing.T) {
 		r := begin(t, "python3", nil).specialiseFor(256<<20, "main.f", files{"main.py": findsModules})
 		out := r.call(string(input))
 		var found, spawned, there, stray []string
-		var versions int
+		var versions map[string]string
 		if err := json.Unmarshal(out.Output, &[]any{&found, &spawned, &there, &stray, &versions}); err != nil {
 			t.Fatalf("%s: %v\n%s", out.Output, err, out.Log)
 		}
-		if !slices.Equal(found, there) || !slices.Equal(spawned, there) || len(stray) > 0 || versions != len(there) {
+		if !slices.Equal(found, there) || !slices.Equal(spawned, there) || len(stray) > 0 || len(versions) != len(there) {
 			t.Errorf("found %v, a child %v, metadata also of %v; want %v", found, spawned, stray, there)
 		}
+		said := r.contents()
+		if !regexp.MustCompile(`^Python 3\.[0-9.]+$`).MatchString(said.Interpreter) || len(said.Modules) != len(versions) {
+			t.Errorf("the runtime has %+v, want %v", said, versions)
+		}
+		for _, m := range said.Modules {
+			if m.Version == nil || *m.Version != versions[m.Name] {
+				t.Errorf("%s has the version %v, want %q", m.Name, m.Version, versions[m.Name])
+			}
+		}
 	})
+}
+
+// contents asks the agent what its runtime has.
+func (r *running) contents() (said faas.Contents) {
+	r.t.Helper()
+	status, body := r.ask("GET", "/v1/runtime", testToken, nil)
+	if err := json.Unmarshal(body, &said); err != nil || status != http.StatusOK {
+		r.t.Fatalf("%d %s", status, body)
+	}
+	return said
 }
 
 // TestNodeModulesAreTheSameEverywhere has a function ask for a module in a folder in which Node.js
@@ -73,6 +93,10 @@ exports.f = () => {
 		})
 		if out := r.call(""); out.Status != faas.ExecutionFailed || !strings.Contains(string(out.Output), "Cannot find module 'installed'") {
 			t.Errorf("got %s %s\n%s", out.Status, out.Output, out.Log)
+		}
+		said := r.contents()
+		if !regexp.MustCompile(`^Node\.js [0-9.]+$`).MatchString(said.Interpreter) || said.Modules == nil || len(said.Modules) > 0 {
+			t.Errorf("the runtime has %+v", said)
 		}
 	})
 }

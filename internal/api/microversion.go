@@ -31,8 +31,9 @@ var (
 	v16 = Microversion{1, 6} // names in the place of ids
 	v17 = Microversion{1, 7} // executions are cancelled, and have that status
 	v18 = Microversion{1, 8} // digests of images, users of private registries
+	v19 = Microversion{1, 9} // interpreters and modules of runtimes
 
-	minVersion, maxVersion = v10, v18
+	minVersion, maxVersion = v10, v19
 )
 
 // String returns 1.N.

@@ -58,13 +58,13 @@ func (h *runtimeHandlers) create(r *http.Request, id faas.Identity) (any, error)
 	if runtime, err = h.store.CreateRuntime(r.Context(), runtime); err != nil {
 		return nil, err
 	}
-	return created{viewRuntime(h.announce(r, runtime))}, nil
+	return created{runtimeViewer(r)(h.announce(r, runtime))}, nil
 }
 
 func (h *runtimeHandlers) list(r *http.Request, id faas.Identity) (any, error) {
-	return answerList(h.lists, r, id, listOf[faas.Runtime, runtimeView]{
-		plural: "runtimes", rule: "runtime:get_all:all_projects", read: h.store.Runtimes, view: viewRuntime,
-		texts: func(r faas.Runtime) int { return len(r.Description) + len(r.StatusReason) },
+	return answerList(h.lists, r, id, listOf[faas.Runtime, any]{
+		plural: "runtimes", rule: "runtime:get_all:all_projects", read: h.store.Runtimes, view: runtimeViewer(r),
+		texts: func(r faas.Runtime) int { return len(r.Description) + len(r.StatusReason) + len(r.Modules) },
 	})
 }
 
@@ -77,7 +77,7 @@ func (h *runtimeHandlers) get(r *http.Request, id faas.Identity) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return viewRuntime(runtime), nil
+	return runtimeViewer(r)(runtime), nil
 }
 
 func (h *runtimeHandlers) update(r *http.Request, id faas.Identity) (any, error) {
@@ -114,13 +114,13 @@ func (h *runtimeHandlers) change(r *http.Request, scope faas.Scope, id string, c
 	}
 	runtime, err := h.store.UpdateRuntime(ctx, scope, id, change)
 	if err != nil || !upgrade {
-		return viewRuntime(runtime), err
+		return runtimeViewer(r)(runtime), err
 	}
 	runtime.Status, runtime.StatusReason = faas.RuntimeUpgrading, ""
 	if err := h.store.SetRuntimeStatus(ctx, id, runtime.Status, ""); err != nil {
 		return nil, err
 	}
-	return viewRuntime(h.announce(r, runtime)), nil
+	return runtimeViewer(r)(h.announce(r, runtime)), nil
 }
 
 func (h *runtimeHandlers) delete(r *http.Request, id faas.Identity) (any, error) {

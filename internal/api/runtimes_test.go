@@ -39,6 +39,38 @@ func TestRuntimeLifecycle(t *testing.T) {
 	s.do("GET", "/v1/runtimes/"+id, "", 404)
 }
 
+// TestRuntimeContents shows what a runtime has to those who know of it.
+func TestRuntimeContents(t *testing.T) {
+	s := newService(t)
+	id := s.newRuntime()
+	show := func(path, version string) string {
+		t.Helper()
+		got := s.send(request{method: "GET", path: path, header: map[string]string{microversionHeader: "function-engine " + version}})
+		if got.status != 200 {
+			t.Fatalf("%d %s", got.status, got.body)
+		}
+		return string(got.body)
+	}
+	for _, want := range []string{
+		`"interpreter":null,"modules":null`,
+		`"interpreter":"Python 3.11.2","modules":[{"name":"requests","version":"2.28.1"},{"name":"six","version":null}]`,
+		`"interpreter":"Node.js 20.1.0","modules":[]`,
+	} {
+		interpreter, modules, _ := strings.Cut(strings.TrimPrefix(want, `"interpreter":`), `,"modules":`)
+		if interpreter != "null" {
+			s.must(s.store.SetRuntimeContents(t.Context(), id, strings.Trim(interpreter, `"`), modules))
+		}
+		for _, path := range []string{"/v1/runtimes/" + id, "/v1/runtimes"} {
+			if body := show(path, "1.9"); !strings.Contains(body, want) {
+				t.Errorf("%s shows %s, want %s", path, body, want)
+			}
+			if body := show(path, "1.8"); strings.Contains(body, "interpreter") || strings.Contains(body, "modules") {
+				t.Errorf("%s of 1.8 shows %s", path, body)
+			}
+		}
+	}
+}
+
 func TestRuntimeThatIsNotReadyKeepsItsImage(t *testing.T) {
 	s := newService(t)
 	r, err := s.store.CreateRuntime(

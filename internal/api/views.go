@@ -1,6 +1,8 @@
 package api
 
 import (
+	"encoding/json"
+	"net/http"
 	"time"
 
 	"github.com/openstack-faas/faas/internal/faas"
@@ -28,6 +30,27 @@ func viewRuntime(r faas.Runtime) runtimeView {
 		ID: r.ID, Name: orNull(r.Name), Image: r.Image, Status: string(r.Status), StatusReason: orNull(r.StatusReason),
 		Description: orNull(r.Description), IsPublic: r.IsPublic, Trusted: r.Trusted, ProjectID: r.ProjectID,
 		CreatedAt: timeText(r.CreatedAt), UpdatedAt: timeText(r.UpdatedAt),
+	}
+}
+
+// describedRuntimeView is a runtime from v19 on.
+type describedRuntimeView struct {
+	runtimeView
+	Interpreter *string         `json:"interpreter"` // these two null until a worker has said them
+	Modules     json.RawMessage `json:"modules"`
+}
+
+// runtimeViewer returns how a runtime looks to the request.
+func runtimeViewer(r *http.Request) func(faas.Runtime) any {
+	if !infoOf(r).version.AtLeast(v19) {
+		return func(r faas.Runtime) any { return viewRuntime(r) }
+	}
+	return func(r faas.Runtime) any {
+		v := describedRuntimeView{runtimeView: viewRuntime(r), Interpreter: orNull(r.Interpreter)}
+		if r.Modules != "" {
+			v.Modules = json.RawMessage(r.Modules)
+		}
+		return v
 	}
 }
 

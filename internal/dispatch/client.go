@@ -96,6 +96,13 @@ func (c *Client) Status(ctx context.Context, w faas.Worker) (faas.WorkerStatus, 
 	return status, err
 }
 
+// Contents returns what a worker's runtime has for functions.
+func (c *Client) Contents(ctx context.Context, w faas.Worker) (faas.Contents, error) {
+	var contents faas.Contents
+	err := c.do(ctx, w, request{method: "GET", path: "/v1/runtime", timeout: 5 * time.Second}, &contents)
+	return contents, err
+}
+
 // Drain lets a worker take no more calls if none runs and the last ended at least idle ago; else it
 // refuses, busy.
 func (c *Client) Drain(ctx context.Context, w faas.Worker, idle time.Duration) error {

@@ -196,7 +196,7 @@ func (e *Engine) makeWorkerRooms() {
 	})
 	e.pools = pools.New(pools.Config{
 		Store: cfg.Store, Orchestrator: cfg.Orchestrator, Fleet: e.fleet, Owns: e.shards.Owns, Size: limits.PoolSize, Most: limits.PoolMax,
-		Workers: limits.Workers, Group: e.intake, Now: cfg.Now, Log: cfg.Log,
+		Workers: limits.Workers, Contents: e.client.Contents, Group: e.intake, Now: cfg.Now, Log: cfg.Log,
 	})
 	e.repair = repair.New(repair.Config{
 		Store: cfg.Store, Fleet: e.fleet, Owns: e.shards.Owns, Adopted: e.placement.Retry,

@@ -25,6 +25,8 @@ type Runtime struct {
 	StatusReason string // why Status is RuntimeError; "" otherwise
 	IsPublic     bool   // usable by every project
 	Trusted      bool   // false: workers run under the cluster's sandboxing runtime class
+	Interpreter  string // Contents.Interpreter, as its newest worker says; "" until one has
+	Modules      string // Contents.Modules likewise: JSON of a list of Module, "" when they are not known
 	CreatedAt    time.Time
 	UpdatedAt    time.Time // zero until the first update
 }

@@ -6,7 +6,8 @@ import (
 	"github.com/openstack-faas/faas/internal/faas"
 )
 
-// The status is insertOnly since SetRuntimeStatus and RevertRuntime write it.
+// The status is insertOnly since SetRuntimeStatus and RevertRuntime write it, and what the runtime has
+// since SetRuntimeContents does.
 var runtimes = newResource(table{name: "runtimes", noun: "runtime", public: "is_public = 1", few: true},
 	[]column[faas.Runtime]{
 		{name: "id", at: func(r *faas.Runtime) any { return &r.ID }, kind: code, rule: insertOnly},
@@ -18,6 +19,8 @@ var runtimes = newResource(table{name: "runtimes", noun: "runtime", public: "is_
 		{name: "status_reason", at: func(r *faas.Runtime) any { return &r.StatusReason }, rule: insertOnly},
 		{name: "is_public", at: func(r *faas.Runtime) any { return &r.IsPublic }, kind: boolean, rule: insertOnly},
 		{name: "trusted", at: func(r *faas.Runtime) any { return &r.Trusted }, kind: boolean, rule: insertOnly},
+		{name: "interpreter", at: func(r *faas.Runtime) any { return &r.Interpreter }, rule: insertOnly},
+		{name: "modules", at: func(r *faas.Runtime) any { return &r.Modules }, rule: insertOnly},
 		{name: "created_at", at: func(r *faas.Runtime) any { return timeColumn{&r.CreatedAt} }, kind: instant,
 			rule: insertOnly},
 		{name: "updated_at", at: func(r *faas.Runtime) any { return timeColumn{&r.UpdatedAt} }, kind: instant},
@@ -111,6 +114,18 @@ func (s *Store) SetRuntimeStatus(ctx context.Context, id string, status faas.Run
 		if err == nil && n == 0 {
 			return notFound("runtime", id)
 		}
+		return err
+	})
+}
+
+// SetRuntimeContents records what a runtime has, as faas.Contents.Recorded returns it. That is no
+// change by its owner: updated_at stays. A runtime that is gone is no error.
+func (s *Store) SetRuntimeContents(ctx context.Context, id, interpreter, modules string) error {
+	return s.recorder.do(ctx, func(t *tx) error {
+		_, err := t.exec(
+			`UPDATE runtimes SET interpreter = ?, modules = ? WHERE id = ? AND (interpreter <> ? OR modules <> ?)`,
+			interpreter, modules, id, interpreter, modules,
+		)
 		return err
 	})
 }

@@ -13,7 +13,7 @@ if __name__ in ("__main__", "__mp_main__"):
     from faas_runtime import modules, root
 
     del sys.path[0]
-    modules.restrict()
+    offered = modules.restrict()
     if __name__ == "__main__":
         sys.argv = [""]
-        root.main()
+        root.main(offered.installed())

@@ -25,9 +25,11 @@ type Config struct {
 	Size         int                         // generic workers that each pool keeps ready at least
 	Most         int                         // and at most, when claims demand it; Size when less than that
 	Workers      int                         // workers of all functions together at most
-	Group        *background.Group           // of pools that are being set
-	Now          func() time.Time
-	Log          *slog.Logger
+	// Contents asks a worker what its runtime has for functions.
+	Contents func(ctx context.Context, w faas.Worker) (faas.Contents, error)
+	Group    *background.Group // of pools that are being set
+	Now      func() time.Time
+	Log      *slog.Logger
 }
 
 // Pools keeps the pools. It is safe for concurrent use.
@@ -35,12 +37,13 @@ type Pools struct {
 	cfg   Config
 	log   *slog.Logger
 	sizes *sizes
+	has   *contents
 	news  background.Signal // woken when shards are due
 }
 
 // New returns pools that know of none yet.
 func New(cfg Config) *Pools {
-	return &Pools{cfg: cfg, log: cfg.Log, sizes: newSizes(), news: background.NewSignal()}
+	return &Pools{cfg: cfg, log: cfg.Log, sizes: newSizes(), has: newContents(), news: background.NewSignal()}
 }
 
 // Reconcile handles a message about a runtime: it brings the pool to what the runtime's row says.
@@ -143,6 +146,7 @@ func reasonOf(err error) string {
 // Delete ends a pool and its generic workers.
 func (p *Pools) Delete(ctx context.Context, runtimeID string) error {
 	p.sizes.forget(runtimeID)
+	p.has.forget(runtimeID)
 	return p.cfg.Orchestrator.DeletePool(ctx, runtimeID)
 }
 

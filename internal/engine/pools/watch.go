@@ -34,6 +34,7 @@ func (p *Pools) Watch(ctx context.Context) {
 			p.bringUp(ctx, shards)
 		}
 		p.resizeAll()
+		p.learn()
 		select {
 		case <-ctx.Done():
 		case <-tick.C:

@@ -25,14 +25,23 @@ func runtimes(t *testing.T, f *fixture) {
 	if got, _ = f.Runtime(ctx, ours, r.ID); got.Status != faas.RuntimeError || got.StatusReason != "no such image" {
 		t.Errorf("status: %+v", got)
 	}
+	before, modules := got, `[{"name":"six","version":null}]`
+	f.pass(time.Second)
+	must(t, f.SetRuntimeContents(ctx, r.ID, "Python 3.11.2", modules))
+	must(t, f.SetRuntimeContents(ctx, r.ID, "Python 3.11.2", modules))
+	before.Interpreter, before.Modules = "Python 3.11.2", modules
+	if got, _ = f.Runtime(ctx, ours, r.ID); got != before {
+		t.Errorf("contents: got %+v, want %+v", got, before)
+	}
+	must(t, f.SetRuntimeContents(ctx, faas.NewID(), "Python 3.11.2", modules))
 	_, err = f.CreateRuntime(ctx, faas.Runtime{ID: r.ID, ProjectID: "ours"})
 	is(t, err, faas.Conflict)
-	before := got.Image
+	image := got.Image
 	must(t, f.RevertRuntime(ctx, r.ID, "some other image", "image-0", "too late"))
-	if got, _ = f.Runtime(ctx, ours, r.ID); got.Image != before || got.Status != faas.RuntimeError {
+	if got, _ = f.Runtime(ctx, ours, r.ID); got.Image != image || got.Status != faas.RuntimeError {
 		t.Errorf("reverted from an image that it has not: %+v", got)
 	}
-	must(t, f.RevertRuntime(ctx, r.ID, before, "image-0", "no worker came up"))
+	must(t, f.RevertRuntime(ctx, r.ID, image, "image-0", "no worker came up"))
 	if got, _ = f.Runtime(ctx, ours, r.ID); got.Image != "image-0" || got.Status != faas.RuntimeAvailable ||
 		got.StatusReason != "no worker came up" {
 		t.Errorf("reverted: %+v", got)

@@ -14,14 +14,19 @@ _LIST = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 
 def restrict():
-    """Takes the folders of installed modules off the path and offers those of the list that they have."""
+    """Takes the folders of installed modules off the path and offers those of the list that they have.
+
+    Returns what offers them.
+    """
     folders = site.getsitepackages()  # a child of multiprocessing's "spawn" is given a path without them
     folders += [folder for folder in sys.path if os.path.basename(folder) in _INSTALLED and folder not in folders]
     sys.path[:] = [folder for folder in sys.path if folder not in folders]
     forget(folders)
     with open(_LIST, encoding="utf-8") as file:
         lines = (line.partition("#")[0].strip() for line in file)
-        sys.meta_path.append(Offered(folders, frozenset(line for line in lines if line)))
+        offered = Offered(folders, frozenset(line for line in lines if line))
+    sys.meta_path.append(offered)
+    return offered
 
 
 def forget(folders):
@@ -41,6 +46,13 @@ def _module_of(finder):
     return (finder if isinstance(finder, type) else type(finder)).__module__.partition(".")[0]
 
 
+def _entries(folder):
+    try:
+        return os.listdir(folder)
+    except OSError:  # an interpreter's list of folders may name some that are not there
+        return []
+
+
 class Offered:
     """Finds the modules of the list, after all others: a package's own stand before them."""
 
@@ -52,6 +64,23 @@ class Offered:
         if path is None and name in self.names:
             return PathFinder.find_spec(name, self.folders, target)
         return None  # a part of a package is found by the package's own path
+
+    def installed(self):
+        """Returns the modules of the list that are there, by name, with the version that was installed or None.
+
+        It goes by the folders' names: importlib.metadata would cost every worker time and memory.
+        """
+        there = {}
+        for folder in self.folders:
+            entries, versions = _entries(folder), {}
+            for entry in entries:
+                stem, _, end = entry.rpartition(".")
+                if end in ("dist-info", "egg-info"):  # NAME-VERSION.dist-info, or with -pyX.Y
+                    name, _, version = stem.partition("-")
+                    versions[name.lower()] = version.partition("-")[0] or None
+            for name in self.names.intersection(entry.partition(".")[0] for entry in entries).difference(there):
+                there[name] = versions.get(name.lower())
+        return sorted(there.items())
 
     def find_distributions(self, context):
         """Finds what importlib.metadata says of these modules."""

@@ -19,12 +19,27 @@ WARM = (
 )
 
 
-def main():
+_MOST_MODULES = 16384  # bytes of what is said of modules
+
+
+def main(installed):
+    """Serves the agent; installed is what functions find beside Python's own library: names and versions."""
     path = os.environ.pop("FAAS_SOCKET")
     for name in WARM:
         __import__(name)
     root = Root(path)
-    root.serve()
+    root.serve(described(installed))
+
+
+def described(installed):
+    """Returns modules as the agent is told of them, as many as have room in its message."""
+    told, size = [], 0
+    for name, version in installed:
+        size += len('{"name":"","version":""},') + len(name) + len(version or "")
+        if size > _MOST_MODULES:
+            break
+        told.append({"name": name, "version": version})
+    return told
 
 
 class Root:
@@ -42,9 +57,10 @@ class Root:
         gc.disable()  # a collection between here and a fork would undo the sharing; the slots collect
         gc.freeze()
 
-    def serve(self):
+    def serve(self, modules):
         """Serves the agent until it closes the connection, which ends every slot."""
         self.wire.send(type="hello", protocol=PROTOCOL, runtime="python3", version=platform.python_version(),
+                       interpreter="Python " + platform.python_version(), modules=modules,
                        bounds_memory="load", reports_load=True)
         poll = select.poll()
         poll.register(self.wire.sock, select.POLLIN)
