@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
 )
@@ -32,4 +33,14 @@ func Dial(ctx context.Context, c Config, purpose string) (*amqp.Connection, erro
 		errs = append(errs, fmt.Errorf("%s: %w", host.Address, err))
 	}
 	return nil, errors.Join(append(errs, ctx.Err())...)
+}
+
+// RetryPause returns how long to wait before another round of connecting, for those who use Dial.
+// Rounds count from 0.
+func RetryPause(c Config, round int) time.Duration {
+	c, err := c.complete()
+	if err != nil {
+		return defaultRetryMax
+	}
+	return c.retryPause(round)
 }

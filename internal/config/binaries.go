@@ -22,12 +22,13 @@ type Base struct {
 // Service is what every process of the service reads, be it API, engine or both.
 type Service struct {
 	Base
-	API     API           `section:"api"`
-	Worker  Worker        `section:"worker"`
-	Trust   Trust         `section:"trust"`
-	Quota   Quota         `section:"quota"`
-	Notify  Notifications `section:"oslo_messaging_notifications"`
-	Metrics Metrics       `section:"metrics"`
+	API      API           `section:"api"`
+	Worker   Worker        `section:"worker"`
+	Trust    Trust         `section:"trust"`
+	Quota    Quota         `section:"quota"`
+	Notify   Notifications `section:"oslo_messaging_notifications"`
+	Metrics  Metrics       `section:"metrics"`
+	Triggers Triggers      `section:"triggers"`
 }
 
 // Standalone configures faas-standalone: API and engine in one process.

@@ -177,6 +177,16 @@ type Notifications struct {
 	Exchange     string   `opt:"control_exchange" default:"openstack"                                help:"The exchange that they are published in."                                                                                      required:"true"`
 }
 
+// Triggers is how events come to triggers.
+type Triggers struct {
+	Exchanges    []string      `opt:"notification_exchanges"     default:""                                                                      help:"The control_exchange of each service whose notifications triggers may hear, separated by commas, as in nova,cinder,neutron,glance,keystone,heat. Empty: no trigger hears any."`
+	Topics       []string      `opt:"notification_topics"        default:"notifications"                                                         help:"The topics of these notifications, separated by commas. versioned_notifications are Nova's versioned ones."`
+	TransportURL string        `opt:"notification_transport_url" default:""                                                                      help:"The message broker that these services notify: rabbit://user:password@host:port/vhost. Empty: that of [DEFAULT]."                                                                                     prefixes:",rabbit://" secret:"url"`
+	QueueBytes   int64         `opt:"notification_queue_bytes"   default:"268435456"                                                             help:"Bytes of notifications that wait in our queue while no engine reads them, at most; then the oldest are dropped. A queue that exists keeps the number that it was made with."                          range:"1048576:1099511627776"`
+	QueueExpires time.Duration `opt:"notification_queue_expires" default:"86400"                                                                 help:"How long our queue stays, and collects, when no engine reads it any more. A queue that exists keeps the number that it was made with."                                                                range:"3600:2592000"`
+	Hidden       []string      `opt:"notification_hidden"        default:"host,node,cell_name,image_ref_url,exception,fault,initiator.host" help:"Members of the notifications' payloads that functions do not get, since they tell of the inside of the cloud: names, or name.name for what is within a member, separated by commas."`
+}
+
 // HealthCheck is what /healthcheck looks at.
 type HealthCheck struct {
 	DisableByFile string `opt:"disable_by_file_path" default:"" help:"While this file exists, /healthcheck answers 503, so that a load balancer lets go of this process."`

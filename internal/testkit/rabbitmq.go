@@ -156,10 +156,26 @@ func (r *RabbitMQ) Alarm(ctx context.Context, on bool) error {
 	if on {
 		share = "0.00001"
 	}
-	cmd := exec.CommandContext(ctx, rabbitCtl, "set_vm_memory_high_watermark", share)
+	return r.control(ctx, "set_vm_memory_high_watermark", share)
+}
+
+// AddUser makes a user with these rights, patterns of names, and returns the server's transport_url
+// with it.
+func (r *RabbitMQ) AddUser(ctx context.Context, name, configure, write, read string) (string, error) {
+	password := rand.Text()
+	err := r.control(ctx, "add_user", name, password)
+	if err == nil {
+		err = r.control(ctx, "set_permissions", name, configure, write, read)
+	}
+	return "rabbit://" + name + ":" + password + "@" + r.plain + "/", err
+}
+
+// control has rabbitmqctl do something.
+func (r *RabbitMQ) control(ctx context.Context, arguments ...string) error {
+	cmd := exec.CommandContext(ctx, rabbitCtl, arguments...)
 	cmd.Env, cmd.Dir = r.environment(), r.dir
 	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("rabbitmqctl: %w: %s", err, out)
+		return fmt.Errorf("rabbitmqctl %s: %w: %s", arguments[0], err, out)
 	}
 	return nil
 }

@@ -1,0 +1,73 @@
+package frombus
+
+import (
+	"bytes"
+	"encoding/json"
+	"strings"
+)
+
+// Payloads are made for operators: some members tell of the cloud's inside what its users are not
+// told elsewhere. Those are left out of the events.
+
+// hidden is what is left out, by name: nil for all of a member, else what is left out of it.
+type hidden map[string]hidden
+
+// newHidden reads names of members, as host or initiator.host.
+func newHidden(names []string) hidden {
+	h := hidden{}
+	for _, name := range names {
+		first, rest, within := strings.Cut(name, ".")
+		switch {
+		case !within:
+			h[first] = nil
+		case h[first] != nil:
+			h[first][rest] = nil
+		default:
+			if _, all := h[first]; !all {
+				h[first] = hidden{rest: nil}
+			}
+		}
+	}
+	return h
+}
+
+// versionedData is the member of Nova's versioned notifications that has what others have at the
+// top.
+const versionedData = "nova_object.data"
+
+// from returns an object without what is hidden; other members stay as they are, byte for byte.
+// JSON that is no object has nothing to hide.
+func (h hidden) from(object []byte) []byte {
+	if len(h) == 0 || len(object) == 0 || object[0] != '{' {
+		return object
+	}
+	left := bytes.NewBuffer(make([]byte, 0, len(object)))
+	left.WriteByte('{')
+	changed := false
+	if members(object, func(name, value []byte) {
+		within, named := h[string(name)]
+		switch {
+		case named && within == nil:
+			changed = true
+			return
+		case string(name) == versionedData:
+			within = h
+		}
+		kept := value
+		if within != nil {
+			kept = within.from(value)
+			changed = changed || len(kept) != len(value)
+		}
+		if left.Len() > 1 {
+			left.WriteByte(',')
+		}
+		quoted, _ := json.Marshal(string(name)) // a string always can be
+		left.Write(quoted)
+		left.WriteByte(':')
+		left.Write(kept)
+	}) != nil || !changed {
+		return object
+	}
+	left.WriteByte('}')
+	return left.Bytes()
+}
