@@ -24,13 +24,18 @@ func (e *Engine) dueKinds() []duework.Kind {
 			Name: store.JobExecution, Run: e.jobs.Fire, Parallel: 32, Timeout: 30 * time.Second, FirstRetry: jobs.FirstRetry,
 			Handover: true,
 		},
+		{
+			Name: store.FollowUp, Run: e.followUps.Follow, Parallel: 32, Timeout: 30 * time.Second, LastRetry: 5 * time.Minute,
+			Handover: true,
+		},
 		{Name: store.PackageSearch, Run: e.upkeep.SearchPackages, Timeout: 30 * time.Minute},
 		{Name: "expired-leases", Run: e.upkeep.SettleExpired, Every: limits.Reap, LastRetry: limits.Lease},
 		{Name: "usage-repair", Run: e.upkeep.RepairUsage, Every: time.Hour, Timeout: 10 * time.Minute},
 		{Name: "record-usage-repair", Run: e.upkeep.RepairRecordUsage, Every: 24 * time.Hour, Timeout: 2 * time.Hour},
 	}
 	if limits.Retention > 0 {
-		kinds = append(kinds, duework.Kind{Name: "execution-purge", Run: e.upkeep.PurgeExecutions, Every: 10 * time.Minute})
+		kinds = append(kinds, duework.Kind{Name: "execution-purge", Run: e.upkeep.PurgeExecutions, Every: 10 * time.Minute},
+			duework.Kind{Name: "dead-letter-purge", Run: e.upkeep.PurgeDeadLetters, Every: 10 * time.Minute})
 	}
 	if e.cfg.Trusts != nil {
 		kinds = append(kinds, duework.Kind{

@@ -3,7 +3,7 @@
 //
 //	autoscale  manualscale                   change how many workers functions have
 //	pools  placement  repair                 use the fleet
-//	asyncrun   imagerun  upkeep  jobs
+//	asyncrun   imagerun  upkeep  jobs  followup
 //	prober                                   ends workers that are dead
 //	preparation                              what a function needs before it gets a worker
 //	fleet  demand                            which workers there are, and how many are needed
@@ -26,6 +26,7 @@ import (
 	"github.com/openstack-faas/faas/internal/engine/autoscale"
 	"github.com/openstack-faas/faas/internal/engine/demand"
 	"github.com/openstack-faas/faas/internal/engine/fleet"
+	"github.com/openstack-faas/faas/internal/engine/followup"
 	"github.com/openstack-faas/faas/internal/engine/imagerun"
 	"github.com/openstack-faas/faas/internal/engine/jobs"
 	"github.com/openstack-faas/faas/internal/engine/manualscale"
@@ -134,6 +135,8 @@ type Engine struct {
 	executions  *asyncrun.Runner
 	submit      *submit.Submitter
 	jobs        *jobs.Firer
+	followUps   *followup.Follower
+	settled     chan string // ids of executions whose follow-ups are due, for the owners of other shards
 
 	ready chan struct{} // closed when Run serves
 	once  sync.Once
@@ -152,7 +155,7 @@ func New(cfg Config) *Engine {
 	}
 	e := &Engine{
 		cfg: cfg, log: cfg.Log, client: dispatch.NewClient(cfg.Orchestrator.Token), background: background.New(context.Background()),
-		ended: make(chan string, endedAtOnce), ready: make(chan struct{}),
+		ended: make(chan string, endedAtOnce), settled: make(chan string, settledAtOnce), ready: make(chan struct{}),
 	}
 	e.intake, e.loops, e.undo = e.background.Child("intake"), e.background.Child("loops"), e.background.Child("undo")
 	e.shards = ownership.New(
@@ -215,6 +218,7 @@ func (e *Engine) makeExecutionRooms() {
 	running := asyncrun.Config{
 		Name: cfg.Name, Store: cfg.Store, Broker: cfg.Broker, Call: e.call, Cancel: e.cancelCall, Calls: cfg.Calls, Notify: cfg.Notify,
 		Parallel: limits.AsyncParallel, Lease: limits.Lease, Wait: limits.Wait, Intake: e.intake, Undo: e.undo, Now: cfg.Now, Log: cfg.Log,
+		Followed: e.followUpDue,
 	}
 	records := upkeep.Config{
 		Store: cfg.Store, Code: cfg.Code, Notify: cfg.Notify, Retention: limits.Retention, PackageGrace: limits.PackageGrace,
@@ -230,6 +234,9 @@ func (e *Engine) makeExecutionRooms() {
 		submit.Config{Store: cfg.Store, Broker: cfg.Broker, Calls: cfg.Calls, Log: cfg.Log, Now: cfg.Now},
 	)
 	e.jobs = jobs.New(jobs.Config{Store: cfg.Store, Submit: e.submit, Now: cfg.Now, Log: cfg.Log})
+	e.followUps = followup.New(
+		followup.Config{Store: cfg.Store, Submit: e.submit, Now: cfg.Now, Log: cfg.Log},
+	)
 }
 
 // Ready is closed when the engine answers requests and its loops run.

@@ -8,6 +8,7 @@ import (
 func (e *Engine) Register(registry prometheus.Registerer) {
 	e.due.Register(registry)
 	e.jobs.Register(registry)
+	e.followUps.Register(registry)
 	part := prometheus.WrapRegistererWith(prometheus.Labels{"part": "engine"}, registry)
 	e.submit.Register(part)
 	e.dispatch.Register(part)

@@ -23,6 +23,7 @@ func (e *Engine) allLoops() []loop {
 	all := []loop{
 		{"take in the orchestrator's events", e.loops, 0, e.watchWorkers},
 		{"broadcast the end of workers", e.loops, 0, e.broadcastEnded},
+		{"tell owners what follows executions", e.loops, 0, e.broadcastSettled},
 		{"serve requests for workers", e.loops, 500 * time.Millisecond, func(context.Context) { e.placement.Retry() }},
 		{"make room for projects", e.loops, 0, e.placement.MakeRoom},
 		{"shrink functions", e.loops, e.autoscale.SampleInterval(), e.autoscale.Shrink},

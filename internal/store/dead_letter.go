@@ -124,27 +124,27 @@ func (s *Store) DeadLetters(
 
 // DeleteDeadLetter forgets a dead letter.
 func (s *Store) DeleteDeadLetter(ctx context.Context, scope faas.Scope, triggerID, id string) error {
-	return s.recorder.do(ctx, func(t *tx) error { _, err := t.takeLetter(scope, triggerID, id); return err })
+	return s.recorder.do(ctx, func(t *tx) error { return t.takeLetter(scope, triggerID, id) })
 }
 
-// takeLetter deletes a dead letter and returns what it was.
-func (t *tx) takeLetter(scope faas.Scope, triggerID, id string) (faas.DeadLetter, error) {
+// takeLetter deletes a dead letter.
+func (t *tx) takeLetter(scope faas.Scope, triggerID, id string) error {
 	l, err := deadLetters.scan(t.queryRow(deadLetters.selectByID()+t.grammar.forUpdate, id))
 	if err := letterSeen(scope, triggerID, id, l, err); err != nil {
-		return l, err
+		return err
 	}
 	n, err := t.exec(`DELETE FROM dead_letters WHERE id = ?`, id)
 	if err == nil && n == 0 {
 		err = notFound("dead letter", id)
 	}
-	return l, err
+	return err
 }
 
 // Replay has a dead letter executed again: in one transaction the letter goes and x is queued, which
 // is complete. Of several who try, one does; the others hear faas.NotFound.
 func (s *Store) Replay(ctx context.Context, scope faas.Scope, triggerID, id string, x faas.Execution) error {
 	err := s.recorder.do(ctx, func(t *tx) error {
-		if _, err := t.takeLetter(scope, triggerID, id); err != nil {
+		if err := t.takeLetter(scope, triggerID, id); err != nil {
 			return err
 		}
 		return t.enqueue(s.shards, &x)

@@ -24,6 +24,7 @@ func (r *Runner) finish(ctx context.Context, f faas.Function, x faas.Execution, 
 	defer r.leases.drop(x.ID)
 	ending := store.Ending{
 		Status: o.Status, Result: o.Result(), Log: o.Log, EndedAt: r.cfg.Now(), ProjectID: x.ProjectID,
+		Follow: x.FollowUp,
 	}
 	x.Status, x.EndedAt = ending.Status, ending.EndedAt
 	ending.Events = r.cfg.Notify.Ended(f, x, o.Duration)
@@ -35,6 +36,9 @@ func (r *Runner) finish(ctx context.Context, f faas.Function, x faas.Execution, 
 		r.log.Error("the outcome of an execution was not recorded",
 			"execution_id", x.ID, "function_id", x.FunctionID, "status", o.Status, "error", err)
 		return fmt.Errorf("record the outcome of %s: %w", x.ID, err)
+	}
+	if x.FollowUp {
+		r.cfg.Followed(x.ID)
 	}
 	r.log.Info("ran an execution", "execution_id", x.ID, "function_id", x.FunctionID, "project_id", x.ProjectID,
 		"request_id", x.RequestID, "status", o.Status, "duration", o.Duration)

@@ -25,6 +25,7 @@ type Config struct {
 	Broker      broker.Broker
 	Call        dispatch.Call
 	Cancel      func(executionID string) // ends a call that was cancelled, if it is under way
+	Followed    func(executionID string) // is told of an execution that has ended and that something follows
 	Credentials *Credentials             // what functions act with in OpenStack; nil: they act for nobody
 	Calls       *quota.Calls             // counts executions; nil: nobody does
 	Notify      *notify.Notifier         // makes what other services are told; nil: they are told nothing

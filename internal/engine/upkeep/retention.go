@@ -18,3 +18,12 @@ func (u *Upkeeper) PurgeExecutions(ctx context.Context, _ store.DueItem) (duewor
 	}
 	return duework.Done(), err
 }
+
+// PurgeDeadLetters deletes the dead letters of triggers after the same time, one batch at a time.
+func (u *Upkeeper) PurgeDeadLetters(ctx context.Context, _ store.DueItem) (duework.Next, error) {
+	n, err := u.cfg.Store.PurgeDeadLetters(ctx, u.cfg.Now().Add(-u.cfg.Retention), purgeBatch)
+	if err == nil && n == purgeBatch {
+		return duework.Again(0), nil
+	}
+	return duework.Done(), err
+}
