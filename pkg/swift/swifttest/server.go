@@ -34,7 +34,10 @@ type object struct {
 	body     []byte
 	etag     string // as in the header
 	modified time.Time
+	unlisted bool
 }
+
+const octets = "application/octet-stream" // the type of every object
 
 // New starts a server that ends with the test.
 func New(t testing.TB) *Server {
@@ -118,6 +121,13 @@ func (s *Server) PutLarge(project, container, name string, body []byte) {
 	s.containers["AUTH_"+project+"/"+container][name].etag = `"` + sum([]byte(sum(body))) + `"`
 }
 
+// List says whether an object is in its container's list: a list may be late.
+func (s *Server) List(project, container, name string, listed bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.containers["AUTH_"+project+"/"+container][name].unlisted = !listed
+}
+
 // Delete takes an object away.
 func (s *Server) Delete(project, container, name string) {
 	s.mu.Lock()
@@ -187,7 +197,7 @@ func (s *Server) container(w http.ResponseWriter, r *http.Request, at string) {
 		w.WriteHeader(http.StatusCreated)
 	case !there:
 		w.WriteHeader(http.StatusNotFound)
-	case r.Method == http.MethodGet:
+	case r.Method == http.MethodGet || r.Method == http.MethodHead:
 		list(w, r, objects)
 	case r.Method == http.MethodDelete && len(objects) > 0:
 		w.WriteHeader(http.StatusConflict)
@@ -203,6 +213,7 @@ type entry struct {
 	Name     string `json:"name"`
 	Bytes    int    `json:"bytes"`
 	Hash     string `json:"hash"`
+	Type     string `json:"content_type"`
 	Modified string `json:"last_modified"`
 }
 
@@ -211,14 +222,28 @@ func list(w http.ResponseWriter, r *http.Request, objects map[string]*object) {
 	if err != nil {
 		limit = 10_000
 	}
-	page := []entry{}
+	if limit > 10_000 {
+		w.WriteHeader(http.StatusPreconditionFailed)
+		return
+	}
+	page, count, size := []entry{}, 0, 0
+	marker, prefix := r.URL.Query().Get("marker"), r.URL.Query().Get("prefix")
 	for name, o := range objects {
-		if name > r.URL.Query().Get("marker") {
-			page = append(
-				page,
-				entry{name, len(o.body), strings.Trim(o.etag, `"`), o.modified.UTC().Format("2006-01-02T15:04:05.000000")},
-			)
+		if o.unlisted {
+			continue
 		}
+		count, size = count+1, size+len(o.body)
+		if name > marker && strings.HasPrefix(name, prefix) {
+			page = append(page, entry{
+				name, len(o.body), strings.Trim(o.etag, `"`), octets, o.modified.UTC().Format("2006-01-02T15:04:05.000000"),
+			})
+		}
+	}
+	w.Header().Set("X-Container-Object-Count", strconv.Itoa(count))
+	w.Header().Set("X-Container-Bytes-Used", strconv.Itoa(size))
+	if r.Method == http.MethodHead {
+		w.WriteHeader(http.StatusNoContent)
+		return
 	}
 	slices.SortFunc(page, func(a, b entry) int { return strings.Compare(a.Name, b.Name) })
 	w.Header().Set("Content-Type", "application/json; charset=utf-8")
@@ -246,7 +271,7 @@ func (s *Server) object(w http.ResponseWriter, r *http.Request, at, name string,
 	case r.Method == http.MethodGet || r.Method == http.MethodHead:
 		w.Header().Set("Etag", o.etag)
 		w.Header().Set("Last-Modified", o.modified.UTC().Format(http.TimeFormat))
-		w.Header().Set("Content-Type", "application/octet-stream")
+		w.Header().Set("Content-Type", octets)
 		w.Header().Set("Content-Length", strconv.Itoa(len(o.body)))
 		if r.Method == http.MethodGet {
 			_, _ = w.Write(o.body) // as above
