@@ -14,7 +14,8 @@ import (
 type Keeper interface {
 	// Keep has what the trigger needs be there and be as the trigger says, and fetches events where
 	// the source is asked for them. A *faas.Error of kind Unavailable says that the source is away:
-	// the trigger is kept again soon. Any other *faas.Error is shown to the trigger's user.
+	// the trigger is kept again soon. Any other *faas.Error is shown to the trigger's user. Kept is
+	// what it says with an error, too.
 	Keep(ctx context.Context, t faas.Trigger) (Kept, error)
 	// Release deletes what the trigger has elsewhere. It is no error when that is gone, or when the
 	// project is.
@@ -25,4 +26,5 @@ type Keeper interface {
 type Kept struct {
 	State string        // to be in Trigger.State from now on
 	Again time.Duration // after which Keep is to be called again; 0: at the trigger's next change only
+	Note  string        // what the trigger's user should know although there is no error; "" for nothing
 }

@@ -24,8 +24,8 @@ func TestPage(t *testing.T) {
 		if err != nil || !page.More || !slices.Equal(named(page), []string{"a/2 ü?&", "a/3"}) {
 			t.Errorf("%+v, %v", page, err)
 		}
-		if e := page.Entries[0]; e.Size != 8 || e.ETag != MD5([]byte(e.Name)) || e.ContentType != "application/octet-stream" ||
-			time.Since(e.Modified).Abs() > time.Hour {
+		if e := page.Entries[0]; e.Size != 8 || e.ETag != MD5([]byte(e.Name)) ||
+			e.ContentType != "application/octet-stream" || time.Since(e.Modified).Abs() > time.Hour {
 			t.Errorf("%+v", e)
 		}
 		found, err := c.Container(ctx, container)
@@ -91,7 +91,9 @@ func TestCutList(t *testing.T) {
 			t.Errorf("%q is taken for a list", whole[:n])
 		}
 	}
-	for _, bad := range []string{`{"a": 1}`, `[{"name": 1}]`, `[{"last_modified": 5}]`, `[{"last_modified": "now"}]`, `<html>`} {
+	for _, bad := range []string{
+		`{"a": 1}`, `[{"name": 1}]`, `[{"last_modified": 5}]`, `[{"last_modified": "now"}]`, `<html>`,
+	} {
 		if err := new(Page).read(strings.NewReader(bad), PageOpts{Limit: 3}); err == nil {
 			t.Errorf("%q is taken for a list", bad)
 		}

@@ -1,0 +1,163 @@
+package fromswift
+
+import (
+	"context"
+	"encoding/json"
+	"hash/maphash"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/openstack-faas/faas/internal/faas"
+	"github.com/openstack-faas/faas/internal/trigger"
+	"github.com/openstack-faas/faas/pkg/lru"
+	"github.com/openstack-faas/faas/pkg/swift"
+)
+
+// Config is what a Keeper needs. Cloud and Take are required.
+type Config struct {
+	Cloud trigger.Cloud
+	Take  trigger.Taker
+	Now   func() time.Time // nil: time.Now
+}
+
+// Keeper looks at the containers of triggers. It is safe for concurrent use, for different
+// triggers.
+type Keeper struct {
+	cfg    Config
+	limits limits
+	seed   maphash.Seed
+
+	mu    sync.Mutex
+	looks *lru.Cache[string, looked] // by the trigger's id
+}
+
+// limits are what a look and its memory may be.
+type limits struct {
+	page   int // entries of a page
+	pages  int // that a look asks for
+	memory int // bytes
+}
+
+var realLimits = limits{page: swift.MaxPageSize, pages: 3, memory: memoryBytes}
+
+// looked is what the latest look that read a whole list has found. It is only in this process's
+// memory: without it a look costs more, and finds the same.
+type looked struct {
+	about   uint64 // the trigger's state and settings
+	at      time.Time
+	counts  swift.Container
+	entries int
+}
+
+const (
+	looksKept = 50_000
+	// A list of at most smallList entries is asked for at once; of a longer one, the counts are
+	// first.
+	smallList = 1000
+	// listEvery is when a list is read although the counts have not changed.
+	listEvery = time.Minute
+	// A look takes as long as slice for events; then others have their turn, and it goes on after
+	// goOn.
+	slice = 20 * time.Second
+	goOn  = 100 * time.Millisecond
+	// pageBytes bounds what a page may have, whatever its entries' names and types are.
+	pageBytes   = 8 << 20
+	pageTimeout = 45 * time.Second
+)
+
+var _ trigger.Keeper = (*Keeper)(nil)
+
+// New returns a Keeper of triggers whose source is swift.
+func New(cfg Config) *Keeper {
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	return &Keeper{cfg: cfg, limits: realLimits, seed: maphash.MakeSeed(), looks: lru.New[string, looked](looksKept)}
+}
+
+// Keep looks at the trigger's container, and has its events taken. While the trigger is paused it
+// forgets what it knows: what happens then makes no events later.
+func (k *Keeper) Keep(ctx context.Context, t faas.Trigger) (trigger.Kept, error) {
+	kept := trigger.Kept{State: t.State}
+	s, err := ParseSettings(json.RawMessage(t.Settings))
+	if err != nil {
+		return kept, err
+	}
+	if t.Status == faas.TriggerPaused {
+		k.Wake(t.ID)
+		text, _ := json.Marshal(state{Paused: true}) // it always can be
+		return trigger.Kept{State: string(text)}, nil
+	}
+	l := &look{Keeper: k, t: t, s: s, until: k.cfg.Now().Add(slice)}
+	if l.account, err = k.account(ctx, t); err != nil {
+		return kept, err
+	}
+	same, err := l.unchanged(ctx)
+	if err != nil {
+		return kept, explained(s, err)
+	}
+	if same {
+		kept.Again = s.every()
+		return kept, nil
+	}
+	if l.st, l.memory, err = l.remember(); err != nil {
+		return kept, err
+	}
+	return l.run(ctx)
+}
+
+// Release implements trigger.Keeper: a trigger has nothing in Swift.
+func (k *Keeper) Release(_ context.Context, t faas.Trigger) error {
+	k.Wake(t.ID)
+	return nil
+}
+
+// Wake has the next look at a trigger's container read its list, although its counts may be what
+// they were. Whoever was told of a change calls it, before Keep.
+func (k *Keeper) Wake(triggerID string) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.looks.Delete(triggerID)
+}
+
+// account is the project's Swift with the trigger's rights.
+func (k *Keeper) account(ctx context.Context, t faas.Trigger) (*swift.Client, error) {
+	service, err := k.cfg.Cloud.Client(ctx, t, "object-store")
+	if err != nil {
+		return nil, err
+	}
+	client := service.HTTPClient // a copy
+	client.CheckRedirect = func(*http.Request, []*http.Request) error {
+		return http.ErrUseLastResponse // the token would go along
+	}
+	return swift.New(swift.Config{
+		Token: swift.Fixed(service.TokenID), Endpoint: swift.At(service.Endpoint), HTTP: &client,
+	}), nil
+}
+
+// unchanged asks for the container's counts, when these can say that a list need not be read.
+func (l *look) unchanged(ctx context.Context) (bool, error) {
+	l.mu.Lock()
+	last, there := l.looks.Get(l.t.ID)
+	l.mu.Unlock()
+	if !there || last.about != l.about(l.t.State) || last.entries <= smallList ||
+		l.cfg.Now().Sub(last.at) >= listEvery-l.s.every()/2 {
+		return false, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, pageTimeout)
+	defer cancel()
+	counts, err := l.account.Container(ctx, l.s.Container)
+	return err == nil && counts.Objects == last.counts.Objects && counts.Bytes == last.counts.Bytes, err
+}
+
+// noted keeps what the look has found, for unchanged.
+func (l *look) noted(state string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.looks.Put(l.t.ID, looked{about: l.about(state), at: l.cfg.Now(), counts: l.counts, entries: l.entries})
+}
+
+func (l *look) about(state string) uint64 {
+	return maphash.String(l.seed, state) ^ maphash.String(l.seed, l.t.Settings)
+}

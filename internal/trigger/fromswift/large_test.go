@@ -1,0 +1,243 @@
+package fromswift
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/openstack-faas/faas/internal/faas"
+	"github.com/openstack-faas/faas/pkg/swift"
+)
+
+// fill puts objects into the small Swift without asking it.
+func (r *rig) fill(names ...string) {
+	for _, name := range names {
+		r.small.Put("p", "c", name, []byte("x"))
+	}
+}
+
+// clock is a time that a test moves on.
+type clock struct{ now time.Time }
+
+func (r *rig) clock() *clock {
+	c := &clock{time.Now()}
+	r.keeper.cfg.Now = func() time.Time { return c.now }
+	return c
+}
+
+// asks looks once and says by which requests.
+func (r *rig) asks() string {
+	r.Helper()
+	r.cloud.asked()
+	if _, err := r.look(r.Context()); err != nil {
+		r.Fatal(err)
+	}
+	return r.cloud.asked()
+}
+
+// TestRequests counts them in a container of 12,000 objects: two pages.
+func TestRequests(t *testing.T) {
+	r := onSmall(t, "")
+	clock := r.clock()
+	r.fill(numbered(0, 12_000)...)
+	r.t.CreatedAt = time.Now()
+	step := func(what, want string, events int) {
+		t.Helper()
+		before := r.taker.count()
+		if asked := r.asks(); asked != want || r.taker.count()-before != events {
+			t.Errorf("%s: asked %q, %d events", what, asked, r.taker.count()-before)
+		}
+		clock.now = clock.now.Add(10 * time.Second)
+	}
+	step("at first", "GET GET", 0)
+	state := r.t.State
+	for range 5 {
+		step("idle", "HEAD", 0)
+	}
+	step("idle for a minute", "GET GET", 0)
+	if r.t.State != state {
+		t.Error("the state changed although nothing else did")
+	}
+	r.put("object-000007+", "new")
+	step("a new one", "HEAD GET GET", 1)
+	r.put("object-000008", "y")
+	step("overwritten by as many bytes, which counts do not show", "HEAD", 0)
+	r.keeper.Wake(r.t.ID)
+	step("but whoever heard of it", "GET GET", 1)
+	step("idle", "HEAD", 0)
+	r.another()
+	clock = r.clock()
+	step("another process", "GET GET", 0)
+	r.delete("object-000008")
+	step("a deletion, which nobody wants to know of", "HEAD GET GET", 0)
+	r.put("object-000009", "z")
+	clock.now = clock.now.Add(time.Minute)
+	step("overwritten a minute ago", "GET GET", 1)
+	r.t.Settings = r.settings(`, "prefix": "object-0000"`)
+	r.t.UpdatedAt = clock.now
+	step("a prefix", "GET", 0)
+	step("few have it", "GET", 0)
+}
+
+// TestCursor has a container that one look does not read to its end, and more that is new than is
+// remembered.
+func TestCursor(t *testing.T) {
+	const there, more = 3000, 1050
+	r := onSmall(t, both)
+	r.limits = limits{page: 1000, pages: 3, memory: memoryBytes / 10}
+	r.another()
+	r.fill(numbered(0, there)...)
+	r.fill("z1", "z2", "z3")
+	r.t.CreatedAt = time.Now()
+	if asked := r.asks(); asked != "GET GET GET" || !strings.Contains(r.t.State, "marker") {
+		t.Errorf("asked %q", asked)
+	}
+	if asked := r.asks(); asked != "GET" || strings.Contains(r.t.State, "marker") {
+		t.Errorf("asked %q", asked)
+	}
+	kept, err := r.look(t.Context())
+	if err != nil || !strings.Contains(kept.Note, "Deletions are not seen") || kept.Again != 10*time.Second {
+		t.Errorf("%+v, %v", kept, err)
+	}
+	r.see()
+	if r.taker.came != 0 {
+		t.Fatalf("%d events of what was there", r.taker.came)
+	}
+	for round := range 3 {
+		var names []string
+		for _, name := range numbered(0, more) { // between the others
+			names = append(names, fmt.Sprint(name, "+", round))
+		}
+		r.fill(names...)
+		r.fill("z2")
+		n := r.see()
+		n += r.see() // the first may have gone on from where one before ended
+		if n != more+1 {
+			t.Errorf("round %d: %d events, %d came", round, n, r.taker.came)
+		}
+		if n := r.see() + r.see(); n != 0 {
+			t.Errorf("round %d: %d more", round, n)
+		}
+		r.another()
+	}
+	if r.taker.duplicates != 0 {
+		t.Errorf("%d duplicates", r.taker.duplicates)
+	}
+	for _, e := range r.got() {
+		if !strings.Contains(e, "+") && e != "created z2" {
+			t.Fatalf("%s: an event of what was there before", e)
+		}
+	}
+	_, m, _, err := remembered(r.t, Settings{Container: "c"}, r.limits.memory)
+	if err != nil || len(m.versions) < 500 || len(m.versions) > more {
+		t.Errorf("%d versions are remembered, %v", len(m.versions), err)
+	}
+}
+
+// TestTooManyNames has more names than can be remembered, and later fewer.
+func TestTooManyNames(t *testing.T) {
+	r := onSmall(t, both)
+	r.limits = limits{page: 1000, pages: 3, memory: memoryBytes / 10}
+	r.another()
+	var names []string
+	for i := range 400 {
+		name := fmt.Sprintf("%s/%s", swift.MD5([]byte(fmt.Sprint(i))), swift.MD5([]byte(fmt.Sprint(-i))))
+		names = append(names, name)
+	}
+	r.fill(names...)
+	r.t.CreatedAt = time.Now()
+	for range 2 {
+		r.keeper.Wake(r.t.ID)
+		kept, err := r.look(t.Context())
+		if err != nil || !strings.Contains(kept.Note, "Deletions are not seen") {
+			t.Errorf("%+v, %v", kept, err)
+		}
+	}
+	r.small.Delete("p", "c", names[0])
+	r.put("new", "more bytes than what was deleted, so that the counts tell")
+	r.want("new ones are seen, deletions not", "created new")
+	for _, name := range names[1:300] {
+		r.small.Delete("p", "c", name)
+	}
+	kept, err := r.look(t.Context())
+	if err != nil || kept.Note != "" {
+		t.Errorf("few are left: %+v, %v", kept, err)
+	}
+	r.small.Delete("p", "c", names[350])
+	r.want("a deletion after that", "deleted "+names[350])
+}
+
+// TestTurns has events that are slow to take: others have their turn in between.
+func TestTurns(t *testing.T) {
+	r := onSmall(t, both)
+	clock := r.clock()
+	r.see()
+	r.fill(numbered(0, 2000)...)
+	r.taker.before = func(int) error { clock.now = clock.now.Add(slice / 400); return nil }
+	looks := 0
+	for ; r.taker.count() < 2000; looks++ {
+		kept, err := r.look(t.Context())
+		if err != nil || r.taker.count() < 2000 && kept.Again != goOn {
+			t.Fatalf("%+v, %v", kept, err)
+		}
+	}
+	if looks < 3 || looks > 5 || r.taker.duplicates != 0 {
+		t.Errorf("%d looks, %d duplicates", looks, r.taker.duplicates)
+	}
+	r.see()
+	for _, name := range numbered(0, 2000) {
+		r.small.Delete("p", "c", name)
+	}
+	for looks = 0; r.taker.count() < 4000 && looks < 10; looks++ {
+		if _, err := r.look(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if looks < 3 || r.taker.duplicates != 0 {
+		t.Errorf("deletions: %d looks, %d duplicates", looks, r.taker.duplicates)
+	}
+}
+
+// TestClocks has a Swift whose clock is an hour ahead of ours.
+func TestClocks(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const ahead = time.Hour
+		now := time.Now()
+		l := &look{
+			Keeper: New(Config{}), fresh: true,
+			t: faas.Trigger{CreatedAt: now.Add(-time.Minute), UpdatedAt: now.Add(-time.Second)},
+		}
+		l.begin(swift.Container{Now: now.Add(ahead)}, now)
+		if since := time.UnixMicro(l.st.Base); !since.Equal(now.Add(ahead - time.Minute).Truncate(time.Microsecond)) {
+			t.Errorf("made a minute ago: %v", since)
+		}
+		l.t.State = "{}"
+		for _, swifts := range []time.Duration{-clocksAgree - time.Minute, 0, clocksAgree} { // within the request
+			l.begin(swift.Container{Now: now.Add(swifts)}, now.Add(-time.Minute))
+			if since := time.UnixMicro(l.st.Base); !since.Equal(now.Add(-time.Second).Truncate(time.Microsecond)) {
+				t.Errorf("changed a second ago: %v", since)
+			}
+		}
+	})
+}
+
+// TestNamesOfAllKinds has names that Swift allows and that no request could be made for.
+func TestNamesOfAllKinds(t *testing.T) {
+	r := onSmall(t, both)
+	long := strings.Repeat("ü", swift.MaxObjectName/2)
+	names := []string{"a/../b", "./a", "a//b", `"quoted" <b> & \`, "%2F", "line\nbreak", long}
+	for _, name := range names {
+		r.small.Put("p", "c", name, []byte("x"))
+	}
+	var made, gone []string
+	for _, name := range names {
+		made, gone = append(made, "created "+name), append(gone, "deleted "+name)
+	}
+	r.want("made", made...)
+	for _, name := range names {
+		r.small.Delete("p", "c", name)
+	}
+	r.want("gone", gone...)
+}

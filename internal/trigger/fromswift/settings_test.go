@@ -1,0 +1,94 @@
+package fromswift
+
+import (
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/openstack-faas/faas/internal/faas"
+)
+
+func TestSettings(t *testing.T) {
+	for text, want := range map[string]Settings{
+		`{"container": "c"}`: {Container: "c", Events: []string{Created}, Interval: 10},
+		`{"container": "ü x", "events": ["deleted", "created"], "prefix": "a/", "suffix": ".jpg", "interval": 2}`: {
+			"ü x", []string{Deleted, Created}, "a/", ".jpg", 2,
+		},
+	} {
+		got, err := ParseSettings(json.RawMessage(text))
+		if err != nil || !reflect.DeepEqual(got, want) {
+			t.Errorf("%s: %+v, %v", text, got, err)
+		}
+		complete, _ := json.Marshal(got)
+		if again, err := ParseSettings(complete); err != nil || !reflect.DeepEqual(again, got) {
+			t.Errorf("%s: %+v, %v", complete, again, err)
+		}
+	}
+	for text, says := range map[string]string{
+		``: "one JSON object", `null`: "must have container", `[]`: "one JSON object",
+		`{"container": "c"} {}`: "one JSON object",
+		`{}`:                    "must have container", `{"container": 5}`: "another type of value for container",
+		`{"container": "a/b"}`: "must not have a slash", `{"container": ".."}`: "may be . or ..",
+		fmt.Sprintf(`{"container": %q}`, strings.Repeat("x", 257)):                 "at most 256 bytes",
+		`{"container": "c", "contaner": "c"}`:                                      `"contaner", which is not one of`,
+		`{"container": "c", "events": []}`:                                         "at least one of created and deleted",
+		`{"container": "c", "events": ["changed"]}`:                                `not "changed"`,
+		`{"container": "c", "events": ["created", "created"]}`:                     "only once",
+		`{"container": "c", "events": "created"}`:                                  "another type of value for events",
+		`{"container": "c", "interval": 1}`:                                        "2 to 3600 seconds, not 1",
+		`{"container": "c", "interval": 3601}`:                                     "2 to 3600 seconds",
+		`{"container": "c", "interval": 2.5}`:                                      "another type of value for interval",
+		fmt.Sprintf(`{"container": "c", "prefix": %q}`, strings.Repeat("x", 1025)): "at most 1024 bytes",
+	} {
+		_, err := ParseSettings(json.RawMessage(text))
+		if faas.KindOf(err) != faas.Invalid || !strings.Contains(err.Error(), says) || len(err.Error()) > 400 {
+			t.Errorf("%s: %v", text, err)
+		}
+	}
+}
+
+// TestWoken has notifications as ceilometermiddleware sends them.
+func TestWoken(t *testing.T) {
+	const payload = `{"typeURI": "http://schemas.dmtf.org/cloud/audit/1.0/event",
+		"eventTime": "2026-11-29T22:00:00.000000",
+		"target": {"typeURI": "service/storage/object", "id": "PROJECT", "action": "ACTION", "metadata": {
+			"path": "v1/AUTH_PROJECT/CONTAINER/OBJECT", "version": "v1", "container": "CONTAINER", "object": "OBJECT"}},
+		"observer": {"id": "target"}, "eventType": "activity", "initiator": {"typeURI": "service/security/account/user",
+		"project_id": "other", "id": "user"}, "action": "update", "outcome": "OUTCOME", "id": "x"}`
+	for _, c := range []struct {
+		project, action, container, object, outcome string
+		want                                        string
+	}{
+		{"p", "put", "photos", "a/b.jpg", "success", "photos"},
+		{"p", "delete", "my%20photos%3F%C3%BC", "a", "success", "my photos?ü"},
+		{"p", "post", "photos", "a", "success", "photos"},
+		{"p", "copy", "photos", "a", "success", "photos"},
+		{"p", "get", "photos", "a", "success", ""},
+		{"p", "head", "photos", "a", "success", ""},
+		{"p", "put", "photos", "", "success", ""},
+		{"p", "put", "%zz", "a", "success", ""},
+		{"p", "put", "", "a", "success", ""},
+		{"", "put", "photos", "a", "success", ""},
+		{"p", "put", "photos", "a", "failure", ""},
+	} {
+		text := strings.NewReplacer(
+			"PROJECT", c.project, "ACTION", c.action, "CONTAINER", c.container, "OBJECT", c.object, "OUTCOME", c.outcome,
+		).Replace(payload)
+		project, container, ok := Woken(EventType, json.RawMessage(text))
+		if ok != (c.want != "") || ok && (container != c.want || project != c.project) {
+			t.Errorf("%+v: %q, %q, %v", c, project, container, ok)
+		}
+		if _, _, ok := Woken("identity.project.deleted", json.RawMessage(text)); ok {
+			t.Error("another type of notification")
+		}
+	}
+	for _, bad := range []string{
+		``, `null`, `[]`, `{"target": 5}`, `{"target": {"metadata": null, "action": "put", "id": "p"}}`,
+	} {
+		if _, _, ok := Woken(EventType, json.RawMessage(bad)); ok {
+			t.Errorf("%s", bad)
+		}
+	}
+}
