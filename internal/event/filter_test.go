@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -225,6 +226,7 @@ func TestPrecedenceOfSQL(t *testing.T) {
 		"2 = 1 + 1": true, "FALSE AND FALSE OR TRUE": false, "TRUE XOR TRUE XOR TRUE": true,
 		"NOT FALSE = TRUE": true, "NOT 'a' = 'a' OR TRUE": nil, "'a' LIKE 'a' = TRUE": true, "2 * 3 IN (6)": int32(0),
 		"1 NOT IN (2, 3)": true, "'abc' NOT LIKE 'a_c'": false, "1 < 2 = TRUE": true, "-1 IN (-1)": true,
+		"'it''s' = \"it''s\"": true, `'it\'s' = "it's"`: true, `"\"" = '"'`: true,
 		"'a' LIKE '%' IN (TRUE)": true, "1 IN (1) LIKE 'true'": true, "TRUE = 'true' LIKE 'true'": true,
 	} {
 		e, _, err := compile(sql)
@@ -269,7 +271,7 @@ func TestHostileSQL(t *testing.T) {
 		{"pattern on a long text", "CONCAT(" + strings.Repeat("id,", 300) + "id) LIKE '" + strings.Repeat("%a", 400) + "'",
 			true},
 		{"texts in texts", nested(100), true},
-		{"separators", "CONCAT_WS(CONCAT(" + strings.Repeat("id,", 90) + "id)" + strings.Repeat(",id", 90) + ") = 'x'", true},
+		{"separators", "CONCAT_WS(id" + strings.Repeat(",''", 400) + ") = 'x'", true},
 		{"copies of copies", strings.Repeat("UPPER(", 250) + "CONCAT(id,id,id,id)" + strings.Repeat(")", 250) + " = 'x'",
 			true},
 		{"a few", nested(20), false},
@@ -303,6 +305,27 @@ func TestHostileSQL(t *testing.T) {
 	if _, err := ParseFilter(json.RawMessage("[" + strings.Repeat(one+",", 9) + one + "]")); err == nil {
 		t.Error("ten expensive expressions are taken")
 	}
+}
+
+// TestFilterOfManyGoroutines is for the race detector.
+func TestFilterOfManyGoroutines(t *testing.T) {
+	f, err := ParseFilter(json.RawMessage(`[{"sql": "UPPER(type) LIKE '%.END' AND LENGTH(id) IN (1, 2)"},
+		{"not": {"exact": {"id": "1"}}}, {"data": {"exact": {"size.ram": 512}}}]`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := sample() // which they share, too
+	var all sync.WaitGroup
+	for range 8 {
+		all.Go(func() {
+			for range 100 {
+				if ok, err := f.Match(e); !ok || err != nil {
+					t.Errorf("%t, %v", ok, err)
+				}
+			}
+		})
+	}
+	all.Wait()
 }
 
 func BenchmarkFilter(b *testing.B) {
