@@ -6,52 +6,31 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/openstack-faas/faas/internal/faas"
 )
 
-// maxFilterData bounds the JSON data that a filter looks into: it is read for each filter anew.
+// maxFilterData bounds the JSON data that a filter looks into: it is looked at for each of its
+// paths.
 const maxFilterData = 256 << 10
 
-// view is an event that is looked at, and its data once it has been read.
+// view is an event that is looked at.
 type view struct {
-	event Event
-	read  bool
-	data  any // with numbers as json.Number; nil when the data is no JSON
+	event   Event
+	checked bool
+	isJSON  bool // whether the data is; known once checked
 }
 
-// at returns what is at the path in the event's JSON data; ok is false when nothing is.
-func (v *view) at(path dataPath) (value any, ok bool) {
-	if !v.read {
-		v.read = true
-		if isJSON(v.event.DataContentType()) {
-			from := json.NewDecoder(bytes.NewReader(v.event.DataEncoded))
-			from.UseNumber()
-			if from.Decode(&v.data) != nil {
-				v.data = nil
-			}
-		}
+// at returns the JSON at the path in the event's data; ok is false when nothing is there.
+func (v *view) at(path dataPath) (value json.RawMessage, ok bool) {
+	if !v.checked {
+		v.checked, v.isJSON = true, hasJSON(v.event)
 	}
-	value = v.data
-	for _, name := range path {
-		switch in := value.(type) {
-		case map[string]any:
-			if value, ok = in[name]; !ok {
-				return nil, false
-			}
-		case []any:
-			i, err := strconv.ParseUint(name, 10, 31)
-			if err != nil || i >= uint64(len(in)) {
-				return nil, false
-			}
-			value = in[i]
-		default:
-			return nil, false
-		}
+	if !v.isJSON {
+		return nil, false
 	}
-	return value, true
+	return find(v.event.DataEncoded, path)
 }
 
 // dataPath leads into JSON data: names of members, and numbers of items from 0 on.
@@ -113,9 +92,14 @@ func (p *filterParser) data(at string, raw json.RawMessage) (test, error) {
 		case string:
 			tests = append(tests, dataText{path, value, compare})
 			continue
-		case json.Number, bool, nil:
+		case json.Number:
 			if dialect == "exact" {
-				tests = append(tests, dataValue{path, value})
+				tests = append(tests, dataNumber{path, value})
+				continue
+			}
+		case bool, nil:
+			if dialect == "exact" {
+				tests = append(tests, dataLiteral{path, string(encode(value))})
 				continue
 			}
 		}
@@ -144,30 +128,37 @@ type dataText struct {
 
 func (t dataText) match(v *view) (bool, error) {
 	value, _ := v.at(t.path)
-	text, ok := value.(string)
+	text, ok := unquoteJSON(value)
 	return ok && t.compare(text, t.text), nil
 }
 
-type dataValue struct {
+// dataLiteral is true, false or null.
+type dataLiteral struct {
 	path dataPath
-	want any // a json.Number, a bool or nil
+	want string
 }
 
-func (t dataValue) match(v *view) (bool, error) {
+// match takes nothing for anything: where null is wanted, null has to be.
+func (t dataLiteral) match(v *view) (bool, error) {
 	value, ok := v.at(t.path)
-	if !ok {
-		return false, nil // where null is wanted, too
-	}
-	if want, ok := t.want.(json.Number); ok {
-		got, ok := value.(json.Number)
-		return ok && sameNumber(got, want), nil
-	}
-	switch value.(type) {
-	case bool, nil:
-		return value == t.want, nil
-	}
-	return false, nil
+	return ok && string(value) == t.want, nil
 }
+
+type dataNumber struct {
+	path dataPath
+	want json.Number
+}
+
+func (t dataNumber) match(v *view) (bool, error) {
+	value, ok := v.at(t.path)
+	if !ok || len(value) > maxNumber || value[0] != '-' && (value[0] < '0' || value[0] > '9') {
+		return false, nil
+	}
+	return sameNumber(json.Number(value), t.want), nil
+}
+
+// maxNumber bounds the digits of a number that is compared.
+const maxNumber = 400
 
 // sameNumber compares integers exactly, and others as floating point numbers.
 func sameNumber(a, b json.Number) bool {

@@ -52,7 +52,7 @@ func dataJSON(e Event) (name string, value []byte) {
 	switch data := e.DataEncoded; {
 	case len(data) == 0:
 		return "", []byte("null")
-	case isJSON(e.DataContentType()) && json.Valid(data) && utf8.Valid(data):
+	case hasJSON(e):
 		return "data", data
 	case isText(e.DataContentType()) && utf8.Valid(data):
 		return "data", quote(string(data))
@@ -87,9 +87,15 @@ func attributeJSON(e Event, name string) []byte {
 // quote returns the text as JSON, without escaping what only a page of HTML needs escaped.
 func quote(s string) []byte { return encode(s) }
 
+// hasJSON reports whether the event's data is JSON, and not only said to be.
+func hasJSON(e Event) bool {
+	data := e.DataEncoded
+	return isJSON(e.DataContentType()) && utf8.Valid(data) && json.Valid(data)
+}
+
 // isJSON reports whether data of the type is JSON. An event that names no type has JSON.
 func isJSON(contentType string) bool {
-	if contentType == "" {
+	if contentType == "" || contentType == "application/json" {
 		return true
 	}
 	media, _, err := mime.ParseMediaType(contentType)

@@ -19,7 +19,8 @@ const (
 	MaxTemplate      = 8 << 10   // bytes
 	MaxMembers       = 256 << 10 // bytes of the object that a template makes
 	maxTemplateDepth = 16        // objects and lists within each other
-	maxTemplateData  = 1 << 20   // bytes of JSON data that a template looks into
+	maxTemplateData  = 1 << 20   // bytes of JSON data that a template looks into, for each ${data.…}
+	maxLookups       = 64        // of these
 )
 
 // Template makes the members of an input that stand beside the event. It is for any number of
@@ -52,6 +53,10 @@ func ParseTemplate(raw json.RawMessage) (*Template, error) {
 			return nil, err
 		}
 	}
+	if n := root.lookups(); n > maxLookups {
+		return nil, faas.Errorf(faas.Invalid, "the template has %d placeholders ${data.…}, more than the %d that may be",
+			n, maxLookups)
+	}
 	return &Template{root}, nil
 }
 
@@ -62,7 +67,7 @@ func (t *Template) Members(e Event) (json.RawMessage, error) {
 	}
 	var to memberWriter
 	v := &view{event: e}
-	if t.root.looksInto() && len(e.DataEncoded) > maxTemplateData {
+	if t.root.lookups() > 0 && len(e.DataEncoded) > maxTemplateData {
 		return nil, faas.Errorf(faas.Invalid, "the event's data is %d bytes; a template looks into %d at most",
 			len(e.DataEncoded), maxTemplateData)
 	}
@@ -87,7 +92,7 @@ func (w *memberWriter) write(text []byte) error {
 // templateNode is a value of a template.
 type templateNode interface {
 	write(to *memberWriter, v *view) error
-	looksInto() bool // whether it needs data to be read
+	lookups() int // how many paths into data it has
 }
 
 func parseNode(at string, raw json.RawMessage, depth int) (templateNode, error) {
@@ -165,7 +170,7 @@ func (o templateObject) write(to *memberWriter, v *view) error {
 	return to.write([]byte("}"))
 }
 
-func (o templateObject) looksInto() bool { return templateList(o.values).looksInto() }
+func (o templateObject) lookups() int { return templateList(o.values).lookups() }
 
 type templateList []templateNode
 
@@ -186,14 +191,19 @@ func (l templateList) write(to *memberWriter, v *view) error {
 	return to.write([]byte("]"))
 }
 
-func (l templateList) looksInto() bool { return slices.ContainsFunc(l, templateNode.looksInto) }
+func (l templateList) lookups() (n int) {
+	for _, item := range l {
+		n += item.lookups()
+	}
+	return n
+}
 
 // templateLiteral is a number, true, false or null.
 type templateLiteral []byte
 
 func (l templateLiteral) write(to *memberWriter, _ *view) error { return to.write(l) }
 
-func (l templateLiteral) looksInto() bool { return false }
+func (l templateLiteral) lookups() int { return 0 }
 
 // templateText is a text with any number of placeholders in it.
 type templateText []textPart
@@ -254,8 +264,11 @@ func (t templateText) write(to *memberWriter, v *view) error {
 	return to.write(quote(whole.String()))
 }
 
-func (t templateText) looksInto() bool {
-	return slices.ContainsFunc(t, func(part textPart) bool { return part.literal == "" && part.looksInto() })
+func (t templateText) lookups() (n int) {
+	for _, part := range t {
+		n += part.lookups() // a literal has no path
+	}
+	return n
 }
 
 // placeholder names a part of the event.
@@ -287,7 +300,7 @@ func (p placeholder) write(to *memberWriter, v *view) error {
 		}
 	case p.path != nil:
 		if value, ok := v.at(p.path); ok {
-			return to.write(encode(value))
+			return to.write(value)
 		}
 	default:
 		_, value := dataJSON(v.event)
@@ -308,23 +321,28 @@ func (p placeholder) text(v *view) string {
 		}
 		return base64.StdEncoding.EncodeToString(v.event.DataEncoded)
 	}
-	value, _ := v.at(p.path)
-	switch value := value.(type) {
-	case nil:
-		return ""
-	case string:
-		return value
+	value, ok := v.at(p.path)
+	if text, is := unquoteJSON(value); is {
+		return text
 	}
-	return string(encode(value))
+	if !ok || string(value) == "null" {
+		return ""
+	}
+	return string(value)
 }
 
-func (p placeholder) looksInto() bool { return p.path != nil }
+func (p placeholder) lookups() int {
+	if p.path != nil {
+		return 1
+	}
+	return 0
+}
 
-// encode returns JSON of what was read from JSON.
+// encode returns JSON of texts and of what is made of them.
 func encode(value any) []byte {
 	var b bytes.Buffer
 	to := json.NewEncoder(&b)
 	to.SetEscapeHTML(false)
-	_ = to.Encode(value) // what was read can be written
+	_ = to.Encode(value) // which can always be written
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
 }

@@ -18,14 +18,14 @@ func TestTemplate(t *testing.T) {
 		{`{"t": "${type}"}`, `{"t":"org.openstack.compute.instance.create.end"}`},
 		{`{"n": "${vcpus}", "u": "${urgent}", "p": "${projectid}"}`, `{"n":4,"p":"p1","u":true}`},
 		{`{"id": "${data.id}", "cost": "${data.size.cost}"}`, `{"cost":1.50,"id":9007199254740993}`},
-		{`{"f": "${data.size}"}`, `{"f":{"cost":1.50,"name":"m1.tiny","public":false,"ram":512}}`},
+		{`{"f": "${data.size}"}`, `{"f":{"name": "m1.tiny", "ram": 512, "cost": 1.50, "public": false}}`},
 		{`{"ip": "${data.ports.1.ip}", "no": "${data.ports.7.ip}", "i": "${data.image}", "x": "${dataschema}"}`,
 			`{"i":null,"ip":"10.0.0.2","no":null,"x":null}`},
 		{`{"d": "${data.a\\.b.c\\\\}"}`, `{"d":"dots"}`},
 		// Within a text, it is text.
 		{`{"t": "${vcpus} of ${projectid}: ${data.size.ram} ${data.size.public} [${data.image}${data.nothere}${nothere}]"}`,
 			`{"t":"4 of p1: 512 false []"}`},
-		{`{"t": "ports: ${data.ports}"}`, `{"t":"ports: [{\"ip\":\"10.0.0.1\"},{\"ip\":\"10.0.0.2\"}]"}`},
+		{`{"t": "ports: ${data.ports}"}`, `{"t":"ports: [{\"ip\": \"10.0.0.1\"}, {\"ip\": \"10.0.0.2\"}]"}`},
 		{`{"deep": {"list": ["${id}", {"x": "<${subject}>"}]}}`, `{"deep":{"list":["42",{"x":"<server/0815>"}]}}`},
 		{`{"t": "$${id} $ $x ${id} $$ }"}`, `{"t":"${id} $ $x 42 $$ }"}`},
 		{`{"t": "$${id}"}`, `{"t":"${id}"}`},
@@ -79,6 +79,8 @@ func TestTemplateThatIsNone(t *testing.T) {
 		{`{"a": "${data.a..b}"}`, `"a..b" is no path`},
 		{`{"a": "${project_id}"}`, "is no name of an attribute"},
 		{deep, "deeper than the 16 levels"},
+		{`{"a": ["` + strings.Repeat("${data.x}", 60) + `", "${data.y}"], "b": "${data.z} ${data.z} ${data.z} ${data.z}"}`,
+			"has 65 placeholders"},
 		{`{"a": "` + strings.Repeat("x", MaxTemplate) + `"}`, "more than the 8192"},
 	} {
 		_, err := ParseTemplate(json.RawMessage(c.template))
@@ -96,9 +98,9 @@ func TestTemplateThatBlowsUp(t *testing.T) {
 	e := sample()
 	e.DataEncoded = []byte(`{"x": "` + strings.Repeat("x", 100<<10) + `"}`)
 	for _, template := range []string{
-		`{"a": "` + strings.Repeat("${data.x}", 800) + `"}`,
+		`{"a": "` + strings.Repeat("${data.x}", 64) + `"}`,
 		`{"a": "` + strings.Repeat("${data}", 1000) + `"}`,
-		`{"a": [` + strings.Repeat(`"${data.x}",`, 600) + `1]}`,
+		`{"a": [` + strings.Repeat(`"${data.x}",`, 64) + `1]}`,
 		`{"a": [` + strings.Repeat(`"${data}",`, 700) + `1]}`,
 	} {
 		p, err := ParseTemplate(json.RawMessage(template))
