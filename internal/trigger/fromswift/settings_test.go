@@ -3,10 +3,13 @@ package fromswift
 import (
 	"encoding/json"
 	"fmt"
+	"os"
 	"reflect"
+	"regexp"
 	"strings"
 	"testing"
 
+	"github.com/openstack-faas/faas/internal/event"
 	"github.com/openstack-faas/faas/internal/faas"
 )
 
@@ -49,20 +52,23 @@ func TestSettings(t *testing.T) {
 	}
 }
 
-// TestWoken has notifications as ceilometermiddleware sends them.
+// TestWoken has notifications as ceilometermiddleware 3.0.0 was seen to send them.
 func TestWoken(t *testing.T) {
-	const payload = `{"typeURI": "http://schemas.dmtf.org/cloud/audit/1.0/event",
-		"eventTime": "2026-11-29T22:00:00.000000",
-		"target": {"typeURI": "service/storage/object", "id": "PROJECT", "action": "ACTION", "metadata": {
-			"path": "v1/AUTH_PROJECT/CONTAINER/OBJECT", "version": "v1", "container": "CONTAINER", "object": "OBJECT"}},
-		"observer": {"id": "target"}, "eventType": "activity", "initiator": {"typeURI": "service/security/account/user",
-		"project_id": "other", "id": "user"}, "action": "update", "outcome": "OUTCOME", "id": "x"}`
+	const payload = `{"typeURI": "http://schemas.dmtf.org/cloud/audit/1.0/event", "eventType": "activity",
+		"id": "5c559db3-2f13-5807-93ec-fcd27fc49616", "eventTime": "2026-11-29T22:52:28.533360", "action": "update",
+		"outcome": "OUTCOME", "observer": {"id": "target"}, "initiator": {"id": "ad4a2592-ffd2-53ce-92f3-e0fe8671144f",
+		"typeURI": "service/security/account/user", "project_id": null}, "target": {"id": "PROJECT",
+		"typeURI": "service/storage/object", "metadata": {"path": "v1/AUTH_PROJECT/CONTAINER/OBJECT", "version": "v1",
+		"container": "CONTAINER", "object": "OBJECT"}, "action": "ACTION"}, "measurements": [{"result": 1, "metric": {
+		"metricId": "443b749d-9040-5eea-bcb9-b1ff655d29d4", "unit": "B", "name": "storage.objects.outgoing.bytes"}}]}`
 	for _, c := range []struct {
 		project, action, container, object, outcome string
 		want                                        string
 	}{
 		{"p", "put", "photos", "a/b.jpg", "success", "photos"},
-		{"p", "delete", "my%20photos%3F%C3%BC", "a", "success", "my photos?ü"},
+		{"p", "delete", "my%20photos%3F%C3%83%C2%BC", "%C3%83%C2%BC/cat.png", "success", "my photos?ü"},
+		{"p", "put", "my%20photos%3F%C3%BC", "a", "success", "my photos?ü"}, // if it is mended
+		{"p", "put", "%E6%97%A5", "a", "success", "日"},
 		{"p", "post", "photos", "a", "success", "photos"},
 		{"p", "copy", "photos", "a", "success", "photos"},
 		{"p", "get", "photos", "a", "success", ""},
@@ -89,6 +95,36 @@ func TestWoken(t *testing.T) {
 	} {
 		if _, _, ok := Woken(EventType, json.RawMessage(bad)); ok {
 			t.Errorf("%s", bad)
+		}
+	}
+}
+
+// TestPageOfTheManual reads the examples that users are shown.
+func TestPageOfTheManual(t *testing.T) {
+	const manual = "../../../docs/user/"
+	text, err := os.ReadFile(manual + "triggers-swift.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	bodies := regexp.MustCompile(`(?s) -d '(\{.*?\})'`).FindAllSubmatch(text, -1)
+	if len(bodies) == 0 {
+		t.Fatal("there is no example")
+	}
+	for _, body := range bodies {
+		var asked struct{ Settings, Template json.RawMessage }
+		if err := json.Unmarshal(body[1], &asked); err != nil {
+			t.Fatalf("%s: %v", body[1], err)
+		}
+		if _, err := ParseSettings(asked.Settings); err != nil {
+			t.Error(err)
+		}
+		if _, err := event.ParseTemplate(asked.Template); err != nil {
+			t.Error(err)
+		}
+	}
+	for _, file := range regexp.MustCompile(`\]\((examples/[^)]*)\)`).FindAllSubmatch(text, -1) {
+		if _, err := os.Stat(manual + string(file[1])); err != nil {
+			t.Error(err)
 		}
 	}
 }

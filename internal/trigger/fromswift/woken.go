@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/url"
 	"strings"
+	"unicode/utf8"
 )
 
 // EventType is the type of the notifications that Woken understands: those of ceilometermiddleware
@@ -39,5 +40,22 @@ func Woken(eventType string, payload json.RawMessage) (projectID, container stri
 		return "", "", false
 	}
 	container, err := url.PathUnescape(p.Target.Metadata.Container)
+	container = mended(container)
 	return p.Target.ID, container, err == nil && container != ""
+}
+
+// mended undoes what the middleware does to names that are not ASCII: it takes each of their bytes
+// for a letter, as WSGI hands them over, and encodes that.
+func mended(name string) string {
+	var b []byte
+	for _, letter := range name {
+		if letter > 0xff {
+			return name
+		}
+		b = append(b, byte(letter))
+	}
+	if !utf8.Valid(b) {
+		return name
+	}
+	return string(b)
 }
