@@ -41,7 +41,8 @@ func policyDocs(ctx context.Context, out io.Writer) error {
 		out,
 		"# The rules of the policy\n\nMade from the default rules by `faas-manage policy docs`; [policy.md](policy.md) says how an operator replaces them. These are open to all: "+
 			strings.Join(
-				callsOf(""), ", ",
+				callsOf(""),
+				", ",
 			)+".\n\n",
 	)
 	if err != nil {
@@ -84,6 +85,8 @@ func policyTable(ctx context.Context, rules *policy.Enforcer, out io.Writer) err
 
 // special are rules that are not simply asked of the caller of a call.
 var special = map[string]string{
+	"trigger:get_url": "`url` in the answers of `GET /v1/triggers` and the like",
+	"trigger:notify":  "`POST /v1/triggers/{id}/events`, by whoever has its URL",
 	"webhook:get_url": "`webhook_url` in the answers of `GET /v1/webhooks` and the like",
 	"webhook:invoke":  "`POST /v1/webhooks/{id}/invoke`, by whoever has its URL",
 }

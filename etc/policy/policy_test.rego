@@ -21,14 +21,14 @@ scoped(roles, domain, system, rule) := allowed if {
 		with data.faas.replaced as {}
 }
 
-administration := {"runtime:create", "runtime:update", "runtime:delete", "runtime_pool:get_all", "runtime:get_all:all_projects", "function:get_all:all_projects", "function_version:get_all:all_projects", "function:scale_up", "function:scale_down", "function:detach", "function_worker:get_all", "function_version:scale_up", "function_version:scale_down", "function_version:detach", "function_alias:get_all:all_projects", "job:get_all:all_projects", "execution:get_all:all_projects", "webhook:get_all:all_projects", "quota:update", "quota:delete"}
+administration := {"runtime:create", "runtime:update", "runtime:delete", "runtime_pool:get_all", "runtime:get_all:all_projects", "function:get_all:all_projects", "function_version:get_all:all_projects", "function:scale_up", "function:scale_down", "function:detach", "function_worker:get_all", "function_version:scale_up", "function_version:scale_down", "function_version:detach", "function_alias:get_all:all_projects", "job:get_all:all_projects", "execution:get_all:all_projects", "webhook:get_all:all_projects", "trigger:get_all:all_projects", "quota:update", "quota:delete"}
 
-changes := {"function:create", "function:update", "function:delete", "function_version:create", "function_version:delete", "function_alias:create", "function_alias:update", "function_alias:delete", "job:create", "job:update", "job:delete", "execution:create", "execution:delete", "execution:cancel", "execution:purge", "webhook:create", "webhook:update", "webhook:delete", "webhook:rotate", "webhook:get_url"}
+changes := {"function:create", "function:update", "function:delete", "function_version:create", "function_version:delete", "function_alias:create", "function_alias:update", "function_alias:delete", "job:create", "job:update", "job:delete", "execution:create", "execution:delete", "execution:cancel", "execution:purge", "webhook:create", "webhook:update", "webhook:delete", "webhook:rotate", "webhook:get_url", "trigger:create", "trigger:update", "trigger:delete", "trigger:rotate", "trigger:get_url"}
 
-looks := {"runtime:get", "runtime:get_all", "function:get", "function:get_all", "function_version:get", "function_version:get_all", "function_alias:get", "function_alias:get_all", "job:get", "job:get_all", "execution:get", "execution:get_all", "execution:get_log", "quota:get", "limits:get", "webhook:get", "webhook:get_all"}
+looks := {"runtime:get", "runtime:get_all", "function:get", "function:get_all", "function_version:get", "function_version:get_all", "function_alias:get", "function_alias:get_all", "job:get", "job:get_all", "execution:get", "execution:get_all", "execution:get_log", "quota:get", "limits:get", "webhook:get", "webhook:get_all", "trigger:get", "trigger:get_all"}
 
 # Nobody with a token does these: they are for whoever calls a webhook by its URL.
-calls := {"webhook:invoke"}
+calls := {"webhook:invoke", "trigger:notify"}
 
 test_admin_does_everything_at_home if {
 	every rule in (administration | changes) | looks { ask(["admin"], "mine", rule) }

@@ -91,7 +91,8 @@ exports.f = () => {
 };`,
 			"node_modules/own/index.js": "exports.n = 1",
 		})
-		if out := r.call(""); out.Status != faas.ExecutionFailed || !strings.Contains(string(out.Output), "Cannot find module 'installed'") {
+		if out := r.call(""); out.Status != faas.ExecutionFailed ||
+			!strings.Contains(string(out.Output), "Cannot find module 'installed'") {
 			t.Errorf("got %s %s\n%s", out.Status, out.Output, out.Log)
 		}
 		said := r.contents()

@@ -68,10 +68,15 @@ func TestBadPaths(t *testing.T) {
 			404,
 			"There is nothing at",
 		},
-		{"no such resource", request{method: "GET", path: "/v1/triggers"}, 404, "There is nothing at /v1/triggers."},
+		{"no such resource", request{method: "GET", path: "/v1/nothings"}, 404, "There is nothing at /v1/nothings."},
 		{"doubled slash", request{method: "GET", path: "/v1//functions"}, 404, "There is nothing at"},
 		{"dots", request{method: "GET", path: "/v1/../v1/functions"}, 404, "There is nothing at"},
-		{"wrong method", request{method: "PATCH", path: "/v1/functions"}, 405, "The method PATCH is not allowed on /v1/functions."},
+		{
+			"wrong method",
+			request{method: "PATCH", path: "/v1/functions"},
+			405,
+			"The method PATCH is not allowed on /v1/functions.",
+		},
 		{
 			"no UUID",
 			request{method: "GET", path: "/v1/functions/abc"},

@@ -166,7 +166,7 @@ func TestRoutesHaveRules(t *testing.T) {
 	}
 	for _, rule := range []string{"runtime:get_all:all_projects", "function:get_all:all_projects", "function_version:get_all:all_projects", "function_alias:get_all:all_projects",
 		"execution:get_all:all_projects",
-		"webhook:get_all:all_projects", "webhook:get_url"} {
+		"webhook:get_all:all_projects", "webhook:get_url", "trigger:get_all:all_projects", "trigger:get_url"} {
 		if !enforcer.Known(rule) {
 			t.Errorf("there is no rule %s", rule)
 		}

@@ -6,6 +6,7 @@ import (
 	"github.com/openstack-faas/faas/internal/codestore"
 	"github.com/openstack-faas/faas/internal/registry"
 	"github.com/openstack-faas/faas/internal/submit"
+	"github.com/openstack-faas/faas/internal/trigger"
 	"github.com/openstack-faas/faas/internal/webhook"
 )
 
@@ -28,6 +29,9 @@ type handlers struct {
 
 	webhooks     *webhookHandlers
 	webhookCalls *webhookCalls
+
+	triggers    *triggerHandlers
+	triggerDoor *triggerDoor
 }
 
 // newHandlers returns the handlers of each resource. The defaults of the configuration are set.
@@ -69,6 +73,7 @@ func newHandlers(cfg Config, m *metrics, budget *memory) *handlers {
 		purges: &purgeHandlers{store: cfg.Store, bounds: defaultPurge, log: cfg.Log, now: cfg.Now},
 	}
 	h.addWebhooks(cfg, of, budget)
+	h.addTriggers(cfg, of, budget)
 	return h
 }
 
@@ -86,6 +91,27 @@ func (h *handlers) addWebhooks(cfg Config, of lists, budget *memory) {
 		bodies: bodies{cfg.MaxBody}, inputs: webhookInputs{cfg.MaxInput}, runs: x.runs, submit: x.submit, metrics: x.metrics,
 		results: newWebhookResults(cfg.Registry), now: cfg.Now,
 	}
+}
+
+// addTriggers adds the handlers of triggers.
+func (h *handlers) addTriggers(cfg Config, of lists, budget *memory) {
+	h.triggers = &triggerHandlers{
+		store: cfg.Store, policy: cfg.Policy, engines: cfg.Engines, keys: cfg.WebhookKeys,
+		sources: newTriggerSources(cfg.Trusts != nil),
+		trusts:  &functionTrusts{cfg: cfg.Trusts, store: cfg.Store, log: cfg.Log}, bodies: bodies{cfg.MaxBody}, lists: of,
+		endpoint: endpoint(cfg.PublicEndpoint), quota: projectQuota{quotas: cfg.Quotas, store: cfg.Store}, log: cfg.Log,
+		now: cfg.Now,
+	}
+	h.triggerDoor = &triggerDoor{
+		store: cfg.Store, policy: cfg.Policy, auth: cfg.Auth, keys: cfg.WebhookKeys,
+		limiter: webhook.NewLimiter(cfg.WebhookCalls, cfg.Now), memory: budget, bodies: bodies{cfg.MaxBody},
+		receivers: newTriggerReceivers(), results: newTriggerResults(cfg.Registry), now: cfg.Now,
+		intake: trigger.NewIntake(trigger.Config{
+			Store: cfg.Store, Submit: h.executions.submit, MaxInput: cfg.MaxInput, Request: recordedRequest, Now: cfg.Now,
+			Log: cfg.Log,
+		}),
+	}
+	h.triggerDoor.intake.Register(prometheus.WrapRegistererWith(prometheus.Labels{"part": "api"}, cfg.Registry))
 }
 
 func newFunctionHandlers(cfg Config, of lists) *functionHandlers {

@@ -22,18 +22,19 @@ type Microversion struct{ Major, Minor int }
 // The microversions that there are, which docs/admin/microversions.md explains. v10 is Qinling's
 // v1.
 var (
-	v10 = Microversion{1, 0}
-	v11 = Microversion{1, 1} // quotas, limits, roles of functions
-	v12 = Microversion{1, 2} // executions of a function are purged
-	v13 = Microversion{1, 3} // signatures, expiry, limits, raw bodies, results and new URLs of webhooks
-	v14 = Microversion{1, 4} // canaries of aliases
-	v15 = Microversion{1, 5} // time zones and reasons of jobs
-	v16 = Microversion{1, 6} // names in the place of ids
-	v17 = Microversion{1, 7} // executions are cancelled, and have that status
-	v18 = Microversion{1, 8} // digests of images, users of private registries
-	v19 = Microversion{1, 9} // interpreters and modules of runtimes
+	v10  = Microversion{1, 0}
+	v11  = Microversion{1, 1}  // quotas, limits, roles of functions
+	v12  = Microversion{1, 2}  // executions of a function are purged
+	v13  = Microversion{1, 3}  // signatures, expiry, limits, raw bodies, results and new URLs of webhooks
+	v14  = Microversion{1, 4}  // canaries of aliases
+	v15  = Microversion{1, 5}  // time zones and reasons of jobs
+	v16  = Microversion{1, 6}  // names in the place of ids
+	v17  = Microversion{1, 7}  // executions are cancelled, and have that status
+	v18  = Microversion{1, 8}  // digests of images, users of private registries
+	v19  = Microversion{1, 9}  // interpreters and modules of runtimes
+	v110 = Microversion{1, 10} // triggers
 
-	minVersion, maxVersion = v10, v19
+	minVersion, maxVersion = v10, v110
 )
 
 // String returns 1.N.

@@ -34,6 +34,16 @@ func (i *requestInfo) recorded() string {
 	return i.id
 }
 
+// recordedRequest returns the id that goes into the records of what the request whose context it is
+// asks for; "" outside of one.
+func recordedRequest(ctx context.Context) string {
+	info, ok := ctx.Value(infoKey{}).(*requestInfo)
+	if !ok {
+		return ""
+	}
+	return info.recorded()
+}
+
 type infoKey struct{}
 
 // infoOf returns what ServeHTTP has put there.

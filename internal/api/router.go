@@ -95,7 +95,8 @@ func (rr *router) adapt(rt route) http.Handler {
 }
 
 func (rr *router) handle(rt route, r *http.Request, info *requestInfo) (any, error) {
-	if rt.rule == "" || rt.rule == invokeRule { // of a webhook's callers the handler finds out who they are
+	if rt.rule == "" || rt.rule == invokeRule ||
+		rt.rule == notifyRule { // of a webhook's callers the handler finds out who they are
 		return rt.handle(r, faas.Identity{})
 	}
 	if err := rr.admission.admit(rt, r, info); err != nil {

@@ -52,6 +52,14 @@ func (h *handlers) routes() []route {
 		{"PUT", "/v1/jobs/{id}", "job:update", h.jobs.update, v10},
 		{"DELETE", "/v1/jobs/{id}", "job:delete", h.jobs.delete, v10},
 
+		{"POST", "/v1/triggers", "trigger:create", h.triggers.create, v110},
+		{"GET", "/v1/triggers", "trigger:get_all", h.triggers.list, v110},
+		{"GET", "/v1/triggers/{id}", "trigger:get", h.triggers.get, v110},
+		{"PUT", "/v1/triggers/{id}", "trigger:update", h.triggers.update, v110},
+		{"DELETE", "/v1/triggers/{id}", "trigger:delete", h.triggers.delete, v110},
+		{"POST", "/v1/triggers/{id}/rotate", "trigger:rotate", h.triggers.rotate, v110},
+		{"POST", "/v1/triggers/{id}/events", notifyRule, h.triggerDoor.take, v10},
+
 		{"GET", "/v1/limits", "limits:get", h.quotas.getLimits, v11},
 		{"GET", "/v1/quotas/{project_id}", "quota:get", h.quotas.get, v11},
 		{"PUT", "/v1/quotas/{project_id}", "quota:update", h.quotas.update, v11},

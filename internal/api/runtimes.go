@@ -99,7 +99,12 @@ func (h *runtimeHandlers) update(r *http.Request, id faas.Identity) (any, error)
 }
 
 // change changes the record and, with a new image, has the engine bring the pool to it.
-func (h *runtimeHandlers) change(r *http.Request, scope faas.Scope, id string, change store.RuntimeChange) (any, error) {
+func (h *runtimeHandlers) change(
+	r *http.Request,
+	scope faas.Scope,
+	id string,
+	change store.RuntimeChange,
+) (any, error) {
 	ctx := r.Context()
 	before, err := h.store.Runtime(ctx, scope, id)
 	if err != nil {

@@ -146,6 +146,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.router.ServeHTTP(answer, r)
 }
 
+// Close writes what is remembered of triggers' events. Nothing is to be answered after it.
+func (s *Server) Close() { s.handlers.triggerDoor.intake.Close() }
+
 // Drain has load balancers let go of this process before it ends: from now on /healthcheck answers
 // 503 and each answer closes its connection, while every request is still served.
 func (s *Server) Drain() { s.handlers.health.draining.Store(true) }

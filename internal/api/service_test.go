@@ -74,6 +74,7 @@ func newService(t testing.TB, change ...func(*Config)) *service {
 	}
 	s.answer(echo)
 	s.api = New(s.cfg)
+	t.Cleanup(s.api.Close)
 	s.server = httptest.NewServer(s.api)
 	t.Cleanup(s.server.Close)
 	return s

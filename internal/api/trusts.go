@@ -54,6 +54,42 @@ func (t *functionTrusts) make(
 	if err != nil || len(roles) == 0 {
 		return store.FunctionTrust{}, err
 	}
+	return t.withRoles(ctx, id, roles)
+}
+
+// makeForTrigger makes the trust by which a trigger acts for the caller in the project, with all
+// the roles that may be delegated.
+func (t *functionTrusts) makeForTrigger(ctx context.Context, id faas.Identity) (trustID string, err error) {
+	refused := ""
+	switch {
+	case t.cfg == nil:
+		refused = "this deployment does not use Keystone."
+	case !t.cfg.Enabled:
+		refused = "this deployment does not delegate roles."
+	case id.Delegate:
+		refused = "your token is itself delegated, by a trust or an application credential, and cannot delegate roles again."
+	}
+	if refused != "" {
+		return "", faas.Errorf(
+			faas.Invalid,
+			"A trigger of this source acts in your project by roles of yours, and %s",
+			refused,
+		)
+	}
+	roles, err := t.delegable(id, nil)
+	if err != nil {
+		return "", err
+	}
+	if len(roles) == 0 {
+		return "", faas.Errorf(faas.Invalid, "A trigger of this source acts in your project by roles of yours, and you have "+
+			"none that may be delegated.")
+	}
+	made, err := t.withRoles(ctx, id, roles)
+	return made.ID, err
+}
+
+// withRoles makes a trust with the roles.
+func (t *functionTrusts) withRoles(ctx context.Context, id faas.Identity, roles []string) (store.FunctionTrust, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), trustTimeout)
 	defer cancel()
 	trustID, err := t.cfg.Maker.MakeTrust(ctx, id.Token, roles)

@@ -5,6 +5,7 @@ import (
 
 	"github.com/openstack-faas/faas/internal/duework"
 	"github.com/openstack-faas/faas/internal/engine/jobs"
+	"github.com/openstack-faas/faas/internal/engine/triggers"
 	"github.com/openstack-faas/faas/internal/store"
 )
 
@@ -27,6 +28,10 @@ func (e *Engine) dueKinds() []duework.Kind {
 		{
 			Name: store.FollowUp, Run: e.followUps.Follow, Parallel: 32, Timeout: 30 * time.Second, LastRetry: 5 * time.Minute,
 			Handover: true,
+		},
+		{
+			Name: store.TriggerKeeping, Run: e.triggers.Keep, Parallel: triggers.Parallel, Timeout: triggers.Timeout,
+			FirstRetry: triggers.FirstRetry, LastRetry: triggers.LastRetry,
 		},
 		{Name: store.PackageSearch, Run: e.upkeep.SearchPackages, Timeout: 30 * time.Minute},
 		{Name: "expired-leases", Run: e.upkeep.SettleExpired, Every: limits.Reap, LastRetry: limits.Lease},

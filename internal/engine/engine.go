@@ -14,6 +14,7 @@ package engine
 import (
 	"context"
 	"log/slog"
+	"maps"
 	"sync"
 	"time"
 
@@ -35,6 +36,7 @@ import (
 	"github.com/openstack-faas/faas/internal/engine/preparation"
 	"github.com/openstack-faas/faas/internal/engine/prober"
 	"github.com/openstack-faas/faas/internal/engine/repair"
+	"github.com/openstack-faas/faas/internal/engine/triggers"
 	"github.com/openstack-faas/faas/internal/engine/upkeep"
 	"github.com/openstack-faas/faas/internal/faas"
 	"github.com/openstack-faas/faas/internal/notify"
@@ -44,6 +46,8 @@ import (
 	"github.com/openstack-faas/faas/internal/session"
 	"github.com/openstack-faas/faas/internal/store"
 	"github.com/openstack-faas/faas/internal/submit"
+	"github.com/openstack-faas/faas/internal/trigger"
+	"github.com/openstack-faas/faas/internal/trigger/fromclock"
 )
 
 // Config is what an Engine needs. Every field is required but those that say what stands in for
@@ -62,8 +66,11 @@ type Config struct {
 	Quotas       *quota.Quotas     // what projects may have; nil: anything
 	Calls        *quota.Calls      // counts executions; nil: nobody does
 	Sums         *quota.Sums       // adds up what all processes count; nil: nobody does
-	Now          func() time.Time  // nil: time.Now
-	Log          *slog.Logger      // nil: slog.Default()
+	// Keepers returns the keepers of triggers whose sources are services of this cloud; nil: there are
+	// none.
+	Keepers func(trigger.Taker) map[faas.TriggerSource]trigger.Keeper
+	Now     func() time.Time // nil: time.Now
+	Log     *slog.Logger     // nil: slog.Default()
 }
 
 // Objects is how the engine looks whether the objects in Swift that functions' code is from have
@@ -104,6 +111,7 @@ type Limits struct {
 	// bytes that packages may take in memory, half of them for cold starts under way and half as a
 	// cache
 	PackageMemory int64
+	MaxInput      int64 // bytes of the input that an event makes; 1 MiB when 0
 }
 
 // Engine runs the loops. Make it with New, run it with Run.
@@ -137,6 +145,8 @@ type Engine struct {
 	jobs        *jobs.Firer
 	followUps   *followup.Follower
 	settled     chan string // ids of executions whose follow-ups are due, for the owners of other shards
+	events      *trigger.Intake
+	triggers    *triggers.Steward
 
 	ready chan struct{} // closed when Run serves
 	once  sync.Once
@@ -237,6 +247,20 @@ func (e *Engine) makeExecutionRooms() {
 	e.followUps = followup.New(
 		followup.Config{Store: cfg.Store, Submit: e.submit, Now: cfg.Now, Log: cfg.Log},
 	)
+	e.makeTriggerRooms()
+}
+
+// makeTriggerRooms makes what has events come and takes them in.
+func (e *Engine) makeTriggerRooms() {
+	cfg := e.cfg
+	e.events = trigger.NewIntake(trigger.Config{
+		Store: cfg.Store, Submit: e.submit, MaxInput: cfg.Limits.MaxInput, Now: cfg.Now, Log: cfg.Log,
+	})
+	keepers := map[faas.TriggerSource]trigger.Keeper{faas.TriggerClock: &fromclock.Clock{Take: e.events, Now: cfg.Now}}
+	if cfg.Keepers != nil {
+		maps.Copy(keepers, cfg.Keepers(e.events))
+	}
+	e.triggers = triggers.New(triggers.Config{Store: cfg.Store, Keepers: keepers, Log: cfg.Log})
 }
 
 // Ready is closed when the engine answers requests and its loops run.

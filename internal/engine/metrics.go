@@ -9,8 +9,10 @@ func (e *Engine) Register(registry prometheus.Registerer) {
 	e.due.Register(registry)
 	e.jobs.Register(registry)
 	e.followUps.Register(registry)
+	e.triggers.Register(registry)
 	part := prometheus.WrapRegistererWith(prometheus.Labels{"part": "engine"}, registry)
 	e.submit.Register(part)
+	e.events.Register(part)
 	e.dispatch.Register(part)
 	gauge := func(name, help string, read func() int) {
 		registry.MustRegister(prometheus.NewGaugeFunc(

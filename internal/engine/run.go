@@ -103,6 +103,7 @@ func (e *Engine) stop(stops []func()) {
 	e.loops.Stop()
 	wait(e.loops)
 	e.background.Stop()
+	e.events.Close()
 }
 
 const (

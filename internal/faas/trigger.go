@@ -34,8 +34,8 @@ const (
 	TriggerDeleting TriggerStatus = "deleting" // what it has elsewhere is being deleted, then it is gone
 )
 
-// EventInput is the key of an execution's input that holds the event which caused it, as CloudEvents'
-// JSON. What else is in the input is what the trigger's template made.
+// EventInput is the key of an execution's input that holds the event which caused it, as
+// CloudEvents' JSON. What else is in the input is what the trigger's template made.
 const EventInput = "__event"
 
 // Extensions of the events that executions get. CloudEvents wants their names in lower case and
@@ -84,8 +84,23 @@ type TriggerSeen struct {
 	LastErrorAt time.Time
 }
 
-// Kept reports whether the source has a keeper: something elsewhere that belongs to each trigger, or
-// something to be done for it again and again.
+// Plus returns what was seen together with what was seen after it.
+func (s TriggerSeen) Plus(after TriggerSeen) TriggerSeen {
+	s.Delivered += after.Delivered
+	s.Filtered += after.Filtered
+	s.Duplicates += after.Duplicates
+	s.Failed += after.Failed
+	if !after.LastEventAt.Before(s.LastEventAt) {
+		s.LastEventAt, s.LastEventID = after.LastEventAt, after.LastEventID
+	}
+	if !after.LastErrorAt.Before(s.LastErrorAt) {
+		s.LastErrorAt, s.LastError = after.LastErrorAt, after.LastError
+	}
+	return s
+}
+
+// Kept reports whether the source has a keeper: something elsewhere that belongs to each trigger,
+// or something to be done for it again and again.
 func (s TriggerSource) Kept() bool { return s != TriggerWebhook && s != TriggerNotification }
 
 // Acts reports whether triggers of the source act in their project, by a trust.

@@ -37,8 +37,9 @@ func letterBytes(l *faas.DeadLetter) int64 {
 	return recordOverhead + int64(len(l.Input)+len(l.Why)+len(l.EventID)+len(l.EventSource)+len(l.EventType))
 }
 
-// keepLetter keeps a dead letter, counts it at its trigger, and returns how many older ones of its trigger have gone for it. One
-// that is there already stays as it is. A trigger that is gone has none.
+// keepLetter keeps a dead letter, counts it at its trigger, and returns how many older ones of its
+// trigger have gone for it. One that is there already stays as it is. A trigger that is gone has
+// none.
 func (t *tx) keepLetter(l faas.DeadLetter) (dropped int, err error) {
 	var there int
 	err = t.queryRow(`SELECT 1 FROM triggers WHERE id = ?`+t.grammar.forUpdate, l.TriggerID).Scan(&there)
@@ -69,7 +70,10 @@ func (t *tx) keepLetter(l faas.DeadLetter) (dropped int, err error) {
 // dropOldLetters deletes the oldest letters of a trigger that has more than it may. Two that are
 // added at once may leave one too many, until the next.
 func (t *tx) dropOldLetters(triggerID string) (dropped int, err error) {
-	rows, err := t.query(`SELECT id, bytes FROM dead_letters WHERE trigger_id = ? ORDER BY created_at DESC, id DESC`, triggerID)
+	rows, err := t.query(
+		`SELECT id, bytes FROM dead_letters WHERE trigger_id = ? ORDER BY created_at DESC, id DESC`,
+		triggerID,
+	)
 	if err != nil {
 		return 0, err
 	}
@@ -140,8 +144,8 @@ func (t *tx) takeLetter(scope faas.Scope, triggerID, id string) error {
 	return err
 }
 
-// Replay has a dead letter executed again: in one transaction the letter goes and x is queued, which
-// is complete. Of several who try, one does; the others hear faas.NotFound.
+// Replay has a dead letter executed again: in one transaction the letter goes and x is queued,
+// which is complete. Of several who try, one does; the others hear faas.NotFound.
 func (s *Store) Replay(ctx context.Context, scope faas.Scope, triggerID, id string, x faas.Execution) error {
 	err := s.recorder.do(ctx, func(t *tx) error {
 		if err := t.takeLetter(scope, triggerID, id); err != nil {

@@ -7,8 +7,8 @@ import (
 	"github.com/openstack-faas/faas/internal/faas"
 )
 
-// The columns that make a URL and its signatures good are not compared: lists do not find webhooks by
-// them.
+// The columns that make a URL and its signatures good are not compared: lists do not find webhooks
+// by them.
 var webhooks = newResource(table{name: "webhooks", noun: "webhook"}, []column[faas.Webhook]{
 	{name: "id", at: func(w *faas.Webhook) any { return &w.ID }, kind: code, index: indexOfEach, rule: insertOnly},
 	{name: "project_id", at: func(w *faas.Webhook) any { return &w.ProjectID }, kind: text, index: indexOfValue,
@@ -48,10 +48,10 @@ type WebhookChange struct {
 	Sync          *bool
 }
 
-// CreateWebhook records a webhook and returns it as recorded. An empty ID or CreatedAt is filled in,
-// and a Generation of 0 becomes 1. A function, version or alias that its project does not have is a
-// faas.NotFound. What the project has then is within the quota, which may be nil, or the error is a
-// faas.OverQuota.
+// CreateWebhook records a webhook and returns it as recorded. An empty ID or CreatedAt is filled
+// in, and a Generation of 0 becomes 1. A function, version or alias that its project does not have
+// is a faas.NotFound. What the project has then is within the quota, which may be nil, or the error
+// is a faas.OverQuota.
 func (s *Store) CreateWebhook(ctx context.Context, w faas.Webhook, quota faas.Amounts) (faas.Webhook, error) {
 	if w.ID == "" {
 		w.ID = faas.NewID()
@@ -114,15 +114,21 @@ func (s *Store) UpdateWebhook(ctx context.Context, scope faas.Scope, id string,
 	})
 }
 
-func (c WebhookChange) apply(w *faas.Webhook) {
-	if c.Alias != nil && *c.Alias != "" && *c.Alias != w.Calls.Alias {
-		w.Calls = faas.FunctionRef{Alias: *c.Alias}
-	} else if c.FunctionID != nil && *c.FunctionID != w.Calls.FunctionID ||
-		c.Version != nil && *c.Version != w.Calls.Version {
-		set(&w.Calls.FunctionID, c.FunctionID)
-		set(&w.Calls.Version, c.Version)
-		w.Calls.Alias = ""
+// Called returns what is called after the change.
+func (c WebhookChange) Called(calls faas.FunctionRef) faas.FunctionRef {
+	if c.Alias != nil && *c.Alias != "" && *c.Alias != calls.Alias {
+		return faas.FunctionRef{Alias: *c.Alias}
 	}
+	if c.FunctionID != nil && *c.FunctionID != calls.FunctionID || c.Version != nil && *c.Version != calls.Version {
+		set(&calls.FunctionID, c.FunctionID)
+		set(&calls.Version, c.Version)
+		calls.Alias = ""
+	}
+	return calls
+}
+
+func (c WebhookChange) apply(w *faas.Webhook) {
+	w.Calls = c.Called(w.Calls)
 	set(&w.Description, c.Description)
 	set(&w.Signature, c.Signature)
 	if c.SigningSecret != nil {
@@ -134,8 +140,8 @@ func (c WebhookChange) apply(w *faas.Webhook) {
 	set(&w.Sync, c.Sync)
 }
 
-// RotateWebhook gives a webhook its next URL, and with a sealed signing secret that one too. What it
-// had is good until the time, or not any more when that is zero; what it had before that is not.
+// RotateWebhook gives a webhook its next URL, and with a sealed signing secret that one too. What
+// it had is good until the time, or not any more when that is zero; what it had before that is not.
 func (s *Store) RotateWebhook(ctx context.Context, scope faas.Scope, id, signingSecret string,
 	until time.Time) (faas.Webhook, error) {
 	return s.changeWebhook(ctx, scope, id, func(_ *tx, w *faas.Webhook) error {
@@ -151,8 +157,8 @@ func (s *Store) RotateWebhook(ctx context.Context, scope faas.Scope, id, signing
 	})
 }
 
-// changeWebhook changes a webhook, of which the transaction has the row locked, and returns it as it
-// is then.
+// changeWebhook changes a webhook, of which the transaction has the row locked, and returns it as
+// it is then.
 func (s *Store) changeWebhook(ctx context.Context, scope faas.Scope, id string,
 	change func(*tx, *faas.Webhook) error) (faas.Webhook, error) {
 	var w faas.Webhook

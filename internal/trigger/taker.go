@@ -22,6 +22,7 @@ type Taker interface {
 type Taken struct {
 	Outcome     Outcome
 	ExecutionID string // of Queued and Duplicate
+	Why         error  // of Refused: a *faas.Error
 }
 
 // Outcome says what became of an event.
@@ -32,5 +33,6 @@ const (
 	Queued    Outcome = "queued"    // it is an execution
 	Duplicate Outcome = "duplicate" // it was one before
 	Filtered  Outcome = "filtered"  // it did not pass the filter
+	Paused    Outcome = "paused"    // the trigger wants no events for a while
 	Refused   Outcome = "refused"   // it can be no execution, whenever it comes
 )

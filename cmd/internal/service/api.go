@@ -67,6 +67,7 @@ func RunAPI(
 	ready.Engines, ready.Caller = engines, engineclient.NewCaller(engines, calls.Call, conf.API.CallWait)
 	ready.Auth, ready.AuthURI = p.authenticator(conf)
 	server := api.New(ready)
+	defer server.Close()
 	status, err := StartStatus(ctx, conf.API.Status(), conf.Metrics, p.Registry, server, log)
 	if err != nil {
 		return fmt.Errorf("[api] %w", err)

@@ -13,15 +13,16 @@ import (
 
 // NewEngine makes the engine of the parts and the workers.
 func NewEngine(
-	p Parts, workers orchestrator.Orchestrator, conf config.Engine, wait time.Duration, log *slog.Logger,
+	p Parts, workers orchestrator.Orchestrator, conf config.Engine, api config.API, log *slog.Logger,
 ) *engine.Engine {
 	e := engine.New(engine.Config{
 		Name: p.Name, Store: p.Store, Broker: p.Broker, Code: p.Code, Orchestrator: workers,
 		Trusts: p.trustsOfEngine(), Objects: p.objectsOfEngine(), Quotas: p.Quotas, Calls: p.Calls, Sums: p.Sums,
 		Notify: p.Notify, Publisher: p.publisher(log), Log: log,
 		Limits: engine.Limits{
+			MaxInput: api.MaxInput,
 			PoolSize: conf.PoolSize, PoolMax: conf.PoolMax, Stable: conf.ScaleDownWindow, PerFunction: conf.MaxWorkersPerFunction, Workers: conf.MaxWorkers, Idle: conf.WorkerIdleTime,
-			Lease: conf.Lease, Reap: conf.ReapInterval, AsyncParallel: conf.AsyncParallel, ImagePods: conf.MaxImagePods, Wait: wait,
+			Lease: conf.Lease, Reap: conf.ReapInterval, AsyncParallel: conf.AsyncParallel, ImagePods: conf.MaxImagePods, Wait: api.CallWait,
 			Retention: conf.ExecutionRetention, PackageGrace: conf.PackageGrace, PackageMemory: conf.PackageMemory,
 		},
 	})

@@ -16,7 +16,7 @@ import (
 )
 
 // version is sent with every request of this suite, so that it meets all that there is.
-var version = [2]string{"OpenStack-API-Version", "function-engine 1.9"}
+var version = [2]string{"OpenStack-API-Version", "function-engine 1.10"}
 
 // property is what project demo has, and what the others try to get at.
 type property struct {

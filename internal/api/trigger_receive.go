@@ -1,0 +1,52 @@
+package api
+
+import (
+	"net/http"
+
+	"github.com/openstack-faas/faas/internal/event"
+	"github.com/openstack-faas/faas/internal/faas"
+	"github.com/openstack-faas/faas/internal/trigger/fromweb"
+	"github.com/openstack-faas/faas/internal/webhook"
+)
+
+// newTriggerReceivers returns what makes events of requests, by source.
+func newTriggerReceivers() map[faas.TriggerSource]receiver {
+	return map[faas.TriggerSource]receiver{
+		faas.TriggerWebhook: (*triggerDoor).receiveWeb,
+	}
+}
+
+// receiveWeb takes the events of a request of anybody's, once its signature is right where one is
+// demanded.
+func (d *triggerDoor) receiveWeb(r *http.Request, t faas.Trigger, body []byte) ([]event.Event, error) {
+	settings, err := fromweb.Stored(t.Settings)
+	if err != nil {
+		return nil, err
+	}
+	if scheme := settings.Scheme(); scheme != faas.SignatureNone {
+		secret, err := d.keys.Open(t.ID, settings.SigningSecret)
+		if err != nil {
+			return nil, err // ours: the log has it
+		}
+		if err := webhook.Verify(scheme, []faas.Secret{secret}, r.Header, body, d.now()); err != nil {
+			return nil, faas.Errorf(faas.Forbidden, "The trigger takes signed requests only: the signature is missing, wrong "+
+				"or too old.").WithCause(err)
+		}
+	}
+	return event.FromRequest(r.Header, body, event.Plain{
+		Type: settings.Type, Source: "/v1/triggers/" + t.ID, Time: d.now(),
+	})
+}
+
+// fromProject checks that the request's token is of the trigger's project, where its source sends
+// one.
+func (d *triggerDoor) fromProject(r *http.Request, t faas.Trigger) error {
+	id, err := d.auth.Authenticate(r)
+	if err != nil {
+		return err
+	}
+	if id.ProjectID != t.ProjectID {
+		return faas.Errorf(faas.Forbidden, "The token is of another project than the trigger.")
+	}
+	return nil
+}
