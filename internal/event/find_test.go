@@ -11,7 +11,7 @@ import (
 
 // findDecoded does what find does by decoding all of the data.
 func findDecoded(text []byte, path dataPath) (value any, ok bool) {
-	value, ok = decoded(text), true
+	value = decoded(text)
 	for _, name := range path {
 		switch in := value.(type) {
 		case map[string]any:
