@@ -24,6 +24,7 @@ func main() {
 	var o options
 	flag.StringVar(&o.service, "service", "bin/faas-standalone", "the faas-standalone binary")
 	flag.BoolVar(&o.cloud, "cloud", false, "measure the mini cloud that is up, where .cloud/env says in the environment")
+	flag.BoolVar(&o.flood, "flood", false, "measure the flood of notifications only")
 	flag.StringVar(&o.openrc, "openrc", ".cloud/openrc-demo", "who calls where Keystone is asked")
 	flag.IntVar(&o.burden, "burden", 0, "busy processes that run beside the service all the while")
 	flag.StringVar(&o.out, "out", "bench/results", "the folder for the results")
@@ -42,7 +43,7 @@ func main() {
 
 type options struct {
 	service, out, openrc string
-	cloud                bool
+	cloud, flood         bool
 	each                 time.Duration
 	burden, cold, async  int
 }
@@ -121,9 +122,17 @@ func run(ctx context.Context, o options) error {
 		if err := cloud(ctx, r, o); err != nil {
 			return err
 		}
+		if err := flood(ctx, r, os.Getenv("TRANSPORT_URL")); err != nil {
+			return err
+		}
 		return r.write(o.out)
 	}
-	if err := standalone(ctx, r, dir, o); err != nil {
+	if !o.flood {
+		if err := standalone(ctx, r, dir, o); err != nil {
+			return err
+		}
+	}
+	if err := rabbitFlood(ctx, r); err != nil {
 		return err
 	}
 	return r.write(o.out)

@@ -3,10 +3,15 @@ package event
 import (
 	"encoding/json"
 	"strings"
+
+	"github.com/openstack-faas/faas/internal/jsonscan"
 )
 
 // maxResource bounds the id of a resource, and what is read as the type of an event.
 const maxResource = 255
+
+// maxParts is how many words of an event's type may name the resource.
+const maxParts = 8
 
 // resourceOf returns the id of the resource that a notification's payload is about, or "". Services
 // agree on no place for it:
@@ -21,36 +26,44 @@ const maxResource = 255
 //	                              {"target": {"id": ID}}
 //	orchestration.stack.create.end  {"stack_identity": ID}                Heat
 func resourceOf(eventType string, payload json.RawMessage) string {
-	var members map[string]json.RawMessage
-	if len(eventType) > maxResource || json.Unmarshal(payload, &members) != nil {
+	if len(eventType) > maxResource {
 		return ""
 	}
 	var places [][]string
-	for part := range strings.SplitSeq(eventType, ".") {
+	for _, part := range strings.SplitN(eventType, ".", maxParts+1) {
 		places = append(places, []string{part + "_id"}, []string{part, "id"})
 	}
 	places = append(places, []string{"nova_object.data", "uuid"}, []string{"resource_info"}, []string{"target", "id"},
 		[]string{"stack_identity"}, []string{"resource_id"}, []string{"id"}, []string{"uuid"})
-	for _, place := range places {
-		if id := textAt(members, place); id != "" && len(id) <= maxResource {
-			return id
+	found := make([][]byte, len(places))
+	if jsonscan.Members(payload, func(name, value []byte) {
+		for i, place := range places {
+			if place[0] == string(name) {
+				found[i] = value
+			}
+		}
+	}) != nil {
+		return ""
+	}
+	for i, place := range places {
+		if id := textAt(found[i], place[1:]); len(id) > 0 && len(id) <= maxResource {
+			return string(id)
 		}
 	}
 	return ""
 }
 
-// textAt returns the text at a place of one or two names.
-func textAt(members map[string]json.RawMessage, place []string) (text string) {
-	raw := members[place[0]]
-	if len(place) > 1 {
-		var inner map[string]json.RawMessage
-		if json.Unmarshal(raw, &inner) != nil {
-			return ""
-		}
-		raw = inner[place[1]]
+// textAt returns the text that a value is, or the member of it that is named.
+func textAt(value []byte, inner []string) (text []byte) {
+	if len(inner) == 0 {
+		return jsonscan.Text(value)
 	}
-	if json.Unmarshal(raw, &text) != nil {
-		return ""
+	if len(value) == 0 || jsonscan.Members(value, func(name, value []byte) {
+		if string(name) == inner[0] {
+			text = jsonscan.Text(value)
+		}
+	}) != nil {
+		return nil
 	}
 	return text
 }

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"strings"
+
+	"github.com/openstack-faas/faas/internal/jsonscan"
 )
 
 // Payloads are made for operators: some members tell of the cloud's inside what its users are not
@@ -44,7 +46,7 @@ func (h hidden) from(object []byte) []byte {
 	left := bytes.NewBuffer(make([]byte, 0, len(object)))
 	left.WriteByte('{')
 	changed := false
-	if members(object, func(name, value []byte) {
+	if jsonscan.Members(object, func(name, value []byte) {
 		within, named := h[string(name)]
 		switch {
 		case named && within == nil:
@@ -61,8 +63,7 @@ func (h hidden) from(object []byte) []byte {
 		if left.Len() > 1 {
 			left.WriteByte(',')
 		}
-		quoted, _ := json.Marshal(string(name)) // a string always can be
-		left.Write(quoted)
+		quote(left, name)
 		left.WriteByte(':')
 		left.Write(kept)
 	}) != nil || !changed {
@@ -70,4 +71,16 @@ func (h hidden) from(object []byte) []byte {
 	}
 	left.WriteByte('}')
 	return left.Bytes()
+}
+
+// quote writes a name as JSON.
+func quote(to *bytes.Buffer, name []byte) {
+	if bytes.ContainsFunc(name, func(r rune) bool { return r < ' ' || r == '"' || r == '\\' }) {
+		text, _ := json.Marshal(string(name)) // a string always can be
+		to.Write(text)
+		return
+	}
+	to.WriteByte('"')
+	to.Write(name)
+	to.WriteByte('"')
 }

@@ -2,9 +2,12 @@ package frombus
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/openstack-faas/faas/internal/jsonscan"
 )
 
 // notification is what the scanner has found in a message. Its slices are parts of the message,
@@ -15,6 +18,7 @@ type notification struct {
 	publisher []byte
 	eventType []byte
 	timestamp []byte
+	priority  []byte
 	payload   []byte // JSON
 
 	asked project // whose token asked for what was done, by what the notification says of its context
@@ -28,7 +32,7 @@ type project struct {
 
 // say adds what a member says, which is nothing for null or what is no text.
 func (p *project) say(value []byte) {
-	id := text(value)
+	id := jsonscan.Text(value)
 	switch {
 	case id == nil:
 	case p.id == nil:
@@ -48,7 +52,7 @@ var (
 func read(body, scratch []byte) (n notification, unescaped []byte, err error) {
 	var version, inner []byte
 	n.all = body
-	if err := members(body, func(name, value []byte) {
+	if err := jsonscan.Members(body, func(name, value []byte) {
 		switch string(name) {
 		case "oslo.version":
 			version = value
@@ -63,17 +67,17 @@ func read(body, scratch []byte) (n notification, unescaped []byte, err error) {
 	if version == nil || inner == nil {
 		return n, scratch, n.complete()
 	}
-	if v := text(version); len(v) < 2 || v[0] != '2' || v[1] != '.' {
+	if v := jsonscan.Text(version); len(v) < 2 || v[0] != '2' || v[1] != '.' {
 		return n, scratch, errVersion
 	}
 	if len(inner) < 2 || inner[0] != '"' {
-		return n, scratch, errNotObject
+		return n, scratch, jsonscan.ErrNotObject
 	}
-	if scratch, err = unescape(scratch[:0], inner[1:len(inner)-1]); err != nil {
+	if scratch, err = jsonscan.Unescape(scratch[:0], inner[1:len(inner)-1]); err != nil {
 		return n, scratch, err
 	}
 	n = notification{all: scratch}
-	if err := members(scratch, n.member); err != nil {
+	if err := jsonscan.Members(scratch, n.member); err != nil {
 		return n, scratch, err
 	}
 	return n, scratch, n.complete()
@@ -82,13 +86,15 @@ func read(body, scratch []byte) (n notification, unescaped []byte, err error) {
 func (n *notification) member(name, value []byte) {
 	switch string(name) {
 	case "message_id":
-		n.messageID = text(value)
+		n.messageID = jsonscan.Text(value)
 	case "publisher_id":
-		n.publisher = text(value)
+		n.publisher = jsonscan.Text(value)
 	case "event_type":
-		n.eventType = text(value)
+		n.eventType = jsonscan.Text(value)
 	case "timestamp":
-		n.timestamp = text(value)
+		n.timestamp = jsonscan.Text(value)
+	case "priority":
+		n.priority = jsonscan.Text(value)
 	case "payload":
 		n.payload = value
 	case "_context_project_id", "_context_tenant_id", "_context_tenant":
@@ -113,12 +119,12 @@ func (n *notification) complete() error {
 // clone returns the notification with memory of its own: what it was read from is written over when
 // the next one is read. It is an error when the whole is no JSON.
 func (n *notification) clone() (notification, error) {
-	if !valid(n.all) {
-		return notification{}, errNotJSON
+	if !json.Valid(n.all) {
+		return notification{}, jsonscan.ErrNotJSON
 	}
 	return notification{
 		messageID: bytes.Clone(n.messageID), publisher: bytes.Clone(n.publisher), eventType: bytes.Clone(n.eventType),
-		timestamp: bytes.Clone(n.timestamp), payload: bytes.Clone(n.payload),
+		timestamp: bytes.Clone(n.timestamp), priority: bytes.Clone(n.priority), payload: bytes.Clone(n.payload),
 	}, nil
 }
 

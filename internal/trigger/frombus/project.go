@@ -1,6 +1,10 @@
 package frombus
 
-import "bytes"
+import (
+	"bytes"
+
+	"github.com/openstack-faas/faas/internal/jsonscan"
+)
 
 // Which project a notification is of decides who gets it, so nothing is guessed: of one that
 // names no project for certain no trigger hears. There are three kinds, by the first word of the
@@ -28,7 +32,7 @@ type saidByPayload struct {
 }
 
 func (s *saidByPayload) read(payload, family []byte) error {
-	return members(payload, func(name, value []byte) {
+	return jsonscan.Members(payload, func(name, value []byte) {
 		switch string(name) {
 		case "project_id", "tenant_id":
 			s.owner.say(value)
@@ -90,7 +94,7 @@ func (p *project) certain() []byte {
 // ownerWithin returns the project that an object within the payload names as its own.
 func ownerWithin(object []byte) []byte {
 	var owner project
-	if len(object) == 0 || members(object, func(name, value []byte) {
+	if len(object) == 0 || jsonscan.Members(object, func(name, value []byte) {
 		if string(name) == "project_id" || string(name) == "tenant_id" {
 			owner.say(value)
 		}

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/openstack-faas/faas/internal/event"
 	"github.com/openstack-faas/faas/internal/faas"
@@ -162,18 +163,14 @@ func worst(errs []error) error {
 	return errors.Join(errs...)
 }
 
-// eventOf makes an event of a notification.
+// eventOf makes an event of a notification. One that does not say when it was made was just now.
 func eventOf(n *notification, project string) (event.Event, error) {
-	e := event.New()
-	e.SetID(string(n.messageID))
-	e.SetType("org.openstack." + string(n.eventType))
-	e.SetSource("/" + string(n.publisher))
-	e.SetExtension("projectid", project)
-	if at := n.at(); !at.IsZero() {
-		e.SetTime(at)
+	at := n.at()
+	if at.IsZero() {
+		at = time.Now()
 	}
-	if err := e.SetData("application/json", n.payload); err != nil {
-		return e, err
-	}
-	return e, e.Validate()
+	return event.FromNotification(event.Notification{
+		MessageID: string(n.messageID), EventType: string(n.eventType), PublisherID: string(n.publisher),
+		Priority: string(n.priority), ProjectID: project, Time: at, Payload: n.payload,
+	})
 }

@@ -1,31 +1,32 @@
-package frombus
+// Package jsonscan finds members of JSON objects without decoding what they hold, for those who
+// look at much JSON and want little of it. It sees every member of JSON that is valid, as
+// encoding/json would, by its exact name, and the last of several with one name; it does not see
+// whether the JSON is valid, which is for whoever uses what it found.
+package jsonscan
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"unicode/utf16"
 	"unicode/utf8"
 )
 
-// The scanner finds members of JSON objects without decoding what they hold. It sees every
-// member of JSON that is valid, as encoding/json would, by its exact name, and the last of
-// several; it does not see whether the JSON is valid, which is for whoever uses what it found.
+// MaxDepth bounds how deep objects and lists are nested within a member.
+const MaxDepth = 64
 
-// maxDepth bounds how deep a notification's objects and lists are nested.
-const maxDepth = 64
-
+// What may be wrong.
 var (
-	errNotObject = errors.New("it is no JSON object")
-	errNotJSON   = errors.New("it is no JSON")
-	errTooDeep   = errors.New("it is nested too deep")
+	ErrNotObject = errors.New("it is no JSON object")
+	ErrNotJSON   = errors.New("it is no JSON")
+	ErrTooDeep   = errors.New("it is nested too deep")
 )
 
-// members calls visit with the name and the JSON of each member of an object.
-func members(object []byte, visit func(name, value []byte)) error {
+// Members calls visit with the name and the JSON of each member of an object. Both are parts of the
+// object, unless the name has escapes.
+func Members(object []byte, visit func(name, value []byte)) error {
 	i := skipSpace(object, 0)
 	if i == len(object) || object[i] != '{' {
-		return errNotObject
+		return ErrNotObject
 	}
 	i = skipSpace(object, i+1)
 	if i < len(object) && object[i] == '}' {
@@ -33,7 +34,7 @@ func members(object []byte, visit func(name, value []byte)) error {
 	}
 	for {
 		if i >= len(object) || object[i] != '"' {
-			return errNotJSON
+			return ErrNotJSON
 		}
 		end, err := skipString(object, i)
 		if err != nil {
@@ -41,12 +42,12 @@ func members(object []byte, visit func(name, value []byte)) error {
 		}
 		name := object[i+1 : end-1]
 		if bytes.IndexByte(name, '\\') >= 0 {
-			if name, err = unescape(nil, name); err != nil {
+			if name, err = Unescape(nil, name); err != nil {
 				return err
 			}
 		}
 		if i = skipSpace(object, end); i == len(object) || object[i] != ':' {
-			return errNotJSON
+			return ErrNotJSON
 		}
 		i = skipSpace(object, i+1)
 		if end, err = skipValue(object, i); err != nil {
@@ -54,7 +55,7 @@ func members(object []byte, visit func(name, value []byte)) error {
 		}
 		visit(name, object[i:end])
 		if i = skipSpace(object, end); i == len(object) {
-			return errNotJSON
+			return ErrNotJSON
 		}
 		switch object[i] {
 		case '}':
@@ -62,7 +63,7 @@ func members(object []byte, visit func(name, value []byte)) error {
 		case ',':
 			i = skipSpace(object, i+1)
 		default:
-			return errNotJSON
+			return ErrNotJSON
 		}
 	}
 }
@@ -79,7 +80,7 @@ func skipString(b []byte, i int) (int, error) {
 	for from := i + 1; ; {
 		quote := bytes.IndexByte(b[from:], '"')
 		if quote < 0 {
-			return 0, errNotJSON
+			return 0, ErrNotJSON
 		}
 		from += quote + 1
 		slashes := 0
@@ -95,7 +96,7 @@ func skipString(b []byte, i int) (int, error) {
 // skipValue returns the end of the value at i.
 func skipValue(b []byte, i int) (int, error) {
 	if i == len(b) {
-		return 0, errNotJSON
+		return 0, ErrNotJSON
 	}
 	switch b[i] {
 	case '"':
@@ -108,7 +109,7 @@ func skipValue(b []byte, i int) (int, error) {
 		end++
 	}
 	if end == i {
-		return 0, errNotJSON
+		return 0, ErrNotJSON
 	}
 	return end, nil
 }
@@ -126,8 +127,8 @@ func skipNested(b []byte, i int) (int, error) {
 			i = end
 			continue
 		case '{', '[':
-			if depth++; depth > maxDepth {
-				return 0, errTooDeep
+			if depth++; depth > MaxDepth {
+				return 0, ErrTooDeep
 			}
 		case '}', ']':
 			if depth--; depth == 0 {
@@ -136,11 +137,11 @@ func skipNested(b []byte, i int) (int, error) {
 		}
 		i++
 	}
-	return 0, errNotJSON
+	return 0, ErrNotJSON
 }
 
-// text returns what a JSON string says; nil for JSON that is no string, or an empty one.
-func text(value []byte) []byte {
+// Text returns what a JSON string says; nil for JSON that is no string, or an empty one.
+func Text(value []byte) []byte {
 	if len(value) < 3 || value[0] != '"' {
 		return nil
 	}
@@ -148,15 +149,15 @@ func text(value []byte) []byte {
 	if bytes.IndexByte(value, '\\') < 0 {
 		return value
 	}
-	said, err := unescape(nil, value)
+	said, err := Unescape(nil, value)
 	if err != nil {
 		return nil
 	}
 	return said
 }
 
-// unescape appends what is between the quotation marks of a JSON string, without its escapes.
-func unescape(to, from []byte) ([]byte, error) {
+// Unescape appends what is between the quotation marks of a JSON string, without its escapes.
+func Unescape(to, from []byte) ([]byte, error) {
 	for {
 		slash := bytes.IndexByte(from, '\\')
 		if slash < 0 {
@@ -165,7 +166,7 @@ func unescape(to, from []byte) ([]byte, error) {
 		to = append(to, from[:slash]...)
 		from = from[slash+1:]
 		if len(from) == 0 {
-			return nil, errNotJSON
+			return nil, ErrNotJSON
 		}
 		switch c := from[0]; c {
 		case '"', '\\', '/':
@@ -183,11 +184,11 @@ func unescape(to, from []byte) ([]byte, error) {
 		case 'u':
 			r, size := escapedRune(from[1:])
 			if size == 0 {
-				return nil, errNotJSON
+				return nil, ErrNotJSON
 			}
 			to, from = utf8.AppendRune(to, r), from[size:]
 		default:
-			return nil, errNotJSON
+			return nil, ErrNotJSON
 		}
 		from = from[1:]
 	}
@@ -233,7 +234,3 @@ func hex4(b []byte) (r rune, ok bool) {
 	}
 	return r, true
 }
-
-// valid reports whether the whole is JSON. It costs more than all the rest and is asked of what a
-// trigger wants.
-func valid(b []byte) bool { return json.Valid(b) }

@@ -1,4 +1,4 @@
-package frombus
+package jsonscan
 
 import (
 	"bytes"
@@ -9,7 +9,7 @@ import (
 
 func membersOf(object []byte) (map[string]string, error) {
 	found := map[string]string{}
-	err := members(object, func(name, value []byte) { found[string(name)] = string(value) })
+	err := Members(object, func(name, value []byte) { found[string(name)] = string(value) })
 	return found, err
 }
 
@@ -58,7 +58,7 @@ func TestText(t *testing.T) {
 		`"\u00e9\n"`:     "é\n",
 		`"\ud83d\ude00"`: "😀", `"\ud83d"`: "\ufffd", `"\ud83d\u0041"`: "\ufffdA",
 	} {
-		if got := text([]byte(value)); string(got) != want {
+		if got := Text([]byte(value)); string(got) != want {
 			t.Errorf("%s says %q, want %q", value, got, want)
 		}
 	}
@@ -76,7 +76,7 @@ func FuzzScan(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, object []byte) {
 		got := map[string][]byte{}
-		err := members(object, func(name, value []byte) {
+		err := Members(object, func(name, value []byte) {
 			got[string(bytes.ToValidUTF8(name,
 				[]byte("\ufffd")))] = value
 		})
@@ -85,7 +85,7 @@ func FuzzScan(f *testing.F) {
 			return
 		}
 		if err != nil {
-			if err == errTooDeep { //nolint:errorlint // it is never wrapped
+			if err == ErrTooDeep { //nolint:errorlint // it is never wrapped
 				return
 			}
 			t.Fatalf("%q: %v", object, err)
@@ -101,26 +101,8 @@ func FuzzScan(f *testing.F) {
 				t.Fatalf("%q: %q is %q, want %q", object, name, got[name], value)
 			}
 			var said string
-			if json.Unmarshal(value, &said) == nil && value[0] == '"' && string(text(got[name])) != said {
-				t.Fatalf("%q: %q says %q, want %q", object, name, text(got[name]), said)
-			}
-		}
-	})
-}
-
-// FuzzSift has any message looked at.
-func FuzzSift(f *testing.F) {
-	for _, m := range samples(f) {
-		f.Add(m.body)
-		f.Add(m.bare)
-	}
-	x := NewIndex(IndexConfig{})
-	x.replace(triggersOf("6f70656e737461636b20342065766572", `{"event_type":"*"}`))
-	s := NewSifter(SifterConfig{Index: x, Taker: &taker{}})
-	f.Fuzz(func(t *testing.T, body []byte) {
-		if bring := s.Sift(body); bring != nil {
-			if err := bring(t.Context()); err != nil {
-				t.Fatal(err)
+			if json.Unmarshal(value, &said) == nil && value[0] == '"' && string(Text(got[name])) != said {
+				t.Fatalf("%q: %q says %q, want %q", object, name, Text(got[name]), said)
 			}
 		}
 	})
