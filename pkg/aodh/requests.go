@@ -37,7 +37,7 @@ type Query struct {
 	Field string `json:"field"`        // as in traits.instance_id
 	Op    string `json:"op,omitempty"` // eq, ne, lt, le, gt or ge; eq when ""
 	Value string `json:"value"`
-	Type  string `json:"type,omitempty"` // string, integer, float or datetime; string when ""
+	Type  string `json:"type"` // of Value: string, integer or float; string when "", which Aodh wants to be said
 }
 
 // EventRule is the rule of an alarm of TypeEvent.
@@ -53,6 +53,9 @@ type CreateOpts struct {
 	Type        AlarmType
 	Rule        any // an EventRule, or any value that encodes to the JSON object that the type asks for
 	Disabled    bool
+	// State is the one that the alarm is in from now on, as far as its next evaluation. Aodh's Update
+	// starts at insufficient data, too, when it is "".
+	State State
 	// Repeat has the actions taken at each evaluation in the alarm's state, not only at its change; an
 	// event alarm then fires at every event.
 	Repeat              bool
@@ -79,6 +82,9 @@ func (o CreateOpts) ToAlarmMap() (map[string]any, error) {
 	}
 	if o.Description != "" {
 		body["description"] = o.Description
+	}
+	if o.State != "" {
+		body["state"] = o.State
 	}
 	if o.Severity != "" {
 		body["severity"] = o.Severity

@@ -27,6 +27,7 @@ type Alarm struct {
 	Actions             []string        `json:"alarm_actions"`
 	OKActions           []string        `json:"ok_actions"`
 	InsufficientActions []string        `json:"insufficient_data_actions"`
+	TimeConstraints     json.RawMessage `json:"time_constraints"` // a list
 	ProjectID           string          `json:"project_id"`
 	UserID              string          `json:"user_id"`
 	Rule                json.RawMessage `json:"-"` // the field TYPE_rule, a JSON object
