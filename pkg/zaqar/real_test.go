@@ -121,6 +121,13 @@ func TestRealSubscription(t *testing.T) {
 	if got, _ := next(t, bodies); got == nil || got.Queue != q || string(got.Body) != `"just text"` || got.TTL != 60 {
 		t.Errorf("got %+v", got)
 	}
+	longer := zaqar.UpdateSubscriptionOpts{TTL: 2 * time.Hour, Options: map[string]any{}}
+	if err := zaqar.UpdateSubscription(ctx, c, q, id, longer).ExtractErr(); err != nil {
+		t.Error(err)
+	}
+	if s, err = zaqar.GetSubscription(ctx, c, q, id).Extract(); err != nil || s.TTL != 7200 || !s.Confirmed {
+		t.Errorf("after it was renewed: %+v, %v", s, err)
+	}
 	if err := zaqar.Unsubscribe(ctx, c, q, id).ExtractErr(); err != nil {
 		t.Error(err)
 	}
@@ -205,5 +212,51 @@ func TestRealClaims(t *testing.T) {
 		if !strings.Contains(strings.Join(bodies, "\n"), text) {
 			t.Errorf("claimed %v, without %s", bodies, text)
 		}
+	}
+}
+
+// TestRealClaim is given back, whole or what was not deleted of it.
+func TestRealClaim(t *testing.T) {
+	ctx, c := t.Context(), client(t, testkit.Keystone(t).Login(t, "demo"))
+	q := queue(t, c)
+	there := func(want bool) {
+		t.Helper()
+		if got, err := zaqar.Any(ctx, c, q); err != nil || got != want {
+			t.Errorf("whether there is a message: %v, %v", got, err)
+		}
+	}
+	claim := func(want int) []zaqar.Message {
+		t.Helper()
+		got, err := zaqar.Claim(ctx, c, q, zaqar.ClaimOpts{TTL: time.Minute, Grace: time.Minute, Limit: 20})
+		if err != nil || len(got) != want {
+			t.Fatalf("claimed %+v, %v", got, err)
+		}
+		return got
+	}
+	there(false) // nor a queue
+	if _, err := zaqar.Send(ctx, c, q, zaqar.Posts{{Body: 1}, {Body: 2}, {Body: 3}}); err != nil {
+		t.Fatal(err)
+	}
+	there(true)
+	first := claim(3)
+	there(false)
+	if err := zaqar.ReleaseClaim(ctx, c, q, first[0].ClaimID); err != nil {
+		t.Fatal(err)
+	}
+	there(true)
+	second := claim(3)
+	for range 2 { // the second time they are gone
+		if err := zaqar.DeleteClaimed(ctx, c, q, second[:2]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := zaqar.ReleaseClaim(ctx, c, q, second[0].ClaimID); err != nil {
+		t.Fatal(err)
+	}
+	if left := claim(1); left[0].ID != second[2].ID {
+		t.Errorf("left %+v, want %+v", left[0], second[2])
+	}
+	if err := zaqar.ReleaseClaim(ctx, c, q, uuid.NewString()); err != nil {
+		t.Errorf("a claim that is not there: %v", err)
 	}
 }

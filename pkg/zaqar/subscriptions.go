@@ -136,6 +136,34 @@ func (r ListResult) Extract() (page []Subscription, marker string, err error) {
 	return s.Subscriptions, marker, nil
 }
 
+// UpdateSubscriptionOpts describe what changes of a subscription.
+type UpdateSubscriptionOpts struct {
+	TTL     time.Duration  // whole seconds, from now on; left alone when 0
+	Options map[string]any // left alone when nil
+}
+
+// UpdateSubscription changes a subscription and begins its TTL anew. It stays confirmed, or not.
+// The trust of a trust+http subscriber is not made anew, and ends when it would have.
+func UpdateSubscription(
+	ctx context.Context, client *gophercloud.ServiceClient, queue, id string, opts UpdateSubscriptionOpts,
+) (r UpdateResult) {
+	body := map[string]any{}
+	if opts.TTL > 0 {
+		body["ttl"] = int(opts.TTL / time.Second)
+	}
+	if opts.Options != nil {
+		body["options"] = opts.Options
+	}
+	answer, err := client.Patch(ctx, subscriptionURL(client, queue, id), body, nil, &gophercloud.RequestOpts{
+		OkCodes: []int{http.StatusNoContent},
+	})
+	_, r.Header, r.Err = gophercloud.ParseResponse(answer, err)
+	return r
+}
+
+// UpdateResult is the answer to UpdateSubscription. Its ExtractErr reports whether it succeeded.
+type UpdateResult struct{ gophercloud.ErrResult }
+
 // Unsubscribe deletes a subscription. It is no error when there is none.
 func Unsubscribe(ctx context.Context, client *gophercloud.ServiceClient, queue, id string) (r DeleteResult) {
 	answer, err := client.Delete(ctx, subscriptionURL(client, queue, id), nil)
