@@ -3,7 +3,9 @@ package session
 import (
 	"context"
 	"errors"
+	"math/rand/v2"
 	"strings"
+	"time"
 
 	"github.com/openstack-faas/faas/internal/faas"
 	"github.com/openstack-faas/faas/pkg/keystone"
@@ -50,11 +52,36 @@ func (k Keystone) Valid(ctx context.Context, token faas.Secret) (bool, error) {
 
 // MakeTrust has the user of the token delegate the roles to the service, in the token's project.
 func (k Keystone) MakeTrust(ctx context.Context, token faas.Secret, roles []string) (trustID string, err error) {
-	asked := make([]keystone.Role, len(roles))
-	for i, name := range roles {
-		asked[i].Name = name
+	return k.makeTrust(ctx, token, roles, keystone.TrustRequest{})
+}
+
+// MakeTrustToPassOn is MakeTrust for a trust by which Aodh or Zaqar is asked for a trust+http
+// action or subscription, so that they make one of their own of it, which is gone with it. The
+// roles are all of the token's: that is what they pass on. ends is to be true for Zaqar, whose
+// trusts end: Keystone lets that be only where what they are made of ends, too. For Aodh it is to
+// be false: its trusts would end when this one does, and Keystone, which takes only one trust
+// between two users that ends at a time, would refuse the second.
+func (k Keystone) MakeTrustToPassOn(
+	ctx context.Context, token faas.Secret, roles []string, ends bool,
+) (trustID string, err error) {
+	request := keystone.TrustRequest{PassOn: true}
+	if ends {
+		// Microseconds at random, for the same reason.
+		request.ExpiresAt = time.Now().Add(passedOnFor + rand.N(24*time.Hour))
 	}
-	made, err := k.CreateTrust(ctx, token.Reveal(), keystone.TrustRequest{Roles: asked})
+	return k.makeTrust(ctx, token, roles, request)
+}
+
+// passedOnFor is how long a trust lasts that has to end: longer than what it is for.
+const passedOnFor = 50 * 365 * 24 * time.Hour
+
+func (k Keystone) makeTrust(
+	ctx context.Context, token faas.Secret, roles []string, request keystone.TrustRequest,
+) (trustID string, err error) {
+	for _, name := range roles {
+		request.Roles = append(request.Roles, keystone.Role{Name: name})
+	}
+	made, err := k.CreateTrust(ctx, token.Reveal(), request)
 	switch {
 	case errors.Is(err, keystone.ErrInvalidToken):
 		return "", faas.Errorf(faas.Unauthenticated, "The token is not valid any more. Get a new one from Keystone.").

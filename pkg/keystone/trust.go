@@ -23,6 +23,11 @@ type Trust struct {
 // TrustRequest is what a user delegates.
 type TrustRequest struct {
 	Roles []Role // found by id, or where it is empty by name; among those of the user's token
+	// PassOn lets other services, which the service asks for something by the trust, make trusts of
+	// their own of it: for the same roles, and gone with it. Keystone has the service's token show
+	// implied roles, and refuses to pass on roles that Roles does not name.
+	PassOn    bool
+	ExpiresAt time.Time // never when zero
 }
 
 // CreateTrust creates a trust by which the token's user delegates roles in the token's project to
@@ -46,6 +51,13 @@ func (c *Client) CreateTrust(ctx context.Context, userToken string, req TrustReq
 		TrusteeUserID: own.userID,
 		TrustorUserID: user.UserID,
 		ProjectID:     user.ProjectID,
+	}
+	if req.PassOn {
+		opts.AllowRedelegation, opts.RedelegationCount = true, 1
+	}
+	if !req.ExpiresAt.IsZero() {
+		at := req.ExpiresAt.UTC()
+		opts.ExpiresAt = &at
 	}
 	for _, r := range req.Roles {
 		role := trusts.Role{ID: r.ID}
