@@ -44,7 +44,13 @@ func (c Trusts) Client(ctx context.Context, t faas.Trigger, serviceType string) 
 	if err != nil {
 		return nil, err
 	}
-	endpoint, err := c.endpoint(ctx, t.ProjectID, serviceType)
+	return c.client(ctx, t.ProjectID, serviceType, s.Token.Reveal())
+}
+
+func (c Trusts) client(
+	ctx context.Context, projectID, serviceType, token string,
+) (*gophercloud.ServiceClient, error) {
+	endpoint, err := c.endpoint(ctx, projectID, serviceType)
 	switch {
 	case errors.Is(err, keystone.ErrNotFound):
 		return nil, faas.Errorf(faas.NotFound, "This cloud has no service of the type %s.", serviceType).WithCause(err)
@@ -53,7 +59,7 @@ func (c Trusts) Client(ctx context.Context, t faas.Trigger, serviceType string) 
 	}
 	endpoint = gophercloud.NormalizeURL(endpoint)
 	return &gophercloud.ServiceClient{
-		ProviderClient: &gophercloud.ProviderClient{TokenID: s.Token.Reveal(), HTTPClient: *c.HTTP},
+		ProviderClient: &gophercloud.ProviderClient{TokenID: token, HTTPClient: *c.HTTP},
 		Type:           serviceType, Endpoint: endpoint,
 	}, nil
 }
@@ -68,9 +74,6 @@ func (c Trusts) endpoint(ctx context.Context, projectID, serviceType string) (st
 // Gone reports whether an error of Cloud says that the trigger can act in its project no more, so
 // that there is nothing left that it could delete there.
 func Gone(err error) bool {
-	switch faas.KindOf(err) {
-	case faas.Forbidden, faas.NotFound:
-		return true
-	}
-	return false
+	kind := faas.KindOf(err)
+	return kind == faas.Forbidden || kind == faas.NotFound
 }

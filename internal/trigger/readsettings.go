@@ -23,22 +23,28 @@ func ReadSettings(raw json.RawMessage, to any, known ...string) error {
 	if len(bytes.TrimSpace(raw)) == 0 || string(bytes.TrimSpace(raw)) == "null" {
 		raw = json.RawMessage("{}")
 	}
+	return ReadObject("settings", raw, to, known...)
+}
+
+// ReadObject reads a JSON object with no other members than the known into to. An error is a
+// *faas.Error of kind Invalid that calls the object what it is called.
+func ReadObject(called string, raw json.RawMessage, to any, known ...string) error {
 	var members map[string]json.RawMessage
 	if json.Unmarshal(raw, &members) != nil || members == nil {
-		return faas.Errorf(faas.Invalid, "settings must be a JSON object.")
+		return faas.Errorf(faas.Invalid, "%s must be a JSON object.", called)
 	}
 	for _, name := range slices.Sorted(maps.Keys(members)) {
 		if !slices.Contains(known, name) {
-			return faas.Errorf(faas.Invalid, "settings has no member %q for this source; its members are %s.",
-				clip(name), strings.Join(known, ", "))
+			return faas.Errorf(faas.Invalid, "%s has no member %q for this source; its members are %s.",
+				called, clip(name), strings.Join(known, ", "))
 		}
 	}
 	var wrong *json.UnmarshalTypeError
 	if err := json.Unmarshal(raw, to); errors.As(err, &wrong) {
-		return faas.Errorf(faas.Invalid, "settings.%s must be a JSON %s; it is a %s.", wrong.Field, kindOf(wrong),
+		return faas.Errorf(faas.Invalid, "%s.%s must be a JSON %s; it is a %s.", called, wrong.Field, kindOf(wrong),
 			wrong.Value)
 	} else if err != nil {
-		return faas.Errorf(faas.Invalid, "settings can not be read: %s.", err)
+		return faas.Errorf(faas.Invalid, "%s can not be read: %s.", called, err)
 	}
 	return nil
 }
@@ -58,6 +64,23 @@ func kindOf(e *json.UnmarshalTypeError) string {
 		return kind
 	}
 }
+
+// OneOf refuses a text that is none of the allowed.
+func OneOf[T ~string](called string, text T, allowed ...T) error {
+	if slices.Contains(allowed, text) {
+		return nil
+	}
+	names := make([]string, len(allowed))
+	for i, one := range allowed {
+		names[i] = string(one)
+	}
+	return faas.Errorf(
+		faas.Invalid, "%s is %q; it must be one of: %s.", called, clip(string(text)), strings.Join(names, ", "),
+	)
+}
+
+// Clip returns what somebody else wrote as messages repeat it: its beginning.
+func Clip(text string) string { return clip(text) }
 
 // maxShown is how many bytes of a name of the caller's a message repeats.
 const maxShown = 100
