@@ -229,6 +229,22 @@ var nodejsCases = []languageCase{
 	{name: "circular", body: "exports.f = () => { const a = {}; a.a = a; return a; }", failed: `is not JSON`},
 	{name: "NaN", body: "exports.f = () => NaN", failed: `is not JSON`},
 	{
+		name:   "result that the connection does not take at once",
+		body:   "exports.f = () => 'x'.repeat(3 << 20)",
+		output: `"` + strings.Repeat("x", 3<<20) + `"`,
+	},
+	{
+		name:   "input that does not come at once",
+		body:   "exports.f = ({a, b}) => [a.length, a === 'xy'.repeat(1 << 20), b]",
+		input:  `{"a": "` + strings.Repeat("xy", 1<<20) + `", "b": 2}`,
+		output: `[2097152,true,2]`,
+	},
+	{
+		name:   "replaces the file system's functions",
+		body:   "require('fs').writeSync = () => 0; exports.f = () => 1",
+		output: `1`,
+	},
+	{
 		name:   "result too large",
 		body:   "exports.f = () => 'x'.repeat(5 << 20)",
 		failed: `The result is too large: 5242882 bytes of JSON`,

@@ -20,7 +20,8 @@ writeThrough((chunk) => output.divert(chunk));
 offerToKernel();
 hideInstalled();
 
-let loading; // a promise of {call} or {failed}
+let loading; // a promise of what loaded becomes
+let loaded; // {call} or {failed}, once the function is loaded
 let limit = 0; // bytes of a result
 let current = 0; // the number of the call that runs, 0 between calls
 let calls = 0;
@@ -35,7 +36,10 @@ function obey(message) {
     limit = message.result_limit;
     memory.follow(message.memory, open);
     loading = load(message.code, message.entry).then((call) => ({ call }), (error) => ({ failed: ofError(error) }));
-    if (message.report) loading.then(() => wire.send({ type: 'loaded' })); // from now on the call's time counts
+    loading.then((what) => {
+      loaded = what;
+      if (message.report) wire.send({ type: 'loaded' }); // from now on the call's time counts
+    });
   } else if (message.type === 'call') {
     answer(message);
   } else if (message.type === 'credentials') {
@@ -45,7 +49,7 @@ function obey(message) {
 
 async function answer({ id, input, context }) {
   const call = current = ++calls;
-  const { call: run, failed } = await loading;
+  const { call: run, failed } = loaded ?? await loading; // each await is told to the log's storage
   if (failed) return reply(call, failed, true); // the next call finds a fresh process and loads again
   let outcome;
   try {
