@@ -22,13 +22,16 @@ type executionView struct {
 	UpdatedAt       *string `json:"updated_at"`
 
 	Truncated []string `json:"truncated,omitempty"` // ours: attributes that a list has cut
+
+	Trigger **string `json:"trigger_id,omitempty"` // ours, from 1.10 on: null where no trigger caused it
 }
 
 // executionViewer returns how an execution looks to the request. To clients it runs from its
 // creation on. Those that know no status for it see one that was cancelled as one in error: the
 // service did not run it to its end, and the output says why.
 func executionViewer(r *http.Request) func(faas.Execution) executionView {
-	knowCancelled := infoOf(r).version.AtLeast(v17)
+	version := infoOf(r).version
+	knowCancelled := version.AtLeast(v17)
 	return func(x faas.Execution) executionView {
 		switch {
 		case x.Status == faas.ExecutionQueued:
@@ -36,7 +39,12 @@ func executionViewer(r *http.Request) func(faas.Execution) executionView {
 		case x.Status == faas.ExecutionCancelled && !knowCancelled:
 			x.Status = faas.ExecutionError
 		}
-		return viewExecution(x)
+		v := viewExecution(x)
+		if version.AtLeast(v110) {
+			trigger := orNull(x.TriggerID)
+			v.Trigger = &trigger
+		}
+		return v
 	}
 }
 

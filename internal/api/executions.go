@@ -48,6 +48,7 @@ func (h *executionHandlers) create(r *http.Request, id faas.Identity) (any, erro
 		return nil, err
 	}
 	x.FunctionID, x.FunctionVersion, x.FunctionAlias = called.Function.ID, called.Version, ref.Alias
+	x.FollowUp = !x.Sync && called.Function.Follows()
 	infoOf(r).executionID = x.ID
 	if x.Sync {
 		x, err = h.runs.run(r.Context(), called, x)

@@ -63,6 +63,11 @@ func changeOf(f *form, l faas.Limits) store.FunctionChange {
 	}
 }
 
+// functionFields adds to the fields of a function those that its microversion has.
+func functionFields(r *http.Request, known []string) []string {
+	return fieldsSince(r, v110, fieldsSince(r, v11, known, "roles"), "on_success", "on_failure")
+}
+
 // fieldsSince adds what a microversion has brought to the fields of a form.
 func fieldsSince(r *http.Request, since Microversion, fields []string, more ...string) []string {
 	if !infoOf(r).version.AtLeast(since) {

@@ -28,13 +28,14 @@ func (h *functionHandlers) update(r *http.Request, id faas.Identity) (any, error
 		"md5sum",
 		packageField,
 	}
-	f, err := h.forms.read(r, id, fieldsSince(r, v11, known, "roles")...)
+	f, err := h.forms.read(r, id, functionFields(r, known)...)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
 	change := changeOf(f, h.limits)
 	code, roles := changedCodeField(f, codeFieldsOf(r)), rolesField(&f.object)
+	change.OnSuccess, change.OnFailure = h.destinationFields(r, id, &f.object)
 	if err := f.fault(); err != nil {
 		return nil, err
 	}
@@ -81,7 +82,10 @@ func (h *functionHandlers) recordChange(
 	if change.Trust != nil {
 		change.Revision = before.Revision // or the trust would meet code that another puts there meanwhile
 	}
-	after, err := h.store.UpdateFunction(ctx, faas.ProjectScope(id), before.ID, change)
+	after := before
+	if err = mayDeliver(changed(before, change)); err == nil {
+		after, err = h.store.UpdateFunction(ctx, faas.ProjectScope(id), before.ID, change)
+	}
 	switch {
 	case change.Trust == nil:
 	case err != nil:

@@ -27,6 +27,11 @@ type functionView struct {
 
 	// Ours, from 1.8 on: which image code.image stands for; null of other sources.
 	Digest **string `json:"image_digest,omitempty"`
+
+	// Ours, from 1.10 on: where the outcomes of executions go that nobody waits for; null for
+	// nowhere.
+	OnSuccess **destinationView `json:"on_success,omitempty"`
+	OnFailure **destinationView `json:"on_failure,omitempty"`
 }
 
 type codeView struct {
@@ -61,8 +66,8 @@ func viewCode(c faas.Code) codeView {
 	return v
 }
 
-// functionViewer returns how a function looks to the request: with its roles from 1.1 on, and what
-// is known of its image from 1.8 on.
+// functionViewer returns how a function looks to the request: with its roles from 1.1 on, what is
+// known of its image from 1.8 on, and its destinations from 1.10 on.
 func functionViewer(r *http.Request) func(faas.Function) functionView {
 	version := infoOf(r).version
 	if !version.AtLeast(v11) {
@@ -77,6 +82,10 @@ func functionViewer(r *http.Request) func(faas.Function) functionView {
 		if version.AtLeast(v18) {
 			digest := orNull(f.Code.Digest)
 			v.Digest, v.Code.User = &digest, f.Registry.User
+		}
+		if version.AtLeast(v110) {
+			success, failure := viewDestination(f.OnSuccess), viewDestination(f.OnFailure)
+			v.OnSuccess, v.OnFailure = &success, &failure
 		}
 		return v
 	}

@@ -32,7 +32,7 @@ type functionHandlers struct {
 
 func (h *functionHandlers) create(r *http.Request, id faas.Identity) (any, error) {
 	known := []string{"runtime_id", "code", "name", "description", "entry", "cpu", "memory_size", "timeout", packageField}
-	f, err := h.forms.read(r, id, fieldsSince(r, v11, known, "roles")...)
+	f, err := h.forms.read(r, id, functionFields(r, known)...)
 	if err != nil {
 		return nil, err
 	}
@@ -48,6 +48,8 @@ func (h *functionHandlers) create(r *http.Request, id faas.Identity) (any, error
 		Timeout:    valueOr(timeoutField(o, h.limits), time.Duration(h.limits.Timeout.Default)*time.Second),
 	}
 	roles := rolesField(o)
+	success, failure := h.destinationFields(r, id, o)
+	function.OnSuccess, function.OnFailure = valueOr(success, faas.Destination{}), valueOr(failure, faas.Destination{})
 	if err := o.fault(); err != nil {
 		return nil, err
 	}
@@ -80,7 +82,10 @@ func (h *functionHandlers) record(
 		return f, err
 	}
 	f.TrustID, f.TrustRoles = trust.ID, trust.Roles
-	made, err := h.store.CreateFunction(ctx, f, quota)
+	made := f
+	if err = mayDeliver(f); err == nil {
+		made, err = h.store.CreateFunction(ctx, f, quota)
+	}
 	if err != nil {
 		h.trusts.withdraw(ctx, trust.ID, err)
 	}

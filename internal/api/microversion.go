@@ -32,7 +32,7 @@ var (
 	v17  = Microversion{1, 7}  // executions are cancelled, and have that status
 	v18  = Microversion{1, 8}  // digests of images, users of private registries
 	v19  = Microversion{1, 9}  // interpreters and modules of runtimes
-	v110 = Microversion{1, 10} // triggers
+	v110 = Microversion{1, 10} // triggers, also of executions; destinations of functions
 
 	minVersion, maxVersion = v10, v110
 )

@@ -17,8 +17,8 @@ import (
 	"github.com/openstack-faas/faas/internal/webhook"
 )
 
-// webhookCalls answer whoever has the URL of a webhook, and nothing else to prove who they are. What
-// costs little comes first: a request whose URL is wrong, or one too many, never comes to the
+// webhookCalls answer whoever has the URL of a webhook, and nothing else to prove who they are.
+// What costs little comes first: a request whose URL is wrong, or one too many, never comes to the
 // database, and one that is not for a webhook's function has no body read.
 type webhookCalls struct {
 	store   *store.Store
@@ -142,8 +142,8 @@ func (h *webhookCalls) lookUp(r *http.Request, c *webhookCall) (result string, e
 	return "", nil
 }
 
-// prove checks that the request is of a sender of the webhook's. Many forgeries cost one look at the
-// database in a moment: the others are refused by the webhook as it was then.
+// prove checks that the request is of a sender of the webhook's. Many forgeries cost one look at
+// the database in a moment: the others are refused by the webhook as it was then.
 func (h *webhookCalls) prove(r *http.Request, c *webhookCall) (result string, err error) {
 	err = h.verify(r, c)
 	if err == nil && c.suspect {
@@ -254,6 +254,7 @@ func (h *webhookCalls) run(r *http.Request, c *webhookCall) (any, error) {
 		ID: faas.NewID(), ProjectID: c.hook.ProjectID, UserID: webhookUser(c.hook), RequestID: info.recorded(),
 		CreatedAt: h.now(), FunctionID: called.Function.ID, FunctionVersion: called.Version, FunctionAlias: c.hook.Calls.Alias,
 		Sync: sync, Input: input, Description: "Created by Webhook " + c.hook.ID,
+		FollowUp: !sync && called.Function.Follows(),
 	}
 	info.executionID = x.ID
 	if sync {

@@ -16,6 +16,7 @@ import (
 func (c *Standalone) check() error {
 	return errors.Join(
 		c.Limits.check(), c.API.check(), c.CORS.check(), c.Auth.check(c.Default), c.Worker.checkUsers(),
+		c.Triggers.check(),
 		c.inOneProcess(),
 	)
 }
@@ -23,14 +24,14 @@ func (c *Standalone) check() error {
 func (c *APIService) check() error {
 	return errors.Join(
 		c.Limits.check(), c.API.check(), c.CORS.check(), c.Auth.check(c.Default),
-		c.Default.checkTransport("faas-api"), c.Database.checkServer("faas-api"), c.Worker.checkSecret(),
+		c.Default.checkTransport("faas-api"), c.Database.checkServer("faas-api"), c.Worker.checkSecret(), c.Triggers.check(),
 	)
 }
 
 func (c *EngineService) check() error {
 	return errors.Join(
 		c.Auth.check(c.Default), c.Default.checkTransport("faas-engine"), c.Database.checkServer("faas-engine"),
-		c.Worker.checkSecret(), c.Kubernetes.check(),
+		c.Worker.checkSecret(), c.Kubernetes.check(), c.Triggers.check(),
 	)
 }
 
@@ -151,21 +152,30 @@ func (d Database) checkServer(binary string) error {
 	}
 }
 
-func (k Kubernetes) check() error {
+func (t Triggers) check() error {
+	return checkBlocks("triggers", map[string][]string{"allowed_networks": t.Allowed, "denied_networks": t.Denied})
+}
+
+// checkBlocks says what in options of address blocks is none.
+func checkBlocks(section string, options map[string][]string) error {
 	var wrong []error
-	options := map[string][]string{
-		"egress_allow": k.EgressAllow, "egress_deny": k.EgressDeny, "ingress_from": k.IngressFrom,
-	}
 	for name, blocks := range options {
 		for _, block := range blocks {
 			if _, err := netip.ParsePrefix(block); err != nil {
 				wrong = append(
 					wrong,
-					&Error{Section: "kubernetes", Option: name, Value: block, Reason: "must be an address block, as in 10.0.0.0/8"},
+					&Error{Section: section, Option: name, Value: block, Reason: "must be an address block, as in 10.0.0.0/8"},
 				)
 			}
 		}
 	}
+	return errors.Join(wrong...)
+}
+
+func (k Kubernetes) check() error {
+	wrong := []error{checkBlocks("kubernetes", map[string][]string{
+		"egress_allow": k.EgressAllow, "egress_deny": k.EgressDeny, "ingress_from": k.IngressFrom,
+	})}
 	if k.RequestMemory > k.CeilingMemory || k.RequestCPU > k.CeilingCPU {
 		wrong = append(
 			wrong,

@@ -270,10 +270,12 @@ func TestServicesNeedWhatTheyShare(t *testing.T) {
 }
 
 func TestAddressBlocksAreChecked(t *testing.T) {
-	var e EngineService
-	err := Load(&e, Sources{Overrides: map[string]string{"kubernetes.egress_deny": "10.0.0.0/8,10.0.0.1"}})
-	if err == nil ||
-		!strings.Contains(err.Error(), `[kubernetes] egress_deny = "10.0.0.1": must be an address block, as in 10.0.0.0/8`) {
-		t.Errorf("got %v", err)
+	for _, at := range [][2]string{{"kubernetes", "egress_deny"}, {"triggers", "allowed_networks"}, {"triggers", "denied_networks"}} {
+		var e EngineService
+		err := Load(&e, Sources{Overrides: map[string]string{at[0] + "." + at[1]: "10.0.0.0/8,10.0.0.1"}})
+		want := "[" + at[0] + "] " + at[1] + ` = "10.0.0.1": must be an address block, as in 10.0.0.0/8`
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, want %s", err, want)
+		}
 	}
 }

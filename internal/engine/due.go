@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/openstack-faas/faas/internal/duework"
+	"github.com/openstack-faas/faas/internal/engine/followup"
 	"github.com/openstack-faas/faas/internal/engine/jobs"
 	"github.com/openstack-faas/faas/internal/engine/triggers"
 	"github.com/openstack-faas/faas/internal/store"
@@ -32,6 +33,10 @@ func (e *Engine) dueKinds() []duework.Kind {
 		{
 			Name: store.TriggerKeeping, Run: e.triggers.Keep, Parallel: triggers.Parallel, Timeout: triggers.Timeout,
 			FirstRetry: triggers.FirstRetry, LastRetry: triggers.LastRetry,
+		},
+		{
+			Name: store.Delivery, Run: e.followUps.Deliver, Parallel: followup.Deliveries, Timeout: 30 * time.Second,
+			LastRetry: 10 * time.Minute,
 		},
 		{Name: store.PackageSearch, Run: e.upkeep.SearchPackages, Timeout: 30 * time.Minute},
 		{Name: "expired-leases", Run: e.upkeep.SettleExpired, Every: limits.Reap, LastRetry: limits.Lease},

@@ -41,6 +41,7 @@ import (
 	"github.com/openstack-faas/faas/internal/faas"
 	"github.com/openstack-faas/faas/internal/notify"
 	"github.com/openstack-faas/faas/internal/orchestrator"
+	"github.com/openstack-faas/faas/internal/outbound"
 	"github.com/openstack-faas/faas/internal/ownership"
 	"github.com/openstack-faas/faas/internal/quota"
 	"github.com/openstack-faas/faas/internal/session"
@@ -66,8 +67,10 @@ type Config struct {
 	Quotas       *quota.Quotas     // what projects may have; nil: anything
 	Calls        *quota.Calls      // counts executions; nil: nobody does
 	Sums         *quota.Sums       // adds up what all processes count; nil: nobody does
-	// Keepers returns the keepers of triggers whose sources are services of this cloud; nil: there are
-	// none.
+	Cloud        trigger.Cloud     // how outcomes get to queues of Zaqar; nil: they do not
+	URLs         *outbound.Client  // how they get to URLs; nil: they do not
+	// Keepers returns the keepers of triggers whose sources are services of this cloud; nil: there
+	// are none.
 	Keepers func(trigger.Taker) map[faas.TriggerSource]trigger.Keeper
 	Now     func() time.Time // nil: time.Now
 	Log     *slog.Logger     // nil: slog.Default()
@@ -244,9 +247,9 @@ func (e *Engine) makeExecutionRooms() {
 		submit.Config{Store: cfg.Store, Broker: cfg.Broker, Calls: cfg.Calls, Log: cfg.Log, Now: cfg.Now},
 	)
 	e.jobs = jobs.New(jobs.Config{Store: cfg.Store, Submit: e.submit, Now: cfg.Now, Log: cfg.Log})
-	e.followUps = followup.New(
-		followup.Config{Store: cfg.Store, Submit: e.submit, Now: cfg.Now, Log: cfg.Log},
-	)
+	e.followUps = followup.New(followup.Config{
+		Store: cfg.Store, Submit: e.submit, Cloud: cfg.Cloud, URLs: cfg.URLs, Now: cfg.Now, Log: cfg.Log,
+	})
 	e.makeTriggerRooms()
 }
 

@@ -56,6 +56,8 @@ type Function struct {
 	TrustRoles    []string      // the names of that trust's roles
 	Registry      Registry      // as whom its image is pulled
 	Revision      int64         // grows by one with every change that a worker must not outlive: code, entry, cpu, memory
+	OnSuccess     Destination   // of executions that nobody waits for, of every version
+	OnFailure     Destination
 	CreatedAt     time.Time
 	UpdatedAt     time.Time // zero until the first update
 }

@@ -39,13 +39,14 @@ type Job struct {
 	UpdatedAt    time.Time // by its user; zero until the first change
 }
 
-// Execution returns the execution of a job that is due: what it names is called. There is one of that
-// id, whoever makes it.
+// Execution returns the execution of a job that is due: what it names is called. There is one of
+// that id, whoever makes it.
 func (j Job) Execution(called Callable) Execution {
 	return Execution{
 		ID: IDOf(j.ID, j.NextAt), ProjectID: j.ProjectID, UserID: j.UserID,
 		FunctionID: called.Function.ID, FunctionVersion: called.Version,
 		FunctionAlias: j.Calls.Alias, Input: j.Input, Description: "Created by Job " + j.ID,
+		FollowUp: called.Function.Follows(),
 	}
 }
 

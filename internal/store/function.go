@@ -40,6 +40,8 @@ var functions = newResource(table{name: "functions", noun: "function"}, []column
 		rule: insertOnly},
 	{name: "latest_version", at: func(f *faas.Function) any { return &f.LatestVersion }, kind: number,
 		rule: insertOnly},
+	{name: "on_success", at: func(f *faas.Function) any { return destinationColumn{&f.OnSuccess} }},
+	{name: "on_failure", at: func(f *faas.Function) any { return destinationColumn{&f.OnFailure} }},
 	{name: "revision", at: func(f *faas.Function) any { return &f.Revision }},
 	{name: "created_at", at: func(f *faas.Function) any { return timeColumn{&f.CreatedAt} }, kind: instant,
 		index: indexOfRange, rule: insertOnly},
@@ -56,6 +58,8 @@ type FunctionChange struct {
 	CPU         *int           // millicores
 	MemorySize  *int64         // bytes
 	Timeout     *time.Duration // whole seconds
+	OnSuccess   *faas.Destination
+	OnFailure   *faas.Destination
 	Trust       *FunctionTrust // the one before is to be deleted
 	Revision    int64          // the function must be of this one, or the error is a faas.Conflict; 0: of any
 	// the id of the trust that it must have until now, or the error is a faas.Conflict; nil: any or
@@ -201,6 +205,8 @@ func (c FunctionChange) applied(f faas.Function) faas.Function {
 	set(&f.CPU, c.CPU)
 	set(&f.MemorySize, c.MemorySize)
 	set(&f.Timeout, c.Timeout)
+	set(&f.OnSuccess, c.OnSuccess)
+	set(&f.OnFailure, c.OnFailure)
 	if c.Trust != nil {
 		f.TrustID, f.TrustRoles = c.Trust.ID, c.Trust.Roles
 	}

@@ -2,6 +2,7 @@ package store
 
 import (
 	"database/sql/driver"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -131,6 +132,44 @@ func (c letterBytesColumn) Scan(any) error {
 
 // Value writes the column.
 func (c letterBytesColumn) Value() (driver.Value, error) { return letterBytes(c.of), nil }
+
+// destinationColumn keeps a destination as JSON; none is NULL.
+type destinationColumn struct{ of *faas.Destination }
+
+var _ codec = destinationColumn{}
+
+// keptDestination is that JSON.
+type keptDestination struct {
+	FunctionID string `json:"function_id,omitempty"`
+	Version    int    `json:"function_version,omitempty"`
+	Alias      string `json:"function_alias,omitempty"`
+	Queue      string `json:"queue,omitempty"`
+	URL        string `json:"url,omitempty"`
+}
+
+// Scan reads the column.
+func (c destinationColumn) Scan(value any) error {
+	*c.of = faas.Destination{}
+	text, err := characters(value)
+	if err != nil || text == "" {
+		return err
+	}
+	var d keptDestination
+	err = json.Unmarshal([]byte(text), &d)
+	calls := faas.FunctionRef{FunctionID: d.FunctionID, Version: d.Version, Alias: d.Alias}
+	*c.of = faas.Destination{Calls: calls, Queue: d.Queue, URL: d.URL}
+	return err
+}
+
+// Value writes the column.
+func (c destinationColumn) Value() (driver.Value, error) {
+	d := *c.of
+	if d.None() {
+		return nil, nil
+	}
+	text, err := faas.PlainJSON(keptDestination{d.Calls.FunctionID, d.Calls.Version, d.Calls.Alias, d.Queue, d.URL})
+	return string(text), err
+}
 
 // characters returns a driver's value of a column of text; NULL is "".
 func characters(value any) (string, error) {

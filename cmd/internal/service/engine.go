@@ -18,7 +18,7 @@ func NewEngine(
 	e := engine.New(engine.Config{
 		Name: p.Name, Store: p.Store, Broker: p.Broker, Code: p.Code, Orchestrator: workers,
 		Trusts: p.trustsOfEngine(), Objects: p.objectsOfEngine(), Quotas: p.Quotas, Calls: p.Calls, Sums: p.Sums,
-		Notify: p.Notify, Publisher: p.publisher(log), Log: log,
+		Notify: p.Notify, Publisher: p.publisher(log), Cloud: p.cloud(), URLs: p.URLs, Log: log,
 		Limits: engine.Limits{
 			MaxInput: api.MaxInput,
 			PoolSize: conf.PoolSize, PoolMax: conf.PoolMax, Stable: conf.ScaleDownWindow, PerFunction: conf.MaxWorkersPerFunction, Workers: conf.MaxWorkers, Idle: conf.WorkerIdleTime,

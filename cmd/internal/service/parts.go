@@ -17,6 +17,7 @@ import (
 	"github.com/openstack-faas/faas/internal/config"
 	"github.com/openstack-faas/faas/internal/faas"
 	"github.com/openstack-faas/faas/internal/notify"
+	"github.com/openstack-faas/faas/internal/outbound"
 	"github.com/openstack-faas/faas/internal/quota"
 	"github.com/openstack-faas/faas/internal/session"
 	"github.com/openstack-faas/faas/internal/store"
@@ -37,6 +38,7 @@ type Parts struct {
 	Keystone *keystone.Client  // nil with auth_strategy = noauth
 	Sessions *session.Sessions // what functions act by; nil without Keystone
 	Objects  objects           // functions' code in Swift
+	URLs     *outbound.Client  // to URLs that tenants name
 
 	Quotas      *quota.Quotas
 	Calls       *quota.Calls
@@ -60,6 +62,7 @@ func Open(ctx context.Context, program string, conf config.Service, log *slog.Lo
 	if err = p.openNotifications(conf, program, log); err != nil {
 		return p, err
 	}
+	p.URLs = outboundClient(conf.Triggers)
 	p.Sessions = openSessions(p.Keystone, conf.Auth.CacheTime, log)
 	if p.Store, err = store.Open(ctx, conf.Database.Connection, store.Options{Log: log, Readers: conf.Database.MaxPoolSize}); err != nil {
 		return p, err
@@ -140,6 +143,9 @@ func (p Parts) Close() error {
 	var errs []error
 	if p.Sessions != nil {
 		p.Sessions.Close()
+	}
+	if p.URLs != nil {
+		p.URLs.Close()
 	}
 	if p.Broker != nil {
 		errs = append(errs, p.Broker.Close())

@@ -1,5 +1,5 @@
 // Package followup does what follows an execution that has ended: a trigger's event is tried again
-// or becomes a dead letter.
+// or becomes a dead letter, and the outcome is taken to where the function wants it.
 package followup
 
 import (
@@ -13,49 +13,64 @@ import (
 	"github.com/openstack-faas/faas/internal/duework"
 	"github.com/openstack-faas/faas/internal/event"
 	"github.com/openstack-faas/faas/internal/faas"
+	"github.com/openstack-faas/faas/internal/fair"
+	"github.com/openstack-faas/faas/internal/outbound"
 	"github.com/openstack-faas/faas/internal/store"
 	"github.com/openstack-faas/faas/internal/submit"
+	"github.com/openstack-faas/faas/internal/trigger"
 )
 
-// Config is what a Follower needs. Every field is required.
+// Config is what a Follower needs. Every field is required but those that say what stands in for
+// them.
 type Config struct {
 	Store  *store.Store
 	Submit *submit.Submitter
+	Cloud  trigger.Cloud    // to Zaqar, by functions' trusts; nil: nothing is sent to queues
+	URLs   *outbound.Client // nil: nothing is sent to URLs
 	Now    func() time.Time
 	Log    *slog.Logger
 }
 
 // Follower does what follows. It is safe for concurrent use.
 type Follower struct {
-	cfg     Config
-	results *prometheus.CounterVec
-	dropped prometheus.Counter
+	cfg        Config
+	clientID   string        // by which Zaqar knows this process
+	turns      *fair.Limiter // whose outcomes are on their way
+	results    *prometheus.CounterVec
+	dropped    prometheus.Counter
+	deliveries *prometheus.CounterVec
 }
 
 // New returns a follower.
 func New(cfg Config) *Follower {
 	return &Follower{
-		cfg: cfg,
+		cfg: cfg, clientID: faas.NewID(),
+		turns: fair.NewLimiter(Deliveries, fair.AtMost(deliveriesOfProject), 0),
 		results: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "faas_follow_ups_total",
-			Help: "Executions that something was to follow, by what did: retry, dead_letter, refused (a retry that a quota " +
-				"refuses; tried again) or none.",
+			Help: "Executions that something was to follow, by what did: retry, dead_letter, delivery (alone), refused " +
+				"(a retry that a quota refuses; tried again) or none.",
 		}, []string{"result"}),
 		dropped: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "faas_dead_letters_dropped_total",
 			Help: "Dead letters that went for newer ones, because their trigger had as many as it may.",
 		}),
+		deliveries: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "faas_deliveries_total",
+			Help: "Deliveries of outcomes by where to (function, queue or url) and what became of them: delivered, tried (and " +
+				"to be tried again), refused (for good), given_up or too_deep (executions cause each other without end).",
+		}, []string{"to", "result"}),
 	}
 }
 
 // Register has the registry count what follows.
 func (f *Follower) Register(registry prometheus.Registerer) {
-	registry.MustRegister(f.results, f.dropped)
+	registry.MustRegister(f.results, f.dropped, f.deliveries)
 }
 
 const (
-	// firstLook and lastLook bound the pause between two looks at an execution that has not ended. Its
-	// end has it looked at at once: these looks find what that has missed.
+	// firstLook and lastLook bound the pause between two looks at an execution that has not ended.
+	// Its end has it looked at at once: these looks find what that has missed.
 	firstLook = time.Second
 	lastLook  = store.FollowUpAfter
 	// longestDelay bounds the pause before a retry.
@@ -80,8 +95,34 @@ func (f *Follower) Follow(ctx context.Context, i store.DueItem) (duework.Next, e
 	if x.TriggerID != "" && (x.Status == faas.ExecutionFailed || x.Status == faas.ExecutionError) {
 		return f.failed(ctx, i, x)
 	}
-	f.results.WithLabelValues("none").Inc()
-	return duework.Done(), nil
+	return f.tell(ctx, i, x)
+}
+
+// tell has the outcome of an execution delivered, if its function wants that, and does nothing
+// else.
+func (f *Follower) tell(ctx context.Context, i store.DueItem, x faas.Execution) (duework.Next, error) {
+	deliver, err := f.delivery(ctx, x)
+	if err != nil {
+		return duework.Done(), err
+	}
+	if deliver == "" {
+		f.results.WithLabelValues("none").Inc()
+		return duework.Done(), nil
+	}
+	if _, err := f.cfg.Store.Follow(ctx, i, store.Following{Deliver: deliver}); err != nil {
+		return duework.Done(), err
+	}
+	f.results.WithLabelValues("delivery").Inc()
+	return duework.Recorded(), nil
+}
+
+// delivery returns the execution if its outcome is to be delivered; "" if not.
+func (f *Follower) delivery(ctx context.Context, x faas.Execution) (string, error) {
+	fn, err := f.cfg.Store.Function(ctx, faas.AnyProject(), x.FunctionID)
+	if faas.KindOf(err) == faas.NotFound || err == nil && fn.DestinationOf(x.Status).None() {
+		return "", nil
+	}
+	return x.ID, err
 }
 
 // failed tries the event of an execution that failed again, after a while, or keeps it as a dead
@@ -90,8 +131,7 @@ func (f *Follower) failed(ctx context.Context, i store.DueItem, x faas.Execution
 	t, err := f.cfg.Store.Trigger(ctx, faas.AnyProject(), x.TriggerID)
 	switch {
 	case faas.KindOf(err) == faas.NotFound:
-		f.results.WithLabelValues("none").Inc()
-		return duework.Done(), nil
+		return f.tell(ctx, i, x)
 	case err != nil:
 		return duework.Done(), err
 	}
@@ -122,10 +162,10 @@ func (f *Follower) failed(ctx context.Context, i store.DueItem, x faas.Execution
 	case faas.Conflict: // the retry is there already
 		return duework.Done(), nil
 	case faas.NotFound, faas.Forbidden, faas.Invalid:
-		return f.bury(ctx, i, x, e, "It could not be tried again: "+err.Error())
+		return f.bury(ctx, i, x, e, "It could not be tried again: "+said(err))
 	case faas.Busy, faas.OverQuota:
 		if f.cfg.Now().Sub(due) > refusedFor {
-			return f.bury(ctx, i, x, e, "It could not be tried again: "+err.Error())
+			return f.bury(ctx, i, x, e, "It could not be tried again: "+said(err))
 		}
 		f.results.WithLabelValues("refused").Inc()
 	default:
@@ -179,7 +219,11 @@ func (f *Follower) bury(
 		EventType: e.Type(),
 		Why:       why, Attempts: event.Attempt(e), CreatedAt: f.cfg.Now(), Input: x.Input,
 	}
-	dropped, err := f.cfg.Store.Follow(ctx, i, store.Following{Letter: &letter})
+	deliver, err := f.delivery(ctx, x)
+	if err != nil {
+		return duework.Done(), err
+	}
+	dropped, err := f.cfg.Store.Follow(ctx, i, store.Following{Letter: &letter, Deliver: deliver})
 	if err != nil {
 		return duework.Done(), err
 	}

@@ -118,14 +118,23 @@ func everyChangeIsKept(t *testing.T, f *fixture) {
 	f.pass(time.Second)
 	want := made
 	want.Name, want.Description, want.Entry, want.Code, want.CPU, want.MemorySize, want.Timeout = name, description, entry, code, cpu, memory, timeout
+	success, failure := filled[faas.Destination](t, nil), faas.Destination{URL: "https://example.org/?a=<b>"}
+	want.OnSuccess, want.OnFailure = success, failure
 	want.TrustID, want.TrustRoles = "another trust", []string{"a", "b"}
 	want.Revision, want.UpdatedAt = made.Revision+1, f.now().Truncate(time.Microsecond)
 	got, err := f.UpdateFunction(ctx, ours, made.ID, store.FunctionChange{
 		Name: &name, Description: &description, Entry: &entry, Code: &code, CPU: &cpu, MemorySize: &memory, Timeout: &timeout,
-		Trust: &store.FunctionTrust{ID: want.TrustID, Roles: want.TrustRoles},
+		Trust: &store.FunctionTrust{ID: want.TrustID, Roles: want.TrustRoles}, OnSuccess: &success, OnFailure: &failure,
 	})
 	must(t, err)
 	same(t, "changed", got, want)
+	got, err = f.Function(ctx, ours, made.ID)
+	must(t, err)
+	same(t, "read", got, want)
+	want.OnFailure = faas.Destination{}
+	got, err = f.UpdateFunction(ctx, ours, made.ID, store.FunctionChange{OnFailure: &want.OnFailure})
+	must(t, err)
+	same(t, "cleared", got, want)
 	got, err = f.Function(ctx, ours, made.ID)
 	must(t, err)
 	same(t, "read", got, want)

@@ -1,0 +1,141 @@
+package api
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+	"regexp"
+
+	"github.com/openstack-faas/faas/internal/faas"
+	"github.com/openstack-faas/faas/internal/outbound"
+	"github.com/openstack-faas/faas/internal/store"
+)
+
+// destinationFields returns where the outcomes of a function's executions are to be taken; nil for
+// what is not set. Functions that are named must be there.
+func (h *functionHandlers) destinationFields(
+	r *http.Request, id faas.Identity, o *object,
+) (success, failure *faas.Destination) {
+	one := func(name string) *faas.Destination {
+		d := destinationField(r, id, o, name, h.store.FunctionID)
+		if d == nil || d.Calls == (faas.FunctionRef{}) || o.wrong != nil {
+			return d
+		}
+		_, err := h.store.Resolve(r.Context(), faas.ProjectScope(id), d.Calls)
+		if faas.KindOf(err) == faas.NotFound { // the request is wrong and not its path
+			o.refuse("%s: %s", name, said(err))
+		} else if err != nil {
+			o.wrong = err
+		}
+		return d
+	}
+	return one("on_success"), one("on_failure")
+}
+
+// queueForm is what Zaqar takes for the name of a queue.
+var queueForm = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
+
+// destinationField returns a destination, which forms write as the JSON text of an object; nil when
+// it is not set. null and an empty text are none.
+func destinationField(
+	r *http.Request, id faas.Identity, o *object, name string, find byName,
+) *faas.Destination {
+	raw, ok := o.fields[name]
+	if !ok {
+		return nil
+	}
+	var text string
+	if json.Unmarshal(raw, &text) == nil && string(raw) != "null" {
+		raw = json.RawMessage(text)
+	}
+	if len(raw) == 0 || string(raw) == "null" {
+		return &faas.Destination{}
+	}
+	in, err := parseObject(raw, "function_id", "function_version", "function_alias", "queue", "url")
+	if err != nil {
+		o.refuse("%s: %s", name, said(err))
+		return nil
+	}
+	d, kinds := faas.Destination{Queue: in.line("queue"), URL: valueOr(in.text("url", maxURL), "")}, 0
+	for _, field := range []string{"function_id", "function_alias", "queue", "url"} {
+		if raw, set := in.get(field); set && string(raw) != `""` {
+			kinds++
+		}
+	}
+	_, version := in.get("function_version")
+	switch {
+	case in.wrong != nil:
+	case kinds != 1 || version && (d.Queue != "" || d.URL != ""):
+		in.refuse("it must have one of function_id (with or without function_version), function_alias, queue and url.")
+	case d.Queue != "" && !queueForm.MatchString(d.Queue):
+		in.refuse("queue must be the name of a queue: 1 to 64 letters, digits, underscores and hyphens; it is %q.", short(d.Queue))
+	case d.URL != "":
+		_, in.wrong = outbound.Parse(d.URL)
+	case d.Queue == "":
+		d.Calls = refField(r, id, in, find)
+	}
+	switch {
+	case in.wrong == nil:
+	case faas.KindOf(in.wrong) == faas.Invalid || faas.KindOf(in.wrong) == faas.NotFound:
+		o.refuse("%s: %s", name, said(in.wrong))
+	case o.wrong == nil:
+		o.wrong = in.wrong
+	}
+	return &d
+}
+
+// said returns what an error says to callers, without its cause.
+func said(err error) string {
+	var f *faas.Error
+	if errors.As(err, &f) {
+		return f.Message
+	}
+	return "it can not be read."
+}
+
+// maxURL is how many letters a URL may have.
+const maxURL = 2048
+
+// mayDeliver refuses a function that cannot take outcomes where it says.
+func mayDeliver(f faas.Function) error {
+	const refusal = "%s: the function has no roles, and can not send to a queue without them."
+	switch {
+	case f.TrustID != "":
+	case f.OnSuccess.Queue != "":
+		return faas.Errorf(faas.Invalid, refusal, "on_success")
+	case f.OnFailure.Queue != "":
+		return faas.Errorf(faas.Invalid, refusal, "on_failure")
+	}
+	return nil
+}
+
+// changed returns what decides, of a function after a change, whether it may deliver.
+func changed(f faas.Function, c store.FunctionChange) faas.Function {
+	f.OnSuccess, f.OnFailure = valueOr(c.OnSuccess, f.OnSuccess), valueOr(c.OnFailure, f.OnFailure)
+	if c.Trust != nil {
+		f.TrustID = c.Trust.ID
+	}
+	return f
+}
+
+// destinationView is a destination; what it does not have is left out.
+type destinationView struct {
+	FunctionID    *string `json:"function_id,omitempty"`
+	Version       *int    `json:"function_version,omitempty"`
+	FunctionAlias *string `json:"function_alias,omitempty"`
+	Queue         *string `json:"queue,omitempty"`
+	URL           *string `json:"url,omitempty"`
+}
+
+func viewDestination(d faas.Destination) *destinationView {
+	if d.None() {
+		return nil
+	}
+	v := &destinationView{
+		FunctionID: orNull(d.Calls.FunctionID), FunctionAlias: orNull(d.Calls.Alias), Queue: orNull(d.Queue), URL: orNull(d.URL),
+	}
+	if d.Calls.FunctionID != "" {
+		v.Version = &d.Calls.Version
+	}
+	return v
+}
