@@ -74,7 +74,7 @@ func (s *Steward) Keep(ctx context.Context, i store.DueItem) (duework.Next, erro
 		return duework.Done(), errors.Join(err, s.note(context.WithoutCancel(ctx), t, kept.State, err))
 	}
 	s.count(t, "kept")
-	if err := s.note(ctx, t, kept.State, nil); err != nil {
+	if err := s.record(ctx, t, kept.State, faas.TriggerActive, kept.Note); err != nil {
 		return duework.Done(), err
 	}
 	if kept.Again > 0 {
@@ -87,12 +87,19 @@ func errNoSource(t faas.Trigger) error {
 	return faas.Errorf(faas.NotFound, "This deployment has no triggers of the source %s.", t.Source)
 }
 
-// note records how a trigger is now, if that has changed: most looks find what the last one found.
+// note records how a trigger is now that its keeper was called, if that has changed.
 func (s *Steward) note(ctx context.Context, t faas.Trigger, state string, failure error) error {
 	status, reason := faas.TriggerActive, ""
 	if failure != nil {
 		status, reason = faas.TriggerError, s.reason(t, failure)
 	}
+	return s.record(ctx, t, state, status, reason)
+}
+
+// record writes how a trigger is, if that has changed: most looks find what the last one found.
+func (s *Steward) record(
+	ctx context.Context, t faas.Trigger, state string, status faas.TriggerStatus, reason string,
+) error {
 	if !t.Wants() {
 		status = t.Status
 	}

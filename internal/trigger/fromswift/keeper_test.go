@@ -313,7 +313,10 @@ func TestPaused(t *testing.T) {
 		r.t.Settings, r.t.UpdatedAt = r.settings(`, "prefix": "b"`), time.Now()
 		r.want("other objects")
 		r.put("b2", "x")
+		r.put("a2", "x")
 		r.want("a new one of those", "created b2")
+		r.t.Settings, r.t.UpdatedAt = r.settings(`, "prefix": "a"`), time.Now()
+		r.want("what was there when the prefix became another")
 	})
 }
 

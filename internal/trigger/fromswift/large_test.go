@@ -62,6 +62,8 @@ func TestRequests(t *testing.T) {
 	}
 	r.put("object-000007+", "new")
 	step("a new one", "HEAD GET GET", 1)
+	r.put("object-000007+", "longer than new")
+	step("overwritten by more bytes", "HEAD GET GET", 1)
 	r.put("object-000008", "y")
 	step("overwritten by as many bytes, which counts do not show", "HEAD", 0)
 	r.keeper.Wake(r.t.ID)
@@ -240,4 +242,48 @@ func TestNamesOfAllKinds(t *testing.T) {
 		r.small.Delete("p", "c", name)
 	}
 	r.want("gone", gone...)
+}
+
+// TestBegunBefore has an upload that began before the trigger was made, and ended after its first
+// look.
+func TestBegunBefore(t *testing.T) {
+	r := onSmall(t, both)
+	r.put("old", "x")
+	r.put("slow", "x")
+	r.small.List("p", "c", "slow", false)
+	r.t.CreatedAt = time.Now()
+	r.want("the first look")
+	r.small.List("p", "c", "slow", true)
+	r.want("it is there now", "created slow")
+}
+
+// TestFewNamesOfMany has a container of which no look sees everything, for the sake of few objects.
+func TestFewNamesOfMany(t *testing.T) {
+	r := onSmall(t, both+`, "suffix": ".png"`)
+	r.limits = limits{page: 100, pages: 3, memory: memoryBytes}
+	r.another()
+	r.fill(numbered(0, 350)...)
+	r.fill("a.png", "z.png")
+	r.t.CreatedAt = time.Now()
+	for range 4 {
+		kept, err := r.look(t.Context())
+		if err != nil || !strings.Contains(kept.Note, "Deletions are not seen") {
+			t.Errorf("%+v, %v", kept, err)
+		}
+	}
+	r.put("b.png", "x")
+	r.small.Delete("p", "c", "a.png")
+	r.small.Delete("p", "c", "z.png")
+	r.see()
+	r.want("deletions are not seen, as was said", "created b.png")
+	for _, name := range numbered(0, 200) {
+		r.small.Delete("p", "c", name)
+	}
+	r.see()
+	kept, err := r.look(t.Context())
+	if err != nil || kept.Note != "" {
+		t.Errorf("few are left: %+v, %v", kept, err)
+	}
+	r.small.Delete("p", "c", "b.png")
+	r.want("a look sees everything", "deleted b.png")
 }

@@ -147,3 +147,51 @@ func FuzzState(f *testing.F) {
 		_ = newMemory(memoryBytes).decodeVersions(versions)
 	})
 }
+
+// TestStale has a container whose objects are overwritten for ever: what is no more is forgotten,
+// and nothing that is there.
+func TestStale(t *testing.T) {
+	m := filled(100, 1000, nil)
+	there := maps.Clone(m.versions)
+	for round := range 100 {
+		for v := range m.versions {
+			m.versions[v] = there[v]
+		}
+		for i := range 500 { // each is met once
+			m.add(version{1_796_000_000_000 + int64(round*1000+i), uint32(i)})
+		}
+		versions, _ := m.encode(whole)
+		again := newMemory(memoryBytes)
+		if err := again.decodeVersions(versions); err != nil {
+			t.Fatal(err)
+		}
+		m = again
+	}
+	if n := len(m.versions); n > 100+500+memoryBytes/staleBytes || n < memoryBytes/staleBytes || m.horizon != 0 {
+		t.Errorf("%d versions, back to %d", n, m.horizon)
+	}
+	for v := range there {
+		if !m.seen(v) {
+			t.Fatalf("%v is not known any more", v)
+		}
+	}
+}
+
+// TestNoRoomForNames has names that grow amid a list.
+func TestNoRoomForNames(t *testing.T) {
+	m := filled(3000, 1000, func(i int) string { return swift.MD5([]byte(fmt.Sprint(i))) })
+	all := maps.Clone(m.versions)
+	versions, names := m.encode(part)
+	if len(names) != 0 || m.names != nil || len(versions) > memoryBytes {
+		t.Errorf("%d bytes of names, %d of versions", len(names), len(versions))
+	}
+	again := newMemory(memoryBytes)
+	if err := again.decodeVersions(versions); err != nil {
+		t.Fatal(err)
+	}
+	for v := range all {
+		if !again.seen(v) {
+			t.Fatalf("%v is not known any more", v)
+		}
+	}
+}

@@ -1,15 +1,13 @@
 package fromswift
 
 import (
-	"bytes"
 	"encoding/json"
-	"errors"
-	"io"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/openstack-faas/faas/internal/faas"
+	"github.com/openstack-faas/faas/internal/trigger"
 	"github.com/openstack-faas/faas/pkg/swift"
 )
 
@@ -35,16 +33,11 @@ const (
 	defaultInterval = 10
 )
 
-// ParseSettings reads a trigger's settings and completes them. The error is of kind Invalid.
+// ParseSettings reads and completes the settings. An error is a *faas.Error of kind Invalid.
 func ParseSettings(raw json.RawMessage) (Settings, error) {
 	s := Settings{Events: []string{Created}, Interval: defaultInterval}
-	d := json.NewDecoder(bytes.NewReader(raw))
-	d.DisallowUnknownFields()
-	if err := d.Decode(&s); err != nil {
-		return s, malformed(err)
-	}
-	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return s, invalid("must be one JSON object")
+	if err := trigger.ReadSettings(raw, &s, "container", "events", "prefix", "suffix", "interval"); err != nil {
+		return s, err
 	}
 	return s, s.check()
 }
@@ -52,42 +45,31 @@ func ParseSettings(raw json.RawMessage) (Settings, error) {
 func (s Settings) check() error {
 	switch {
 	case s.Container == "":
-		return invalid("must have container, the name of a container of Swift")
+		return faas.Errorf(faas.Invalid, "settings.container is required: the name of a container of Swift.")
 	case len(s.Events) == 0:
-		return invalid("must have at least one of %s and %s in events", Created, Deleted)
+		return faas.Errorf(faas.Invalid, "settings.events must have at least one of %q and %q.", Created, Deleted)
 	case len(s.Prefix) > swift.MaxObjectName || len(s.Suffix) > swift.MaxObjectName:
-		return invalid("must have a prefix and a suffix of at most %d bytes, as names of objects have", swift.MaxObjectName)
+		return faas.Errorf(
+			faas.Invalid, "settings.prefix and settings.suffix must be at most %d bytes, as names of objects are.",
+			swift.MaxObjectName,
+		)
 	case s.Interval < MinInterval || s.Interval > MaxInterval:
-		return invalid("must have an interval of %d to %d seconds, not %d", MinInterval, MaxInterval, s.Interval)
+		return faas.Errorf(
+			faas.Invalid, "settings.interval must be %d to %d seconds; it is %d.", MinInterval, MaxInterval, s.Interval,
+		)
 	}
 	for i, e := range s.Events {
 		if e != Created && e != Deleted {
-			return invalid("must have %s and %s in events, not %q", Created, Deleted, cut(e))
+			return faas.Errorf(faas.Invalid, "settings.events must be of %q and %q; it has %q.", Created, Deleted, cut(e))
 		}
 		if slices.Contains(s.Events[:i], e) {
-			return invalid("must have %s only once in events", e)
+			return faas.Errorf(faas.Invalid, "settings.events must have %q only once.", e)
 		}
 	}
 	if err := swift.CheckNames(s.Container, "any"); err != nil {
-		return invalid("must have a container that may exist, not %q: %v", cut(s.Container), err)
+		return faas.Errorf(faas.Invalid, "settings.container can not be %q: %v.", cut(s.Container), err)
 	}
 	return nil
-}
-
-func invalid(format string, args ...any) error {
-	return faas.Errorf(faas.Invalid, "The settings of a trigger from swift "+format+".", args...)
-}
-
-// malformed explains what the decoder refuses.
-func malformed(err error) error {
-	var wrong *json.UnmarshalTypeError
-	if errors.As(err, &wrong) && wrong.Field != "" {
-		return invalid("must have another type of value for %s than %s", wrong.Field, wrong.Value)
-	}
-	if name, unknown := strings.CutPrefix(err.Error(), "json: unknown field "); unknown {
-		return invalid("have %s, which is not one of container, events, prefix, suffix and interval", cut(name))
-	}
-	return invalid("must be one JSON object with container, and perhaps events, prefix, suffix and interval")
 }
 
 func (s Settings) wants(event string) bool { return slices.Contains(s.Events, event) }

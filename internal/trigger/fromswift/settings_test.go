@@ -30,19 +30,19 @@ func TestSettings(t *testing.T) {
 		}
 	}
 	for text, says := range map[string]string{
-		``: "one JSON object", `null`: "must have container", `[]`: "one JSON object",
-		`{"container": "c"} {}`: "one JSON object",
-		`{}`:                    "must have container", `{"container": 5}`: "another type of value for container",
-		`{"container": "a/b"}`: "must not have a slash", `{"container": ".."}`: "may be . or ..",
+		``: "container is required", `null`: "container is required", `{}`: "container is required",
+		`[]`: "must be a JSON object", `{"container": "c"} {}`: "must be a JSON object",
+		`{"container": 5}`: "settings.container must be a JSON string", `{"container": "a/b"}`: "must not have a slash",
+		`{"container": ".."}`: "may be . or ..",
 		fmt.Sprintf(`{"container": %q}`, strings.Repeat("x", 257)):                 "at most 256 bytes",
-		`{"container": "c", "contaner": "c"}`:                                      `"contaner", which is not one of`,
-		`{"container": "c", "events": []}`:                                         "at least one of created and deleted",
-		`{"container": "c", "events": ["changed"]}`:                                `not "changed"`,
+		`{"container": "c", "contaner": "c"}`:                                      `no member "contaner"`,
+		`{"container": "c", "events": []}`:                                         "at least one",
+		`{"container": "c", "events": ["changed"]}`:                                `it has "changed"`,
 		`{"container": "c", "events": ["created", "created"]}`:                     "only once",
-		`{"container": "c", "events": "created"}`:                                  "another type of value for events",
-		`{"container": "c", "interval": 1}`:                                        "2 to 3600 seconds, not 1",
+		`{"container": "c", "events": "created"}`:                                  "settings.events must be",
+		`{"container": "c", "interval": 1}`:                                        "2 to 3600 seconds; it is 1",
 		`{"container": "c", "interval": 3601}`:                                     "2 to 3600 seconds",
-		`{"container": "c", "interval": 2.5}`:                                      "another type of value for interval",
+		`{"container": "c", "interval": 2.5}`:                                      "settings.interval must be a JSON number",
 		fmt.Sprintf(`{"container": "c", "prefix": %q}`, strings.Repeat("x", 1025)): "at most 1024 bytes",
 	} {
 		_, err := ParseSettings(json.RawMessage(text))
@@ -111,14 +111,14 @@ func TestPageOfTheManual(t *testing.T) {
 		t.Fatal("there is no example")
 	}
 	for _, body := range bodies {
-		var asked struct{ Settings, Template json.RawMessage }
+		var asked struct{ Settings, Input json.RawMessage }
 		if err := json.Unmarshal(body[1], &asked); err != nil {
 			t.Fatalf("%s: %v", body[1], err)
 		}
 		if _, err := ParseSettings(asked.Settings); err != nil {
 			t.Error(err)
 		}
-		if _, err := event.ParseTemplate(asked.Template); err != nil {
+		if _, err := event.ParseTemplate(asked.Input); err != nil {
 			t.Error(err)
 		}
 	}

@@ -62,9 +62,6 @@ func damaged(t faas.Trigger, err error) error {
 // write returns the state as the trigger is to have it.
 func (st *state) write(m *memory, read extent) string {
 	st.Versions, st.Names = m.encode(read)
-	if m.names != nil {
-		st.Unnamed = false
-	}
 	st.Horizon, st.Forgotten = m.horizon, m.forgotten
 	text, _ := json.Marshal(st) // numbers and bytes always can be
 	return string(text)
