@@ -17,10 +17,16 @@ start_keystone() {
 
 # It comes to the database by the socket, as the user that it runs as: no password.
 # CLOUD_TOKEN_LIFE is how long a token is valid, in seconds, for tests that wait for the end of one.
+# It tells of what it does on RabbitMQ, and does not wait for that when RabbitMQ is away.
 keystone_configuration() {
-    put "$keystone_conf" <<CONF
+    (umask 077 && put "$keystone_conf" <<CONF
 [DEFAULT]
 public_endpoint = http://$world_ip:$keystone_port
+transport_url = $(cloud_rabbitmq_url)
+[oslo_messaging_notifications]
+driver = messagingv2
+topics = notifications
+retry = 2
 [database]
 connection = mysql+pymysql://keystone@localhost/keystone?unix_socket=$mariadb_socket&charset=utf8
 max_pool_size = 10
@@ -40,6 +46,8 @@ enabled = true
 backend = dogpile.cache.memcached
 memcache_servers = 127.0.0.1:$memcached_port
 CONF
+    )
+    chown keystone:keystone "$keystone_conf"
     openstack_uwsgi "$keystone_data/uwsgi.ini" $keystone_port /usr/bin/keystone-wsgi-public \
         "env = OS_KEYSTONE_CONFIG_FILES=$keystone_conf" 'processes = 2' 'threads = 4'
 }

@@ -14,6 +14,7 @@ all_parts=("${aodh_parts[@]}" zaqar)
 start_core() {
     start_memcached
     start_swift
+    cloud_rabbitmq_user
     start_keystone
 }
 
@@ -26,7 +27,6 @@ ready_core() {
 # Both have users in Keystone, which one that was made for core has not yet.
 start_all() {
     seed_keystone
-    cloud_rabbitmq_user
     start_aodh
     start_zaqar
 }

@@ -1,14 +1,12 @@
 package frombus
 
 import (
-	"bytes"
 	"encoding/json"
-	"errors"
-	"io"
 	"regexp"
 	"strings"
 
 	"github.com/openstack-faas/faas/internal/faas"
+	"github.com/openstack-faas/faas/internal/trigger"
 )
 
 // Settings say which notifications of its project a trigger wants. In both patterns * stands for
@@ -29,13 +27,8 @@ var patternForm = regexp.MustCompile(`^[A-Za-z0-9_.:@/*-]+$`)
 // ParseSettings reads the settings of a trigger. An error is a *faas.Error of kind Invalid.
 func ParseSettings(raw json.RawMessage) (Settings, error) {
 	var s Settings
-	d := json.NewDecoder(bytes.NewReader(raw))
-	d.DisallowUnknownFields()
-	if err := d.Decode(&s); err != nil {
-		return s, faas.Errorf(faas.Invalid, "settings of a notification trigger: %s.", said(err)).WithCause(err)
-	}
-	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return s, faas.Errorf(faas.Invalid, "settings of a notification trigger must be one JSON object.")
+	if err := trigger.ReadSettings(raw, &s, "event_type", "publisher"); err != nil {
+		return s, err
 	}
 	if s.EventType == "" {
 		return s, faas.Errorf(faas.Invalid,
@@ -52,19 +45,6 @@ func ParseSettings(raw json.RawMessage) (Settings, error) {
 		}
 	}
 	return s, nil
-}
-
-// said says what is wrong with settings that cannot be decoded.
-func said(err error) string {
-	var wrong *json.UnmarshalTypeError
-	switch {
-	case errors.As(err, &wrong) && wrong.Field != "":
-		return wrong.Field + " must be text, not " + wrong.Value
-	case strings.HasPrefix(err.Error(), "json: unknown field "):
-		return "there is no member " + strings.TrimPrefix(err.Error(), "json: unknown field ") +
-			"; there are event_type and publisher"
-	}
-	return "they must be a JSON object with event_type, and publisher if wanted"
 }
 
 func checkPattern(name, pattern string) error {

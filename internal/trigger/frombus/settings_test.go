@@ -17,13 +17,13 @@ func TestParseSettings(t *testing.T) {
 		t.Error(err)
 	}
 	for raw, says := range map[string]string{
-		``:                                      "must be a JSON object",
+		``:                                      "event_type is missing",
 		`[]`:                                    "must be a JSON object",
 		`{}`:                                    "event_type is missing",
-		`{"event_type": 7}`:                     "event_type must be text, not number",
-		`{"event_type": "a", "topic": "x"}`:     `there is no member "topic"`,
+		`{"event_type": 7}`:                     "event_type must be a JSON string; it is a number",
+		`{"event_type": "a", "topic": "x"}`:     `no member "topic"`,
+		`{"event_type": "a"} {}`:                "must be a JSON object",
 		`{"event_type": "a b"}`:                 "event_type may have letters",
-		`{"event_type": "a"} {}`:                "must be one JSON object",
 		`{"event_type": "a", "publisher": "é"}`: "publisher may have letters",
 		`{"event_type": "` + strings.Repeat("a", 256) + `"}`: "at most 255",
 		`{"event_type": "` + strings.Repeat("*a", 9) + `"}`:  "more than 8 times *",
