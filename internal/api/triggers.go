@@ -82,7 +82,7 @@ func (h *triggerHandlers) record(
 ) (faas.Trigger, error) {
 	var err error
 	if t.Source.Acts() {
-		if t.TrustID, err = h.trusts.makeForTrigger(ctx, id); err != nil {
+		if t.TrustID, err = h.trusts.makeForTrigger(ctx, id, t); err != nil {
 			return t, err
 		}
 	}
@@ -163,13 +163,17 @@ func (h *triggerHandlers) update(r *http.Request, id faas.Identity) (any, error)
 }
 
 // applied changes a trigger. Whoever says what a trigger looks at can use all that its trust
-// allows: so settings of another user's trigger are changed with a trust of the caller's own.
+// allows: so settings of another user's trigger are changed with a trust of the caller's own, and
+// those that need another kind of trust with one of that kind.
 func (h *triggerHandlers) applied(
 	ctx context.Context, id faas.Identity, before faas.Trigger, change triggerChange,
 ) (after faas.Trigger, secret faas.Secret, err error) {
 	trust := ""
-	if change.settings != nil && before.Source.Acts() && before.UserID != id.UserID {
-		if trust, err = h.trusts.makeForTrigger(ctx, id); err != nil {
+	wanted := before
+	setIf(&wanted.Settings, change.settings)
+	another := before.UserID != id.UserID || passedOn(wanted) != passedOn(before)
+	if change.settings != nil && before.Source.Acts() && another {
+		if trust, err = h.trusts.makeForTrigger(ctx, id, wanted); err != nil {
 			return after, "", err
 		}
 	}

@@ -25,8 +25,13 @@ type TrustMaker interface {
 	// MakeTrust has the user of the token delegate the roles to the service, in the token's
 	// project.
 	MakeTrust(ctx context.Context, token faas.Secret, roles []string) (trustID string, err error)
+	// MakeTrustToPassOn is MakeTrust for a trust of which other services make their own.
+	MakeTrustToPassOn(ctx context.Context, token faas.Secret, roles []string, ends bool) (trustID string, err error)
 	DeleteTrust(ctx context.Context, trustID string) error
 }
+
+// trustMaking makes a trust of one of the kinds that there are.
+type trustMaking func(ctx context.Context, token faas.Secret, roles []string) (trustID string, err error)
 
 const (
 	// trustTimeout bounds making a trust, or deleting it. Both are seen through when the caller
@@ -54,12 +59,14 @@ func (t *functionTrusts) make(
 	if err != nil || len(roles) == 0 {
 		return store.FunctionTrust{}, err
 	}
-	return t.withRoles(ctx, id, roles)
+	return t.withRoles(ctx, id, roles, t.cfg.Maker.MakeTrust)
 }
 
 // makeForTrigger makes the trust by which a trigger acts for the caller in the project, with all
 // the roles that may be delegated.
-func (t *functionTrusts) makeForTrigger(ctx context.Context, id faas.Identity) (trustID string, err error) {
+func (t *functionTrusts) makeForTrigger(
+	ctx context.Context, id faas.Identity, g faas.Trigger,
+) (trustID string, err error) {
 	refused := ""
 	switch {
 	case t.cfg == nil:
@@ -84,15 +91,23 @@ func (t *functionTrusts) makeForTrigger(ctx context.Context, id faas.Identity) (
 		return "", faas.Errorf(faas.Invalid, "A trigger of this source acts in your project by roles of yours, and you have "+
 			"none that may be delegated.")
 	}
-	made, err := t.withRoles(ctx, id, roles)
+	making := t.cfg.Maker.MakeTrust
+	if passOn := passedOn(g); passOn != notPassedOn {
+		making = func(ctx context.Context, token faas.Secret, roles []string) (string, error) {
+			return t.cfg.Maker.MakeTrustToPassOn(ctx, token, roles, passOn == passedOnToZaqar)
+		}
+	}
+	made, err := t.withRoles(ctx, id, roles, making)
 	return made.ID, err
 }
 
 // withRoles makes a trust with the roles.
-func (t *functionTrusts) withRoles(ctx context.Context, id faas.Identity, roles []string) (store.FunctionTrust, error) {
+func (t *functionTrusts) withRoles(
+	ctx context.Context, id faas.Identity, roles []string, making trustMaking,
+) (store.FunctionTrust, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), trustTimeout)
 	defer cancel()
-	trustID, err := t.cfg.Maker.MakeTrust(ctx, id.Token, roles)
+	trustID, err := making(ctx, id.Token, roles)
 	if err != nil {
 		return store.FunctionTrust{}, err
 	}

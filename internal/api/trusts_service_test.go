@@ -20,6 +20,7 @@ type trustKeeper struct {
 	made   int
 	trusts map[string][]string // roles by trust
 	makers map[string]string   // users by trust
+	passed map[string]bool     // those that may be passed on, and whether they end
 	err    error               // of all that it is asked
 }
 
@@ -34,6 +35,16 @@ func (k *trustKeeper) MakeTrust(_ context.Context, token faas.Secret, roles []st
 	id := fmt.Sprintf("t-%d", k.made)
 	k.trusts[id], k.makers[id] = roles, maker
 	return id, nil
+}
+
+func (k *trustKeeper) MakeTrustToPassOn(
+	ctx context.Context, token faas.Secret, roles []string, ends bool,
+) (string, error) {
+	id, err := k.MakeTrust(ctx, token, roles)
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.passed[id] = ends
+	return id, err
 }
 
 func (k *trustKeeper) DeleteTrust(_ context.Context, id string) error {
@@ -104,7 +115,7 @@ func (tokenAuth) Authenticate(r *http.Request) (faas.Identity, error) {
 
 func trusting(t *testing.T, change ...func(*Config)) (*service, *trustKeeper) {
 	t.Helper()
-	k := &trustKeeper{trusts: map[string][]string{}, makers: map[string]string{}}
+	k := &trustKeeper{trusts: map[string][]string{}, makers: map[string]string{}, passed: map[string]bool{}}
 	sessions := session.New(session.Config{Source: k})
 	t.Cleanup(sessions.Close)
 	use := func(c *Config) {
