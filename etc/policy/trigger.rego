@@ -17,6 +17,16 @@ allow contains "trigger:get" if personas.reader
 
 allow contains "trigger:get" if personas.admin
 
+# Has the events of dead letters executed again.
+allow contains "trigger:replay" if personas.member
+
+allow contains "trigger:delete_dead_letter" if personas.member
+
+# Dead letters have the events whole, as executions have their inputs.
+allow contains "trigger:get_dead_letters" if personas.reader
+
+allow contains "trigger:get_dead_letters" if personas.admin
+
 allow contains "trigger:get_all" if personas.reader
 
 allow contains "trigger:get_all" if personas.admin

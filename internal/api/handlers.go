@@ -31,6 +31,7 @@ type handlers struct {
 	webhookCalls *webhookCalls
 
 	triggers    *triggerHandlers
+	deadLetters *deadLetterHandlers
 	triggerDoor *triggerDoor
 }
 
@@ -101,6 +102,9 @@ func (h *handlers) addTriggers(cfg Config, of lists, budget *memory) {
 		trusts:  &functionTrusts{cfg: cfg.Trusts, store: cfg.Store, log: cfg.Log}, bodies: bodies{cfg.MaxBody}, lists: of,
 		endpoint: endpoint(cfg.PublicEndpoint), quota: projectQuota{quotas: cfg.Quotas, store: cfg.Store}, log: cfg.Log,
 		now: cfg.Now,
+	}
+	h.deadLetters = &deadLetterHandlers{
+		store: cfg.Store, submit: h.executions.submit, policy: cfg.Policy, bodies: bodies{cfg.MaxBody}, lists: of,
 	}
 	h.triggerDoor = &triggerDoor{
 		store: cfg.Store, policy: cfg.Policy, auth: cfg.Auth, keys: cfg.WebhookKeys,

@@ -58,6 +58,9 @@ func (h *handlers) routes() []route {
 		{"PUT", "/v1/triggers/{id}", "trigger:update", h.triggers.update, v110},
 		{"DELETE", "/v1/triggers/{id}", "trigger:delete", h.triggers.delete, v110},
 		{"POST", "/v1/triggers/{id}/rotate", "trigger:rotate", h.triggers.rotate, v110},
+		{"GET", "/v1/triggers/{id}/dead_letters", "trigger:get_dead_letters", h.deadLetters.list, v110},
+		{"DELETE", "/v1/triggers/{id}/dead_letters/{execution}", "trigger:delete_dead_letter", h.deadLetters.delete, v110},
+		{"POST", "/v1/triggers/{id}/replay", "trigger:replay", h.deadLetters.replay, v110},
 		{"POST", "/v1/triggers/{id}/events", notifyRule, h.triggerDoor.take, v10},
 
 		{"GET", "/v1/limits", "limits:get", h.quotas.getLimits, v11},

@@ -21,7 +21,7 @@ var version = [2]string{"OpenStack-API-Version", "function-engine 1.10"}
 // property is what project demo has, and what the others try to get at.
 type property struct {
 	function, execution, runtime, project string
-	webhook, alias, job                   string
+	webhook, alias, job, trigger          string
 }
 
 // attempt is a request for something of demo's, and what a stranger may be answered.
@@ -37,7 +37,7 @@ func attempts(of property) map[string][]attempt {
 	hidden, refused := []int{http.StatusNotFound}, []int{http.StatusForbidden}
 	function, execution, job := "/v1/functions/"+of.function, "/v1/executions/"+of.execution, "/v1/jobs/"+of.job
 	runtime, quota := "/v1/runtimes/"+of.runtime, "/v1/quotas/"+of.project
-	webhook := "/v1/webhooks/" + of.webhook
+	webhook, trigger := "/v1/webhooks/"+of.webhook, "/v1/triggers/"+of.trigger
 	return map[string][]attempt{
 		"POST /v1/runtimes": {
 			{"/v1/runtimes", map[string]any{"image": "docker.io/faas-mini/python3:dev", "name": "mine"}, refused},
@@ -154,6 +154,32 @@ func attempts(of property) map[string][]attempt {
 			{webhook + "/invoke?secret=1.AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", map[string]any{}, hidden},
 		},
 
+		"POST /v1/triggers": {
+			{"/v1/triggers", map[string]any{"source": "webhook", "function_id": of.function}, hidden},
+			{"/v1/triggers", map[string]any{"source": "webhook", "project_id": of.project}, []int{http.StatusBadRequest}},
+		},
+		"GET /v1/triggers": {
+			{"/v1/triggers?all_projects=true", nil, refused}, {"/v1/triggers?project_id=" + of.project, nil, refused},
+			{"/v1/triggers?function_id=" + of.function, nil, []int{http.StatusOK}},
+		},
+		"GET /v1/triggers/{id}":         {{trigger, nil, hidden}},
+		"PUT /v1/triggers/{id}":         {{trigger, map[string]any{"description": "taken"}, hidden}},
+		"DELETE /v1/triggers/{id}":      {{trigger, nil, hidden}},
+		"POST /v1/triggers/{id}/rotate": {{trigger + "/rotate", nil, hidden}},
+		"POST /v1/triggers/{id}/events": {
+			{trigger + "/events", map[string]any{}, hidden},
+			{trigger + "/events?secret=1.AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", map[string]any{}, hidden},
+		},
+		"GET /v1/triggers/{id}/dead_letters": {
+			{trigger + "/dead_letters", nil, hidden}, {trigger + "/dead_letters?all_projects=true", nil, refused},
+			{trigger + "/dead_letters?project_id=" + of.project, nil, refused},
+		},
+		"DELETE /v1/triggers/{id}/dead_letters/{execution}": {{trigger + "/dead_letters/" + of.execution, nil, hidden}},
+		"POST /v1/triggers/{id}/replay": {
+			{trigger + "/replay", nil, hidden},
+			{trigger + "/replay", map[string]any{"dead_letters": []string{of.execution}}, hidden},
+		},
+
 		"GET /v1/quotas/{project_id}":    {{quota, nil, refused}},
 		"PUT /v1/quotas/{project_id}":    {{quota, map[string]any{"quota": map[string]any{"functions": 0}}, refused}},
 		"DELETE /v1/quotas/{project_id}": {{quota, nil, refused}},
@@ -218,10 +244,16 @@ func newProperty(ctx context.Context, t *testing.T, demo *apiclient.Client, proj
 	})
 	var hook struct{ ID string }
 	must(t, demo.Do(ctx, "POST", "/v1/webhooks", map[string]any{"function_id": f.ID, "description": "treasure"}, &hook))
+	demo.Header[version[0]] = version[1]
+	var trigger struct{ ID string }
+	must(t, demo.Do(ctx, "POST", "/v1/triggers", map[string]any{
+		"source": "webhook", "function_id": f.ID, "description": "treasure",
+	}, &trigger))
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), hangTimeout)
 		defer cancel()
 		_ = demo.Do(ctx, "DELETE", "/v1/webhooks/"+hook.ID, nil, nil) // before its function
+		_ = demo.Do(ctx, "DELETE", "/v1/triggers/"+trigger.ID, nil, nil)
 	})
 	var job struct{ ID string }
 	must(
@@ -233,7 +265,7 @@ func newProperty(ctx context.Context, t *testing.T, demo *apiclient.Client, proj
 		defer cancel()
 		_ = demo.Do(ctx, "DELETE", "/v1/jobs/"+job.ID, nil, nil)
 	})
-	return property{f.ID, x.ID, rt.ID, project, hook.ID, alias, job.ID}
+	return property{f.ID, x.ID, rt.ID, project, hook.ID, alias, job.ID, trigger.ID}
 }
 
 // TestTenancy asks for what is demo's, on every route, as a member of another project.
@@ -260,7 +292,7 @@ func TestTenancy(t *testing.T) {
 			if got := status(err); !slices.Contains(a.want, got) {
 				t.Errorf("%s %s as alt: %d %v %s, want one of %v", method, a.path, got, err, answer, a.want)
 			}
-			for _, id := range []string{of.function, of.execution, of.runtime, of.webhook, of.job, "treasure"} {
+			for _, id := range []string{of.function, of.execution, of.runtime, of.webhook, of.job, of.trigger, "treasure"} {
 				if strings.Contains(answer, id) {
 					t.Errorf("%s %s as alt tells of %s: %s", method, a.path, id, answer)
 				}
@@ -279,7 +311,7 @@ func inventory(ctx context.Context, t *testing.T, demo *apiclient.Client, of pro
 	for _, path := range []string{
 		"/v1/functions/" + of.function, "/v1/functions/" + of.function + "/versions", "/v1/aliases/" + of.alias,
 		"/v1/executions?function_id=" + of.function, "/v1/executions/" + of.execution,
-		"/v1/webhooks/" + of.webhook, "/v1/jobs/" + of.job,
+		"/v1/webhooks/" + of.webhook, "/v1/jobs/" + of.job, "/v1/triggers/" + of.trigger,
 	} {
 		var answer string
 		must(t, demo.Do(ctx, "GET", path, nil, &answer))
