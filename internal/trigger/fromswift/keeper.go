@@ -37,9 +37,10 @@ type limits struct {
 	page   int // entries of a page
 	pages  int // that a look asks for
 	memory int // bytes
+	small  int // entries of a list that is asked for at once; of a longer one, the counts are first
 }
 
-var realLimits = limits{page: swift.MaxPageSize, pages: 3, memory: memoryBytes}
+var realLimits = limits{page: swift.MaxPageSize, pages: 3, memory: memoryBytes, small: 1000}
 
 // looked is what the latest look that read a whole list has found. It is only in this process's
 // memory: without it a look costs more, and finds the same.
@@ -52,9 +53,6 @@ type looked struct {
 
 const (
 	looksKept = 50_000
-	// A list of at most smallList entries is asked for at once; of a longer one, the counts are
-	// first.
-	smallList = 1000
 	// listEvery is when a list is read although the counts have not changed.
 	listEvery = time.Minute
 	// A look takes as long as slice for events; then others have their turn, and it goes on after
@@ -141,7 +139,7 @@ func (l *look) unchanged(ctx context.Context) (bool, error) {
 	l.mu.Lock()
 	last, there := l.looks.Get(l.t.ID)
 	l.mu.Unlock()
-	if !there || last.about != l.about(l.t.State) || last.entries <= smallList ||
+	if !there || last.about != l.about(l.t.State) || last.entries <= l.limits.small ||
 		l.cfg.Now().Sub(last.at) >= listEvery-l.s.every()/2 {
 		return false, nil
 	}

@@ -11,10 +11,15 @@ import (
 	"github.com/openstack-faas/faas/pkg/swift"
 )
 
-// fill puts objects into the small Swift without asking it.
+// fill puts objects: into the small Swift without asking it.
 func (r *rig) fill(names ...string) {
+	r.Helper()
+	if r.small == nil {
+		r.putMany(names...)
+		return
+	}
 	for _, name := range names {
-		r.small.Put("p", "c", name, []byte("x"))
+		r.small.Put("p", r.container, name, []byte(name))
 	}
 }
 
@@ -37,17 +42,26 @@ func (r *rig) asks() string {
 	return r.cloud.asked()
 }
 
-// TestRequests counts them in a container of 12,000 objects: two pages.
+// TestRequests counts them in a container of two pages: 12,000 objects in the small Swift, fewer
+// and shorter pages in the real one.
 func TestRequests(t *testing.T) {
-	r := onSmall(t, "")
+	t.Run("small", func(t *testing.T) { testRequests(onSmall(t, ""), realLimits) })
+	t.Run("real", func(t *testing.T) {
+		testRequests(onReal(t, ""), limits{page: 100, pages: 3, memory: memoryBytes, small: 5})
+	})
+}
+
+func testRequests(r *rig, limits limits) {
+	r.limits = limits
+	r.another()
 	clock := r.clock()
-	r.fill(numbered(0, 12_000)...)
+	r.fill(numbered(0, limits.page*12/10)...)
 	r.t.CreatedAt = time.Now()
 	step := func(what, want string, events int) {
-		t.Helper()
+		r.Helper()
 		before := r.taker.count()
 		if asked := r.asks(); asked != want || r.taker.count()-before != events {
-			t.Errorf("%s: asked %q, %d events", what, asked, r.taker.count()-before)
+			r.Errorf("%s: asked %q, %d events", what, asked, r.taker.count()-before)
 		}
 		clock.now = clock.now.Add(10 * time.Second)
 	}
@@ -58,13 +72,13 @@ func TestRequests(t *testing.T) {
 	}
 	step("idle for a minute", "GET GET", 0)
 	if r.t.State != state {
-		t.Error("the state changed although nothing else did")
+		r.Error("the state changed although nothing else did")
 	}
 	r.put("object-000007+", "new")
 	step("a new one", "HEAD GET GET", 1)
 	r.put("object-000007+", "longer than new")
 	step("overwritten by more bytes", "HEAD GET GET", 1)
-	r.put("object-000008", "y")
+	r.put("object-000008", "as-many-bytes")
 	step("overwritten by as many bytes, which counts do not show", "HEAD", 0)
 	r.keeper.Wake(r.t.ID)
 	step("but whoever heard of it", "GET GET", 1)
@@ -74,38 +88,41 @@ func TestRequests(t *testing.T) {
 	step("another process", "GET GET", 0)
 	r.delete("object-000008")
 	step("a deletion, which nobody wants to know of", "HEAD GET GET", 0)
-	r.put("object-000009", "z")
+	r.put("object-000009", "as-many-bytes")
 	clock.now = clock.now.Add(time.Minute)
 	step("overwritten a minute ago", "GET GET", 1)
-	r.t.Settings = r.settings(`, "prefix": "object-0000"`)
+	r.t.Settings = r.settings(`, "prefix": "object-00001"`)
 	r.t.UpdatedAt = clock.now
 	step("a prefix", "GET", 0)
-	step("few have it", "GET", 0)
 }
 
 // TestCursor has a container that one look does not read to its end, and more that is new than is
 // remembered.
 func TestCursor(t *testing.T) {
-	const there, more = 3000, 1050
-	r := onSmall(t, both)
-	r.limits = limits{page: 1000, pages: 3, memory: memoryBytes / 10}
+	t.Run("small", func(t *testing.T) { testCursor(onSmall(t, both), 1000) })
+	t.Run("real", func(t *testing.T) { testCursor(onReal(t, both), 40) })
+}
+
+func testCursor(r *rig, page int) {
+	there, more := 3*page, page*21/20
+	r.limits = limits{page: page, pages: 3, memory: page * 9 / 2, small: page / 10}
 	r.another()
 	r.fill(numbered(0, there)...)
 	r.fill("z1", "z2", "z3")
 	r.t.CreatedAt = time.Now()
 	if asked := r.asks(); asked != "GET GET GET" || !strings.Contains(r.t.State, "marker") {
-		t.Errorf("asked %q", asked)
+		r.Errorf("asked %q", asked)
 	}
 	if asked := r.asks(); asked != "GET" || strings.Contains(r.t.State, "marker") {
-		t.Errorf("asked %q", asked)
+		r.Errorf("asked %q", asked)
 	}
-	kept, err := r.look(t.Context())
+	kept, err := r.look(r.Context())
 	if err != nil || !strings.Contains(kept.Note, "Deletions are not seen") || kept.Again != 10*time.Second {
-		t.Errorf("%+v, %v", kept, err)
+		r.Errorf("%+v, %v", kept, err)
 	}
 	r.see()
 	if r.taker.came != 0 {
-		t.Fatalf("%d events of what was there", r.taker.came)
+		r.Fatalf("%d events of what was there", r.taker.came)
 	}
 	for round := range 3 {
 		var names []string
@@ -117,31 +134,31 @@ func TestCursor(t *testing.T) {
 		n := r.see()
 		n += r.see() // the first may have gone on from where one before ended
 		if n != more+1 {
-			t.Errorf("round %d: %d events, %d came", round, n, r.taker.came)
+			r.Errorf("round %d: %d events, %d came", round, n, r.taker.came)
 		}
 		if n := r.see() + r.see(); n != 0 {
-			t.Errorf("round %d: %d more", round, n)
+			r.Errorf("round %d: %d more", round, n)
 		}
 		r.another()
 	}
 	if r.taker.duplicates != 0 {
-		t.Errorf("%d duplicates", r.taker.duplicates)
+		r.Errorf("%d duplicates", r.taker.duplicates)
 	}
 	for _, e := range r.got() {
 		if !strings.Contains(e, "+") && e != "created z2" {
-			t.Fatalf("%s: an event of what was there before", e)
+			r.Fatalf("%s: an event of what was there before", e)
 		}
 	}
-	_, m, _, err := remembered(r.t, Settings{Container: "c"}, r.limits.memory)
-	if err != nil || len(m.versions) < 500 || len(m.versions) > more {
-		t.Errorf("%d versions are remembered, %v", len(m.versions), err)
+	_, m, _, err := remembered(r.t, Settings{Container: r.container}, r.limits.memory)
+	if err != nil || len(m.versions) < page/2 || len(m.versions) > more {
+		r.Errorf("%d versions are remembered, %v", len(m.versions), err)
 	}
 }
 
 // TestTooManyNames has more names than can be remembered, and later fewer.
 func TestTooManyNames(t *testing.T) {
 	r := onSmall(t, both)
-	r.limits = limits{page: 1000, pages: 3, memory: memoryBytes / 10}
+	r.limits = limits{page: 1000, pages: 3, memory: memoryBytes / 10, small: 100}
 	r.another()
 	var names []string
 	for i := range 400 {
@@ -260,7 +277,7 @@ func TestBegunBefore(t *testing.T) {
 // TestFewNamesOfMany has a container of which no look sees everything, for the sake of few objects.
 func TestFewNamesOfMany(t *testing.T) {
 	r := onSmall(t, both+`, "suffix": ".png"`)
-	r.limits = limits{page: 100, pages: 3, memory: memoryBytes}
+	r.limits = limits{page: 100, pages: 3, memory: memoryBytes, small: 10}
 	r.another()
 	r.fill(numbered(0, 350)...)
 	r.fill("a.png", "z.png")
