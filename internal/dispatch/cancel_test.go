@@ -99,6 +99,40 @@ func TestFunctionDeleted(t *testing.T) {
 	}
 }
 
+// TestVersionDeleted ends the calls of a version that was deleted, and none of another version's.
+func TestVersionDeleted(t *testing.T) {
+	begun := make(chan string, 2)
+	d := newDispatcher(t, &supply{workers: []faas.Worker{endless(t, begun).worker}}, time.Minute, 10)
+	live := called(t, d, "1", begin)
+	<-begun
+	first, second := testTarget, testTarget
+	first.Key.Version, second.Key.Version = 1, 2
+	life1, leave1 := d.underway.Enter(t.Context(), "first", first.Key)
+	defer leave1()
+	life2, leave2 := d.underway.Enter(t.Context(), "second", second.Key)
+	defer leave2()
+	d.FunctionChanged(faas.FunctionChanged{FunctionID: testTarget.Key.FunctionID, Version: 1})
+	err := Cancelled(life1)
+	if faas.KindOf(err) != faas.NotFound || string(CancelledOutcome(err).Output) != `"`+faas.OutputNoVersion+`"` {
+		t.Errorf("the version's call: %v", err)
+	}
+	if err := Cancelled(life2); err != nil {
+		t.Errorf("another version's: %v", err)
+	}
+	late, leave := d.underway.Enter(t.Context(), "late", first.Key)
+	defer leave()
+	if Cancelled(late) == nil {
+		t.Error("a call after the end of its version goes on")
+	}
+	select {
+	case got := <-live:
+		t.Errorf("the live code's ended: %+v", got)
+	default:
+	}
+	d.Cancel("1")
+	<-live
+}
+
 // TestCancelledBeforeItIsSent cancels calls at each moment before that: no worker hears of them.
 func TestCancelledBeforeItIsSent(t *testing.T) {
 	a := newAgent(t, testTarget.Key, succeed)

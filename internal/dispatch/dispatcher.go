@@ -94,7 +94,7 @@ func (d *Dispatcher) Call(ctx context.Context, target faas.Target, call faas.Cal
 func (d *Dispatcher) call(
 	ctx context.Context, target faas.Target, call faas.Call, begin Begin, way *way,
 ) (faas.Outcome, error) {
-	life, leave := d.underway.Enter(ctx, call.ExecutionID, call.Key.FunctionID)
+	life, leave := d.underway.Enter(ctx, call.ExecutionID, call.Key)
 	defer leave()
 	wait, cancel := context.WithTimeout(ctx, d.cfg.Wait)
 	defer cancel()
@@ -220,12 +220,10 @@ func (d *Dispatcher) Forget(workerID string) {
 	}
 }
 
-// FunctionChanged drops the workers that are to end, and ends the calls of a function that was
-// deleted. News may come late, so that workers may be newer than it.
+// FunctionChanged drops the workers that are to end, and ends the calls of a function, or of
+// a version, that was deleted. News may come late, so that workers may be newer than it.
 func (d *Dispatcher) FunctionChanged(change faas.FunctionChanged) {
-	if change.Deleted() {
-		d.underway.FunctionDeleted(change.FunctionID)
-	}
+	d.underway.FunctionChanged(change)
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for key, g := range d.groups {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"maps"
+	"strconv"
 	"sync"
 
 	"github.com/openstack-faas/faas/internal/faas"
@@ -19,14 +20,16 @@ var ErrCancelled = errors.New("the call was cancelled")
 type Underway struct {
 	mu    sync.Mutex
 	calls map[*underwayCall]struct{}
-	// Executions and functions of which nothing is to run any more, by their ids, with the error of
-	// their calls: the news of it may come before the call does. Ids are never used again.
+	// Executions, functions and versions of which nothing is to run any more, by their ids, with the
+	// error of their calls: the news of it may come before the call does. Ids are never used again,
+	// nor are a function's numbers of versions.
 	over *lru.Cache[string, error]
 }
 
 type underwayCall struct {
-	executionID, functionID string
-	cancel                  context.CancelCauseFunc
+	executionID string
+	key         faas.Key
+	cancel      context.CancelCauseFunc
 }
 
 // maxOver bounds how many ids are remembered. News and calls pass each other within moments.
@@ -43,13 +46,13 @@ func NewUnderway() *Underway {
 //
 // A call enters before its record says that it runs. Whoever cancels it changes the record first
 // and then spreads the news, so that no call is missed.
-func (u *Underway) Enter(ctx context.Context, executionID, functionID string) (life context.Context, leave func()) {
+func (u *Underway) Enter(ctx context.Context, executionID string, key faas.Key) (life context.Context, leave func()) {
 	life, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
-	call := &underwayCall{executionID: executionID, functionID: functionID, cancel: cancel}
+	call := &underwayCall{executionID: executionID, key: key, cancel: cancel}
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	u.calls[call] = struct{}{}
-	for _, id := range []string{executionID, functionID} {
+	for _, id := range []string{executionID, key.FunctionID, versionID(key.FunctionID, key.Version)} {
 		if err, over := u.over.Get(id); over {
 			cancel(err)
 		}
@@ -68,10 +71,19 @@ func (u *Underway) Cancel(executionID string) {
 	u.end(executionID, faas.Conflict, faas.OutputCancelled, is)
 }
 
-// FunctionDeleted ends the calls of a function that was deleted.
-func (u *Underway) FunctionDeleted(functionID string) {
-	u.end(functionID, faas.NotFound, faas.OutputDeleted, func(c *underwayCall) bool { return c.functionID == functionID })
+// FunctionChanged ends the calls of a function, or of a version, that was deleted. Calls of older
+// revisions of the live code go on.
+func (u *Underway) FunctionChanged(change faas.FunctionChanged) {
+	is := func(c *underwayCall) bool { return change.Ends(c.key) }
+	switch {
+	case change.Deleted():
+		u.end(change.FunctionID, faas.NotFound, faas.OutputDeleted, is)
+	case change.Version != 0:
+		u.end(versionID(change.FunctionID, change.Version), faas.NotFound, faas.OutputNoVersion, is)
+	}
 }
+
+func versionID(functionID string, number int) string { return functionID + "/" + strconv.Itoa(number) }
 
 func (u *Underway) end(id string, kind faas.Kind, output string, is func(*underwayCall) bool) {
 	err := faas.Errorf(kind, "%s", output).WithCause(ErrCancelled)

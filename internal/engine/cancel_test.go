@@ -146,3 +146,39 @@ func TestDeletedFunctionEnds(t *testing.T) {
 	r.over(other, faas.OutputCancelled)
 	r.await("its workers end", func() bool { return len(r.own(f)) == 0 })
 }
+
+// TestDeletedVersionEnds deletes a version while one execution of it runs and another is queued. The
+// live code goes on.
+func TestDeletedVersionEnds(t *testing.T) {
+	r := newRig(t, nil)
+	r.run()
+	f := r.function(endless)
+	v := r.version(f)
+	enqueue := func() string {
+		x := faas.Execution{ID: faas.NewID(), ProjectID: f.ProjectID, FunctionID: f.ID, FunctionVersion: v.Version}
+		r.must(r.store.Enqueue(t.Context(), x))
+		r.must(r.broker.Enqueue(t.Context(), faas.ExecutionsQueue(f.ProjectID), []byte(x.ID)))
+		return x.ID
+	}
+	live, id := r.running(f), enqueue()
+	runs := func(id string) bool {
+		x, err := r.store.Execution(t.Context(), faas.AnyProject(), id)
+		return err == nil && x.Status == faas.ExecutionRunning
+	}
+	r.await("the version's execution runs", func() bool { return runs(id) })
+	_, err := r.store.DeleteVersion(t.Context(), faas.AnyProject(), f.ID, v.Version)
+	r.must(err)
+	queued := enqueue()
+	r.engine.broadcastChange(t.Context(), faas.FunctionChanged{FunctionID: f.ID, Version: v.Version})
+	for _, id := range []string{id, queued} {
+		x := r.ended(id)
+		if x.Status != faas.ExecutionCancelled || !strings.Contains(x.Result, faas.OutputNoVersion) {
+			t.Errorf("got %+v", x)
+		}
+	}
+	if !runs(live) {
+		t.Error("the live code's execution ended, too")
+	}
+	r.cancel(live)
+	r.over(live, faas.OutputCancelled)
+}

@@ -125,7 +125,7 @@ func (e *Engine) functionChanged(body []byte) {
 }
 
 // letGoOfOutdated sends no more calls to the workers of what is not to be run any more, and ends the
-// calls of a function that was deleted; the owner of the function's shard ends the workers.
+// calls of a function or a version that was deleted; the owner of the function's shard ends the workers.
 func (e *Engine) letGoOfOutdated(change faas.FunctionChanged) {
 	e.dispatch.FunctionChanged(change)
 	e.images.FunctionChanged(change)

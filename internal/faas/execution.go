@@ -75,6 +75,7 @@ const (
 const (
 	OutputCancelled = "The execution was cancelled."
 	OutputDeleted   = "The function does not exist any more."
+	OutputNoVersion = "The version of the function does not exist any more."
 )
 
 // Failure is what a function raised, in parts, for programs.

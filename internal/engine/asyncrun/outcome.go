@@ -61,16 +61,16 @@ func (r *Runner) endedBefore(ctx context.Context, x faas.Execution, o faas.Outco
 	return true
 }
 
-// cancel ends an execution that is queued and has nothing left to run: its function was deleted.
+// cancel ends an execution that is queued and has nothing left to run: its function, or version, was deleted.
 func (r *Runner) cancel(ctx context.Context, x faas.Execution, why error) error {
 	_, err := r.cfg.Store.Cancel(ctx, faas.AnyProject(), x.ID, store.Cancellation{
-		Output: reasonFor(why), Events: r.cfg.Notify.Ended,
+		Output: reasonFor(x, why), Events: r.cfg.Notify.Ended,
 	})
 	if kind := faas.KindOf(err); kind == faas.Conflict || kind == faas.NotFound {
 		return nil // it has ended
 	}
 	if err == nil {
-		r.log.Info("a queued execution was cancelled: its function was deleted", "execution_id", x.ID,
+		r.log.Info("a queued execution was cancelled: its function or version was deleted", "execution_id", x.ID,
 			"function_id", x.FunctionID, "request_id", x.RequestID)
 	}
 	return err

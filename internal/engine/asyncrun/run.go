@@ -68,7 +68,7 @@ func (r *Runner) runInTurn(ctx context.Context, x faas.Execution) error {
 	case errors.Is(err, errNotOurs):
 		return nil
 	case over && claimed:
-		return r.finish(ctx, f, x, faas.Outcome{Status: faas.ExecutionCancelled, Output: faas.TextOutput(reasonFor(err))})
+		return r.finish(ctx, f, x, faas.Outcome{Status: faas.ExecutionCancelled, Output: faas.TextOutput(reasonFor(x, err))})
 	case over:
 		return r.cancel(ctx, x, err)
 	case retryable(err):
@@ -84,7 +84,7 @@ func (r *Runner) runInTurn(ctx context.Context, x faas.Execution) error {
 	}
 	r.log.Warn("an execution could not be run",
 		"execution_id", x.ID, "function_id", x.FunctionID, "request_id", x.RequestID, "error", err)
-	return r.finish(ctx, f, x, faas.Outcome{Status: faas.ExecutionError, Output: faas.TextOutput(reasonFor(err))})
+	return r.finish(ctx, f, x, faas.Outcome{Status: faas.ExecutionError, Output: faas.TextOutput(reasonFor(x, err))})
 }
 
 // callFor runs the execution's function and sets called to its record; claim is called just before
@@ -120,14 +120,16 @@ func ignoreNotOurs(err error) error {
 	return err
 }
 
-// reasonFor returns what the record may tell of an error.
-func reasonFor(err error) string {
+// reasonFor returns what the execution's record may tell of an error.
+func reasonFor(x faas.Execution, err error) string {
 	var f *faas.Error
 	switch {
 	case !errors.As(err, &f):
 		return "The service failed to run the function."
-	case f.Kind == faas.NotFound:
-		return faas.OutputDeleted
+	case f.Kind != faas.NotFound || errors.Is(err, dispatch.ErrCancelled):
+		return f.Message
+	case x.FunctionVersion != 0:
+		return faas.OutputNoVersion
 	}
-	return f.Message
+	return faas.OutputDeleted
 }

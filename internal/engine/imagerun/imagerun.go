@@ -93,7 +93,7 @@ func (r *Runner) Run(
 	if r.cfg.Images == nil {
 		return faas.Outcome{}, fleet.ErrNoImages()
 	}
-	life, over := r.underway.Enter(ctx, call.ExecutionID, target.Key.FunctionID)
+	life, over := r.underway.Enter(ctx, call.ExecutionID, target.Key)
 	defer over()
 	leave, err := r.enter(ctx, life, target.ProjectID)
 	switch {
@@ -137,12 +137,8 @@ func (r *Runner) enter(ctx, life context.Context, projectID string) (leave func(
 // Cancel ends the call of an execution that waits or runs here; nothing when there is none.
 func (r *Runner) Cancel(executionID string) { r.underway.Cancel(executionID) }
 
-// FunctionChanged ends the calls of a function that was deleted.
-func (r *Runner) FunctionChanged(change faas.FunctionChanged) {
-	if change.Deleted() {
-		r.underway.FunctionDeleted(change.FunctionID)
-	}
-}
+// FunctionChanged ends the calls of a function, or of a version, that was deleted.
+func (r *Runner) FunctionChanged(change faas.FunctionChanged) { r.underway.FunctionChanged(change) }
 
 func busy(format string, args ...any) error {
 	e := faas.Errorf(faas.Busy, format, args...)

@@ -82,6 +82,7 @@ func TestFunctionDeleted(t *testing.T) {
 	<-c.begun
 	<-c.begun
 	r.FunctionChanged(faas.FunctionChanged{FunctionID: "g", Revision: 2})
+	r.FunctionChanged(faas.FunctionChanged{FunctionID: "g", Version: 1})
 	r.FunctionChanged(faas.FunctionChanged{FunctionID: "f"})
 	if got := <-one; got.err != nil || string(got.out.Output) != `"`+faas.OutputDeleted+`"` {
 		t.Errorf("got %+v", got)
