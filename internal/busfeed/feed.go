@@ -146,31 +146,24 @@ func (f *Feed) once(ctx context.Context) error {
 
 // read handles the messages of a channel until that is closed or ctx ends.
 func (f *Feed) read(ctx context.Context, ch *amqp.Channel, deliveries <-chan amqp.Delivery) error {
-	w := &window{moved: make(chan struct{}, 1)}
+	a := newAcknowledger(ch)
 	room := make(chan struct{}, f.cfg.Parallel)
 	var works sync.WaitGroup
-	due := time.NewTimer(ackAfter) // runs while messages are done with that are not acknowledged
-	defer due.Stop()
-	acknowledge := func() error {
-		if tag := w.take(); tag > 0 {
-			return ch.Ack(tag, true)
-		}
-		return nil
-	}
 	defer func() { // what was done while it ended need not come again
 		works.Wait()
-		_ = acknowledge() // the channel may be lost
+		_ = a.acknowledge() // the channel may be lost
+		a.due.Stop()
 	}()
 	for {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case <-due.C:
-			if err := acknowledge(); err != nil {
+		case <-a.due.C:
+			if err := a.acknowledge(); err != nil {
 				return err
 			}
-		case <-w.moved: // what a trigger wanted is done: it is not left to come twice
-			if err := acknowledge(); err != nil {
+		case <-a.moved:
+			if err := a.acknowledgeSoon(); err != nil {
 				return err
 			}
 		case d, ok := <-deliveries:
@@ -180,13 +173,9 @@ func (f *Feed) read(ctx context.Context, ch *amqp.Channel, deliveries <-chan amq
 			f.counts.read(d)
 			work := f.cfg.Sift(d.Body)
 			if work == nil {
-				switch n := w.settle(d.DeliveryTag); {
-				case n >= ackEach:
-					if err := acknowledge(); err != nil {
-						return err
-					}
-				case n == 1:
-					due.Reset(ackAfter)
+				a.settle(d.DeliveryTag)
+				if err := a.acknowledgeSoon(); err != nil {
+					return err
 				}
 				continue
 			}
@@ -198,8 +187,8 @@ func (f *Feed) read(ctx context.Context, ch *amqp.Channel, deliveries <-chan amq
 			works.Go(func() {
 				defer func() { <-room }()
 				if f.do(ctx, d, work) {
-					w.settle(d.DeliveryTag)
-					w.tell()
+					a.settle(d.DeliveryTag)
+					a.tell()
 				}
 			})
 		}

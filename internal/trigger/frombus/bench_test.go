@@ -35,7 +35,8 @@ func BenchmarkSift(b *testing.B) {
 		t.ID = fmt.Sprint(n)
 		all = append(all, t)
 	}
-	filter, err := event.ParseFilter([]byte(`[{"prefix": {"subject": "none"}}]`))
+	filter, err := event.ParseFilter([]byte(`[{"prefix": {"source": "/compute"}},
+		{"sql": "type LIKE '%.exists' AND subject = 'x'"}]`))
 	must(b, err)
 	for _, one := range []struct{ name, project, eventType string }{
 		{"no trigger", "nobody", "compute.instance.update"},

@@ -40,45 +40,55 @@ const versionedData = "nova_object.data"
 // from returns an object without what is hidden; other members stay as they are, byte for byte.
 // JSON that is no object has nothing to hide.
 func (h hidden) from(object []byte) []byte {
-	if len(h) == 0 || len(object) == 0 || object[0] != '{' {
+	if len(h) == 0 || len(object) == 0 || object[0] != '{' || !h.in(object) {
 		return object
 	}
 	left := bytes.NewBuffer(make([]byte, 0, len(object)))
 	left.WriteByte('{')
-	changed := false
 	if jsonscan.Members(object, func(name, value []byte) {
-		within, named := h[string(name)]
-		switch {
-		case named && within == nil:
-			changed = true
+		within, named := h.of(name)
+		if named && within == nil {
 			return
-		case string(name) == versionedData:
-			within = h
-		}
-		kept := value
-		if within != nil {
-			kept = within.from(value)
-			changed = changed || len(kept) != len(value)
 		}
 		if left.Len() > 1 {
 			left.WriteByte(',')
 		}
 		quote(left, name)
 		left.WriteByte(':')
-		left.Write(kept)
-	}) != nil || !changed {
+		left.Write(within.from(value))
+	}) != nil {
 		return object
 	}
 	left.WriteByte('}')
 	return left.Bytes()
 }
 
+// of returns what is hidden of a member, and whether anything is.
+func (h hidden) of(name []byte) (within hidden, named bool) {
+	if string(name) == versionedData {
+		return h, true
+	}
+	within, named = h[string(name)]
+	return within, named
+}
+
+// in reports whether an object has a member of which something may be hidden.
+func (h hidden) in(object []byte) (has bool) {
+	_ = jsonscan.Members(object, func(name, _ []byte) {
+		_, named := h.of(name)
+		has = has || named
+	})
+	return has
+}
+
 // quote writes a name as JSON.
 func quote(to *bytes.Buffer, name []byte) {
-	if bytes.ContainsFunc(name, func(r rune) bool { return r < ' ' || r == '"' || r == '\\' }) {
-		text, _ := json.Marshal(string(name)) // a string always can be
-		to.Write(text)
-		return
+	for _, c := range name {
+		if c < ' ' || c == '"' || c == '\\' {
+			text, _ := json.Marshal(string(name)) // a string always can be
+			to.Write(text)
+			return
+		}
 	}
 	to.WriteByte('"')
 	to.Write(name)
