@@ -114,7 +114,7 @@ func (s *Steward) record(
 func (s *Steward) reason(t faas.Trigger, err error) string {
 	var told *faas.Error
 	if errors.As(err, &told) && told.Kind != faas.Internal {
-		return told.Error()
+		return told.Message
 	}
 	s.cfg.Log.Warn("a trigger could not be kept; it is tried again", "trigger_id", t.ID, "project_id", t.ProjectID,
 		"source", string(t.Source), "error", err)
