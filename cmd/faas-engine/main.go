@@ -58,7 +58,10 @@ func run(ctx context.Context, conf *config.EngineService, log *slog.Logger) (err
 		return err
 	}
 	defer func() { err = errors.Join(err, workers.Close()) }()
-	eng := service.NewEngine(parts, workers, conf.Engine, conf.API, log)
+	eng, err := service.NewEngine(parts, workers, conf.Engine, conf.Service, log)
+	if err != nil {
+		return err
+	}
 	return service.RunEngine(ctx, eng, conf.Default.ShutdownTimeout, func() {
 		health.Ready()
 		log.Info("engine works", "name", parts.Name)

@@ -34,7 +34,10 @@ func run(ctx context.Context, conf *config.Standalone, log *slog.Logger) (err er
 	}
 	work, stopEngine := context.WithCancel(context.WithoutCancel(ctx)) // the engine ends after the API
 	defer stopEngine()
-	eng := service.NewEngine(parts, workers, conf.Engine, conf.API, log)
+	eng, err := service.NewEngine(parts, workers, conf.Engine, conf.Service, log)
+	if err != nil {
+		return err
+	}
 	ready, ended := make(chan struct{}), make(chan error, 1)
 	go func() {
 		ended <- service.RunEngine(work, eng, conf.Default.ShutdownTimeout, func() { close(ready) })

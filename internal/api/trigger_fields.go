@@ -9,8 +9,12 @@ import (
 	"github.com/openstack-faas/faas/internal/event"
 	"github.com/openstack-faas/faas/internal/faas"
 	"github.com/openstack-faas/faas/internal/store"
+	"github.com/openstack-faas/faas/internal/trigger/fromaodh"
+	"github.com/openstack-faas/faas/internal/trigger/frombus"
 	"github.com/openstack-faas/faas/internal/trigger/fromclock"
+	"github.com/openstack-faas/faas/internal/trigger/fromswift"
 	"github.com/openstack-faas/faas/internal/trigger/fromweb"
+	"github.com/openstack-faas/faas/internal/trigger/fromzaqar"
 	"github.com/openstack-faas/faas/internal/webhook"
 )
 
@@ -192,4 +196,9 @@ func (h *triggerHandlers) sealSecret(t *faas.Trigger, before string) (shown faas
 	return secret, err
 }
 
-func (s triggerSources) addOpenStack() {}
+func (s triggerSources) addOpenStack() {
+	s[faas.TriggerAodh] = settingsOf(fromaodh.ParseSettings)
+	s[faas.TriggerZaqar] = settingsOf(fromzaqar.ParseSettings)
+	s[faas.TriggerSwift] = settingsOf(fromswift.ParseSettings)
+	s[faas.TriggerNotification] = settingsOf(frombus.ParseSettings)
+}

@@ -1,11 +1,14 @@
 package api
 
 import (
+	"encoding/json"
 	"net/http"
 
 	"github.com/openstack-faas/faas/internal/event"
 	"github.com/openstack-faas/faas/internal/faas"
+	"github.com/openstack-faas/faas/internal/trigger/fromaodh"
 	"github.com/openstack-faas/faas/internal/trigger/fromweb"
+	"github.com/openstack-faas/faas/internal/trigger/fromzaqar"
 	"github.com/openstack-faas/faas/internal/webhook"
 )
 
@@ -13,6 +16,8 @@ import (
 func newTriggerReceivers() map[faas.TriggerSource]receiver {
 	return map[faas.TriggerSource]receiver{
 		faas.TriggerWebhook: (*triggerDoor).receiveWeb,
+		faas.TriggerAodh:    (*triggerDoor).receiveAlarm,
+		faas.TriggerZaqar:   (*triggerDoor).receiveMessage,
 	}
 }
 
@@ -36,6 +41,34 @@ func (d *triggerDoor) receiveWeb(r *http.Request, t faas.Trigger, body []byte) (
 	return event.FromRequest(r.Header, body, event.Plain{
 		Type: settings.Type, Source: "/v1/triggers/" + t.ID, Time: d.now(),
 	})
+}
+
+// receiveAlarm takes what Aodh sends when the trigger's alarm changes its state.
+func (d *triggerDoor) receiveAlarm(r *http.Request, t faas.Trigger, body []byte) ([]event.Event, error) {
+	settings, err := fromaodh.ParseSettings(json.RawMessage(t.Settings))
+	if err != nil {
+		return nil, err
+	}
+	if fromaodh.NeedsToken(settings) {
+		if err := d.fromProject(r, t); err != nil {
+			return nil, err
+		}
+	}
+	return fromaodh.Receive(t, body, d.now())
+}
+
+// receiveMessage takes a message of the trigger's queue.
+func (d *triggerDoor) receiveMessage(r *http.Request, t faas.Trigger, body []byte) ([]event.Event, error) {
+	settings, err := fromzaqar.ParseSettings(json.RawMessage(t.Settings))
+	if err != nil {
+		return nil, err
+	}
+	if fromzaqar.NeedsToken(settings) {
+		if err := d.fromProject(r, t); err != nil {
+			return nil, err
+		}
+	}
+	return fromzaqar.Receive(t, body, d.now())
 }
 
 // fromProject checks that the request's token is of the trigger's project, where its source sends

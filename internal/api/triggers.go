@@ -93,12 +93,17 @@ func (h *triggerHandlers) record(
 	return made, err
 }
 
-// announce has the owner of the trigger's shard look after it now.
+// announce has the owner of the trigger's shard look after it now, or engines that hear
+// notifications for it.
 func (h *triggerHandlers) announce(r *http.Request, t faas.Trigger) {
-	if !t.Source.Kept() {
-		return
+	var err error
+	switch {
+	case t.Source.Kept():
+		err = h.engines.WorkAdded(r.Context(), t.ID, 0)
+	case t.Source == faas.TriggerNotification:
+		err = h.engines.TriggerChanged(r.Context(), t.ID)
 	}
-	if err := h.engines.WorkAdded(r.Context(), t.ID, 0); err != nil {
+	if err != nil {
 		h.log.WarnContext(
 			r.Context(),
 			"a trigger that was changed could not be announced; it is looked after in some seconds",

@@ -179,6 +179,7 @@ type Notifications struct {
 
 // Triggers is how events come to triggers.
 type Triggers struct {
+	Endpoint     string        `opt:"endpoint" default:"" help:"The URL by which Aodh and Zaqar reach the API, for the alarms and subscriptions of triggers. Empty: public_endpoint of [api], and where that is empty too the endpoint of this service in Keystone's catalogue." prefixes:",http://,https://"`
 	Exchanges    []string      `opt:"notification_exchanges"     default:""                                                                      help:"The control_exchange of each service whose notifications triggers may hear, separated by commas, as in nova,cinder,neutron,glance,keystone,heat. Empty: no trigger hears any."`
 	Topics       []string      `opt:"notification_topics"        default:"notifications"                                                         help:"The topics of these notifications, separated by commas. versioned_notifications are Nova's versioned ones."`
 	TransportURL string        `opt:"notification_transport_url" default:""                                                                      help:"The message broker that these services notify: rabbit://user:password@host:port/vhost. Empty: that of [DEFAULT]."                                                                                     prefixes:",rabbit://" secret:"url"`

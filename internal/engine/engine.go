@@ -13,6 +13,7 @@ package engine
 
 import (
 	"context"
+	"encoding/json"
 	"log/slog"
 	"maps"
 	"sync"
@@ -20,6 +21,7 @@ import (
 
 	"github.com/openstack-faas/faas/internal/background"
 	"github.com/openstack-faas/faas/internal/broker"
+	"github.com/openstack-faas/faas/internal/busfeed"
 	"github.com/openstack-faas/faas/internal/codestore"
 	"github.com/openstack-faas/faas/internal/dispatch"
 	"github.com/openstack-faas/faas/internal/duework"
@@ -48,6 +50,7 @@ import (
 	"github.com/openstack-faas/faas/internal/store"
 	"github.com/openstack-faas/faas/internal/submit"
 	"github.com/openstack-faas/faas/internal/trigger"
+	"github.com/openstack-faas/faas/internal/trigger/frombus"
 	"github.com/openstack-faas/faas/internal/trigger/fromclock"
 )
 
@@ -72,8 +75,10 @@ type Config struct {
 	// Keepers returns the keepers of triggers whose sources are services of this cloud; nil: there
 	// are none.
 	Keepers func(trigger.Taker) map[faas.TriggerSource]trigger.Keeper
-	Now     func() time.Time // nil: time.Now
-	Log     *slog.Logger     // nil: slog.Default()
+	// ProjectGone reports whether a project was deleted; nil: nobody knows.
+	ProjectGone func(ctx context.Context, projectID string) (bool, error)
+	Now         func() time.Time // nil: time.Now
+	Log         *slog.Logger     // nil: slog.Default()
 }
 
 // Objects is how the engine looks whether the objects in Swift that functions' code is from have
@@ -150,6 +155,7 @@ type Engine struct {
 	settled     chan string // ids of executions whose follow-ups are due, for the owners of other shards
 	events      *trigger.Intake
 	triggers    *triggers.Steward
+	heard       *Notifications // nil: no trigger hears other services
 
 	ready chan struct{} // closed when Run serves
 	once  sync.Once
@@ -263,7 +269,27 @@ func (e *Engine) makeTriggerRooms() {
 	if cfg.Keepers != nil {
 		maps.Copy(keepers, cfg.Keepers(e.events))
 	}
-	e.triggers = triggers.New(triggers.Config{Store: cfg.Store, Keepers: keepers, Log: cfg.Log})
+	e.triggers = triggers.New(triggers.Config{Store: cfg.Store, Keepers: keepers, ProjectGone: cfg.ProjectGone, Log: cfg.Log})
+}
+
+// Notifications are what other services say on the message bus, and who wants to hear it.
+type Notifications struct {
+	Index *frombus.Index
+	Feed  *busfeed.Feed
+}
+
+// Hear has the engine bring notifications to triggers. It is called before Run.
+func (e *Engine) Hear(n Notifications) { e.heard = &n }
+
+// Taker returns what takes the events of triggers in.
+func (e *Engine) Taker() trigger.Taker { return e.events }
+
+// triggerChanged has a trigger that hears notifications be read again.
+func (e *Engine) triggerChanged(body []byte) {
+	var changed faas.TriggerChanged
+	if e.heard != nil && json.Unmarshal(body, &changed) == nil {
+		e.heard.Index.Changed(changed.ID)
+	}
 }
 
 // Ready is closed when the engine answers requests and its loops run.

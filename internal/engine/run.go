@@ -38,6 +38,10 @@ func (e *Engine) allLoops() []loop {
 		{"let waiting executions run", e.loops, 250 * time.Millisecond, e.executions.RetryWaiting},
 		{"do work that is due", e.intake, 0, e.due.Run},
 	}
+	if e.heard != nil {
+		all = append(all, loop{"remember triggers of notifications", e.intake, 0, e.heard.Index.Keep},
+			loop{"hear notifications", e.intake, 0, e.heard.Feed.Run})
+	}
 	if e.cfg.Publisher != nil {
 		all = append(all, loop{"publish notifications", e.loops, publishInterval, e.publish})
 	}
@@ -137,6 +141,7 @@ func (e *Engine) endpoints(ctx context.Context) []endpoint {
 		{faas.MethodPool, func() (func(), error) { return b.Serve(ctx, faas.MethodPool, poolParallel, e.pools.Serve) }},
 		{faas.TopicFunction, func() (func(), error) { return b.Subscribe(ctx, faas.TopicFunction, e.functionChanged) }},
 		{faas.TopicWorkAdded, func() (func(), error) { return b.Subscribe(ctx, faas.TopicWorkAdded, e.workAdded) }},
+		{faas.TopicTrigger, func() (func(), error) { return b.Subscribe(ctx, faas.TopicTrigger, e.triggerChanged) }},
 		{faas.TopicCancelled, func() (func(), error) { return b.Subscribe(ctx, faas.TopicCancelled, e.callCancelled) }},
 		{faas.QueueRuntimes, func() (func(), error) {
 			return b.Consume(ctx, faas.QueueRuntimes, runtimesParallel, e.pools.Reconcile)

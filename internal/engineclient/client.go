@@ -100,6 +100,15 @@ func (c *Client) WorkAdded(ctx context.Context, ref string, in time.Duration) er
 	return c.broker.Broadcast(ctx, faas.TopicWorkAdded, body)
 }
 
+// TriggerChanged has engines that remember the trigger read it again. An error costs delay: they
+// read all of them from time to time.
+func (c *Client) TriggerChanged(ctx context.Context, id string) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), announceTimeout)
+	defer cancel()
+	body, _ := json.Marshal(faas.TriggerChanged{ID: id}) // a string: cannot fail
+	return c.broker.Broadcast(ctx, faas.TopicTrigger, body)
+}
+
 // Cancelled broadcasts that an execution was cancelled, so that whoever runs its call ends that.
 // When the broadcast is lost the call runs until its timeout: an error costs time and nothing else.
 // Cancelled goes on when ctx ends, because the cancellation is recorded.

@@ -16,6 +16,7 @@ const (
 	TopicWorkersGone = "workers.gone"     // WorkersGone
 	TopicCallsSummed = "calls.summed"     // CallsSummed
 	TopicWorkAdded   = "work.added"       // WorkAdded: the owner of the shard is to look at what is due
+	TopicTrigger     = "trigger.changed"  // TriggerChanged: who remembers triggers is to read it again
 	TopicCancelled   = "calls.cancelled"  // Cancellation: whoever runs the call is to end it
 )
 
@@ -26,6 +27,11 @@ const WorkLook = 5 * time.Second
 // WorkAdded names work that is due sooner than WorkLook.
 type WorkAdded struct {
 	Ref string `json:"ref"`
+}
+
+// TriggerChanged names a trigger that was made, changed or deleted.
+type TriggerChanged struct {
+	ID string `json:"id"`
 }
 
 // AcquireRequest requests one more worker for a target, and says how much of the function its

@@ -63,3 +63,16 @@ func (c *Client) projectEnabled(ctx context.Context, projectID string, key hash)
 	c.projects.put(key, enabled, asked)
 	return enabled, nil
 }
+
+// ProjectGone reports whether there is no such project, which is not the same as a disabled one. The
+// error is ErrUnavailable, or ctx's.
+func (c *Client) ProjectGone(ctx context.Context, projectID string) (bool, error) {
+	err := c.asService(ctx, "reading a project", func(ctx context.Context, own string) error {
+		_, err := projects.Get(ctx, c.identity(own), projectID).Extract()
+		return failure("reading a project", err, true)
+	})
+	if status(err) == http.StatusNotFound {
+		return true, nil
+	}
+	return false, err
+}

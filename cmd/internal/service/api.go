@@ -57,7 +57,7 @@ func RunAPI(
 	}
 	defer stopNews()
 	ready := p.apiConfig(conf)
-	if ready.WebhookKeys, err = webhookKeys(conf); err != nil {
+	if ready.WebhookKeys, err = webhookKeys(conf.Service); err != nil {
 		return err
 	}
 	if ready.Passwords, err = RegistryPasswords(conf.Worker); err != nil {

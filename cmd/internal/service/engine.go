@@ -13,22 +13,27 @@ import (
 
 // NewEngine makes the engine of the parts and the workers.
 func NewEngine(
-	p Parts, workers orchestrator.Orchestrator, conf config.Engine, api config.API, log *slog.Logger,
-) *engine.Engine {
+	p Parts, workers orchestrator.Orchestrator, conf config.Engine, common config.Service, log *slog.Logger,
+) (*engine.Engine, error) {
+	keepers, err := p.keepers(common, log)
+	if err != nil {
+		return nil, err
+	}
 	e := engine.New(engine.Config{
 		Name: p.Name, Store: p.Store, Broker: p.Broker, Code: p.Code, Orchestrator: workers,
 		Trusts: p.trustsOfEngine(), Objects: p.objectsOfEngine(), Quotas: p.Quotas, Calls: p.Calls, Sums: p.Sums,
-		Notify: p.Notify, Publisher: p.publisher(log), Cloud: p.cloud(), URLs: p.URLs, Log: log,
+		Notify: p.Notify, Publisher: p.publisher(log), Cloud: p.cloud(), URLs: p.URLs, Keepers: keepers,
+		ProjectGone: p.projectGone(), Log: log,
 		Limits: engine.Limits{
-			MaxInput: api.MaxInput,
+			MaxInput: common.API.MaxInput,
 			PoolSize: conf.PoolSize, PoolMax: conf.PoolMax, Stable: conf.ScaleDownWindow, PerFunction: conf.MaxWorkersPerFunction, Workers: conf.MaxWorkers, Idle: conf.WorkerIdleTime,
-			Lease: conf.Lease, Reap: conf.ReapInterval, AsyncParallel: conf.AsyncParallel, ImagePods: conf.MaxImagePods, Wait: api.CallWait,
+			Lease: conf.Lease, Reap: conf.ReapInterval, AsyncParallel: conf.AsyncParallel, ImagePods: conf.MaxImagePods, Wait: common.API.CallWait,
 			Retention: conf.ExecutionRetention, PackageGrace: conf.PackageGrace, PackageMemory: conf.PackageMemory,
 		},
 	})
 	p.Calls.CountMemory(e.WorkerMemory)
 	e.Register(p.Registry)
-	return e
+	return e, p.hear(e, common, log)
 }
 
 // ErrOverdue says that executions were still running when the time to stop was over. Whoever hears

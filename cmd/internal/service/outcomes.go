@@ -19,6 +19,11 @@ func (p Parts) cloud() trigger.Cloud {
 	if p.Keystone == nil {
 		return nil
 	}
+	return p.trusts()
+}
+
+// trusts act in triggers' and functions' projects, where there is a Keystone.
+func (p Parts) trusts() trigger.Trusts {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.TLSClientConfig = p.Keystone.TLSConfig()
 	return trigger.Trusts{

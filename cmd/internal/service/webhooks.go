@@ -14,9 +14,9 @@ import (
 )
 
 // webhookKeys returns the keys of webhooks. All APIs of an installation need the same secret, so it
-// is one of the configuration's. faas-standalone, which needs no secret of workers, keeps one of its
-// own beside its database.
-func webhookKeys(conf *config.APIService) (*webhook.Keys, error) {
+// is one of the configuration's. faas-standalone, which needs no secret of workers, keeps one of
+// its own beside its database.
+func webhookKeys(conf config.Service) (*webhook.Keys, error) {
 	secret := faas.Secret(conf.API.WebhookSecret)
 	if secret == "" {
 		secret = faas.Secret(conf.Worker.TokenSecret)
@@ -30,8 +30,8 @@ func webhookKeys(conf *config.APIService) (*webhook.Keys, error) {
 	return webhook.NewKeys(secret)
 }
 
-// keptSecret returns the secret in a file, which it makes when there is none. A file appears with its
-// whole content or not at all.
+// keptSecret returns the secret in a file, which it makes when there is none. A file appears with
+// its whole content or not at all.
 func keptSecret(path string) (faas.Secret, error) {
 	text, err := os.ReadFile(path)
 	if err == nil {

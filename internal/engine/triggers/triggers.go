@@ -16,11 +16,13 @@ import (
 	"github.com/openstack-faas/faas/internal/trigger"
 )
 
-// Config is what a Steward needs. Every field is required.
+// Config is what a Steward needs. Store, Keepers and Log are required.
 type Config struct {
 	Store   *store.Store
 	Keepers map[faas.TriggerSource]trigger.Keeper // of the sources that this deployment has
-	Log     *slog.Logger
+	// ProjectGone reports whether a project was deleted; nil: nobody knows.
+	ProjectGone func(ctx context.Context, projectID string) (bool, error)
+	Log         *slog.Logger
 }
 
 // Steward has triggers kept and released. It is safe for concurrent use.
@@ -71,6 +73,7 @@ func (s *Steward) Keep(ctx context.Context, i store.DueItem) (duework.Next, erro
 	}
 	if err != nil {
 		s.count(t, "failed")
+		s.deleteOfGone(ctx, t, err)
 		return duework.Done(), errors.Join(err, s.note(context.WithoutCancel(ctx), t, kept.State, err))
 	}
 	s.count(t, "kept")
@@ -81,6 +84,21 @@ func (s *Steward) Keep(ctx context.Context, i store.DueItem) (duework.Next, erro
 		return duework.Again(kept.Again), nil
 	}
 	return duework.Done(), nil
+}
+
+// deleteOfGone deletes the triggers of a project that is gone, which is found out when one of them
+// may act there no more.
+func (s *Steward) deleteOfGone(ctx context.Context, t faas.Trigger, err error) {
+	if s.cfg.ProjectGone == nil || faas.KindOf(err) != faas.Forbidden {
+		return
+	}
+	gone, err := s.cfg.ProjectGone(ctx, t.ProjectID)
+	if err == nil && gone {
+		_, err = s.cfg.Store.DeleteTriggersOf(ctx, t.ProjectID)
+	}
+	if err != nil {
+		s.cfg.Log.Warn("the triggers of a project that may be gone are left for now", "project_id", t.ProjectID, "error", err)
+	}
 }
 
 func errNoSource(t faas.Trigger) error {
