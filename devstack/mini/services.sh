@@ -32,8 +32,17 @@ start_services() {
     done
     wait_for faas-api-1 is_well 7070
     wait_for faas-api-2 is_well 7071
+    [[ $cloud == base ]] || serve_the_world
     offer_runtimes
     renew_workers
+}
+
+# serve_the_world is one more API, at which Aodh and Zaqar, which are in the world, reach triggers.
+serve_the_world() {
+    service faas-api-3 FAAS_DEFAULT_HOST=api-3 "FAAS_API_HOST=$world_gateway" FAAS_API_PORT=7070 \
+        FAAS_API_STATUS_PORT=7085 \
+        "$repository/bin/faas-api"
+    wait_for faas-api-3 is_well 7085
 }
 
 # renew_workers ends the workers of older images: the images' names never change here, so Kubernetes
@@ -119,6 +128,10 @@ swift_check_interval = 10
 policy_dirs = $policies
 [oslo_messaging_notifications]
 driver = messagingv2
+[triggers]
+endpoint = http://$world_gateway:7070
+notification_exchanges = keystone,nova
+notification_topics = notifications
 CONF
 }
 

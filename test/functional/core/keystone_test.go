@@ -43,6 +43,7 @@ type token struct {
 	projectID string
 	userID    string
 	swift     string
+	services  map[string]string // public URLs by type
 	expires   time.Time
 }
 
@@ -75,15 +76,16 @@ func authenticate(ctx context.Context, t *testing.T, auth map[string]any) token 
 	head := keystone(ctx, t, "POST", "/auth/tokens", "", map[string]any{"auth": auth}, &answer)
 	made := token{
 		text: head.Get("X-Subject-Token"), projectID: answer.Token.Project.ID, userID: answer.Token.User.ID,
-		expires: answer.Token.Expires,
+		expires: answer.Token.Expires, services: map[string]string{},
 	}
 	for _, service := range answer.Token.Catalog {
 		for _, endpoint := range service.Endpoints {
-			if service.Type == "object-store" && endpoint.Interface == "public" {
-				made.swift = endpoint.URL
+			if endpoint.Interface == "public" {
+				made.services[service.Type] = endpoint.URL
 			}
 		}
 	}
+	made.swift = made.services["object-store"]
 	if made.text == "" {
 		t.Fatal("Keystone gave no token")
 	}
