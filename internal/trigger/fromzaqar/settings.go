@@ -18,12 +18,11 @@ const (
 
 // Settings say which queue's messages a trigger has, and how they come.
 type Settings struct {
-	Queue      string `json:"queue"`
-	Mode       Mode   `json:"mode"`
-	Action     string `json:"action,omitempty"`    // of Push: http or trust+http
-	ClaimTTL   int    `json:"claim_ttl,omitempty"` // of Pull: seconds
-	Batch      int    `json:"batch,omitempty"`     // of Pull: messages in an event at most
-	ReplyQueue string `json:"reply_queue,omitempty"`
+	Queue    string `json:"queue"`
+	Mode     Mode   `json:"mode"`
+	Action   string `json:"action,omitempty"`    // of Push: http or trust+http
+	ClaimTTL int    `json:"claim_ttl,omitempty"` // of Pull: seconds
+	Batch    int    `json:"batch,omitempty"`     // of Pull: messages in an event at most
 }
 
 // Mode is how messages come.
@@ -48,21 +47,13 @@ var queueName = regexp.MustCompile(`^[a-zA-Z0-9_.\-]{1,64}$`)
 // not said. Its errors are of kind faas.Invalid.
 func ParseSettings(raw json.RawMessage) (Settings, error) {
 	var s Settings
-	err := trigger.ReadSettings(raw, &s, "queue", "mode", "action", "claim_ttl", "batch", "reply_queue")
+	err := trigger.ReadSettings(raw, &s, "queue", "mode", "action", "claim_ttl", "batch")
 	if err != nil {
 		return s, err
 	}
-	if err := checkQueue("settings.queue", s.Queue); err != nil {
-		return s, err
-	}
-	if s.ReplyQueue != "" {
-		if err := checkQueue("settings.reply_queue", s.ReplyQueue); err != nil {
-			return s, err
-		}
-		if s.ReplyQueue == s.Queue {
-			return s, faas.Errorf(faas.Invalid, "settings.reply_queue is the queue that the trigger reads: each reply would "+
-				"be a message. Name another one.")
-		}
+	if !queueName.MatchString(s.Queue) {
+		return s, faas.Errorf(faas.Invalid,
+			"settings.queue is %q; a queue's name has 1 to 64 letters of a-z, A-Z, 0-9, _, - and .", trigger.Clip(s.Queue))
 	}
 	s.Mode = cmp.Or(s.Mode, Push)
 	if err := trigger.OneOf("settings.mode", s.Mode, Push, Pull); err != nil {
@@ -72,14 +63,6 @@ func ParseSettings(raw json.RawMessage) (Settings, error) {
 		return s, s.completePush()
 	}
 	return s, s.completePull()
-}
-
-func checkQueue(where, name string) error {
-	if queueName.MatchString(name) {
-		return nil
-	}
-	return faas.Errorf(faas.Invalid,
-		"%s is %q; a queue's name has 1 to 64 letters of a-z, A-Z, 0-9, _, - and .", where, trigger.Clip(name))
 }
 
 func (s *Settings) completePush() error {

@@ -13,9 +13,8 @@ import (
 func TestSettings(t *testing.T) {
 	for sent, want := range map[string]string{
 		`{"queue": "q"}`: `{"queue":"q","mode":"push","action":"http"}`,
-		`{"queue": "q.1_-", "action": "trust+http", "reply_queue": "r"}`: `{"queue":"q.1_-","mode":"push",` +
-			`"action":"trust+http","reply_queue":"r"}`,
-		`{"queue": "q", "mode": "pull"}`: `{"queue":"q","mode":"pull","claim_ttl":60,"batch":1}`,
+		`{"queue": "q.1_-", "action": "trust+http"}`: `{"queue":"q.1_-","mode":"push","action":"trust+http"}`,
+		`{"queue": "q", "mode": "pull"}`:             `{"queue":"q","mode":"pull","claim_ttl":60,"batch":1}`,
 		`{"queue": "q", "mode": "pull", "claim_ttl": 300, "batch": 20}`: `{"queue":"q","mode":"pull","claim_ttl":300,` +
 			`"batch":20}`,
 		`{"queue": "q", "batch": 1}`: `{"queue":"q","mode":"push","action":"http"}`,
@@ -55,8 +54,6 @@ func TestSettingsThatAreWrong(t *testing.T) {
 		{`{"queue": "q", "mode": "pull", "batch": -1}`, "1 to 20"},
 		{`{"queue": "q", "mode": "pull", "claim_ttl": 59}`, "60 to 43200"},
 		{`{"queue": "q", "mode": "pull", "claim_ttl": 43201}`, "60 to 43200"},
-		{`{"queue": "q", "reply_queue": "q"}`, "Name another one"},
-		{`{"queue": "q", "reply_queue": "a b"}`, "settings.reply_queue"},
 		{`{"queue": "` + strings.Repeat("q", 65) + `"}`, "settings.queue"},
 		{`{"queue": "q", "x": "` + strings.Repeat("q", 9000) + `"}`, "at most 8192"},
 	} {
