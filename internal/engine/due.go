@@ -1,12 +1,14 @@
 package engine
 
 import (
+	"context"
 	"time"
 
 	"github.com/openstack-faas/faas/internal/duework"
 	"github.com/openstack-faas/faas/internal/engine/followup"
 	"github.com/openstack-faas/faas/internal/engine/jobs"
 	"github.com/openstack-faas/faas/internal/engine/triggers"
+	"github.com/openstack-faas/faas/internal/orchestrator"
 	"github.com/openstack-faas/faas/internal/store"
 )
 
@@ -46,6 +48,14 @@ func (e *Engine) dueKinds() []duework.Kind {
 	if limits.Retention > 0 {
 		kinds = append(kinds, duework.Kind{Name: "execution-purge", Run: e.upkeep.PurgeExecutions, Every: 10 * time.Minute},
 			duework.Kind{Name: "dead-letter-purge", Run: e.upkeep.PurgeDeadLetters, Every: 10 * time.Minute})
+	}
+	if images, runs := e.cfg.Orchestrator.(orchestrator.Images); runs {
+		kinds = append(kinds, duework.Kind{
+			Name: "image-sweep", Every: time.Minute, LastRetry: time.Minute,
+			Run: func(ctx context.Context, _ store.DueItem) (duework.Next, error) {
+				return duework.Done(), images.SweepUnused(ctx)
+			},
+		})
 	}
 	if e.cfg.Trusts != nil {
 		kinds = append(kinds, duework.Kind{

@@ -24,6 +24,7 @@ type images struct {
 	up      func(id string) error // how a server comes up
 
 	forgotten chan string // functions
+	swept     chan struct{}
 }
 
 func (o *images) RunImage(_ context.Context, call orchestrator.ImageCall) (faas.Outcome, error) {
@@ -50,6 +51,14 @@ func (o *images) StartServer(_ context.Context, id string, target faas.Target) e
 }
 
 func (o *images) ForgetFunction(_ context.Context, functionID string) { o.forgotten <- functionID }
+
+func (o *images) SweepUnused(context.Context) error {
+	select {
+	case o.swept <- struct{}{}:
+	default:
+	}
+	return nil
+}
 
 func (o *images) Workers() []faas.Worker {
 	workers := o.Orchestrator.Workers()
@@ -88,7 +97,10 @@ func (o *images) servers() int {
 func withImages(t *testing.T, limits func(*Limits)) (*rig, *images) {
 	t.Helper()
 	r := newRig(t, limits)
-	o := &images{Orchestrator: r.workers, started: map[string]faas.Worker{}, forgotten: make(chan string, 10)}
+	o := &images{
+		Orchestrator: r.workers, started: map[string]faas.Worker{}, forgotten: make(chan string, 10),
+		swept: make(chan struct{}, 1),
+	}
 	r.with(func(c *Config) { c.Orchestrator = o })
 	return r, o
 }
@@ -264,6 +276,17 @@ func TestForgetsPasswords(t *testing.T) {
 		}
 	case <-time.After(hangTimeout):
 		t.Error("nothing was forgotten")
+	}
+}
+
+// TestSweepsPasswords has an engine do so as work that is due.
+func TestSweepsPasswords(t *testing.T) {
+	r, o := withImages(t, nil)
+	r.run()
+	select {
+	case <-o.swept:
+	case <-time.After(hangTimeout):
+		t.Error("nothing was swept")
 	}
 }
 

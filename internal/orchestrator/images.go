@@ -25,6 +25,9 @@ type Images interface {
 
 	// ForgetFunction removes what is kept to pull the image of a function that was deleted.
 	ForgetFunction(ctx context.Context, functionID string)
+	// SweepUnused removes what is kept to pull images and has not been used for a while. It is called
+	// every minute, by one engine of all.
+	SweepUnused(ctx context.Context) error
 }
 
 // ImageCall is one call of a function whose protocol is faas.ProtocolRun.

@@ -28,6 +28,8 @@ func (c containers) RunImage(life context.Context, call orchestrator.ImageCall) 
 
 func (containers) ForgetFunction(context.Context, string) {}
 
+func (containers) SweepUnused(context.Context) error { return nil }
+
 func (containers) StartServer(context.Context, string, faas.Target) error {
 	return errors.New("there are no servers")
 }

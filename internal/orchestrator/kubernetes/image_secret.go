@@ -29,8 +29,6 @@ const (
 	// secretUnused is after how long without a use a secret is deleted. A pod that was made when the
 	// last note was nearly noteAgain old has had time to have its image pulled.
 	secretUnused = noteAgain + faas.ImageStart + 4*time.Minute
-	// sweepSecretsEvery is the interval between two sweeps of secrets.
-	sweepSecretsEvery = time.Minute
 	// secretTimeout is how long the API server may be away when a secret is to be made.
 	secretTimeout = 15 * time.Second
 
@@ -143,14 +141,24 @@ func (o *Orchestrator) ForgetFunction(ctx context.Context, functionID string) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, secretTimeout)
 	defer cancel()
-	o.deletePullSecrets(ctx, labelFunction+"="+functionID, func(*corev1.Secret) bool { return true })
+	err := o.deletePullSecrets(ctx, labelFunction+"="+functionID, func(*corev1.Secret) bool { return true })
+	if err != nil && !o.closed() {
+		o.log.Warn("the password of a deleted function is still in Kubernetes; it is deleted later",
+			"function_id", functionID, "error", err)
+	}
+}
+
+// SweepUnused implements orchestrator.Images.
+func (o *Orchestrator) SweepUnused(ctx context.Context) error {
+	return o.sweepPullSecrets(ctx, time.Now())
 }
 
 // sweepPullSecrets deletes the secrets that are not used any more.
-func (o *Orchestrator) sweepPullSecrets(now time.Time) {
-	ctx, cancel := context.WithTimeout(o.ctx, secretTimeout)
-	defer cancel()
-	o.deletePullSecrets(ctx, "", func(secret *corev1.Secret) bool { return now.Sub(usedAt(secret)) > secretUnused })
+func (o *Orchestrator) sweepPullSecrets(ctx context.Context, now time.Time) error {
+	if o.closed() {
+		return errClosed()
+	}
+	return o.deletePullSecrets(ctx, "", func(secret *corev1.Secret) bool { return now.Sub(usedAt(secret)) > secretUnused })
 }
 
 // secretsAtATime bounds what one answer of the API server holds.
@@ -158,7 +166,9 @@ const secretsAtATime = 500
 
 // deletePullSecrets deletes those secrets of the selection for which unused holds. One that is
 // noted as used meanwhile stays: the deletion is of the revision that was looked at.
-func (o *Orchestrator) deletePullSecrets(ctx context.Context, selection string, unused func(*corev1.Secret) bool) {
+func (o *Orchestrator) deletePullSecrets(
+	ctx context.Context, selection string, unused func(*corev1.Secret) bool,
+) error {
 	selector := labelName + "=" + pullName
 	if selection != "" {
 		selector += "," + selection
@@ -167,10 +177,7 @@ func (o *Orchestrator) deletePullSecrets(ctx context.Context, selection string, 
 	for {
 		found, err := o.secrets().List(ctx, options)
 		if err != nil {
-			if !o.closed() {
-				o.log.Warn("the passwords of registries in Kubernetes cannot be listed; they are deleted later", "error", err)
-			}
-			return
+			return fmt.Errorf("list the passwords of registries in Kubernetes: %w", err)
 		}
 		for i := range found.Items {
 			if secret := &found.Items[i]; unused(secret) {
@@ -178,7 +185,7 @@ func (o *Orchestrator) deletePullSecrets(ctx context.Context, selection string, 
 			}
 		}
 		if options.Continue = found.Continue; options.Continue == "" {
-			return
+			return nil
 		}
 	}
 }

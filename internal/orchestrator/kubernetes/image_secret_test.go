@@ -163,10 +163,16 @@ func TestUnusedPullSecretsAreSwept(t *testing.T) {
 			t.Errorf("there are %v, want %v", names, want)
 		}
 	}
+	sweep := func(now time.Time) {
+		t.Helper()
+		if err := o.sweepPullSecrets(ctx, now); err != nil {
+			t.Fatal(err)
+		}
+	}
 	note(used, begun.Add(noteAgain))
-	o.sweepPullSecrets(begun.Add(secretUnused))
+	sweep(begun.Add(secretUnused))
 	there("strangers", kept, swept)
-	o.sweepPullSecrets(begun.Add(secretUnused + time.Minute))
+	sweep(begun.Add(secretUnused + time.Minute))
 	there("strangers", kept)
 	o.ForgetFunction(ctx, executionID)
 	there("strangers", kept)

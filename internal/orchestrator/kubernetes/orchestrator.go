@@ -109,7 +109,6 @@ func start(ctx context.Context, cfg Config, client kubernetes.Interface) (*Orche
 		return nil, errors.Join(err, o.Close())
 	}
 	o.wait.Go(func() { o.every(sweepEvery, o.sweepPods) })
-	o.wait.Go(func() { o.every(sweepSecretsEvery, o.sweepPullSecrets) })
 	for _, line := range o.Describe() {
 		o.log.Info("limits of workers here: " + line)
 	}
