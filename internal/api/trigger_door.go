@@ -77,6 +77,7 @@ func (d *triggerDoor) answer(r *http.Request) (answer any, result string, err er
 	switch faas.KindOf(err) {
 	case faas.Invalid, faas.Forbidden, faas.Unauthenticated, faas.TooLarge:
 		return nil, "forged", err
+	default:
 	}
 	if err != nil {
 		return nil, "refused", err

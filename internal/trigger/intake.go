@@ -158,6 +158,7 @@ func (in *Intake) submit(
 		return Taken{Outcome: Duplicate, ExecutionID: x.ID}, nil
 	case faas.TooLarge, faas.Invalid:
 		return refused(err)
+	default:
 	}
 	if err != nil {
 		return Taken{}, err
