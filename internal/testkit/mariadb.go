@@ -29,7 +29,7 @@ const Password = "p@ss/w:rd%#?&"
 // does.
 type MariaDB struct {
 	dir, port string
-	process   *exec.Cmd
+	process   *process
 	databases atomic.Int64
 }
 
@@ -109,14 +109,12 @@ func (m *MariaDB) Start() error {
 		return err
 	}
 	defer log.Close()
-	m.process = exec.CommandContext(
+	cmd := exec.CommandContext(
 		context.Background(), server, "--no-defaults", "--user="+me.Username, "--datadir="+m.data(),
 		"--socket="+m.socket(), "--port="+m.port, "--bind-address=127.0.0.1", "--skip-name-resolve",
 		"--innodb-flush-log-at-trx-commit=1", "--innodb-buffer-pool-size=64M",
 	)
-	m.process.Stdout, m.process.Stderr = log, log
-	m.process.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} // or a killed test leaves it running
-	if err := m.process.Start(); err != nil {
+	if m.process, err = start(cmd, log); err != nil {
 		m.process = nil
 		return err
 	}
@@ -229,10 +227,11 @@ func (m *MariaDB) end(signal syscall.Signal) error {
 	if m.process == nil {
 		return nil
 	}
-	if err := m.process.Process.Signal(signal); err != nil {
+	if err := m.process.cmd.Process.Signal(signal); err != nil {
 		return err
 	}
-	err := m.process.Wait()
+	<-m.process.done
+	err := m.process.ended
 	m.process = nil
 	var ended *exec.ExitError
 	if errors.As(err, &ended) && signal == syscall.SIGKILL {

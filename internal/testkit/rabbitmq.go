@@ -250,12 +250,14 @@ func freePorts(ctx context.Context, n int) (ports []string, err error) {
 
 // process is a child that dies with this process, however that ends.
 type process struct {
-	cmd  *exec.Cmd
-	done chan struct{} // closed when the child is gone and its output read
+	cmd   *exec.Cmd
+	done  chan struct{} // closed when the child is gone and its output read
+	ended error         // how it ended, once done is closed
 }
 
 // start runs a command. The kernel ties "dies with its parent" to the thread that started the
-// child, so a goroutine keeps that thread until the child is gone.
+// child, so a goroutine keeps that thread until the child is gone: the thread may end long before
+// the process does, as those do that give workers folders of their own.
 func start(cmd *exec.Cmd, output io.Writer) (*process, error) {
 	cmd.Stdout, cmd.Stderr = output, output
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
@@ -267,7 +269,7 @@ func start(cmd *exec.Cmd, output io.Writer) (*process, error) {
 		err := cmd.Start()
 		started <- err
 		if err == nil {
-			_ = cmd.Wait() // how it ended does not matter: it was killed, or its log says why
+			p.ended = cmd.Wait()
 		}
 	}()
 	return p, <-started
