@@ -27,6 +27,7 @@ type Keeper struct {
 	cfg    Config
 	limits limits
 	seed   maphash.Seed
+	lists  chan struct{} // holds a token for each list that is in memory
 
 	mu    sync.Mutex
 	looks *lru.Cache[string, looked] // by the trigger's id
@@ -62,6 +63,9 @@ const (
 	// pageBytes bounds what a page may have, whatever its entries' names and types are.
 	pageBytes   = 8 << 20
 	pageTimeout = 45 * time.Second
+	// mostLists bounds the lists that are in memory at a time, and with pageBytes what tenants can
+	// have them take: 128 MiB.
+	mostLists = 16
 )
 
 var _ trigger.Keeper = (*Keeper)(nil)
@@ -71,7 +75,10 @@ func New(cfg Config) *Keeper {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	return &Keeper{cfg: cfg, limits: realLimits, seed: maphash.MakeSeed(), looks: lru.New[string, looked](looksKept)}
+	return &Keeper{
+		cfg: cfg, limits: realLimits, seed: maphash.MakeSeed(), lists: make(chan struct{}, mostLists),
+		looks: lru.New[string, looked](looksKept),
+	}
 }
 
 // Keep looks at the trigger's container, and has its events taken. While the trigger is paused it
@@ -98,6 +105,12 @@ func (k *Keeper) Keep(ctx context.Context, t faas.Trigger) (trigger.Kept, error)
 	if same {
 		kept.Again = s.every()
 		return kept, nil
+	}
+	select {
+	case k.lists <- struct{}{}:
+		defer func() { <-k.lists }()
+	case <-ctx.Done():
+		return kept, faas.Errorf(faas.Unavailable, "Too many containers are looked at now; it is tried again soon.")
 	}
 	if l.st, l.memory, err = l.remember(); err != nil {
 		return kept, err
