@@ -32,7 +32,7 @@ start_services() {
     done
     wait_for faas-api-1 is_well 7070
     wait_for faas-api-2 is_well 7071
-    [[ $cloud == base ]] || serve_the_world
+    if [[ $cloud == base ]]; then stop faas-api-3 TERM 60; else serve_the_world; fi
     offer_runtimes
     renew_workers
 }
@@ -162,7 +162,7 @@ call_api() {
 
 stop_services() {
     local name
-    for name in faas-api-1 faas-api-2 faas-engine-1 faas-engine-2 faas-engine-3; do
+    for name in faas-api-1 faas-api-2 faas-api-3 faas-engine-1 faas-engine-2 faas-engine-3; do
         stop "$name" TERM 30 &
     done
     wait
