@@ -37,6 +37,7 @@ func TestThumbnails(t *testing.T) {
 	source, err := os.ReadFile(repository + "/docs/user/examples/thumbnail/main.py")
 	must(t, err)
 	f := create(ctx, t, c, string(source))
+	must(t, c.Do(ctx, "PUT", "/v1/functions/"+f.ID, map[string]any{"memory_size": 128 << 20}, nil)) // as the manual has it
 	photos := fmt.Sprintf("photos-%d", time.Now().UnixNano())
 	small := strings.Replace(photos, "photos", "thumbnails", 1)
 	large := picture(t, 64)
