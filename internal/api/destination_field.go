@@ -2,7 +2,6 @@ package api
 
 import (
 	"encoding/json"
-	"errors"
 	"net/http"
 	"regexp"
 
@@ -23,7 +22,7 @@ func (h *functionHandlers) destinationFields(
 		}
 		_, err := h.store.Resolve(r.Context(), faas.ProjectScope(id), d.Calls)
 		if faas.KindOf(err) == faas.NotFound { // the request is wrong and not its path
-			o.refuse("%s: %s", name, said(err))
+			o.refuse("%s: %s", name, faas.Said(err))
 		} else if err != nil {
 			o.wrong = err
 		}
@@ -53,7 +52,7 @@ func destinationField(
 	}
 	in, err := parseObject(raw, "function_id", "function_version", "function_alias", "queue", "url")
 	if err != nil {
-		o.refuse("%s: %s", name, said(err))
+		o.refuse("%s: %s", name, faas.Said(err))
 		return nil
 	}
 	d, kinds := faas.Destination{Queue: in.line("queue"), URL: valueOr(in.text("url", maxURL), "")}, 0
@@ -77,20 +76,11 @@ func destinationField(
 	switch {
 	case in.wrong == nil:
 	case faas.KindOf(in.wrong) == faas.Invalid || faas.KindOf(in.wrong) == faas.NotFound:
-		o.refuse("%s: %s", name, said(in.wrong))
+		o.refuse("%s: %s", name, faas.Said(in.wrong))
 	case o.wrong == nil:
 		o.wrong = in.wrong
 	}
 	return &d
-}
-
-// said returns what an error says to callers, without its cause.
-func said(err error) string {
-	var f *faas.Error
-	if errors.As(err, &f) {
-		return f.Message
-	}
-	return "it can not be read."
 }
 
 // maxURL is how many letters a URL may have.

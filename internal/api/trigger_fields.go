@@ -143,7 +143,7 @@ func checked[T any](o *object, name string, first byte, parse func(json.RawMessa
 		return &text
 	}
 	if _, err := parse(compact.Bytes()); err != nil {
-		o.refuse("%s: %s", name, err)
+		o.refuse("%s: %s", name, faas.Said(err))
 		return nil
 	}
 	return &text

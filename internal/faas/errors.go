@@ -88,6 +88,17 @@ func (e *Error) WithCause(err error) *Error {
 	return &c
 }
 
+// Said returns what an error says to users: the message of the first Error in its chain, without the
+// cause, which is for the log. Of what is no Error, or of kind Internal, they learn that the
+// service failed.
+func Said(err error) string {
+	var e *Error
+	if errors.As(err, &e) && e.Kind != Internal {
+		return e.Message
+	}
+	return "The service failed."
+}
+
 // KindOf returns the kind of the first Error in err's chain, Internal for any other error, and ""
 // for nil.
 func KindOf(err error) Kind {

@@ -190,7 +190,7 @@ func (in *Intake) note(t faas.Trigger, e event.Event, taken Taken, err error) {
 		n.Failed, err = 1, taken.Why
 	}
 	if err != nil {
-		n.LastError, n.LastErrorAt = err.Error(), now
+		n.LastError, n.LastErrorAt = faas.Said(err), now
 	}
 	in.seen.add(t.ID, n)
 }

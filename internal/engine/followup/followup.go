@@ -162,10 +162,10 @@ func (f *Follower) failed(ctx context.Context, i store.DueItem, x faas.Execution
 	case faas.Conflict: // the retry is there already
 		return duework.Done(), nil
 	case faas.NotFound, faas.Forbidden, faas.Invalid:
-		return f.bury(ctx, i, x, e, "It could not be tried again: "+said(err))
+		return f.bury(ctx, i, x, e, "It could not be tried again: "+faas.Said(err))
 	case faas.Busy, faas.OverQuota:
 		if f.cfg.Now().Sub(due) > refusedFor {
-			return f.bury(ctx, i, x, e, "It could not be tried again: "+said(err))
+			return f.bury(ctx, i, x, e, "It could not be tried again: "+faas.Said(err))
 		}
 		f.results.WithLabelValues("refused").Inc()
 	default:

@@ -2,7 +2,6 @@ package followup
 
 import (
 	"encoding/json"
-	"errors"
 
 	"github.com/openstack-faas/faas/internal/faas"
 )
@@ -27,13 +26,4 @@ func whyOf(x faas.Execution) string {
 		return text
 	}
 	return string(result.Output)
-}
-
-// said returns what an error says to users, without its cause.
-func said(err error) string {
-	var f *faas.Error
-	if errors.As(err, &f) {
-		return f.Message
-	}
-	return "the service failed."
 }

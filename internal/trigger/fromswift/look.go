@@ -192,7 +192,7 @@ func (l *look) interrupted(ctx context.Context, read extent, err error) (trigger
 	}
 	if wait, passes := waits(err); passes {
 		kept, _ := l.end(read, wait, nil)
-		kept.Note = "Events wait: " + said(err)
+		kept.Note = "Events wait: " + faas.Said(err)
 		return kept, nil
 	}
 	return l.end(read, l.s.every(), err)

@@ -7,7 +7,6 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/openstack-faas/faas/internal/event"
-	"github.com/openstack-faas/faas/internal/faas"
 	"github.com/openstack-faas/faas/pkg/swift"
 )
 
@@ -99,13 +98,4 @@ func (l *look) deletion(ctx context.Context, name string) (there bool, err error
 		return false, l.take(ctx, e, err)
 	}
 	return false, explained(l.s, err)
-}
-
-// said is what an error says to users.
-func said(err error) string {
-	var e *faas.Error
-	if errors.As(err, &e) {
-		return e.Message
-	}
-	return "something failed."
 }
