@@ -38,3 +38,41 @@ func TestTrustsThatArePassedOn(t *testing.T) {
 		}
 	}
 }
+
+// TestSettingsOfTriggers are changed by a user's own token with the trust that there is, by another
+// user's with a trust of that user, and by a delegated one not at all: it may have fewer roles than
+// the trust.
+func TestSettingsOfTriggers(t *testing.T) {
+	s, k := trusting(t)
+	g := s.newTrigger(s.newFunction(s.newRuntime(), "f").ID, "swift", `, "settings": {"container": "a"}`)
+	put := func(user, body string, delegate bool, want int) faas.Trigger {
+		t.Helper()
+		header := map[string]string{"X-Test-User": user, microversionHeader: serviceType + " latest"}
+		if delegate {
+			header["X-Test-Delegate"] = "yes"
+		}
+		got := s.send(request{method: "PUT", path: "/v1/triggers/" + g.ID, body: body, header: header})
+		if got.status != want {
+			t.Errorf("%s, delegated %v: %d %s, want %d", user, delegate, got.status, got.body, want)
+		}
+		now, err := s.store.Trigger(t.Context(), faas.AnyProject(), g.ID)
+		s.must(err)
+		return now
+	}
+	made, err := s.store.Trigger(t.Context(), faas.AnyProject(), g.ID)
+	s.must(err)
+	const settings = `{"settings": {"container": "b"}}`
+	if now := put(made.UserID, settings, true, 400); now.Settings != made.Settings || now.TrustID != made.TrustID {
+		t.Errorf("a delegated token has made it %+v", now)
+	}
+	if now := put(made.UserID, `{"description": "d"}`, true, 200); now.Description != "d" || now.TrustID != made.TrustID {
+		t.Errorf("a description makes it %+v", now)
+	}
+	if now := put(made.UserID, settings, false, 200); now.Settings == made.Settings || now.TrustID != made.TrustID {
+		t.Errorf("its own user has made it %+v", now)
+	}
+	now := put("v", `{"settings": {"container": "c"}}`, false, 200)
+	if now.UserID != "v" || now.TrustID == made.TrustID || k.makers[now.TrustID] != "v" {
+		t.Errorf("another user has made it %+v, by the trust of %s", now, k.makers[now.TrustID])
+	}
+}

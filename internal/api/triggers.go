@@ -104,14 +104,8 @@ func (h *triggerHandlers) announce(r *http.Request, t faas.Trigger) {
 		err = h.engines.TriggerChanged(r.Context(), t.ID)
 	}
 	if err != nil {
-		h.log.WarnContext(
-			r.Context(),
-			"a trigger that was changed could not be announced; it is looked after in some seconds",
-			"trigger_id",
-			t.ID,
-			"error",
-			err,
-		)
+		h.log.WarnContext(r.Context(), "a trigger that was changed could not be announced; it is looked after somewhat later",
+			"trigger_id", t.ID, "error", err)
 	}
 }
 
@@ -169,20 +163,23 @@ func (h *triggerHandlers) update(r *http.Request, id faas.Identity) (any, error)
 
 // applied changes a trigger. Whoever says what a trigger looks at can use all that its trust
 // allows: so settings of another user's trigger are changed with a trust of the caller's own, and
-// those that need another kind of trust with one of that kind.
+// those that need another kind of trust with one of that kind. A token that is itself delegated may
+// have fewer roles than the user who made the trust, and cannot make one.
 func (h *triggerHandlers) applied(
 	ctx context.Context, id faas.Identity, before faas.Trigger, change triggerChange,
-) (after faas.Trigger, secret faas.Secret, err error) {
-	trust := ""
+) (faas.Trigger, faas.Secret, error) {
+	var trust string
+	var err error
 	wanted := before
 	setIf(&wanted.Settings, change.settings)
-	another := before.UserID != id.UserID || passedOn(wanted) != passedOn(before)
+	another := before.UserID != id.UserID || id.Delegate || passedOn(wanted) != passedOn(before)
 	if change.settings != nil && before.Source.Acts() && another {
 		if trust, err = h.trusts.makeForTrigger(ctx, id, wanted); err != nil {
-			return after, "", err
+			return faas.Trigger{}, "", err
 		}
 	}
-	after, err = h.store.UpdateTrigger(ctx, faas.ProjectScope(id), before.ID, func(t *faas.Trigger) error {
+	var shown faas.Secret // not read after an error: the store may still be running the closure
+	after, err := h.store.UpdateTrigger(ctx, faas.ProjectScope(id), before.ID, func(t *faas.Trigger) error {
 		if t.Status == faas.TriggerDeleting {
 			return faas.Errorf(faas.Conflict, "Trigger %s is being deleted.", t.ID)
 		}
@@ -191,13 +188,17 @@ func (h *triggerHandlers) applied(
 		if trust != "" {
 			t.TrustID, t.UserID = trust, id.UserID
 		}
-		secret, err = h.sealSecret(t, settings)
+		secret, err := h.sealSecret(t, settings)
+		shown = secret
 		return err
 	})
-	if err != nil && trust != "" {
-		h.trusts.withdraw(ctx, trust, err)
+	if err != nil {
+		if trust != "" {
+			h.trusts.withdraw(ctx, trust, err)
+		}
+		return faas.Trigger{}, "", err
 	}
-	return after, secret, err
+	return after, shown, nil
 }
 
 // rotate is POST /v1/triggers/{id}/rotate: the trigger gets a new URL, and the one before is good

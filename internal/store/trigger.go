@@ -189,7 +189,10 @@ func (s *Store) DeleteTrigger(ctx context.Context, scope faas.Scope, id string) 
 		g.Status, g.StatusReason = faas.TriggerDeleting, ""
 		return s.scheduleKeeping(t, g)
 	})
-	return g, err
+	if err != nil {
+		return faas.Trigger{}, err // g may still be written to
+	}
+	return g, nil
 }
 
 // ForgetTrigger strikes out a trigger that has nothing elsewhere any more, and has its trust deleted.
