@@ -30,7 +30,7 @@ func (s *service) newTrigger(function, source, rest string) triggerView {
 	return decoded[triggerView](s.t, s.trigger("POST", "/v1/triggers", body, 201))
 }
 
-// send sends an event to a trigger, as somebody without a token.
+// notify sends an event to a trigger, as somebody without a token, and returns its executions.
 func (s *service) notify(t triggerView, body string, want int, header ...string) (ids []string, got reply) {
 	s.t.Helper()
 	u, err := url.Parse(*t.URL)
@@ -177,21 +177,8 @@ func TestLoopsEnd(t *testing.T) {
 	s := newService(t)
 	g := s.newTrigger(s.newFunction(s.newRuntime(), "f").ID, "webhook", "")
 	for depth, want := range map[int]int{faas.MaxEventDepth: 1, faas.MaxEventDepth + 1: 0} {
-		ids, _ := s.notify(
-			g,
-			`{}`,
-			202,
-			"Ce-Specversion",
-			"1.0",
-			"Ce-Id",
-			fmt.Sprint("e", depth),
-			"Ce-Source",
-			"/x",
-			"Ce-Type",
-			"t",
-			"Ce-Faasdepth",
-			fmt.Sprint(depth),
-		)
+		ids, _ := s.notify(g, `{}`, 202, "Ce-Specversion", "1.0", "Ce-Id", fmt.Sprint("e", depth), "Ce-Source", "/x",
+			"Ce-Type", "t", "Ce-Faasdepth", fmt.Sprint(depth))
 		if len(ids) != want {
 			t.Errorf("at depth %d there are the executions %v", depth, ids)
 		}

@@ -28,7 +28,7 @@ func (e *Engine) followUpDue(executionID string) {
 	}
 }
 
-// broadcastSettled tells the owners of other shards what is due, until ctx ends. Each message goes to
+// broadcastSettled says to the owners of other shards what is due, until ctx ends. Each message goes to
 // every engine, so that a shard is named once for all that has come within a moment.
 func (e *Engine) broadcastSettled(ctx context.Context) {
 	for {

@@ -77,8 +77,8 @@ func TestLike(t *testing.T) {
 	}
 }
 
-// TestHostileSQL gives the engine what would keep it busy: it is refused, or what it costs is
-// within the bound that was worked out.
+// TestHostileSQL has the engine evaluate what would keep it busy: it is refused, or what it costs
+// is within the bound that was worked out.
 func TestHostileSQL(t *testing.T) {
 	nested := func(n int) string {
 		return strings.Repeat("CONCAT(id,", n) + "id" + strings.Repeat(")", n) + " = 'x'"

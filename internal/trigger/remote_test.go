@@ -11,7 +11,7 @@ import (
 	"github.com/openstack-faas/faas/internal/faas"
 )
 
-// TestExplained tells what is away from what refuses, with the service's own words.
+// TestExplained distinguishes what is away from what refuses, with the service's own words.
 func TestExplained(t *testing.T) {
 	for _, c := range []struct {
 		status     int

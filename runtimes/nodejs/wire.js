@@ -7,7 +7,7 @@ const net = require('node:net');
 
 const AT_ONCE = 65536; // bytes that are read at once
 
-// Lines gives each complete line of what comes in chunks, whose memory is used again.
+// Lines calls a function with each complete line of what comes in chunks, whose memory is used again.
 class Lines {
   #parts = []; // of a line whose end has not come yet
   #each;

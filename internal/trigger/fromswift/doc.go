@@ -4,13 +4,13 @@
 //
 // # What is looked at
 //
-// Swift tells nobody of a change, and its list is all that says what is there: a container's counts
-// stay the same when an object is overwritten by one of equal size. So the list is the truth. A
-// look at a container of up to 1,000 objects is one request for all of it. For more, a look asks
-// for the counts alone, and for the list when these have changed, or when the list was last read a
-// minute ago. A page of the list has up to 10,000 objects, and a look reads three at most. A larger
-// container is read over several looks, by a cursor in the order of names: a million objects are
-// 100 pages, 34 looks; at an interval of 10 seconds, six minutes.
+// Swift notifies nobody of a change, and its list is all that says what is there: a container's
+// counts stay the same when an object is overwritten by one of equal size. So the list is the
+// truth. A look at a container of up to 1,000 objects is one request for all of it. For more, a
+// look asks for the counts alone, and for the list when these have changed, or when the list was
+// last read a minute ago. A page of the list has up to 10,000 objects, and a look reads three at
+// most. A larger container is read over several looks, by a cursor in the order of names: a million
+// objects are 100 pages, 34 looks; at an interval of 10 seconds, six minutes.
 //
 // # What is new
 //
