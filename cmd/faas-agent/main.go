@@ -24,6 +24,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/openstack-faas/faas/cmd/internal/settle"
 	"github.com/openstack-faas/faas/cmd/internal/version"
 	"github.com/openstack-faas/faas/internal/agent"
 	"github.com/openstack-faas/faas/internal/agentconfig"
@@ -53,12 +54,18 @@ func main() {
 	// waking each other.
 	debug.SetGCPercent(25)
 	runtime.GOMAXPROCS(1)
+	// What the start needed is not given back by itself for as long as the worker is idle.
+	settle.After(settled)
+	settle.After(10 * settled) // on a node that starts many
 	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
 	if err := run(flag.Args(), log); err != nil {
 		log.Error("the worker has ended", "error", err)
 		os.Exit(1)
 	}
 }
+
+// settled is when a worker has started, most often, and waits for its function.
+const settled = 5 * time.Second
 
 // run is the agent or the supervisor, as the arguments say.
 func run(arguments []string, log *slog.Logger) error {

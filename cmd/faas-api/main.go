@@ -27,22 +27,21 @@ func start(args, environ []string) error {
 	if err != nil {
 		return err
 	}
-	var conf config.APIService
-	if err := config.Load(&conf, config.Sources{File: file, Environ: environ}); err != nil {
-		return err
+	load := func() (*config.APIService, error) {
+		var conf config.APIService
+		return &conf, config.Load(&conf, config.Sources{File: file, Environ: environ})
 	}
-	return service.UntilSignal(
-		conf.Default,
-		func(ctx context.Context, log *slog.Logger) error { return run(ctx, &conf, log) },
-	)
+	return service.UntilSignal(load, run)
 }
 
-func run(ctx context.Context, conf *config.APIService, log *slog.Logger) (err error) {
+func run(
+	ctx context.Context, conf *config.APIService, live *service.Live, log *slog.Logger,
+) (err error) {
 	key, err := faas.NewWorkerKey(conf.Worker.TokenSecret)
 	if err != nil {
 		return err
 	}
-	parts, err := service.Open(ctx, "faas-api", conf.Service, log)
+	parts, err := service.Open(ctx, "faas-api", conf.Service, live, log)
 	defer func() { err = errors.Join(err, parts.Close()) }()
 	if err != nil {
 		return err
@@ -51,5 +50,5 @@ func run(ctx context.Context, conf *config.APIService, log *slog.Logger) (err er
 	if err != nil {
 		return err
 	}
-	return service.RunAPI(ctx, parts, service.Workers{Token: key.Token, Images: true}, conf, listener, log)
+	return service.RunAPI(ctx, parts, service.Workers{Token: key.Token, Images: true}, conf, live, listener, log)
 }

@@ -27,18 +27,17 @@ func start(args, environ []string) error {
 	if err != nil {
 		return err
 	}
-	var conf config.EngineService
-	if err := config.Load(&conf, config.Sources{File: file, Environ: environ}); err != nil {
-		return err
+	load := func() (*config.EngineService, error) {
+		var conf config.EngineService
+		return &conf, config.Load(&conf, config.Sources{File: file, Environ: environ})
 	}
-	return service.UntilSignal(
-		conf.Default,
-		func(ctx context.Context, log *slog.Logger) error { return run(ctx, &conf, log) },
-	)
+	return service.UntilSignal(load, run)
 }
 
-func run(ctx context.Context, conf *config.EngineService, log *slog.Logger) (err error) {
-	parts, err := service.Open(ctx, "faas-engine", conf.Service, log)
+func run(
+	ctx context.Context, conf *config.EngineService, live *service.Live, log *slog.Logger,
+) (err error) {
+	parts, err := service.Open(ctx, "faas-engine", conf.Service, live, log)
 	defer func() {
 		if !errors.Is(err, service.ErrOverdue) {
 			err = errors.Join(err, parts.Close())
@@ -53,7 +52,7 @@ func run(ctx context.Context, conf *config.EngineService, log *slog.Logger) (err
 		return fmt.Errorf("[engine] %w", err)
 	}
 	defer status.Stop()
-	workers, err := newWorkers(ctx, parts, conf, log)
+	workers, err := newWorkers(ctx, parts, conf, health, log)
 	if err != nil {
 		return err
 	}
@@ -62,7 +61,7 @@ func run(ctx context.Context, conf *config.EngineService, log *slog.Logger) (err
 	if err != nil {
 		return err
 	}
-	return service.RunEngine(ctx, eng, conf.Default.ShutdownTimeout, func() {
+	return service.RunEngine(ctx, eng, live, func() {
 		health.Ready()
 		log.Info("engine works", "name", parts.Name)
 	})

@@ -8,14 +8,13 @@ import (
 	"time"
 
 	"github.com/openstack-faas/faas/internal/store"
+	"github.com/openstack-faas/faas/internal/store/storetest"
 )
 
 // TestDue lists work that is dead beside some that waits, and has both done again.
 func TestDue(t *testing.T) {
 	url := "sqlite:///" + filepath.Join(t.TempDir(), "faas.sqlite")
-	if err := store.Migrate(t.Context(), url); err != nil {
-		t.Fatal(err)
-	}
+	storetest.Migrate(t, url)
 	s, err := store.Open(t.Context(), url, store.Options{})
 	if err != nil {
 		t.Fatal(err)

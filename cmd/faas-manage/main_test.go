@@ -51,7 +51,7 @@ func TestDBSyncMakesADatabaseThatOpens(t *testing.T) {
 
 func TestWrongCommands(t *testing.T) {
 	for args, want := range map[string]string{
-		"db drop":     `there is no command "db drop"; there is faas-manage db purge, faas-manage db sync`,
+		"db drop":     `there is no command "db drop"; there is faas-manage db finish, faas-manage db partition, faas-manage db purge, faas-manage db sync`,
 		"config":      `there is no command "config"; there is faas-manage config sample`,
 		"frob":        `"frob"; see faas-manage --help`,
 		"config show": "there is faas-manage config sample",

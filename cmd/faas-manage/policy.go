@@ -85,6 +85,8 @@ func policyTable(ctx context.Context, rules *policy.Enforcer, out io.Writer) err
 
 // special are rules that are not simply asked of the caller of a call.
 var special = map[string]string{
+	"execution:get_events:process": "`process` in the answer of `GET /v1/executions/{id}/events`",
+
 	"trigger:get_url": "`url` in the answers of `GET /v1/triggers` and the like",
 	"trigger:notify":  "`POST /v1/triggers/{id}/events`, by whoever has its URL",
 	"webhook:get_url": "`webhook_url` in the answers of `GET /v1/webhooks` and the like",

@@ -9,15 +9,14 @@ import (
 
 	"github.com/openstack-faas/faas/internal/faas"
 	"github.com/openstack-faas/faas/internal/store"
+	"github.com/openstack-faas/faas/internal/store/storetest"
 )
 
 // aged makes a database with executions that ended that many days ago, and one that runs.
 func aged(t *testing.T, days ...int) (url string) {
 	t.Helper()
 	url = "sqlite:///" + filepath.Join(t.TempDir(), "faas.sqlite")
-	if err := store.Migrate(t.Context(), url); err != nil {
-		t.Fatal(err)
-	}
+	storetest.Migrate(t, url)
 	now := time.Now()
 	s, err := store.Open(t.Context(), url, store.Options{Now: func() time.Time { return now }})
 	if err != nil {

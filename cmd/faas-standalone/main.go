@@ -4,11 +4,9 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"flag"
 	"fmt"
-	"log/slog"
 	"os"
 	"path/filepath"
 
@@ -18,15 +16,16 @@ import (
 )
 
 func main() {
-	conf, err := configure(os.Args[1:])
+	sources, err := configure(os.Args[1:])
 	if errors.Is(err, flag.ErrHelp) {
 		return
 	}
 	if err == nil {
-		err = service.UntilSignal(
-			conf.Default,
-			func(ctx context.Context, log *slog.Logger) error { return run(ctx, conf, log) },
-		)
+		load := func() (*config.Standalone, error) {
+			var conf config.Standalone
+			return &conf, config.Load(&conf, sources)
+		}
+		err = service.UntilSignal(load, run)
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "faas-standalone:", err)
@@ -34,37 +33,35 @@ func main() {
 	}
 }
 
-// configure reads the command line, the environment and the configuration file. flag.ErrHelp says
+// configure reads the command line, and returns where the configuration is from. flag.ErrHelp says
 // that help or the version was asked for and given.
-func configure(args []string) (*config.Standalone, error) {
+func configure(args []string) (sources config.Sources, err error) {
 	flags := flag.NewFlagSet("faas-standalone", flag.ContinueOnError)
 	file := flags.String("config-file", "", "the configuration file; faas-manage config sample prints one")
 	listen := flags.String("listen", "", "HOST:PORT to serve the API on, over [api] host and port")
 	state := flags.String("state-dir", "", "the folder of all that is kept, over [DEFAULT] state_path")
 	asked := version.Flag(flags)
 	if err := flags.Parse(args); err != nil {
-		return nil, err
+		return sources, err
 	}
 	if *asked {
-		return nil, errors.Join(version.Print(os.Stdout, "faas-standalone"), flag.ErrHelp)
+		return sources, errors.Join(version.Print(os.Stdout, "faas-standalone"), flag.ErrHelp)
 	}
 	if flags.NArg() > 0 {
-		return nil, fmt.Errorf("unexpected argument %q: every option has a name", flags.Arg(0))
+		return sources, fmt.Errorf("unexpected argument %q: every option has a name", flags.Arg(0))
 	}
 	overrides := map[string]string{}
 	if *listen != "" {
-		var err error
 		if overrides, err = config.ListenOverrides(*listen); err != nil {
-			return nil, err
+			return sources, err
 		}
 	}
 	if *state != "" {
 		dir, err := filepath.Abs(*state)
 		if err != nil {
-			return nil, fmt.Errorf("--state-dir: %w", err)
+			return sources, fmt.Errorf("--state-dir: %w", err)
 		}
 		overrides["DEFAULT.state_path"] = dir
 	}
-	var conf config.Standalone
-	return &conf, config.Load(&conf, config.Sources{File: *file, Environ: os.Environ(), Overrides: overrides})
+	return config.Sources{File: *file, Environ: os.Environ(), Overrides: overrides}, nil
 }

@@ -15,7 +15,9 @@ import (
 )
 
 // run serves until ctx ends, then lets what runs end within the configured time.
-func run(ctx context.Context, conf *config.Standalone, log *slog.Logger) (err error) {
+func run(
+	ctx context.Context, conf *config.Standalone, live *service.Live, log *slog.Logger,
+) (err error) {
 	listener, err := service.Listen(ctx, conf.API)
 	if err != nil {
 		return err
@@ -24,7 +26,7 @@ func run(ctx context.Context, conf *config.Standalone, log *slog.Logger) (err er
 	if isTerminal(os.Stdout) {
 		greet(os.Stdout, listener.Addr(), conf.Default.AuthStrategy)
 	}
-	parts, workers, err := assemble(ctx, conf, log)
+	parts, workers, err := assemble(ctx, conf, live, log)
 	defer func() { err = errors.Join(err, closeAll(parts, workers)) }()
 	if err != nil {
 		return err
@@ -40,11 +42,11 @@ func run(ctx context.Context, conf *config.Standalone, log *slog.Logger) (err er
 	}
 	ready, ended := make(chan struct{}), make(chan error, 1)
 	go func() {
-		ended <- service.RunEngine(work, eng, conf.Default.ShutdownTimeout, func() { close(ready) })
+		ended <- service.RunEngine(work, eng, live, func() { close(ready) })
 	}()
 	select {
 	case <-ready:
-		err = service.RunAPI(ctx, parts, service.Workers{Token: workers.Token}, apiConfig(conf), listener, log)
+		err = service.RunAPI(ctx, parts, service.Workers{Token: workers.Token}, apiConfig(conf), live, listener, log)
 	case err := <-ended:
 		return err
 	}
@@ -59,7 +61,7 @@ func run(ctx context.Context, conf *config.Standalone, log *slog.Logger) (err er
 
 // assemble opens the parts. With an error come those that were opened before it, to be closed.
 func assemble(
-	ctx context.Context, conf *config.Standalone, log *slog.Logger,
+	ctx context.Context, conf *config.Standalone, live *service.Live, log *slog.Logger,
 ) (p service.Parts, workers *local.Orchestrator, err error) {
 	if err := os.MkdirAll(conf.Default.StatePath, 0o700); err != nil {
 		return p, nil, fmt.Errorf("[DEFAULT] state_path: %w", err)
@@ -67,7 +69,7 @@ func assemble(
 	if err := store.Migrate(ctx, conf.Database.Connection); err != nil { // nobody else uses an embedded database
 		return p, nil, err
 	}
-	if p, err = service.Open(ctx, "faas-standalone", conf.Service, log); err != nil {
+	if p, err = service.Open(ctx, "faas-standalone", conf.Service, live, log); err != nil {
 		return p, nil, err
 	}
 	workers, err = local.New(ctx, workersConfig(conf, log))

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -35,12 +36,16 @@ type result struct {
 // checkTimeout bounds each check: what does not answer in this time counts as away.
 const checkTimeout = 15 * time.Second
 
-// checks are all that are made, in the order of the table.
-var checks = []struct {
+// check is one of those that are made.
+type check struct {
 	name string
 	make func(ctx context.Context, conf *config.Status) (outcome, string)
-}{
+}
+
+// checks are those of every installation, in the order of the table.
+var checks = []check{
 	{"Database", checkDatabase},
+	{"Processes", checkProcesses},
 	{"Worker token secret", checkSecret},
 	{"Message broker", checkBroker},
 	{"Keystone", checkKeystone},
@@ -49,7 +54,7 @@ var checks = []struct {
 
 func checkAll(ctx context.Context, conf *config.Status) []result {
 	var results []result
-	for _, c := range checks {
+	for _, c := range slices.Concat(checks, clusterChecks(conf)) {
 		ctx, cancel := context.WithTimeout(ctx, checkTimeout)
 		out, details := c.make(ctx, conf)
 		cancel()
@@ -59,18 +64,35 @@ func checkAll(ctx context.Context, conf *config.Status) []result {
 }
 
 func checkDatabase(ctx context.Context, conf *config.Status) (outcome, string) {
-	has, needs, err := store.SchemaVersion(ctx, conf.Database.Connection)
+	schema, err := store.LookAtSchema(ctx, conf.Database.Connection)
 	switch {
 	case err != nil:
 		return failure, "The database cannot be read: " + err.Error()
-	case has < needs:
-		return failure, fmt.Sprintf(
-			"The schema is version %d and these programs need %d. Run: faas-manage db sync", has, needs,
-		)
-	case has > needs:
-		return failure, fmt.Sprintf(
-			"The schema is version %d, newer than these programs' %d. Install newer ones.", has, needs,
-		)
+	case schema.Unfit != nil:
+		return failure, fmt.Sprintf("The schema %v.", schema.Unfit)
+	case schema.Has > schema.Knows:
+		return success, fmt.Sprintf("The schema is version %d, newer than these programs' %d, which can use it.", schema.Has,
+			schema.Knows)
+	}
+	return success, ""
+}
+
+// checkProcesses says which processes are of a release older than the schema. They run on, until a
+// later release takes away what they need.
+func checkProcesses(ctx context.Context, conf *config.Status) (outcome, string) {
+	schema, err := store.LookAtSchema(ctx, conf.Database.Connection)
+	if err != nil {
+		return failure, "The database cannot be read: " + err.Error()
+	}
+	var older []string
+	for _, p := range schema.Processes {
+		if p.Migration < schema.Has {
+			older = append(older, fmt.Sprintf("%s %s (%s, schema %d)", p.Program, p.Name, p.Version, p.Migration))
+		}
+	}
+	if len(older) > 0 {
+		return warning, fmt.Sprintf("Older than the schema, which is version %d, and to be upgraded before the next release: %s.",
+			schema.Has, strings.Join(older, ", "))
 	}
 	return success, ""
 }

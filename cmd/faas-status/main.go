@@ -40,7 +40,7 @@ func main() {
 
 // run returns the exit code.
 func run(ctx context.Context, args, environ []string, out, complaints io.Writer) int {
-	worst, err := check(ctx, args, environ, out)
+	worst, err := checkUpgrade(ctx, args, environ, out)
 	switch {
 	case errors.Is(err, flag.ErrHelp):
 		fmt.Fprint(out, usage)
@@ -52,7 +52,7 @@ func run(ctx context.Context, args, environ []string, out, complaints io.Writer)
 	return int(worst)
 }
 
-func check(ctx context.Context, args, environ []string, out io.Writer) (outcome, error) {
+func checkUpgrade(ctx context.Context, args, environ []string, out io.Writer) (outcome, error) {
 	flags := flag.NewFlagSet("faas-status", flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
 	file := flags.String("config-file", "", "")

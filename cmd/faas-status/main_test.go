@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"database/sql"
 	"encoding/json"
 	"os"
 	"path/filepath"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	"github.com/openstack-faas/faas/internal/store"
+	"github.com/openstack-faas/faas/internal/store/storetest"
 	"github.com/openstack-faas/faas/internal/testkit"
 )
 
@@ -26,9 +28,7 @@ func install(t *testing.T) *installation {
 	t.Helper()
 	dir := t.TempDir()
 	url := "sqlite:///" + filepath.Join(dir, "faas.sqlite")
-	if err := store.Migrate(t.Context(), url); err != nil {
-		t.Fatal(err)
-	}
+	storetest.Migrate(t, url)
 	return &installation{t, dir, map[string]string{
 		"FAAS_DATABASE_CONNECTION": url, "FAAS_OSLO_POLICY_POLICY_DIRS": dir, "FAAS_WORKER_TOKEN_SECRET": strings.Repeat("s", 32),
 	}}
@@ -74,6 +74,10 @@ func TestTheTableIsThatOfOslo(t *testing.T) {
 | Upgrade Check Results                                                 |
 +-----------------------------------------------------------------------+
 | Check: Database                                                       |
+| Result: Success                                                       |
+| Details: None                                                         |
++-----------------------------------------------------------------------+
+| Check: Processes                                                      |
 | Result: Success                                                       |
 | Details: None                                                         |
 +-----------------------------------------------------------------------+
@@ -149,6 +153,37 @@ func TestWhatIsWrongIsNamed(t *testing.T) {
 	}
 }
 
+// TestProcessesOfAnOlderRelease has one process announce itself, and another that knows less.
+func TestProcessesOfAnOlderRelease(t *testing.T) {
+	i := install(t)
+	url := i.env["FAAS_DATABASE_CONNECTION"]
+	s, err := store.Open(t.Context(), url, store.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	for _, name := range []string{"api-1", "api-2"} {
+		if err := s.AnnounceProcess(t.Context(), store.Process{Name: name, Program: "faas-api", Version: "v1"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got, details := i.of("Processes"); got != success {
+		t.Errorf("%s: %s", got, details)
+	}
+	db, err := sql.Open("sqlite", "file:"+strings.TrimPrefix(url, "sqlite:///"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if _, err := db.Exec(`UPDATE processes SET migration = 28 WHERE name = 'api-2'`); err != nil {
+		t.Fatal(err)
+	}
+	got, details := i.of("Processes")
+	if got != warning || !strings.Contains(details, "faas-api api-2 (v1, schema 28).") {
+		t.Errorf("%s: %s", got, details)
+	}
+}
+
 func TestChecksThatCannotBeMade(t *testing.T) {
 	for _, args := range [][]string{{"upgrade"}, {"upgrade", "check", "now"}, {"--config-file", "/nonexistent/faas.conf", "upgrade", "check"}, {"--frobnicate"}} {
 		var out, complaints bytes.Buffer
@@ -165,7 +200,7 @@ func TestChecksThatCannotBeMade(t *testing.T) {
 
 // TestRealBroker has RabbitMQ in earnest, and a password that it does not take.
 func TestRealBroker(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	server, err := testkit.StartRabbitMQ(ctx)
 	if err != nil {

@@ -21,6 +21,14 @@ allow contains "execution:get_log" if personas.reader
 
 allow contains "execution:get_log" if personas.admin
 
+# What happened to an execution, and when.
+allow contains "execution:get_events" if personas.reader
+
+allow contains "execution:get_events" if personas.admin
+
+# Beside each event, which process of the service says so.
+allow contains "execution:get_events:process" if personas.admin
+
 allow contains "execution:get_all" if personas.reader
 
 allow contains "execution:get_all" if personas.admin

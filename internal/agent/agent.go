@@ -12,7 +12,6 @@ import (
 	"io"
 	"log/slog"
 	"net"
-	"net/http"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -20,6 +19,7 @@ import (
 
 	"github.com/openstack-faas/faas/internal/agentconfig"
 	"github.com/openstack-faas/faas/internal/cgroup"
+	"github.com/openstack-faas/faas/internal/netio"
 	"github.com/openstack-faas/faas/internal/proctree"
 	"github.com/openstack-faas/faas/internal/supervision"
 )
@@ -31,6 +31,7 @@ type Agent struct {
 	log     *slog.Logger
 	now     func() time.Time
 	gate    gate
+	door    *door
 	mark    mark
 	runtime processes
 
@@ -89,11 +90,8 @@ func (a *Agent) run(ctx context.Context, abandoned <-chan struct{}, announce io.
 			return err
 		}
 	}
-	server := &http.Server{
-		Handler: a, ReadHeaderTimeout: 10 * time.Second, MaxHeaderBytes: 16 << 10,
-		ErrorLog: slog.NewLogLogger(a.log.Handler(), slog.LevelDebug), DisableGeneralOptionsHandler: true,
-	}
-	a.wait.Go(func() { _ = server.Serve(control) })
+	server := newFront(control, a.door, a, a.gate, a.call, a.log)
+	a.wait.Go(func() { _ = server.serve() })
 	return a.serve(ctx, server, abandoned, func(version string) error {
 		return json.NewEncoder(announce).Encode(agentconfig.Announcement{
 			State: a.worker.status().State, Address: address(control), Version: version,
@@ -103,12 +101,12 @@ func (a *Agent) run(ctx context.Context, abandoned <-chan struct{}, announce io.
 
 // serve is run from the moment when the server runs until everything has stopped.
 func (a *Agent) serve(
-	ctx context.Context, server *http.Server, abandoned <-chan struct{}, ready func(version string) error,
+	ctx context.Context, server *front, abandoned <-chan struct{}, ready func(version string) error,
 ) error {
 	socket := filepath.Join(a.config.RunDir, "runtime.sock")
 	runtimes, err := listenUnix(ctx, socket)
 	if err != nil {
-		_ = server.Close()
+		_ = server.close()
 		a.wait.Wait()
 		return err
 	}
@@ -136,7 +134,7 @@ func (a *Agent) accept(runtimes net.Listener) {
 			return
 		}
 		if err == nil {
-			a.wait.Go(func() { a.root.serve(conn) })
+			a.wait.Go(func() { a.root.serve(netio.Conn(conn)) })
 		}
 	}
 }
@@ -176,13 +174,13 @@ func (a *Agent) warmUp(ctx context.Context, abandoned <-chan struct{}) error {
 		first.close()
 		return err
 	}
-	a.worker.becomeWarm(first, a.runtime.Footprint())
+	a.worker.becomeWarm(first, a.runtime.Footprint(), a.root.hello.Environment)
 	return nil
 }
 
 // untilEnd waits for a reason to stop, and for the calls under way if the reason leaves time for
 // that.
-func (a *Agent) untilEnd(ctx context.Context, server *http.Server, abandoned <-chan struct{}) error {
+func (a *Agent) untilEnd(ctx context.Context, server *front, abandoned <-chan struct{}) error {
 	select {
 	case <-a.root.lost:
 		return a.root.why
@@ -201,7 +199,7 @@ func (a *Agent) untilEnd(ctx context.Context, server *http.Server, abandoned <-c
 		}
 		cancel()
 	})
-	if err := server.Shutdown(timeout); err != nil {
+	if err := server.shutdown(timeout); err != nil {
 		a.log.Warn("calls were still running at the end", "error", err)
 	}
 	return nil
@@ -212,13 +210,13 @@ func (a *Agent) untilEnd(ctx context.Context, server *http.Server, abandoned <-c
 const answerTimeout = 2 * time.Second
 
 // stop ends the runtime, answers the calls whose end that was, and waits for all goroutines.
-func (a *Agent) stop(server *http.Server, runtimes net.Listener) error {
+func (a *Agent) stop(server *front, runtimes net.Listener) error {
 	a.root.fail(errors.New("the worker is ending"))
 	err := a.runtime.End()
 	timeout, cancel := context.WithTimeout(context.Background(), answerTimeout)
 	defer cancel()
-	_ = server.Shutdown(timeout)
-	_ = server.Close()
+	_ = server.shutdown(timeout)
+	_ = server.close()
 	runtimes.Close()
 	for s := a.worker.another(); s != nil; s = a.worker.another() {
 		s.close()
@@ -234,7 +232,7 @@ func listen(ctx context.Context, where string) (net.Listener, error) {
 	if err != nil {
 		return nil, fmt.Errorf("listen: %w", err)
 	}
-	return l, nil
+	return netio.Listener(l), nil
 }
 
 func address(l net.Listener) string { return l.Addr().Network() + ":" + l.Addr().String() }

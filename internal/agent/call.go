@@ -47,16 +47,21 @@ func (a *Agent) call(c faas.Call) (out faas.Outcome, refused string) {
 		a.worker.release(nil)
 		return out, faas.RefusedDraining
 	}
+	ready := begun
 	if s != nil {
-		s, out = a.runIn(s, c, times)
+		s, out = a.runIn(s, c, times, &ready)
 	}
 	out.Duration = a.now().Sub(begun)
+	if c.Trace != "" {
+		out.Ready = ready.Sub(begun)
+	}
 	a.worker.release(s)
 	return out, ""
 }
 
-// runIn returns how the call ended, and the slot, nil when it does not live on.
-func (a *Agent) runIn(s *slot, c faas.Call, times callTimes) (*slot, faas.Outcome) {
+// runIn returns how the call ended, and the slot, nil when it does not live on. It sets ready when
+// the function has its input.
+func (a *Agent) runIn(s *slot, c faas.Call, times callTimes, ready *time.Time) (*slot, faas.Outcome) {
 	var message []byte
 	if s.called {
 		s.late.between(s.log.take(), c.ExecutionID)
@@ -78,6 +83,7 @@ func (a *Agent) runIn(s *slot, c faas.Call, times callTimes) (*slot, faas.Outcom
 	if err == nil && s.loading {
 		err = a.awaitLoaded(s, times)
 	}
+	*ready = a.now()
 	var answer []byte
 	if err == nil {
 		answer, err = s.lines.Next()
@@ -202,6 +208,7 @@ func (a *Agent) loadLine(s *slot, owner faas.Specialisation) []byte {
 	return jsonlines.Encode(load{
 		Type: "load", Code: a.config.CodeDir, Entry: owner.Entry, ResultLimit: a.config.Limits.Result,
 		Memory: owner.MemorySize, MemoryBounded: a.runtime.Bounded(), Report: s.loading,
+		Environment: owner.Environment,
 	})
 }
 
@@ -265,6 +272,9 @@ func cancelled(log string) faas.Outcome {
 
 // text returns a message as JSON.
 func text(message string) json.RawMessage {
+	if message == "" { // nearly every log is
+		return json.RawMessage(`""`)
+	}
 	b, _ := json.Marshal(message)
 	return b
 }

@@ -83,6 +83,23 @@ func (c *capture) take() string {
 	return c.kept.Take()
 }
 
+// soFar returns what was printed up to now, the first and the last of it when it is more than so many
+// bytes, and how many bytes there were; no text when there were as many already seen.
+func (c *capture) soFar(seen, most int64) (text string, total int64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.drain()
+	if total = c.kept.Total(); total == seen {
+		return "", total
+	}
+	if text = c.kept.Text(); int64(len(text)) > most {
+		short := logclip.New(most)
+		_, _ = short.Write([]byte(text)) // it never fails
+		text = short.Take()
+	}
+	return text, total
+}
+
 // drain reads what is in the pipe now and no more, for a child process may go on printing for ever.
 func (c *capture) drain() {
 	_ = c.raw.Control(func(fd uintptr) {

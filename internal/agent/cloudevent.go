@@ -14,6 +14,9 @@ import (
 	"github.com/openstack-faas/faas/internal/faas"
 )
 
+// traceHeader is the trace that a call is part of (W3C Trace Context).
+const traceHeader = "Traceparent"
+
 const contentTypeJSON = "application/json"
 
 // eventAttributes are those that every CloudEvent has.
@@ -24,6 +27,9 @@ var eventAttributes = []string{"specversion", "id", "source", "type"}
 // owner what is wrong with the input.
 func requestOf(c faas.Call) (http.Header, []byte, error) {
 	header := http.Header{"User-Agent": {"openstack-faas"}, ExecutionHeader: {c.ExecutionID}}
+	if c.Trace != "" {
+		header[traceHeader] = []string{c.Trace}
+	}
 	event, rest, err := eventOf(c.Input)
 	if err != nil {
 		return nil, nil, err

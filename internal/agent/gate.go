@@ -2,10 +2,12 @@ package agent
 
 import (
 	"crypto/subtle"
+	"crypto/tls"
 	"sync"
 	"time"
 
 	"github.com/openstack-faas/faas/internal/faas"
+	"github.com/openstack-faas/faas/internal/workertls"
 )
 
 // gate decides whose requests are served: those that bear the worker's token. Some agents are
@@ -43,6 +45,22 @@ func (t *signedToken) admits(token string) bool {
 	if t.good != "" {
 		return t.good.admits(token)
 	}
+	if !t.mayCheck() || !t.checker.Valid(token) {
+		return false
+	}
+	t.good = knownToken(token)
+	return true
+}
+
+// proven reports whether one of ours is at the other end of the TLS session, by its Authorization.
+func (t *signedToken) proven(session tls.ConnectionState, authorization string) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.mayCheck() && workertls.Proven(t.checker, session, authorization)
+}
+
+// mayCheck reports whether another signature may be checked in this second. The lock is held.
+func (t *signedToken) mayCheck() bool {
 	if now := t.now(); now.Sub(t.second) >= time.Second {
 		t.second, t.checked = now, 0
 	}
@@ -50,9 +68,5 @@ func (t *signedToken) admits(token string) bool {
 		return false
 	}
 	t.checked++
-	if !t.checker.Valid(token) {
-		return false
-	}
-	t.good = knownToken(token)
 	return true
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/openstack-faas/faas/internal/faas"
 	"github.com/openstack-faas/faas/internal/podlayout"
+	"github.com/openstack-faas/faas/internal/workertls"
 )
 
 // maxCall bounds a call's request, in bytes; the API bounds inputs more tightly.
@@ -20,7 +21,10 @@ const maxCall = 64 << 20
 func (a *Agent) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header()["Date"] = nil // nobody reads it
 	if r.URL.Path == podlayout.ReadyPath {
-		serveReady(w, a.worker)
+		serveReady(w, a.worker, a.door)
+		return
+	}
+	if a.door.serve(w, r) {
 		return
 	}
 	if !authorised(r, a.gate) {
@@ -32,6 +36,8 @@ func (a *Agent) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		serveCall(w, r, a.call)
 	case "POST /v1/cancel":
 		serveCancel(w, r, a.calls.cancel)
+	case "POST /v1/log":
+		serveLog(w, r, a.calls.logOf)
 	case "POST /v1/credentials":
 		a.serveCredentials(w, r)
 	case "POST /v1/specialise":
@@ -52,8 +58,12 @@ func authorised(r *http.Request, g gate) bool {
 	return ok && g.admits(token)
 }
 
-// serveReady answers anybody whether the worker can be used, and nothing more.
-func serveReady(w http.ResponseWriter, of *worker) {
+// serveReady answers anybody whether the worker can be used and whether it speaks TLS, and nothing
+// more.
+func serveReady(w http.ResponseWriter, of *worker, d *door) {
+	if d != nil {
+		w.Header().Set(workertls.Header, "yes")
+	}
 	switch of.status().State {
 	case faas.WorkerGeneric, faas.WorkerSpecialised:
 		w.WriteHeader(http.StatusOK)
@@ -65,23 +75,29 @@ func serveReady(w http.ResponseWriter, of *worker) {
 // serveCall has a call run to its end, or refused before anything of it has begun.
 func serveCall(w http.ResponseWriter, r *http.Request, run func(faas.Call) (out faas.Outcome, refused string)) {
 	body, err := readBody(w, r)
-	var c faas.Call
-	if err == nil {
-		err = json.Unmarshal(body, &c)
-	}
-	if err == nil && c.Timeout <= 0 {
-		err = errors.New("timeout is missing or not positive")
-	}
 	if err != nil {
 		refuse(w, http.StatusBadRequest, "invalid", err.Error())
 		return
 	}
-	out, refused := run(c) // it goes on to its end even if the caller goes away: what began is to be recorded
-	if refused != "" {
-		refuse(w, http.StatusConflict, refused, "")
-		return
+	status, text := answerTo(body, run)
+	write(w, status, text)
+}
+
+// answerTo has the call that a request's body is run, and returns the answer. The call goes on to
+// its end even if the caller goes away: what began is to be recorded.
+func answerTo(body []byte, run func(faas.Call) (out faas.Outcome, refused string)) (status int, answer []byte) {
+	c, err := decodeCall(body)
+	if err == nil && c.Timeout <= 0 {
+		err = errors.New("timeout is missing or not positive")
 	}
-	write(w, http.StatusOK, appendOutcome(nil, out))
+	if err != nil {
+		return http.StatusBadRequest, refusal("invalid", err.Error())
+	}
+	out, refused := run(c)
+	if refused != "" {
+		return http.StatusConflict, refusal(refused, "")
+	}
+	return http.StatusOK, appendOutcome(nil, out)
 }
 
 // readBody reads a request whose length is nearly always declared, in one piece.
@@ -148,11 +164,15 @@ func answer(w http.ResponseWriter, value any) {
 // refuse answers why nothing was done; refused is one of faas.Refused…, or a word for a request
 // that no service of ours makes.
 func refuse(w http.ResponseWriter, status int, refused, message string) {
+	write(w, status, refusal(refused, message))
+}
+
+func refusal(refused, message string) []byte {
 	b, _ := json.Marshal(struct {
 		Refused string `json:"refused"`
 		Message string `json:"message,omitempty"`
-	}{refused, message})
-	write(w, status, b)
+	}{refused, message}) // strings: cannot fail
+	return b
 }
 
 func write(w http.ResponseWriter, status int, body []byte) {
@@ -180,6 +200,9 @@ func appendOutcome(b []byte, out faas.Outcome) []byte {
 	}
 	b = append(b, `,"duration":`...)
 	b = strconv.AppendInt(b, int64(out.Duration), 10)
+	if out.Ready > 0 {
+		b = strconv.AppendInt(append(b, `,"ready":`...), int64(out.Ready), 10)
+	}
 	b = append(b, `,"log":`...)
 	b = append(b, log...)
 	return append(b, '}')

@@ -18,16 +18,17 @@ var holder = map[string]files{
 }
 
 // TestMemoryBeforeOwnLimit calls functions of 32 MiB in a worker whose group still has its pool's
-// ceiling: from the first call on they may use their own memory and no more.
+// ceiling: from the first call on they may use their own memory and no more than what is reckoned for
+// slots that have not started yet.
 func TestMemoryBeforeOwnLimit(t *testing.T) {
 	each(t, func(t *testing.T, begin beginner) {
 		for runtime, code := range holder {
 			t.Run(runtime, func(t *testing.T) {
 				r := begin(t, runtime, withGroup(t, 512<<20)).specialise("main.f", code)
 				for range 2 {
-					out := r.call(`{"n": 80}`)
+					out := r.call(`{"n": 160}`)
 					if out.Status != faas.ExecutionFailed || text(t, out.Output) != faas.OutputResources || out.Log != "begun\n" {
-						t.Errorf("80 MiB of 32: %s %q", out.Output, out.Log)
+						t.Errorf("160 MiB of 32: %s %q", out.Output, out.Log)
 					}
 					if out := r.call(`{"n": 16}`); string(out.Output) != "16" {
 						t.Errorf("16 MiB of 32: %s %s", out.Output, out.Log)

@@ -1,11 +1,14 @@
 package agent
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 
 	"github.com/openstack-faas/faas/internal/faas"
+	"github.com/openstack-faas/faas/internal/jsonscan"
 )
 
 // protocolVersion is the version of the runtime protocol that this agent speaks:
@@ -29,6 +32,7 @@ type fromRoot struct {
 	Version      string   `json:"version"`       // hello: of the language
 	BoundsMemory string   `json:"bounds_memory"` // hello: "load", "start" or "" for never
 	ReportsLoad  bool     `json:"reports_load"`  // hello: its slots can say "loaded"
+	Environment  bool     `json:"environment"`   // hello: its slots set the variables of "load"
 	Interpreter  string   `json:"interpreter"`   // hello: the language with its version, for people
 	MemoryMarks  []string `json:"memory_marks"`  // hello: texts in the log of a slot that gave up for want of memory
 	Slot         int      `json:"slot"`          // ready, exited
@@ -59,8 +63,20 @@ type result struct {
 	Last      bool                 `json:"last"`      // the slot's process ends after this
 }
 
+// A slot's usual answer is these bytes around the output, as Python's and Node.js's runtimes write
+// it.
+var (
+	successBegins = []byte(`{"type":"result","status":"success","output":`)
+	successEnds   = []byte(`}`)
+)
+
 func decodeResult(line []byte) (result, error) {
 	var r result
+	if output, ok := bytes.CutPrefix(line, successBegins); ok {
+		if output, ok = bytes.CutSuffix(output, successEnds); ok && json.Valid(output) { // one value, and nothing beside it
+			return result{Type: "result", Status: faas.ExecutionSuccess, Output: bytes.Clone(output)}, nil
+		}
+	}
 	if err := json.Unmarshal(line, &r); err != nil {
 		return r, fmt.Errorf("the slot sent an invalid message: %w", err)
 	}
@@ -111,6 +127,8 @@ type load struct {
 	Memory        int64  `json:"memory"`
 	MemoryBounded bool   `json:"memory_bounded"` // the kernel holds the worker to it; else the slot should
 	Report        bool   `json:"report"`         // say "loaded" when the function is loaded, or cannot be
+
+	Environment map[string]string `json:"environment,omitempty"` // of the slot's process, before the function is loaded
 }
 
 // credentials is what a slot's call is to use from now on instead of what its context had.
@@ -119,12 +137,66 @@ type credentials struct {
 	Context json.RawMessage `json:"context"`
 }
 
+// decodeCall decodes the request for a call. Who sends it has the worker's token and has made sure
+// that input and context are JSON. It is looked through once; what is not as faas.Call is written
+// usually is left to encoding/json.
+func decodeCall(body []byte) (c faas.Call, err error) {
+	usual := true
+	err = jsonscan.Members(body, func(name, value []byte) {
+		switch string(name) {
+		case "execution_id":
+			c.ExecutionID = string(jsonscan.Text(value))
+		case "key":
+			usual = usual && decodeKey(value, &c.Key)
+		case "input":
+			c.Input = value
+		case "context":
+			c.Context = value
+		case "timeout":
+			usual = usual && decodeNumber(value, (*int64)(&c.Timeout))
+		case "trace":
+			c.Trace = string(jsonscan.Text(value))
+		default:
+			usual = false
+		}
+	})
+	if err == nil && usual {
+		return c, nil
+	}
+	c = faas.Call{}
+	return c, json.Unmarshal(body, &c)
+}
+
+// decodeKey decodes a key as it is written usually, and reports false for any other.
+func decodeKey(object []byte, key *faas.Key) bool {
+	usual, version := true, int64(0)
+	err := jsonscan.Members(object, func(name, value []byte) {
+		switch string(name) {
+		case "function_id":
+			key.FunctionID = string(jsonscan.Text(value))
+		case "version":
+			usual = usual && decodeNumber(value, &version)
+		case "revision":
+			usual = usual && decodeNumber(value, &key.Revision)
+		default:
+			usual = false
+		}
+	})
+	key.Version = int(version)
+	return usual && err == nil
+}
+
+func decodeNumber(value []byte, to *int64) bool {
+	n, err := strconv.ParseInt(string(value), 10, 64)
+	*to = n
+	return err == nil
+}
+
 // appendCall appends a call's line. Input and context are JSON already, and go in as they are: only
 // line feeds, which in JSON are mere space, would break the framing.
 func appendCall(b []byte, c faas.Call) []byte {
 	b = append(b, `{"type":"call","id":`...)
-	id, _ := json.Marshal(c.ExecutionID)
-	b = append(b, id...)
+	b = append(b, text(c.ExecutionID)...)
 	if len(c.Input) > 0 {
 		b = appendSpaced(append(b, `,"input":`...), c.Input)
 	}

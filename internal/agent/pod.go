@@ -24,7 +24,11 @@ func NewPod(p podlayout.Config, workerID string, log *slog.Logger, now func() ti
 	if err := c.ValidateWorker(); err != nil {
 		return nil, err
 	}
-	a := newAgent(c, newSupervisorClient(c.RunDir), &signedToken{checker: checker, now: now}, log, now)
+	callers := &signedToken{checker: checker, now: now}
+	a := newAgent(c, newSupervisorClient(c.RunDir), callers, log, now)
+	if a.door, err = newDoor(p, callers); err != nil {
+		return nil, err
+	}
 	a.sharesNetwork = true
 	a.mark = mark(filepath.Join(c.RunDir, podlayout.SpecialisedMark))
 	return a, nil

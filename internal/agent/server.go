@@ -28,6 +28,7 @@ type Server struct {
 	log      *slog.Logger
 	now      func() time.Time
 	gate     gate
+	door     *door
 	worker   *worker
 	client   *http.Client
 	calls    requests
@@ -46,10 +47,15 @@ func NewServer(p podlayout.Config, workerID string, log *slog.Logger, now func()
 	}
 	c := agentconfig.Config{Slots: p.Slots, Limits: p.Limits, Timeouts: p.Timeouts}
 	c.Fill()
+	callers := &signedToken{checker: checker, now: now}
+	d, err := newDoor(p, callers)
+	if err != nil {
+		return nil, err
+	}
 	return &Server{
 		listen: p.Listen, peer: net.JoinHostPort("127.0.0.1", strconv.Itoa(p.Server.Port)), key: p.Server.Key,
 		limits: c.Limits, timeouts: c.Timeouts, log: log, now: now,
-		gate: &signedToken{checker: checker, now: now}, worker: newWorker(c.Slots, now),
+		gate: callers, door: d, worker: newWorker(c.Slots, now),
 		client: newServerClient(), sharesNetwork: true,
 	}, nil
 }
@@ -66,12 +72,9 @@ func (s *Server) Run(ctx context.Context, announce io.Writer) error {
 			return err
 		}
 	}
-	server := &http.Server{
-		Handler: s, ReadHeaderTimeout: 10 * time.Second, MaxHeaderBytes: 16 << 10,
-		ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug), DisableGeneralOptionsHandler: true,
-	}
+	server := newFront(control, s.door, s, s.gate, s.call, s.log)
 	ended := make(chan error, 1)
-	go func() { ended <- server.Serve(control) }()
+	go func() { ended <- server.serve() }()
 	if err = s.awaitPeer(ctx); err == nil {
 		s.worker.bornFor(s.key)
 		err = json.NewEncoder(announce).Encode(agentconfig.Announcement{
@@ -88,9 +91,9 @@ func (s *Server) Run(ctx context.Context, announce io.Writer) error {
 	s.worker.refuse()
 	timeout, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.timeouts.Drain)
 	defer cancel()
-	if late := server.Shutdown(timeout); late != nil {
+	if late := server.shutdown(timeout); late != nil {
 		s.log.Warn("calls were still running at the end", "error", late)
-		_ = server.Close()
+		_ = server.close()
 	}
 	if failed := <-ended; err == nil && !errors.Is(failed, http.ErrServerClosed) {
 		err = failed
@@ -124,7 +127,10 @@ func (s *Server) awaitPeer(ctx context.Context) error {
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header()["Date"] = nil
 	if r.URL.Path == podlayout.ReadyPath {
-		serveReady(w, s.worker)
+		serveReady(w, s.worker, s.door)
+		return
+	}
+	if s.door.serve(w, r) {
 		return
 	}
 	if !authorised(r, s.gate) {

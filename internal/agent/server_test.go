@@ -74,13 +74,20 @@ func (s *served) callAs(id string, key faas.Key, input string, timeout time.Dura
 
 func startServed(t *testing.T, port int, limits faas.ProcessLimits) *served {
 	t.Helper()
-	key, err := faas.NewWorkerKey(strings.Repeat("a secret of the tests ", 2))
+	return startServedWith(t, podlayout.Config{Limits: limits, Server: &podlayout.Server{Port: port, Key: servedKey}})
+}
+
+// servedSecret is what the tokens of served workers come from.
+var servedSecret = strings.Repeat("a secret of the tests ", 2)
+
+func startServedWith(t *testing.T, conf podlayout.Config) *served {
+	t.Helper()
+	key, err := faas.NewWorkerKey(servedSecret)
 	if err != nil {
 		t.Fatal(err)
 	}
-	a, err := NewServer(podlayout.Config{
-		TokenKey: key.Public(), Slots: 2, Limits: limits, Listen: "tcp:127.0.0.1:0", Server: &podlayout.Server{Port: port, Key: servedKey},
-	}, "w", slog.New(slog.DiscardHandler), time.Now)
+	conf.TokenKey, conf.Slots, conf.Listen = key.Public(), 2, "tcp:127.0.0.1:0"
+	a, err := NewServer(conf, "w", slog.New(slog.DiscardHandler), time.Now)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/openstack-faas/faas/internal/jsonlines"
+	"github.com/openstack-faas/faas/internal/netio"
 )
 
 // slot is one process of the runtime in which one call at a time runs. Between being taken from the
@@ -70,17 +71,11 @@ func (s *slot) quiet() bool {
 		return false
 	default:
 	}
-	raw, err := s.conn.(syscall.Conn).SyscallConn()
-	if err != nil || !s.lines.Empty() {
+	if !s.lines.Empty() {
 		return false
 	}
-	var n int
-	var peeked error
-	err = raw.Control(func(fd uintptr) {
-		var b [1]byte
-		n, _, peeked = unix.Recvfrom(int(fd), b[:], unix.MSG_PEEK|unix.MSG_DONTWAIT)
-	})
-	return err == nil && (errors.Is(peeked, unix.EAGAIN) || s.loading && n > 0)
+	n, err := netio.Peek(s.conn.(syscall.Conn))
+	return errors.Is(err, syscall.EAGAIN) || err == nil && s.loading && n > 0
 }
 
 // close lets go of what this process holds of the slot.

@@ -58,6 +58,40 @@ func (u *underway) send(executionID string, line []byte) bool {
 	return err == nil
 }
 
+// logOf returns what the call of the execution has printed so far, and reports whether one runs.
+func (u *underway) logOf(q faas.LogQuery) (so faas.LogSoFar, runs bool) {
+	u.mu.Lock() // the slot begins no other call meanwhile
+	defer u.mu.Unlock()
+	s := u.slots[q.ExecutionID]
+	if s == nil {
+		return so, false
+	}
+	so.Log, so.Printed = s.log.soFar(q.Seen, min(max(q.Most, 0), maxLogSoFar))
+	return so, true
+}
+
+// maxLogSoFar bounds the log of a call that runs in bytes, whoever asks.
+const maxLogSoFar = 64 << 10
+
+// serveLog answers what a call that runs has printed so far.
+func serveLog(w http.ResponseWriter, r *http.Request, of func(faas.LogQuery) (faas.LogSoFar, bool)) {
+	body, err := readBody(w, r)
+	var q faas.LogQuery
+	if err == nil {
+		err = json.Unmarshal(body, &q)
+	}
+	if err != nil {
+		refuse(w, http.StatusBadRequest, "invalid", err.Error())
+		return
+	}
+	so, runs := of(q)
+	if !runs {
+		refuse(w, http.StatusConflict, faas.RefusedNotMine, "")
+		return
+	}
+	answer(w, so)
+}
+
 // longPast is a deadline that interrupts whoever reads or writes.
 var longPast = time.Unix(1, 0)
 

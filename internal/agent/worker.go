@@ -16,6 +16,7 @@ type worker struct {
 	mu       sync.Mutex
 	warm     bool
 	needs    int64 // bytes of the warm runtime: faas.WorkerStatus.Footprint
+	varies   bool  // the runtime sets variables: faas.WorkerStatus.Environment
 	claiming bool  // a specialisation is under way, or done
 	owner    *faas.Specialisation
 	draining bool
@@ -32,7 +33,7 @@ func newWorker(slots int, now func() time.Time) *worker {
 func (w *worker) status() faas.WorkerStatus {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	s := faas.WorkerStatus{State: w.state(), Slots: w.slots, Busy: w.busy, Footprint: w.needs}
+	s := faas.WorkerStatus{State: w.state(), Slots: w.slots, Busy: w.busy, Footprint: w.needs, Environment: w.varies}
 	if w.owner != nil {
 		s.Key = w.owner.Key
 	}
@@ -56,10 +57,10 @@ func (w *worker) state() string {
 }
 
 // becomeWarm makes the worker claimable, with its first slot waiting.
-func (w *worker) becomeWarm(first *slot, footprint int64) {
+func (w *worker) becomeWarm(first *slot, footprint int64, varies bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.warm, w.needs = true, footprint
+	w.warm, w.needs, w.varies = true, footprint, varies
 	w.since = w.now()
 	w.idle = append(w.idle, first)
 }

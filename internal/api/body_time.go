@@ -26,6 +26,7 @@ type timedBody struct {
 	connection *http.ResponseController
 	stall      time.Duration // how long nothing may come
 	end        time.Time     // of the whole
+	set        time.Time     // the deadline that is set
 }
 
 // Read moves the connection's deadline on before it waits, and lifts it after the last bytes.
@@ -47,6 +48,10 @@ func (b *timedBody) wait() {
 	if deadline.After(b.end) {
 		deadline = b.end
 	}
+	if late := deadline.Sub(b.set); late >= 0 && late < b.stall/1000 && deadline != b.end {
+		return // nearly every body comes with its head, within microseconds
+	}
+	b.set = deadline
 	_ = b.connection.SetReadDeadline(deadline)
 }
 

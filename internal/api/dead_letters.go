@@ -14,6 +14,7 @@ import (
 	"github.com/openstack-faas/faas/internal/policy"
 	"github.com/openstack-faas/faas/internal/store"
 	"github.com/openstack-faas/faas/internal/submit"
+	"github.com/openstack-faas/faas/internal/trigger"
 )
 
 // deadLetterHandlers answer for /v1/triggers/{id}/dead_letters, and have events executed again.
@@ -23,13 +24,14 @@ type deadLetterHandlers struct {
 	policy *policy.Enforcer
 	bodies bodies
 	lists  lists
+	events *trigger.Intake // makes inputs of events that were none yet
 }
 
 const (
 	// maxReplays is how many dead letters one request has executed again.
 	maxReplays = 100
 	// replayMemory is about what it takes in memory at most: it has one event in hand at a time.
-	replayMemory = 4 << 20
+	replayMemory = 8 << 20
 )
 
 func (h *deadLetterHandlers) list(r *http.Request, id faas.Identity) (any, error) {
@@ -130,6 +132,7 @@ func (h *deadLetterHandlers) replay(r *http.Request, id faas.Identity) (any, err
 		return nil, err
 	}
 	answer := replayed{Executions: []replayedLetter{}}
+	var never error
 	for n, letter := range asked {
 		if n == maxReplays {
 			answer.More = true
@@ -140,6 +143,8 @@ func (h *deadLetterHandlers) replay(r *http.Request, id faas.Identity) (any, err
 		case err == nil:
 			answer.Executions = append(answer.Executions, replayedLetter{made, letter})
 		case all && faas.KindOf(err) == faas.NotFound: // somebody else was first
+		case all && impossible(err): // it can be no execution still; the others are not to wait for it
+			never = err
 		case len(answer.Executions) > 0: // what was done is told, and what was not is there still
 			answer.More = true
 			return withStatus{http.StatusAccepted, answer}, nil
@@ -147,7 +152,15 @@ func (h *deadLetterHandlers) replay(r *http.Request, id faas.Identity) (any, err
 			return nil, err
 		}
 	}
+	if never != nil && len(answer.Executions) == 0 {
+		return nil, never
+	}
 	return withStatus{http.StatusAccepted, answer}, nil
+}
+
+// impossible reports whether the error says that an event can be no execution.
+func impossible(err error) bool {
+	return faas.KindOf(err) == faas.Invalid || faas.KindOf(err) == faas.TooLarge
 }
 
 // lettersField returns the ids of dead letters; nil where none are named.
@@ -177,22 +190,43 @@ func (h *deadLetterHandlers) again(
 	if err != nil {
 		return "", err
 	}
-	input := l.Input
-	if e, ok, err := event.FromInput(input); ok && err == nil {
-		if input, err = event.ReplaceIn(input, event.WithAttempt(e, 1)); err != nil {
-			return "", err
-		}
+	id, input, err := h.inputAgain(t, l)
+	if err != nil {
+		return "", err
 	}
 	x, err := h.submit.SubmitWith(ctx, faas.Execution{
-		ProjectID: t.ProjectID, UserID: t.UserID, RequestID: recordedRequest(ctx), FunctionID: called.Function.ID,
+		ID: id, ProjectID: t.ProjectID, UserID: t.UserID, RequestID: recordedRequest(ctx), FunctionID: called.Function.ID,
 		FunctionVersion: called.Version, FunctionAlias: t.Calls.Alias, Description: "Created by Trigger " + t.ID,
 		Input: input, TriggerID: t.ID, FollowUp: true,
 	}, func(ctx context.Context, x faas.Execution) error { return h.store.Replay(ctx, scope, t.ID, letter, x) })
+	if id != "" && faas.KindOf(err) == faas.Conflict { // it came again meanwhile, and is an execution
+		return id, h.store.DeleteDeadLetter(ctx, scope, t.ID, letter)
+	}
 	return x.ID, err
 }
 
+// inputAgain returns the input of the execution of a dead letter. That of executions that failed is
+// theirs, as from the first attempt on. An event that could be none is made one by the trigger as
+// it is now, with the id that the event gives it: it is the one execution of it.
+func (h *deadLetterHandlers) inputAgain(t faas.Trigger, l faas.DeadLetter) (id, input string, err error) {
+	e, ok, err := event.FromInput(l.Input)
+	ok = ok && err == nil
+	switch {
+	case l.Attempts > 0 && !ok:
+		return "", l.Input, nil
+	case l.Attempts > 0:
+		input, err = event.ReplaceIn(l.Input, event.WithAttempt(e, 1))
+		return "", input, err
+	case !ok:
+		return "", "", faas.Errorf(faas.TooLarge, "Of the event of dead letter %s nothing is kept but its id, "+
+			"for it was too large: it cannot be executed.", l.ID)
+	}
+	input, err = h.events.Input(t, e)
+	return faas.IDOfEvent(t.ID, e.Source(), e.ID(), 1), input, err
+}
+
 type deadLetterView struct {
-	ID          string   `json:"id"` // of the execution that failed last
+	ID          string   `json:"id"` // of the execution that failed last, if there was one
 	TriggerID   string   `json:"trigger_id"`
 	EventID     *string  `json:"event_id"`
 	EventSource *string  `json:"event_source"`

@@ -28,6 +28,7 @@ func (h *cancelHandlers) cancel(r *http.Request, id faas.Identity) (any, error) 
 	}
 	x, err := h.store.Cancel(r.Context(), faas.ProjectScope(id), executionID, store.Cancellation{
 		Output: faas.OutputCancelled, Events: h.notify.Ended,
+		Story: faas.StoryEvent{Kind: faas.StoryCancelled, Detail: "by user " + id.UserID},
 	})
 	if err != nil {
 		return nil, err

@@ -65,7 +65,9 @@ func changeOf(f *form, l faas.Limits) store.FunctionChange {
 
 // functionFields adds to the fields of a function those that its microversion has.
 func functionFields(r *http.Request, known []string) []string {
-	return fieldsSince(r, v110, fieldsSince(r, v11, known, "roles"), "on_success", "on_failure")
+	known = fieldsSince(r, v110, fieldsSince(r, v11, known, "roles"), "on_success", "on_failure")
+	known = fieldsSince(r, v114, known, "environment", "secrets")
+	return fieldsSince(r, v115, known, "retention")
 }
 
 // fieldsSince adds what a microversion has brought to the fields of a form.

@@ -33,14 +33,22 @@ func (h *functionHandlers) update(r *http.Request, id faas.Identity) (any, error
 		return nil, err
 	}
 	defer f.Close()
-	change := changeOf(f, h.limits)
+	change := changeOf(f, h.limits.get())
 	code, roles := changedCodeField(f, codeFieldsOf(r)), rolesField(&f.object)
 	change.OnSuccess, change.OnFailure = h.destinationFields(r, id, &f.object)
+	change.Retention = retentionField(&f.object)
+	environment, secrets := environmentField(&f.object), secretsField(&f.object)
 	if err := f.fault(); err != nil {
 		return nil, err
 	}
 	before, err := h.store.Function(r.Context(), faas.ProjectScope(id), functionID)
 	if err != nil {
+		return nil, err
+	}
+	if err = h.quota.mayRetain(r.Context(), before.ProjectID, change.Retention); err != nil {
+		return nil, err
+	}
+	if err = h.changeVariables(before, &change, environment, secrets); err != nil {
 		return nil, err
 	}
 	if change.Code, err = h.code.forChange(r.Context(), id, before, code, f.pack); err != nil {

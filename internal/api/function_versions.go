@@ -71,7 +71,7 @@ func (h *functionVersionHandlers) list(r *http.Request, id faas.Identity) (any, 
 	} else if _, err := h.store.Function(r.Context(), scope, functionID); err != nil {
 		return nil, err
 	}
-	texts := func(v faas.FunctionVersion) int { return len(v.Description) }
+	texts := func(v faas.FunctionVersion) int { return len(v.Description) + len(v.Environment) + len(v.Secrets) }
 	rows, err := readList(r, l.query, texts, func() (store.Page[faas.FunctionVersion], error) {
 		return h.store.FunctionVersions(r.Context(), scope, functionID, l.query)
 	})
@@ -153,16 +153,24 @@ type functionVersionView struct {
 
 	// Ours, from 1.8 on: which image it runs; null of other sources.
 	Digest **string `json:"image_digest,omitempty"`
+
+	// Ours, from 1.14 on: what its code finds in its environment; of secrets the names, never a value.
+	Environment *map[string]string `json:"environment,omitempty"`
+	Secrets     *[]string          `json:"secrets,omitempty"`
 }
 
 // functionVersionViewer returns how a version looks to the request.
 func functionVersionViewer(r *http.Request) func(faas.FunctionVersion) functionVersionView {
-	if !infoOf(r).version.AtLeast(v18) {
+	version := infoOf(r).version
+	if !version.AtLeast(v18) {
 		return viewFunctionVersion
 	}
 	return func(v faas.FunctionVersion) functionVersionView {
 		view, digest := viewFunctionVersion(v), orNull(v.Code.Digest)
 		view.Digest = &digest
+		if version.AtLeast(v114) {
+			view.Environment, view.Secrets = viewVariables(v.Environment, v.Secrets)
+		}
 		return view
 	}
 }

@@ -32,6 +32,13 @@ type functionView struct {
 	// nowhere.
 	OnSuccess **destinationView `json:"on_success,omitempty"`
 	OnFailure **destinationView `json:"on_failure,omitempty"`
+
+	// Ours, from 1.14 on: what its code finds in its environment; of secrets the names, never a value.
+	Environment *map[string]string `json:"environment,omitempty"`
+	Secrets     *[]string          `json:"secrets,omitempty"`
+
+	// Ours, from 1.15 on: how long records of its executions are kept; null as its project's.
+	Retention **retentionView `json:"retention,omitempty"`
 }
 
 type codeView struct {
@@ -67,7 +74,8 @@ func viewCode(c faas.Code) codeView {
 }
 
 // functionViewer returns how a function looks to the request: with its roles from 1.1 on, what is
-// known of its image from 1.8 on, and its destinations from 1.10 on.
+// known of its image from 1.8 on, its destinations from 1.10 on, its environment from 1.14 on and its
+// retention from 1.15 on.
 func functionViewer(r *http.Request) func(faas.Function) functionView {
 	version := infoOf(r).version
 	if !version.AtLeast(v11) {
@@ -86,6 +94,13 @@ func functionViewer(r *http.Request) func(faas.Function) functionView {
 		if version.AtLeast(v110) {
 			success, failure := viewDestination(f.OnSuccess), viewDestination(f.OnFailure)
 			v.OnSuccess, v.OnFailure = &success, &failure
+		}
+		if version.AtLeast(v114) {
+			v.Environment, v.Secrets = viewVariables(f.Environment, f.Secrets)
+		}
+		if version.AtLeast(v115) {
+			retention := viewRetention(f.Retention)
+			v.Retention = &retention
 		}
 		return v
 	}

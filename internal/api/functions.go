@@ -11,23 +11,25 @@ import (
 	"github.com/openstack-faas/faas/internal/engineclient"
 	"github.com/openstack-faas/faas/internal/faas"
 	"github.com/openstack-faas/faas/internal/notify"
+	"github.com/openstack-faas/faas/internal/seal"
 	"github.com/openstack-faas/faas/internal/store"
 )
 
 // functionHandlers answer for /v1/functions.
 type functionHandlers struct {
-	store    *store.Store
-	packages codestore.Store // for downloads
-	engines  *engineclient.Client
-	notify   *notify.Notifier
-	limits   faas.Limits // what a function may ask for
-	forms    forms
-	lists    lists
-	code     *codeSources
-	trusts   *functionTrusts
-	quota    projectQuota
-	log      *slog.Logger
-	now      func() time.Time
+	store     *store.Store
+	packages  codestore.Store // for downloads
+	engines   *engineclient.Client
+	notify    *notify.Notifier
+	limits    *adjustable[faas.Limits] // what a function may ask for
+	forms     forms
+	lists     lists
+	code      *codeSources
+	trusts    *functionTrusts
+	variables *seal.Variables // seals secrets; nil: none are kept
+	quota     projectQuota
+	log       *slog.Logger
+	now       func() time.Time
 }
 
 func (h *functionHandlers) create(r *http.Request, id faas.Identity) (any, error) {
@@ -38,19 +40,27 @@ func (h *functionHandlers) create(r *http.Request, id faas.Identity) (any, error
 	}
 	defer f.Close()
 	o := &f.object
-	code := codeField(o, codeFieldsOf(r))
+	code, limits := codeField(o, codeFieldsOf(r)), h.limits.get()
 	function := faas.Function{
 		ID: faas.NewID(), ProjectID: id.ProjectID, CreatedAt: h.now(), RuntimeID: runtimeField(r, id, o, h.store.RuntimeID),
 		Name: o.line("name"), Description: o.line("description"),
 		Entry:      valueOr(entryField(o), faas.DefaultEntry),
-		CPU:        valueOr(cpuField(o, h.limits), int(h.limits.CPU.Default)),
-		MemorySize: valueOr(memorySizeField(o, h.limits), h.limits.Memory.Default),
-		Timeout:    valueOr(timeoutField(o, h.limits), time.Duration(h.limits.Timeout.Default)*time.Second),
+		CPU:        valueOr(cpuField(o, limits), int(limits.CPU.Default)),
+		MemorySize: valueOr(memorySizeField(o, limits), limits.Memory.Default),
+		Timeout:    valueOr(timeoutField(o, limits), time.Duration(limits.Timeout.Default)*time.Second),
 	}
 	roles := rolesField(o)
+	environment, secrets := environmentField(o), secretsField(o)
 	success, failure := h.destinationFields(r, id, o)
 	function.OnSuccess, function.OnFailure = valueOr(success, faas.Destination{}), valueOr(failure, faas.Destination{})
+	function.Retention = valueOr(retentionField(o), faas.Retention{})
 	if err := o.fault(); err != nil {
+		return nil, err
+	}
+	if err := h.quota.mayRetain(r.Context(), id.ProjectID, &function.Retention); err != nil {
+		return nil, err
+	}
+	if err := h.setVariables(&function, environment, secrets); err != nil {
 		return nil, err
 	}
 	if err := h.quota.roomForFunction(r.Context(), id.ProjectID); err != nil {
@@ -95,7 +105,7 @@ func (h *functionHandlers) record(
 func (h *functionHandlers) list(r *http.Request, id faas.Identity) (any, error) {
 	return answerList(h.lists, r, id, listOf[faas.Function, functionView]{
 		plural: "functions", rule: "function:get_all:all_projects", read: h.store.Functions, view: functionViewer(r),
-		texts: func(f faas.Function) int { return len(f.Description) },
+		texts: func(f faas.Function) int { return len(f.Description) + len(f.Environment) + len(f.Secrets) },
 	})
 }
 
@@ -153,7 +163,8 @@ func (h *functionHandlers) delete(r *http.Request, id faas.Identity) (any, error
 	if err != nil {
 		return nil, err
 	}
-	h.announce(r, faas.FunctionChanged{FunctionID: functionID, Private: gone.Registry.User != ""})
+	kept := gone.Code.Source == faas.SourceImage // perhaps: its versions may have needed secrets that it does not
+	h.announce(r, faas.FunctionChanged{FunctionID: functionID, Private: kept})
 	h.trusts.delete(r.Context(), gone.TrustID)
 	h.tell(r, notify.FunctionDelete, id, gone)
 	return noContent{}, nil

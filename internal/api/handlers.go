@@ -19,6 +19,7 @@ type handlers struct {
 	pools            *poolHandlers
 	functions        *functionHandlers
 	quotas           *quotaHandlers
+	statistics       *statisticsHandlers
 	functionVersions *functionVersionHandlers
 	aliases          *aliasHandlers
 	workers          *workerHandlers
@@ -26,6 +27,7 @@ type handlers struct {
 	executions       *executionHandlers
 	purges           *purgeHandlers
 	cancels          *cancelHandlers
+	events           *eventHandlers
 
 	webhooks     *webhookHandlers
 	webhookCalls *webhookCalls
@@ -67,10 +69,12 @@ func newHandlers(cfg Config, m *metrics, budget *memory) *handlers {
 			quotas: cfg.Quotas, calls: cfg.Calls, store: cfg.Store, policy: cfg.Policy, bodies: bodies{cfg.MaxBody},
 			log: cfg.Log,
 		},
+		statistics: &statisticsHandlers{store: cfg.Store, policy: cfg.Policy, now: cfg.Now},
 		executions: newExecutionHandlers(cfg, of, m),
 		cancels: &cancelHandlers{
 			store: cfg.Store, engines: cfg.Engines, notify: cfg.Notify, metrics: m, log: cfg.Log,
 		},
+		events: &eventHandlers{store: cfg.Store, policy: cfg.Policy},
 		purges: &purgeHandlers{store: cfg.Store, bounds: defaultPurge, log: cfg.Log, now: cfg.Now},
 	}
 	h.addWebhooks(cfg, of, budget)
@@ -82,7 +86,7 @@ func newHandlers(cfg Config, m *metrics, budget *memory) *handlers {
 func (h *handlers) addWebhooks(cfg Config, of lists, budget *memory) {
 	limiter := webhook.NewLimiter(cfg.WebhookCalls, cfg.Now)
 	h.webhooks = &webhookHandlers{
-		store: cfg.Store, policy: cfg.Policy, keys: cfg.WebhookKeys, limiter: limiter, mostCalls: cfg.WebhookCalls,
+		store: cfg.Store, policy: cfg.Policy, keys: cfg.WebhookKeys, limiter: limiter,
 		bodies: bodies{cfg.MaxBody}, lists: of, endpoint: endpoint(cfg.PublicEndpoint),
 		quota: projectQuota{quotas: cfg.Quotas, store: cfg.Store}, log: cfg.Log, now: cfg.Now,
 	}
@@ -103,27 +107,29 @@ func (h *handlers) addTriggers(cfg Config, of lists, budget *memory) {
 		endpoint: endpoint(cfg.PublicEndpoint), quota: projectQuota{quotas: cfg.Quotas, store: cfg.Store}, log: cfg.Log,
 		now: cfg.Now,
 	}
+	events := trigger.NewIntake(trigger.Config{
+		Store: cfg.Store, Submit: h.executions.submit, MaxInput: cfg.MaxInput, Request: recordedRequest, Now: cfg.Now,
+		Log: cfg.Log,
+	})
 	h.deadLetters = &deadLetterHandlers{
 		store: cfg.Store, submit: h.executions.submit, policy: cfg.Policy, bodies: bodies{cfg.MaxBody}, lists: of,
+		events: events,
 	}
 	h.triggerDoor = &triggerDoor{
 		store: cfg.Store, policy: cfg.Policy, auth: cfg.Auth, keys: cfg.WebhookKeys,
 		limiter: webhook.NewLimiter(cfg.WebhookCalls, cfg.Now), memory: budget, bodies: bodies{cfg.MaxBody},
-		receivers: newTriggerReceivers(), results: newTriggerResults(cfg.Registry), now: cfg.Now,
-		intake: trigger.NewIntake(trigger.Config{
-			Store: cfg.Store, Submit: h.executions.submit, MaxInput: cfg.MaxInput, Request: recordedRequest, Now: cfg.Now,
-			Log: cfg.Log,
-		}),
+		receivers: newTriggerReceivers(), results: newTriggerResults(cfg.Registry), now: cfg.Now, intake: events,
 	}
-	h.triggerDoor.intake.Register(prometheus.WrapRegistererWith(prometheus.Labels{"part": "api"}, cfg.Registry))
+	events.Register(prometheus.WrapRegistererWith(prometheus.Labels{"part": "api"}, cfg.Registry))
 }
 
 func newFunctionHandlers(cfg Config, of lists) *functionHandlers {
 	quotas := projectQuota{quotas: cfg.Quotas, store: cfg.Store}
 	return &functionHandlers{
-		store: cfg.Store, packages: cfg.Code, engines: cfg.Engines, notify: cfg.Notify, limits: cfg.Limits,
-		forms: forms{bodies: bodies{cfg.MaxBody}, spoolDir: cfg.SpoolDir, uploads: codestore.NewPlaces()},
-		lists: of,
+		store: cfg.Store, packages: cfg.Code, engines: cfg.Engines, notify: cfg.Notify,
+		limits: newAdjustable(cfg.Limits),
+		forms:  forms{bodies: bodies{cfg.MaxBody}, spoolDir: cfg.SpoolDir, uploads: codestore.NewPlaces()},
+		lists:  of,
 		code: &codeSources{
 			store: cfg.Store, packages: newPackages(cfg.Code), swift: cfg.Swift,
 			images: imageSources{
@@ -132,8 +138,9 @@ func newFunctionHandlers(cfg Config, of lists) *functionHandlers {
 			},
 			quota: quotas,
 		},
-		trusts: &functionTrusts{cfg: cfg.Trusts, store: cfg.Store, log: cfg.Log},
-		quota:  quotas, log: cfg.Log, now: cfg.Now,
+		trusts:    &functionTrusts{cfg: cfg.Trusts, store: cfg.Store, log: cfg.Log},
+		variables: cfg.Variables,
+		quota:     quotas, log: cfg.Log, now: cfg.Now,
 	}
 }
 

@@ -3,8 +3,10 @@ package api
 import (
 	"bytes"
 	"encoding/json"
+	"unicode/utf8"
 
 	"github.com/openstack-faas/faas/internal/faas"
+	"github.com/openstack-faas/faas/internal/jsonscan"
 )
 
 // maxDepth is how deep an input's arrays and objects may be nested: as deep as every language's
@@ -21,9 +23,11 @@ func inputField(o *object, name string, most int64) string {
 		return ""
 	}
 	text := string(raw)
-	if raw[0] == '"' && json.Unmarshal(raw, &text) != nil {
-		o.refuse("%s must be a string or a JSON object.", name)
-		return ""
+	if raw[0] == '"' {
+		if text, ok = textOf(raw); !ok {
+			o.refuse("%s must be a string or a JSON object.", name)
+			return ""
+		}
 	}
 	if raw[0] != '"' && raw[0] != '{' {
 		o.refuse("%s must be a string or a JSON object; it is %s.", name, short(text))
@@ -37,6 +41,17 @@ func inputField(o *object, name string, most int64) string {
 		return ""
 	}
 	return normalInput(o, name, text)
+}
+
+// textOf returns what a JSON string says. Input is the one field that may be large.
+func textOf(raw json.RawMessage) (text string, ok bool) {
+	if utf8.Valid(raw) {
+		if said, err := jsonscan.Unescape(make([]byte, 0, len(raw)), raw[1:len(raw)-1]); err == nil {
+			return string(said), true
+		}
+	}
+	err := json.Unmarshal(raw, &text)
+	return text, err == nil
 }
 
 // normalInput returns the JSON of an object for what a client wrote.

@@ -13,6 +13,7 @@ func (k *KeystoneAuth) Register(registry *prometheus.Registry) {
 		value      func(keystone.Stats) int64
 	}{
 		{"faas_keystone_remembered_total", "Tokens that were judged from memory.", func(s keystone.Stats) int64 { return s.Recalled }},
+		{"faas_keystone_shared_total", "Tokens of which another process had asked Keystone.", func(s keystone.Stats) int64 { return s.Shared }},
 		{"faas_keystone_outage_total", "Tokens that went on though Keystone did not confirm them again in time.", func(s keystone.Stats) int64 { return s.Outage }},
 		{"faas_keystone_requests_total", "Requests to Keystone.", func(s keystone.Stats) int64 { return s.Asked }},
 		{"faas_keystone_refused_total", "Tokens that Keystone refused.", func(s keystone.Stats) int64 { return s.Refused }},

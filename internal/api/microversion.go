@@ -33,8 +33,13 @@ var (
 	v18  = Microversion{1, 8}  // digests of images, users of private registries
 	v19  = Microversion{1, 9}  // interpreters and modules of runtimes
 	v110 = Microversion{1, 10} // triggers, also of executions; destinations of functions
+	v111 = Microversion{1, 11} // statistics
+	v112 = Microversion{1, 12} // placement of runtimes
+	v113 = Microversion{1, 13} // events of executions
+	v114 = Microversion{1, 14} // environment and secrets of functions
+	v115 = Microversion{1, 15} // retention of functions
 
-	minVersion, maxVersion = v10, v110
+	minVersion, maxVersion = v10, v115
 )
 
 // String returns 1.N.

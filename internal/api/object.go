@@ -13,6 +13,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/openstack-faas/faas/internal/faas"
+	"github.com/openstack-faas/faas/internal/jsonscan"
 )
 
 // object is the fields that a request sets, whether they came as JSON or as a form. A field that is
@@ -51,13 +52,29 @@ func parseObject(body []byte, known ...string) (*object, error) {
 	if len(bytes.TrimSpace(body)) == 0 {
 		return nil, faas.Errorf(faas.Invalid, "The body is empty; a JSON object is needed.")
 	}
-	if err := json.Unmarshal(body, &o.fields); err != nil {
+	if fields, ok := membersOf(body); ok {
+		o.fields = fields
+	} else if err := json.Unmarshal(body, &o.fields); err != nil {
 		return nil, faas.Errorf(faas.Invalid, "The body must be a JSON object: %s.", jsonFault(err)).WithCause(err)
 	}
 	if o.fields == nil {
 		return nil, faas.Errorf(faas.Invalid, "The body must be a JSON object: it is null.")
 	}
 	return o, o.only(known)
+}
+
+// membersOf returns the members of an ordinary object, looked through once. It reports false for
+// what is not one: encoding/json knows best what to make of that.
+func membersOf(body []byte) (map[string]json.RawMessage, bool) {
+	if !json.Valid(body) {
+		return nil, false
+	}
+	fields, ordinary := make(map[string]json.RawMessage, 8), true
+	err := jsonscan.Members(body, func(name, value []byte) {
+		ordinary = ordinary && utf8.Valid(name)
+		fields[string(name)] = value
+	})
+	return fields, err == nil && ordinary
 }
 
 // jsonFault says in words for the caller what is wrong with some JSON.
@@ -73,6 +90,13 @@ func jsonFault(err error) string {
 
 // only refuses fields other than the known, naming the first in alphabetical order.
 func (o *object) only(known []string) error {
+	strange := false
+	for name := range o.fields {
+		strange = strange || !slices.Contains(known, name)
+	}
+	if !strange {
+		return nil
+	}
 	for _, name := range slices.Sorted(maps.Keys(o.fields)) {
 		if !slices.Contains(known, name) {
 			return faas.Errorf(

@@ -12,6 +12,7 @@ import (
 	"github.com/openstack-faas/faas/internal/dispatch"
 	"github.com/openstack-faas/faas/internal/faas"
 	"github.com/openstack-faas/faas/internal/store"
+	"github.com/openstack-faas/faas/internal/store/storetest"
 	"github.com/openstack-faas/faas/internal/testkit"
 )
 
@@ -130,9 +131,7 @@ func TestManyFunctionsAtOnce(t *testing.T) {
 }
 
 func manyFunctions(t *testing.T, url string) {
-	if err := store.Migrate(t.Context(), url); err != nil {
-		t.Fatal(err)
-	}
+	storetest.Migrate(t, url)
 	var apis [2]*service
 	var rows *store.Store
 	for i := range apis {

@@ -122,7 +122,7 @@ func TestBadQuotas(t *testing.T) {
 		`{}`:                              "the resources are functions, function_versions",
 		`{"quota": null}`:                 "quota is required",
 		`{"quota": 3}`:                    "must be a JSON object",
-		`{"quota": {"functionz": 3}}`:     `quota has no resource "functionz"; the resources are functions, function_versions, aliases, webhooks, jobs, triggers, package_bytes, worker_memory, concurrent_executions, calls_per_minute, queued_executions, execution_bytes.`,
+		`{"quota": {"functionz": 3}}`:     `quota has no resource "functionz"; the resources are functions, function_versions, aliases, webhooks, jobs, triggers, package_bytes, worker_memory, concurrent_executions, calls_per_minute, queued_executions, execution_bytes, execution_days, executions_per_function.`,
 		`{"quota": {"functions": -2}}`:    "functions must be from -1",
 		`{"quota": {"functions": 1.5}}`:   "functions must be a whole number",
 		`{"quota": {"functions": true}}`:  "functions must be a whole number",

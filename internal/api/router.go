@@ -33,6 +33,7 @@ type call struct {
 // router brings requests to the handlers of their routes, and what those return to the caller.
 type router struct {
 	*mux.Router
+	fixed     map[string]http.Handler // by paths without variables: calls go to one, and need no search
 	admission *admission
 	responder *responder
 }
@@ -40,17 +41,36 @@ type router struct {
 // newRouter makes the router of the routes. Each path is one entry that tells its methods apart
 // itself, so that a wrong one is answered with those that there are.
 func newRouter(a *admission, answers *responder, routes []route) *router {
-	rr := &router{Router: mux.NewRouter().SkipClean(true), admission: a, responder: answers}
+	rr := &router{
+		Router: mux.NewRouter().SkipClean(true), fixed: map[string]http.Handler{}, admission: a, responder: answers,
+	}
 	byPath := map[string]map[string]call{}
 	for _, rt := range routes {
 		if byPath[rt.path] == nil {
 			byPath[rt.path] = map[string]call{}
-			rr.Handle(rt.path, rr.methods(rt.path, byPath[rt.path]))
+			rr.add(rt.path, rr.methods(rt.path, byPath[rt.path]))
 		}
 		byPath[rt.path][rt.method] = call{rr.adapt(rt), rt.since}
 	}
 	rr.NotFoundHandler = http.HandlerFunc(answers.unknownPath)
 	return rr
+}
+
+func (rr *router) add(path string, to http.Handler) {
+	if !strings.Contains(path, "{") {
+		rr.fixed[path] = to
+		return
+	}
+	rr.Handle(path, to)
+}
+
+// ServeHTTP implements http.Handler.
+func (rr *router) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if to, ok := rr.fixed[r.URL.Path]; ok {
+		to.ServeHTTP(w, r)
+		return
+	}
+	rr.Router.ServeHTTP(w, r)
 }
 
 // methods picks the handler of the request's method, among those that its microversion has.

@@ -63,6 +63,8 @@ func (h *handlers) routes() []route {
 		{"POST", "/v1/triggers/{id}/replay", "trigger:replay", h.deadLetters.replay, v110},
 		{"POST", "/v1/triggers/{id}/events", notifyRule, h.triggerDoor.take, v10},
 
+		{"GET", "/v1/statistics", "statistics:get", h.statistics.get, v111},
+
 		{"GET", "/v1/limits", "limits:get", h.quotas.getLimits, v11},
 		{"GET", "/v1/quotas/{project_id}", "quota:get", h.quotas.get, v11},
 		{"PUT", "/v1/quotas/{project_id}", "quota:update", h.quotas.update, v11},
@@ -75,5 +77,6 @@ func (h *handlers) routes() []route {
 		{"DELETE", "/v1/executions/{id}", "execution:delete", h.executions.delete, v10},
 		{"POST", "/v1/executions/{id}/cancel", "execution:cancel", h.cancels.cancel, v17},
 		{"GET", "/v1/executions/{id}/log", "execution:get_log", h.executions.getLog, v10},
+		{"GET", "/v1/executions/{id}/events", "execution:get_events", h.events.get, v113},
 	}
 }

@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"encoding/json"
 	"log/slog"
 	"net/http"
 	"regexp"
@@ -26,6 +27,33 @@ func imageField(o *object) *string {
 	return image
 }
 
+// withPlacement adds the field placement to those that a body may have, from v112 on.
+func withPlacement(r *http.Request, known ...string) []string {
+	if infoOf(r).version.AtLeast(v112) {
+		known = append(known, "placement")
+	}
+	return known
+}
+
+// placementField returns the field placement, an object of texts; nil when it is not set.
+func placementField(o *object) *faas.Placement {
+	raw, ok := o.get("placement")
+	if !ok {
+		return nil
+	}
+	var labels map[string]string
+	if json.Unmarshal(raw, &labels) != nil {
+		o.refuse("placement must be an object of labels, as in {\"zone\": \"a\"}; it is %s.", short(string(raw)))
+		return nil
+	}
+	placement, err := faas.NewPlacement(labels)
+	if err != nil {
+		o.refuse("%s", err.Error())
+		return nil
+	}
+	return &placement
+}
+
 // runtimeHandlers answer for /v1/runtimes.
 type runtimeHandlers struct {
 	store   *store.Store
@@ -38,7 +66,7 @@ type runtimeHandlers struct {
 }
 
 func (h *runtimeHandlers) create(r *http.Request, id faas.Identity) (any, error) {
-	o, err := h.bodies.readObject(r, "image", "name", "description", "is_public", "trusted")
+	o, err := h.bodies.readObject(r, withPlacement(r, "image", "name", "description", "is_public", "trusted")...)
 	if err != nil {
 		return nil, err
 	}
@@ -47,6 +75,7 @@ func (h *runtimeHandlers) create(r *http.Request, id faas.Identity) (any, error)
 		ID: faas.NewID(), ProjectID: id.ProjectID, Status: faas.RuntimeCreating, CreatedAt: h.now(),
 		Name: o.line("name"), Description: o.line("description"),
 		IsPublic: o.flag("is_public", true), Trusted: o.flag("trusted", true),
+		Placement: valueOr(placementField(o), ""),
 	}
 	if err := o.fault(); err != nil {
 		return nil, err
@@ -85,12 +114,13 @@ func (h *runtimeHandlers) update(r *http.Request, id faas.Identity) (any, error)
 	if err != nil {
 		return nil, err
 	}
-	o, err := h.bodies.readObject(r, "image", "name", "description")
+	o, err := h.bodies.readObject(r, withPlacement(r, "image", "name", "description")...)
 	if err != nil {
 		return nil, err
 	}
 	change := store.RuntimeChange{
 		Name: o.text("name", maxLine), Description: o.text("description", maxLine), Image: imageField(o),
+		Placement: placementField(o),
 	}
 	if err := o.fault(); err != nil {
 		return nil, err
@@ -98,7 +128,7 @@ func (h *runtimeHandlers) update(r *http.Request, id faas.Identity) (any, error)
 	return h.change(r, runtimeScope(r, h.policy, id), runtimeID, change)
 }
 
-// change changes the record and, with a new image, has the engine bring the pool to it.
+// change changes the record and, with a new image or placement, has the engine bring the pool to it.
 func (h *runtimeHandlers) change(
 	r *http.Request,
 	scope faas.Scope,
@@ -110,10 +140,11 @@ func (h *runtimeHandlers) change(
 	if err != nil {
 		return nil, err
 	}
-	upgrade := change.Image != nil && *change.Image != before.Image
+	upgrade := valueOr(change.Image, before.Image) != before.Image ||
+		valueOr(change.Placement, before.Placement) != before.Placement
 	if upgrade && before.Status != faas.RuntimeAvailable && before.Status != faas.RuntimeError {
 		return nil, faas.Errorf(
-			faas.Conflict, "Runtime %s is %s; its image can be changed when it is available.", id,
+			faas.Conflict, "Runtime %s is %s; its image and placement can be changed when it is available.", id,
 			before.Status,
 		)
 	}

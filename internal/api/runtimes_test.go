@@ -71,6 +71,43 @@ func TestRuntimeContents(t *testing.T) {
 	}
 }
 
+// TestPlacementOfRuntimes sets where a runtime's workers may be, for those who know of it.
+func TestPlacementOfRuntimes(t *testing.T) {
+	s := newService(t)
+	send := func(method, path, version, body string, status int) string {
+		t.Helper()
+		got := s.send(request{method: method, path: path, body: body,
+			header: map[string]string{microversionHeader: "function-engine " + version}})
+		if got.status != status {
+			t.Fatalf("%s %s: %d %s", method, body, got.status, got.body)
+		}
+		return string(got.body)
+	}
+	body := send("POST", "/v1/runtimes", "1.12", `{"image": "python3", "placement": {"zone": "a", "gpu": "yes"}}`, 201)
+	if !strings.Contains(body, `"placement":{"gpu":"yes","zone":"a"}`) {
+		t.Errorf("made %s", body)
+	}
+	id := s.newRuntime()
+	if body := send("GET", "/v1/runtimes/"+id, "1.12", "", 200); !strings.Contains(body, `"placement":{}`) {
+		t.Errorf("of one that may be anywhere: %s", body)
+	}
+	body = send("PUT", "/v1/runtimes/"+id, "1.12", `{"placement": {"zone": "b"}}`, 200)
+	if !strings.Contains(body, `"placement":{"zone":"b"}`) || !strings.Contains(body, `"status":"upgrading"`) {
+		t.Errorf("placed elsewhere: %s", body)
+	}
+	for _, path := range []string{"/v1/runtimes/" + id, "/v1/runtimes"} {
+		if body := send("GET", path, "1.11", "", 200); strings.Contains(body, "placement") {
+			t.Errorf("%s of 1.11 shows %s", path, body)
+		}
+	}
+	for _, wrong := range []string{
+		`"a"`, `["zone"]`, `{"zone": 1}`, `{"zone": ""}`, `{"zone": "a,b"}`, `{"zone": null}`,
+	} {
+		send("POST", "/v1/runtimes", "1.12", `{"image": "python3", "placement": `+wrong+`}`, 400)
+	}
+	send("POST", "/v1/runtimes", "1.11", `{"image": "python3", "placement": {}}`, 400)
+}
+
 func TestRuntimeThatIsNotReadyKeepsItsImage(t *testing.T) {
 	s := newService(t)
 	r, err := s.store.CreateRuntime(

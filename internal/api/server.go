@@ -24,6 +24,7 @@ import (
 	"github.com/openstack-faas/faas/internal/seal"
 	"github.com/openstack-faas/faas/internal/store"
 	"github.com/openstack-faas/faas/internal/swiftcode"
+	"github.com/openstack-faas/faas/internal/tracing"
 	"github.com/openstack-faas/faas/internal/webhook"
 )
 
@@ -57,6 +58,7 @@ type Config struct {
 	// PlainRegistries are those of them, as host or host:port, that are spoken to without TLS.
 	PlainRegistries []string
 	Passwords       *seal.Passwords // of private registries; nil: none are kept
+	Variables       *seal.Variables // seals functions' secrets; nil: none are kept
 
 	MaxLimit       int           // items in an answer to a list; 1000 when 0
 	MaxBody        int64         // bytes of a request's body, packages apart; 2 MiB when 0
@@ -125,7 +127,8 @@ func (c Config) withDefaults() Config {
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	begin := s.now()
 	info := &requestInfo{id: "req-" + faas.NewID(), globalID: globalRequestID(r), route: noRoute}
-	r = r.WithContext(context.WithValue(r.Context(), infoKey{}, info))
+	ctx, span := tracing.StartRequest(r)
+	r = r.WithContext(context.WithValue(ctx, infoKey{}, info))
 	answer := &answerWriter{ResponseWriter: w, pace: s.pace}
 	_ = http.NewResponseController(w).SetWriteDeadline(time.Time{}) // of the answer before, on the same connection
 	answer.Header()[requestIDHeader] = []string{info.id}
@@ -138,12 +141,33 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			s.panicked(answer, r, p)
 		}
 		s.finished(answer, r, info, s.now().Sub(begin))
+		endSpan(span, r, info, answer.status)
 	}()
 	limitTime(answer, r, s.stall)
 	if s.cors.answer(answer, r) {
 		return
 	}
 	s.router.ServeHTTP(answer, r)
+}
+
+// endSpan ends the span of a request, with what the access log has.
+func endSpan(span tracing.Span, r *http.Request, info *requestInfo, status int) {
+	if !span.Recorded() {
+		return
+	}
+	span.Name(r.Method + " " + info.route)
+	span.Set("http.request.method", r.Method)
+	span.Set("http.route", info.route)
+	span.SetInt("http.response.status_code", status)
+	span.Set("openstack.request_id", info.id)
+	span.Set("openstack.global_request_id", info.globalID)
+	span.Set("openstack.project_id", info.identity.ProjectID)
+	span.Set("faas.execution_id", info.executionID)
+	var err error
+	if status >= http.StatusInternalServerError {
+		err = errors.New(http.StatusText(status))
+	}
+	span.End(err)
 }
 
 // Close writes what is remembered of triggers' events. Nothing is to be answered after it.

@@ -21,6 +21,7 @@ import (
 	"github.com/openstack-faas/faas/internal/faas"
 	"github.com/openstack-faas/faas/internal/policy"
 	"github.com/openstack-faas/faas/internal/store"
+	"github.com/openstack-faas/faas/internal/store/storetest"
 )
 
 // service is an API on real parts: SQLite, files, the in-process broker. Only the workers are a
@@ -94,11 +95,9 @@ func (s *service) openParts(dir string) {
 	s.t.Helper()
 	ctx := s.t.Context()
 	url := cmp.Or(os.Getenv(peakDatabase), "sqlite:///"+filepath.Join(dir, "faas.sqlite"))
-	if err := store.Migrate(ctx, url); err != nil {
-		s.t.Fatal(err)
-	}
+	storetest.Migrate(s.t, url)
 	var err error
-	if s.store, err = store.Open(ctx, url, store.Options{}); err != nil {
+	if s.store, err = store.Open(ctx, url, store.Options{StatisticsEvery: 10 * time.Millisecond}); err != nil {
 		s.t.Fatal(err)
 	}
 	s.t.Cleanup(func() { s.store.Close() })

@@ -12,6 +12,7 @@ import (
 	"github.com/openstack-faas/faas/internal/notify"
 	"github.com/openstack-faas/faas/internal/quota"
 	"github.com/openstack-faas/faas/internal/store"
+	"github.com/openstack-faas/faas/internal/tracing"
 )
 
 const (
@@ -72,6 +73,7 @@ func (s *syncRuns) runAdmitted(ctx context.Context, called faas.Callable, x faas
 	if failed != nil {
 		outcome = faas.Outcome{
 			Status: faas.ExecutionError, Duration: s.now().Sub(x.StartedAt), Output: faas.TextOutput(messageOf(failed)),
+			Story: outcome.Story, Log: outcome.Log, LogKept: outcome.LogKept,
 		}
 	}
 	if errors.Is(failed, dispatch.ErrCancelled) {
@@ -141,6 +143,7 @@ func (s *syncRuns) callOnce(
 	call := faas.Call{
 		ExecutionID: x.ID, Key: target.Key, Input: json.RawMessage(x.Input), Timeout: called.Function.Timeout,
 	}
+	call.KeepLog = func(ctx context.Context, log string) error { return s.store.KeepLog(ctx, x.ID, log) }
 	if err := s.attachCredentials(ctx, target, &call); err != nil {
 		return faas.Outcome{}, err
 	}
@@ -167,12 +170,20 @@ func (s *syncRuns) finish(
 	x.UpdatedAt = x.EndedAt
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordTimeout)
 	defer cancel()
+	ctx, span := tracing.StartClient(ctx, "record the end")
 	err := s.store.Finish(ctx, x.ID, store.Ending{
-		Status: x.Status, Result: x.Result, Log: outcome.Log, EndedAt: x.EndedAt, ProjectID: x.ProjectID,
-		Events: s.notify.Ended(f, x, outcome.Duration),
+		Status: x.Status, Result: x.Result, Log: outcome.Log, Owner: s.name, EndedAt: x.EndedAt, ProjectID: x.ProjectID,
+		Events: s.notify.Ended(f, x, outcome.Duration), Story: x.Story(s.name, outcome.Story...),
+		Sample: store.Sample{
+			FunctionID: x.FunctionID, Took: outcome.Duration, Memory: f.MemorySize, Cold: outcome.Cold,
+		},
 	})
+	span.End(err)
 	if faas.KindOf(err) == faas.Conflict {
 		x, err = s.store.EndedBefore(ctx, x.ID, s.name, outcome.Log)
+	}
+	if outcome.LogKept && err == nil {
+		_ = s.store.DropLog(ctx, x.ID) // what stays is purged
 	}
 	if err != nil {
 		return x, faas.Errorf(faas.Unavailable, "The outcome of execution %s could not be recorded; the function may have run.", x.ID).

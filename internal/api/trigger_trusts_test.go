@@ -62,16 +62,19 @@ func TestSettingsOfTriggers(t *testing.T) {
 	made, err := s.store.Trigger(t.Context(), faas.AnyProject(), g.ID)
 	s.must(err)
 	const settings = `{"settings": {"container": "b"}}`
-	if now := put(made.UserID, settings, true, 400); now.Settings != made.Settings || now.TrustID != made.TrustID {
+	now := put(made.UserID, settings, true, 400)
+	if now.Settings != made.Settings || now.TrustID != made.TrustID {
 		t.Errorf("a delegated token has made it %+v", now)
 	}
-	if now := put(made.UserID, `{"description": "d"}`, true, 200); now.Description != "d" || now.TrustID != made.TrustID {
+	now = put(made.UserID, `{"description": "d"}`, true, 200)
+	if now.Description != "d" || now.TrustID != made.TrustID {
 		t.Errorf("a description makes it %+v", now)
 	}
-	if now := put(made.UserID, settings, false, 200); now.Settings == made.Settings || now.TrustID != made.TrustID {
+	now = put(made.UserID, settings, false, 200)
+	if now.Settings == made.Settings || now.TrustID != made.TrustID {
 		t.Errorf("its own user has made it %+v", now)
 	}
-	now := put("v", `{"settings": {"container": "c"}}`, false, 200)
+	now = put("v", `{"settings": {"container": "c"}}`, false, 200)
 	if now.UserID != "v" || now.TrustID == made.TrustID || k.makers[now.TrustID] != "v" {
 		t.Errorf("another user has made it %+v, by the trust of %s", now, k.makers[now.TrustID])
 	}

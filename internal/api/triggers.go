@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net/http"
 	"time"
@@ -93,15 +94,15 @@ func (h *triggerHandlers) record(
 	return made, err
 }
 
-// announce has the owner of the trigger's shard look after it now, or engines that hear
-// notifications for it.
+// announce has the owner of the trigger's shard look after it now, and engines that hear
+// notifications for it read it.
 func (h *triggerHandlers) announce(r *http.Request, t faas.Trigger) {
 	var err error
-	switch {
-	case t.Source.Kept():
-		err = h.engines.WorkAdded(r.Context(), t.ID, 0)
-	case t.Source == faas.TriggerNotification:
+	if t.Source.Heard() {
 		err = h.engines.TriggerChanged(r.Context(), t.ID)
+	}
+	if t.Source.Kept() {
+		err = errors.Join(err, h.engines.WorkAdded(r.Context(), t.ID, 0))
 	}
 	if err != nil {
 		h.log.WarnContext(r.Context(), "a trigger that was changed could not be announced; it is looked after somewhat later",

@@ -227,3 +227,37 @@ func TestBadTriggers(t *testing.T) {
 	s.trigger("POST", "/v1/triggers/"+g.ID+"/rotate", "", 400)
 	s.do("GET", "/v1/triggers", "", 404) // at the first microversion there are none
 }
+
+// TestTriggersAreAnnounced has engines that hear the message bus told of each change to a trigger
+// that they remember, and of no other.
+func TestTriggersAreAnnounced(t *testing.T) {
+	s, _ := trusting(t)
+	announced := make(chan string, 100)
+	_, err := s.broker.Subscribe(t.Context(), faas.TopicTrigger, func(body []byte) {
+		var news faas.TriggerChanged
+		if err := json.Unmarshal(body, &news); err != nil {
+			t.Error(err)
+		}
+		announced <- news.ID
+	})
+	s.must(err)
+	function := s.newFunction(s.newRuntime(), "f").ID
+	s.newTrigger(function, "webhook", "")
+	var want []string
+	for source, settings := range map[string]string{
+		"swift": `{"container": "a"}`, "notification": `{"event_type": "compute.*"}`,
+	} {
+		id := s.newTrigger(function, source, `, "settings": `+settings).ID
+		s.trigger("PUT", "/v1/triggers/"+id, `{"status": "paused"}`, 200)
+		s.trigger("DELETE", "/v1/triggers/"+id, "", 204)
+		want = append(want, id, id, id)
+	}
+	for _, id := range want {
+		if got := <-announced; got != id {
+			t.Errorf("announced is %s, want %s", got, id)
+		}
+	}
+	if len(announced) > 0 {
+		t.Errorf("announced is %s, too", <-announced)
+	}
+}

@@ -46,10 +46,12 @@ func (t *functionTrusts) changed(
 	return &trust, nil
 }
 
-// changesCode reports whether the change may have other code run: its entry may name any module
-// that the runtime has.
+// changesCode reports whether the change may have other code run, or have it do something else: its
+// entry may name any module that the runtime has, and what code does follows its environment.
 func changesCode(before faas.Function, change store.FunctionChange) bool {
-	return change.Code != nil || change.Entry != nil && *change.Entry != before.Entry
+	return change.Code != nil || change.Entry != nil && *change.Entry != before.Entry ||
+		change.Environment != nil && *change.Environment != before.Environment ||
+		change.Secrets != nil && *change.Secrets != before.Secrets
 }
 
 // givenBy reports whether the caller could have given the function its trust: it is this user's,

@@ -73,10 +73,10 @@ func (k *trustKeeper) TrustToken(_ context.Context, id string) (session.Token, e
 	}, nil
 }
 
-func (k *trustKeeper) Valid(_ context.Context, token faas.Secret) (bool, error) {
+func (k *trustKeeper) Valid(_ context.Context, token faas.Secret) (bool, time.Time, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	return k.trusts[strings.TrimPrefix(token.Reveal(), "token-of-")] != nil, k.err
+	return k.trusts[strings.TrimPrefix(token.Reveal(), "token-of-")] != nil, time.Now(), k.err
 }
 
 func (k *trustKeeper) fail(err error) {

@@ -40,15 +40,25 @@ type describedRuntimeView struct {
 	Modules     json.RawMessage `json:"modules"`
 }
 
+// placedRuntimeView is a runtime from v112 on.
+type placedRuntimeView struct {
+	describedRuntimeView
+	Placement map[string]string `json:"placement"` // empty for any
+}
+
 // runtimeViewer returns how a runtime looks to the request.
 func runtimeViewer(r *http.Request) func(faas.Runtime) any {
-	if !infoOf(r).version.AtLeast(v19) {
+	version := infoOf(r).version
+	if !version.AtLeast(v19) {
 		return func(r faas.Runtime) any { return viewRuntime(r) }
 	}
 	return func(r faas.Runtime) any {
 		v := describedRuntimeView{runtimeView: viewRuntime(r), Interpreter: orNull(r.Interpreter)}
 		if r.Modules != "" {
 			v.Modules = json.RawMessage(r.Modules)
+		}
+		if version.AtLeast(v112) {
+			return placedRuntimeView{v, r.Placement.Labels()}
 		}
 		return v
 	}
@@ -71,11 +81,14 @@ func orNull(text string) *string {
 	return &text
 }
 
-// timeText writes a time as Qinling did: UTC, microseconds, no zone.
+// timeForm is how Qinling wrote times: UTC, microseconds, no zone.
+const timeForm = "2006-01-02 15:04:05.000000"
+
+// timeText writes a time in that form; nil for none.
 func timeText(t time.Time) *string {
 	if t.IsZero() {
 		return nil
 	}
-	text := t.UTC().Format("2006-01-02 15:04:05.000000")
+	text := t.UTC().Format(timeForm)
 	return &text
 }

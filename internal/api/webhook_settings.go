@@ -30,7 +30,7 @@ func (h *webhookHandlers) settings(o *object) webhookSettings {
 		scheme:    oneOf(o, "signature", none, faas.SignatureNone, faas.SignatureGitHub, faas.SignatureStandard),
 		secret:    secretField(o, "signing_secret"),
 		expires:   h.expiryField(o),
-		rateLimit: o.number("rate_limit", " calls a minute, 0 for the installation's", 0, h.mostCalls),
+		rateLimit: o.number("rate_limit", " calls a minute, 0 for the installation's", 0, h.limiter.Most()),
 		body:      oneOf(o, "body", jsonBody, faas.WebhookJSON, faas.WebhookRaw),
 	}
 	if _, ok := o.get("sync"); ok {

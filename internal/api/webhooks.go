@@ -13,17 +13,16 @@ import (
 
 // webhookHandlers answer for /v1/webhooks; webhookCalls answer those who have a webhook's URL.
 type webhookHandlers struct {
-	store     *store.Store
-	policy    *policy.Enforcer
-	keys      *webhook.Keys
-	limiter   *webhook.Limiter
-	mostCalls int64 // a minute, of any webhook
-	bodies    bodies
-	lists     lists
-	endpoint  endpoint // of the webhooks' URLs
-	quota     projectQuota
-	log       *slog.Logger
-	now       func() time.Time
+	store    *store.Store
+	policy   *policy.Enforcer
+	keys     *webhook.Keys
+	limiter  *webhook.Limiter
+	bodies   bodies
+	lists    lists
+	endpoint endpoint // of the webhooks' URLs
+	quota    projectQuota
+	log      *slog.Logger
+	now      func() time.Time
 }
 
 var (

@@ -81,6 +81,9 @@ type NewFunction struct {
 	CPU                    int    // millicores
 	MemorySize             int64  // bytes
 	Timeout                int    // seconds
+	// What its code finds in its environment; from microversion 1.14 on, which the client's Header
+	// must ask for.
+	Environment, Secrets map[string]string
 }
 
 // Runtimes lists the runtimes.
@@ -103,6 +106,12 @@ func (c *Client) CreateFunction(ctx context.Context, f NewFunction) (Function, e
 	for name, n := range map[string]int64{"cpu": int64(f.CPU), "memory_size": f.MemorySize, "timeout": int64(f.Timeout)} {
 		if n != 0 {
 			fields = append(fields, [2]string{name, strconv.FormatInt(n, 10)})
+		}
+	}
+	for name, variables := range map[string]map[string]string{"environment": f.Environment, "secrets": f.Secrets} {
+		if len(variables) > 0 {
+			text, _ := json.Marshal(variables) // of strings: cannot fail
+			fields = append(fields, [2]string{name, string(text)})
 		}
 	}
 	for _, field := range fields {
@@ -226,7 +235,7 @@ func (c *Client) do(ctx context.Context, method, path, contentType string, body 
 		return err
 	}
 	if resp.StatusCode >= http.StatusBadRequest {
-		return failure(resp, b)
+		return Failure(resp, b)
 	}
 	switch r := reply.(type) {
 	case nil:
@@ -239,7 +248,8 @@ func (c *Client) do(ctx context.Context, method, path, contentType string, body 
 	}
 }
 
-func failure(resp *http.Response, body []byte) error {
+// Failure returns the error of an answer with a status of 400 or more.
+func Failure(resp *http.Response, body []byte) error {
 	var fault struct{ Faultstring string }
 	_ = json.Unmarshal(body, &fault) // an answer that is no JSON leaves the fault empty, the status is enough
 	return &Error{

@@ -69,6 +69,11 @@ func (s *Service) awaitAnswer(ctx context.Context) error {
 // Stop asks the service to end and waits for it.
 func (s *Service) Stop() error {
 	_ = s.cmd.Process.Signal(syscall.SIGTERM) // fails only when it has ended, which is what is wanted
+	return s.Wait()
+}
+
+// Wait waits for the end of a service that has been told to end, and returns how it ended.
+func (s *Service) Wait() error {
 	<-s.ended
 	return s.err
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/openstack-faas/faas/internal/faas"
+	"github.com/openstack-faas/faas/internal/tracing"
 )
 
 // ErrClosed is what the methods of a broker return after Close.
@@ -197,7 +198,7 @@ func (s *service) answer(caller context.Context, body []byte) result {
 			).WithCause(errors.Join(ErrNotTaken, ctx.Err())),
 		}
 	}
-	reply, err := s.handle(ctx, body)
+	reply, err := s.handle(tracing.Within(ctx, caller), body)
 	if err != nil {
 		logUnknown(slog.Default(), s.method, err)
 		return result{err: carried(err)}

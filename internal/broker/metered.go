@@ -8,6 +8,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/openstack-faas/faas/internal/faas"
+	"github.com/openstack-faas/faas/internal/tracing"
 )
 
 // metered is a broker whose traffic is counted.
@@ -51,9 +52,18 @@ func Metered(b Broker, registry prometheus.Registerer) Broker {
 // Call implements Broker.
 func (m metered) Call(ctx context.Context, method string, request, reply any) error {
 	begun := time.Now()
+	ctx, span := startRequest(ctx, method)
 	err := m.Broker.Call(ctx, method, request, reply)
+	span.End(err)
 	m.requests.WithLabelValues(kindOfName(method), resultOf(err)).Observe(time.Since(begun).Seconds())
 	return err
+}
+
+func startRequest(ctx context.Context, method string) (context.Context, tracing.Span) {
+	if !tracing.On() {
+		return ctx, tracing.Span{}
+	}
+	return tracing.StartClient(ctx, "request "+kindOfName(method))
 }
 
 // Enqueue implements Broker.

@@ -5,21 +5,29 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/openstack-faas/faas/internal/tracing"
 )
 
 // queue holds messages, first in, first out.
 type queue struct {
 	mu       sync.Mutex
-	messages [][]byte
+	messages []message
 	ready    chan struct{} // holds a token while there may be messages
+}
+
+// message is what a queue holds.
+type message struct {
+	body  []byte
+	trace string // that it was sent in; "" for none
 }
 
 func newQueue() *queue { return &queue{ready: make(chan struct{}, 1)} }
 
-func (q *queue) push(body []byte) {
+func (q *queue) push(m message) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.messages = append(q.messages, body)
+	q.messages = append(q.messages, m)
 	q.wake()
 }
 
@@ -31,11 +39,11 @@ func (q *queue) wake() {
 }
 
 // pop waits for a message until ctx ends.
-func (q *queue) pop(ctx context.Context) ([]byte, bool) {
+func (q *queue) pop(ctx context.Context) (message, bool) {
 	for {
 		select {
 		case <-ctx.Done():
-			return nil, false
+			return message{}, false
 		case <-q.ready:
 		}
 		q.mu.Lock()
@@ -43,14 +51,14 @@ func (q *queue) pop(ctx context.Context) ([]byte, bool) {
 			q.mu.Unlock()
 			continue
 		}
-		body := q.messages[0]
-		q.messages[0] = nil
+		m := q.messages[0]
+		q.messages[0] = message{}
 		q.messages = q.messages[1:]
 		if len(q.messages) > 0 {
 			q.wake()
 		}
 		q.mu.Unlock()
-		return body, true
+		return m, true
 	}
 }
 
@@ -73,12 +81,12 @@ func (b *InProcess) queue(name string) (*queue, error) {
 func (*InProcess) Durable() bool { return false }
 
 // Enqueue implements Broker.
-func (b *InProcess) Enqueue(_ context.Context, name string, body []byte) error {
+func (b *InProcess) Enqueue(ctx context.Context, name string, body []byte) error {
 	q, err := b.queue(name)
 	if err != nil {
 		return err
 	}
-	q.push(slices.Clone(body))
+	q.push(message{slices.Clone(body), tracing.Carried(ctx)})
 	return nil
 }
 
@@ -116,26 +124,26 @@ func (b *InProcess) consume(ctx context.Context, q *queue, parallel int, handle 
 		case <-ctx.Done():
 			return
 		}
-		body, ok := q.pop(ctx)
+		m, ok := q.pop(ctx)
 		if !ok {
 			return
 		}
 		handlers.Go(func() {
 			defer func() { <-room }()
-			if err := handle(ctx, body); err != nil {
-				b.redeliver(ctx, q, body)
+			if err := handle(tracing.With(ctx, m.trace), m.body); err != nil {
+				b.redeliver(ctx, q, m)
 			}
 		})
 	}
 }
 
 // redeliver puts a message back: after the pause, or at once when this consumer ends.
-func (b *InProcess) redeliver(ctx context.Context, q *queue, body []byte) {
+func (b *InProcess) redeliver(ctx context.Context, q *queue, m message) {
 	if ctx.Err() != nil {
-		q.push(body)
+		q.push(m)
 		return
 	}
-	time.AfterFunc(b.pause, func() { q.push(body) })
+	time.AfterFunc(b.pause, func() { q.push(m) })
 }
 
 // subscriber hears a topic, one body after the other.
@@ -149,7 +157,7 @@ func (b *InProcess) Broadcast(_ context.Context, topic string, body []byte) erro
 		return ErrClosed
 	}
 	for s := range b.topics[topic] {
-		s.heard.push(slices.Clone(body))
+		s.heard.push(message{body: slices.Clone(body)})
 	}
 	return nil
 }
@@ -173,11 +181,11 @@ func (b *InProcess) Subscribe(ctx context.Context, topic string, hear func(body 
 		defer close(done)
 		defer b.unsubscribe(topic, s)
 		for {
-			body, ok := s.heard.pop(ctx)
+			m, ok := s.heard.pop(ctx)
 			if !ok {
 				return
 			}
-			hear(body)
+			hear(m.body)
 		}
 	}()
 	return func() {

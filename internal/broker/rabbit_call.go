@@ -182,12 +182,13 @@ func (b *requester) roundTrip(ctx context.Context, queue string, body []byte) ([
 	defer b.forget(id)
 	m := transient(body)
 	m.ContentType, m.ReplyTo, m.CorrelationId = "application/json", replyTo, id
+	m.Headers = traceOf(ctx, amqp.Table{})
 	if deadline, ok := ctx.Deadline(); ok {
 		left := time.Until(deadline)
 		if left <= 0 {
 			return nil, context.DeadlineExceeded
 		}
-		m.Headers = amqp.Table{timeLeftHeader: left.Microseconds()}
+		m.Headers[timeLeftHeader] = left.Microseconds()
 		m.Expiration = strconv.FormatInt(left.Milliseconds()+1, 10)
 	}
 	if err := b.ch.PublishWithContext(ctx, "", queue, true, false, m); err != nil {

@@ -115,7 +115,7 @@ func begin(ctx context.Context, d amqp.Delivery, handle RequestHandler) (any, er
 	if !json.Valid(d.Body) {
 		return nil, faas.Errorf(faas.Invalid, "The request is not JSON.")
 	}
-	return handle(ctx, d.Body)
+	return handle(within(ctx, d), d.Body)
 }
 
 // reply answers a request on the publishing connection. It has closeTimeout even when ctx has

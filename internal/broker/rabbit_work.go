@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"github.com/openstack-faas/faas/internal/faas"
+	"github.com/openstack-faas/faas/internal/tracing"
 	amqp "github.com/rabbitmq/amqp091-go"
 )
 
@@ -79,6 +80,7 @@ func (r *Rabbit) Enqueue(ctx context.Context, queue string, body []byte) error {
 		return ErrClosed
 	}
 	m := amqp.Publishing{ContentType: "application/octet-stream", DeliveryMode: amqp.Persistent, Body: body}
+	m.Headers = traceOf(ctx, nil)
 	q := r.workQueues(queue)
 	return r.outcome(r.put(ctx, q.ready, q.declare, m))
 }
@@ -127,7 +129,7 @@ func (r *Rabbit) Consume(ctx context.Context, queue string, parallel int, handle
 			}
 			handlers.Go(func() {
 				defer func() { <-room }()
-				r.finish(ctx, q, d, handle(ctx, d.Body))
+				r.finish(ctx, q, d, handle(within(ctx, d), d.Body))
 			})
 		},
 		finish: handlers.Wait,
@@ -160,6 +162,25 @@ func (r *Rabbit) finish(ctx context.Context, q workQueues, d amqp.Delivery, fail
 	}
 }
 
+// traceOf adds the trace that a message is sent in to its headers, if there is one.
+func traceOf(ctx context.Context, headers amqp.Table) amqp.Table {
+	carried := tracing.Carried(ctx)
+	if carried == "" {
+		return headers
+	}
+	if headers == nil {
+		headers = amqp.Table{}
+	}
+	headers[tracing.Header] = carried
+	return headers
+}
+
+// within returns the context of a message's handler, in the trace that the message was sent in.
+func within(ctx context.Context, d amqp.Delivery) context.Context {
+	carried, _ := d.Headers[tracing.Header].(string)
+	return tracing.With(ctx, carried)
+}
+
 // mustWait reports whether a failure is not the message's own: there is no room for its work yet, a
 // service that the work needs is away, or the function was changed while it was called.
 func mustWait(failure error) bool {
@@ -181,6 +202,9 @@ func (r *Rabbit) postpone(ctx context.Context, q workQueues, d amqp.Delivery, fa
 		Headers:      amqp.Table{attemptsHeader: int64(failures)},
 		Expiration:   strconv.FormatInt(max(r.config.RedeliverAfter.Milliseconds(), 1), 10),
 		Body:         d.Body,
+	}
+	if trace, ok := d.Headers[tracing.Header].(string); ok {
+		m.Headers[tracing.Header] = trace
 	}
 	for {
 		err := r.put(ctx, q.waiting, q.declare, m)

@@ -12,6 +12,7 @@ import (
 	"github.com/openstack-faas/faas/internal/event"
 	"github.com/openstack-faas/faas/internal/faas"
 	"github.com/openstack-faas/faas/internal/store"
+	"github.com/openstack-faas/faas/internal/store/storetest"
 	"github.com/openstack-faas/faas/internal/submit"
 	"github.com/openstack-faas/faas/internal/trigger"
 	"github.com/openstack-faas/faas/internal/trigger/frombus"
@@ -45,7 +46,7 @@ func (c *counting) of(o trigger.Outcome) int {
 func TestOnce(t *testing.T) {
 	const project, all = "p", 40
 	url := "sqlite:///" + filepath.Join(t.TempDir(), "faas.sqlite")
-	must(t, store.Migrate(t.Context(), url))
+	storetest.Migrate(t, url)
 	s, err := store.Open(t.Context(), url, store.Options{})
 	must(t, err)
 	t.Cleanup(func() { _ = s.Close() })

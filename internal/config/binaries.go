@@ -28,6 +28,7 @@ type Service struct {
 	Quota    Quota         `section:"quota"`
 	Notify   Notifications `section:"oslo_messaging_notifications"`
 	Metrics  Metrics       `section:"metrics"`
+	Tracing  Tracing       `section:"tracing"`
 	Triggers Triggers      `section:"triggers"`
 }
 
@@ -49,19 +50,25 @@ type APIService struct {
 // EngineService configures faas-engine.
 type EngineService struct {
 	Service
-	Engine     Engine     `section:"engine"`
-	Kubernetes Kubernetes `section:"kubernetes"`
+	Limits     ResourceLimits `section:"resource_limits"`
+	Engine     Engine         `section:"engine"`
+	Kubernetes Kubernetes     `section:"kubernetes"`
+	clusters
 }
 
 // Manage configures faas-manage, which reads the services' own file.
 type Manage struct {
 	Base
+	Kubernetes Kubernetes `section:"kubernetes"`
+	clusters
 	Policy Policy `section:"oslo_policy"`
 }
 
 // Status configures faas-status, which reads the services' own file.
 type Status struct {
 	Base
+	Kubernetes Kubernetes `section:"kubernetes"`
+	clusters
 	Worker Worker `section:"worker"`
 	Policy Policy `section:"oslo_policy"`
 }
@@ -97,6 +104,19 @@ func (d Default) Process() string {
 		return "localhost" // a host without a name has no peers either
 	}
 	return name
+}
+
+// shutdownMargin is what a call may take beyond its waiting and its timeout: to load the function, to
+// end it, and to record it.
+const shutdownMargin = 5 * time.Second
+
+// Shutdown returns how long what is under way may take when the process is told to end: with -1 as
+// long as any call can.
+func (d Default) Shutdown(a API, l ResourceLimits) time.Duration {
+	if d.ShutdownTimeout < 0 {
+		return a.CallWait + l.MaxTimeoutDuration() + shutdownMargin
+	}
+	return d.ShutdownTimeout
 }
 
 // Listen returns the address to listen on as net.Listen takes it.

@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"fmt"
+	"net"
 	"net/netip"
 	"regexp"
 	"strings"
@@ -15,7 +16,7 @@ import (
 
 func (c *Standalone) check() error {
 	return errors.Join(
-		c.Limits.check(), c.API.check(), c.CORS.check(), c.Auth.check(c.Default), c.Worker.checkUsers(),
+		c.Limits.check(), c.API.check(), c.API.checkTLS(), c.CORS.check(), c.Auth.check(c.Default), c.Worker.checkUsers(),
 		c.Triggers.check(),
 		c.inOneProcess(),
 	)
@@ -23,15 +24,15 @@ func (c *Standalone) check() error {
 
 func (c *APIService) check() error {
 	return errors.Join(
-		c.Limits.check(), c.API.check(), c.CORS.check(), c.Auth.check(c.Default),
+		c.Limits.check(), c.API.check(), c.API.checkTLS(), c.CORS.check(), c.Auth.check(c.Default),
 		c.Default.checkTransport("faas-api"), c.Database.checkServer("faas-api"), c.Worker.checkSecret(), c.Triggers.check(),
 	)
 }
 
 func (c *EngineService) check() error {
 	return errors.Join(
-		c.Auth.check(c.Default), c.Default.checkTransport("faas-engine"), c.Database.checkServer("faas-engine"),
-		c.Worker.checkSecret(), c.Kubernetes.check(), c.Triggers.check(),
+		c.Limits.check(), c.Auth.check(c.Default), c.Default.checkTransport("faas-engine"), c.Database.checkServer("faas-engine"),
+		c.Worker.checkSecret(), c.checkClusters(), c.checkMagnum(), c.Triggers.check(),
 	)
 }
 
@@ -112,7 +113,7 @@ func (a Authtoken) check(d Default) error {
 	if d.AuthStrategy != "keystone" {
 		return nil
 	}
-	var wrong []error
+	wrong := a.checkMemcached()
 	for _, o := range []struct{ name, value string }{
 		{"auth_url", a.AuthURL}, {"username", a.Username}, {"password", a.Password}, {"project_name", a.Project},
 	} {
@@ -128,6 +129,21 @@ func (a Authtoken) check(d Default) error {
 		}
 	}
 	return errors.Join(wrong...)
+}
+
+func (a Authtoken) checkMemcached() (wrong []error) {
+	for _, address := range a.MemcacheServers {
+		if _, port, err := net.SplitHostPort(address); err != nil || port == "" {
+			wrong = append(wrong, &Error{Section: "keystone_authtoken", Option: "memcached_servers", Value: address,
+				Reason: "must be host:port, as in memcached.example.org:11211"})
+		}
+	}
+	if len(a.MemcacheServers) > 0 && len(a.MemcacheSecret) < faas.MinWorkerSecret {
+		wrong = append(wrong, &Error{Section: "keystone_authtoken", Option: "memcache_secret_key",
+			Reason: fmt.Sprintf("has %d bytes, and memcached_servers needs at least %d: openssl rand -hex 32 makes one",
+				len(a.MemcacheSecret), faas.MinWorkerSecret)})
+	}
+	return wrong
 }
 
 func (d Default) checkTransport(binary string) error {
@@ -172,19 +188,37 @@ func checkBlocks(section string, options map[string][]string) error {
 	return errors.Join(wrong...)
 }
 
-func (k Kubernetes) check() error {
-	wrong := []error{checkBlocks("kubernetes", map[string][]string{
-		"egress_allow": k.EgressAllow, "egress_deny": k.EgressDeny, "ingress_from": k.IngressFrom,
-	})}
-	if k.RequestMemory > k.CeilingMemory || k.RequestCPU > k.CeilingCPU {
-		wrong = append(
-			wrong,
-			&Error{
-				Section: "kubernetes",
-				Option:  "request_cpu and request_memory",
-				Reason:  "must not be more than ceiling_cpu and ceiling_memory",
-			},
-		)
+// checkMagnum wants one way to each cluster, and credentials for Magnum's.
+func (c *EngineService) checkMagnum() error {
+	if len(c.Several) == 0 {
+		return c.Kubernetes.checkMagnum("kubernetes", c.Default)
+	}
+	var wrong []error
+	for _, k := range c.Several {
+		wrong = append(wrong, k.checkMagnum(clusterSection+k.Name, c.Default))
 	}
 	return errors.Join(wrong...)
+}
+
+func (k Kubernetes) checkMagnum(section string, d Default) error {
+	switch {
+	case k.Magnum == "" && k.MagnumProject != "":
+		return &Error{Section: section, Option: "magnum_project", Value: k.MagnumProject,
+			Reason: "is of use only with magnum_cluster"}
+	case k.Magnum == "" && k.MagnumMaxNodes > 0:
+		return &Error{Section: section, Option: "magnum_max_nodes", Value: fmt.Sprint(k.MagnumMaxNodes),
+			Reason: "is of use only with magnum_cluster"}
+	case k.Magnum == "":
+		return nil
+	case k.MagnumMaxNodes > 0 && k.MagnumMaxNodes < k.MagnumMinNodes:
+		return &Error{Section: section, Option: "magnum_max_nodes", Value: fmt.Sprint(k.MagnumMaxNodes),
+			Reason: fmt.Sprintf("must not be less than magnum_min_nodes, which is %d", k.MagnumMinNodes)}
+	case k.Config != "":
+		return &Error{Section: section, Option: "magnum_cluster", Value: k.Magnum,
+			Reason: "kubeconfig is set as well: one of them says where the cluster is"}
+	case d.AuthStrategy != "keystone":
+		return &Error{Section: section, Option: "magnum_cluster", Value: k.Magnum,
+			Reason: "needs [DEFAULT] auth_strategy = keystone: Magnum is asked with the service's own credentials"}
+	}
+	return nil
 }

@@ -34,6 +34,9 @@ func Load(c any, from Sources) error {
 	if err := fill(c, values); err != nil {
 		return err
 	}
+	if err := fillClusters(c, values); err != nil {
+		return err
+	}
 	if whole, ok := c.(interface{ check() error }); ok {
 		return whole.check()
 	}

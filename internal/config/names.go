@@ -14,7 +14,7 @@ func knownSection(name string) error {
 	for _, o := range schema() {
 		known = append(known, o.section)
 	}
-	if slices.Contains(known, name) {
+	if slices.Contains(known, name) || clusterOf(name) != "" {
 		return nil
 	}
 	return &Error{Section: shownName(name), Reason: "there is no such section" + nearest(name, known)}
@@ -29,6 +29,9 @@ func checkNames(values map[string]string) error {
 	var wrong []error
 	for _, path := range slices.Sorted(maps.Keys(values)) {
 		section, name, _ := strings.Cut(path, ".")
+		if clusterOf(section) != "" {
+			known[section] = optionsOfCluster()
+		}
 		if !slices.Contains(known[section], name) {
 			wrong = append(
 				wrong,

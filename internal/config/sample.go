@@ -29,7 +29,7 @@ func Sample(w io.Writer) error {
 // default, commented out.
 func (o option) explain(b *strings.Builder) {
 	b.WriteByte('\n')
-	for _, line := range wrap(o.help+" ("+o.kind()+")", 100) {
+	for _, line := range wrap(o.help+" ("+o.kind()+o.renewal()+")", 100) {
 		b.WriteString("# " + line + "\n")
 	}
 	b.WriteString(strings.TrimRight("#"+o.name+" = "+o.initial, " ") + "\n")
@@ -50,6 +50,14 @@ func (o option) kind() string {
 		return "list"
 	}
 	return "text"
+}
+
+// renewal says so where the option can be changed without a restart.
+func (o option) renewal() string {
+	if o.live {
+		return "; taken up on SIGHUP"
+	}
+	return ""
 }
 
 // wrap breaks the text into lines of at most width letters.

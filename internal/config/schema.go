@@ -16,6 +16,7 @@ type option struct {
 	prefixes []string // one of which a value begins with; an empty one lets the value be empty
 	required bool     // may not be empty
 	secret   string   // "", "true" (never shown) or "url" (shown without its password)
+	live     bool     // a running process takes up another value
 	value    reflect.Value
 }
 
@@ -39,8 +40,19 @@ func optionsOf(v reflect.Value) []option {
 			all = append(all, optionsOf(value)...)
 			continue
 		}
-		for j := range value.NumField() {
-			all = append(all, newOption(field.Tag.Get("section"), value.Type().Field(j), value.Field(j)))
+		if section := field.Tag.Get("section"); section != "" {
+			all = append(all, optionsIn(section, value)...)
+		}
+	}
+	return all
+}
+
+// optionsIn lists the options of one section.
+func optionsIn(section string, v reflect.Value) []option {
+	var all []option
+	for i := range v.NumField() {
+		if o := newOption(section, v.Type().Field(i), v.Field(i)); o.name != "" {
+			all = append(all, o)
 		}
 	}
 	return all
@@ -50,7 +62,8 @@ func newOption(section string, f reflect.StructField, v reflect.Value) option {
 	return option{
 		section: section, name: f.Tag.Get("opt"), initial: f.Tag.Get("default"), help: f.Tag.Get("help"),
 		span: f.Tag.Get("range"), choices: list(f.Tag.Get("choices")), prefixes: list(f.Tag.Get("prefixes")),
-		required: f.Tag.Get("required") == "true", secret: f.Tag.Get("secret"), value: v,
+		required: f.Tag.Get("required") == "true", secret: f.Tag.Get("secret"),
+		live: f.Tag.Get("live") == "true", value: v,
 	}
 }
 

@@ -25,6 +25,7 @@ type agent struct {
 
 	credentials func(w http.ResponseWriter, c faas.Credentials)
 	cancel      func(w http.ResponseWriter, c faas.Cancellation)
+	log         func(w http.ResponseWriter, q faas.LogQuery)
 }
 
 func newAgent(t *testing.T, key faas.Key, answer func(w http.ResponseWriter, call faas.Call)) *agent {
@@ -82,6 +83,12 @@ func (a *agent) serve(w http.ResponseWriter, r *http.Request) {
 		var c faas.Cancellation
 		_ = json.Unmarshal(b, &c)
 		a.cancel(w, c)
+		return
+	}
+	if r.URL.Path == logPath {
+		var q faas.LogQuery
+		_ = json.Unmarshal(b, &q)
+		a.log(w, q)
 		return
 	}
 	if r.URL.Path == "/v1/status" {

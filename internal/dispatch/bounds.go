@@ -15,10 +15,13 @@ func (c *Client) Bound(limits faas.ProcessLimits) { c.conns.limits = limits }
 
 // maxAnswer returns how large the answer to a request may be in bytes, its head included.
 func maxAnswer(path string, limits faas.ProcessLimits) int64 {
+	const escaped = 6 // a byte may be written as \u00XX in JSON
+	if path == logPath {
+		return escaped*keptLog + maxSmall
+	}
 	if path != callPath {
 		return maxSmall
 	}
-	const escaped = 6 // a byte may be written as \u00XX in JSON
 	def := faas.DefaultProcessLimits()
 	return escaped*(cmp.Or(limits.Result, def.Result)+cmp.Or(limits.Log, def.Log)) + maxSmall
 }

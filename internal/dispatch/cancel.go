@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/openstack-faas/faas/internal/faas"
@@ -30,18 +31,51 @@ func (c *Client) CancelCall(ctx context.Context, w faas.Worker, executionID stri
 func (d *Dispatcher) Cancel(executionID string) { d.underway.Cancel(executionID) }
 
 // cancelling has the worker end the call when its life ends, until stop is called, which waits.
+// Hardly any call is cancelled, so nothing is made for that before it is.
 func (d *Dispatcher) cancelling(life context.Context, w faas.Worker, call faas.Call) (stop func()) {
-	over, end := context.WithCancel(context.Background())
-	ended := make(chan struct{})
+	c := cancellation{}
 	unused := context.AfterFunc(life, func() {
-		defer close(ended)
-		d.cancelOn(over, w, call)
+		if over := c.begin(); over != nil {
+			defer close(c.ended)
+			d.cancelOn(over, w, call)
+		}
 	})
 	return func() {
-		end()
 		if !unused() {
-			<-ended
+			c.end()
 		}
+	}
+}
+
+// cancellation is the request that a worker end a call.
+type cancellation struct {
+	mu    sync.Mutex
+	over  bool          // the call has ended
+	stop  func()        // ends the request; nil before it has begun
+	ended chan struct{} // closed when the request has ended
+}
+
+// begin returns the context of the request; nil when the call has ended.
+func (c *cancellation) begin() context.Context {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.over {
+		return nil
+	}
+	over, stop := context.WithCancel(context.Background())
+	c.stop, c.ended = stop, make(chan struct{})
+	return over
+}
+
+// end says that the call has ended, and waits for the request.
+func (c *cancellation) end() {
+	c.mu.Lock()
+	c.over = true
+	stop := c.stop
+	c.mu.Unlock()
+	if stop != nil {
+		stop()
+		<-c.ended
 	}
 }
 

@@ -3,12 +3,15 @@ package dispatch
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"strconv"
 	"time"
 
 	"github.com/openstack-faas/faas/internal/faas"
+	"github.com/openstack-faas/faas/internal/tunnel"
 )
 
 // Client speaks HTTP with the agents of workers, a method for each request that they answer. It is
@@ -28,6 +31,16 @@ func (c *Client) Admit(admit func(ctx context.Context, bytes int64) error) { c.a
 // returns for it.
 func NewClient(token func(workerID string) string) *Client {
 	return &Client{token: token}
+}
+
+// Through has the client reach workers that are behind gateways. It must be called before any other
+// method, if at all.
+func (c *Client) Through(gateways *tunnel.Dialer) { c.conns.tunnels = gateways }
+
+// Dial has the client connect to workers by the function, for tests of many workers: they need no
+// network then. It must be called before any other method, if at all.
+func (c *Client) Dial(by func(ctx context.Context, address string) (net.Conn, error)) {
+	c.conns.by = by
 }
 
 // Close closes the connections that are not in use.
@@ -56,16 +69,12 @@ const answerGrace = faas.LoadTimeout + 10*time.Second
 // Call runs a call and returns its outcome. Refusals are *RefusedError; *UnreachableError says that
 // the call was never sent; every other error means that the call may have started.
 func (c *Client) Call(ctx context.Context, w faas.Worker, call faas.Call) (faas.Outcome, error) {
-	body, err := json.Marshal(call)
-	if err != nil {
-		return faas.Outcome{}, fmt.Errorf("encode call: %w", err)
-	}
 	var out faas.Outcome
-	req := request{method: "POST", path: callPath, head: body, timeout: call.Timeout + answerGrace}
+	req := request{method: "POST", path: callPath, head: encodeCall(call), timeout: call.Timeout + answerGrace}
 	if c.admit != nil {
 		req.admit = func(bytes int64) error { return c.admit(ctx, bytes) }
 	}
-	err = c.do(ctx, w, req, &out)
+	err := c.do(ctx, w, req, &out)
 	return out, err
 }
 
@@ -110,13 +119,31 @@ func (c *Client) Drain(ctx context.Context, w faas.Worker, idle time.Duration) e
 	return c.do(ctx, w, request{method: "POST", path: path, timeout: 5 * time.Second}, nil)
 }
 
-// do sends one request on a connection of the worker's own and decodes the answer into reply.
+// do sends one request on a connection of the worker's own and decodes the answer into reply. A
+// gateway that is stopping is left for another.
 func (c *Client) do(ctx context.Context, w faas.Worker, req request, reply any) error {
-	conn, err := c.conns.get(ctx, w.Address)
+	for range maxDraining {
+		err := c.once(ctx, w, req, reply)
+		var refused *RefusedError
+		if !errors.As(err, &refused) || refused.Refused != tunnel.RefusedDraining {
+			return err
+		}
+	}
+	return &UnreachableError{Worker: w.ID, Cause: &tunnel.AwayError{
+		Gateways: []string{w.Address}, Cause: errors.New("each connection leads to one that is stopping"),
+	}}
+}
+
+// maxDraining bounds the tunnels of one request whose gateways are stopping: all that were idle may
+// be such.
+const maxDraining = maxIdlePerWorker + 4
+
+func (c *Client) once(ctx context.Context, w faas.Worker, req request, reply any) error {
+	conn, err := c.conns.get(ctx, w)
 	if err != nil {
 		return &UnreachableError{Worker: w.ID, Cause: err}
 	}
-	if conn.worker != w.ID {
+	if conn.worker != w.ID || conn.token == "" {
 		conn.worker, conn.token = w.ID, c.token(w.ID) // it may take a signature
 	}
 	answer, err := conn.roundTrip(req)
@@ -137,7 +164,13 @@ func decode(status int, body []byte, reply any) error {
 		if reply == nil {
 			return nil
 		}
-		if err := json.Unmarshal(body, reply); err != nil {
+		var err error
+		if outcome, ok := reply.(*faas.Outcome); ok {
+			err = decodeOutcome(body, outcome)
+		} else {
+			err = json.Unmarshal(body, reply)
+		}
+		if err != nil {
 			return fmt.Errorf("decode answer: %w", err)
 		}
 		return nil

@@ -3,15 +3,18 @@ package dispatch
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
-	"net/http"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/openstack-faas/faas/internal/faas"
+	"github.com/openstack-faas/faas/internal/peer"
+	"github.com/openstack-faas/faas/internal/tunnel"
 )
 
 // The connection to an agent is our own, thin one rather than http.Transport's, for two reasons: it
@@ -32,6 +35,13 @@ func (e *UnreachableError) Error() string {
 // Unwrap returns the error of the network.
 func (e *UnreachableError) Unwrap() error { return e.Cause }
 
+// GatewayAway reports whether the error, of an attempt to ask a worker, is that no gateway to the
+// worker could be asked. It says nothing of the worker itself.
+func GatewayAway(err error) bool {
+	var away *tunnel.AwayError
+	return errors.As(err, &away)
+}
+
 // UnreadError says that a call has run and that its answer was not read, because Client.Admit did
 // not allow it.
 type UnreadError struct{ Cause error }
@@ -46,20 +56,24 @@ func (e *UnreadError) Unwrap() error { return e.Cause }
 type request struct {
 	method, path string
 	head, body   []byte
-	timeout      time.Duration           // how long the answer may take
-	admit        func(bytes int64) error // is asked before the answer's body is read; nil: nobody is
+	// authorization is sent in place of the worker's token; "": the token is
+	authorization string
+	timeout       time.Duration           // how long the answer may take
+	admit         func(bytes int64) error // is asked before the answer's body is read; nil: nobody is
 }
 
 // conn is one connection to one agent, used by one request at a time.
 type conn struct {
 	net.Conn
 	address string
-	worker  string // whose token it bears
+	tunnel  bool   // it leads through a gateway
+	worker  string // whose token it bears, and who is at its other end where that is TLS
 	token   string
 	bounded *io.LimitedReader // what the reader reads from, as far as the request allows
 	limits  faas.ProcessLimits
 	reader  *bufio.Reader
-	out     []byte // reused from request to request
+	out     []byte    // reused from request to request
+	rested  time.Time // when it became idle; of a tunnel only
 }
 
 // answered is an agent's answer to one request.
@@ -75,30 +89,12 @@ func (c *conn) roundTrip(req request) (answered, error) {
 	if err := c.SetDeadline(time.Now().Add(req.timeout)); err != nil {
 		return answered{}, fmt.Errorf("set deadline: %w", err)
 	}
-	defer c.watchPeer(req)()
+	defer peer.Watch(c.Conn, len(req.body) > 0)()
 	if err := c.send(req); err != nil {
 		return answered{}, fmt.Errorf("send request: %w", err)
 	}
 	c.bounded.N = maxAnswer(req.path, c.limits)
-	resp, err := http.ReadResponse(c.reader, nil)
-	if err != nil {
-		return answered{}, c.failed("await", err)
-	}
-	defer resp.Body.Close()
-	if req.admit != nil {
-		size := resp.ContentLength
-		if size < 0 {
-			size = maxAnswer(req.path, c.limits)
-		}
-		if err := req.admit(size); err != nil {
-			return answered{}, &UnreadError{err}
-		}
-	}
-	body, err := io.ReadAll(resp.Body)
-	if err != nil {
-		return answered{}, c.failed("read", err)
-	}
-	return answered{status: resp.StatusCode, body: body, last: resp.Close}, nil
+	return c.readAnswer(req)
 }
 
 // failed makes the error for an answer that did not come to its end. An agent is bound to less than
@@ -111,10 +107,14 @@ func (c *conn) failed(what string, err error) error {
 }
 
 func (c *conn) send(req request) error {
-	c.out = fmt.Appendf(
-		c.out[:0], "%s %s HTTP/1.1\r\nHost: worker\r\nAuthorization: Bearer %s\r\nContent-Length: %d\r\n\r\n",
-		req.method, req.path, c.token, len(req.head)+len(req.body),
-	)
+	c.out = append(append(append(append(c.out[:0], req.method...), ' '), req.path...), " HTTP/1.1\r\nHost: worker\r\n"...)
+	if req.authorization != "" {
+		c.out = append(append(c.out, "Authorization: "...), req.authorization...)
+	} else {
+		c.out = append(append(c.out, "Authorization: Bearer "...), c.token...)
+	}
+	c.out = append(c.out, "\r\nContent-Length: "...)
+	c.out = append(strconv.AppendInt(c.out, int64(len(req.head)+len(req.body)), 10), "\r\n\r\n"...)
 	c.out = append(c.out, req.head...)
 	_, err := c.Write(c.out)
 	if cap(c.out) > keptBuffer { // an idle connection does not keep what a large input took
@@ -131,7 +131,10 @@ const keptBuffer = 64 << 10
 
 // pool keeps idle connections by address. Its zero value is ready to use.
 type pool struct {
-	limits faas.ProcessLimits // of the workers' calls; a zero field: its default
+	limits  faas.ProcessLimits                                          // of the workers' calls; a zero field: its default
+	by      func(ctx context.Context, address string) (net.Conn, error) // nil: over the network
+	tunnels *tunnel.Dialer                                              // to workers behind gateways; nil: there are none
+	secured secured
 
 	mu     sync.Mutex
 	idle   map[string][]*conn
@@ -146,13 +149,13 @@ const maxIdlePerWorker = 16
 const dialTimeout = 2 * time.Second
 
 // get returns an idle connection that its agent has not closed, or a new one.
-func (p *pool) get(ctx context.Context, address string) (*conn, error) {
+func (p *pool) get(ctx context.Context, w faas.Worker) (*conn, error) {
 	for {
-		c := p.pop(address)
+		c := p.pop(w.Address)
 		if c == nil {
-			return dial(ctx, address, p.limits)
+			return p.dial(ctx, w, dialTimeout)
 		}
-		if c.alive() {
+		if c.fits(w) && c.alive() {
 			return c, nil
 		}
 		c.Close()
@@ -177,6 +180,9 @@ func (p *pool) put(c *conn) {
 	if p.closed || len(p.idle[c.address]) >= maxIdlePerWorker {
 		c.Close()
 		return
+	}
+	if c.tunnel {
+		c.rested = time.Now()
 	}
 	if p.idle == nil {
 		p.idle = map[string][]*conn{}
@@ -205,21 +211,75 @@ func (p *pool) close() {
 	}
 }
 
-// dial connects to "unix:/path" or "tcp:host:port".
-func dial(ctx context.Context, address string, limits faas.ProcessLimits) (*conn, error) {
-	network, where, ok := strings.Cut(address, ":")
-	if !ok {
-		return nil, fmt.Errorf("address %q is neither unix:/path nor tcp:host:port", address)
+// dial connects to a worker, at "unix:/path", at "tcp:host:port", or through a gateway (see
+// tunnel.Target). patience bounds what a worker's kernel or a gateway answers.
+func (p *pool) dial(ctx context.Context, w faas.Worker, patience time.Duration) (*conn, error) {
+	if p.by != nil {
+		c, err := p.by(ctx, w.Address)
+		if err != nil {
+			return nil, err
+		}
+		return p.newConn(c, w.Address), nil
 	}
-	d := net.Dialer{Timeout: dialTimeout}
-	c, err := d.DialContext(ctx, network, where)
+	if to, through := tunnel.Parse(w.Address); through {
+		return p.dig(ctx, w.Address, to)
+	}
+	secured, err := p.needsTLS(ctx, w, patience)
 	if err != nil {
 		return nil, err
 	}
-	if err := noticeDeadPeers(c); err != nil {
-		c.Close()
+	raw, err := dialRaw(ctx, w.Address, patience)
+	if err != nil {
 		return nil, err
 	}
+	c := p.newConn(raw, w.Address)
+	if !secured {
+		return c, nil
+	}
+	err = p.secure(ctx, c, w)
+	if err == nil {
+		return c, nil
+	}
+	c.Close()
+	var unknown *unknownError
+	if w.TLS != faas.TLSAccepted || !errors.As(err, &unknown) || p.secured.met(w.ID) {
+		return nil, err
+	}
+	// An engine of the release before has introduced it to nobody, or none may.
+	if raw, err = dialRaw(ctx, w.Address, patience); err != nil {
+		return nil, err
+	}
+	return p.newConn(raw, w.Address), nil
+}
+
+func (p *pool) newConn(c net.Conn, address string) *conn {
 	bounded := &io.LimitedReader{R: c}
-	return &conn{Conn: c, address: address, bounded: bounded, limits: limits, reader: bufio.NewReader(bounded)}, nil
+	return &conn{Conn: c, address: address, bounded: bounded, limits: p.limits, reader: bufio.NewReader(bounded)}
+}
+
+// dig connects to a worker through a gateway.
+func (p *pool) dig(ctx context.Context, address string, to tunnel.Target) (*conn, error) {
+	if p.tunnels == nil {
+		return nil, &tunnel.AwayError{Gateways: to.Gateways, Cause: errors.New("this process has no keys for gateways")}
+	}
+	through, err := p.tunnels.Dial(ctx, to)
+	if err != nil {
+		return nil, err
+	}
+	if err := peer.NoticeDead(through); err != nil {
+		through.Close()
+		return nil, err
+	}
+	c := p.newConn(through, address)
+	c.tunnel = true
+	return c, nil
+}
+
+// splitAddress splits "unix:/path" or "tcp:host:port".
+func splitAddress(address string) (network, where string, err error) {
+	network, where, ok := strings.Cut(address, ":")
+	if !ok {
+		return "", "", fmt.Errorf("address %q is neither unix:/path nor tcp:host:port", address)
+	}
+	return network, where, nil
 }

@@ -85,9 +85,12 @@ type Begin func(ctx context.Context) error
 // the call, the kind is faas.Internal and the message says that the function may have run.
 func (d *Dispatcher) Call(ctx context.Context, target faas.Target, call faas.Call, begin Begin) (faas.Outcome, error) {
 	way := &way{}
+	ctx, span := startCall(ctx, target, call)
 	outcome, err := d.call(ctx, target, call, begin, way)
+	outcome.Story = way.told(outcome, err, d.cfg.Now())
 	d.metrics.count(outcome, err)
 	d.trace(ctx, target, call, way, outcome, err)
+	endCall(span, way, outcome, err)
 	return outcome, err
 }
 
@@ -96,16 +99,14 @@ func (d *Dispatcher) call(
 ) (faas.Outcome, error) {
 	life, leave := d.underway.Enter(ctx, call.ExecutionID, call.Key)
 	defer leave()
-	wait, cancel := context.WithTimeout(ctx, d.cfg.Wait)
-	defer cancel()
-	defer context.AfterFunc(life, cancel)()
-	begun, since := false, d.cfg.Now()
-	for {
-		slot, err := d.take(wait, target, since)
+	begun, cold, since, detour := false, false, d.cfg.Now(), detour{}
+	for from := since; ; from = d.cfg.Now() {
+		slot, err := d.take(ctx, life, target, since)
 		if err != nil {
-			return faas.Outcome{}, cmp.Or(Cancelled(life), err)
+			return faas.Outcome{}, cmp.Or(Cancelled(life), detour.explain(err))
 		}
-		way.workerID, way.waited = slot.worker.ID, d.cfg.Now().Sub(since)
+		cold = cold || slot.cold
+		way.took(slot, since, from, d.cfg.Now())
 		if !begun {
 			err := Cancelled(life)
 			if err == nil {
@@ -121,20 +122,31 @@ func (d *Dispatcher) call(
 			slot.release()
 			return faas.Outcome{}, err
 		}
-		outcome, again, err := d.try(life, slot, call)
+		outcome, again, err := d.try(life, slot, call, detour.long())
 		if !again {
+			outcome.Cold = cold
 			return outcome, err
+		}
+		way.goesElsewhere(err, d.cfg.Now())
+		if !detour.after(ctx, life, err) || detour.long() && d.cfg.Now().Sub(since) >= d.cfg.Wait {
+			return faas.Outcome{}, cmp.Or(Cancelled(life), detour.explain(err))
 		}
 	}
 }
 
-// try sends the call to the slot's worker; again means that nothing of it began there and another
-// slot is to be taken. The end of the call's life has the worker end it.
-func (d *Dispatcher) try(life context.Context, s *slot, call faas.Call) (outcome faas.Outcome, again bool, err error) {
+// try sends the call to the slot's worker; again means that nothing of it began there, for the
+// reason err, and another slot is to be taken. elsewhere says that gateways were away for long, so
+// that a worker behind others is worth a try. The end of the call's life has the worker end it.
+func (d *Dispatcher) try(
+	life context.Context, s *slot, call faas.Call, elsewhere bool,
+) (outcome faas.Outcome, again bool, err error) {
 	stop, stopCancelling := d.renewing(s.worker.Worker, call), d.cancelling(life, s.worker.Worker, call)
-	outcome, err = d.cfg.Client.Call(context.WithoutCancel(life), s.worker.Worker, call)
+	stopReading := d.readingLog(s.worker.Worker, call)
+	outcome, err = d.send(life, s.worker.Worker, call)
 	stop()
 	stopCancelling()
+	readLog, kept := stopReading()
+	outcome.LogKept = kept
 	if cancelled := Cancelled(life); cancelled != nil && outcome.Status == faas.ExecutionCancelled {
 		outcome.Output = CancelledOutcome(cancelled).Output // the worker does not know why
 	}
@@ -147,10 +159,16 @@ func (d *Dispatcher) try(life context.Context, s *slot, call faas.Call) (outcome
 		return outcome, false, nil
 	case errors.As(err, &refused) && refused.Refused == faas.RefusedBusy:
 		s.busyElsewhere()
-		return outcome, true, nil
+		return outcome, true, err
 	case errors.As(err, &refused):
 		s.lose(false)
-		return outcome, true, nil
+		return outcome, true, err
+	case GatewayAway(err) && elsewhere:
+		s.lose(false)
+		return outcome, true, err
+	case GatewayAway(err):
+		s.leave()
+		return outcome, true, err
 	case errors.As(err, &unread):
 		s.release() // its worker is well
 		return outcome, false, faas.Errorf(faas.Internal,
@@ -161,18 +179,20 @@ func (d *Dispatcher) try(life context.Context, s *slot, call faas.Call) (outcome
 			err,
 		)
 		s.lose(true)
-		return outcome, true, nil
+		return outcome, true, err
 	}
 	s.lose(true)
+	outcome.Log = readLog
 	return outcome, false, faas.Errorf(
 		faas.Internal, "The worker was lost while the function ran; the function may have run.",
 	).
 		WithCause(err)
 }
 
-// take returns a slot of a worker of the target. It waits for one if it must. since is when the
-// call began to wait: a call that a worker refused keeps the time of its first wait.
-func (d *Dispatcher) take(ctx context.Context, target faas.Target, since time.Time) (*slot, error) {
+// take returns a slot of a worker of the target. It waits for one if it must, until ctx or the
+// call's life ends. since is when the call began to wait: a call that a worker refused keeps the
+// time of its first wait.
+func (d *Dispatcher) take(ctx, life context.Context, target faas.Target, since time.Time) (*slot, error) {
 	d.mu.Lock()
 	g := d.groups[target.Key]
 	if g == nil {
@@ -191,11 +211,17 @@ func (d *Dispatcher) take(ctx context.Context, target faas.Target, since time.Ti
 	if len(g.workers) == 0 {
 		waitsFor = waitsForWorker
 	}
+	ctx, span := startWait(ctx, waitsFor)
 	w := g.queue(since)
+	w.trace = ctx
 	d.waiting[target.ProjectID]++
 	d.mu.Unlock()
 
-	s, err := w.wait(ctx, d)
+	wait, cancel := context.WithDeadline(ctx, time.Now().Add(d.cfg.Wait-d.cfg.Now().Sub(since)))
+	defer cancel()
+	defer context.AfterFunc(life, cancel)()
+	s, err := w.wait(wait, d)
+	span.End(err)
 	d.metrics.waited.WithLabelValues(waitsFor).Observe(d.cfg.Now().Sub(since).Seconds())
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -203,6 +229,9 @@ func (d *Dispatcher) take(ctx context.Context, target faas.Target, since time.Ti
 		delete(d.waiting, target.ProjectID)
 	}
 	g.tidy()
+	if s != nil {
+		s.cold = waitsFor == waitsForWorker
+	}
 	return s, err
 }
 

@@ -31,13 +31,17 @@ type worker struct {
 }
 
 // slot is the right to run one call on a worker.
-type slot struct{ worker *worker }
+type slot struct {
+	worker *worker
+	cold   bool // the call waited for a worker to become its function's
+}
 
 // waiter is a call that waits for a slot. Its channel has room for the one answer it gets.
 type waiter struct {
 	group *group
 	since time.Time
 	got   chan answer
+	trace context.Context // of its wait, for who looks for a worker because of it
 }
 
 type answer struct {
@@ -203,6 +207,18 @@ func (s *slot) lose(silent bool) {
 	defer d.mu.Unlock()
 	s.free()
 	d.shunned.add(s.worker.Worker, silent)
+	if !s.worker.gone {
+		s.worker.group.drop(s.worker)
+	}
+}
+
+// leave frees the slot and forgets its worker, against which nothing is held: whoever hands workers
+// out says where it is now.
+func (s *slot) leave() {
+	d := s.worker.group.d
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	s.free()
 	if !s.worker.gone {
 		s.worker.group.drop(s.worker)
 	}

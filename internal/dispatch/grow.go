@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/openstack-faas/faas/internal/faas"
+	"github.com/openstack-faas/faas/internal/tracing"
 )
 
 // growth is a group's search for more workers.
@@ -125,11 +126,17 @@ func (g *group) acquireOne(pause time.Duration) {
 	defer g.d.done.Done()
 	for {
 		g.d.mu.Lock()
-		req := g.request()
+		req, ctx := g.request(), g.d.ctx
+		if len(g.waiters) > 0 { // it is for all of them, and told in the trace of the first
+			ctx = tracing.Within(ctx, g.waiters[0].trace)
+		}
 		g.d.mu.Unlock()
 		begun := g.d.cfg.Now()
-		ctx, cancel := context.WithTimeout(g.d.ctx, acquireTimeout)
+		ctx, cancel := context.WithTimeout(ctx, acquireTimeout)
+		ctx, span := tracing.Start(ctx, "look for a worker")
 		w, err := g.d.cfg.Acquire(ctx, req)
+		span.Set("faas.worker_id", w.ID)
+		span.End(err)
 		cancel()
 		took := g.d.cfg.Now().Sub(begun)
 		g.d.metrics.acquired(took, err)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/openstack-faas/faas/internal/faas"
+	"github.com/openstack-faas/faas/internal/tunnel"
 )
 
 const (
@@ -20,12 +21,19 @@ const (
 )
 
 // Probe checks over a new connection whether a worker answers at all. A refusal is an answer too.
-// An error says that there was none within four seconds, or that nobody listens at the worker's
-// address.
+// An error says that there was none within four seconds, seven by TLS, or that nobody listens at
+// the worker's address; or, see GatewayAway, that the worker could not be asked.
 func (c *Client) Probe(ctx context.Context, w faas.Worker) error {
-	connecting, cancel := context.WithTimeout(ctx, probeDial)
+	patience := probeDial
+	switch _, through := tunnel.Parse(w.Address); {
+	case through:
+		patience = tunnel.Timeout // the gateway's own attempt is shorter
+	case w.TLS != faas.TLSNever:
+		patience += probeAnswer // for the handshake, which the agent answers; connecting has probeDial
+	}
+	connecting, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	conn, err := dial(connecting, w.Address, c.conns.limits)
+	conn, err := c.conns.dial(connecting, w, probeDial)
 	if err != nil {
 		return &UnreachableError{Worker: w.ID, Cause: err}
 	}

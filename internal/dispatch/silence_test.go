@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/openstack-faas/faas/internal/faas"
+	"github.com/openstack-faas/faas/internal/peer"
 )
 
 // deafen has the kernel drop whatever arrives for a connection, as if its host were cut off:
@@ -58,7 +59,7 @@ func TestCallToASilentHost(t *testing.T) {
 					t.Cleanup(func() { _ = c.Close() })
 					return
 				}
-				time.Sleep(2 * silence)
+				time.Sleep(2 * peer.Silence)
 				succeed(w, call)
 			}
 			a := newAgentAt(t, "tcp", "127.0.0.1:0", testTarget.Key, slow)

@@ -18,6 +18,7 @@ import (
 	"github.com/openstack-faas/faas/internal/duework"
 	"github.com/openstack-faas/faas/internal/faas"
 	"github.com/openstack-faas/faas/internal/store"
+	"github.com/openstack-faas/faas/internal/store/storetest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -32,7 +33,7 @@ func newBench(t *testing.T) *bench {
 	t.Helper()
 	url := "sqlite:///" + filepath.Join(t.TempDir(), "faas.sqlite")
 	b := &bench{T: t}
-	b.must(store.Migrate(t.Context(), url))
+	storetest.Migrate(t, url)
 	s, err := store.Open(t.Context(), url, store.Options{Log: slog.New(slog.DiscardHandler)})
 	b.must(err)
 	t.Cleanup(func() { _ = s.Close() })

@@ -9,6 +9,7 @@ import (
 	"github.com/openstack-faas/faas/internal/dispatch"
 	"github.com/openstack-faas/faas/internal/engine/placement"
 	"github.com/openstack-faas/faas/internal/faas"
+	"github.com/openstack-faas/faas/internal/tracing"
 )
 
 // call runs a call where its target's code runs: in a container of its own, or on a worker.
@@ -28,7 +29,12 @@ func (e *Engine) serveAcquire(ctx context.Context, request json.RawMessage) (any
 	if !ok {
 		return nil, placement.ErrNotOwner()
 	}
-	return e.place(ctx, owned, req)
+	ctx, span := tracing.StartServer(ctx, "find a worker")
+	span.Set("faas.function_id", req.Target.Key.FunctionID)
+	w, err := e.place(ctx, owned, req)
+	span.Set("faas.worker_id", w.ID)
+	span.End(err)
+	return w, err
 }
 
 // serveWorkers answers what an administrator asks of a function's workers.

@@ -65,7 +65,7 @@ func TestCancelsWhatRuns(t *testing.T) {
 	r.run()
 	f := r.function(endless)
 	id := r.running(f)
-	before := r.own(f)
+	before := r.onlyWorker(f)
 	r.cancel(id)
 	x := r.over(id, faas.OutputCancelled)
 	if again := r.over(id, faas.OutputCancelled); again != x {
@@ -74,7 +74,7 @@ func TestCancelsWhatRuns(t *testing.T) {
 	if next := r.ended(r.enqueue(f, `{"wait": false}`)); next.Status != faas.ExecutionSuccess {
 		t.Errorf("the next one: %+v", next)
 	}
-	if after := r.own(f); len(before) != 1 || len(after) != 1 || after[0].ID != before[0].ID {
+	if after := r.onlyWorker(f); after.ID != before.ID {
 		t.Errorf("workers were %v and are %v", before, after)
 	}
 }

@@ -42,7 +42,7 @@ func TestDeadWorkerIsReplaced(t *testing.T) {
 	if _, err := r.call(r.api(r.limits.Wait), f, "{}"); err != nil {
 		t.Fatal(err)
 	}
-	dead := r.own(f)[0]
+	dead := r.onlyWorker(f)
 	r.cutOff(dead)
 
 	outcome, err := r.call(r.api(r.limits.Wait), f, "{}") // a caller without a connection to it
@@ -86,7 +86,7 @@ func TestFrozenWorkerIsReplaced(t *testing.T) {
 	if _, err := r.call(r.api(r.limits.Wait), f, "{}"); err != nil {
 		t.Fatal(err)
 	}
-	frozen := r.own(f)[0]
+	frozen := r.onlyWorker(f)
 	r.freeze(frozen)
 
 	req := faas.AcquireRequest{
@@ -118,7 +118,7 @@ func TestBusyWorkerIsNotReplaced(t *testing.T) {
 	if _, err := r.call(api, f, "{}"); err != nil {
 		t.Fatal(err)
 	}
-	w := r.own(f)[0]
+	w := r.onlyWorker(f)
 	req := faas.AcquireRequest{
 		Target:  f.Target(),
 		Known:   []string{w.ID},
@@ -131,7 +131,7 @@ func TestBusyWorkerIsNotReplaced(t *testing.T) {
 		t.Errorf("got %+v, %v", another, err)
 	}
 	r.await("the probe has ended", func() bool { return len(r.engine.loops.Running()) > 0 && !probing(r.engine) })
-	if _, err := r.call(api, f, "{}"); err != nil || r.own(f)[0].ID != w.ID {
+	if _, err := r.call(api, f, "{}"); err != nil || r.onlyWorker(f).ID != w.ID {
 		t.Errorf("after a probe that was answered: %v, workers %+v", err, r.own(f))
 	}
 }

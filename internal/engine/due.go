@@ -42,11 +42,14 @@ func (e *Engine) dueKinds() []duework.Kind {
 		},
 		{Name: store.PackageSearch, Run: e.upkeep.SearchPackages, Timeout: 30 * time.Minute},
 		{Name: "expired-leases", Run: e.upkeep.SettleExpired, Every: limits.Reap, LastRetry: limits.Lease},
+		{Name: "statistics-purge", Run: e.upkeep.PurgeStatistics, Every: 10 * time.Minute},
+		{Name: "record-partitions", Run: e.upkeep.MakeSpans, Every: time.Hour, LastRetry: 10 * time.Minute},
+		{Name: "record-keeping", Run: e.upkeep.KeepRecords, Every: 10 * time.Minute, Timeout: 10 * time.Minute},
 		{Name: "usage-repair", Run: e.upkeep.RepairUsage, Every: time.Hour, Timeout: 10 * time.Minute},
 		{Name: "record-usage-repair", Run: e.upkeep.RepairRecordUsage, Every: 24 * time.Hour, Timeout: 2 * time.Hour},
 	}
 	if limits.Retention > 0 {
-		kinds = append(kinds, duework.Kind{Name: "execution-purge", Run: e.upkeep.PurgeExecutions, Every: 10 * time.Minute},
+		kinds = append(kinds, duework.Kind{Name: "execution-purge", Run: e.upkeep.PurgeExecutions, Every: 10 * time.Minute, Timeout: 10 * time.Minute},
 			duework.Kind{Name: "dead-letter-purge", Run: e.upkeep.PurgeDeadLetters, Every: 10 * time.Minute})
 	}
 	if images, runs := e.cfg.Orchestrator.(orchestrator.Images); runs {

@@ -12,10 +12,12 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"log/slog"
 	"maps"
+	"net"
 	"sync"
 	"time"
 
@@ -46,12 +48,15 @@ import (
 	"github.com/openstack-faas/faas/internal/outbound"
 	"github.com/openstack-faas/faas/internal/ownership"
 	"github.com/openstack-faas/faas/internal/quota"
+	"github.com/openstack-faas/faas/internal/seal"
 	"github.com/openstack-faas/faas/internal/session"
 	"github.com/openstack-faas/faas/internal/store"
 	"github.com/openstack-faas/faas/internal/submit"
 	"github.com/openstack-faas/faas/internal/trigger"
 	"github.com/openstack-faas/faas/internal/trigger/frombus"
 	"github.com/openstack-faas/faas/internal/trigger/fromclock"
+	"github.com/openstack-faas/faas/internal/tunnel"
+	"github.com/openstack-faas/faas/internal/workertls"
 )
 
 // Config is what an Engine needs. Every field is required but those that say what stands in for
@@ -62,16 +67,21 @@ type Config struct {
 	Broker       broker.Broker
 	Code         codestore.Store
 	Orchestrator orchestrator.Orchestrator
-	Limits       Limits
-	Trusts       *Trusts           // nil: functions act for nobody
-	Objects      *Objects          // nil: functions from Swift keep the code that they were made or updated with
-	Notify       *notify.Notifier  // makes what other services are told; nil: they are told nothing
-	Publisher    *notify.Publisher // sends notifications; nil: another engine does, or none
-	Quotas       *quota.Quotas     // what projects may have; nil: anything
-	Calls        *quota.Calls      // counts executions; nil: nobody does
-	Sums         *quota.Sums       // adds up what all processes count; nil: nobody does
-	Cloud        trigger.Cloud     // how outcomes get to queues of Zaqar; nil: they do not
-	URLs         *outbound.Client  // how they get to URLs; nil: they do not
+	Gateways     *tunnel.Dialer       // by which workers are reached that are behind gateways; nil: none are
+	Authority    *workertls.Authority // by which workers are spoken to by TLS; nil: none are
+	// Dial connects to workers, in simulations; nil: over the network.
+	Dial      func(ctx context.Context, address string) (net.Conn, error)
+	Limits    Limits
+	Trusts    *Trusts           // nil: functions act for nobody
+	Objects   *Objects          // nil: functions from Swift keep the code that they were made or updated with
+	Notify    *notify.Notifier  // makes what other services are told; nil: they are told nothing
+	Publisher *notify.Publisher // sends notifications; nil: another engine does, or none
+	Quotas    *quota.Quotas     // what projects may have; nil: anything
+	Variables *seal.Variables   // opens functions' secrets; nil: functions that have some are not run
+	Calls     *quota.Calls      // counts executions; nil: nobody does
+	Sums      *quota.Sums       // adds up what all processes count; nil: nobody does
+	Cloud     trigger.Cloud     // how outcomes get to queues of Zaqar; nil: they do not
+	URLs      *outbound.Client  // how they get to URLs; nil: they do not
 	// Keepers returns the keepers of triggers whose sources are services of this cloud; nil: there
 	// are none.
 	Keepers func(trigger.Taker) map[faas.TriggerSource]trigger.Keeper
@@ -101,6 +111,7 @@ type Keystone interface {
 type Limits struct {
 	PoolSize    int           // generic workers that each runtime keeps ready at least
 	PoolMax     int           // and at most, when claims demand it; PoolSize when less than that
+	PoolExtra   int           // workers beside each pool, for requests that wait, at most
 	PerFunction int           // workers of one function at most
 	Workers     int           // workers of all functions together at most
 	Idle        time.Duration // a worker without a call for this long ends
@@ -115,6 +126,7 @@ type Limits struct {
 	AsyncParallel int           // asynchronous executions that are in hand at a time, of one project four fifths
 	Wait          time.Duration // how long one attempt at an asynchronous execution waits for a slot
 	Retention     time.Duration // ended executions are purged after this long; 0 keeps them
+	Statistics    time.Duration // statistics by the hour are purged after this long; 90 days when 0
 	PackageGrace  time.Duration // a package that no function refers to is collected after this long
 	// bytes that packages may take in memory, half of them for cold starts under way and half as a
 	// cache
@@ -152,7 +164,7 @@ type Engine struct {
 	submit      *submit.Submitter
 	jobs        *jobs.Firer
 	followUps   *followup.Follower
-	settled     chan string // ids of executions whose follow-ups are due, for the owners of other shards
+	settled     chan string // refs of work that is due, for the owners of other shards
 	events      *trigger.Intake
 	triggers    *triggers.Steward
 	heard       *Notifications // nil: no trigger hears other services
@@ -173,7 +185,7 @@ func New(cfg Config) *Engine {
 		cfg.Limits.Stable = time.Minute
 	}
 	e := &Engine{
-		cfg: cfg, log: cfg.Log, client: dispatch.NewClient(cfg.Orchestrator.Token), background: background.New(context.Background()),
+		cfg: cfg, log: cfg.Log, client: newClient(cfg), background: background.New(context.Background()),
 		ended: make(chan string, endedAtOnce), settled: make(chan string, settledAtOnce), ready: make(chan struct{}),
 	}
 	e.intake, e.loops, e.undo = e.background.Child("intake"), e.background.Child("loops"), e.background.Child("undo")
@@ -206,8 +218,10 @@ func (e *Engine) makeWorkerRooms() {
 	})
 	e.placement = placement.New(placement.Config{
 		Store: cfg.Store, Client: e.client, Fleet: e.fleet, Demand: e.demand, Preparer: e.preparation, Quotas: cfg.Quotas,
-		Workers: limits.Workers, PerFunction: limits.PerFunction, Now: cfg.Now, Log: cfg.Log,
-		Unowned: func() { e.repair.Soon() },
+		Variables: cfg.Variables,
+		Workers:   limits.Workers, PerFunction: limits.PerFunction, Now: cfg.Now, Log: cfg.Log,
+		Unowned: func() { e.repair.Soon() }, NoNode: noNode(cfg.Orchestrator),
+		Waits: func() { e.pools.Awaited() },
 	})
 	e.autoscale = autoscale.New(autoscale.Config{
 		Fleet: e.fleet, Demand: e.demand, Owns: e.shards.Owns, PerFunction: limits.PerFunction, Idle: limits.Idle, Now: cfg.Now, Log: cfg.Log,
@@ -218,7 +232,9 @@ func (e *Engine) makeWorkerRooms() {
 	})
 	e.pools = pools.New(pools.Config{
 		Store: cfg.Store, Orchestrator: cfg.Orchestrator, Fleet: e.fleet, Owns: e.shards.Owns, Size: limits.PoolSize, Most: limits.PoolMax,
-		Workers: limits.Workers, Contents: e.client.Contents, Group: e.intake, Now: cfg.Now, Log: cfg.Log,
+		Workers: limits.Workers, Contents: e.client.Contents, Introduce: e.client.Introduce,
+		Group: e.intake, Now: cfg.Now, Log: cfg.Log,
+		Name: cfg.Name, Extra: limits.PoolExtra, Wanted: e.placement.Wanted, Tell: e.tellAwaited,
 	})
 	e.repair = repair.New(repair.Config{
 		Store: cfg.Store, Fleet: e.fleet, Owns: e.shards.Owns, Adopted: e.placement.Retry,
@@ -237,11 +253,13 @@ func (e *Engine) makeExecutionRooms() {
 	running := asyncrun.Config{
 		Name: cfg.Name, Store: cfg.Store, Broker: cfg.Broker, Call: e.call, Cancel: e.cancelCall, Calls: cfg.Calls, Notify: cfg.Notify,
 		Parallel: limits.AsyncParallel, Lease: limits.Lease, Wait: limits.Wait, Intake: e.intake, Undo: e.undo, Now: cfg.Now, Log: cfg.Log,
-		Followed: e.followUpDue,
+		Followed: e.dueSoon,
 	}
 	records := upkeep.Config{
-		Store: cfg.Store, Code: cfg.Code, Notify: cfg.Notify, Retention: limits.Retention, PackageGrace: limits.PackageGrace,
-		Lease: limits.Lease, Now: cfg.Now, Log: cfg.Log,
+		Store: cfg.Store, Code: cfg.Code, Notify: cfg.Notify, Quotas: cfg.Quotas,
+		Retention: limits.Retention, PackageGrace: limits.PackageGrace,
+		Statistics: cmp.Or(limits.Statistics, 90*24*time.Hour),
+		Lease:      limits.Lease, Now: cfg.Now, Log: cfg.Log,
 	}
 	if trusts := cfg.Trusts; trusts != nil {
 		running.Credentials = &asyncrun.Credentials{Sessions: trusts.Sessions, Projects: trusts.Keystone}
@@ -274,8 +292,9 @@ func (e *Engine) makeTriggerRooms() {
 
 // Notifications are what other services say on the message bus, and who wants to hear it.
 type Notifications struct {
-	Index *frombus.Index
-	Feed  *busfeed.Feed
+	Index      *frombus.Index
+	Containers *frombus.Index // in Swift
+	Feed       *busfeed.Feed
 }
 
 // Hear has the engine bring notifications to triggers. It is called before Run.
@@ -289,7 +308,19 @@ func (e *Engine) triggerChanged(body []byte) {
 	var changed faas.TriggerChanged
 	if e.heard != nil && json.Unmarshal(body, &changed) == nil {
 		e.heard.Index.Changed(changed.ID)
+		e.heard.Containers.Changed(changed.ID)
 	}
+}
+
+// newClient returns the engine's client of workers.
+func newClient(cfg Config) *dispatch.Client {
+	client := dispatch.NewClient(cfg.Orchestrator.Token)
+	client.Through(cfg.Gateways)
+	if voucher, is := cfg.Orchestrator.(orchestrator.Voucher); is && cfg.Authority != nil {
+		client.Secure(cfg.Authority, voucher.Vouch)
+	}
+	client.Dial(cfg.Dial)
+	return client
 }
 
 // Ready is closed when the engine answers requests and its loops run.

@@ -194,8 +194,7 @@ func TestRefusedAfterItsClaim(t *testing.T) {
 	r.run()
 	f := r.function(echo)
 	r.ended(r.enqueue(f, ""))
-	r.await("the orchestrator knows whose the worker is", func() bool { return len(r.own(f)) == 1 })
-	r.must(r.engine.client.Drain(t.Context(), r.own(f)[0], 0))
+	r.must(r.engine.client.Drain(t.Context(), r.onlyWorker(f), 0))
 	id := r.enqueue(f, "")
 	claimed := false
 	r.await("it is queued again", func() bool {

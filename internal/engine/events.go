@@ -101,6 +101,13 @@ func (e *Engine) broadcastChange(ctx context.Context, change faas.FunctionChange
 	}
 }
 
+// tellAwaited announces to the owner of a runtime's pool how many workers are waited for here.
+func (e *Engine) tellAwaited(ctx context.Context, runtimeID string, body []byte) error {
+	ctx, cancel := context.WithTimeout(ctx, publishTimeout)
+	defer cancel()
+	return e.cfg.Broker.Broadcast(ctx, faas.TopicWorkersAwaited(e.cfg.Store.Shards().Of(runtimeID)), body)
+}
+
 func (e *Engine) broadcast(ctx context.Context, topic string, news any) error {
 	body, err := json.Marshal(news)
 	if err != nil {

@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"context"
+	"log/slog"
 	"slices"
 	"sync"
 	"testing"
@@ -33,9 +35,7 @@ func TestSixCallsRunAtOnce(t *testing.T) {
 	if !slices.MaxFunc(begun, time.Time.Compare).Before(slices.MinFunc(ended, time.Time.Compare)) {
 		t.Error("one of six calls began when another had ended")
 	}
-	if n := len(r.own(f)); n != 2 {
-		t.Errorf("%d workers for six calls, want two", n)
-	}
+	r.await("six calls have two workers", func() bool { return len(r.own(f)) == 2 })
 }
 
 // TestManyCallsOnASmallPool has 200 calls from two callers at once: each is answered or told to
@@ -92,6 +92,62 @@ func TestPoolGrowsAheadOfDemand(t *testing.T) {
 	r.await("two generic workers are kept", func() bool {
 		return r.count(func(w faas.Worker) bool { return w.Generic() && w.Ready }) == 2
 	})
+}
+
+// TestAllWhoWaitGetWorkers has six functions called at once on a pool of one that may not grow by
+// itself: workers are started for those who wait. Were each replaced that is claimed, there would be
+// twelve in the end.
+func TestAllWhoWaitGetWorkers(t *testing.T) {
+	r := newRig(t, func(l *Limits) { l.PoolExtra = 10 })
+	var log messages
+	r.with(func(c *Config) { c.Log = slog.New(&log) })
+	r.run()
+	var ids []string
+	for n := range 6 {
+		ids = append(ids, r.record(r.function(echo+"# "+string(rune('a'+n))+"\n"), ""))
+	}
+	for _, id := range ids {
+		r.must(r.broker.Enqueue(t.Context(), faas.ExecutionsQueue(project), []byte(id)))
+	}
+	for _, id := range ids {
+		if x := r.ended(id); x.Status != faas.ExecutionSuccess {
+			t.Errorf("got %+v", x)
+		}
+	}
+	if log.count("started workers that are waited for") == 0 {
+		t.Error("the pool started workers one after another")
+	}
+	if made := r.count(func(faas.Worker) bool { return true }); made > 9 {
+		t.Errorf("%d workers were made for six functions and a pool of one", made)
+	}
+}
+
+// messages is a log of which only the messages are kept.
+type messages struct {
+	mu  sync.Mutex
+	all []string
+}
+
+func (m *messages) Enabled(context.Context, slog.Level) bool { return true }
+func (m *messages) WithAttrs([]slog.Attr) slog.Handler       { return m }
+func (m *messages) WithGroup(string) slog.Handler            { return m }
+
+func (m *messages) Handle(_ context.Context, r slog.Record) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.all = append(m.all, r.Message)
+	return nil
+}
+
+func (m *messages) count(message string) (n int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, one := range m.all {
+		if one == message {
+			n++
+		}
+	}
+	return n
 }
 
 // TestMakesRoom has all workers there may be in the hands of one project, idle, when another calls.

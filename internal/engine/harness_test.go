@@ -24,6 +24,7 @@ import (
 	"github.com/openstack-faas/faas/internal/faas"
 	"github.com/openstack-faas/faas/internal/orchestrator/local"
 	"github.com/openstack-faas/faas/internal/store"
+	"github.com/openstack-faas/faas/internal/store/storetest"
 )
 
 // agentBinary is where TestMain has built the agent.
@@ -86,7 +87,7 @@ func newRigOn(t *testing.T, url string, connect func() broker.Broker, limits fun
 	log := slog.New(slog.DiscardHandler)
 	r := &rig{T: t, dir: t.TempDir(), connect: connect, broker: connect()}
 	var err error
-	r.must(store.Migrate(t.Context(), url))
+	storetest.Migrate(t, url)
 	r.store, err = store.Open(t.Context(), url, store.Options{Log: log, WriteTimeout: 10 * time.Second})
 	r.must(err)
 	r.code, err = codestore.NewFiles(filepath.Join(r.dir, "packages"))
@@ -258,6 +259,20 @@ func (r *rig) own(f faas.Function) (own []faas.Worker) {
 		}
 	}
 	return own
+}
+
+// onlyWorker waits until the orchestrator knows of the one worker of a function. A call is answered
+// before the orchestrator is told.
+func (r *rig) onlyWorker(f faas.Function) (w faas.Worker) {
+	r.Helper()
+	r.await("the orchestrator knows of the function's worker", func() bool {
+		own := r.own(f)
+		if len(own) == 1 {
+			w = own[0]
+		}
+		return len(own) == 1
+	})
+	return w
 }
 
 // api makes the dispatcher of a process without an engine: it asks for workers through the broker.

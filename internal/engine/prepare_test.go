@@ -59,7 +59,7 @@ func TestSlowPackageHoldsNoWorker(t *testing.T) {
 	if len(code.asked) != 0 || len(r.own(slow)) != 0 {
 		t.Errorf("asked %d times more; the slow one has %d workers", len(code.asked), len(r.own(slow)))
 	}
-	r.must(r.workers.Remove(t.Context(), r.own(quick)[0].ID))
+	r.must(r.workers.Remove(t.Context(), r.onlyWorker(quick).ID))
 	close(code.let)
 	r.must(<-waiting)
 }

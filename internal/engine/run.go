@@ -23,7 +23,7 @@ func (e *Engine) allLoops() []loop {
 	all := []loop{
 		{"take in the orchestrator's events", e.loops, 0, e.watchWorkers},
 		{"broadcast the end of workers", e.loops, 0, e.broadcastEnded},
-		{"tell owners what follows executions", e.loops, 0, e.broadcastSettled},
+		{"tell owners what is due", e.loops, 0, e.broadcastSettled},
 		{"serve requests for workers", e.loops, 500 * time.Millisecond, func(context.Context) { e.placement.Retry() }},
 		{"make room for projects", e.loops, 0, e.placement.MakeRoom},
 		{"shrink functions", e.loops, e.autoscale.SampleInterval(), e.autoscale.Shrink},
@@ -33,6 +33,7 @@ func (e *Engine) allLoops() []loop {
 		{"sweep workers and pools", e.loops, time.Minute, e.repair.Sweep},
 		{"remove passwords of deleted functions", e.loops, 0, e.images.ForgetAll},
 		{"keep pools", e.intake, 0, e.pools.Watch},
+		{"start workers that are waited for", e.intake, 0, e.pools.Grow},
 		{"try broken pools again", e.intake, 5 * time.Minute, e.pools.Retry},
 		{"renew leases", e.loops, e.executions.RenewInterval(), e.executions.RenewLeases},
 		{"let waiting executions run", e.loops, 250 * time.Millisecond, e.executions.RetryWaiting},
@@ -40,6 +41,7 @@ func (e *Engine) allLoops() []loop {
 	}
 	if e.heard != nil {
 		all = append(all, loop{"remember triggers of notifications", e.intake, 0, e.heard.Index.Keep},
+			loop{"remember triggers of containers", e.intake, 0, e.heard.Containers.Keep},
 			loop{"hear notifications", e.intake, 0, e.heard.Feed.Run})
 	}
 	if e.cfg.Publisher != nil {

@@ -5,27 +5,37 @@ import (
 	"time"
 
 	"github.com/openstack-faas/faas/internal/faas"
+	"github.com/openstack-faas/faas/internal/store"
 )
 
 const (
-	// settledAtOnce is how many executions may end that something follows while the broker is told of
-	// others. What follows those over it is found at the next look.
+	// settledAtOnce is how many items may become due while the broker is told of others. Those over it
+	// are found at the next look.
 	settledAtOnce = 1024
 	// settledFor is how long the news of one waits for others.
 	settledFor = 20 * time.Millisecond
 )
 
-// followUpDue has what follows an execution done soon: its end is recorded, and with it that this is
-// due.
-func (e *Engine) followUpDue(executionID string) {
-	if e.shards.Owns(executionID) {
+// dueSoon has the owner of an item of due work look at it soon: what follows an execution whose end is
+// recorded, or a trigger that was woken.
+func (e *Engine) dueSoon(ref string) {
+	if e.shards.Owns(ref) {
 		e.due.Wake()
 		return
 	}
 	select {
-	case e.settled <- executionID:
+	case e.settled <- ref:
 	default: // the owner finds it by itself
 	}
+}
+
+// WakeTrigger has a trigger be kept after the time at the latest.
+func (e *Engine) WakeTrigger(ctx context.Context, id string, after time.Duration) error {
+	sooner, err := e.cfg.Store.WakeDue(ctx, store.TriggerKeeping, id, after)
+	if sooner {
+		e.dueSoon(id)
+	}
+	return err
 }
 
 // broadcastSettled says to the owners of other shards what is due, until ctx ends. Each message goes to
@@ -53,7 +63,7 @@ func (e *Engine) broadcastSettled(ctx context.Context) {
 		for _, id := range refs {
 			err := e.broadcast(ctx, faas.TopicWorkAdded, faas.WorkAdded{Ref: id})
 			if err != nil && ctx.Err() == nil {
-				e.log.Warn("what follows executions may be done somewhat later: its owner could not be told", "error", err)
+				e.log.Warn("what is due may be done somewhat later: its owner could not be told", "error", err)
 				break
 			}
 		}

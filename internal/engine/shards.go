@@ -32,6 +32,13 @@ func (e *Engine) hold(ctx context.Context, o faas.Ownership) {
 		}
 	}
 	stopSums := e.addUp(ctx, o.Shard)
+	stopWaiting, err := e.cfg.Broker.Subscribe(ctx, faas.TopicWorkersAwaited(o.Shard), e.pools.HearWaiting)
+	if err != nil {
+		stopWaiting = func() {}
+		if ctx.Err() == nil {
+			e.log.Warn("who waits for workers of a shard's runtimes is not heard", "shard", o.Shard, "error", err)
+		}
+	}
 	e.repair.Soon()
 	e.pools.TakenOver(o.Shard)
 	e.due.TakenOver(ctx, o)
@@ -42,6 +49,7 @@ func (e *Engine) hold(ctx context.Context, o faas.Ownership) {
 		stop()
 		stopWorkers()
 		stopSums()
+		stopWaiting()
 	})
 }
 

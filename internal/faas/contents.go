@@ -20,15 +20,23 @@ type Module struct {
 // maxModules bounds what is kept of a runtime's modules, in bytes of JSON.
 const maxModules = 16 << 10
 
+// Names and versions have 100 bytes at most. Their forms do not say so: that would take each agent,
+// which knows them too, 100 KiB of memory.
+const maxName = 100
+
 var (
-	interpreterForm = regexp.MustCompile(`^[ -~]{1,100}$`)
-	moduleForm      = regexp.MustCompile(`^[A-Za-z0-9_.+!-]{1,100}$`)
+	interpreterForm = regexp.MustCompile(`^[ -~]+$`)
+	moduleForm      = regexp.MustCompile(`^[A-Za-z0-9_.+!-]+$`)
 )
+
+func named(form *regexp.Regexp, text string) bool {
+	return len(text) <= maxName && form.MatchString(text)
+}
 
 // Recorded returns both as a runtime's record keeps them. A name or a version that is none is left
 // out, and so are the modules from the one on that does not fit any more.
 func (c Contents) Recorded() (interpreter, modules string) {
-	if interpreterForm.MatchString(c.Interpreter) {
+	if named(interpreterForm, c.Interpreter) {
 		interpreter = c.Interpreter
 	}
 	if c.Modules == nil {
@@ -36,10 +44,10 @@ func (c Contents) Recorded() (interpreter, modules string) {
 	}
 	kept := []byte{'['}
 	for _, m := range c.Modules {
-		if !moduleForm.MatchString(m.Name) {
+		if !named(moduleForm, m.Name) {
 			continue
 		}
-		if m.Version != nil && !moduleForm.MatchString(*m.Version) {
+		if m.Version != nil && !named(moduleForm, *m.Version) {
 			m.Version = nil
 		}
 		one, _ := json.Marshal(m) // strings: cannot fail

@@ -3,6 +3,7 @@ package faas
 import (
 	"bytes"
 	"encoding/json"
+	"strconv"
 	"time"
 )
 
@@ -48,6 +49,7 @@ type Execution struct {
 	Result          string        // JSON text {"duration": seconds, "output": …}; "" until it ended
 	InputCut        int64         // set by lists: the bytes of a long input, of which Input has the beginning only
 	ResultCut       int64         // set by lists: the same of the result
+	LogCut          int64         // the store's own: the same of the log, in its row
 	Log             string        // what the function and its child processes printed; not filled by lists
 	TriggerID       string        // the trigger whose event it is of; "" for none
 	FollowUp        bool          // something follows its end: a trigger's retry or dead letter, a function's destination
@@ -95,11 +97,31 @@ type result struct {
 // Result returns the text of an execution's Result. An output that is no JSON is recorded as null.
 func (o Outcome) Result() string {
 	r := result{Duration: float64(o.Duration.Microseconds()) / 1e6, Output: plainJSON(o.Output), Error: o.Error}
+	if text, ok := r.plain(); ok {
+		return text
+	}
 	b, err := PlainJSON(r)
 	if err != nil {
 		b, _ = PlainJSON(result{Duration: r.Duration, Error: r.Error}) // a float, nil and strings: cannot fail
 	}
 	return string(b)
+}
+
+// plain is PlainJSON for the usual result, which has no error: each call has one.
+func (r result) plain() (text string, ok bool) {
+	if r.Error != nil {
+		return "", false
+	}
+	var b bytes.Buffer
+	b.Grow(len(r.Output) + 64)
+	b.WriteString(`{"duration":`)
+	b.Write(strconv.AppendFloat(b.AvailableBuffer(), r.Duration, 'f', -1, 64)) // microseconds, not less
+	b.WriteString(`,"output":`)
+	if json.Compact(&b, r.Output) != nil {
+		return "", false
+	}
+	b.WriteByte('}')
+	return b.String(), true
 }
 
 // ResultText returns the text of an execution's Result without an error.

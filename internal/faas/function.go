@@ -55,11 +55,16 @@ type Function struct {
 	TrustID       string        // the Keystone trust by which its workers act for its creator; "" for none
 	TrustRoles    []string      // the names of that trust's roles
 	Registry      Registry      // as whom its image is pulled
-	Revision      int64         // grows by one with every change that a worker must not outlive: code, entry, cpu, memory
-	OnSuccess     Destination   // of executions that nobody waits for, of every version
-	OnFailure     Destination
-	CreatedAt     time.Time
-	UpdatedAt     time.Time // zero until the first update
+	Environment   Variables     // what its code finds in its environment
+	Secrets       Variables     // the same that nobody is shown; the values are sealed
+	// Revision grows by one with every change that a worker must not outlive: code, entry, cpu, memory,
+	// environment, secrets.
+	Revision  int64
+	OnSuccess Destination // of executions that nobody waits for, of every version
+	OnFailure Destination
+	Retention Retention // of the records of its executions, of every version
+	CreatedAt time.Time
+	UpdatedAt time.Time // zero until the first update
 }
 
 // Target returns what a worker must hold to run the live version of the function.
@@ -68,6 +73,6 @@ func (f Function) Target() Target {
 		Key:       Key{FunctionID: f.ID, Version: 0, Revision: f.Revision},
 		ProjectID: f.ProjectID, RuntimeID: f.RuntimeID, SHA256: f.Code.SHA256, Size: f.Code.Size, Entry: f.Entry,
 		CPU: f.CPU, MemorySize: f.MemorySize, Image: f.Code.PinnedImage(), Protocol: f.Code.Protocol, TrustID: f.TrustID,
-		FromSwift: f.Code.Source == SourceSwift, Registry: f.Registry,
+		FromSwift: f.Code.Source == SourceSwift, Registry: f.Registry, Environment: f.Environment, Secrets: f.Secrets,
 	}
 }

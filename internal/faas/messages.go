@@ -80,7 +80,8 @@ type FunctionChanged struct {
 	FunctionID string `json:"function_id"`
 	Version    int    `json:"version,omitempty"`
 	Revision   int64  `json:"revision"`
-	// Private says of a function that was deleted that its image was pulled with a password.
+	// Private says of a function that was deleted that the orchestrator may keep secrets for its
+	// containers.
 	Private bool `json:"private,omitempty"`
 }
 
@@ -109,6 +110,17 @@ type Cancellation struct {
 // WorkersGone names workers that ended.
 type WorkersGone struct {
 	IDs []string `json:"ids"`
+}
+
+// TopicWorkersAwaited returns the topic of WorkersAwaited that the owner of a shard of runtimes hears.
+func TopicWorkersAwaited(shard int) string { return fmt.Sprintf("workers.awaited.%d", shard) }
+
+// WorkersAwaited says how many more workers of a runtime are wanted by requests that wait with an
+// engine.
+type WorkersAwaited struct {
+	Engine    string `json:"engine"`
+	RuntimeID string `json:"runtime_id"`
+	Waiting   int    `json:"waiting"`
 }
 
 // TopicCallsCounted returns the topic of CallsCounted that the owner of a shard of projects hears.

@@ -17,6 +17,9 @@ const (
 	ResourceCalls      Resource = "calls_per_minute"
 	ResourceQueued     Resource = "queued_executions"
 	ResourceRecords    Resource = "execution_bytes"
+	// What bounds how long and how many records are kept: nobody is refused for it.
+	ResourceRecordDays  Resource = "execution_days"
+	ResourceRecordsKept Resource = "executions_per_function"
 )
 
 // Unlimited is the limit of a resource that a project may have any amount of.

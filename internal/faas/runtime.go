@@ -22,11 +22,12 @@ type Runtime struct {
 	Description  string
 	Image        string // an image reference; on the local orchestrator the name of a built-in runtime ("python3")
 	Status       RuntimeStatus
-	StatusReason string // why Status is RuntimeError; "" otherwise
-	IsPublic     bool   // usable by every project
-	Trusted      bool   // false: workers run under the cluster's sandboxing runtime class
-	Interpreter  string // Contents.Interpreter, as its newest worker says; "" until one has
-	Modules      string // Contents.Modules likewise: JSON of a list of Module, "" when they are not known
+	StatusReason string    // why Status is RuntimeError; "" otherwise
+	IsPublic     bool      // usable by every project
+	Trusted      bool      // false: workers run under the cluster's sandboxing runtime class
+	Placement    Placement // where there are several clusters: in which its workers are
+	Interpreter  string    // Contents.Interpreter, as its newest worker says; "" until one has
+	Modules      string    // Contents.Modules likewise: JSON of a list of Module, "" when they are not known
 	CreatedAt    time.Time
 	UpdatedAt    time.Time // zero until the first update
 }

@@ -64,3 +64,29 @@ func (c TokenChecker) Valid(token string) bool {
 	signature, err := base64.RawURLEncoding.DecodeString(token)
 	return err == nil && ed25519.Verify(c.public, []byte(tokenContext+c.workerID), signature)
 }
+
+// sessionContext sets signatures of sessions apart from tokens.
+const sessionContext = "faas worker session 1\x00"
+
+func session(workerID string, binding []byte) []byte {
+	return append(append([]byte(sessionContext), binding...), workerID...)
+}
+
+// SignSession returns by what the worker's agent knows that one of ours is at the other end of a
+// TLS session. binding is keying material of that session (RFC 9266), 32 bytes.
+func (k WorkerKey) SignSession(workerID string, binding []byte) string {
+	return base64.RawURLEncoding.EncodeToString(ed25519.Sign(k.private, session(workerID, binding)))
+}
+
+// ValidSession reports whether SignSession gave the signature. It takes as long as Valid.
+func (c TokenChecker) ValidSession(binding []byte, signature string) bool {
+	raw, err := base64.RawURLEncoding.DecodeString(signature)
+	return err == nil && ed25519.Verify(c.public, session(c.workerID, binding), raw)
+}
+
+// Derive returns a key for another purpose, from which this one cannot be computed: whoever has
+// the service's secret has it, too.
+func (k WorkerKey) Derive(purpose string) ed25519.PrivateKey {
+	seed := sha256.Sum256(append([]byte("faas key for "+purpose+"\x00"), k.private.Seed()...))
+	return ed25519.NewKeyFromSeed(seed[:])
+}

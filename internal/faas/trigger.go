@@ -108,6 +108,9 @@ func (s TriggerSource) Acts() bool {
 	return s == TriggerAodh || s == TriggerZaqar || s == TriggerSwift
 }
 
+// Heard reports whether engines that hear the message bus remember triggers of the source.
+func (s TriggerSource) Heard() bool { return s == TriggerNotification || s == TriggerSwift }
+
 // Door reports whether events of the source come to the trigger's URL.
 func (s TriggerSource) Door() bool {
 	return s == TriggerAodh || s == TriggerZaqar || s == TriggerWebhook
@@ -121,7 +124,8 @@ func (t Trigger) Wants() bool { return t.Status != TriggerPaused && t.Status != 
 
 // IDOfEvent returns the id of the execution that an event makes for a trigger at the so-many-th
 // attempt: the same each time that it is asked for, so that there is one. (RFC 9562, version 8.)
-// Unlike IDOf it is in no order: the same event may come at different times.
+// Unlike IDOf it is in no order: the same event may come at different times. It never begins with a
+// 0, as an id of NewID does until the year 2527, so that the store can tell the two apart.
 func IDOfEvent(triggerID, source, eventID string, attempt int) string {
 	sum := sha256.New()
 	for _, part := range []string{triggerID, source, eventID, strconv.Itoa(attempt)} {
@@ -131,5 +135,8 @@ func IDOfEvent(triggerID, source, eventID string, attempt int) string {
 	var id uuid.UUID
 	copy(id[:], sum.Sum(nil))
 	id[6], id[8] = id[6]&0x0f|0x80, id[8]&0x3f|0x80
+	if id[0]>>4 == 0 {
+		id[0] |= 0x10
+	}
 	return id.String()
 }

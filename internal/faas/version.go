@@ -2,8 +2,8 @@ package faas
 
 import "time"
 
-// FunctionVersion is a frozen copy of what a function runs: its code, entry, limits and trust as
-// they were. Nothing of it changes but the count.
+// FunctionVersion is a frozen copy of what a function runs: its code, entry, environment, limits and
+// trust as they were. Nothing of it changes but the count.
 type FunctionVersion struct {
 	ID          string
 	FunctionID  string
@@ -20,6 +20,9 @@ type FunctionVersion struct {
 	Timeout    time.Duration
 	TrustID    string // the Keystone trust by which its workers act; "" for none
 	TrustRoles []string
+
+	Environment Variables
+	Secrets     Variables // the values are sealed
 }
 
 // frozenRevision is the revision of every version, since none changes.
@@ -31,6 +34,7 @@ func (f Function) Freeze() FunctionVersion {
 	return FunctionVersion{
 		FunctionID: f.ID, ProjectID: f.ProjectID, Entry: f.Entry, Code: f.Code, CPU: f.CPU, MemorySize: f.MemorySize,
 		Timeout: f.Timeout, TrustID: f.TrustID, TrustRoles: f.TrustRoles,
+		Environment: f.Environment, Secrets: f.Secrets,
 	}
 }
 
@@ -38,7 +42,7 @@ func (f Function) Freeze() FunctionVersion {
 func (v FunctionVersion) RunsLike(f Function) bool {
 	return v.Code.SHA256 == f.Code.SHA256 && v.Code.Digest == f.Code.Digest && v.Code.Protocol == f.Code.Protocol &&
 		v.Code.Image == f.Code.Image && v.Entry == f.Entry && v.CPU == f.CPU && v.MemorySize == f.MemorySize &&
-		v.Timeout == f.Timeout
+		v.Timeout == f.Timeout && v.Environment == f.Environment && v.Secrets == f.Secrets
 }
 
 // Callable returns the version as it is called. f is its function, whose user of a registry pulls
@@ -46,6 +50,7 @@ func (v FunctionVersion) RunsLike(f Function) bool {
 func (v FunctionVersion) Callable(f Function) Callable {
 	live := f.Code.Image
 	f.Entry, f.Code, f.CPU, f.MemorySize, f.Timeout = v.Entry, v.Code, v.CPU, v.MemorySize, v.Timeout
+	f.Environment, f.Secrets = v.Environment, v.Secrets
 	f.TrustID, f.TrustRoles, f.Revision = v.TrustID, v.TrustRoles, frozenRevision
 	if RegistryHost(v.Code.Image) != RegistryHost(live) {
 		f.Registry = Registry{} // the function's user is of another registry than the version's image

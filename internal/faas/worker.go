@@ -33,6 +33,9 @@ type Target struct {
 	Protocol Protocol `json:"protocol,omitempty"`
 	Registry Registry `json:"registry,omitzero"` // as whom the image is pulled
 
+	Environment Variables `json:"environment,omitempty"`
+	Secrets     Variables `json:"secrets,omitempty"` // sealed: who makes the worker opens them
+
 	TrustID string `json:"trust_id,omitempty"` // the Keystone trust by which its calls act; "" for none
 	// its package is an object in Swift as it was when it was looked at last
 	FromSwift bool `json:"from_swift,omitempty"`
@@ -51,7 +54,20 @@ type Worker struct {
 	// Node names the machine that it runs on, whose end ends all workers of the same name; "" where
 	// that is this machine.
 	Node string `json:"node,omitempty"`
+	// TLS is whether its agent speaks TLS. Programs of the release before do not know the field, and
+	// speak to the worker without.
+	TLS TLS `json:"tls,omitempty"`
 }
+
+// TLS says whether a worker's agent is spoken to by TLS.
+type TLS string
+
+// The ways to speak to an agent.
+const (
+	TLSNever    TLS = ""
+	TLSAccepted TLS = "accept"  // by TLS, unless the agent is of a release that knew none
+	TLSRequired TLS = "require" // by TLS or not at all
+)
 
 // Generic reports whether the worker belongs to no function yet.
 func (w Worker) Generic() bool { return w.Key == Key{} }
@@ -63,6 +79,8 @@ type Specialisation struct {
 	Entry      string `json:"entry"`
 	SHA256     string `json:"sha256"`      // of the bytes that follow, which the agent verifies
 	MemorySize int64  `json:"memory_size"` // bytes, for the limits that the agent itself sets per process
+
+	Environment Environment `json:"environment,omitempty"` // for the code's processes, and never the agent's own
 }
 
 // Call is one call as a worker is asked to run it.
@@ -72,8 +90,25 @@ type Call struct {
 	Input       json.RawMessage `json:"input,omitempty"` // a JSON object, or {"__function_input": value}, or absent
 	Timeout     time.Duration   `json:"timeout"`         // nanoseconds; the agent enforces it
 	Context     json.RawMessage `json:"context,omitempty"`
+	Trace       string          `json:"trace,omitempty"` // the traceparent of whoever is asked next; "" when nothing is traced
 
 	Renewal *Renewal `json:"-"` // of what the context holds; nil when that outlives the call
+	// KeepLog keeps what a call that takes long has printed so far, for as long as nobody knows its
+	// outcome; nil: nobody does.
+	KeepLog func(ctx context.Context, log string) error `json:"-"`
+}
+
+// LogQuery asks for what a call under way has printed so far.
+type LogQuery struct {
+	ExecutionID string `json:"execution_id"`
+	Seen        int64  `json:"seen"` // bytes that it had printed when it was asked last
+	Most        int64  `json:"most"` // bytes of the answer
+}
+
+// LogSoFar is the answer.
+type LogSoFar struct {
+	Printed int64  `json:"printed"`       // bytes; as many as were seen: nothing is new
+	Log     string `json:"log,omitempty"` // all of it, the first and the last where it was too long
 }
 
 // Renewal is how a call that runs for longer than its token lives comes by another.
@@ -94,7 +129,11 @@ type Outcome struct {
 	Output   json.RawMessage `json:"output"`          // what the function returned, or the message of its failure as a JSON string
 	Error    *Failure        `json:"error,omitempty"` // what the function raised; nil when that is not known
 	Duration time.Duration   `json:"duration"`
-	Log      string          `json:"log"` // bounded; a mark shows where it was cut
+	Log      string          `json:"log"`             // bounded; a mark shows where it was cut
+	Ready    time.Duration   `json:"ready,omitempty"` // of a traced call: after so much of Duration the function had its input
+	LogKept  bool            `json:"-"`               // Call.KeepLog has kept what it had printed so far
+	Cold     bool            `json:"-"`               // it waited for a worker to become the function's; the caller's to say
+	Story    []StoryEvent    `json:"-"`               // what was unusual on the way there; the caller's to say
 }
 
 // WorkerStatus is the state that an agent reports.
@@ -106,6 +145,8 @@ type WorkerStatus struct {
 	IdleFor time.Duration `json:"idle_for"`
 	// bytes that the warm runtime takes without any function, all slots reckoned in; 0: unknown
 	Footprint int64 `json:"footprint"`
+	// its runtime sets variables: of one that was built before functions had any, nothing is reported
+	Environment bool `json:"environment,omitempty"`
 }
 
 // The states of a worker as its agent reports them.

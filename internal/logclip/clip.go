@@ -47,9 +47,19 @@ func (c *Clip) Write(p []byte) (int, error) {
 	return n, nil
 }
 
-// Take returns what was kept, with a mark where bytes were cut out, and begins anew. A character
-// that the cut would divide is left out as a whole.
+// Total returns how many bytes were written.
+func (c *Clip) Total() int64 { return c.total }
+
+// Take returns what was kept, and begins anew.
 func (c *Clip) Take() string {
+	text := c.Text()
+	c.Reset()
+	return text
+}
+
+// Text returns what was kept, with a mark where bytes were cut out. A character that the cut would
+// divide is left out as a whole.
+func (c *Clip) Text() string {
 	if c.total == 0 {
 		return "" // the usual log
 	}
@@ -61,9 +71,7 @@ func (c *Clip) Take() string {
 		cut = c.total - int64(len(head)+len(tail))
 		mark = fmt.Sprintf("\n[… %d bytes of the log were cut out here …]\n", cut)
 	}
-	text := string(head) + mark + string(tail)
-	c.Reset()
-	return text
+	return string(head) + mark + string(tail)
 }
 
 // Reset forgets what was kept.

@@ -14,6 +14,7 @@ import (
 
 	"github.com/openstack-faas/faas/internal/faas"
 	"github.com/openstack-faas/faas/internal/store"
+	"github.com/openstack-faas/faas/internal/store/storetest"
 )
 
 // fakeListener is a carrier that a test closes. It remembers what it took, and loses the receipt of
@@ -60,9 +61,7 @@ type outboxRig struct {
 func newOutboxRig(t *testing.T) *outboxRig {
 	t.Helper()
 	url := "sqlite:///" + filepath.Join(t.TempDir(), "faas.sqlite")
-	if err := store.Migrate(t.Context(), url); err != nil {
-		t.Fatal(err)
-	}
+	storetest.Migrate(t, url)
 	rows, err := store.Open(t.Context(), url, store.Options{})
 	if err != nil {
 		t.Fatal(err)

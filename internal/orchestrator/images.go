@@ -23,7 +23,7 @@ type Images interface {
 	// except when ctx has ended: then the worker may still come up.
 	StartServer(ctx context.Context, workerID string, target faas.Target) error
 
-	// ForgetFunction removes what is kept to pull the image of a function that was deleted.
+	// ForgetFunction removes what is kept to run the image of a function that was deleted.
 	ForgetFunction(ctx context.Context, functionID string)
 	// SweepUnused removes what is kept to pull images and has not been used for a while. It is called
 	// every minute, by one engine of all.

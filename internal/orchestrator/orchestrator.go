@@ -16,7 +16,8 @@ type Pool struct {
 	RuntimeID string
 	Image     string
 	Trusted   bool
-	Size      int // generic workers, ready or starting, that the orchestrator keeps there by itself
+	Placement faas.Placement // where there are several clusters: the labels that one must have; "": any
+	Size      int            // generic workers, ready or starting, that the orchestrator keeps there by itself
 }
 
 // Orchestrator runs workers. It is safe for concurrent use.
@@ -68,6 +69,54 @@ type Orchestrator interface {
 	Close() error
 }
 
+// CheckUnplaced is what an orchestrator of one cluster makes of a pool's placement: there are no
+// labels, so none can be asked for.
+func CheckUnplaced(pool Pool) error {
+	if pool.Placement == "" {
+		return nil
+	}
+	return faas.Errorf(faas.Invalid,
+		"There is one cluster here, without labels: the runtime cannot be placed by %s.", pool.Placement)
+}
+
+// ErrNoPool says that a runtime has no pool.
+func ErrNoPool(runtimeID string) error {
+	return faas.Errorf(faas.NotFound, "There is no pool of runtime %s.", runtimeID)
+}
+
+// Rearranger is implemented by an Orchestrator whose pools have to be set again at times.
+type Rearranger interface {
+	// Rearranged delivers a value when the pools have to be set again: where their workers can be
+	// has changed. It is for one reader; signals that were not read yet are one.
+	Rearranged() <-chan struct{}
+}
+
+// NodeSeeker is implemented by an Orchestrator whose workers need a node of a cluster.
+type NodeSeeker interface {
+	// NoNode says why generic workers of the runtime can be on no node, in the scheduler's words; ""
+	// while none waits for a node, or waits for room on one.
+	NoNode(runtimeID string) string
+}
+
+// Extender is implemented by an Orchestrator that can have more workers than a pool's size for a
+// while: when many callers wait for a worker each, all are to be started at once, and none is to
+// take the place of one that was claimed.
+type Extender interface {
+	// Extend starts n generic workers beside those of the pool's size, and returns their ids. None
+	// replaces one that is claimed or ends. An error says that some could not be started, perhaps
+	// all; of kind NotFound, that there is no such pool.
+	Extend(ctx context.Context, pool Pool, n int) (ids []string, err error)
+	// Reduce ends those of the pool's that were not claimed; it does not wait for their end.
+	Reduce(ctx context.Context, runtimeID string) error
+}
+
+// Voucher is implemented by an Orchestrator whose workers' agents speak TLS.
+type Voucher interface {
+	// Vouch returns an error unless what the worker's agent has shown is what the worker is known by
+	// to who runs it; workertls.ErrNoVouching where that cannot be found out.
+	Vouch(ctx context.Context, workerID, shown string) error
+}
+
 // WentBackError says that no worker of a pool's new image came up and that the pool has its old
 // image again.
 type WentBackError struct {
@@ -87,6 +136,7 @@ func (e *WentBackError) Unwrap() error { return e.Reason }
 type Claim struct {
 	Target    faas.Target
 	Footprint int64 // bytes that the warm runtime uses before any code of a function, by its agent; 0: not known
+	Secured   bool  // its agent has been spoken to by TLS: nobody needs to do so without
 }
 
 // Event is one change of one worker.

@@ -17,6 +17,7 @@ import (
 	"github.com/openstack-faas/faas/internal/broker"
 	"github.com/openstack-faas/faas/internal/faas"
 	"github.com/openstack-faas/faas/internal/store"
+	"github.com/openstack-faas/faas/internal/store/storetest"
 	"github.com/openstack-faas/faas/internal/testkit"
 )
 
@@ -44,7 +45,7 @@ type engine struct {
 func newCloud(t *testing.T, url string, connect func() broker.Broker) *cloud {
 	t.Helper()
 	c := &cloud{T: t, connect: connect}
-	c.must(store.Migrate(t.Context(), url))
+	storetest.Migrate(t, url)
 	s, err := store.Open(t.Context(), url, store.Options{Log: slog.New(slog.DiscardHandler)})
 	c.must(err)
 	t.Cleanup(func() { _ = s.Close() })

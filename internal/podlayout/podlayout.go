@@ -6,7 +6,7 @@
 // network:
 //
 //	agent    runs `faas-agent pod`. It listens on Port and reads its Config from the variable
-//	         EnvConfig. It holds no secret.
+//	         EnvConfig. It holds no secret of the service's.
 //	runtime  is the runtime's image. Its entrypoint is `faas-agent runtime -- COMMAND…`, process 1
 //	         there: it waits for the agent's socket, sets the limits that the agent names, starts
 //	         COMMAND and ends what a call leaves behind.
@@ -33,6 +33,16 @@ const (
 	HomeDir = "/tmp"
 	// AgentBinary is in the images of agent and runtimes.
 	AgentBinary = "/usr/bin/faas-agent"
+	// IdentityDir is the agent's alone: Kubernetes keeps IdentityFile in it.
+	IdentityDir = "/run/secrets/faas"
+)
+
+// IdentityFile is the name, in IdentityDir, of what the pod is known to Kubernetes by: a token of
+// its service account, bound to the pod. It is for IdentityAudience and of no use at Kubernetes'
+// API.
+const (
+	IdentityFile     = "identity"
+	IdentityAudience = "faas-engine"
 )
 
 // How a pod's agent is reached and configured.
@@ -60,11 +70,13 @@ type Config struct {
 	Limits   faas.ProcessLimits   `json:"limits"`    // a zero field: its default
 	Timeouts agentconfig.Timeouts `json:"waits"`
 	Server   *Server              `json:"server,omitempty"` // nil: the other container is a runtime
+	TLS      faas.TLS             `json:"tls,omitempty"`    // whether it speaks TLS, and nothing else
 
 	// Where things are, if not where they are in every pod: for tests.
 	RunDir  string `json:"run_dir,omitempty"`
 	CodeDir string `json:"code_dir,omitempty"`
 	HomeDir string `json:"home_dir,omitempty"`
+	Proof   string `json:"proof,omitempty"`
 	Listen  string `json:"listen,omitempty"`
 }
 
@@ -89,6 +101,7 @@ func Read() (c Config, workerID string, err error) {
 	}
 	for field, value := range map[*string]string{
 		&c.RunDir: RunDir, &c.CodeDir: CodeDir, &c.HomeDir: HomeDir, &c.Listen: fmt.Sprintf("tcp::%d", Port),
+		&c.Proof: IdentityDir + "/" + IdentityFile,
 	} {
 		if *field == "" {
 			*field = value

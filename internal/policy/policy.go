@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"maps"
 	"slices"
+	"sync"
 	"sync/atomic"
 
 	"github.com/open-policy-agent/opa/v1/rego"
@@ -42,7 +43,8 @@ type Enforcer struct {
 	requestID    func(context.Context) string
 	log          *slog.Logger
 	metrics      metrics
-	seen         [sha256.Size]byte // of the files, when they were last looked at; Watch's own
+	looking      sync.Mutex
+	seen         [sha256.Size]byte // of the files, when they were last looked at; under looking
 	rules        atomic.Pointer[ruleSet]
 }
 

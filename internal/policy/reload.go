@@ -67,12 +67,15 @@ func (e *Enforcer) Watch(ctx context.Context, interval time.Duration) {
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
-			e.look(ctx)
+			e.Look(ctx)
 		}
 	}
 }
 
-func (e *Enforcer) look(ctx context.Context) {
+// Look refreshes the rules now, and logs and counts the outcome.
+func (e *Enforcer) Look(ctx context.Context) {
+	e.looking.Lock()
+	defer e.looking.Unlock()
 	changed, err := e.refresh(ctx)
 	switch {
 	case !changed || ctx.Err() != nil:

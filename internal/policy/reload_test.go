@@ -84,7 +84,7 @@ func TestChangesOfTheFilesHold(t *testing.T) {
 	w := watch(t)
 	ask := func(want bool) {
 		t.Helper()
-		w.look(t.Context())
+		w.Look(t.Context())
 		if may(w.Enforcer, who("member"), "function:create", "mine") != want {
 			t.Errorf("a member may not be asked for: want %v", want)
 		}
@@ -111,11 +111,11 @@ func TestChangesOfTheFilesHold(t *testing.T) {
 func TestBrokenFilesAreRefusedAndLoggedOnce(t *testing.T) {
 	w := watch(t)
 	w.write("a.yaml", "function:create: [manager]\n")
-	w.look(t.Context())
+	w.Look(t.Context())
 	for n, broken := range []string{"function:create: [manager", "function:create: [nobody]\n"} {
 		w.write("a.yaml", broken)
 		for range 3 {
-			w.look(t.Context())
+			w.Look(t.Context())
 		}
 		if told := w.logs.count("are not loaded"); told != n+1 {
 			t.Errorf("told %d times of %d broken states\n%s", told, n+1, w.logs)
@@ -132,7 +132,7 @@ func TestBrokenFilesAreRefusedAndLoggedOnce(t *testing.T) {
 		t.Errorf("file and line are not told:\n%s", w.logs)
 	}
 	w.write("a.yaml", "function:create: [manager]\n") // what it was
-	w.look(t.Context())
+	w.Look(t.Context())
 	if w.metric("faas_policy_reload_failed") != 0 {
 		t.Error("the metric tells of what is mended")
 	}

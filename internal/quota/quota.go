@@ -35,7 +35,7 @@ type Config struct {
 
 // Quotas reads and caches the limits of projects. It is safe for concurrent use.
 type Quotas struct {
-	cfg     Config
+	cfg     Config             // its Defaults change, under mu
 	flights singleflight.Group // by project
 
 	mu    sync.Mutex
@@ -80,7 +80,26 @@ func New(cfg Config) *Quotas {
 
 // Defaults returns what a project may have that has no limits of its own, which must not be
 // changed.
-func (q *Quotas) Defaults() faas.Amounts { return q.cfg.Defaults }
+func (q *Quotas) Defaults() faas.Amounts {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.cfg.Defaults
+}
+
+// SetDefaults has other limits hold for projects without limits of their own, from here on.
+func (q *Quotas) SetDefaults(defaults faas.Amounts) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if maps.Equal(q.cfg.Defaults, defaults) {
+		return // what is known stays so: perhaps it cannot be read again now
+	}
+	for projectID := range q.reads {
+		q.flights.Forget(projectID) // callers from now on do not share a read that began before
+	}
+	q.cfg.Defaults = defaults
+	clear(q.reads)
+	clear(q.known)
+}
 
 // Limits returns the limits of a project, which must not be changed. Limits that were read not long
 // ago are returned at once and read again in the background; else Limits waits until ctx ends. When

@@ -16,6 +16,7 @@ import (
 
 	"github.com/openstack-faas/faas/internal/faas"
 	"github.com/openstack-faas/faas/internal/store"
+	"github.com/openstack-faas/faas/internal/store/storetest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -136,6 +137,23 @@ func TestLimitsAreRemembered(t *testing.T) {
 	soon(t, q, "a", 6)
 }
 
+// TestDefaultsChange has other defaults hold at once, but over no limit of a project's own.
+func TestDefaultsChange(t *testing.T) {
+	q, k, _ := unified(newClock())
+	k.set("a", "functions", 5, nil)
+	may(t, q, "a", 5)
+	may(t, q, "b", 100)
+	defaults := maps.Clone(q.Defaults())
+	q.SetDefaults(maps.Clone(defaults))
+	if k.asked != 2 {
+		t.Errorf("asked %d times", k.asked)
+	}
+	defaults[faas.ResourceFunctions] = 7
+	q.SetDefaults(defaults)
+	may(t, q, "a", 5)
+	may(t, q, "b", 7)
+}
+
 func TestLimitsWhileTheyCannotBeRead(t *testing.T) {
 	clock := newClock()
 	q, k, log := unified(clock)
@@ -175,9 +193,7 @@ func TestLimitsWhileTheyCannotBeRead(t *testing.T) {
 
 func TestSetLimitsHoldAtOnce(t *testing.T) {
 	url := "sqlite:///" + filepath.Join(t.TempDir(), "faas.sqlite")
-	if err := store.Migrate(t.Context(), url); err != nil {
-		t.Fatal(err)
-	}
+	storetest.Migrate(t, url)
 	s, err := store.Open(t.Context(), url, store.Options{})
 	if err != nil {
 		t.Fatal(err)

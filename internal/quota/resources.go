@@ -27,6 +27,8 @@ var Resources = []Resource{
 	{faas.ResourceCalls, "", "Executions that a project may ask for in a minute."},
 	{faas.ResourceQueued, "", "Asynchronous executions of a project that wait to be run."},
 	{faas.ResourceRecords, "bytes", "Records of a project's executions together: inputs, results and logs."},
+	{faas.ResourceRecordDays, "", "Days for which records of a project's executions are kept."},
+	{faas.ResourceRecordsKept, "", "Records of executions that are kept of one function: the newest."},
 }
 
 // Max is the highest limit that anybody can set.

@@ -21,10 +21,11 @@ func (s *Sessions) fetch(e *entry) <-chan struct{} {
 		return flight
 	}
 	e.flight = flight
+	wanted := want{trust: e.trust, not: e.token, life: e.life}
 	s.flying.Go(func() {
-		ctx, cancel := context.WithTimeout(s.ctx, requestTimeout)
+		ctx, cancel := context.WithTimeout(s.ctx, s.cfg.Wait)
 		defer cancel()
-		token, err := s.cfg.Source.TrustToken(ctx, e.trust)
+		token, err := s.obtain(ctx, wanted)
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		s.landed(e, token, err)
@@ -36,13 +37,15 @@ func (s *Sessions) fetch(e *entry) <-chan struct{} {
 
 // landed keeps the result of a request. A token that the entry has stays when Keystone cannot be
 // asked; it is dropped when Keystone refuses another.
-func (s *Sessions) landed(e *entry, token Token, err error) {
+func (s *Sessions) landed(e *entry, token obtained, err error) {
 	now := s.cfg.Now()
 	e.failed = err
 	switch faas.KindOf(err) {
 	case "":
-		e.session = Session{Context: contextOf(token), Token: token.Value, UserID: token.UserID, ExpiresAt: token.ExpiresAt}
-		e.token, e.got, e.checked = token.Value, now, now
+		e.session = Session{
+			Context: contextOf(token.Token), Token: token.Value, UserID: token.UserID, ExpiresAt: token.ExpiresAt,
+		}
+		e.token, e.got, e.since, e.checked = token.Value, token.got, now, token.got
 	case faas.Forbidden:
 		e.session, e.retry = Session{}, now.Add(forbiddenFor)
 	default:

@@ -42,12 +42,15 @@ func away(err error) error {
 }
 
 // Valid implements Source.
-func (k Keystone) Valid(ctx context.Context, token faas.Secret) (bool, error) {
-	_, err := k.Validate(ctx, token.Reveal())
-	if errors.Is(err, keystone.ErrInvalidToken) {
-		return false, nil
+func (k Keystone) Valid(ctx context.Context, token faas.Secret) (bool, time.Time, error) {
+	known, err := k.Recheck(ctx, token.Reveal())
+	switch {
+	case errors.Is(err, keystone.ErrInvalidToken):
+		return false, time.Now(), nil
+	case err != nil:
+		return false, time.Time{}, err
 	}
-	return err == nil, err
+	return true, known.ValidAsOf, nil
 }
 
 // MakeTrust has the user of the token delegate the roles to the service, in the token's project.

@@ -35,15 +35,24 @@ func (s *Sessions) renew() {
 	ending, unchecked := s.due()
 	for _, e := range ending {
 		s.aside(func() {
-			s.mu.Lock()
-			flight := s.fetch(e)
-			s.mu.Unlock()
-			<-flight
+			<-s.renewed(e)
 		})
 	}
 	for _, e := range unchecked {
 		s.aside(func() { s.check(e) })
 	}
+}
+
+// renewed requests another token, unless a call has done so since it was found to be due.
+func (s *Sessions) renewed(e *entry) <-chan struct{} {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if e.flight == nil && e.valid(s.cfg.Now()) && !e.ending(s.cfg.Now()) {
+		done := make(chan struct{})
+		close(done)
+		return done
+	}
+	return s.fetch(e)
 }
 
 // aside waits for a place among renewParallel, then runs do on a goroutine.
@@ -69,7 +78,7 @@ func (s *Sessions) due() (ending, unchecked []*entry) {
 		case e.flight != nil || now.Before(e.retry):
 		case !e.valid(now):
 			s.byTrust.Delete(trust)
-		case e.used.After(e.got) && e.ending(now):
+		case e.used.After(e.since) && e.ending(now):
 			ending = append(ending, e)
 		case e.used.After(e.checked) && now.Sub(e.checked) >= s.cfg.Check:
 			unchecked = append(unchecked, e)
@@ -84,15 +93,18 @@ func (s *Sessions) check(e *entry) {
 	s.mu.Lock()
 	token := e.token
 	s.mu.Unlock()
-	ctx, cancel := context.WithTimeout(s.ctx, requestTimeout)
+	ctx, cancel := context.WithTimeout(s.ctx, s.cfg.Wait)
 	defer cancel()
-	valid, err := s.cfg.Source.Valid(ctx, token)
+	valid, asOf, err := s.cfg.Source.Valid(ctx, token)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if e.token != token {
 		return
 	}
-	e.checked = s.cfg.Now()
+	// The next check is due when what is known is too old, however lately it was learned; but not at
+	// once where nothing new was learned.
+	now := s.cfg.Now()
+	e.checked = later(asOf, now.Add(-s.cfg.Check*9/10))
 	if err == nil && !valid {
 		e.session = Session{}
 		s.fetch(e)
@@ -101,6 +113,18 @@ func (s *Sessions) check(e *entry) {
 
 // ending reports whether calls will soon need another token.
 func (e *entry) ending(now time.Time) bool {
-	whole := e.session.ExpiresAt.Sub(e.got)
-	return e.session.ExpiresAt.Sub(now) < min(e.life+renewAhead, whole*3/4)
+	return ending(now, e.got, e.session.ExpiresAt, e.life)
+}
+
+// ending reports whether a token that was got then is to be renewed, for calls that want it for
+// life.
+func ending(now, got, expires time.Time, life time.Duration) bool {
+	return expires.Sub(now) < min(life+renewAhead, expires.Sub(got)*3/4)
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
 }

@@ -10,6 +10,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/openstack-faas/faas/internal/faas"
 	"github.com/openstack-faas/faas/pkg/lru"
 )
@@ -20,9 +22,9 @@ type Source interface {
 	// no token can be had, because the trust, its user, or its project is gone or disabled, and of
 	// kind Unavailable when Keystone cannot be asked.
 	TrustToken(ctx context.Context, trustID string) (Token, error)
-	// Valid reports whether a token of TrustToken is still valid. The error says that Keystone cannot
-	// be asked.
-	Valid(ctx context.Context, token faas.Secret) (bool, error)
+	// Valid reports whether a token of TrustToken is valid, and since when that is known: another
+	// process may have asked. The error says that Keystone cannot be asked.
+	Valid(ctx context.Context, token faas.Secret) (valid bool, asOf time.Time, err error)
 }
 
 // Token is a token of a trust with what a function needs to use it.
@@ -39,6 +41,8 @@ type Token struct {
 // Config is what Sessions need. Source is required.
 type Config struct {
 	Source Source
+	Shared Shared           // nil: each process gets its tokens by itself
+	Wait   time.Duration    // how long a token is waited for; 25 s when 0
 	Check  time.Duration    // how often tokens in use are checked for revocation; 5 minutes when 0
 	Size   int              // tokens that are held at most; 10000 when 0
 	Now    func() time.Time // nil: time.Now
@@ -56,6 +60,7 @@ type Session struct {
 // Sessions hold a token for each trust that is in use. They are safe for concurrent use.
 type Sessions struct {
 	cfg     Config
+	counts  *prometheus.CounterVec
 	ctx     context.Context // of the requests to Keystone, which outlive the calls that caused them
 	cancel  context.CancelFunc
 	loop    sync.WaitGroup
@@ -70,8 +75,9 @@ type Sessions struct {
 type entry struct {
 	trust   string
 	session Session
-	token   faas.Secret   // of the session
-	got     time.Time     // when the token came
+	token   faas.Secret   // of the session, or that it had and was refused: not to be taken again
+	got     time.Time     // when Keystone issued the token, to this process or another
+	since   time.Time     // when it came here
 	checked time.Time     // when Keystone was last asked whether it is valid
 	used    time.Time     // when a call last used it
 	life    time.Duration // the longest time that a call needed it for
@@ -83,8 +89,8 @@ type entry struct {
 const (
 	defaultSize  = 10000
 	defaultCheck = 5 * time.Minute
-	// requestTimeout bounds a request to Keystone that calls wait for.
-	requestTimeout = 15 * time.Second
+	// defaultWait is enough for another process's turn, and a request to Keystone after that.
+	defaultWait = 25 * time.Second
 	// renewalTimeout bounds how long a call waits for a token that lasts longer than the one it could
 	// use.
 	renewalTimeout = time.Second
@@ -108,6 +114,9 @@ func New(cfg Config) *Sessions {
 	if cfg.Check == 0 {
 		cfg.Check = defaultCheck
 	}
+	if cfg.Wait == 0 {
+		cfg.Wait = defaultWait
+	}
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
@@ -116,9 +125,8 @@ func New(cfg Config) *Sessions {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	s := &Sessions{
-		cfg: cfg, ctx: ctx, cancel: cancel, renewal: make(
-			chan struct{}, renewParallel,
-		), byTrust: lru.New[string, *entry](cfg.Size),
+		cfg: cfg, counts: newCounts(), ctx: ctx, cancel: cancel, renewal: make(chan struct{}, renewParallel),
+		byTrust: lru.New[string, *entry](cfg.Size),
 	}
 	s.loop.Go(s.renewAlways)
 	return s
@@ -188,11 +196,25 @@ func (s *Sessions) Prefetch(trustID string) {
 	s.fetch(s.entry(trustID))
 }
 
-// Forget drops the token of a trust that is gone.
+// Forget drops the token of a trust that is gone, for the other processes, too. Those that hold it
+// find out at their next check; Keystone has revoked it.
 func (s *Sessions) Forget(trustID string) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	s.byTrust.Delete(trustID)
+	s.mu.Unlock()
+	if s.cfg.Shared != nil {
+		s.cfg.Shared.Delete(sharedKind, trustID)
+	}
+}
+
+// Renew has Get return another token of the trust, since a service refuses the one that it
+// returned. It does not wait.
+func (s *Sessions) Renew(trustID string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if e, ok := s.byTrust.Get(trustID); ok {
+		e.session = Session{}
+	}
 }
 
 // entry returns the trust's entry, a new one where there is none, and marks it as used last.

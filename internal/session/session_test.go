@@ -53,11 +53,11 @@ func (s *source) TrustToken(ctx context.Context, trustID string) (Token, error) 
 	}, nil
 }
 
-func (s *source) Valid(context.Context, faas.Secret) (bool, error) {
+func (s *source) Valid(context.Context, faas.Secret) (bool, time.Time, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.looks++
-	return !s.revoked, nil
+	return !s.revoked, time.Now(), nil
 }
 
 func (s *source) set(err error, slow time.Duration) {

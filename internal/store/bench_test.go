@@ -2,7 +2,9 @@ package store_test
 
 import (
 	"context"
+	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -48,6 +50,31 @@ func BenchmarkCall(b *testing.B) {
 	}
 }
 
+// BenchmarkText is what the record of a call with a log of some length costs on MariaDB, in its row
+// and apart.
+func BenchmarkText(b *testing.B) {
+	for _, size := range []int{1 << 10, 2 << 10, 4 << 10, 8 << 10, 16 << 10, 64 << 10} {
+		for _, apart := range []bool{false, true} {
+			b.Run(fmt.Sprintf("%d/apart=%v", size, apart), func(b *testing.B) {
+				url := mariadb(b).Database(b)
+				s := open(b, url, nil)
+				f := callable(b, s)
+				s.KeepApart(apart, size)
+				log := strings.Repeat("x", size)
+				b.ResetTimer()
+				share(b, 20, func(ctx context.Context) error {
+					x := execution()
+					x.FunctionID = f.ID
+					if err := s.Start(ctx, x); err != nil {
+						return err
+					}
+					return s.Finish(ctx, x.ID, store.Ending{Status: faas.ExecutionSuccess, Result: "{}", Log: log})
+				})
+			})
+		}
+	}
+}
+
 // BenchmarkFloor is what one row committed alone costs on MariaDB, with a connection for each
 // caller.
 func BenchmarkFloor(b *testing.B) {
@@ -76,7 +103,7 @@ func BenchmarkFloor(b *testing.B) {
 
 var databases = map[string]func(testing.TB) string{
 	"SQLite":  newURL,
-	"MariaDB": func(t testing.TB) string { return mariadb(t).Database(t) },
+	"MariaDB": migrated,
 }
 
 func callable(b *testing.B, s *store.Store) faas.Function {

@@ -13,7 +13,7 @@ import (
 // none of them loses one early, none keeps one for long, and none takes a message for lost that is
 // on its way.
 func TestClocksThatDiffer(t *testing.T) {
-	for database, url := range map[string]string{"SQLite": newURL(t), "MariaDB": mariadb(t).Database(t)} {
+	for database, url := range map[string]string{"SQLite": newURL(t), "MariaDB": migrated(t)} {
 		t.Run(database, func(t *testing.T) {
 			shifted := func(d time.Duration) *store.Store {
 				return open(t, url, func() time.Time { return time.Now().Add(d) })

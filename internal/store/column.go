@@ -40,7 +40,10 @@ type column[T any] struct {
 	asked func(*T) time.Duration
 	// size returns where lists put the size in bytes of a text that they have cut, and 0 of one
 	// that they have not; nil for a column that lists never cut.
-	size  func(*T) *int64
+	size func(*T) *int64
+	// kept names the column that has the size already where the text is kept elsewhere, and 0 where it
+	// is not; "" where texts are always whole.
+	kept  string
 	kind  fieldKind  // whether and how lists compare the column
 	index fieldIndex // which comparisons of lists an index answers
 	as    string     // the name by which clients filter and sort; "" for the column's own
@@ -59,6 +62,8 @@ const (
 	// seldom columns are left out of an INSERT none of whose objects sets one: the database then fills
 	// in its default, which is their zero value. It is for columns of which most rows have none.
 	seldom
+	// unlisted columns are not selected by lists, which have them by another (column.kept).
+	unlisted
 )
 
 // codec is a value that the database keeps in another form.
@@ -80,7 +85,9 @@ func newResource[T any](t table, columns []column[T]) resource[T] {
 		}
 		if c.rule&unread == 0 {
 			read = append(read, c.name)
-			listed = append(listed, c.listed()...)
+			if c.rule&unlisted == 0 {
+				listed = append(listed, c.listed()...)
+			}
 		}
 		if c.kind != notCompared {
 			r.fields[orDefault(c.as, c.name)] = field{column: c.name, kind: c.kind, index: c.index}
@@ -118,7 +125,7 @@ func (c *column[T]) listed() []string {
 	long := fmt.Sprintf("OCTET_LENGTH(%s) > %d", c.name, cutAbove)
 	return []string{
 		fmt.Sprintf("CASE WHEN %s THEN SUBSTR(%s, 1, %d) ELSE %s END", long, c.name, cutTo, c.name),
-		fmt.Sprintf("CASE WHEN %s THEN OCTET_LENGTH(%s) ELSE 0 END", long, c.name),
+		fmt.Sprintf("CASE WHEN %s THEN OCTET_LENGTH(%s) ELSE %s END", long, c.name, orDefault(c.kept, "0")),
 	}
 }
 
@@ -149,7 +156,7 @@ func (r *resource[T]) scanListed(row scanner) (T, error) {
 	var to []any
 	for i := range r.columns {
 		c := &r.columns[i]
-		if c.rule&unread != 0 {
+		if c.rule&(unread|unlisted) != 0 {
 			continue
 		}
 		to = append(to, c.at(&v))

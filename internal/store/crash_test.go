@@ -101,7 +101,7 @@ func (l *ledger) until(t *testing.T, ended int) {
 // the counts of the function agree with the rows.
 func TestServerKilledUnderLoad(t *testing.T) {
 	server := mariadb(t)
-	url := server.Database(t)
+	url := migrated(t)
 	one, two := open(t, url, nil), open(t, url, nil)
 	l := &ledger{
 		function: newFunction(t, one).ID,

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"maps"
 	"slices"
 	"time"
 
@@ -37,12 +38,24 @@ func letterBytes(l *faas.DeadLetter) int64 {
 	return recordOverhead + int64(len(l.Input)+len(l.Why)+len(l.EventID)+len(l.EventSource)+len(l.EventType))
 }
 
+// KeepLetter keeps a dead letter that no execution is followed by, and returns how many older ones
+// of its trigger have gone for it. One that is there already stays as it is.
+func (s *Store) KeepLetter(ctx context.Context, l faas.DeadLetter) (dropped int, err error) {
+	err = s.recorder.do(ctx, func(t *tx) (err error) {
+		dropped, err = t.keepLetter(l)
+		return err
+	})
+	if err != nil {
+		return 0, err
+	}
+	return dropped, nil
+}
+
 // keepLetter keeps a dead letter, counts it at its trigger, and returns how many older ones of its
 // trigger have gone for it. One that is there already stays as it is. A trigger that is gone has
 // none.
 func (t *tx) keepLetter(l faas.DeadLetter) (dropped int, err error) {
-	var there int
-	err = t.queryRow(`SELECT 1 FROM triggers WHERE id = ?`+t.grammar.forUpdate, l.TriggerID).Scan(&there)
+	has, err := t.lettersOf(l.TriggerID)
 	if errors.Is(err, sql.ErrNoRows) {
 		return 0, nil
 	}
@@ -64,39 +77,45 @@ func (t *tx) keepLetter(l faas.DeadLetter) (dropped int, err error) {
 	if err := t.addSeen(l.TriggerID, faas.TriggerSeen{Failed: 1, LastError: l.Why, LastErrorAt: l.CreatedAt}); err != nil {
 		return 0, err
 	}
-	return t.dropOldLetters(l.TriggerID)
+	return t.dropOldLetters(l.TriggerID, letterCount{has.letters + 1, has.bytes + letterBytes(&l)})
 }
 
-// dropOldLetters deletes the oldest letters of a trigger that has more than it may. Two that are
-// added at once may leave one too many, until the next.
-func (t *tx) dropOldLetters(triggerID string) (dropped int, err error) {
-	rows, err := t.query(
-		`SELECT id, bytes FROM dead_letters WHERE trigger_id = ? ORDER BY created_at DESC, id DESC`,
-		triggerID,
-	)
-	if err != nil {
-		return 0, err
-	}
-	type letter struct {
-		id    string
-		bytes int64
-	}
-	all, err := scanAll(rows, func(row scanner) (l letter, err error) { return l, row.Scan(&l.id, &l.bytes) })
-	if err != nil {
-		return 0, err
-	}
-	bytes := int64(0)
-	for n, l := range all {
-		if bytes += l.bytes; n == 0 || n < maxLetters && bytes <= maxLetterBytes {
-			continue
-		}
-		gone, err := t.exec(`DELETE FROM dead_letters WHERE id = ?`, l.id)
-		if err != nil {
+// letterCount is how many dead letters a trigger has, and what they take. It is in the trigger's
+// row, so that to keep one does not take reading the others. Whoever changes letters locks that row
+// first.
+type letterCount struct{ letters, bytes int64 }
+
+// lettersOf locks a trigger's row and returns how many letters it has; sql.ErrNoRows when it is
+// gone.
+func (t *tx) lettersOf(triggerID string) (has letterCount, err error) {
+	err = t.queryRow(`SELECT letters, letter_bytes FROM triggers WHERE id = ?`+t.grammar.forUpdate, triggerID).
+		Scan(&has.letters, &has.bytes)
+	return has, err
+}
+
+func (t *tx) countLetters(triggerID string, has letterCount) error {
+	_, err := t.exec(`UPDATE triggers SET letters = ?, letter_bytes = ? WHERE id = ?`, has.letters, has.bytes, triggerID)
+	return err
+}
+
+const oldestLetter = `SELECT id, bytes FROM dead_letters WHERE trigger_id = ? ORDER BY created_at, id LIMIT 1`
+
+// dropOldLetters deletes the oldest letters of a trigger that has more than it may, and notes how
+// many it has then.
+func (t *tx) dropOldLetters(triggerID string, has letterCount) (dropped int, err error) {
+	for has.letters > 1 && (has.letters > maxLetters || has.bytes > maxLetterBytes) {
+		var id string
+		var bytes int64
+		if err := t.queryRow(oldestLetter, triggerID).Scan(&id, &bytes); err != nil {
 			return dropped, err
 		}
-		dropped += int(gone)
+		if _, err := t.exec(`DELETE FROM dead_letters WHERE id = ?`, id); err != nil {
+			return dropped, err
+		}
+		dropped++
+		has.letters, has.bytes = has.letters-1, has.bytes-bytes
 	}
-	return dropped, nil
+	return dropped, t.countLetters(triggerID, has)
 }
 
 // DeadLetter returns a dead letter of a trigger that the scope sees.
@@ -133,15 +152,37 @@ func (s *Store) DeleteDeadLetter(ctx context.Context, scope faas.Scope, triggerI
 
 // takeLetter deletes a dead letter.
 func (t *tx) takeLetter(scope faas.Scope, triggerID, id string) error {
+	has, err := t.lettersOf(triggerID)
+	if errors.Is(err, sql.ErrNoRows) {
+		return notFound("dead letter", id)
+	}
+	if err != nil {
+		return err
+	}
 	l, err := deadLetters.scan(t.queryRow(deadLetters.selectByID()+t.grammar.forUpdate, id))
 	if err := letterSeen(scope, triggerID, id, l, err); err != nil {
 		return err
 	}
-	n, err := t.exec(`DELETE FROM dead_letters WHERE id = ?`, id)
-	if err == nil && n == 0 {
-		err = notFound("dead letter", id)
-	}
+	_, err = t.forgetLetter(triggerID, id, has)
 	return err
+}
+
+// forgetLetter deletes a letter of a trigger whose row is locked, if it is there, and returns how
+// many letters are left.
+func (t *tx) forgetLetter(triggerID, id string, has letterCount) (left letterCount, err error) {
+	var bytes int64
+	err = t.queryRow(`SELECT bytes FROM dead_letters WHERE id = ?`+t.grammar.forUpdate, id).Scan(&bytes)
+	if errors.Is(err, sql.ErrNoRows) {
+		return has, nil
+	}
+	if err != nil {
+		return has, err
+	}
+	if _, err := t.exec(`DELETE FROM dead_letters WHERE id = ?`, id); err != nil {
+		return has, err
+	}
+	left = letterCount{has.letters - 1, has.bytes - bytes}
+	return left, t.countLetters(triggerID, left)
 }
 
 // Replay has a dead letter executed again: in one transaction the letter goes and x is queued,
@@ -173,23 +214,28 @@ func (s *Store) OldestDeadLetters(ctx context.Context, triggerID string, limit i
 // PurgeDeadLetters deletes dead letters from before the time, limit at most, and returns how many.
 func (s *Store) PurgeDeadLetters(ctx context.Context, before time.Time, limit int) (int, error) {
 	rows, err := s.scans.QueryContext(ctx,
-		`SELECT id FROM dead_letters WHERE created_at < ? ORDER BY created_at LIMIT ?`, micros(before), limit)
+		`SELECT trigger_id, id FROM dead_letters WHERE created_at < ? ORDER BY created_at LIMIT ?`, micros(before), limit)
 	if err != nil {
 		return 0, unavailable(err)
 	}
-	old, err := scanAll(rows, func(row scanner) (id string, err error) { return id, row.Scan(&id) })
+	type letter struct{ trigger, id string }
+	old, err := scanAll(rows, func(row scanner) (l letter, err error) { return l, row.Scan(&l.trigger, &l.id) })
 	if err != nil || len(old) == 0 {
 		return 0, err
+	}
+	of := map[string][]string{}
+	for _, l := range old {
+		of[l.trigger] = append(of[l.trigger], l.id)
 	}
 	purged := 0
 	err = s.chores.do(ctx, func(t *tx) error {
 		purged = 0
-		for _, id := range old {
-			n, err := t.exec(`DELETE FROM dead_letters WHERE id = ?`, id)
+		for _, trigger := range slices.Sorted(maps.Keys(of)) { // in one order everywhere, so that no two processes wait for each other
+			n, err := t.purgeLetters(trigger, of[trigger])
 			if err != nil {
 				return err
 			}
-			purged += int(n)
+			purged += n
 		}
 		return nil
 	})
@@ -197,4 +243,19 @@ func (s *Store) PurgeDeadLetters(ctx context.Context, before time.Time, limit in
 		return 0, err
 	}
 	return purged, nil
+}
+
+// purgeLetters deletes letters of a trigger and returns how many there were.
+func (t *tx) purgeLetters(triggerID string, ids []string) (int, error) {
+	has, err := t.lettersOf(triggerID)
+	if errors.Is(err, sql.ErrNoRows) { // its letters are gone with it
+		return 0, nil
+	}
+	before := has.letters
+	for _, id := range ids {
+		if err == nil {
+			has, err = t.forgetLetter(triggerID, id, has)
+		}
+	}
+	return int(before - has.letters), err
 }

@@ -56,6 +56,9 @@ type grammar struct {
 	// now is an expression for the present time by the database's clock, in microseconds since 1970
 	// UTC.
 	now string
+	// addingTo is the end of an INSERT that adds to the columns of a row that is there. key names
+	// the columns of the primary key.
+	addingTo func(key string, columns ...string) string
 	// prepared says that BEGIN, COMMIT and the like may be prepared.
 	prepared bool
 	// fenced says that this is a server: a COMMIT may go unanswered, so that every batch leaves a

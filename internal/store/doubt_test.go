@@ -15,7 +15,7 @@ func TestCommitWithoutAnswer(t *testing.T) {
 	server := mariadb(t)
 	for name, what := range map[string]mishap{"before": lostBefore, "after": lostAfter} {
 		t.Run(name, func(t *testing.T) {
-			direct := server.Database(t)
+			direct := migrated(t)
 			open(t, direct, nil)
 			r := newRelay(t, server.Address())
 			s := r.open(t, direct, store.Options{})
@@ -36,7 +36,7 @@ func TestCommitWithoutAnswer(t *testing.T) {
 // is not done twice.
 func TestPacketThatComesLate(t *testing.T) {
 	server := mariadb(t)
-	direct := server.Database(t)
+	direct := migrated(t)
 	f := newFunction(t, open(t, direct, nil))
 	r := newRelay(t, server.Address())
 	s := r.open(t, direct, store.Options{})

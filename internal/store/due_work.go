@@ -22,6 +22,7 @@ type DueItem struct {
 	Attempts  int           // how often it was taken since it succeeded last, this time included
 	Age       time.Duration // since it was added, or added anew
 	LastError string        // of the last attempt that failed
+	Woken     bool          // WakeDue has asked for this attempt
 
 	dueAt int64
 	token int64 // of the attempt in hand
@@ -56,6 +57,21 @@ func (s *Store) EnsureDue(ctx context.Context, kind, ref string) error {
 		}
 		return err
 	})
+}
+
+// WakeDue has an item done after the time at the latest, if it is there, and reports whether that has
+// changed anything: whoever owns its shard is to be told then. An attempt that is in hand goes on, and
+// the item is done once more after it. The attempt that begins next is told that it was woken.
+// It is for items that are done again and again: one that is DueDone is gone, whoever has woken it.
+func (s *Store) WakeDue(ctx context.Context, kind, ref string, after time.Duration) (bool, error) {
+	at := s.dialect.grammar().now + ` + ?`
+	in := after.Microseconds()
+	// While woken_at is not 0, the item is due by then or is in hand: a later wish is met by that.
+	n, err := s.chores.exec(ctx,
+		`UPDATE due_work SET due_at = CASE WHEN token = 0 AND due_at > `+at+` THEN `+at+` ELSE due_at END, woken_at = `+at+`
+		WHERE kind = ? AND ref = ? AND state = ? AND (woken_at = 0 OR woken_at > `+at+`)`,
+		in, in, in, kind, ref, dueWaiting, in)
+	return n > 0, err
 }
 
 // WithdrawDue takes out an item, if it is there.
@@ -188,14 +204,9 @@ func (s *Store) TakeDue(
 			if n == 0 {
 				continue // withdrawn, or another attempt's
 			}
-			var age int64
-			err = t.queryRow(`SELECT attempts, last_error, `+t.grammar.now+` - added_at FROM due_work WHERE kind = ? AND ref = ?`,
-				i.Kind, i.Ref).
-				Scan(&i.Attempts, &i.LastError, &age)
-			if err != nil {
+			if err := t.taken(&i); err != nil {
 				return err
 			}
-			i.Age = time.Duration(age) * time.Microsecond
 			taken = append(taken, i)
 		}
 		return nil
@@ -204,6 +215,22 @@ func (s *Store) TakeDue(
 		return nil, err
 	}
 	return taken, nil
+}
+
+// taken reads what an attempt is to know of the item that it has in hand now.
+func (t *tx) taken(i *DueItem) error {
+	var age, woken int64
+	err := t.queryRow(
+		`SELECT attempts, last_error, `+t.grammar.now+` - added_at, woken_at FROM due_work WHERE kind = ? AND ref = ?`,
+		i.Kind, i.Ref).Scan(&i.Attempts, &i.LastError, &age, &woken)
+	if err != nil {
+		return err
+	}
+	i.Age, i.Woken = time.Duration(age)*time.Microsecond, woken != 0
+	if i.Woken { // from here on it is woken anew
+		_, err = t.exec(`UPDATE due_work SET woken_at = 0 WHERE kind = ? AND ref = ?`, i.Kind, i.Ref)
+	}
+	return err
 }
 
 // HandOverDue has the items of a kind and a shard due at once that an owner before has in hand still,
@@ -261,18 +288,24 @@ func (s *Store) DueAgain(ctx context.Context, i DueItem, after time.Duration) er
 
 // dueAgain is the statement of DueAgain; see dueDone.
 func dueAgain(g grammar, i DueItem, after time.Duration) change {
-	return change{`UPDATE due_work SET due_at = ` + g.now + ` + ?, token = 0, attempts = 0, last_error = ''
-		WHERE kind = ? AND ref = ? AND token = ?`, []any{after.Microseconds(), i.Kind, i.Ref, i.token}}
+	at, in := dueAfter(g, after)
+	return change{`UPDATE due_work SET due_at = ` + at + `, token = 0, attempts = 0, last_error = ''
+		WHERE kind = ? AND ref = ? AND token = ?`, append(in, i.Kind, i.Ref, i.token)}
+}
+
+// dueAfter is when an item is due again whose attempt has ended: after the time, or when it was
+// woken meanwhile.
+func dueAfter(g grammar, after time.Duration) (at string, args []any) {
+	at = g.now + ` + ?`
+	in := after.Microseconds()
+	return `CASE WHEN woken_at <> 0 AND woken_at < ` + at + ` THEN woken_at ELSE ` + at + ` END`, []any{in, in}
 }
 
 // DueFailed has an item tried again after the time; why is kept with it.
 func (s *Store) DueFailed(ctx context.Context, i DueItem, after time.Duration, why string) error {
-	return s.settleDue(
-		ctx,
-		i,
-		change{`UPDATE due_work SET due_at = ` + s.dialect.grammar().now + ` + ?, token = 0, last_error = ?
-		WHERE kind = ? AND ref = ? AND token = ?`, []any{after.Microseconds(), shortened(why), i.Kind, i.Ref, i.token}},
-	)
+	at, in := dueAfter(s.dialect.grammar(), after)
+	return s.settleDue(ctx, i, change{`UPDATE due_work SET due_at = ` + at + `, token = 0, last_error = ?
+		WHERE kind = ? AND ref = ? AND token = ?`, append(in, shortened(why), i.Kind, i.Ref, i.token)})
 }
 
 // DueDead puts an item aside that has failed too often: it is not tried again until RetryDue.

@@ -15,13 +15,16 @@ type Ending struct {
 	Status  faas.ExecutionStatus // success, failed, error or cancelled
 	Result  string               // JSON text {"duration": seconds, "output": …}
 	Log     string
-	EndedAt time.Time // the store's clock when zero
-	Events  []Event   // to notify other services of it
-	Follow  bool      // what follows the execution is due now
+	Owner   string            // who ran it; another's execution is not ended. "" when the caller does not know
+	EndedAt time.Time         // the store's clock when zero
+	Events  []Event           // to notify other services of it
+	Follow  bool              // what follows the execution is due now
+	Story   []faas.StoryEvent // what was unusual on its way
 
 	// of the execution, whose record grows; "" when the caller does not know, and then its growth
 	// is not counted
 	ProjectID string
+	Sample    Sample // for statistics
 }
 
 // Start records that an execution runs, under the lease that e asks for, and does not wait for the
@@ -55,7 +58,8 @@ func (s *Store) Finish(ctx context.Context, id string, ending Ending) error {
 		ending.EndedAt = s.now()
 	}
 	ending.Log = validUTF8(ending.Log)
-	op := &operation{execution: id, ending: &ending, change: ending.change(id), events: ending.Events, kept: true}
+	op := &operation{execution: id, ending: &ending, events: ending.Events, story: ending.Story, kept: true}
+	op.change, op.contents = ending.change(id, s.form)
 	if ending.Follow {
 		op.also = dueNow(s.dialect.grammar(), FollowUp, id)
 	}
@@ -78,15 +82,25 @@ func (e Ending) applied(x faas.Execution) faas.Execution {
 	return x
 }
 
-// change writes the ending of an execution that runs.
-func (e Ending) change(id string) change {
+// change writes the ending of an execution that runs. The contents are to be written where it finds
+// one.
+func (e Ending) change(id string, form recordForm) (change, []content) {
 	at := micros(e.EndedAt)
-	return change{
-		`UPDATE executions SET status = ?, result = ?, log_text = ?, ended_at = ?, updated_at = ?, lease_until = 0,
-			record_bytes = record_bytes + ?
-			WHERE id = ? AND status = 'running'`,
-		[]any{string(e.Status), e.Result, e.Log, at, at, e.bytes(), id},
+	x, apart := form.split(&faas.Execution{ID: id, Result: e.Result, Log: e.Log})
+	sizes, args := "", []any{string(e.Status), x.Result, x.Log, at, at, e.bytes()}
+	if len(apart) > 0 {
+		sizes, args = ", result_bytes = ?, log_bytes = ?", append(args, x.ResultCut, x.LogCut)
 	}
+	c := change{
+		`UPDATE executions SET status = ?, result = ?, log_text = ?, ended_at = ?, updated_at = ?, lease_until = 0,
+			record_bytes = record_bytes + ?` + sizes + `
+			WHERE id = ? AND status = 'running'`,
+		append(args, id),
+	}
+	if e.Owner != "" {
+		c.query, c.args = c.query+` AND owner = ?`, append(c.args, e.Owner)
+	}
+	return c, apart
 }
 
 // bytes returns by how much the ending makes the record grow.
@@ -97,6 +111,9 @@ func (t *tx) whyNotEnded(id string) error {
 	x, err := t.execution(id)
 	if err != nil {
 		return err
+	}
+	if x.Status == faas.ExecutionRunning {
+		return faas.Errorf(faas.Conflict, "Execution %s is run by %s.", id, x.Owner)
 	}
 	return faas.Errorf(faas.Conflict, "Execution %s is not running: its status is %s.", id, x.Status)
 }

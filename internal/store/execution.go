@@ -10,7 +10,9 @@ import (
 // The log is the last column and is read by itself only: SQLite then never touches the pages that a
 // long log overflows into. An execution is never updated as a whole: each change of its state is a
 // conditional statement of its own.
-var executions = newResource(table{name: "executions", noun: "execution"}, []column[faas.Execution]{
+var tableOfExecutions = table{name: "executions", noun: "execution", indexes: indexesOfExecutions}
+
+var executions = newResource(tableOfExecutions, []column[faas.Execution]{
 	{name: "id", at: func(x *faas.Execution) any { return &x.ID }, kind: code, index: indexOfEach},
 	{name: "project_id", at: func(x *faas.Execution) any { return &x.ProjectID }, kind: text, index: indexOfValue},
 	{name: "user_id", at: func(x *faas.Execution) any { return &x.UserID }, kind: text},
@@ -22,7 +24,7 @@ var executions = newResource(table{name: "executions", noun: "execution"}, []col
 	{name: "sync", at: func(x *faas.Execution) any { return &x.Sync }, kind: boolean},
 	{name: "status", at: func(x *faas.Execution) any { return &x.Status }, kind: state},
 	{name: "trigger_id", at: func(x *faas.Execution) any { return referenceColumn{&x.TriggerID} }, kind: code,
-		rule: seldom},
+		index: indexOfValue, rule: seldom},
 	{name: "follow_up", at: func(x *faas.Execution) any { return &x.FollowUp }, rule: seldom},
 	{name: "owner", at: func(x *faas.Execution) any { return &x.Owner }},
 	{
@@ -36,10 +38,13 @@ var executions = newResource(table{name: "executions", noun: "execution"}, []col
 	{name: "ended_at", at: func(x *faas.Execution) any { return timeColumn{&x.EndedAt} }},
 	{name: "updated_at", at: func(x *faas.Execution) any { return timeColumn{&x.UpdatedAt} }, kind: instant},
 	{name: "input", at: func(x *faas.Execution) any { return &x.Input },
-		size: func(x *faas.Execution) *int64 { return &x.InputCut }},
+		size: func(x *faas.Execution) *int64 { return &x.InputCut }, kept: "input_bytes"},
+	{name: "input_bytes", at: func(x *faas.Execution) any { return &x.InputCut }, rule: seldom | unlisted},
 	{name: "result", at: func(x *faas.Execution) any { return &x.Result },
-		size: func(x *faas.Execution) *int64 { return &x.ResultCut }},
+		size: func(x *faas.Execution) *int64 { return &x.ResultCut }, kept: "result_bytes"},
+	{name: "result_bytes", at: func(x *faas.Execution) any { return &x.ResultCut }, rule: seldom | unlisted},
 	{name: "log_text", at: func(x *faas.Execution) any { return &x.Log }, rule: unread},
+	{name: "log_bytes", at: func(x *faas.Execution) any { return &x.LogCut }, rule: seldom | unread},
 	{name: "record_bytes", at: func(x *faas.Execution) any { return bytesColumn{x} }, rule: unread},
 })
 
@@ -52,18 +57,26 @@ func (s *Store) Execution(ctx context.Context, scope faas.Scope, id string) (faa
 	if !scope.Sees(e.ProjectID) {
 		return faas.Execution{}, unseen("execution", id, e.ProjectID)
 	}
-	return e, nil
+	return s.whole(ctx, e)
 }
 
-// ExecutionLog returns what an execution that the scope sees has printed; "" until it ended.
+// ExecutionLog returns what an execution that the scope sees has printed; of one that runs what was
+// kept by KeepLog.
 func (s *Store) ExecutionLog(ctx context.Context, scope faas.Scope, id string) (string, error) {
 	var project, text string
-	err := s.get.one(ctx, s.get.executionLog, id).Scan(&project, &text)
+	var apart int64
+	err := s.get.one(ctx, s.get.executionLog, id).Scan(&project, &text, &apart)
 	if err != nil {
 		return "", missing("execution", id, err)
 	}
 	if !scope.Sees(project) {
 		return "", unseen("execution", id, project)
+	}
+	if apart != 0 {
+		return s.content(ctx, id, contentLog)
+	}
+	if text == "" {
+		return s.logSoFar(ctx, id)
 	}
 	return text, nil
 }
@@ -92,8 +105,8 @@ func (s *Store) DeleteExecution(ctx context.Context, scope faas.Scope, id string
 		if !e.Status.Ended() {
 			return faas.Errorf(faas.Conflict, "Execution %s has not ended; it can be deleted when it has.", id)
 		}
-		one := record{id: id, project: e.ProjectID}
-		if err := t.queryRow(`SELECT record_bytes FROM executions WHERE id = ?`, id).Scan(&one.bytes); err != nil {
+		one, err := scanRecord(t.queryRow(`SELECT `+recordColumns+` FROM executions WHERE id = ?`, id))
+		if err != nil {
 			return missing("execution", id, err)
 		}
 		gone, err = t.deleteExecutions([]record{one})
@@ -113,9 +126,12 @@ func (t *tx) execution(id string) (faas.Execution, error) {
 	return e, missing("execution", id, err)
 }
 
-// insert writes a whole row.
+// insert writes a whole row, and what of it is kept apart.
 func (t *tx) insert(e *faas.Execution) error {
-	query, args := executions.insert(t.grammar, e)
-	_, err := t.exec(query, args...)
-	return t.already("execution", e.ID, err)
+	row, apart := t.form.split(e)
+	query, args := executions.insert(t.grammar, row)
+	if _, err := t.exec(query, args...); err != nil || len(apart) == 0 {
+		return t.already("execution", e.ID, err)
+	}
+	return t.addContents(apart)
 }

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -11,7 +12,9 @@ import (
 
 // Cancellation is how an execution ends before its time.
 type Cancellation struct {
-	Output string // why, for whoever reads the record
+	Status faas.ExecutionStatus // cancelled when ""; an operator may know better how it ended
+	Output string               // why, for whoever reads the record
+	Story  faas.StoryEvent      // who asked for it; its time is filled in. Without a kind it is not kept
 	// returns what others are to be told of it, with its function as it is now, or its zero value
 	// when that is gone, and with the time that it ran for; nil: they are told nothing
 	Events func(f faas.Function, x faas.Execution, took time.Duration) []Event
@@ -33,7 +36,7 @@ func (s *Store) Cancel(
 	var was faas.ExecutionStatus
 	var ending Ending
 	err := s.recorder.do(ctx, func(t *tx) error {
-		e, err := t.openExecution(scope, id)
+		e, err := t.openExecution(scope, id, "cancelled")
 		if err != nil {
 			return err
 		}
@@ -43,10 +46,21 @@ func (s *Store) Cancel(
 			took = max(0, now.Sub(e.StartedAt))
 		}
 		outcome := faas.Outcome{Duration: took, Output: faas.TextOutput(c.Output)}
-		was, ending = e.Status, Ending{Status: faas.ExecutionCancelled, Result: outcome.Result(), EndedAt: now}
+		was, ending = e.Status, Ending{
+			Status: cmp.Or(c.Status, faas.ExecutionCancelled), Result: outcome.Result(), EndedAt: now,
+		}
+		if err := t.fill(&e); err != nil {
+			return err
+		}
 		ended = ending.applied(e)
 		if err := t.cancel(ended, ending.bytes()); err != nil {
 			return err
+		}
+		if c.Story.Kind != "" {
+			c.Story.At = now
+			if err := t.tell(id, e.Story(c.Story.Process, c.Story)...); err != nil {
+				return err
+			}
 		}
 		if c.Events == nil {
 			return nil
@@ -61,12 +75,26 @@ func (s *Store) Cancel(
 		grown.queued = -1
 	}
 	s.usage.add(ended.ProjectID, grown)
+	s.countCancelled(ctx, ended, ending)
 	return ended, nil
+}
+
+// countCancelled adds a cancelled execution to the statistics of its function, which may be gone.
+func (s *Store) countCancelled(ctx context.Context, x faas.Execution, ending Ending) {
+	ending.Sample = Sample{FunctionID: x.FunctionID}
+	if !x.StartedAt.IsZero() {
+		ending.Sample.Took = max(0, x.EndedAt.Sub(x.StartedAt))
+		if f, err := s.Function(ctx, faas.AnyProject(), x.FunctionID); err == nil {
+			ending.Sample.Memory = f.MemorySize
+		}
+	}
+	s.statistics.ended(x.ProjectID, &ending)
 }
 
 // openExecution returns an execution that the scope may change and that has not ended, and keeps
 // others from changing it until the commit.
-func (t *tx) openExecution(scope faas.Scope, id string) (faas.Execution, error) {
+// is is what it is to be.
+func (t *tx) openExecution(scope faas.Scope, id, is string) (faas.Execution, error) {
 	e, err := executions.scan(t.queryRow(executions.selectByID()+t.grammar.forUpdate, id))
 	switch {
 	case err != nil:
@@ -75,7 +103,7 @@ func (t *tx) openExecution(scope faas.Scope, id string) (faas.Execution, error) 
 		return e, unseen("execution", id, e.ProjectID)
 	case e.Status.Ended():
 		return e, faas.Errorf(faas.Conflict,
-			"Execution %s has ended with the status %s; only one that is queued or runs can be cancelled.", id, e.Status)
+			"Execution %s has ended with the status %s; only one that is queued or runs can be %s.", id, e.Status, is)
 	}
 	return e, nil
 }
@@ -94,7 +122,11 @@ func (t *tx) cancel(e faas.Execution, grown int64) error {
 	if _, err = t.change(withdrawDue(LostMessage, e.ID)); err != nil || !e.FollowUp {
 		return err
 	}
-	_, err = t.change(withdrawDue(FollowUp, e.ID)) // nothing follows what somebody wanted no more
+	follow := withdrawDue(FollowUp, e.ID) // nothing follows what somebody wanted no more
+	if e.Status != faas.ExecutionCancelled {
+		follow = dueNow(t.grammar, FollowUp, e.ID)
+	}
+	_, err = t.change(follow)
 	return err
 }
 
@@ -107,16 +139,21 @@ func (s *Store) EndedBefore(ctx context.Context, id, owner, log string) (faas.Ex
 	err := s.recorder.do(ctx, func(t *tx) error {
 		var err error
 		grown = 0
-		if e, err = t.execution(id); err != nil || e.Status != faas.ExecutionCancelled || log == "" {
+		if e, err = t.execution(id); err == nil {
+			err = t.fill(&e)
+		}
+		if err != nil || e.Status != faas.ExecutionCancelled || log == "" {
 			return err
 		}
 		log = validUTF8(log)
-		n, err := t.exec(`UPDATE executions SET log_text = ?, record_bytes = record_bytes + ?
-			WHERE id = ? AND status = 'cancelled' AND owner = ? AND log_text = ''`, log, int64(len(log)), id, owner)
-		if n > 0 {
-			grown = int64(len(log))
+		x, apart := t.form.split(&faas.Execution{ID: id, Log: log})
+		n, err := t.exec(`UPDATE executions SET log_text = ?, log_bytes = ?, record_bytes = record_bytes + ?
+			WHERE id = ? AND status = 'cancelled' AND owner = ? AND log_text = ''`, x.Log, x.LogCut, int64(len(log)), id, owner)
+		if err != nil || n == 0 {
+			return err
 		}
-		return err
+		grown = int64(len(log))
+		return t.addContents(apart)
 	})
 	if err != nil {
 		return faas.Execution{}, err

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/openstack-faas/faas/internal/faas"
@@ -35,10 +36,11 @@ func (s *Store) RenewLeases(ctx context.Context, owner string, ids []string, lea
 	return lost, nil
 }
 
-// SettleExpired ends running executions whose lease is over, limit at most, with the status error
-// and OutputLost, and returns them as settled. Nobody knows for how long they ran: their duration is
-// null, a member that clients read without looking whether it is there. events returns what others are to be told of one, with its function as it is
-// now, or its zero value when that is gone; nil: they are told nothing.
+// SettleExpired ends running executions whose lease is over, limit at most, with the status error,
+// OutputLost and the log so far, if that was kept, and returns them as settled. Nobody knows for how
+// long they ran: their duration is null, a member that clients read without looking whether it is
+// there. events returns what others are to be told of one, with its function as it is now, or its
+// zero value when that is gone; nil: they are told nothing.
 func (s *Store) SettleExpired(
 	ctx context.Context, limit int, events func(faas.Function, faas.Execution) []Event,
 ) ([]faas.Execution, error) {
@@ -54,9 +56,13 @@ func (s *Store) SettleExpired(
 		}
 		settled, grown = nil, nil
 		for _, e := range expired {
-			ending := Ending{Status: faas.ExecutionError, Result: lostResult, EndedAt: s.timestamp(),
-				ProjectID: e.ProjectID}
-			end := ending.change(e.ID)
+			log, err := t.logSoFar(e.ID)
+			if err != nil {
+				return err
+			}
+			ending := Ending{Status: faas.ExecutionError, Result: lostResult, Log: log, EndedAt: s.timestamp(),
+				ProjectID: e.ProjectID, Sample: Sample{FunctionID: e.FunctionID}}
+			end, apart := ending.change(e.ID, t.form)
 			n, err := t.exec(end.query+` AND lease_until < `+t.grammar.now, end.args...)
 			if err != nil {
 				return err
@@ -64,7 +70,14 @@ func (s *Store) SettleExpired(
 			if n == 0 { // it ended, or another process settled it or renewed its lease, since it was found
 				continue
 			}
+			if err := errors.Join(t.addContents(apart), t.dropLog(e.ID)); err != nil {
+				return err
+			}
 			settled, grown = append(settled, ending.applied(e)), append(grown, ending)
+			lost := faas.StoryEvent{Kind: faas.StoryLost, At: ending.EndedAt, Detail: "its lease was not renewed"}
+			if err := t.tell(e.ID, e.Story(e.Owner, lost)...); err != nil {
+				return err
+			}
 			if e.FollowUp {
 				if _, err := t.change(dueNow(t.grammar, FollowUp, e.ID)); err != nil {
 					return err
@@ -84,6 +97,7 @@ func (s *Store) SettleExpired(
 	}
 	for _, e := range grown {
 		s.usage.add(e.ProjectID, recordCounts{bytes: e.bytes()})
+		s.statistics.ended(e.ProjectID, &e)
 	}
 	return settled, nil
 }

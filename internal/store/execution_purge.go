@@ -21,8 +21,14 @@ func (s *Store) PurgeableExecutions(ctx context.Context, before time.Time) (int,
 // many.
 func (s *Store) PurgeExecutions(ctx context.Context, before time.Time, limit int) (int, error) {
 	// What ended before was created before: this bound lets the index on created_at find the rows.
-	return s.purge(ctx, `created_at < ? AND ended_at > 0 AND ended_at < ?`, limit, micros(before), micros(before))
+	n, err := s.purge(ctx, "executions", endedBefore, limit, micros(before), micros(before))
+	if err != nil || n == limit {
+		return n, err
+	}
+	return n, s.purgeStories(ctx, before, limit)
 }
+
+const endedBefore = `created_at < ? AND ended_at > 0 AND ended_at < ?`
 
 // PurgeExecutionsOf deletes executions of a function that have ended, as far as the scope sees
 // them, the oldest first, limit at most. It returns how many: when fewer than the limit, there are
@@ -32,27 +38,34 @@ func (s *Store) PurgeExecutionsOf(ctx context.Context, scope faas.Scope, functio
 	where.and("function_id = ?", functionID)
 	where.and("ended_at > 0")
 	executions.inScope(&where, scope)
-	return s.purge(ctx, strings.Join(where.where, " AND "), limit, where.args...)
+	return s.purge(ctx, "executions", strings.Join(where.where, " AND "), limit, where.args...)
 }
 
 // record is what deleting an execution needs to know of its row.
 type record struct {
 	id, project string
 	bytes       int64
+	apart       bool // it has contents
 }
 
-// purge deletes the oldest executions that meet the condition.
-func (s *Store) purge(ctx context.Context, condition string, limit int, args ...any) (int, error) {
+const recordColumns = `id, project_id, record_bytes, input_bytes + result_bytes + log_bytes`
+
+func scanRecord(row scanner) (r record, err error) {
+	var apart int64
+	err = row.Scan(&r.id, &r.project, &r.bytes, &apart)
+	r.apart = apart > 0
+	return r, err
+}
+
+// purge deletes the oldest executions of a table, or partitions of it, that meet the condition.
+func (s *Store) purge(ctx context.Context, from, condition string, limit int, args ...any) (int, error) {
 	rows, err := s.scans.QueryContext(ctx,
-		`SELECT id, project_id, record_bytes FROM executions WHERE `+condition+` ORDER BY created_at LIMIT ?`,
+		`SELECT `+recordColumns+` FROM `+from+` WHERE `+condition+` ORDER BY created_at LIMIT ?`,
 		append(args, limit)...)
 	if err != nil {
 		return 0, unavailable(err)
 	}
-	old, err := scanAll(rows, func(row scanner) (r record, err error) {
-		return r, row.Scan(&r.id, &r.project,
-			&r.bytes)
-	})
+	old, err := scanAll(rows, scanRecord)
 	if err != nil || len(old) == 0 {
 		return 0, err
 	}
@@ -68,18 +81,25 @@ func (s *Store) purge(ctx context.Context, condition string, limit int, args ...
 	return len(gone), nil
 }
 
-// deleteExecutions deletes rows and returns those that were there.
+// deleteExecutions deletes rows with their contents and returns those that were there.
 func (t *tx) deleteExecutions(rows []record) (gone []record, err error) {
 	for _, r := range rows {
 		n, err := t.exec(`DELETE FROM executions WHERE id = ?`, r.id)
 		if err != nil {
 			return nil, err
 		}
-		if n > 0 {
-			gone = append(gone, r)
+		if n == 0 {
+			continue
+		}
+		gone = append(gone, r)
+		if !r.apart {
+			continue
+		}
+		if _, err := t.exec(`DELETE FROM execution_contents WHERE execution_id = ?`, r.id); err != nil {
+			return nil, err
 		}
 	}
-	return gone, nil
+	return gone, t.dropStories(gone)
 }
 
 // countGone counts that records are gone.

@@ -83,12 +83,14 @@ func (s *Store) Claim(
 func (s *Store) claimed(ctx context.Context, id, owner string) (faas.Execution, error) {
 	e, err := executions.scan(s.get.one(ctx, s.get.execution, id))
 	if err == nil && e.Owner == owner {
-		return e, nil
+		return s.whole(ctx, e)
 	}
 	// A reader on another node of a cluster may be behind the writer.
 	var now faas.Execution
 	err = s.recorder.do(ctx, func(t *tx) (err error) {
-		now, err = t.execution(id)
+		if now, err = t.execution(id); err == nil {
+			err = t.fill(&now)
+		}
 		return err
 	})
 	if err != nil {

@@ -1,6 +1,38 @@
 package store
 
-import "context"
+import (
+	"context"
+	"io/fs"
+	"testing"
+	"testing/fstest"
+)
+
+// WithMigrations has this program know further migrations, of both databases, until the test's end or
+// the call of forget: as if it were of a later release.
+func WithMigrations(t *testing.T, files map[string]string) (forget func()) {
+	t.Helper()
+	all := fstest.MapFS{}
+	err := fs.WalkDir(embedded, ".", func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		text, err := fs.ReadFile(embedded, path)
+		all[path] = &fstest.MapFile{Data: text}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range files {
+		for _, folder := range []string{"mysql", "sqlite"} {
+			all["migrations/"+folder+"/"+name] = &fstest.MapFile{Data: []byte(text)}
+		}
+	}
+	migrations = all
+	forget = func() { migrations = embedded }
+	t.Cleanup(forget)
+	return forget
+}
 
 // OnWriter runs a statement on the connection of a store's writer of calls, of which there is one.
 func (s *Store) OnWriter(ctx context.Context, query string) error {
@@ -29,4 +61,19 @@ func hold(ctx context.Context, r *recorder, until <-chan struct{}) {
 		panic(err)
 	}
 	<-held
+}
+
+// KeepApart has texts of calls from that length on be kept apart, or none.
+func (s *Store) KeepApart(apart bool, from int) {
+	s.form.above = never
+	if apart {
+		s.form.above = from - 1
+	}
+	s.calls.form = s.form
+}
+
+// OnChores runs a statement as maintenance does.
+func (s *Store) OnChores(ctx context.Context, query string) error {
+	_, err := s.chores.exec(ctx, query)
+	return err
 }

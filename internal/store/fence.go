@@ -58,6 +58,29 @@ func (f *fence) mark(number int64, outcome string) string {
 
 const noOutcome = `''`
 
+// Where another node's transaction wins against one here, the server undoes that at any moment, and
+// in a packet of several statements those behind that moment have been seen to go on, in a
+// transaction of their own: the COMMIT would then keep a part of the batch. Therefore a batch on a
+// cluster writes its mark first, and ends with a statement that fails unless it finds that mark.
+
+// first is the statement that begins a batch; "" where only its end is marked.
+func (f *fence) first(t *tx) string {
+	if !t.cluster {
+		return ""
+	}
+	return f.mark(f.batch, noOutcome) + "; "
+}
+
+// last is the statement that ends a batch, before its COMMIT.
+func (f *fence) last(t *tx, outcome string) string {
+	if !t.cluster {
+		return f.mark(f.batch, outcome)
+	}
+	return fmt.Sprintf(`INSERT INTO writers (id, batch, seen_at, outcome)
+		SELECT '%s', IF((SELECT batch FROM writers WHERE id = '%s') = %d, %d, NULL), 0, %s FROM DUAL
+		ON DUPLICATE KEY UPDATE outcome = VALUES(outcome)`, f.id, f.id, f.batch, f.batch, outcome)
+}
+
 // committed settles the doubt. It reports whether the batch was committed, and with which outcome.
 // When it was not, it cannot be any more. An error leaves the doubt as it is, and asking again does
 // no harm.

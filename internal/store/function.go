@@ -32,6 +32,8 @@ var functions = newResource(table{name: "functions", noun: "function"}, []column
 	{name: "trust_roles", at: func(f *faas.Function) any { return namesColumn{&f.TrustRoles} }},
 	{name: "registry_user", at: func(f *faas.Function) any { return &f.Registry.User }},
 	{name: "registry_password", at: func(f *faas.Function) any { return &f.Registry.Sealed }},
+	{name: "environment", at: func(f *faas.Function) any { return variablesColumn(&f.Environment) }},
+	{name: "secrets", at: func(f *faas.Function) any { return variablesColumn(&f.Secrets) }},
 	{name: "cpu", at: func(f *faas.Function) any { return &f.CPU }, kind: number},
 	{name: "memory_size", at: func(f *faas.Function) any { return &f.MemorySize }, kind: number},
 	{name: "timeout_seconds", at: func(f *faas.Function) any { return secondsColumn{&f.Timeout} }, kind: number,
@@ -42,6 +44,8 @@ var functions = newResource(table{name: "functions", noun: "function"}, []column
 		rule: insertOnly},
 	{name: "on_success", at: func(f *faas.Function) any { return destinationColumn{&f.OnSuccess} }},
 	{name: "on_failure", at: func(f *faas.Function) any { return destinationColumn{&f.OnFailure} }},
+	{name: "retention_days", at: func(f *faas.Function) any { return &f.Retention.Days }},
+	{name: "retention_count", at: func(f *faas.Function) any { return &f.Retention.Count }},
 	{name: "revision", at: func(f *faas.Function) any { return &f.Revision }},
 	{name: "created_at", at: func(f *faas.Function) any { return timeColumn{&f.CreatedAt} }, kind: instant,
 		index: indexOfRange, rule: insertOnly},
@@ -55,11 +59,14 @@ type FunctionChange struct {
 	Entry       *string
 	Code        *faas.Code
 	Registry    *faas.Registry
+	Environment *faas.Variables
+	Secrets     *faas.Variables
 	CPU         *int           // millicores
 	MemorySize  *int64         // bytes
 	Timeout     *time.Duration // whole seconds
 	OnSuccess   *faas.Destination
 	OnFailure   *faas.Destination
+	Retention   *faas.Retention
 	Trust       *FunctionTrust // the one before is to be deleted
 	Revision    int64          // the function must be of this one, or the error is a faas.Conflict; 0: of any
 	// the id of the trust that it must have until now, or the error is a faas.Conflict; nil: any or
@@ -151,7 +158,7 @@ func (s *Store) Functions(ctx context.Context, scope faas.Scope, q faas.Query) (
 }
 
 // UpdateFunction changes a function and returns it as it is now. Its Revision grows when code,
-// entry, cpu or memory became different. A package must have been stored as for CreateFunction.
+// entry, environment, secrets, cpu or memory became different. A package must have been stored as for CreateFunction.
 // More package bytes than the change's quota lets the project have are a faas.OverQuota.
 func (s *Store) UpdateFunction(ctx context.Context, scope faas.Scope, id string,
 	change FunctionChange) (faas.Function, error) {
@@ -202,15 +209,19 @@ func (c FunctionChange) applied(f faas.Function) faas.Function {
 	set(&f.Entry, c.Entry)
 	set(&f.Code, c.Code)
 	set(&f.Registry, c.Registry)
+	set(&f.Environment, c.Environment)
+	set(&f.Secrets, c.Secrets)
 	set(&f.CPU, c.CPU)
 	set(&f.MemorySize, c.MemorySize)
 	set(&f.Timeout, c.Timeout)
 	set(&f.OnSuccess, c.OnSuccess)
 	set(&f.OnFailure, c.OnFailure)
+	set(&f.Retention, c.Retention)
 	if c.Trust != nil {
 		f.TrustID, f.TrustRoles = c.Trust.ID, c.Trust.Roles
 	}
 	if f.Code != before.Code || f.Registry != before.Registry || f.Entry != before.Entry ||
+		f.Environment != before.Environment || f.Secrets != before.Secrets ||
 		f.CPU != before.CPU || f.MemorySize != before.MemorySize {
 		f.Revision++
 	}

@@ -49,8 +49,9 @@ type table struct {
 	listed     string // the same as a list has them: cut, and with the sizes of what may be cut
 	few        bool   // there are never so many rows that an index matters
 
-	fields map[string]field // what may be filtered and sorted by, under the names that clients know
-	public string           // the condition of rows that every project sees; "" for none
+	fields  map[string]field // what may be filtered and sorted by, under the names that clients know
+	indexes []listIndex      // what lists are read by on servers; none: what the database finds best
+	public  string           // the condition of rows that every project sees; "" for none
 }
 
 // statement is SQL that grows, with its arguments.
@@ -64,14 +65,23 @@ func (s *statement) and(condition string, args ...any) {
 	s.args = append(s.args, args...)
 }
 
-// query returns SELECT what FROM the table WHERE all of the conditions of both.
+// query returns SELECT what FROM the table WHERE all of the conditions.
 func (t *table) query(what string, conditions ...*statement) (query string, args []any) {
+	return selection(what, t.name, conditions)
+}
+
+// query is that of the list's rows, read by its index.
+func (l *listing) query(what string, conditions ...*statement) (text string, args []any) {
+	return selection(what, l.from, conditions)
+}
+
+func selection(what, from string, conditions []*statement) (query string, args []any) {
 	var where []string
 	for _, c := range conditions {
 		where = append(where, c.where...)
 		args = append(args, c.args...)
 	}
-	query = "SELECT " + what + " FROM " + t.name
+	query = "SELECT " + what + " FROM " + from
 	if len(where) > 0 {
 		query += " WHERE " + strings.Join(where, " AND ")
 	}
@@ -81,6 +91,7 @@ func (t *table) query(what string, conditions ...*statement) (query string, args
 // listing is a list that was asked for, in SQL.
 type listing struct {
 	*table
+	from     string // the table, and the index that it is read by
 	scope    faas.Scope
 	found    statement // conditions that an index answers, as far as the order lets it
 	compared statement // conditions that rows are compared with one by one
@@ -94,6 +105,7 @@ func list[T any](ctx context.Context, s *Store, t *resource[T], scope faas.Scope
 	if err != nil {
 		return Page[T]{}, err
 	}
+	l.from = s.dialect.grammar().forced(t.name, t.indexFor(scope, q.Filters))
 	ctx, cancel := context.WithTimeout(ctx, listTime)
 	defer cancel()
 	page, err := readPage(ctx, s, t, l, q)
@@ -113,7 +125,7 @@ func readPage[T any](ctx context.Context, s *Store, t *resource[T], l *listing, 
 	if err := l.window.open(ctx, s.lists, l); err != nil {
 		return page, err
 	}
-	query, args := t.query(t.listed, &l.found, &l.compared)
+	query, args := l.query(t.listed, &l.found, &l.compared)
 	query += " ORDER BY " + order(l.keys)
 	if q.Limit > 0 {
 		query += " LIMIT ?"
@@ -136,7 +148,7 @@ func readPage[T any](ctx context.Context, s *Store, t *resource[T], l *listing, 
 
 // listing checks the query and turns it into SQL, but for its marker.
 func (t *table) listing(scope faas.Scope, q faas.Query) (*listing, error) {
-	l := &listing{table: t, scope: scope}
+	l := &listing{table: t, from: t.name, scope: scope}
 	t.inScope(&l.found, scope)
 	if err := l.filter(q.Filters); err != nil {
 		return nil, err

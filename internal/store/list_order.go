@@ -77,7 +77,7 @@ func (l *listing) after(ctx context.Context, db *sql.DB, marker string) error {
 	var find statement
 	l.inScope(&find, l.scope)
 	find.and("id = ?", marker)
-	query, findArgs := l.query(strings.Join(columns, ", "), &find)
+	query, findArgs := l.table.query(strings.Join(columns, ", "), &find)
 	err := db.QueryRowContext(ctx, query, findArgs...).Scan(to...)
 	if errors.Is(err, sql.ErrNoRows) {
 		return unknownMarker(marker, l.noun)

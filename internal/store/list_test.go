@@ -17,7 +17,7 @@ import (
 // eachDatabase runs the test on a new database of each kind.
 func eachDatabase(t *testing.T, test func(*testing.T, string)) {
 	t.Helper()
-	for database, url := range map[string]string{"SQLite": newURL(t), "MariaDB": mariadb(t).Database(t)} {
+	for database, url := range map[string]string{"SQLite": newURL(t), "MariaDB": migrated(t)} {
 		t.Run(database, func(t *testing.T) { test(t, url) })
 	}
 }
@@ -169,7 +169,7 @@ func TestListsKeepNothingWaiting(t *testing.T) {
 // TestTheDatabaseEndsSlowLists has a statement end that nobody ends.
 func TestTheDatabaseEndsSlowLists(t *testing.T) {
 	store.EndListsAfter(t, 100*time.Millisecond)
-	s := open(t, mariadb(t).Database(t), nil)
+	s := open(t, migrated(t), nil)
 	for _, query := range []string{endless, "SELECT SLEEP(3600)"} {
 		if tooLong, err := s.AsList(t.Context(), query); !tooLong {
 			t.Errorf("%s: %v", query, err)

@@ -7,7 +7,7 @@ import (
 
 // lookups are the prepared statements of the reads that a call makes.
 type lookups struct {
-	runtime, function, version, alias, execution, executionLog, packageUse, webhook, trigger *sql.Stmt
+	runtime, function, version, alias, execution, executionLog, contents, packageUse, webhook, trigger *sql.Stmt
 }
 
 func (l *lookups) prepare(ctx context.Context, db *sql.DB) error {
@@ -17,7 +17,8 @@ func (l *lookups) prepare(ctx context.Context, db *sql.DB) error {
 		selectVersion:           &l.version,
 		selectAlias:             &l.alias,
 		executions.selectByID(): &l.execution,
-		`SELECT project_id, log_text FROM executions WHERE id = ?`: &l.executionLog,
+		`SELECT project_id, log_text, log_bytes FROM executions WHERE id = ?`: &l.executionLog,
+		selectContents:        &l.contents,
 		packageUses:           &l.packageUse,
 		webhooks.selectByID(): &l.webhook,
 		triggers.selectByID(): &l.trigger,

@@ -6,10 +6,14 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"net"
+	"strings"
 	"time"
 
 	"github.com/go-sql-driver/mysql"
 	"github.com/pressly/goose/v3"
+
+	"github.com/openstack-faas/faas/internal/netio"
 )
 
 // mysqlServer is MySQL or MariaDB, one server or a Galera cluster. Several processes write to it at
@@ -63,6 +67,7 @@ func (d mysqlServer) open(m mode) (*sql.DB, error) {
 		c.ReadTimeout, c.WriteTimeout = 0, 0 // changing a large table takes as long as it takes
 	default: // of modes that read, see above
 	}
+	c.DialFunc = dial
 	to, err := mysql.NewConnector(c)
 	if err != nil {
 		return nil, fmt.Errorf("open the database %s: %w", d, err)
@@ -72,6 +77,14 @@ func (d mysqlServer) open(m mode) (*sql.DB, error) {
 		db.SetConnMaxLifetime(readerLifetime)
 	}
 	return db, nil
+}
+
+func dial(ctx context.Context, network, address string) (net.Conn, error) {
+	conn, err := (&net.Dialer{}).DialContext(ctx, network, address)
+	if err != nil {
+		return nil, err
+	}
+	return netio.Conn(conn), nil
 }
 
 // connector sets on each new connection the settings whose names differ between servers.
@@ -116,10 +129,19 @@ func (d mysqlServer) grammar() grammar {
 		begin:     "SET SESSION wait_timeout = " + silenceTimeout,
 		commit:    "COMMIT; " + silenceAllowed,
 		rollback:  "ROLLBACK; " + silenceAllowed,
-		forUpdate: " FOR UPDATE", forShare: " LOCK IN SHARE MODE", fenced: true,
+		forUpdate: " FOR UPDATE", forShare: " LOCK IN SHARE MODE", fenced: true, addingTo: addingToDuplicate,
 		// UTC_TIMESTAMP knows no summer time, unlike UNIX_TIMESTAMP(NOW(6)).
 		now: "TIMESTAMPDIFF(MICROSECOND, '1970-01-01 00:00:00', UTC_TIMESTAMP(6))",
 	}
+}
+
+// addingToDuplicate is as MariaDB and MySQL have it in common.
+func addingToDuplicate(_ string, columns ...string) string {
+	sets := make([]string, len(columns))
+	for i, c := range columns {
+		sets[i] = c + " = " + c + " + VALUES(" + c + ")"
+	}
+	return " ON DUPLICATE KEY UPDATE " + strings.Join(sets, ", ")
 }
 
 const silenceAllowed = "SET SESSION wait_timeout = DEFAULT"

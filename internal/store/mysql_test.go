@@ -37,6 +37,8 @@ var shared struct {
 	dir    string
 	server *testkit.MariaDB
 	err    error
+
+	migrated string // a database with the schema and no rows, that tests copy
 }
 
 // mariadb returns the one server of this package's tests.
@@ -45,6 +47,13 @@ func mariadb(t testing.TB) *testkit.MariaDB {
 	shared.once.Do(func() {
 		if shared.dir, shared.err = os.MkdirTemp("", "faas-mariadb-"); shared.err == nil {
 			shared.server, shared.err = testkit.StartMariaDB(shared.dir)
+		}
+		if shared.err == nil {
+			shared.err = shared.server.Exec("CREATE DATABASE migrated CHARACTER SET utf8mb4")
+			shared.migrated = shared.server.URL(shared.server.Address(), "migrated")
+		}
+		if shared.err == nil {
+			shared.err = store.Migrate(context.Background(), shared.migrated)
 		}
 	})
 	if shared.err != nil {
@@ -62,10 +71,16 @@ func stopMariaDB() error {
 	return os.RemoveAll(shared.dir)
 }
 
-func TestMariaDB(t *testing.T) {
+// migrated returns a database that has the schema.
+func migrated(t testing.TB) (url string) {
+	t.Helper()
 	server := mariadb(t)
+	return server.Copy(t, shared.migrated)
+}
+
+func TestMariaDB(t *testing.T) {
 	storetest.Run(t, func(t *testing.T, now func() time.Time) (*store.Store, func() *store.Store) {
-		url := server.Database(t)
+		url := migrated(t)
 		s := open(t, url, now)
 		return s, func() *store.Store {
 			if err := s.Close(); err != nil {

@@ -22,13 +22,16 @@ type packet struct {
 	rows    []*operation
 	changes []*operation
 	also    []change // of either
+	stories []storyOf
+	form    recordForm
 }
 
 func (p packet) empty() bool { return len(p.rows)+len(p.changes) == 0 }
 
 // packetOf returns the batch's operations without those whose callers have left. It reports false
 // when there is one of several round trips among them.
-func packetOf(batch []*operation) (p packet, ok bool) {
+func packetOf(batch []*operation, form recordForm) (p packet, ok bool) {
+	p.form = form
 	for _, op := range batch {
 		switch {
 		case op.do != nil:
@@ -44,6 +47,9 @@ func packetOf(batch []*operation) (p packet, ok bool) {
 		if op.also.query != "" {
 			p.also = append(p.also, op.also)
 		}
+		if len(op.story) > 0 {
+			p.stories = append(p.stories, storyOf{op.execution, op.story})
+		}
 	}
 	return p, true
 }
@@ -56,8 +62,13 @@ type layout struct {
 
 // text returns the statements of the packet and their arguments. @outcome collects how many rows
 // each change found, a digit each, for the fence.
-func (p packet) text(g grammar, f *fence) (query string, args []driver.NamedValue, l layout) {
+func (p packet) text(t *tx, f *fence) (query string, args []driver.NamedValue, l layout) {
+	g := t.grammar
 	var b strings.Builder
+	if first := f.first(t); first != "" {
+		b.WriteString(first)
+		l.statements++
+	}
 	add := func(query string, values []any) {
 		b.WriteString(query + "; ")
 		l.statements++
@@ -66,13 +77,17 @@ func (p packet) text(g grammar, f *fence) (query string, args []driver.NamedValu
 		}
 	}
 	if len(p.rows) > 0 {
-		rows, events := make([]*faas.Execution, 0, len(p.rows)), []Event(nil)
+		rows, events, contents := make([]*faas.Execution, 0, len(p.rows)), []Event(nil), []content(nil)
 		for _, op := range p.rows {
-			rows, events = append(rows, op.row), append(events, op.events...)
+			row, apart := p.form.split(op.row)
+			rows, events, contents = append(rows, row), append(events, op.events...), append(contents, apart...)
 		}
 		add(executions.insert(g, rows...))
 		if len(events) > 0 {
 			add(insertEvents(events))
+		}
+		if len(contents) > 0 {
+			add(insertContents(contents))
 		}
 	}
 	outcome := noOutcome
@@ -87,11 +102,18 @@ func (p packet) text(g grammar, f *fence) (query string, args []driver.NamedValu
 		for _, e := range op.events {
 			add(insertIfFound(e))
 		}
+		for _, c := range op.contents {
+			add(insertContentIfFound(c))
+		}
 	}
 	for _, c := range p.also {
 		add(c.query, c.args)
 	}
-	b.WriteString(f.mark(f.batch, outcome) + "; COMMIT")
+	if len(p.stories) > 0 {
+		c := storyInsert(g, p.stories)
+		add(c.query, c.args)
+	}
+	b.WriteString(f.last(t, outcome) + "; COMMIT")
 	l.statements += 2
 	return b.String(), args, l
 }
@@ -117,7 +139,7 @@ func areText(args []driver.NamedValue) bool {
 // send runs the packet and notes what each change found. An error may be that of any statement of
 // it, or the loss of the answer.
 func (p packet) send(t *tx, f *fence) error {
-	query, args, layout := p.text(t.grammar, f)
+	query, args, layout := p.text(t, f)
 	if !areText(args) {
 		return errNotText
 	}

@@ -15,7 +15,7 @@ import (
 // TestOnePacket counts the packets of usual calls: each operation is one.
 func TestOnePacket(t *testing.T) {
 	server := mariadb(t)
-	direct := server.Database(t)
+	direct := migrated(t)
 	open(t, direct, nil)
 	r := newRelay(t, server.Address())
 	s := r.open(t, direct, store.Options{Writers: 1})
@@ -26,6 +26,7 @@ func TestOnePacket(t *testing.T) {
 		return x
 	}
 	ctx := t.Context()
+	long := strings.Repeat("long ", 1000)
 	for name, operation := range map[string]func() error{
 		"a start and its ending": func() error {
 			x := uncounted()
@@ -35,6 +36,14 @@ func TestOnePacket(t *testing.T) {
 			return s.Finish(ctx, x.ID, ended)
 		},
 		"enqueueing": func() error { return s.Enqueue(ctx, uncounted()) },
+		"a start and its ending with long texts": func() error {
+			x := uncounted()
+			x.Input = long
+			if err := s.Start(ctx, x); err != nil {
+				return err
+			}
+			return s.Finish(ctx, x.ID, store.Ending{Status: faas.ExecutionSuccess, Result: long, Log: long})
+		},
 		"renewing three leases": func() error {
 			return second(s.RenewLeases(ctx, "engine", []string{faas.NewID(), faas.NewID(), faas.NewID()}, time.Minute))
 		},
@@ -96,14 +105,6 @@ func comesBack(t *testing.T, s *store.Store, text string) {
 			t.Errorf("%q came back as %q, %v", text, log, err)
 		}
 	}
-}
-
-// migrated makes a database on the server.
-func migrated(t *testing.T) (url string) {
-	t.Helper()
-	url = mariadb(t).Database(t)
-	fatal(t, store.Migrate(t.Context(), url))
-	return url
 }
 
 // TestFailingInAPacket has several operations of one batch fail, each for a reason of its own. They

@@ -124,7 +124,7 @@ func (w *writer) attempt(a *attempts) error {
 		}
 	}
 	var err error
-	if a.packet, a.sent = packetOf(a.batch); a.sent && w.dialect.grammar().fenced && !a.singly {
+	if a.packet, a.sent = packetOf(a.batch, w.form); a.sent && w.dialect.grammar().fenced && !a.singly {
 		err = w.send(a)
 	} else {
 		a.sent, err = false, w.transact(a.batch)
@@ -173,6 +173,9 @@ func (w *writer) send(a *attempts) error {
 // kept with it and leaves the others alone.
 func (w *writer) transact(batch []*operation) error {
 	err := w.tx.begin()
+	if first := w.fence.first(w.tx); err == nil && first != "" {
+		err = w.tx.control(first)
+	}
 	if err == nil {
 		err = w.runAll(batch)
 	}
@@ -189,7 +192,7 @@ func (w *writer) end() error {
 	if !g.fenced {
 		return w.tx.control(g.commit)
 	}
-	err := w.tx.control(w.fence.mark(w.fence.batch, noOutcome) + "; " + g.commit)
+	err := w.tx.control(w.fence.last(w.tx, noOutcome) + "; " + g.commit)
 	w.fence.sent(err)
 	return err
 }
@@ -224,7 +227,8 @@ func (w *writer) runAll(batch []*operation) error {
 // runOne runs one operation. A single statement that fails undoes itself; what may be several is
 // undone to a savepoint.
 func (w *writer) runOne(op *operation) (err error) {
-	if op.single || op.do == nil && len(op.events) == 0 {
+	splits := op.row != nil && w.form.splits(op.row)
+	if op.single || op.do == nil && len(op.events)+len(op.contents) == 0 && !splits {
 		return op.run(w.tx)
 	}
 	if err := w.tx.control("SAVEPOINT operation"); err != nil {
@@ -258,8 +262,17 @@ func (op *operation) run(t *tx) (err error) {
 	if err == nil && op.also.query != "" {
 		_, err = t.exec(op.also.query, op.also.args...)
 	}
-	if err != nil || len(op.events) == 0 || op.row == nil && op.changed == 0 {
+	if err == nil {
+		err = t.tell(op.execution, op.story...)
+	}
+	if err != nil || op.row == nil && op.changed == 0 {
 		return err
 	}
-	return t.addEvents(op.events)
+	if len(op.events) > 0 {
+		err = t.addEvents(op.events)
+	}
+	if err == nil && len(op.contents) > 0 {
+		err = t.addContents(op.contents)
+	}
+	return err
 }

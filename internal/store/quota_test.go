@@ -61,7 +61,7 @@ func uses(t *testing.T, s *store.Store, project string, want faas.Amounts) {
 // TestMendUsage has counts that a program from before the counts has left wrong.
 func TestMendUsage(t *testing.T) {
 	server := mariadb(t)
-	url := server.Database(t)
+	url := migrated(t)
 	s := open(t, url, nil)
 	f := newFunction(t, s)
 	db, err := server.Open(url)

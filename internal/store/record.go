@@ -21,21 +21,27 @@ import (
 // (order.go). A caller who needs one operation after another waits for the first one's answer.
 type recorder struct {
 	dialect dialect
+	form    recordForm
 	log     *slog.Logger
 	now     func() time.Time
 	timeout time.Duration // of a caller's wait, and of the last attempts once callers are refused
 	counts  *callCounts
 	usage   *recordUsage
-	outage  *outage
-	name    string // in metrics
-	metrics *writeMetrics
+
+	statistics *statistics
+	outage     *outage
+	name       string // in metrics
+	metrics    *writeMetrics
 
 	slots   chan struct{}   // holds an element for each operation that is accepted and not answered
 	small   chan *operation // what any writer may take
 	large   chan *operation // what one writer does by itself, so that nothing small waits for it; may be nil
 	closing chan struct{}   // closed when callers are refused: no writer waits long for a lost database
 	stopped chan struct{}   // closed when the writers are to end
-	running sync.WaitGroup  // the writers
+
+	committing atomic.Int64   // operations that writers of small ones commit now
+	committed  chan struct{}  // has room for the news that such a commit has ended
+	running    sync.WaitGroup // the writers
 
 	sequence *sequence
 }
@@ -45,10 +51,13 @@ type recorder struct {
 type operation struct {
 	row    *faas.Execution
 	change change
-	events []Event         // are kept with row, or with change if that has found a row
-	do     func(*tx) error // may run more than once, so it sets what it returns anew
-	single bool            // do is one statement, which undoes itself when it fails
-	also   change          // is run after row or change, whatever that found; it is never refused
+	events []Event // are kept with row, or with change if that has found a row
+	// what change keeps apart if it has found a row
+	contents []content
+	story    []faas.StoryEvent // of the execution; is added after row or change, whatever that found
+	do       func(*tx) error   // may run more than once, so it sets what it returns anew
+	single   bool              // do is one statement, which undoes itself when it fails
+	also     change            // is run after row or change, whatever that found; it is never refused
 
 	execution string      // operations of one execution are committed in the order they came in; "": no order
 	starts    bool        // row is the start of an execution, which is held back a moment for its ending
@@ -88,11 +97,12 @@ const (
 // newRecorder returns a recorder without writers.
 func newRecorder(name string, d dialect, o Options, all *recorders, out *outage) *recorder {
 	r := &recorder{
-		dialect: d, log: o.Log, now: o.Now, timeout: o.WriteTimeout, counts: &all.counts, usage: &all.usage, outage: out,
-		name: name, metrics: all.metrics,
+		dialect: d, form: all.form, log: o.Log, now: o.Now, timeout: o.WriteTimeout, counts: &all.counts, usage: &all.usage, outage: out,
+		statistics: &all.statistics,
+		name:       name, metrics: all.metrics,
 		slots:   make(chan struct{}, maxWaiting),
 		small:   make(chan *operation, maxWaiting),
-		closing: make(chan struct{}), stopped: make(chan struct{}),
+		closing: make(chan struct{}), stopped: make(chan struct{}), committed: make(chan struct{}, 1),
 	}
 	r.sequence = newSequence(o.StartDelay, r.ready, r.freeSlot)
 	return r
@@ -117,6 +127,9 @@ func (op *operation) size() int {
 	}
 	for _, e := range op.events {
 		n += len(e.Body)
+	}
+	for _, c := range op.contents {
+		n += len(c.text)
 	}
 	for _, arg := range op.change.args {
 		if text, ok := arg.(string); ok {

@@ -52,9 +52,10 @@ const (
 	recordOverhead = 512
 )
 
-// recordBytes returns what the record of an execution takes.
+// recordBytes returns what the record of an execution takes, with what is kept apart.
 func recordBytes(x *faas.Execution) int64 {
-	return recordOverhead + int64(len(x.Input)+len(x.Result)+len(x.Log))
+	return recordOverhead + max(int64(len(x.Input)), x.InputCut) + max(int64(len(x.Result)), x.ResultCut) +
+		max(int64(len(x.Log)), x.LogCut)
 }
 
 // RecordUsage returns how many queued executions a project has (faas.ResourceQueued) and how many

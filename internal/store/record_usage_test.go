@@ -15,7 +15,7 @@ import (
 // be right again after they were off.
 func TestProcessesCountRecordsTogether(t *testing.T) {
 	server := mariadb(t)
-	url := server.Database(t)
+	url := migrated(t)
 	one, two := open(t, url, nil), open(t, url, nil)
 	if used, err := two.RecordUsage(t.Context(), "p"); err != nil || used[faas.ResourceQueued] != 0 {
 		t.Fatalf("%v, %v", used, err)
@@ -82,7 +82,7 @@ func soon(t *testing.T, s *store.Store, queued, bytes int64) {
 // holds its row.
 func TestRecordsAreCountedOutsideTheirTransactions(t *testing.T) {
 	server := mariadb(t)
-	url := server.Database(t)
+	url := migrated(t)
 	s := open(t, url, nil)
 	enqueue(t, s, 1)
 	db, err := server.Open(url)

@@ -13,15 +13,18 @@ type recorders struct {
 	recorder *recorder // changes of functions, runtimes, quotas and the like
 	chores   *recorder // maintenance, which may go through many rows
 
+	form        recordForm
 	metrics     *writeMetrics
 	counts      callCounts
 	usage       recordUsage
+	statistics  statistics
 	stopCounts  context.CancelFunc
 	countsAdded sync.WaitGroup
 }
 
-func startRecorders(ctx context.Context, db *sql.DB, d dialect, o Options) (*recorders, error) {
+func startRecorders(ctx context.Context, db *sql.DB, d dialect, form recordForm, o Options) (*recorders, error) {
 	s := &recorders{
+		form:    form,
 		metrics: newWriteMetrics(),
 		usage:   recordUsage{now: o.Now, pending: map[string]recordCounts{}, known: map[string]*knownRecords{}},
 	}
@@ -38,6 +41,7 @@ func startRecorders(ctx context.Context, db *sql.DB, d dialect, o Options) (*rec
 	s.stopCounts = stop
 	s.countsAdded.Go(func() { s.counts.run(counting, s.chores) })
 	s.countsAdded.Go(func() { s.usage.run(counting, s.chores) })
+	s.countsAdded.Go(func() { s.statistics.run(counting, s.chores, o.StatisticsEvery) })
 	return s, nil
 }
 
@@ -71,6 +75,7 @@ func (s *recorders) endWriting() bool {
 	s.countsAdded.Wait()
 	s.counts.flush(context.Background(), s.chores)
 	s.usage.flush(context.Background(), s.chores)
+	s.statistics.flush(context.Background(), s.chores)
 	s.calls.stop()
 	if s.recorder != s.calls {
 		s.recorder.stop()

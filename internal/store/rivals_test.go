@@ -14,7 +14,7 @@ import (
 // TestRivals has two processes' stores do at once what must come out as if one had come after the
 // other.
 func TestRivals(t *testing.T) {
-	for database, url := range map[string]string{"SQLite": newURL(t), "MariaDB": mariadb(t).Database(t)} {
+	for database, url := range map[string]string{"SQLite": newURL(t), "MariaDB": migrated(t)} {
 		// its clock is ahead
 		one, two := open(t, url, nil), open(t, url, func() time.Time { return time.Now().Add(time.Hour) })
 		for name, test := range map[string]func(*testing.T, [2]*store.Store){

@@ -19,6 +19,7 @@ var runtimes = newResource(table{name: "runtimes", noun: "runtime", public: "is_
 		{name: "status_reason", at: func(r *faas.Runtime) any { return &r.StatusReason }, rule: insertOnly},
 		{name: "is_public", at: func(r *faas.Runtime) any { return &r.IsPublic }, kind: boolean, rule: insertOnly},
 		{name: "trusted", at: func(r *faas.Runtime) any { return &r.Trusted }, kind: boolean, rule: insertOnly},
+		{name: "placement", at: func(r *faas.Runtime) any { return &r.Placement }},
 		{name: "interpreter", at: func(r *faas.Runtime) any { return &r.Interpreter }, rule: insertOnly},
 		{name: "modules", at: func(r *faas.Runtime) any { return &r.Modules }, rule: insertOnly},
 		{name: "created_at", at: func(r *faas.Runtime) any { return timeColumn{&r.CreatedAt} }, kind: instant,
@@ -31,6 +32,7 @@ type RuntimeChange struct {
 	Name        *string
 	Description *string
 	Image       *string
+	Placement   *faas.Placement
 }
 
 // CreateRuntime records a runtime and returns it as recorded. An empty ID, Status or CreatedAt is
@@ -94,6 +96,7 @@ func (s *Store) UpdateRuntime(ctx context.Context, scope faas.Scope, id string, 
 		set(&r.Name, change.Name)
 		set(&r.Description, change.Description)
 		set(&r.Image, change.Image)
+		set(&r.Placement, change.Placement)
 		r.UpdatedAt = s.timestamp()
 		query, args := runtimes.update(id, &r)
 		_, err = t.exec(query, args...)

@@ -107,6 +107,7 @@ func (s *sequence) unhold(op *operation) {
 // operation any more.
 func (s *sequence) join(start, ending *operation) {
 	whole := ending.ending.applied(*start.row)
+	ending.contents = nil
 	ending.row, ending.change, ending.events = &whole, change{}, slices.Concat(start.events, ending.events)
 	s.open--
 	s.dropped()

@@ -85,9 +85,17 @@ func (d sqliteFile) schema() schema {
 // without starting anew.
 func (d sqliteFile) grammar() grammar {
 	return grammar{
-		begin: "BEGIN IMMEDIATE", commit: "COMMIT", rollback: "ROLLBACK", prepared: true,
+		begin: "BEGIN IMMEDIATE", commit: "COMMIT", rollback: "ROLLBACK", prepared: true, addingTo: addingToConflict,
 		now: "CAST(unixepoch('now', 'subsec') * 1000000 AS INTEGER)",
 	}
+}
+
+func addingToConflict(key string, columns ...string) string {
+	sets := make([]string, len(columns))
+	for i, c := range columns {
+		sets[i] = c + " = " + c + " + excluded." + c
+	}
+	return " ON CONFLICT (" + key + ") DO UPDATE SET " + strings.Join(sets, ", ")
 }
 
 // tookTooLong is never so: a statement of an embedded database ends with its context.

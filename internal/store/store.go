@@ -29,6 +29,8 @@ type Options struct {
 	// WriteTimeout is how long a write waits for a database that is away before its caller hears
 	// faas.Unavailable; 15 s when 0.
 	WriteTimeout time.Duration
+	// StatisticsEvery is how often what calls came to is added to the statistics; 5 s when 0.
+	StatisticsEvery time.Duration
 }
 
 // Store is an open database. It is safe for concurrent use.
@@ -51,9 +53,9 @@ type Store struct {
 
 // Open opens the database at the url: mysql+pymysql://user:password@host:port/database of a MySQL
 // or MariaDB server, with the options that oslo.db's operators write after it, or
-// sqlite:////absolute/path or sqlite:///relative/path. It refuses a database whose schema is not
-// the one that this program was built for, and one that is not there: Migrate makes it and brings
-// it up to date.
+// sqlite:////absolute/path or sqlite:///relative/path. It refuses a database whose schema is
+// older than this program, or newer by something that this program cannot do without, and one that
+// is not there: Migrate makes it and brings it up to date.
 func Open(ctx context.Context, url string, o Options) (*Store, error) {
 	d, err := dialectOf(url)
 	if err != nil {
@@ -92,6 +94,9 @@ func (o Options) withDefaults() Options {
 	if o.WriteTimeout <= 0 {
 		o.WriteTimeout = 15 * time.Second
 	}
+	if o.StatisticsEvery <= 0 {
+		o.StatisticsEvery = 5 * time.Second
+	}
 	return o
 }
 
@@ -99,7 +104,7 @@ func (s *Store) connect(ctx context.Context, o Options) (err error) {
 	if s.pools, err = openPools(s.dialect, o.Readers); err != nil {
 		return err
 	}
-	if err := refuseOtherSchema(ctx, s.dialect, s.readers); err != nil {
+	if err := refuseOtherSchema(ctx, s.dialect, s.readers, o.Log); err != nil {
 		return err
 	}
 	if err := s.get.prepare(ctx, s.readers); err != nil {
@@ -108,10 +113,14 @@ func (s *Store) connect(ctx context.Context, o Options) (err error) {
 	if s.shards, err = readSharding(ctx, s.readers); err != nil {
 		return err
 	}
+	form, err := readForm(ctx, s.readers)
+	if err != nil {
+		return err
+	}
 	if s.writer, err = s.dialect.open(forWriting); err != nil {
 		return err
 	}
-	if s.recorders, err = startRecorders(ctx, s.writer, s.dialect, o); err != nil {
+	if s.recorders, err = startRecorders(ctx, s.writer, s.dialect, form, o); err != nil {
 		return err
 	}
 	s.usage.read = s.readRecordCounts

@@ -19,9 +19,7 @@ func newURL(t testing.TB) string {
 
 func open(t testing.TB, url string, now func() time.Time) *store.Store {
 	t.Helper()
-	if err := store.Migrate(t.Context(), url); err != nil {
-		t.Fatal(err)
-	}
+	storetest.Migrate(t, url)
 	s, err := store.Open(t.Context(), url, store.Options{Now: now})
 	if err != nil {
 		t.Fatal(err)
@@ -77,7 +75,8 @@ func TestOpenRefuses(t *testing.T) {
 		refuses(url, words)
 	}
 	change("INSERT INTO goose_db_version (version_id, is_applied) VALUES (999, 1)")
-	refuses(old, "newer than this program")
+	change("INSERT INTO schema_contracts (version, readable_by) VALUES (999, 998)")
+	refuses(old, "too new for this program")
 	change("DELETE FROM goose_db_version WHERE version_id > 0")
 	refuses(old, "faas-manage db sync")
 	has, needs, err := store.SchemaVersion(t.Context(), old)

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"strings"
 
 	"github.com/openstack-faas/faas/internal/faas"
 )
@@ -107,13 +108,16 @@ func (s *Store) Triggers(ctx context.Context, scope faas.Scope, q faas.Query) (P
 	return list(ctx, s, &triggers, scope, q)
 }
 
+// withoutState are the columns of a trigger, with an empty State, which may be long.
+var withoutState = strings.Replace(triggers.selected, ", state,", ", '' AS state,", 1)
+
 // TriggersOf returns triggers of a source, of all projects, after the id, in the order of their ids;
-// limit at most.
+// limit at most. They come without their State.
 func (s *Store) TriggersOf(
 	ctx context.Context, source faas.TriggerSource, after string, limit int,
 ) ([]faas.Trigger, error) {
 	rows, err := s.scans.QueryContext(ctx,
-		`SELECT `+triggers.selected+` FROM triggers WHERE source = ? AND id > ? ORDER BY id LIMIT ?`,
+		`SELECT `+withoutState+` FROM triggers WHERE source = ? AND id > ? ORDER BY id LIMIT ?`,
 		string(source), after, limit)
 	if err != nil {
 		return nil, unavailable(err)

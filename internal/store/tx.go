@@ -13,11 +13,13 @@ type tx struct {
 	conn    *sql.Conn
 	dialect dialect
 	grammar grammar
+	form    recordForm
+	cluster bool // the server is a node of a Galera cluster
 	stmts   map[string]*sql.Stmt
 }
 
-func newTx(conn *sql.Conn, d dialect) *tx {
-	return &tx{conn: conn, dialect: d, grammar: d.grammar(), stmts: map[string]*sql.Stmt{}}
+func newTx(conn *sql.Conn, d dialect, form recordForm) *tx {
+	return &tx{conn: conn, dialect: d, grammar: d.grammar(), form: form, stmts: map[string]*sql.Stmt{}}
 }
 
 // background is the context of every statement of a transaction: a batch is many callers', and none

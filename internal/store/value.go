@@ -89,6 +89,9 @@ func (c referenceColumn) Value() (driver.Value, error) {
 	return *c.of, nil
 }
 
+// variablesColumn keeps variables as the JSON that they are; none is NULL.
+func variablesColumn(of *faas.Variables) referenceColumn { return referenceColumn{(*string)(of)} }
+
 // namesColumn keeps names, none of which has a comma, separated by commas; "" is none.
 type namesColumn struct{ of *[]string }
 

@@ -37,6 +37,8 @@ var versions = newResource(
 		{name: "timeout_seconds", at: func(v *faas.FunctionVersion) any { return secondsColumn{&v.Timeout} }},
 		{name: "trust_id", at: func(v *faas.FunctionVersion) any { return &v.TrustID }},
 		{name: "trust_roles", at: func(v *faas.FunctionVersion) any { return namesColumn{&v.TrustRoles} }},
+		{name: "environment", at: func(v *faas.FunctionVersion) any { return variablesColumn(&v.Environment) }},
+		{name: "secrets", at: func(v *faas.FunctionVersion) any { return variablesColumn(&v.Secrets) }},
 	})
 
 // selectVersion reads a version by its function and number.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"database/sql/driver"
+	"errors"
 	"runtime"
 	"time"
 )
@@ -46,8 +47,8 @@ func (w *writer) gather(op *operation) []*operation {
 	// The callers who were answered together come again together. When the first of them has woken
 	// this writer, the others are about to run: they are let first, so that they make one batch.
 	runtime.Gosched()
-	batch, bytes := w.batch[:0], op.size()
-	batch = append(batch, op)
+	batch, bytes := append(w.batch[:0], op), op.size() //nolint:gocritic // in the room of the batch before
+	var late *time.Timer
 	for len(batch) < maxBatch && bytes < maxBatchBytes {
 		select {
 		case op := <-w.from:
@@ -55,11 +56,32 @@ func (w *writer) gather(op *operation) []*operation {
 			continue
 		default:
 		}
+		if w.from != w.small || 2*len(batch) >= int(w.committing.Load()) {
+			break
+		}
+		if late == nil {
+			late = time.NewTimer(maxHold)
+			defer late.Stop()
+		}
+		select {
+		case op := <-w.from:
+			batch, bytes = append(batch, op), bytes+op.size()
+			continue
+		case <-w.committed:
+			continue
+		case <-late.C:
+		}
 		break
 	}
 	w.sequence.begin(batch)
 	return batch
 }
+
+// maxHold is how long a batch is held at most that is small beside one that is being committed. A
+// commit costs as much as some rows do, and a server that has to make many small ones takes longer
+// for all: the callers whom the larger one answers come again in a moment, and make one batch with
+// those who wait. Where commits take long by themselves, the next batch goes beside them.
+const maxHold = 5 * time.Millisecond
 
 // commit writes a batch and answers it. Single statements do not share a transaction with
 // operations that need several round trips, where those would hold the rows of the former locked.
@@ -94,7 +116,17 @@ func (w *writer) write(batch []*operation) {
 		return
 	}
 	begun := time.Now()
+	if w.from == w.small {
+		w.committing.Add(int64(len(batch)))
+	}
 	err := w.persist(batch)
+	if w.from == w.small {
+		w.committing.Add(-int64(len(batch)))
+		select {
+		case w.committed <- struct{}{}:
+		default: // whoever is to hear of it has not heard of the last yet
+		}
+	}
 	w.observe(len(batch), time.Since(begun))
 	for _, op := range batch {
 		switch {
@@ -105,6 +137,7 @@ func (w *writer) write(batch []*operation) {
 				w.counts.add(called{op.row.FunctionID, op.row.FunctionVersion}, 1)
 			}
 			w.usage.committed(op)
+			w.statistics.committed(op)
 		}
 	}
 	for _, op := range w.sequence.answer(batch) {
@@ -120,7 +153,16 @@ func (w *writer) connect(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	w.tx = newTx(conn, w.dialect)
+	w.tx = newTx(conn, w.dialect, w.form)
+	if w.tx.grammar.fenced {
+		var name, value string
+		err := conn.QueryRowContext(ctx, "SHOW GLOBAL VARIABLES LIKE 'wsrep_on'").Scan(&name, &value)
+		if err != nil && !errors.Is(err, sql.ErrNoRows) { // MySQL has no such variable
+			w.disconnect()
+			return err
+		}
+		w.tx.cluster = value == "ON"
+	}
 	return nil
 }
 

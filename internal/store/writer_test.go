@@ -7,14 +7,15 @@ import (
 
 	"github.com/openstack-faas/faas/internal/faas"
 	"github.com/openstack-faas/faas/internal/store"
+	"github.com/openstack-faas/faas/internal/store/storetest"
 )
 
 // TestOrderOfAnExecution has starts and endings of many executions come so close together that the
 // start is on its way when the ending comes: no ending overtakes its start.
 func TestOrderOfAnExecution(t *testing.T) {
-	for name, url := range map[string]string{"SQLite": newURL(t), "MariaDB": mariadb(t).Database(t)} {
+	for name, url := range map[string]string{"SQLite": newURL(t), "MariaDB": migrated(t)} {
 		t.Run(name, func(t *testing.T) {
-			fatal(t, store.Migrate(t.Context(), url))
+			storetest.Migrate(t, url)
 			s, err := store.Open(t.Context(), url, store.Options{StartDelay: 50 * time.Microsecond, Writers: 4})
 			fatal(t, err)
 			defer s.Close()
@@ -58,7 +59,7 @@ func inOrder(t *testing.T, s *store.Store) {
 // be locked by another process: calls of that function are recorded meanwhile.
 func TestCallsWaitForNobody(t *testing.T) {
 	server := mariadb(t)
-	url := server.Database(t)
+	url := migrated(t)
 	s := open(t, url, nil)
 	f := newFunction(t, s)
 	db, err := server.Open(url)
@@ -86,7 +87,7 @@ func TestCallsWaitForNobody(t *testing.T) {
 // between the statements of a transaction. What it was about to write is another's to write soon.
 func TestHostThatIsLost(t *testing.T) {
 	server := mariadb(t)
-	direct := server.Database(t)
+	direct := migrated(t)
 	other := openPatiently(t, direct)
 	f := newFunction(t, other)
 	r := newRelay(t, server.Address())
@@ -125,7 +126,7 @@ func TestHostThatIsLost(t *testing.T) {
 // host.
 func openPatiently(t *testing.T, url string) *store.Store {
 	t.Helper()
-	fatal(t, store.Migrate(t.Context(), url))
+	storetest.Migrate(t, url)
 	s, err := store.Open(t.Context(), url, store.Options{WriteTimeout: time.Minute})
 	fatal(t, err)
 	t.Cleanup(func() { _ = s.Close() })

@@ -14,6 +14,7 @@ import (
 	"github.com/openstack-faas/faas/internal/faas"
 	"github.com/openstack-faas/faas/internal/quota"
 	"github.com/openstack-faas/faas/internal/store"
+	"github.com/openstack-faas/faas/internal/tracing"
 )
 
 // wakeTimeout bounds how long it may take to wake an engine.
@@ -69,7 +70,9 @@ func (s *Submitter) Submit(ctx context.Context, x faas.Execution) (faas.Executio
 // transaction: record does that, as Store.Enqueue would.
 func (s *Submitter) SubmitWith(
 	ctx context.Context, x faas.Execution, record func(context.Context, faas.Execution) error,
-) (faas.Execution, error) {
+) (_ faas.Execution, err error) {
+	ctx, span := tracing.StartProducer(ctx, "queue an execution")
+	defer func() { span.End(err) }()
 	if s.cfg.Calls != nil {
 		if err := s.cfg.Calls.Ask(ctx, x.ProjectID); err != nil {
 			return x, s.count(err)
@@ -78,6 +81,7 @@ func (s *Submitter) SubmitWith(
 	if x.ID == "" {
 		x.ID = faas.NewID()
 	}
+	span.Set("faas.execution_id", x.ID)
 	x.Sync, x.Status, x.CreatedAt = false, faas.ExecutionQueued, s.cfg.Now()
 	if err := record(ctx, x); err != nil {
 		return x, s.count(err)

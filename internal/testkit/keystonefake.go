@@ -39,6 +39,7 @@ type FakeKeystone struct {
 	gate        chan struct{}
 	projects    map[string]bool
 	trusts      map[string]bool // whether they give tokens
+	trustLogins map[string]int  // by trust
 	lockedOut   bool
 }
 
@@ -53,6 +54,8 @@ func NewFakeKeystone(t testing.TB, now func() time.Time) *FakeKeystone {
 		life:     time.Hour,
 		projects: map[string]bool{},
 		trusts:   map[string]bool{},
+
+		trustLogins: map[string]int{},
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /v3/auth/tokens", k.login)
@@ -166,6 +169,12 @@ func (k *FakeKeystone) login(w http.ResponseWriter, r *http.Request) {
 	}
 	token, now := "own-"+rand.Text(), k.now()
 	k.own[token] = true
+	if trust != "" {
+		k.trustLogins[trust]++
+		k.tokens[token] = FakeToken{
+			User: "faas-user", Project: "service-project", Trust: trust, Issued: now, Expires: now.Add(k.life),
+		}
+	}
 	w.Header().Set("X-Subject-Token", token)
 	keystoneAnswer(w, http.StatusCreated, map[string]any{
 		"user": named("faas-user"), "project": named("service-project"), "roles": []any{named("service"), named("admin")},

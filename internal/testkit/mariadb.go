@@ -29,13 +29,14 @@ const Password = "p@ss/w:rd%#?&"
 // does.
 type MariaDB struct {
 	dir, port string
+	further   []string // options
 	process   *process
 	databases atomic.Int64
 }
 
 // StartMariaDB makes a server in the folder, which is empty, and returns when it answers. Its
-// caller stops it.
-func StartMariaDB(dir string) (*MariaDB, error) {
+// caller stops it. Options are the server's own, over those that tests have.
+func StartMariaDB(dir string, options ...string) (*MariaDB, error) {
 	install, err := installed("mariadb-install-db")
 	if err != nil {
 		return nil, err
@@ -44,7 +45,7 @@ func StartMariaDB(dir string) (*MariaDB, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &MariaDB{dir: dir}
+	m := &MariaDB{dir: dir, further: options}
 	if m.port, err = freePort(); err != nil {
 		return nil, err
 	}
@@ -109,11 +110,12 @@ func (m *MariaDB) Start() error {
 		return err
 	}
 	defer log.Close()
-	cmd := exec.CommandContext(
-		context.Background(), server, "--no-defaults", "--user="+me.Username, "--datadir="+m.data(),
-		"--socket="+m.socket(), "--port="+m.port, "--bind-address=127.0.0.1", "--skip-name-resolve",
-		"--innodb-flush-log-at-trx-commit=1", "--innodb-buffer-pool-size=64M",
-	)
+	options := append([]string{
+		"--no-defaults", "--user=" + me.Username, "--datadir=" + m.data(), "--socket=" + m.socket(), "--port=" + m.port,
+		"--bind-address=127.0.0.1", "--skip-name-resolve", "--innodb-flush-log-at-trx-commit=1",
+		"--innodb-buffer-pool-size=64M",
+	}, m.further...)
+	cmd := exec.CommandContext(context.Background(), server, options...)
 	if m.process, err = start(cmd, log); err != nil {
 		m.process = nil
 		return err
@@ -188,6 +190,70 @@ func (m *MariaDB) Database(t testing.TB) string {
 		}
 	})
 	return m.URL(m.Address(), name)
+}
+
+// Copy makes a database as Database does, with the tables and rows of another of this server.
+func (m *MariaDB) Copy(t testing.TB, database string) string {
+	t.Helper()
+	to := m.Database(t)
+	if err := m.copyTables(t.Context(), nameOf(database), nameOf(to)); err != nil {
+		t.Fatal(err)
+	}
+	return to
+}
+
+func (m *MariaDB) copyTables(ctx context.Context, from, to string) error {
+	db, err := m.root()
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	one, err := db.Conn(ctx) // which keeps what is set and used
+	if err != nil {
+		return err
+	}
+	defer one.Close()
+	tables, err := tablesIn(ctx, one, from)
+	if err != nil {
+		return err
+	}
+	statements := []string{"SET FOREIGN_KEY_CHECKS = 0", "USE " + to}
+	for _, table := range tables {
+		var definition string
+		err := one.QueryRowContext(ctx, "SHOW CREATE TABLE "+from+"."+table).Scan(&table, &definition)
+		if err != nil {
+			return err
+		}
+		statements = append(statements, definition, "INSERT INTO "+table+" SELECT * FROM "+from+"."+table)
+	}
+	for _, statement := range statements {
+		if _, err := one.ExecContext(ctx, statement); err != nil {
+			return fmt.Errorf("%s: %w", statement, err)
+		}
+	}
+	return nil
+}
+
+func tablesIn(ctx context.Context, one *sql.Conn, database string) (tables []string, err error) {
+	rows, err := one.QueryContext(ctx, "SHOW TABLES IN "+database)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var table string
+		if err := rows.Scan(&table); err != nil {
+			return nil, err
+		}
+		tables = append(tables, table)
+	}
+	return tables, rows.Err()
+}
+
+// nameOf returns the name of a database by its URL.
+func nameOf(database string) string {
+	name, _, _ := strings.Cut(database[strings.LastIndex(database, "/")+1:], "?")
+	return name
 }
 
 // Open returns connections to a database by its URL, past everything that is ours.

@@ -12,6 +12,7 @@ import (
 	"github.com/openstack-faas/faas/internal/faas"
 	"github.com/openstack-faas/faas/internal/store"
 	"github.com/openstack-faas/faas/internal/submit"
+	"github.com/openstack-faas/faas/internal/tracing"
 )
 
 // Config is what an Intake needs. Store and Submit are required.
@@ -31,7 +32,9 @@ type Intake struct {
 	filters   *compiled[*event.Filter]
 	templates *compiled[*event.Template]
 	seen      *seen
+	letters   *pace
 	events    *prometheus.CounterVec
+	dropped   prometheus.Counter
 }
 
 // defaultMaxInput is how many bytes an input may have unless the configuration says otherwise.
@@ -53,6 +56,11 @@ func NewIntake(cfg Config) *Intake {
 		filters:   newCompiled(event.ParseFilter),
 		templates: newCompiled(event.ParseTemplate),
 		seen:      newSeen(cfg.Store, cfg.Log),
+		letters:   newPace(),
+		dropped: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "faas_refused_events_dropped_total",
+			Help: "Dead letters that went for events which could be no execution, because their trigger had as many as it may.",
+		}),
 		events: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "faas_trigger_events_total",
 			Help: "Events that came to triggers, by the trigger's source and by what became of them: queued, duplicate " +
@@ -62,14 +70,22 @@ func NewIntake(cfg Config) *Intake {
 }
 
 // Register has the registry count events.
-func (in *Intake) Register(registry prometheus.Registerer) { registry.MustRegister(in.events) }
+func (in *Intake) Register(registry prometheus.Registerer) {
+	registry.MustRegister(in.events, in.dropped)
+}
 
 // Close writes what triggers have seen and was not written yet.
 func (in *Intake) Close() { in.seen.close() }
 
 // Take implements Taker.
 func (in *Intake) Take(ctx context.Context, t faas.Trigger, e event.Event) (Taken, error) {
+	ctx, span := tracing.Start(ctx, "take an event")
+	span.Set("faas.trigger_id", t.ID)
+	span.Set("cloudevents.event_id", e.ID())
+	span.Set("cloudevents.event_type", e.Type())
 	taken, err := in.take(ctx, t, e)
+	span.Set("faas.outcome", string(taken.Outcome))
+	span.End(err)
 	outcome := string(taken.Outcome)
 	if err != nil {
 		outcome = "failed"
@@ -84,33 +100,26 @@ func (in *Intake) take(ctx context.Context, t faas.Trigger, e event.Event) (Take
 		return Taken{Outcome: Paused}, nil
 	}
 	wanted, err := in.wanted(t, e)
-	if err != nil {
-		return refused(err)
+	if err != nil { // nobody knows whether it was wanted
+		return Taken{Outcome: Refused, Why: err}, nil //nolint:nilerr // it is settled, and its user is told why
 	}
 	if !wanted {
 		return Taken{Outcome: Filtered}, nil
 	}
-	if depth := event.Depth(e); depth > faas.MaxEventDepth {
-		return refused(faas.Errorf(faas.Invalid, "The event comes of %d executions in a row, each caused by the one before; "+
-			"at most %d may.", depth, faas.MaxEventDepth))
-	}
-	input, err := in.input(t, e)
+	input, err := in.Input(t, e)
 	if err != nil {
-		return refused(err)
+		return in.bury(ctx, t, e, err)
 	}
 	called, err := in.cfg.Store.Resolve(ctx, faas.OneProject(t.ProjectID), t.Calls)
 	if faas.KindOf(err) == faas.NotFound {
-		return refused(faas.Errorf(faas.NotFound, "What the trigger calls is not there any more.").WithCause(err))
+		gone := faas.Errorf(faas.NotFound, "What the trigger calls is not there any more.").WithCause(err)
+		return in.bury(ctx, t, e, gone)
 	}
 	if err != nil {
 		return Taken{}, err
 	}
 	return in.submit(ctx, t, e, called, input)
 }
-
-// refused settles an event that can be no execution. The error, which its user is told by the
-// trigger's state, is one that another try would not change.
-func refused(err error) (Taken, error) { return Taken{Outcome: Refused, Why: err}, nil }
 
 func (in *Intake) wanted(t faas.Trigger, e event.Event) (bool, error) {
 	if t.Filter == "" {
@@ -123,8 +132,13 @@ func (in *Intake) wanted(t faas.Trigger, e event.Event) (bool, error) {
 	return filter.Match(e)
 }
 
-// input returns the execution's input: the event, and what the trigger's template makes of it.
-func (in *Intake) input(t faas.Trigger, e event.Event) (string, error) {
+// Input returns the input of an execution by the trigger: the event, and what the template makes of
+// it. An error says why there can be none as long as the trigger is as it is.
+func (in *Intake) Input(t faas.Trigger, e event.Event) (string, error) {
+	if depth := event.Depth(e); depth > faas.MaxEventDepth {
+		return "", faas.Errorf(faas.Invalid, "The event comes of %d executions in a row, each caused by the one before; "+
+			"at most %d may.", depth, faas.MaxEventDepth)
+	}
 	var members json.RawMessage
 	if t.Template != "" {
 		template, err := in.templates.of(t.Template)
@@ -157,7 +171,7 @@ func (in *Intake) submit(
 	case faas.Conflict:
 		return Taken{Outcome: Duplicate, ExecutionID: x.ID}, nil
 	case faas.TooLarge, faas.Invalid:
-		return refused(err)
+		return in.bury(ctx, t, e, err)
 	default:
 	}
 	if err != nil {
@@ -187,6 +201,9 @@ func (in *Intake) note(t faas.Trigger, e event.Event, taken Taken, err error) {
 	case Paused:
 		return
 	case Refused:
+		if taken.Buried { // counted with its letter
+			break
+		}
 		n.Failed, err = 1, taken.Why
 	}
 	if err != nil {

@@ -28,3 +28,10 @@ type Kept struct {
 	Again time.Duration // after which Keep is to be called again; 0: at the trigger's next change only
 	Note  string        // what the trigger's user should know although there is no error; "" for nothing
 }
+
+// Wakeable is a Keeper that is told when something was heard of a trigger's source.
+type Wakeable interface {
+	Keeper
+	// Wake has the next Keep of a trigger, which follows, spare itself nothing.
+	Wake(triggerID string)
+}

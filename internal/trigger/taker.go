@@ -13,8 +13,8 @@ import (
 type Taker interface {
 	// Take has an event execute the trigger's function, unless the trigger does not want it. No error
 	// says that the event is settled: it is a queued execution, was one before, did not pass the
-	// filter, or was refused for good, which the trigger's user is told. After an error, of kind
-	// faas.Busy, OverQuota or Unavailable, it is not, and is to be brought again later.
+	// filter, or was refused and is a dead letter, which the trigger's user is told. After an error,
+	// of kind faas.Busy, OverQuota or Unavailable, it is not, and is to be brought again later.
 	Take(ctx context.Context, t faas.Trigger, e event.Event) (Taken, error)
 }
 
@@ -23,6 +23,7 @@ type Taken struct {
 	Outcome     Outcome
 	ExecutionID string // of Queued and Duplicate
 	Why         error  // of Refused: a *faas.Error
+	Buried      bool   // of Refused: it is a dead letter
 }
 
 // Outcome says what became of an event.

@@ -2,6 +2,7 @@ package webhook
 
 import (
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/openstack-faas/faas/internal/faas"
@@ -34,7 +35,7 @@ type URL struct {
 // secret is right are asked for, so what it remembers is bounded by the webhooks that there are,
 // too. It is safe for concurrent use.
 type Limiter struct {
-	most int64 // calls a minute of any webhook
+	most atomic.Int64 // calls a minute of any webhook
 	now  func() time.Time
 
 	mu    sync.Mutex
@@ -70,10 +71,16 @@ func NewLimiter(most int64, now func() time.Time) *Limiter {
 	if now == nil {
 		now = time.Now
 	}
-	return &Limiter{
-		most: most, now: now, known: lru.New[URL, *use](maxKnown), forged: lru.New[URL, forged](maxForged),
-	}
+	l := &Limiter{now: now, known: lru.New[URL, *use](maxKnown), forged: lru.New[URL, forged](maxForged)}
+	l.SetMost(most)
+	return l
 }
+
+// SetMost changes how often each URL may be called a minute.
+func (l *Limiter) SetMost(most int64) { l.most.Store(most) }
+
+// Most returns how often each URL may be called a minute.
+func (l *Limiter) Most() int64 { return l.most.Load() }
 
 // Enter counts a request for the URL before anything is looked up. gone says that it is known to
 // lead nowhere; wait, when it is not 0, that the request is one too many, and when the next may
@@ -82,7 +89,7 @@ func (l *Limiter) Enter(u URL) (gone bool, wait time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	known, now := l.use(u), l.now()
-	if wait = known.all.take(l.most, now); wait > 0 {
+	if wait = known.all.take(l.Most(), now); wait > 0 {
 		return false, wait
 	}
 	if now.Before(known.goneUntil) {

@@ -37,6 +37,7 @@ type Config struct {
 	CacheTime  time.Duration // how long an answer about a token is taken for true; 0: ask each time
 	OutageTime time.Duration // how much longer while Keystone cannot be asked
 	CacheSize  int           // tokens that are remembered; 10,000 when 0
+	Shared     Shared        // what other processes know of tokens; nil: each asks by itself
 
 	Now func() time.Time // nil: time.Now
 	Log *slog.Logger     // nil: slog.Default()
@@ -149,6 +150,9 @@ func certificates(file string) (*x509.CertPool, error) {
 func (c *Client) TLSConfig() *tls.Config {
 	return c.http.Transport.(*http.Transport).TLSClientConfig.Clone()
 }
+
+// CloseIdleConnections closes the connections that no request uses.
+func (c *Client) CloseIdleConnections() { c.http.CloseIdleConnections() }
 
 // AuthURL returns the URL of Keystone's v3 API, without a slash at the end.
 func (c *Client) AuthURL() string { return strings.TrimSuffix(c.base, "/") }

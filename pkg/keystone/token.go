@@ -25,6 +25,8 @@ type Token struct {
 	AppCredential *AppCredential // of a token that comes of an application credential; nil for any other
 	IssuedAt      time.Time
 	ExpiresAt     time.Time
+
+	ValidAsOf time.Time // when Keystone was asked, perhaps by another process
 }
 
 // Role is a role on what the token is for.

@@ -32,22 +32,34 @@ const (
 // same token share one request. The error is ErrInvalidToken, or ErrUnavailable when Keystone
 // cannot be asked and said nothing of this token within CacheTime and OutageTime, or ctx's.
 func (c *Client) Validate(ctx context.Context, token string) (*Token, error) {
-	return c.validate(ctx, token, false)
+	return c.validate(ctx, token, lookup{})
+}
+
+// Recheck is Validate for a token that many processes hold, and ask about at the same time: where
+// they share what they know, one of them asks.
+func (c *Client) Recheck(ctx context.Context, token string) (*Token, error) {
+	return c.validate(ctx, token, lookup{turns: true})
 }
 
 // ValidateExpired is Validate for a token that may have expired, not longer ago than Keystone's
 // allow_expired_window: a service that goes on with the work of a user sends it beside a token of
 // its own.
 func (c *Client) ValidateExpired(ctx context.Context, token string) (*Token, error) {
-	return c.validate(ctx, token, true)
+	return c.validate(ctx, token, lookup{expired: true})
 }
 
-func (c *Client) validate(ctx context.Context, token string, expired bool) (*Token, error) {
+// lookup is how a token is asked about.
+type lookup struct {
+	expired bool // it may be
+	turns   bool // processes wait for each other
+}
+
+func (c *Client) validate(ctx context.Context, token string, how lookup) (*Token, error) {
 	if !plausible(token) {
 		return nil, ErrInvalidToken
 	}
-	key, now := tokenKey(token, expired), c.now()
-	known, fresh, err := c.recall(key, now, expired)
+	key, now := tokenKey(token, how.expired), c.now()
+	known, fresh, err := c.recall(key, now, how.expired)
 	if fresh || err != nil {
 		c.counts.recalled.Add(1)
 		return known, err
@@ -57,7 +69,8 @@ func (c *Client) validate(ctx context.Context, token string, expired bool) (*Tok
 		return known, nil
 	}
 	detached := context.WithoutCancel(ctx) // others wait for it too
-	answer := c.flights.DoChan(string(key[:]), func() (any, error) { return c.fetch(detached, token, key, expired) })
+	how.turns = how.turns || known != nil  // others have had it for as long
+	answer := c.flights.DoChan(string(key[:]), func() (any, error) { return c.fetch(detached, token, key, how) })
 	return c.await(ctx, answer, known)
 }
 
@@ -134,19 +147,43 @@ func (c *Client) await(ctx context.Context, answer <-chan singleflight.Result, k
 	return known, nil
 }
 
-// fetch sends the validation to Keystone and caches its outcome.
-func (c *Client) fetch(ctx context.Context, token string, key hash, expired bool) (*Token, error) {
-	asked := c.now()
-	if known, fresh, err := c.recall(key, asked, expired); fresh || err != nil {
+// fetch sends the validation to Keystone and caches its outcome, unless another process has done so.
+func (c *Client) fetch(ctx context.Context, token string, key hash, how lookup) (*Token, error) {
+	if known, fresh, err := c.recall(key, c.now(), how.expired); fresh || err != nil {
 		return known, err // another request's, which ended a moment ago
 	}
+	if !c.sharing() {
+		return c.inquire(ctx, token, key, how.expired)
+	}
+	known, finish, err := c.together(ctx, key, c.now(), how)
+	if finish == nil {
+		return known, err
+	}
+	t, err := c.inquire(ctx, token, key, how.expired)
+	refused := errors.Is(err, ErrInvalidToken)
+	if refused && (known != nil || how.turns) {
+		c.unsay(key)
+	}
+	finish(err == nil || refused)
+	if known != nil && errors.Is(err, ErrUnavailable) {
+		c.counts.outage.Add(1)
+		return known, nil // which this process did not know before
+	}
+	return t, err
+}
+
+// inquire sends the validation to Keystone and caches its outcome.
+func (c *Client) inquire(ctx context.Context, token string, key hash, expired bool) (*Token, error) {
+	asked := c.now()
 	t, err := c.describe(ctx, token, expired)
 	if err == nil && !expired && !c.now().Before(t.ExpiresAt) {
 		err = ErrInvalidToken
 	}
 	switch {
 	case err == nil:
+		t.ValidAsOf = asked
 		c.known.put(key, t, asked)
+		c.tell(key, t)
 		return t, nil
 	case errors.Is(err, ErrInvalidToken):
 		c.counts.refused.Add(1)

@@ -15,8 +15,9 @@ const SUFFIXES = ['.js', '.cjs', '.mjs', '/index.js', '/index.cjs', '/index.mjs'
 class EntryError extends Error {}
 
 // load finds the function of the entry "folder.module.function" and resolves to how it is called.
-async function load(code, entry) {
-  const folder = new Folder(code);
+async function load(code, entry, environment = {}) {
+  const folder = new Folder(code); // in the worker's home, whatever the function's HOME is
+  Object.assign(process.env, environment); // the module may read it while it is imported
   const dot = entry.lastIndexOf('.');
   if (dot < 1) throw new EntryError(`The entry '${entry}' is not of the form module.function.`);
   const moduleName = entry.slice(0, dot);

@@ -21,7 +21,7 @@ const wire = connect(socketPath, obey, end);
 wire.send({
   type: 'hello', protocol: PROTOCOL, runtime: 'nodejs', version: process.versions.node,
   interpreter: `Node.js ${process.versions.node}`, modules: [], // functions find Node.js's own and their package's
-  bounds_memory: 'start', reports_load: true, memory_marks: ['JavaScript heap out of memory'],
+  bounds_memory: 'start', reports_load: true, environment: true, memory_marks: ['JavaScript heap out of memory'],
 });
 
 function obey(message) {

@@ -35,7 +35,7 @@ function obey(message) {
   if (message.type === 'load') {
     limit = message.result_limit;
     memory.follow(message.memory, open);
-    loading = load(message.code, message.entry).then((call) => ({ call }), (error) => ({ failed: ofError(error) }));
+    loading = load(message.code, message.entry, message.environment).then((call) => ({ call }), (error) => ({ failed: ofError(error) }));
     loading.then((what) => {
       loaded = what;
       if (message.report) wire.send({ type: 'loaded' }); // from now on the call's time counts

@@ -37,6 +37,15 @@ export default [
     rules: { strict: 'off' },
   },
   {
+    files: ['contrib/horizon/**'], // for browsers
+    languageOptions: {
+      sourceType: 'script',
+      globals: Object.fromEntries(
+        ['document', 'window', 'DOMParser', 'Event', 'ResizeObserver'].map((name) => [name, 'readonly'])),
+    },
+    rules: { strict: ['error', 'function'] },
+  },
+  {
     files: ['**/*.mjs'],
     languageOptions: { sourceType: 'module' },
   },

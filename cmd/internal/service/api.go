@@ -13,6 +13,7 @@ import (
 	"github.com/openstack-faas/faas/internal/config"
 	"github.com/openstack-faas/faas/internal/dispatch"
 	"github.com/openstack-faas/faas/internal/engineclient"
+	"github.com/openstack-faas/faas/internal/netio"
 )
 
 // Workers is what the API must know of the workers that engines make.
@@ -28,22 +29,35 @@ func Listen(ctx context.Context, conf config.API) (net.Listener, error) {
 	if err != nil {
 		return nil, fmt.Errorf("[api] host and port: %w", err)
 	}
-	return listener, nil
+	return netio.Listener(listener), nil
 }
 
 // RunAPI answers the requests that the listener brings, and closes it. When ctx ends it has load
 // balancers let go of it, and returns when the requests under way have their answers.
 func RunAPI(
-	ctx context.Context, p Parts, workers Workers, conf *config.APIService, listener net.Listener, log *slog.Logger,
+	ctx context.Context, p Parts, workers Workers, conf *config.APIService, live *Live, listener net.Listener,
+	log *slog.Logger,
 ) error {
 	defer listener.Close()
-	rules, stopRules, err := watchedRules(ctx, conf.Policy, p.Registry, log)
+	rules, stopRules, err := watchedRules(ctx, conf.Policy, live, p.Registry, log)
 	if err != nil {
 		return err
 	}
 	defer stopRules()
 	engines := engineclient.New(p.Broker, p.Store.Shards())
+	gateways, err := Gateways(conf.Worker)
+	if err != nil {
+		return err
+	}
 	agents := dispatch.NewClient(workers.Token)
+	agents.Through(gateways)
+	authority, err := Authority(conf.Worker)
+	if err != nil {
+		return err
+	}
+	if authority != nil {
+		agents.Secure(authority, nil) // engines introduce workers
+	}
 	agents.Bound(conf.Worker.Process())
 	agents.Admit(api.AwaitResult)
 	calls := dispatch.New(dispatch.Config{
@@ -63,17 +77,21 @@ func RunAPI(
 	if ready.Passwords, err = RegistryPasswords(conf.Worker); err != nil {
 		return err
 	}
+	if ready.Variables, err = FunctionVariables(conf.Service); err != nil {
+		return err
+	}
 	ready.Policy, ready.Registry, ready.Log, ready.Images = rules, p.Registry, log, workers.Images
 	ready.Engines, ready.Caller = engines, engineclient.NewCaller(engines, calls.Call, conf.API.CallWait)
 	ready.Auth, ready.AuthURI = p.authenticator(conf)
 	server := api.New(ready)
 	defer server.Close()
+	live.Take(func(s config.Settings) { server.Adjust(s.Limits.Ranges(), s.API.WebhookLimit) })
 	status, err := StartStatus(ctx, conf.API.Status(), conf.Metrics, p.Registry, server, log)
 	if err != nil {
 		return fmt.Errorf("[api] %w", err)
 	}
 	defer status.Stop()
-	return serve(ctx, conf, listener, server, log)
+	return serve(ctx, conf, live, listener, server, log)
 }
 
 // apiConfig returns what the API takes from the parts and the configuration as it is.
@@ -104,17 +122,28 @@ const maxHeader = 64 << 10
 // serve answers until ctx ends; then it goes on answering for the drain time, with each answer
 // closing its connection, and ends.
 func serve(
-	ctx context.Context, conf *config.APIService, listener net.Listener, handler *api.Server, log *slog.Logger,
+	ctx context.Context, conf *config.APIService, live *Live, listener net.Listener, handler *api.Server,
+	log *slog.Logger,
 ) error {
+	secured, err := serverTLS(conf.API, live, log)
+	if err != nil {
+		return err
+	}
 	server := &http.Server{
-		Handler: handler, ReadHeaderTimeout: conf.API.ReadTimeout, IdleTimeout: 5 * time.Minute, MaxHeaderBytes: maxHeader,
+		TLSConfig: secured, Handler: handler, ReadHeaderTimeout: conf.API.ReadTimeout, IdleTimeout: 5 * time.Minute, MaxHeaderBytes: maxHeader,
 		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 		// or net/http would answer OPTIONS * itself, with nothing
 		DisableGeneralOptionsHandler: true,
 	}
 	log.Info("serving", "address", listener.Addr().String())
 	failed := make(chan error, 1)
-	go func() { failed <- server.Serve(listener) }()
+	go func() {
+		if secured != nil {
+			failed <- server.ServeTLS(listener, "", "")
+		} else {
+			failed <- server.Serve(listener)
+		}
+	}()
 	select {
 	case err := <-failed:
 		return err
@@ -127,7 +156,7 @@ func serve(
 		return err
 	case <-time.After(conf.API.DrainTime):
 	}
-	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), conf.Default.ShutdownTimeout)
+	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), live.shutdown())
 	defer cancel()
 	if err := server.Shutdown(grace); !errors.Is(err, context.DeadlineExceeded) {
 		return err

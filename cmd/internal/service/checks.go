@@ -25,7 +25,7 @@ func CheckBroker(ctx context.Context, conf config.Base) error {
 // CheckKeystone gets a token of the service's own, and returns which of the service types the
 // catalogue does not have.
 func CheckKeystone(ctx context.Context, conf config.Base, serviceTypes ...string) (missing []string, err error) {
-	client, err := openKeystone("keystone", conf.Auth, slog.New(slog.DiscardHandler))
+	client, err := openKeystone("keystone", conf.Auth, nil, slog.New(slog.DiscardHandler))
 	if err != nil {
 		return nil, err
 	}

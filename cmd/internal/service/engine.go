@@ -19,16 +19,32 @@ func NewEngine(
 	if err != nil {
 		return nil, err
 	}
+	variables, err := FunctionVariables(common)
+	if err != nil {
+		return nil, err
+	}
+	gateways, err := Gateways(common.Worker)
+	if err != nil {
+		return nil, err
+	}
+	authority, err := Authority(common.Worker)
+	if err != nil {
+		return nil, err
+	}
 	e := engine.New(engine.Config{
-		Name: p.Name, Store: p.Store, Broker: p.Broker, Code: p.Code, Orchestrator: workers,
-		Trusts: p.trustsOfEngine(), Objects: p.objectsOfEngine(), Quotas: p.Quotas, Calls: p.Calls, Sums: p.Sums,
+		Name: p.Name, Store: p.Store, Broker: p.Broker, Code: p.Code, Orchestrator: workers, Gateways: gateways,
+		Authority: authority,
+		Trusts:    p.trustsOfEngine(), Objects: p.objectsOfEngine(), Quotas: p.Quotas, Calls: p.Calls, Sums: p.Sums,
 		Notify: p.Notify, Publisher: p.publisher(log), Cloud: p.cloud(), URLs: p.URLs, Keepers: keepers,
-		ProjectGone: p.projectGone(), Log: log,
+		ProjectGone: p.projectGone(), Variables: variables, Log: log,
 		Limits: engine.Limits{
 			MaxInput: common.API.MaxInput,
-			PoolSize: conf.PoolSize, PoolMax: conf.PoolMax, Stable: conf.ScaleDownWindow, PerFunction: conf.MaxWorkersPerFunction, Workers: conf.MaxWorkers, Idle: conf.WorkerIdleTime,
-			Lease: conf.Lease, Reap: conf.ReapInterval, AsyncParallel: conf.AsyncParallel, ImagePods: conf.MaxImagePods, Wait: common.API.CallWait,
-			Retention: conf.ExecutionRetention, PackageGrace: conf.PackageGrace, PackageMemory: conf.PackageMemory,
+			PoolSize: conf.PoolSize, PoolMax: conf.PoolMax, PoolExtra: conf.PoolExtra, Stable: conf.ScaleDownWindow,
+			PerFunction: conf.MaxWorkersPerFunction, Workers: conf.MaxWorkers, Idle: conf.WorkerIdleTime,
+			Lease: conf.Lease, Reap: conf.ReapInterval, AsyncParallel: conf.AsyncParallel, ImagePods: conf.MaxImagePods,
+			Wait:      common.API.CallWait,
+			Retention: conf.ExecutionRetention, Statistics: conf.StatisticsRetention,
+			PackageGrace: conf.PackageGrace, PackageMemory: conf.PackageMemory,
 		},
 	})
 	p.Calls.CountMemory(e.WorkerMemory)
@@ -43,9 +59,9 @@ var ErrOverdue = errors.New(
 	"executions were still running when the time to stop was over; their leases will settle them",
 )
 
-// RunEngine runs the engine until ctx ends, and then waits for drain at most until its work has
-// ended; the error is ErrOverdue if it has not. ready is called when the engine works.
-func RunEngine(ctx context.Context, e *engine.Engine, drain time.Duration, ready func()) error {
+// RunEngine runs the engine until ctx ends, and then waits as long as the settings say until its work
+// has ended; the error is ErrOverdue if it has not. ready is called when the engine works.
+func RunEngine(ctx context.Context, e *engine.Engine, live *Live, ready func()) error {
 	ended := make(chan error, 1)
 	go func() { ended <- e.Run(ctx) }()
 	select {
@@ -62,7 +78,7 @@ func RunEngine(ctx context.Context, e *engine.Engine, drain time.Duration, ready
 	select {
 	case err := <-ended:
 		return err
-	case <-time.After(drain):
+	case <-time.After(live.shutdown()):
 		return ErrOverdue
 	}
 }

@@ -20,6 +20,7 @@ import (
 	"github.com/openstack-faas/faas/internal/outbound"
 	"github.com/openstack-faas/faas/internal/quota"
 	"github.com/openstack-faas/faas/internal/session"
+	"github.com/openstack-faas/faas/internal/sharedcache"
 	"github.com/openstack-faas/faas/internal/store"
 	"github.com/openstack-faas/faas/pkg/keystone"
 )
@@ -35,16 +36,19 @@ type Parts struct {
 	Notify  *notify.Notifier // nil with [oslo_messaging_notifications] driver = noop
 	carrier *notify.Rabbit   // of its events, in an engine
 
-	Keystone *keystone.Client  // nil with auth_strategy = noauth
-	Sessions *session.Sessions // what functions act by; nil without Keystone
-	Objects  objects           // functions' code in Swift
-	URLs     *outbound.Client  // to URLs that tenants name
+	Shared   *sharedcache.Cache // nil without memcached
+	Keystone *keystone.Client   // nil with auth_strategy = noauth
+	Sessions *session.Sessions  // what functions act by; nil without Keystone
+	Objects  objects            // functions' code in Swift
+	URLs     *outbound.Client   // to URLs that tenants name
 
 	Quotas      *quota.Quotas
 	Calls       *quota.Calls
 	Sums        *quota.Sums // of the shards that this process's engine owns
 	clients     clientMetrics
 	stopSharing func() // nil before calls are counted together with other processes
+	leave       func() // nil before the process has announced itself
+	stopTracing func() // nil before it traces
 }
 
 // connectTimeout bounds how long a process waits for RabbitMQ at its start before it gives up, for
@@ -53,33 +57,56 @@ const connectTimeout = time.Minute
 
 // Open opens the parts of the program, which is named in its notifications. With an error come the
 // parts that were opened before it, to be closed.
-func Open(ctx context.Context, program string, conf config.Service, log *slog.Logger) (p Parts, err error) {
+func Open(
+	ctx context.Context, program string, conf config.Service, live *Live, log *slog.Logger,
+) (p Parts, err error) {
 	p.Name, p.Registry = conf.Default.Process()+"-"+faas.NewID(), newRegistry()
 	p.clients = newClientMetrics(p.Registry)
-	if p.Keystone, err = openKeystone(conf.Default.AuthStrategy, conf.Auth, log); err != nil {
+	if p.stopTracing, err = p.trace(ctx, conf.Tracing, program, log); err != nil {
+		return p, err
+	}
+	if err = p.openAuth(conf, log); err != nil {
 		return p, err
 	}
 	if err = p.openNotifications(conf, program, log); err != nil {
 		return p, err
 	}
 	p.URLs = outboundClient(conf.Triggers)
-	p.Sessions = openSessions(p.Keystone, conf.Auth.CacheTime, log)
 	if p.Store, err = store.Open(ctx, conf.Database.Connection, store.Options{Log: log, Readers: conf.Database.MaxPoolSize}); err != nil {
 		return p, err
 	}
 	p.Store.Register(p.Registry)
+	if err = p.announce(ctx, program, log); err != nil {
+		return p, err
+	}
 	if err = p.openStorage(conf.Storage); err != nil {
 		return p, err
 	}
 	if err = p.openQuotas(conf.Quota, log); err != nil {
 		return p, err
 	}
+	live.Take(func(s config.Settings) { p.Quotas.SetDefaults(defaultsOf(s.Quota)) })
 	if p.Broker, err = openBroker(ctx, conf.Base, log); err != nil {
 		return p, err
 	}
 	p.Broker = broker.Metered(p.Broker, p.Registry)
 	err = p.shareCalls(ctx, log)
 	return p, err
+}
+
+// openAuth opens what knows callers and what functions act by. It contacts nobody.
+func (p *Parts) openAuth(conf config.Service, log *slog.Logger) (err error) {
+	if p.Shared, err = openShared(conf.Default.AuthStrategy, conf.Auth, log); err != nil {
+		return err
+	}
+	p.Shared.Register(p.Registry)
+	if p.Keystone, err = openKeystone(conf.Default.AuthStrategy, conf.Auth, p.Shared, log); err != nil {
+		return err
+	}
+	if p.Sessions = openSessions(p.Keystone, p.Shared, conf.Auth.CacheTime, log); p.Sessions != nil {
+		p.Sessions.Register(p.Registry)
+	}
+	return nil
 }
 
 // partOf returns a registerer that marks metrics which both halves of faas-standalone have.
@@ -144,11 +171,18 @@ func (p Parts) Close() error {
 	if p.Sessions != nil {
 		p.Sessions.Close()
 	}
+	p.Shared.Close()
 	if p.URLs != nil {
 		p.URLs.Close()
 	}
 	if p.Broker != nil {
 		errs = append(errs, p.Broker.Close())
+	}
+	if p.leave != nil {
+		p.leave()
+	}
+	if p.stopTracing != nil {
+		p.stopTracing()
 	}
 	if p.Store != nil {
 		errs = append(errs, p.Store.Close())

@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"sync"
 	"syscall"
 
 	"github.com/openstack-faas/faas/cmd/internal/version"
@@ -39,19 +40,56 @@ func ConfigFile(name string, args []string) (string, error) {
 }
 
 // UntilSignal runs the service until it is told to end by SIGTERM or SIGINT, with the logger that
-// the configuration asks for. A second signal ends the process at once.
-func UntilSignal(conf config.Default, run func(ctx context.Context, log *slog.Logger) error) error {
-	log, closer, err := logging.New(logging.Options{Debug: conf.Debug, JSON: conf.UseJSON, File: conf.LogFile})
+// the configuration asks for. A second signal ends the process at once. At SIGHUP the log's file is
+// opened anew, and the configuration is loaded anew. load loads the configuration.
+func UntilSignal[C Configuration](
+	load func() (C, error), run func(ctx context.Context, conf C, live *Live, log *slog.Logger) error,
+) error {
+	hangup := make(chan os.Signal, 1) // before all else: its usual effect is the end
+	signal.Notify(hangup, syscall.SIGHUP)
+	defer signal.Stop(hangup)
+	conf, err := load()
 	if err != nil {
 		return err
 	}
-	defer closer.Close()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	context.AfterFunc(ctx, stop) // from here on a signal has its usual effect again
-	if err := run(ctx, log); err != nil {
-		log.Error("the service failed", "error", err)
+	settings := conf.Settings()
+	d := settings.Default
+	log, err := logging.New(logging.Options{Debug: d.Debug, JSON: d.UseJSON, File: d.LogFile})
+	if err != nil {
 		return err
 	}
-	return nil
+	defer log.Close()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	collectLess()
+	context.AfterFunc(ctx, stop) // from here on a signal has its usual effect again
+	live := &Live{now: settings}
+	live.Take(func(s config.Settings) { log.SetDebug(s.Default.Debug) })
+	ended := make(chan struct{})
+	var heeding sync.WaitGroup
+	heeding.Go(func() { heed(hangup, ended, live, conf, load, log) })
+	err = run(ctx, conf, live, log.Logger)
+	close(ended)
+	heeding.Wait()
+	if err != nil {
+		log.Error("the service failed", "error", err)
+	}
+	return err
+}
+
+// heed does what SIGHUP asks for, until the service has ended.
+func heed[C Configuration](
+	hangup <-chan os.Signal, ended <-chan struct{}, live *Live, conf C, load func() (C, error), log *logging.Logger,
+) {
+	for {
+		select {
+		case <-ended:
+			return
+		case <-hangup:
+		}
+		if err := log.Reopen(); err != nil {
+			log.Error("the log's file cannot be opened anew; the one before stays in use", "error", err)
+		}
+		conf = reload(live, conf, load, log.Logger)
+	}
 }

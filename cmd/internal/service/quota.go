@@ -41,6 +41,7 @@ func defaultsOf(conf config.Quota) faas.Amounts {
 		faas.ResourcePackages: conf.PackageBytes,
 		faas.ResourceMemory:   conf.WorkerMemory, faas.ResourceExecutions: conf.Executions, faas.ResourceCalls: conf.CallsPerMinute,
 		faas.ResourceQueued: conf.Queued, faas.ResourceRecords: conf.RecordBytes,
+		faas.ResourceRecordDays: conf.RecordDays, faas.ResourceRecordsKept: conf.RecordsKept,
 	}
 }
 

@@ -12,15 +12,14 @@ import (
 	"github.com/openstack-faas/faas/internal/faas"
 	"github.com/openstack-faas/faas/internal/quota"
 	"github.com/openstack-faas/faas/internal/store"
+	"github.com/openstack-faas/faas/internal/store/storetest"
 )
 
 // TestProcessesShareQuotas has two processes on one database and one broker: what runs in one
 // counts in the other.
 func TestProcessesShareQuotas(t *testing.T) {
 	url := "sqlite:///" + filepath.Join(t.TempDir(), "faas.sqlite")
-	if err := store.Migrate(t.Context(), url); err != nil {
-		t.Fatal(err)
-	}
+	storetest.Migrate(t, url)
 	rows, err := store.Open(t.Context(), url, store.Options{})
 	if err != nil {
 		t.Fatal(err)

@@ -12,15 +12,19 @@ import (
 )
 
 // watchedRules compiles the rules and looks at the operator's files from then on, until stop, which
-// waits for that to end.
+// waits for that to end, and whenever the configuration is loaded anew.
 func watchedRules(
-	ctx context.Context, conf config.Policy, registry *prometheus.Registry, log *slog.Logger,
+	ctx context.Context, conf config.Policy, live *Live, registry *prometheus.Registry, log *slog.Logger,
 ) (rules *policy.Enforcer, stop func(), err error) {
 	rules, err = policy.New(ctx, policy.Options{
 		Dirs: conf.Dirs, LogDecisions: conf.LogDecisions, RequestID: api.RequestID, Log: log, Registry: registry,
 	})
-	if err != nil || conf.Reload == 0 {
-		return rules, func() {}, err
+	if err != nil {
+		return nil, func() {}, err
+	}
+	live.Take(func(config.Settings) { rules.Look(context.WithoutCancel(ctx)) })
+	if conf.Reload == 0 {
+		return rules, func() {}, nil
 	}
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx)) // rules change while the last requests are served, too
 	ended := make(chan struct{})

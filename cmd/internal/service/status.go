@@ -3,10 +3,14 @@ package service
 import (
 	"context"
 	"fmt"
+	"io"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/pprof"
+	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -81,10 +85,35 @@ const pingTimeout = 2 * time.Second
 type EngineHealth struct {
 	ready atomic.Bool
 	parts Parts
+
+	mu       sync.Mutex
+	problems map[string]func() error // of clusters, by their names
 }
 
 // NewEngineHealth returns one that answers 503 until Ready.
 func NewEngineHealth(p Parts) *EngineHealth { return &EngineHealth{parts: p} }
+
+// Watch has the answer say what will be trouble with a cluster, although the engine still works.
+// The name is "" where there is one cluster.
+func (h *EngineHealth) Watch(cluster string, problem func() error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.problems == nil {
+		h.problems = map[string]func() error{}
+	}
+	h.problems[cluster] = problem
+}
+
+// troubles writes a line for each cluster that has any.
+func (h *EngineHealth) troubles(w io.Writer) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, cluster := range slices.Sorted(maps.Keys(h.problems)) {
+		if err := h.problems[cluster](); err != nil {
+			fmt.Fprintf(w, "\nCLUSTER %s: %v", cluster, err)
+		}
+	}
+}
 
 // Ready says that the engine works.
 func (h *EngineHealth) Ready() { h.ready.Store(true) }
@@ -100,5 +129,6 @@ func (h *EngineHealth) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "DATABASE UNAVAILABLE", http.StatusServiceUnavailable)
 	default:
 		fmt.Fprint(w, "OK")
+		h.troubles(w)
 	}
 }

@@ -91,7 +91,7 @@ func (p Parts) objectsOfEngine() *engine.Objects {
 		Source:   p.Objects.source,
 		Interval: p.Objects.interval,
 		Token:    tokenOf(p.Sessions),
-		Forget:   p.Sessions.Forget,
+		Forget:   p.Sessions.Renew,
 		Quota:    p.Quotas.Limits,
 	}
 }

@@ -34,7 +34,7 @@ func TestStorage(t *testing.T) {
 	} {
 		p := Parts{clients: newClientMetrics(prometheus.NewRegistry())}
 		var err error
-		if p.Keystone, err = openKeystone(c.strategy, auth, slog.New(slog.DiscardHandler)); err != nil {
+		if p.Keystone, err = openKeystone(c.strategy, auth, nil, slog.New(slog.DiscardHandler)); err != nil {
 			t.Fatal(err)
 		}
 		conf.Provider, conf.Container = c.provider, c.container

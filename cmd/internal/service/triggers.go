@@ -132,8 +132,9 @@ func (p Parts) hear(e *engine.Engine, conf config.Service, log *slog.Logger) err
 	}
 	rabbit.Log = log
 	index := frombus.NewIndex(frombus.IndexConfig{Triggers: p.Store, Log: log})
+	containers := frombus.NewContainers(frombus.IndexConfig{Triggers: p.Store, Log: log})
 	sifter := frombus.NewSifter(frombus.SifterConfig{
-		Index: index, Taker: e.Taker(), ProjectGone: p.deleteTriggersOfGone, Hidden: conf.Triggers.Hidden, Log: log,
+		Index: index, Containers: containers, Wake: e.WakeTrigger, Taker: e.Taker(), ProjectGone: p.deleteTriggersOfGone, Hidden: conf.Triggers.Hidden, Log: log,
 	})
 	feed, err := busfeed.New(busfeed.Config{
 		Broker: rabbit, Queue: conf.Rabbit.Prefix + ".notifications", Exchanges: conf.Triggers.Exchanges,
@@ -145,7 +146,7 @@ func (p Parts) hear(e *engine.Engine, conf config.Service, log *slog.Logger) err
 	}
 	feed.Register(p.Registry)
 	sifter.Register(p.Registry)
-	e.Hear(engine.Notifications{Index: index, Feed: feed})
+	e.Hear(engine.Notifications{Index: index, Containers: containers, Feed: feed})
 	return nil
 }
 

@@ -8,16 +8,23 @@ import (
 	"github.com/openstack-faas/faas/internal/config"
 	"github.com/openstack-faas/faas/internal/engine"
 	"github.com/openstack-faas/faas/internal/session"
+	"github.com/openstack-faas/faas/internal/sharedcache"
 	"github.com/openstack-faas/faas/pkg/keystone"
 )
 
 // openSessions makes what functions act by, nil without Keystone. Their tokens are taken for valid
 // for as long as callers' are.
-func openSessions(client *keystone.Client, check time.Duration, log *slog.Logger) *session.Sessions {
+func openSessions(
+	client *keystone.Client, shared *sharedcache.Cache, check time.Duration, log *slog.Logger,
+) *session.Sessions {
 	if client == nil {
 		return nil
 	}
-	return session.New(session.Config{Source: session.Keystone{Client: client}, Check: check, Log: log})
+	conf := session.Config{Source: session.Keystone{Client: client}, Check: check, Log: log}
+	if shared != nil { // a nil *Cache in an interface is no nil
+		conf.Shared = shared
+	}
+	return session.New(conf)
 }
 
 // trustsOfAPI returns the API what makes functions' trusts, nil without Keystone.

@@ -29,11 +29,23 @@ func Print(out io.Writer, program string) error {
 	return err
 }
 
-func text() string {
+// Release returns the version alone.
+func Release() string { return releaseOf(build()) }
+
+func build() *debug.BuildInfo {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		info = &debug.BuildInfo{}
 	}
+	return info
+}
+
+func text() string {
+	info := build()
+	return releaseOf(info) + commit(info.Settings) + " " + runtime.Version()
+}
+
+func releaseOf(info *debug.BuildInfo) string {
 	version := release
 	if version == "" {
 		version = info.Main.Version
@@ -41,7 +53,7 @@ func text() string {
 	if version == "" || version == "(devel)" { // built outside of a repository
 		version = "unknown"
 	}
-	return version + commit(info.Settings) + " " + runtime.Version()
+	return version
 }
 
 // commit returns the commit that the build is of, with a leading space; "" where nobody knows.

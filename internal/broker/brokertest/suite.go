@@ -40,6 +40,7 @@ func Run(t *testing.T, open func(t *testing.T) broker.Broker) {
 		"a shard has one owner":         ownInTurn,
 		"shards are apart":              ownOthers,
 		"a shard given up comes again":  ownAgain,
+		"traces go with what is sent":   traced,
 		"closed":                        closed,
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -35,10 +35,10 @@ func (k *keystone) TrustToken(_ context.Context, id string) (session.Token, erro
 	return session.Token{Value: faas.Secret("token-of-" + id), ExpiresAt: time.Now().Add(time.Hour)}, nil
 }
 
-func (k *keystone) Valid(context.Context, faas.Secret) (bool, error) {
+func (k *keystone) Valid(context.Context, faas.Secret) (bool, time.Time, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	return !k.gone, k.err
+	return !k.gone, time.Now(), k.err
 }
 
 func (k *keystone) set(change func()) {

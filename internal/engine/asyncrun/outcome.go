@@ -8,6 +8,7 @@ import (
 	"github.com/openstack-faas/faas/internal/background"
 	"github.com/openstack-faas/faas/internal/faas"
 	"github.com/openstack-faas/faas/internal/store"
+	"github.com/openstack-faas/faas/internal/tracing"
 )
 
 const (
@@ -23,12 +24,18 @@ const (
 func (r *Runner) finish(ctx context.Context, f faas.Function, x faas.Execution, o faas.Outcome) error {
 	defer r.leases.drop(x.ID)
 	ending := store.Ending{
-		Status: o.Status, Result: o.Result(), Log: o.Log, EndedAt: r.cfg.Now(), ProjectID: x.ProjectID,
-		Follow: x.FollowUp,
+		Status: o.Status, Result: o.Result(), Log: o.Log, Owner: r.cfg.Name, EndedAt: r.cfg.Now(), ProjectID: x.ProjectID,
+		Follow: x.FollowUp, Story: x.Story(r.cfg.Name, o.Story...),
+		Sample: store.Sample{FunctionID: x.FunctionID, Took: o.Duration, Memory: f.MemorySize, Cold: o.Cold},
 	}
 	x.Status, x.EndedAt = ending.Status, ending.EndedAt
 	ending.Events = r.cfg.Notify.Ended(f, x, o.Duration)
+	ctx, span := tracing.StartClient(ctx, "record the end")
 	err := persist(ctx, func(ctx context.Context) error { return r.cfg.Store.Finish(ctx, x.ID, ending) })
+	span.End(err)
+	if o.LogKept {
+		defer r.dropLog(ctx, x)
+	}
 	if faas.KindOf(err) == faas.Conflict && r.endedBefore(ctx, x, o) {
 		return nil
 	}
@@ -43,6 +50,14 @@ func (r *Runner) finish(ctx context.Context, f faas.Function, x faas.Execution, 
 	r.log.Info("ran an execution", "execution_id", x.ID, "function_id", x.FunctionID, "project_id", x.ProjectID,
 		"request_id", x.RequestID, "status", o.Status, "duration", o.Duration)
 	return nil
+}
+
+// dropLog forgets the log so far of an execution that has ended. What stays is purged.
+func (r *Runner) dropLog(ctx context.Context, x faas.Execution) {
+	if err := r.cfg.Store.DropLog(context.WithoutCancel(ctx), x.ID); err != nil {
+		r.log.Debug("a log that was kept while its execution ran is left to retention",
+			"execution_id", x.ID, "error", err)
+	}
 }
 
 // endedBefore reports whether the execution was cancelled while it ran. That is how it ended,

@@ -15,6 +15,7 @@ import (
 	"github.com/openstack-faas/faas/internal/dispatch"
 	"github.com/openstack-faas/faas/internal/faas"
 	"github.com/openstack-faas/faas/internal/store"
+	"github.com/openstack-faas/faas/internal/store/storetest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -52,7 +53,7 @@ func newRig(t *testing.T, change func(*Config)) *rig {
 		group: background.New(context.Background()),
 	}
 	log := slog.New(slog.DiscardHandler)
-	r.must(store.Migrate(t.Context(), "sqlite:///"+r.file))
+	storetest.Migrate(t, "sqlite:///"+r.file)
 	var err error
 	r.store, err = store.Open(t.Context(), "sqlite:///"+r.file, store.Options{Log: log, WriteTimeout: time.Second})
 	r.must(err)

@@ -39,6 +39,7 @@ func (r *Runner) PublishAgain(ctx context.Context, i store.DueItem) (duework.Nex
 	if err := r.cfg.Broker.Enqueue(ctx, faas.ExecutionsQueue(x.ProjectID), []byte(x.ID)); err != nil {
 		return duework.Done(), err
 	}
+	r.tell(ctx, x, faas.StoryEvent{Kind: faas.StoryWoken, At: r.cfg.Now(), Detail: "no engine had taken it"})
 	return duework.Again(min(max(store.WakeAfter, i.Age/2), longestTrust)), nil
 }
 

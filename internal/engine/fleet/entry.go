@@ -14,6 +14,7 @@ type entry struct {
 	reservation *reservation // nil: this engine has not taken it
 	drained     bool         // it takes no more calls and is about to be gone
 	lostUntil   time.Time    // until then another engine may have claimed it
+	since       time.Time    // since when it starts; zero when it was not seen to, or is ready
 
 	listed bool        // it stands in the index
 	as     faas.Worker // how it does

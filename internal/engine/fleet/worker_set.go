@@ -20,13 +20,14 @@ type workerSet struct {
 	timed   map[string]time.Time // workers that are to be looked at again, and when
 	owned   ownedWorkers
 	free    freeWorkers
+	starts  starts
 	visits  int // workers that were looked at: what a test counts
 }
 
 func newWorkerSet(engine string, now func() time.Time) *workerSet {
 	return &workerSet{
 		now: now, entries: map[string]*entry{}, timed: map[string]time.Time{}, owned: newOwnedWorkers(),
-		free: freeWorkers{engine: engine, of: map[string][]ranked{}},
+		free: freeWorkers{engine: engine, of: map[string][]ranked{}}, starts: starts{},
 	}
 }
 
@@ -44,11 +45,24 @@ func (s *workerSet) apply(changes []orchestrator.Change) {
 			continue
 		}
 		s.change(c.Worker.ID, func(e *entry) {
+			s.time(e, c.Worker)
 			e.shown, e.coming = &c.Worker, nil
 			if !c.Worker.Generic() {
 				e.reservation, e.lostUntil = e.reservation.stillNeeded(), time.Time{}
 			}
 		})
+	}
+}
+
+// time takes in when a generic worker is first shown and when it is ready.
+func (s *workerSet) time(e *entry, now faas.Worker) {
+	switch {
+	case !now.Generic():
+	case e.shown == nil && !now.Ready:
+		e.since = s.now()
+	case now.Ready && !e.since.IsZero():
+		s.starts.add(now.RuntimeID, s.now().Sub(e.since))
+		e.since = time.Time{}
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"log/slog"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -16,6 +17,7 @@ import (
 	"github.com/openstack-faas/faas/internal/faas"
 	"github.com/openstack-faas/faas/internal/quota"
 	"github.com/openstack-faas/faas/internal/store"
+	"github.com/openstack-faas/faas/internal/store/storetest"
 	"github.com/openstack-faas/faas/internal/submit"
 )
 
@@ -37,7 +39,7 @@ func newRig(t *testing.T) *rig {
 	t.Helper()
 	r := &rig{T: t, at: time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)}
 	url := "sqlite:///" + filepath.Join(t.TempDir(), "faas.sqlite")
-	r.must(store.Migrate(t.Context(), url))
+	storetest.Migrate(t, url)
 	var err error
 	r.store, err = store.Open(t.Context(), url, store.Options{Now: r.now})
 	r.must(err)
@@ -142,8 +144,10 @@ func (r *rig) take(kind, id string) store.DueItem {
 	_, err := r.store.RetryDue(r.Context(), kind, id)
 	r.must(err)
 	shard := r.store.Shards().Of(id)
-	items, err := r.store.DueItems(r.Context(), store.DueQuery{Shards: []int{shard}, Room: map[string]int{kind: 1}})
+	items, err := r.store.DueItems(r.Context(), store.DueQuery{Shards: []int{shard}, Room: map[string]int{kind: 100}})
 	r.must(err)
+	// Others may be due in the same shard.
+	items = slices.DeleteFunc(items, func(i store.DueItem) bool { return i.Ref != id })
 	o, err := r.store.TakeShard(r.Context(), shard, "engine")
 	r.must(err)
 	taken, err := r.store.TakeDue(r.Context(), o, items, func(string) time.Duration { return time.Hour })

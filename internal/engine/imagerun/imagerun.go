@@ -60,7 +60,7 @@ func (r *Runner) Available() bool { return r.cfg.Images != nil }
 // itself what is left of others, later.
 const forgettable = 1024
 
-// Forget has the orchestrator remove what it keeps to pull the image of a function that was deleted.
+// Forget has the orchestrator remove what it keeps to run the image of a function that was deleted.
 // It does not wait for that.
 func (r *Runner) Forget(functionID string) {
 	select {
@@ -118,6 +118,7 @@ func (r *Runner) Run(
 	outcome, err := r.cfg.Images.RunImage(life, orchestrator.ImageCall{
 		ExecutionID: call.ExecutionID, Target: target, Arguments: arguments, Timeout: call.Timeout,
 	})
+	outcome.Cold = true // each call has a container of its own
 	if cancelled := dispatch.Cancelled(life); cancelled != nil && (err != nil || outcome.Status == faas.ExecutionCancelled) {
 		ended := dispatch.CancelledOutcome(cancelled)
 		ended.Log, ended.Duration = outcome.Log, outcome.Duration

@@ -46,7 +46,7 @@ func (p *Placer) Acquire(ctx, owned context.Context, req faas.AcquireRequest) (f
 		select {
 		case a := <-r.assigned:
 			if a.serves || a.err != nil {
-				return a.worker, a.err
+				return p.introduced(ctx, a.worker), a.err
 			}
 			w, serves, err := p.specialise(ctx, a.worker, req.Target)
 			if serves || err != nil {
@@ -64,6 +64,18 @@ func (p *Placer) Acquire(ctx, owned context.Context, req faas.AcquireRequest) (f
 	}
 }
 
+// introduced returns a worker as the caller may use it. One of a function's own image is nobody's
+// whom an engine has spoken to yet. If that fails, the caller finds out by itself.
+func (p *Placer) introduced(ctx context.Context, w faas.Worker) faas.Worker {
+	if w.ID == "" {
+		return w
+	}
+	if err := p.cfg.Client.Introduce(ctx, w); err != nil {
+		p.log.Warn("a worker is not known by TLS", "worker", w.ID, "error", err)
+	}
+	return p.cfg.Client.Resolved(w)
+}
+
 // timeoutOf returns for how long a request may wait so that its caller hears the answer.
 func timeoutOf(ctx context.Context) time.Duration {
 	deadline, ok := ctx.Deadline()
@@ -75,7 +87,7 @@ func timeoutOf(ctx context.Context) time.Duration {
 }
 
 // noRoom says why no worker was had in time: the project may have no more, the runtime is broken,
-// or all that there are were taken.
+// no node takes its workers, or all that there are were taken.
 func (p *Placer) noRoom(ctx context.Context, r *request) error {
 	if over := p.overMemory(r); over != nil {
 		over.Kind, over.RetryAfter = faas.Busy, retryAfter
@@ -85,11 +97,25 @@ func (p *Placer) noRoom(ctx context.Context, r *request) error {
 	if err == nil && rt.Status == faas.RuntimeError {
 		return faas.Errorf(faas.Unavailable, "The function's runtime has no workers: %s", rt.StatusReason)
 	}
-	return busy("No worker came free in time; try again later.")
+	if said := p.cfg.NoNode(r.target.RuntimeID); said != "" {
+		e := faas.Errorf(faas.Unavailable, "The function's runtime has no free worker, and no node takes more: %s", said)
+		e.RetryAfter = retryAfter
+		return e
+	}
+	if p.index.Claimed() >= p.cfg.Workers {
+		return busy("No worker came free in time; try again later.")
+	}
+	e := faas.Errorf(faas.Busy, "No worker was ready in time; new ones are being started, try again later.")
+	e.RetryAfter = min(max(p.cfg.Fleet.StartTime(r.target.RuntimeID), retryAfter), maxRetryAfter)
+	return e
 }
 
-// retryAfter is what a refused caller is told to wait.
-const retryAfter = time.Second
+const (
+	// retryAfter is what a refused caller is told to wait for a worker to come free.
+	retryAfter = time.Second
+	// maxRetryAfter is the most that one is told to wait for a worker to start.
+	maxRetryAfter = time.Minute
+)
 
 func busy(format string, args ...any) error {
 	e := faas.Errorf(faas.Busy, format, args...)

@@ -17,22 +17,28 @@ import (
 	"github.com/openstack-faas/faas/internal/faas"
 	"github.com/openstack-faas/faas/internal/fair"
 	"github.com/openstack-faas/faas/internal/quota"
+	"github.com/openstack-faas/faas/internal/seal"
 	"github.com/openstack-faas/faas/internal/store"
 )
 
-// Config is what a Placer needs. Every field but Quotas is required.
+// Config is what a Placer needs. Every field but Quotas and Variables is required.
 type Config struct {
 	Store       *store.Store
 	Client      *dispatch.Client
 	Fleet       *fleet.Fleet
 	Demand      *demand.Demand
 	Preparer    *preparation.Preparer
-	Quotas      *quota.Quotas // what projects may have; nil: anything
-	Workers     int           // workers of all functions together at most
-	PerFunction int           // workers of one function at most
-	Unowned     func()        // called when a worker was found claimed that no engine may have told the orchestrator of
-	Now         func() time.Time
-	Log         *slog.Logger
+	Quotas      *quota.Quotas                 // what projects may have; nil: anything
+	Variables   *seal.Variables               // opens functions' secrets; nil: functions that have some are not run
+	Workers     int                           // workers of all functions together at most
+	PerFunction int                           // workers of one function at most
+	NoNode      func(runtimeID string) string // why the runtime's workers can be on no node, "" if they can
+	// Unowned is called when a worker was found claimed that no engine may have told the orchestrator
+	// of.
+	Unowned func()
+	Waits   func() // called when requests wait; it must not call the placer
+	Now     func() time.Time
+	Log     *slog.Logger
 }
 
 // Placer brings requests and workers together. It is safe for concurrent use.
@@ -164,6 +170,9 @@ func (p *Placer) serve(requests ...*request) {
 		} else {
 			p.queue.Join(r) // the worker ended at the same moment
 		}
+	}
+	if !p.queue.Empty() {
+		p.cfg.Waits()
 	}
 	if p.index.Claimed() >= p.cfg.Workers && !p.queue.Empty() || len(p.outOfMemory()) > 0 || len(p.crowded()) > 0 {
 		p.short.Wake()

@@ -55,6 +55,7 @@ func placerOf(tb testing.TB, workers int) *Placer {
 	f.Apply(shown)
 	return New(Config{
 		Client: client, Fleet: f, Demand: demand.New(time.Minute), Workers: 2 * workers, PerFunction: 10, Unowned: func() {}, Now: time.Now, Log: log,
+		NoNode: func(string) string { return "" }, Waits: func() {},
 		Preparer: preparation.New(preparation.Config{Serves: f.Serves, Group: group, Now: time.Now, Log: log}),
 	})
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/openstack-faas/faas/internal/faas"
 	"github.com/openstack-faas/faas/internal/orchestrator"
 	"github.com/openstack-faas/faas/internal/store"
+	"github.com/openstack-faas/faas/internal/store/storetest"
 )
 
 // learner is pools whose workers say what the test wants, and the ids of those that were asked.
@@ -33,7 +34,7 @@ func newLearner(t *testing.T) *learner {
 	t.Helper()
 	l := &learner{T: t, owns: true}
 	url, log := "sqlite:///"+filepath.Join(t.TempDir(), "faas.sqlite"), slog.New(slog.DiscardHandler)
-	l.must(store.Migrate(t.Context(), url))
+	storetest.Migrate(t, url)
 	var err error
 	l.store, err = store.Open(t.Context(), url, store.Options{Log: log})
 	l.must(err)

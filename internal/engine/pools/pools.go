@@ -18,18 +18,26 @@ import (
 
 // Config is what Pools need. Every field is required.
 type Config struct {
+	Name         string // of this engine
 	Store        *store.Store
 	Orchestrator orchestrator.Orchestrator
 	Fleet        *fleet.Fleet
 	Owns         func(runtimeID string) bool // reports whether this engine keeps the runtime's pool
 	Size         int                         // generic workers that each pool keeps ready at least
 	Most         int                         // and at most, when claims demand it; Size when less than that
+	Extra        int                         // and beside them, for requests that wait
 	Workers      int                         // workers of all functions together at most
+	// Wanted returns how many more workers are wanted of each runtime by requests that wait here.
+	Wanted func() map[string]int
+	// Tell sends a faas.WorkersAwaited to the owner of the runtime's pool.
+	Tell func(ctx context.Context, runtimeID string, body []byte) error
 	// Contents asks a worker what its runtime has for functions.
 	Contents func(ctx context.Context, w faas.Worker) (faas.Contents, error)
-	Group    *background.Group // of pools that are being set
-	Now      func() time.Time
-	Log      *slog.Logger
+	// Introduce has a new worker have a certificate before it is needed.
+	Introduce func(ctx context.Context, w faas.Worker) error
+	Group     *background.Group // of pools that are being set
+	Now       func() time.Time
+	Log       *slog.Logger
 }
 
 // Pools keeps the pools. It is safe for concurrent use.
@@ -38,12 +46,20 @@ type Pools struct {
 	log   *slog.Logger
 	sizes *sizes
 	has   *contents
+	meets introductions
 	news  background.Signal // woken when shards are due
+
+	waiting waiting
+	awaited background.Signal // woken when somebody waits for workers
+	broken  broken
 }
 
 // New returns pools that know of none yet.
 func New(cfg Config) *Pools {
-	return &Pools{cfg: cfg, log: cfg.Log, sizes: newSizes(), has: newContents(), news: background.NewSignal()}
+	return &Pools{
+		cfg: cfg, log: cfg.Log, sizes: newSizes(), has: newContents(),
+		news: background.NewSignal(), awaited: background.NewSignal(),
+	}
 }
 
 // Reconcile handles a message about a runtime: it brings the pool to what the runtime's row says.
@@ -88,6 +104,7 @@ func (p *Pools) set(ctx context.Context, r faas.Runtime) error {
 	if r.Status == faas.RuntimeError && p.changed(ctx, r) {
 		return nil
 	}
+	p.broken.note(r.ID, err != nil)
 	status, reason := faas.RuntimeAvailable, ""
 	if err != nil {
 		status, reason = faas.RuntimeError, reasonOf(err)
@@ -147,6 +164,7 @@ func reasonOf(err error) string {
 func (p *Pools) Delete(ctx context.Context, runtimeID string) error {
 	p.sizes.forget(runtimeID)
 	p.has.forget(runtimeID)
+	p.cfg.Fleet.ForgetStarts(runtimeID)
 	return p.cfg.Orchestrator.DeletePool(ctx, runtimeID)
 }
 

@@ -16,6 +16,7 @@ import (
 	"github.com/openstack-faas/faas/internal/faas"
 	"github.com/openstack-faas/faas/internal/orchestrator"
 	"github.com/openstack-faas/faas/internal/store"
+	"github.com/openstack-faas/faas/internal/store/storetest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -47,7 +48,7 @@ func TestPoolThatCannotBeSetAgain(t *testing.T) {
 		}
 	}
 	url, log := "sqlite:///"+filepath.Join(t.TempDir(), "faas.sqlite"), slog.New(slog.DiscardHandler)
-	must(store.Migrate(t.Context(), url))
+	storetest.Migrate(t, url)
 	records, err := store.Open(t.Context(), url, store.Options{Log: log})
 	must(err)
 	t.Cleanup(func() { must(records.Close()) })

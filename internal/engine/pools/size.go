@@ -31,14 +31,19 @@ type sizes struct {
 	of      map[string]int         // sizes of pools that this engine has set
 	low     map[string]time.Time   // since when a pool has been larger than it should be
 	lacking map[string]time.Time   // since when a pool has had fewer workers than its size
+	waited  map[string]time.Time   // when somebody waited last for a worker beyond the pool's
+	reduced map[string]time.Time   // when surplus workers were ended last
 	setting map[string]bool        // pools that are being set now
+	extends map[string]bool        // pools beside which workers are being started now
 	due     map[int]bool           // shards whose pools have to be brought up
 }
 
 func newSizes() *sizes {
 	return &sizes{
 		seen: map[string]struct{}{}, claims: map[string][]time.Time{}, of: map[string]int{},
-		low: map[string]time.Time{}, lacking: map[string]time.Time{}, setting: map[string]bool{}, due: map[int]bool{},
+		low: map[string]time.Time{}, lacking: map[string]time.Time{},
+		waited: map[string]time.Time{}, reduced: map[string]time.Time{},
+		setting: map[string]bool{}, extends: map[string]bool{}, due: map[int]bool{},
 	}
 }
 
@@ -63,6 +68,41 @@ func (s *sizes) forget(runtimeID string) {
 	delete(s.of, runtimeID)
 	delete(s.low, runtimeID)
 	delete(s.lacking, runtimeID)
+	delete(s.waited, runtimeID)
+	delete(s.reduced, runtimeID)
+}
+
+// waits says of which runtimes more workers are wanted.
+func (s *sizes) waits(wanted map[string]int, now time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for id, n := range wanted {
+		if n > 0 {
+			s.waited[id] = now
+		}
+	}
+}
+
+// size returns the size of a pool that this engine has set, 0 if it has set none.
+func (s *sizes) size(runtimeID string) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.of[runtimeID]
+}
+
+// surplus reports whether a pool has more workers than its size although nobody has waited for one
+// for a while, and marks it as being set.
+func (s *sizes) surplus(runtimeID string, generic int, now time.Time) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	has, set := s.of[runtimeID]
+	if !set || generic <= has || s.setting[runtimeID] ||
+		now.Sub(s.waited[runtimeID]) < shrinkAfter || now.Sub(s.reduced[runtimeID]) < shrinkAfter {
+		return false
+	}
+	s.reduced[runtimeID] = now
+	s.setting[runtimeID] = true
+	return true
 }
 
 // observe takes in which workers are claimed now.
@@ -119,7 +159,8 @@ func (s *sizes) lacks(runtimeID string, generic int, now time.Time) bool {
 }
 
 // begin reports whether a pool is to be set to the size now, and marks it as being set: a larger
-// one at once, a smaller one when the pool has been too large for a while.
+// one at once, but not while requests wait, so that what they wait for starts sooner; a smaller one
+// when the pool has been too large for a while.
 func (s *sizes) begin(runtimeID string, size int, now time.Time) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -129,6 +170,8 @@ func (s *sizes) begin(runtimeID string, size int, now time.Time) bool {
 		return false
 	case size == has:
 		delete(s.low, runtimeID)
+		return false
+	case size > has && now.Sub(s.waited[runtimeID]) < refillTime/2:
 		return false
 	case size < has:
 		since, low := s.low[runtimeID]
@@ -158,6 +201,23 @@ func (s *sizes) end(runtimeID string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.setting, runtimeID)
+}
+
+// beginExtending reports whether workers may be started beside a pool now, and marks it.
+func (s *sizes) beginExtending(runtimeID string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.extends[runtimeID] {
+		return false
+	}
+	s.extends[runtimeID] = true
+	return true
+}
+
+func (s *sizes) endExtending(runtimeID string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.extends, runtimeID)
 }
 
 // runtimes returns those whose pools this engine has set.

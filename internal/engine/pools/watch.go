@@ -26,6 +26,10 @@ func (p *Pools) Watch(ctx context.Context) {
 	case <-ctx.Done():
 		return
 	}
+	var rearranged <-chan struct{}
+	if r, is := p.cfg.Orchestrator.(orchestrator.Rearranger); is {
+		rearranged = r.Rearranged()
+	}
 	tick := time.NewTicker(watchPause)
 	defer tick.Stop()
 	for ctx.Err() == nil {
@@ -34,11 +38,15 @@ func (p *Pools) Watch(ctx context.Context) {
 			p.bringUp(ctx, shards)
 		}
 		p.resizeAll()
+		p.mend()
 		p.learn()
+		p.introduceAll()
 		select {
 		case <-ctx.Done():
 		case <-tick.C:
 		case <-p.news:
+		case <-rearranged:
+			p.setAll(ctx)
 		}
 	}
 }
@@ -59,6 +67,27 @@ func (p *Pools) bringUp(ctx context.Context, shards []int) {
 			continue
 		}
 		p.cfg.Group.Go("bring up a pool", func(ctx context.Context) { p.setInBackground(ctx, r) })
+	}
+}
+
+// setAll sets all of this engine's pools as they are: their workers may have to be elsewhere.
+func (p *Pools) setAll(ctx context.Context) {
+	runtimes, err := p.cfg.Store.AllRuntimes(ctx)
+	if err != nil {
+		if ctx.Err() == nil {
+			p.log.Warn("the runtimes cannot be read", "error", err)
+		}
+		return
+	}
+	wanted := p.wantedSizes()
+	for _, r := range runtimes {
+		if r.Status != faas.RuntimeAvailable || !p.cfg.Owns(r.ID) || !p.sizes.try(r.ID) {
+			continue
+		}
+		p.cfg.Group.Go("set a pool again", func(ctx context.Context) {
+			defer p.sizes.end(r.ID)
+			p.resize(ctx, r.ID, wanted(r.ID))
+		})
 	}
 }
 
@@ -86,6 +115,10 @@ func (p *Pools) resizeAll() {
 		if lacks {
 			p.log.Warn("a pool has lacked workers for a while and is set again", "runtime_id", id, "size", size,
 				"workers", generic[id])
+		}
+		if !lacks && p.sizes.surplus(id, generic[id], now) {
+			p.reduce(id)
+			continue
 		}
 		if !lacks && !p.sizes.begin(id, size, now) {
 			continue
@@ -127,7 +160,7 @@ func (p *Pools) resize(ctx context.Context, runtimeID string, size int) {
 }
 
 func poolOf(r faas.Runtime, size int) orchestrator.Pool {
-	return orchestrator.Pool{RuntimeID: r.ID, Image: r.Image, Trusted: r.Trusted, Size: size}
+	return orchestrator.Pool{RuntimeID: r.ID, Image: r.Image, Trusted: r.Trusted, Placement: r.Placement, Size: size}
 }
 
 // wantedSizes returns a function that returns the size that a runtime's pool should have now.

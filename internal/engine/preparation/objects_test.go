@@ -17,6 +17,7 @@ import (
 	"github.com/openstack-faas/faas/internal/codestore"
 	"github.com/openstack-faas/faas/internal/faas"
 	"github.com/openstack-faas/faas/internal/store"
+	"github.com/openstack-faas/faas/internal/store/storetest"
 	"github.com/openstack-faas/faas/internal/swiftcode"
 	"github.com/openstack-faas/faas/pkg/swift"
 	"github.com/openstack-faas/faas/pkg/swift/swifttest"
@@ -50,7 +51,7 @@ func newRig(t *testing.T) *rig {
 	r.keystone(func() (faas.Secret, error) { return trustToken, nil })
 	r.swift.Grant(trustToken, project)
 	url, log := "sqlite:///"+filepath.Join(t.TempDir(), "faas.sqlite"), slog.New(slog.DiscardHandler)
-	r.must(store.Migrate(t.Context(), url))
+	storetest.Migrate(t, url)
 	var err error
 	r.store, err = store.Open(t.Context(), url, store.Options{Log: log})
 	r.must(err)

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/openstack-faas/faas/internal/background"
+	"github.com/openstack-faas/faas/internal/dispatch"
 	"github.com/openstack-faas/faas/internal/engine/fleet"
 	"github.com/openstack-faas/faas/internal/faas"
 )
@@ -26,7 +27,8 @@ const (
 
 // Config is what a Prober needs. Every field is required.
 type Config struct {
-	// Probe asks a worker for a sign of life; an error says that there was none.
+	// Probe asks a worker for a sign of life; an error says that there was none, or, see
+	// dispatch.GatewayAway, nothing of the worker.
 	Probe   func(ctx context.Context, w faas.Worker) error
 	Fleet   *fleet.Fleet
 	Owns    func(functionID string) bool // reports whether the function is this engine's
@@ -104,7 +106,7 @@ func (p *Prober) dead(ctx context.Context, w faas.Worker) bool {
 			background.Sleep(ctx, pause)
 		}
 		err := p.cfg.Probe(ctx, w)
-		if err == nil || ctx.Err() != nil {
+		if err == nil || ctx.Err() != nil || dispatch.GatewayAway(err) {
 			return false
 		}
 		p.cfg.Log.Info("a worker left a probe without an answer", "worker", w.ID, "node", w.Node, "error", err)

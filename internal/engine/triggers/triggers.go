@@ -67,6 +67,9 @@ func (s *Steward) Keep(ctx context.Context, i store.DueItem) (duework.Next, erro
 	if keeper == nil {
 		return duework.Done(), s.note(ctx, t, t.State, errNoSource(t))
 	}
+	if w, wakeable := keeper.(trigger.Wakeable); wakeable && i.Woken {
+		w.Wake(t.ID)
+	}
 	kept, err := keeper.Keep(ctx, t)
 	if kept.State == "" {
 		kept.State = t.State

@@ -17,6 +17,7 @@ import (
 	"github.com/openstack-faas/faas/internal/faas"
 	"github.com/openstack-faas/faas/internal/quota"
 	"github.com/openstack-faas/faas/internal/store"
+	"github.com/openstack-faas/faas/internal/store/storetest"
 	"github.com/openstack-faas/faas/internal/submit"
 	"github.com/openstack-faas/faas/internal/trigger"
 	"github.com/openstack-faas/faas/internal/trigger/fromswift"
@@ -40,7 +41,7 @@ func newRig(t *testing.T) *rig {
 	r := &rig{T: t, swift: swifttest.New(t), broker: broker.NewInProcess()}
 	r.transport = http.DefaultTransport.(*http.Transport).Clone()
 	url := "sqlite:///" + filepath.Join(t.TempDir(), "faas.sqlite")
-	r.must(store.Migrate(t.Context(), url))
+	storetest.Migrate(t, url)
 	var err error
 	r.store, err = store.Open(t.Context(), url, store.Options{})
 	r.must(err)
@@ -150,5 +151,47 @@ func TestStateIsLost(t *testing.T) {
 	kept, err := r.keep(faas.Unlimited)
 	if n := r.executions(); err != nil || n != 300 || kept.Seen.Duplicates == 0 {
 		t.Errorf("%d executions, %d duplicates, %v", n, kept.Seen.Duplicates, err)
+	}
+}
+
+// TestWokenTriggersReadTheList has a trigger that was woken read a list although the container's
+// counts are what they were.
+func TestWokenTriggersReadTheList(t *testing.T) {
+	r := newRig(t)
+	const many = 1001 // of fewer the list is always read
+	for i := range many {
+		r.swift.Put(project, "c", fmt.Sprint(i), []byte("x"))
+	}
+	_, err := r.store.UpdateTrigger(t.Context(), faas.AnyProject(), r.trigger.ID, func(g *faas.Trigger) error {
+		g.Settings = `{"container": "c", "suffix": "77"}`
+		return nil
+	})
+	r.must(err)
+	intake := trigger.NewIntake(trigger.Config{Store: r.store, Submit: submit.New(submit.Config{
+		Store: r.store, Broker: r.broker,
+		Calls: quota.NewCalls(quota.New(quota.Config{Driver: quota.Database{Store: r.store}}), r.store.Shards(), time.Now),
+	})})
+	defer intake.Close()
+	keepers := map[faas.TriggerSource]trigger.Keeper{
+		faas.TriggerSwift: fromswift.New(fromswift.Config{Cloud: r, Take: intake}),
+	}
+	steward := New(Config{Store: r.store, Log: slog.New(slog.DiscardHandler), Keepers: keepers})
+	keep := func(woken bool) {
+		t.Helper()
+		_, err := steward.Keep(t.Context(), store.DueItem{Ref: r.trigger.ID, Woken: woken})
+		r.must(err)
+	}
+	keep(false)
+	before := r.executions()
+	r.swift.Put(project, "c", "77", []byte("y"))
+	keep(false)
+	if n := r.executions() - before; n != 0 {
+		t.Errorf("%d executions of what counts do not show", n)
+	}
+	keep(true)
+	for deadline := time.Now().Add(time.Minute); r.executions() == before; keep(false) { // a long list has a rest
+		if time.Now().After(deadline) {
+			t.Fatal("no execution of what somebody has heard of")
+		}
 	}
 }

@@ -9,15 +9,14 @@ import (
 	"github.com/openstack-faas/faas/internal/duework"
 	"github.com/openstack-faas/faas/internal/faas"
 	"github.com/openstack-faas/faas/internal/store"
+	"github.com/openstack-faas/faas/internal/store/storetest"
 )
 
 // TestSettlingHoldsOffAfterTheDatabaseWasAway has a lease that is over, and a step that begins
 // late: those who live are to renew theirs first.
 func TestSettlingHoldsOffAfterTheDatabaseWasAway(t *testing.T) {
 	url := "sqlite:///" + filepath.Join(t.TempDir(), "faas.sqlite")
-	if err := store.Migrate(t.Context(), url); err != nil {
-		t.Fatal(err)
-	}
+	storetest.Migrate(t, url)
 	s, err := store.Open(t.Context(), url, store.Options{Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)

@@ -15,6 +15,7 @@ import (
 	"github.com/openstack-faas/faas/internal/codestore"
 	"github.com/openstack-faas/faas/internal/faas"
 	"github.com/openstack-faas/faas/internal/store"
+	"github.com/openstack-faas/faas/internal/store/storetest"
 	"github.com/openstack-faas/faas/pkg/swift"
 	"github.com/openstack-faas/faas/pkg/swift/swifttest"
 )
@@ -63,7 +64,7 @@ func newCollection(t *testing.T, packages codestore.Store) *collection {
 	t.Helper()
 	c := &collection{T: t, held: &heldPackages{Store: packages}, now: time.Now()}
 	url := "sqlite:///" + filepath.Join(t.TempDir(), "faas.sqlite")
-	c.must(store.Migrate(t.Context(), url))
+	storetest.Migrate(t, url)
 	var err error
 	c.store, err = store.Open(t.Context(), url, store.Options{Log: slog.New(slog.DiscardHandler), Now: c.clock})
 	c.must(err)

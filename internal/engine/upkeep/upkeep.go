@@ -7,11 +7,13 @@ package upkeep
 import (
 	"context"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/openstack-faas/faas/internal/codestore"
 	"github.com/openstack-faas/faas/internal/duework"
 	"github.com/openstack-faas/faas/internal/notify"
+	"github.com/openstack-faas/faas/internal/quota"
 	"github.com/openstack-faas/faas/internal/store"
 )
 
@@ -22,7 +24,9 @@ type Config struct {
 	Code         codestore.Store
 	Trusts       Trusts           // nil: there are none to delete
 	Notify       *notify.Notifier // makes what other services are told; nil: they are told nothing
+	Quotas       *quota.Quotas    // what projects keep less of; nil: they keep as much as all
 	Retention    time.Duration    // ended executions are purged after this long; 0 keeps them
+	Statistics   time.Duration    // statistics are purged after this long
 	PackageGrace time.Duration    // a package that no function refers to is deleted after this long
 	Lease        time.Duration    // of executions
 	Now          func() time.Time
@@ -33,6 +37,9 @@ type Config struct {
 type Upkeeper struct {
 	cfg Config
 	log *slog.Logger
+
+	mu    sync.Mutex
+	round round // of KeepRecords
 }
 
 // New returns an upkeeper.

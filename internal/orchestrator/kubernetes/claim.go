@@ -43,7 +43,7 @@ func (o *Orchestrator) Claimed(ctx context.Context, workerID string, claim orche
 	case <-ctx.Done(): // what is written still is worth a try
 	}
 	if w.Generic() {
-		if err := o.label(ctx, w, claim.Target); err != nil {
+		if err := o.label(ctx, w, claim); err != nil {
 			return err
 		}
 	}
@@ -55,12 +55,12 @@ func notThere(workerID string) error {
 }
 
 // label makes the worker the function's own in Kubernetes, in one request.
-func (o *Orchestrator) label(ctx context.Context, w worker, target faas.Target) error {
+func (o *Orchestrator) label(ctx context.Context, w worker, claim orchestrator.Claim) error {
 	owner, err := o.ownerReference(ctx)
 	if err != nil {
 		return refused("The owner of workers", err)
 	}
-	patch, err := claimPatch(w, target, owner)
+	patch, err := claimPatch(w, claim, owner)
 	if err != nil {
 		return err
 	}
@@ -85,19 +85,23 @@ func (o *Orchestrator) label(ctx context.Context, w worker, target faas.Target) 
 // claimPatch returns a patch that takes the pod out of its pool, sets an owner that outlives the
 // pool, and names the function. The uid is a precondition: another pod of the same name is not
 // changed.
-func claimPatch(w worker, target faas.Target, owner metav1.OwnerReference) ([]byte, error) {
-	function, err := functionLabels(target)
+func claimPatch(w worker, claim orchestrator.Claim, owner metav1.OwnerReference) ([]byte, error) {
+	function, err := functionLabels(claim.Target)
 	if err != nil {
 		return nil, err
 	}
-	labels := map[string]any{labelPool: nil}
+	labels := map[string]any{labelPool: nil, labelExtra: nil}
 	for name, value := range maps.All(function) {
 		labels[name] = value
 	}
 	restarts, _ := restartsOf(w.pod)
+	annotations := map[string]any{annotationRestarts: strconv.Itoa(restarts)}
+	if claim.Secured {
+		annotations[annotationTLS] = faas.TLSRequired
+	}
 	patch, err := json.Marshal(map[string]any{"metadata": map[string]any{
 		"uid": w.pod.UID, "labels": labels, "ownerReferences": []metav1.OwnerReference{owner},
-		"annotations": map[string]any{annotationRestarts: strconv.Itoa(restarts)},
+		"annotations": annotations,
 	}})
 	if err != nil {
 		return nil, fmt.Errorf("encode claim: %w", err)

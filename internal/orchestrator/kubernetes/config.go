@@ -11,6 +11,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/validation"
+	"k8s.io/client-go/rest"
 
 	"github.com/openstack-faas/faas/internal/faas"
 	"github.com/openstack-faas/faas/internal/seal"
@@ -19,7 +20,11 @@ import (
 // Config configures the orchestrator. Namespace, AgentImage and Key are required; each other field
 // says what its zero value means.
 type Config struct {
+	// Cluster names this cluster where there are several, so that names of pods are of one only.
+	// "": it is the only one.
+	Cluster    string
 	Kubeconfig string // the file that says where the cluster is. "": this process runs in it, by its service account
+	Access     Access // the way to the cluster in place of Kubeconfig; nil: by Kubeconfig. Close closes it
 	Namespace  string // of the workers; it must exist. Nothing else should run in it
 	QPS        int    // requests a second to the API server; twice as many in a burst. 0: 100
 
@@ -28,8 +33,7 @@ type Config struct {
 	PullSecrets    []string          // secrets of the namespace, for pools alone
 	TrustedClass   string            // RuntimeClass of trusted runtimes. "": the cluster's default
 	UntrustedClass string            // RuntimeClass of the others: gVisor, Kata. "": the cluster's default
-	NodeSelector   map[string]string
-	Tolerations    []corev1.Toleration
+	Nodes          Nodes
 
 	// Transport wraps the transport to the cluster's API, for metrics. nil: it is used as it is.
 	Transport func(http.RoundTripper) http.RoundTripper
@@ -37,8 +41,12 @@ type Config struct {
 	// Passwords opens those of private registries that functions' images come from. nil: such images
 	// cannot be pulled.
 	Passwords *seal.Passwords
+	// Variables opens the secrets in the environment of functions' images. nil: functions that have
+	// some are not run.
+	Variables *seal.Variables
 
 	Key   faas.WorkerKey     // what the workers' tokens come from
+	TLS   faas.TLS           // whether agents speak TLS. Those that are reached through a gateway do not
 	Slots int                // calls that a worker runs at a time. 0: faas.DefaultConcurrency
 	Limit faas.ProcessLimits // a zero field: its default
 	Drain time.Duration      // how long the calls of a worker may go on that Kubernetes ends. 0: 30 s
@@ -48,9 +56,19 @@ type Config struct {
 	Scratch int64     // bytes of a worker's /tmp. 0: 1 GiB
 
 	Network Network
+	Gateway *Gateway // through which APIs and engines reach workers. nil: they do so directly
 
 	Progress time.Duration // how long a pool's first worker may take to come up. 0: 2 min
 	Log      *slog.Logger  // nil: slog.Default
+}
+
+// Access is a way to a cluster that changes while it is used: certificates are renewed.
+type Access interface {
+	// REST returns the configuration of a client, which stays good.
+	REST() *rest.Config
+	// Problem says what keeps the way from staying good; nil for nothing.
+	Problem() error
+	Close()
 }
 
 // Resources are amounts of CPU and memory.
@@ -78,6 +96,13 @@ func (c Config) withDefaults() (Config, error) {
 	c.Scratch = cmp.Or(c.Scratch, 1<<30)
 	c.Progress = cmp.Or(c.Progress, 2*time.Minute)
 	c.Log = cmp.Or(c.Log, slog.Default())
+	if c.Gateway != nil {
+		c.TLS = faas.TLSNever
+	}
+	var err error
+	if c.Gateway, err = c.Gateway.prepared(c.Key); err != nil {
+		return c, err
+	}
 	return c, c.validate()
 }
 

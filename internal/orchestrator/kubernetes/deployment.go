@@ -22,6 +22,11 @@ const (
 	annotationProven = "faas.openstack.org/proven"
 	// annotationRejected is the image, as JSON, from which a change was rolled back, and why.
 	annotationRejected = "faas.openstack.org/rejected"
+	// annotationSetAgain is when a Deployment that lacked pods was last set again. Its ReplicaSet
+	// gets the annotation too, which makes Kubernetes look at it again. A ReplicaSet makes no pods
+	// while it waits to hear of the end of one that it deleted; it never does of a worker that was
+	// claimed in that moment. It gives up after five minutes, but only when something changes.
+	annotationSetAgain = "faas.openstack.org/set-again"
 )
 
 // image is what distinguishes one generation of a pool's workers from another.
@@ -101,6 +106,11 @@ func differs(have, want *appsv1.Deployment) bool {
 		have.Spec.Template.Labels[labelTemplate] != want.Spec.Template.Labels[labelTemplate] ||
 		!equality.Semantic.DeepDerivative(want.Spec, have.Spec) ||
 		!equality.Semantic.DeepEqual(want.OwnerReferences, have.OwnerReferences)
+}
+
+// lacks reports whether Kubernetes has made fewer pods than the Deployment asks for.
+func lacks(have *appsv1.Deployment) bool {
+	return have.Spec.Replicas != nil && have.Status.Replicas < *have.Spec.Replicas
 }
 
 // merged returns the existing Deployment with the wanted one applied to it.

@@ -3,6 +3,8 @@ package kubernetes
 import (
 	"context"
 	"log/slog"
+	"net"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -42,11 +44,32 @@ func clusterConfig(t *testing.T) Config {
 	cfg := testConfig(t)
 	cfg.Kubeconfig, cfg.Namespace = path, newNamespace(t, path)
 	cfg.PullPolicy = corev1.PullNever
+	cfg.UntrustedClass = os.Getenv("FAAS_SANDBOX")
 	cfg.Progress = hangTimeout
+	cfg.Network.From = []string{ownAddress(t, path) + "/32"}
 	if testing.Verbose() {
 		cfg.Log = slog.New(slog.NewTextHandler(t.Output(), nil))
 	}
 	return cfg
+}
+
+// ownAddress returns where this machine's requests to the cluster come from.
+func ownAddress(t *testing.T, path string) string {
+	t.Helper()
+	access, err := restConfig(Config{Kubeconfig: path})
+	if err != nil {
+		t.Fatal(err)
+	}
+	server, err := url.Parse(access.Host)
+	if err != nil {
+		t.Fatal(err)
+	}
+	way, err := net.Dial("udp", server.Host) // sends nothing
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer way.Close() //nolint:errcheck // nothing was sent
+	return way.LocalAddr().(*net.UDPAddr).IP.String()
 }
 
 func clientOf(t *testing.T, path string) kubernetes.Interface {

@@ -142,6 +142,12 @@ func workerOf(pod *corev1.Pod, health health) (faas.Worker, error) {
 	if slots, err := strconv.Atoi(pod.Annotations[annotationSlots]); err == nil {
 		w.Slots = slots
 	}
+	switch tls := faas.TLS(pod.Annotations[annotationTLS]); tls {
+	case faas.TLSNever, faas.TLSAccepted, faas.TLSRequired:
+		w.TLS = tls
+	default:
+		w.TLS = faas.TLSRequired
+	}
 	if pod.Status.PodIP != "" {
 		w.Address = "tcp:" + net.JoinHostPort(pod.Status.PodIP, strconv.Itoa(podlayout.Port))
 	}

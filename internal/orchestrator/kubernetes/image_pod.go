@@ -70,7 +70,7 @@ func (c Config) serverPod(workerID string, target faas.Target, owner metav1.Owne
 		return nil, err
 	}
 	config, err := json.Marshal(podlayout.Config{
-		TokenKey: c.Key.Public(), Slots: c.Slots, Limits: c.Limit,
+		TokenKey: c.Key.Public(), Slots: c.Slots, Limits: c.Limit, TLS: c.TLS,
 		Server:   &podlayout.Server{Port: serverPort, Key: target.Key},
 		Timeouts: agentconfig.Timeouts{Start: c.Progress, Drain: c.Drain}, // as in a pool
 	})
@@ -79,8 +79,9 @@ func (c Config) serverPod(workerID string, target faas.Target, owner metav1.Owne
 	}
 	server, beside := c.functionContainer(target), c.agentContainer(string(config))
 	server.Env = append(server.Env, corev1.EnvVar{Name: "PORT", Value: strconv.Itoa(serverPort)})
-	beside.VolumeMounts = nil
-	pod.Annotations = map[string]string{annotationSlots: strconv.Itoa(c.Slots)}
+	beside.VolumeMounts = c.identityMounts()
+	pod.Spec.Volumes = c.withIdentity(pod.Spec.Volumes)
+	pod.Annotations = c.annotations()
 	pod.Spec.TerminationGracePeriodSeconds = c.grace()
 	// They are started in this order, so that the agent has its port before the server could take
 	// it.
@@ -97,7 +98,7 @@ func (c Config) imagePod(name string, target faas.Target, owner metav1.OwnerRefe
 		return nil, err
 	}
 	maps.Copy(labels, function)
-	spec := c.confinedPod(false)
+	spec := c.confinedPod(false, map[string]string{labelFunction: target.Key.FunctionID})
 	spec.RestartPolicy = corev1.RestartPolicyNever
 	spec.Volumes = []corev1.Volume{emptyVolume(scratchVolume, corev1.StorageMediumDefault, c.Scratch)}
 	if target.Registry.User != "" {
@@ -114,9 +115,9 @@ func (c Config) imagePod(name string, target faas.Target, owner metav1.OwnerRefe
 // functionContainer runs the target's image with the function's own limits.
 func (c Config) functionContainer(target faas.Target) corev1.Container {
 	cpu := int64(target.CPU)
+	own, from := environmentOf(target)
 	return corev1.Container{
-		Name: functionContainer, Image: target.Image, ImagePullPolicy: c.PullPolicy,
-		Env: []corev1.EnvVar{{Name: "HOME", Value: podlayout.HomeDir}, {Name: "TMPDIR", Value: podlayout.HomeDir}},
+		Name: functionContainer, Image: target.Image, ImagePullPolicy: c.PullPolicy, Env: own, EnvFrom: from,
 		Resources: corev1.ResourceRequirements{
 			Requests: amounts(min(c.Request.CPU, cpu), min(c.Request.Memory, target.MemorySize), diskRequest),
 			Limits:   amounts(cpu, target.MemorySize, c.Scratch+logsSize),

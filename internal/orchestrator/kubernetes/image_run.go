@@ -36,7 +36,7 @@ func (o *Orchestrator) RunImage(life context.Context, call orchestrator.ImageCal
 	if err != nil {
 		return faas.Outcome{}, err
 	}
-	if err := o.keepPullSecret(ctx, call.Target, owner); err != nil {
+	if err := o.keepSecrets(ctx, call.Target, owner); err != nil {
 		return faas.Outcome{}, err
 	}
 	updates, stop := o.calls.follow(pod.Name)
@@ -167,10 +167,8 @@ func endOf(pod *corev1.Pod) (end callEnd, over bool) {
 
 // notYet says what a pod still waits for.
 func notYet(pod *corev1.Pod) string {
-	for _, condition := range pod.Status.Conditions {
-		if condition.Type == corev1.PodScheduled && condition.Status == corev1.ConditionFalse {
-			return clip(condition.Reason+": "+condition.Message, maxReason)
-		}
+	if said := unscheduled(pod); said != "" {
+		return said
 	}
 	if waiting := functionStatus(pod).State.Waiting; waiting != nil {
 		return clip(waiting.Reason+" "+waiting.Message, maxReason)

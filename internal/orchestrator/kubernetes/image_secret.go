@@ -20,7 +20,7 @@ import (
 // A function's image may be in a private registry. The kubelet pulls it with a Secret that exists
 // for as long as it is needed: it is made, or noted as used, before each pod of the function, and
 // swept when it has not been used for a while. The database has the password; Kubernetes never has
-// it for longer than the function runs.
+// it for longer than the function runs. The environment of image functions is kept in the same way.
 
 const (
 	annotationUsed = "faas.openstack.org/used-at" // when a pod was last about to be made with the secret, RFC 3339
@@ -48,28 +48,39 @@ func pullSecretName(target faas.Target) string {
 	return "pull-" + target.Key.FunctionID + "-" + hex.EncodeToString(sum[:6])
 }
 
-// keepPullSecret makes sure that the secret of the target's image is there for the pod that is
-// about to be made. It does nothing for images that are pulled as nobody. An error of kind
-// faas.Invalid is the function's owner's to mend.
-func (o *Orchestrator) keepPullSecret(ctx context.Context, target faas.Target, owner metav1.OwnerReference) error {
-	if target.Registry.User == "" {
-		return nil
+// keepSecrets makes sure that the secrets are there for the pod that is about to be made: the one
+// that the target's image is pulled with, unless that is done as nobody, and its environment's.
+// An error of kind faas.Invalid is the function's owner's to mend.
+func (o *Orchestrator) keepSecrets(ctx context.Context, target faas.Target, owner metav1.OwnerReference) error {
+	if target.Registry.User != "" {
+		wanted, err := o.cfg.pullSecret(target, owner)
+		if err := o.keepSecret(ctx, "password for the function's registry", wanted, err); err != nil {
+			return err
+		}
 	}
-	wanted, err := o.cfg.pullSecret(target, owner)
-	if err != nil {
-		return err
-	}
-	trying, cancel := context.WithTimeout(ctx, secretTimeout)
-	defer cancel()
-	err = retry(trying, func(ctx context.Context) error { return o.notePullSecret(ctx, wanted, time.Now()) })
-	if err != nil {
-		return refused("The password for the function's registry cannot be given to Kubernetes", err)
+	if hasEnvironment(target) {
+		wanted, err := o.cfg.environmentSecret(target, owner)
+		return o.keepSecret(ctx, "function's environment", wanted, err)
 	}
 	return nil
 }
 
-// notePullSecret makes the secret, or notes that it is used now.
-func (o *Orchestrator) notePullSecret(ctx context.Context, wanted *corev1.Secret, now time.Time) error {
+// keepSecret makes sure that the secret is there; wrong says why there can be none.
+func (o *Orchestrator) keepSecret(ctx context.Context, what string, wanted *corev1.Secret, wrong error) error {
+	if wrong != nil {
+		return wrong
+	}
+	trying, cancel := context.WithTimeout(ctx, secretTimeout)
+	defer cancel()
+	err := retry(trying, func(ctx context.Context) error { return o.noteSecret(ctx, wanted, time.Now()) })
+	if err != nil {
+		return refused("The "+what+" cannot be given to Kubernetes", err)
+	}
+	return nil
+}
+
+// noteSecret makes the secret, or notes that it is used now.
+func (o *Orchestrator) noteSecret(ctx context.Context, wanted *corev1.Secret, now time.Time) error {
 	wanted.Annotations[annotationUsed] = now.UTC().Format(time.RFC3339)
 	there, err := o.secrets().Get(ctx, wanted.Name, metav1.GetOptions{})
 	if apierrors.IsNotFound(err) {
@@ -122,16 +133,24 @@ func (c Config) pullSecret(target faas.Target, owner metav1.OwnerReference) (*co
 		return nil, fmt.Errorf("encode the password of a registry: %w", err)
 	}
 	return &corev1.Secret{
-		ObjectMeta: metav1.ObjectMeta{
-			Name: pullSecretName(target), Namespace: c.Namespace, Annotations: map[string]string{},
-			Labels: map[string]string{
-				labelName: pullName, labelFunction: labels[labelFunction], labelProject: labels[labelProject],
-			},
-			OwnerReferences: []metav1.OwnerReference{owner},
-		},
-		Type: corev1.SecretTypeDockerConfigJson,
-		Data: map[string][]byte{corev1.DockerConfigJsonKey: docker},
+		ObjectMeta: c.secretMeta(pullSecretName(target), pullName, labels, owner),
+		Type:       corev1.SecretTypeDockerConfigJson,
+		Data:       map[string][]byte{corev1.DockerConfigJsonKey: docker},
 	}, nil
+}
+
+// secretMeta returns what the secrets of pods have in common; function are the labels of the
+// function that needs the secret.
+func (c Config) secretMeta(
+	name, kind string, function map[string]string, owner metav1.OwnerReference,
+) metav1.ObjectMeta {
+	return metav1.ObjectMeta{
+		Name: name, Namespace: c.Namespace, Annotations: map[string]string{},
+		Labels: map[string]string{
+			labelName: kind, labelFunction: function[labelFunction], labelProject: function[labelProject],
+		},
+		OwnerReferences: []metav1.OwnerReference{owner},
+	}
 }
 
 // ForgetFunction implements orchestrator.Images. What it cannot delete now is swept.
@@ -141,35 +160,35 @@ func (o *Orchestrator) ForgetFunction(ctx context.Context, functionID string) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, secretTimeout)
 	defer cancel()
-	err := o.deletePullSecrets(ctx, labelFunction+"="+functionID, func(*corev1.Secret) bool { return true })
+	err := o.deleteSecrets(ctx, labelFunction+"="+functionID, func(*corev1.Secret) bool { return true })
 	if err != nil && !o.closed() {
-		o.log.Warn("the password of a deleted function is still in Kubernetes; it is deleted later",
+		o.log.Warn("a secret of a deleted function is still in Kubernetes; it is deleted later",
 			"function_id", functionID, "error", err)
 	}
 }
 
 // SweepUnused implements orchestrator.Images.
 func (o *Orchestrator) SweepUnused(ctx context.Context) error {
-	return o.sweepPullSecrets(ctx, time.Now())
+	return o.sweepSecrets(ctx, time.Now())
 }
 
-// sweepPullSecrets deletes the secrets that are not used any more.
-func (o *Orchestrator) sweepPullSecrets(ctx context.Context, now time.Time) error {
+// sweepSecrets deletes the secrets that are not used any more.
+func (o *Orchestrator) sweepSecrets(ctx context.Context, now time.Time) error {
 	if o.closed() {
 		return errClosed()
 	}
-	return o.deletePullSecrets(ctx, "", func(secret *corev1.Secret) bool { return now.Sub(usedAt(secret)) > secretUnused })
+	return o.deleteSecrets(ctx, "", func(secret *corev1.Secret) bool { return now.Sub(usedAt(secret)) > secretUnused })
 }
 
 // secretsAtATime bounds what one answer of the API server holds.
 const secretsAtATime = 500
 
-// deletePullSecrets deletes those secrets of the selection for which unused holds. One that is
+// deleteSecrets deletes those secrets of the selection for which unused holds. One that is
 // noted as used meanwhile stays: the deletion is of the revision that was looked at.
-func (o *Orchestrator) deletePullSecrets(
+func (o *Orchestrator) deleteSecrets(
 	ctx context.Context, selection string, unused func(*corev1.Secret) bool,
 ) error {
-	selector := labelName + "=" + pullName
+	selector := labelName + " in (" + pullName + "," + environmentName + ")"
 	if selection != "" {
 		selector += "," + selection
 	}
@@ -177,11 +196,11 @@ func (o *Orchestrator) deletePullSecrets(
 	for {
 		found, err := o.secrets().List(ctx, options)
 		if err != nil {
-			return fmt.Errorf("list the passwords of registries in Kubernetes: %w", err)
+			return fmt.Errorf("list the secrets of functions in Kubernetes: %w", err)
 		}
 		for i := range found.Items {
 			if secret := &found.Items[i]; unused(secret) {
-				o.deletePullSecret(ctx, secret)
+				o.deleteSecret(ctx, secret)
 			}
 		}
 		if options.Continue = found.Continue; options.Continue == "" {
@@ -190,12 +209,12 @@ func (o *Orchestrator) deletePullSecrets(
 	}
 }
 
-func (o *Orchestrator) deletePullSecret(ctx context.Context, secret *corev1.Secret) {
+func (o *Orchestrator) deleteSecret(ctx context.Context, secret *corev1.Secret) {
 	err := o.secrets().Delete(ctx, secret.Name, metav1.DeleteOptions{
 		Preconditions: &metav1.Preconditions{UID: &secret.UID, ResourceVersion: &secret.ResourceVersion},
 	})
 	if err != nil && !apierrors.IsNotFound(err) && !apierrors.IsConflict(err) && !o.closed() {
-		o.log.Warn("the password of a registry cannot be deleted from Kubernetes; it is tried again",
+		o.log.Warn("a secret of a function cannot be deleted from Kubernetes; it is tried again",
 			"secret", secret.Name, "error", err)
 	}
 }

@@ -64,7 +64,7 @@ func TestPullSecret(t *testing.T) {
 	owner := metav1.OwnerReference{Kind: "NetworkPolicy", Name: "workers", UID: "1"}
 	keep := func(target faas.Target) {
 		t.Helper()
-		if err := o.keepPullSecret(t.Context(), target, owner); err != nil {
+		if err := o.keepSecrets(t.Context(), target, owner); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -115,7 +115,7 @@ func TestPasswordsThatCannotBeRead(t *testing.T) {
 	} {
 		o, target := privateOrchestrator(t, passwords), privateTarget(passwords, "password")
 		change(&target)
-		err := o.keepPullSecret(t.Context(), target, metav1.OwnerReference{})
+		err := o.keepSecrets(t.Context(), target, metav1.OwnerReference{})
 		if faas.KindOf(err) != faas.Invalid || !strings.Contains(err.Error(), "code.registry_password") {
 			t.Errorf("%s: %v", what, err)
 		}
@@ -139,7 +139,7 @@ func TestUnusedPullSecretsAreSwept(t *testing.T) {
 		t.Helper()
 		secret, err := o.cfg.pullSecret(target, metav1.OwnerReference{})
 		if err == nil {
-			err = o.notePullSecret(ctx, secret, at)
+			err = o.noteSecret(ctx, secret, at)
 		}
 		if err != nil {
 			t.Fatal(err)
@@ -165,7 +165,7 @@ func TestUnusedPullSecretsAreSwept(t *testing.T) {
 	}
 	sweep := func(now time.Time) {
 		t.Helper()
-		if err := o.sweepPullSecrets(ctx, now); err != nil {
+		if err := o.sweepSecrets(ctx, now); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -21,7 +21,7 @@ func (o *Orchestrator) StartServer(ctx context.Context, workerID string, target 
 	if err != nil {
 		return err
 	}
-	if err := o.keepPullSecret(ctx, target, owner); err != nil {
+	if err := o.keepSecrets(ctx, target, owner); err != nil {
 		return err
 	}
 	made, _, err := o.create(ctx, pod)

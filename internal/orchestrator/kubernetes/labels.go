@@ -16,6 +16,7 @@ import (
 const (
 	labelRuntime  = "faas.openstack.org/runtime-id"
 	labelPool     = "faas.openstack.org/pool"     // the runtime's id while the worker is generic; ReplicaSets select by it
+	labelExtra    = "faas.openstack.org/extra"    // the same of a generic worker that no ReplicaSet has
 	labelTemplate = "faas.openstack.org/template" // a digest of the template that the worker was made from
 	labelFunction = "faas.openstack.org/function-id"
 	labelVersion  = "faas.openstack.org/function-version"
@@ -36,6 +37,10 @@ var ClientNames = []string{"faas-api", "faas-engine", "faas-standalone"}
 // Annotations of a worker.
 const (
 	annotationSlots = "faas.openstack.org/slots" // calls at a time
+	// annotationCluster is the name of the cluster where there are several.
+	annotationCluster = "faas.openstack.org/cluster"
+	// annotationTLS is a faas.TLS: whether the agent is spoken to by TLS. No annotation: it is not.
+	annotationTLS = "faas.openstack.org/tls"
 	// annotationRestarts is how often its containers had restarted when it was claimed: once more,
 	// and it is lost.
 	annotationRestarts = "faas.openstack.org/restarts"

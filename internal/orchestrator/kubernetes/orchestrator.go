@@ -8,7 +8,8 @@
 // It needs these rights in the namespace: get, list, watch, create, patch and delete pods; get
 // pods/log; patch pods/resize; list events; get, list, watch, create, update, patch and delete
 // deployments; get, list, watch, create and update networkpolicies; get, list, create, update and
-// delete secrets.
+// delete secrets; get services. Where agents speak TLS, it also needs to create tokenreviews, which
+// are the cluster's.
 package kubernetes
 
 import (
@@ -34,11 +35,17 @@ type Orchestrator struct {
 	cfg    Config
 	log    *slog.Logger
 	client kubernetes.Interface
+	bell   *bell // of the API server, to ask whether it is there; nil in tests without one
 	*state
 	calls callPods
 
+	identityProblem, addressProblem atomic.Pointer[problem] // of the gateway; nil: none
+	vouchProblem                    atomic.Pointer[problem] // why workers cannot be known; nil: nothing
+
 	noResize      atomic.Bool // the cluster knows no way to change the limits of a running pod
 	resizeRefused atomic.Bool // it has been logged that the cluster refuses to change some
+
+	nodelessTold string // what was logged last of pods without a node; of the sweep alone
 
 	ctx  context.Context // ends with Close
 	stop context.CancelFunc
@@ -51,6 +58,7 @@ type Orchestrator struct {
 var (
 	_ orchestrator.Orchestrator = (*Orchestrator)(nil)
 	_ orchestrator.Images       = (*Orchestrator)(nil)
+	_ orchestrator.NodeSeeker   = (*Orchestrator)(nil)
 )
 
 // New creates the workers' network policy, if there is none, and lists the workers. ctx bounds only
@@ -64,16 +72,21 @@ func New(ctx context.Context, cfg Config) (*Orchestrator, error) {
 	if err != nil {
 		return nil, fmt.Errorf("kubernetes: %w", err)
 	}
+	bell, err := newBell(cfg)
+	if err != nil {
+		return nil, fmt.Errorf("kubernetes: %w", err)
+	}
 	o, err := start(ctx, cfg, client)
 	if err != nil {
 		return nil, fmt.Errorf("kubernetes: %w", err)
 	}
+	o.bell = bell
 	return o, nil
 }
 
 // connect returns a client; it does not send a request yet.
 func connect(cfg Config) (kubernetes.Interface, error) {
-	access, err := restConfig(cfg.Kubeconfig)
+	access, err := restConfig(cfg)
 	if err != nil {
 		return nil, err
 	}
@@ -85,17 +98,36 @@ func connect(cfg Config) (kubernetes.Interface, error) {
 	return kubernetes.NewForConfig(access)
 }
 
-func restConfig(path string) (*rest.Config, error) {
-	if path == "" {
+func restConfig(cfg Config) (*rest.Config, error) {
+	switch {
+	case cfg.Access != nil:
+		return cfg.Access.REST(), nil
+	case cfg.Kubeconfig == "":
 		return rest.InClusterConfig()
 	}
-	return clientcmd.BuildConfigFromFlags("", path)
+	return clientcmd.BuildConfigFromFlags("", cfg.Kubeconfig)
+}
+
+// Problem says what keeps workers from being reached through their gateway, or will keep the
+// cluster's API from answering if nobody does anything; nil for nothing.
+func (o *Orchestrator) Problem() error {
+	err := o.gatewayProblem()
+	if vouching := o.vouchProblem.Load(); vouching != nil {
+		err = errors.Join(err, vouching.err)
+	}
+	if o.cfg.Access != nil {
+		err = errors.Join(o.cfg.Access.Problem(), err)
+	}
+	return err
 }
 
 // newOrchestrator returns an orchestrator that does not listen to the cluster yet.
 func newOrchestrator(cfg Config, client kubernetes.Interface) *Orchestrator {
 	o := &Orchestrator{cfg: cfg, log: cfg.Log, client: client, state: newState(), removals: map[string]*removal{}}
 	o.ctx, o.stop = context.WithCancel(context.Background())
+	if cfg.Gateway != nil {
+		o.gateways = []string{}
+	}
 	return o
 }
 
@@ -103,6 +135,7 @@ func start(ctx context.Context, cfg Config, client kubernetes.Interface) (*Orche
 	o := newOrchestrator(cfg, client)
 	_, err := o.ensurePolicy(ctx)
 	if err == nil {
+		o.followGateway(ctx)
 		err = o.listen(ctx)
 	}
 	if err != nil {
@@ -170,6 +203,9 @@ func (o *Orchestrator) Close() error {
 	o.wait.Wait()
 	o.events.Close()
 	o.feed.Close()
+	if o.cfg.Access != nil {
+		o.cfg.Access.Close()
+	}
 	return nil
 }
 

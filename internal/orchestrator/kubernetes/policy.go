@@ -39,6 +39,12 @@ func (c Config) policy() *netv1.NetworkPolicy {
 // pods of calls, which have no agent: such a pod may get the address of a worker that is gone, and
 // what listens there is a stranger's.
 func (c Config) agentsPolicy(owner metav1.OwnerReference) *netv1.NetworkPolicy {
+	from := c.Network.clients()
+	if c.Gateway != nil {
+		from = append(from, netv1.NetworkPolicyPeer{ // of this namespace
+			PodSelector: &metav1.LabelSelector{MatchLabels: map[string]string{labelName: GatewayName}},
+		})
+	}
 	return &netv1.NetworkPolicy{
 		ObjectMeta: metav1.ObjectMeta{
 			Name: agentsPolicyName, Namespace: c.Namespace,
@@ -53,7 +59,7 @@ func (c Config) agentsPolicy(owner metav1.OwnerReference) *netv1.NetworkPolicy {
 			},
 			PolicyTypes: []netv1.PolicyType{netv1.PolicyTypeIngress},
 			Ingress: []netv1.NetworkPolicyIngressRule{{
-				From:  c.Network.clients(),
+				From:  from,
 				Ports: []netv1.NetworkPolicyPort{port(corev1.ProtocolTCP, podlayout.Port)},
 			}},
 		},

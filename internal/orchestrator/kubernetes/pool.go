@@ -29,6 +29,9 @@ func (o *Orchestrator) SetPool(ctx context.Context, pool orchestrator.Pool) erro
 	if pool.Size < 0 || pool.Size > maxPool {
 		return faas.Errorf(faas.Invalid, "A pool cannot have a size of %d.", pool.Size)
 	}
+	if err := orchestrator.CheckUnplaced(pool); err != nil {
+		return err
+	}
 	ctx, cancel := context.WithTimeoutCause(ctx, o.cfg.Progress, errOverdue)
 	defer cancel()
 	ctx, release := o.within(ctx)
@@ -45,6 +48,9 @@ func (o *Orchestrator) SetPool(ctx context.Context, pool orchestrator.Pool) erro
 	if err != nil {
 		return refused("The pool cannot be made", err)
 	}
+	if err := o.reduceTo(ctx, pool.RuntimeID, made.Spec.Template.Labels[labelTemplate]); err != nil {
+		return err
+	}
 	err = o.awaitPool(ctx, pool, made)
 	var failed *failedError
 	switch {
@@ -59,7 +65,7 @@ func (o *Orchestrator) SetPool(ctx context.Context, pool orchestrator.Pool) erro
 	return nil
 }
 
-// apply creates the Deployment, or changes it if it is not as wanted, and returns it.
+// apply creates the Deployment, or changes it if it is not as wanted or lacks pods, and returns it.
 func (o *Orchestrator) apply(ctx context.Context, want *appsv1.Deployment) (made *appsv1.Deployment, err error) {
 	deployments := o.deployments()
 	err = retry(ctx, func(ctx context.Context) error {
@@ -72,12 +78,17 @@ func (o *Orchestrator) apply(ctx context.Context, want *appsv1.Deployment) (made
 			return err
 		case have.DeletionTimestamp != nil:
 			return errBeingDeleted
-		case !differs(have, want):
+		case !differs(have, want) && !lacks(have):
 			made = have
 			return nil
 		}
 		next := merged(have, want)
-		delete(next.Annotations, annotationRejected)
+		if differs(have, want) {
+			delete(next.Annotations, annotationRejected)
+		} else {
+			now := time.Now().UTC().Format(time.RFC3339Nano)
+			metav1.SetMetaDataAnnotation(&next.ObjectMeta, annotationSetAgain, now)
+		}
 		made, err = deployments.Update(ctx, next, metav1.UpdateOptions{})
 		return retryConflict(err)
 	})
@@ -178,6 +189,9 @@ func (o *Orchestrator) DeletePool(ctx context.Context, runtimeID string) error {
 	})
 	if err != nil && !apierrors.IsNotFound(err) {
 		return refused("The pool cannot be deleted", err)
+	}
+	if err := o.Reduce(ctx, runtimeID); err != nil {
+		return err
 	}
 	for {
 		changed := o.changes()

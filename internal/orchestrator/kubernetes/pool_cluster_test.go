@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -101,7 +102,7 @@ func TestReasonsOfFailure(t *testing.T) {
 		},
 		{
 			"no node to run on",
-			func(c *Config) { c.NodeSelector, c.Progress = map[string]string{"nobody": "has-it"}, telling },
+			func(c *Config) { c.Nodes.Selector, c.Progress = map[string]string{"nobody": "has-it"}, telling },
 			pythonImage, []string{"Unschedulable", "nodes are available"},
 		},
 		{"no room in the quota", func(c *Config) { c.Progress = telling }, pythonImage, []string{"exceeded quota"}},
@@ -115,7 +116,7 @@ func TestReasonsOfFailure(t *testing.T) {
 			o := open(t, cfg)
 			defer closing(t, o)
 			if strings.Contains(test.name, "quota") {
-				noRoom(t, o)
+				allowPods(t, o, "0")
 			}
 			begun := time.Now()
 			err := o.SetPool(t.Context(), orchestrator.Pool{RuntimeID: runtimeID, Image: test.image, Size: 1})
@@ -132,14 +133,46 @@ func TestReasonsOfFailure(t *testing.T) {
 	}
 }
 
-func noRoom(t *testing.T, o *Orchestrator) {
+// allowPods bounds how many pods there may be.
+func allowPods(t *testing.T, o *Orchestrator, most string) {
 	t.Helper()
 	_, err := o.client.CoreV1().ResourceQuotas(o.cfg.Namespace).Create(t.Context(), &corev1.ResourceQuota{
-		ObjectMeta: metav1.ObjectMeta{Name: "none"},
-		Spec:       corev1.ResourceQuotaSpec{Hard: corev1.ResourceList{corev1.ResourcePods: resource.MustParse("0")}},
+		ObjectMeta: metav1.ObjectMeta{Name: "pods"},
+		Spec:       corev1.ResourceQuotaSpec{Hard: corev1.ResourceList{corev1.ResourcePods: resource.MustParse(most)}},
 	}, metav1.CreateOptions{})
 	if err != nil {
 		t.Fatal(err)
+	}
+}
+
+// A pool that lacks workers is set again in a way that its ReplicaSet hears of, although nothing
+// about the pool changes: see annotationSetAgain.
+func TestPoolThatLacksWorkersIsSetAgain(t *testing.T) {
+	o := open(t, clusterConfig(t))
+	defer closing(t, o)
+	allowPods(t, o, "2")
+	if err := o.SetPool(t.Context(), pythonPool(3)); err != nil {
+		t.Fatal(err)
+	}
+	o.until(t, "two of three workers", poolOf(2))
+	if err := o.SetPool(t.Context(), pythonPool(3)); err != nil {
+		t.Fatal(err)
+	}
+	sets, err := o.client.AppsV1().ReplicaSets(o.cfg.Namespace).Watch(t.Context(), metav1.ListOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer sets.Stop()
+	deadline := time.After(hangTimeout)
+	for {
+		select {
+		case event := <-sets.ResultChan():
+			if set, ok := event.Object.(*appsv1.ReplicaSet); ok && set.Annotations[annotationSetAgain] != "" {
+				return
+			}
+		case <-deadline:
+			t.Fatal("the ReplicaSet never heard that the pool was set again")
+		}
 	}
 }
 

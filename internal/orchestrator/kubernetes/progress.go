@@ -180,10 +180,8 @@ func (o *Orchestrator) overdueReason(now *appsv1.Deployment, generic []worker) s
 		if w.pod.Labels[labelTemplate] != template {
 			continue
 		}
-		for _, condition := range w.pod.Status.Conditions {
-			if condition.Type == corev1.PodScheduled && condition.Status == corev1.ConditionFalse {
-				return clip(condition.Reason+": "+condition.Message, maxReason)
-			}
+		if said := unscheduled(w.pod); said != "" {
+			return said
 		}
 		if restarts, _ := restartsOf(w.pod); restarts > 0 {
 			return ending(w.pod)

@@ -27,6 +27,9 @@ type state struct {
 	changed chan struct{}                 // closed, and replaced, with every change
 	events  orchestrator.Fanout
 	feed    orchestrator.Feed // of the workers that are not gone; it is changed under mu
+	// gateways are the ways in to workers, of which none may be known yet. nil: workers are reached
+	// directly.
+	gateways []string
 }
 
 // worker is the last known state of a pod. The pod is shared with the informer and must not be
@@ -88,6 +91,7 @@ func (s *state) observe(pod *corev1.Pod) (must bool, reason string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	defer s.announce()
+	view.Address = s.reached(view.Address, view.ID)
 	w := s.workers[pod.Name]
 	if w != nil && older(pod, w.pod) {
 		return false, ""

@@ -52,7 +52,7 @@ func processLimit(t *testing.T, o *Orchestrator) int {
 // forbidden returns the addresses of the API server, of its service and of every kubelet.
 func forbidden(t *testing.T, o *Orchestrator) []string {
 	t.Helper()
-	access, err := restConfig(o.cfg.Kubeconfig)
+	access, err := restConfig(Config{Kubeconfig: o.cfg.Kubeconfig})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -25,8 +25,9 @@ func (o *Orchestrator) every(pause time.Duration, sweep func(now time.Time)) {
 	}
 }
 
-// sweepPods deletes the pods that nobody else would.
+// sweepPods deletes the pods that nobody else would, and says which wait for a node.
 func (o *Orchestrator) sweepPods(now time.Time) {
+	o.tellOfNodeless(now)
 	for _, pod := range o.calls.abandoned(now) {
 		o.log.Warn("the pod of a call was left behind", "pod", pod.Name, "function_id", pod.Labels[labelFunction])
 		o.remove(pod.Name, pod.UID, "its engine is gone")

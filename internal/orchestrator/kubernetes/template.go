@@ -5,7 +5,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
-	"strconv"
+	"maps"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -27,6 +27,8 @@ const (
 	runVolume     = "run"
 	codeVolume    = "code"
 	scratchVolume = "tmp"
+
+	identityVolume = "identity" // the agent's alone
 )
 
 // Sizes of what a worker holds, in bytes.
@@ -38,6 +40,10 @@ const (
 	diskRequest  = 16 << 20
 	logsSize     = 64 << 20 // what a container may write to its standard output and error until the kubelet rotates it
 )
+
+// sandboxedAgentCPU is what an agent may use, in millicores, where a sandbox is bounded: a function
+// there may use it too.
+const sandboxedAgentCPU = 100
 
 // drainMargin is how much longer than the agent's own drain timeout Kubernetes waits before it
 // kills.
@@ -53,9 +59,15 @@ func (c Config) template(pool orchestrator.Pool) (corev1.PodTemplateSpec, error)
 	template := corev1.PodTemplateSpec{
 		ObjectMeta: metav1.ObjectMeta{
 			Labels:      map[string]string{labelName: workerName, labelRuntime: pool.RuntimeID, labelPool: pool.RuntimeID},
-			Annotations: map[string]string{annotationSlots: strconv.Itoa(c.Slots)},
+			Annotations: c.annotations(),
 		},
 		Spec: spec,
+	}
+	if c.Cluster != "" { // Kubernetes makes a part of each pod's name from the template
+		template.Annotations[annotationCluster] = c.Cluster
+	}
+	if spec.RuntimeClassName != nil {
+		maps.Copy(template.Annotations, sandboxHints)
 	}
 	text, err := json.Marshal(template)
 	if err != nil {
@@ -68,22 +80,28 @@ func (c Config) template(pool orchestrator.Pool) (corev1.PodTemplateSpec, error)
 
 func (c Config) podSpec(pool orchestrator.Pool) (corev1.PodSpec, error) {
 	config, err := json.Marshal(podlayout.Config{
-		TokenKey: c.Key.Public(), Slots: c.Slots, Limits: c.Limit,
+		TokenKey: c.Key.Public(), Slots: c.Slots, Limits: c.Limit, TLS: c.TLS,
 		// The agent waits while the runtime's image is pulled.
 		Timeouts: agentconfig.Timeouts{Start: c.Progress, Drain: c.Drain},
 	})
 	if err != nil {
 		return corev1.PodSpec{}, fmt.Errorf("encode the agent's configuration: %w", err)
 	}
-	spec := c.confinedPod(pool.Trusted)
+	// Generic workers are spread among each other: whatever node is lost, the pool keeps some.
+	spec := c.confinedPod(pool.Trusted, map[string]string{labelPool: pool.RuntimeID})
 	// Only pools have them: with the operator's secrets a tenant could pull images that are not the
 	// tenant's.
 	for _, name := range c.PullSecrets {
 		spec.ImagePullSecrets = append(spec.ImagePullSecrets, corev1.LocalObjectReference{Name: name})
 	}
 	// The runtime's image comes first: it may take long to pull.
-	spec.Containers = []corev1.Container{c.runtimeContainer(pool.Image), c.agentContainer(string(config))}
-	spec.Volumes = c.volumes()
+	beside := c.agentContainer(string(config))
+	if spec.RuntimeClassName != nil {
+		// A sandbox is bounded as a whole, and in cpu only if each container is.
+		beside.Resources.Limits[corev1.ResourceCPU] = *resource.NewMilliQuantity(sandboxedAgentCPU, resource.DecimalSI)
+	}
+	spec.Containers = []corev1.Container{c.runtimeContainer(pool.Image), beside}
+	spec.Volumes = c.withIdentity(c.volumes())
 	spec.RestartPolicy = corev1.RestartPolicyAlways
 	spec.TerminationGracePeriodSeconds = c.grace()
 	return spec, nil
@@ -92,8 +110,9 @@ func (c Config) podSpec(pool orchestrator.Pool) (corev1.PodSpec, error) {
 // grace is how long Kubernetes waits for an agent that drains.
 func (c Config) grace() *int64 { return pointer(int64((c.Drain + drainMargin) / time.Second)) }
 
-// confinedPod returns what every pod of ours has beside its containers.
-func (c Config) confinedPod(trusted bool) corev1.PodSpec {
+// confinedPod returns what every pod of ours has beside its containers. kin are the labels of the
+// pods among which it is spread over nodes.
+func (c Config) confinedPod(trusted bool, kin map[string]string) corev1.PodSpec {
 	spec := corev1.PodSpec{
 		AutomountServiceAccountToken: pointer(false),
 		EnableServiceLinks:           pointer(false),
@@ -102,14 +121,22 @@ func (c Config) confinedPod(trusted bool) corev1.PodSpec {
 			SeccompProfile: &corev1.SeccompProfile{Type: corev1.SeccompProfileTypeRuntimeDefault},
 		},
 		RuntimeClassName: c.runtimeClass(trusted),
-		NodeSelector:     c.NodeSelector,
-		Tolerations:      c.Tolerations,
 		DNSPolicy:        corev1.DNSDefault,
 	}
+	c.Nodes.put(&spec, kin)
 	if len(c.Network.Resolvers) > 0 {
 		spec.DNSPolicy, spec.DNSConfig = corev1.DNSNone, &corev1.PodDNSConfig{Nameservers: c.Network.Resolvers}
 	}
 	return spec
+}
+
+// sandboxHints tell gVisor that both containers of a pod share the volume of sockets and pipes. It
+// would else show each container another file system there, from the node's. Other runtimes do not
+// know them.
+var sandboxHints = map[string]string{
+	"dev.gvisor.spec.mount." + runVolume + ".type":    "tmpfs",
+	"dev.gvisor.spec.mount." + runVolume + ".share":   "pod",
+	"dev.gvisor.spec.mount." + runVolume + ".options": "rw,rprivate",
 }
 
 func (c Config) runtimeClass(trusted bool) *string {
@@ -163,10 +190,10 @@ func (c Config) agentContainer(config string) corev1.Container {
 		},
 		Ports:     []corev1.ContainerPort{{ContainerPort: podlayout.Port, Protocol: corev1.ProtocolTCP}},
 		Resources: corev1.ResourceRequirements{Requests: amounts(10, agentRequest, diskRequest), Limits: limits},
-		VolumeMounts: []corev1.VolumeMount{
+		VolumeMounts: append([]corev1.VolumeMount{
 			{Name: runVolume, MountPath: podlayout.RunDir},
 			{Name: codeVolume, MountPath: podlayout.CodeDir},
-		},
+		}, c.identityMounts()...),
 		StartupProbe:             c.startupProbe(),
 		SecurityContext:          confined(podlayout.AgentUID),
 		TerminationMessagePolicy: corev1.TerminationMessageFallbackToLogsOnError,
@@ -176,9 +203,13 @@ func (c Config) agentContainer(config string) corev1.Container {
 // startupProbe succeeds when the worker is warm. There is no liveness probe: calls show whether a
 // worker lives, and a kubelet that probes thousands of workers has less time to start new ones.
 func (c Config) startupProbe() *corev1.Probe {
+	scheme := corev1.URISchemeHTTP
+	if c.TLS == faas.TLSRequired {
+		scheme = corev1.URISchemeHTTPS // the kubelet takes whoever answers for the agent
+	}
 	return &corev1.Probe{
 		ProbeHandler: corev1.ProbeHandler{HTTPGet: &corev1.HTTPGetAction{
-			Path: podlayout.ReadyPath, Port: intstr.FromInt32(podlayout.Port), Scheme: corev1.URISchemeHTTP,
+			Path: podlayout.ReadyPath, Port: intstr.FromInt32(podlayout.Port), Scheme: scheme,
 		}},
 		PeriodSeconds: 1, TimeoutSeconds: 5, SuccessThreshold: 1, FailureThreshold: max(1, int32(c.Progress/time.Second)),
 	}

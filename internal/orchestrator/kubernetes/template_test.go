@@ -87,7 +87,7 @@ func TestHostileIdsAreRefused(t *testing.T) {
 			if labelled(id) {
 				continue
 			}
-			_, err := claimPatch(worker{pod: &corev1.Pod{}}, target, metav1.OwnerReference{})
+			_, err := claimPatch(worker{pod: &corev1.Pod{}}, orchestrator.Claim{Target: target}, metav1.OwnerReference{})
 			if faas.KindOf(err) != faas.Invalid {
 				t.Errorf("function %.40q of project %.40q: %v", target.Key.FunctionID, target.ProjectID, err)
 			}
@@ -165,6 +165,15 @@ func TestTrustedRuntimesHaveTheirClass(t *testing.T) {
 	cfg.TrustedClass, cfg.UntrustedClass = "", "gvisor"
 	if class := podSpecOf(t, cfg, orchestrator.Pool{Image: "x", Trusted: true}).Spec.RuntimeClassName; class != nil {
 		t.Errorf("a trusted runtime runs in %q", *class)
+	}
+	boxed := podSpecOf(t, cfg, orchestrator.Pool{Image: "x"})
+	for _, c := range boxed.Spec.Containers {
+		if c.Resources.Limits.Cpu().IsZero() {
+			t.Errorf("container %s has no limit of cpu, and so its sandbox has none", c.Name)
+		}
+	}
+	if share := boxed.Annotations["dev.gvisor.spec.mount."+runVolume+".share"]; share != "pod" {
+		t.Errorf("the volume of sockets is shared with %q", share)
 	}
 	a := podSpecOf(t, cfg, orchestrator.Pool{Image: "x", Trusted: true}).Labels[labelTemplate]
 	if b := podSpecOf(t, cfg, orchestrator.Pool{Image: "x"}).Labels[labelTemplate]; a == b {

@@ -111,6 +111,9 @@ func (o *Orchestrator) SetPool(ctx context.Context, spec orchestrator.Pool) erro
 	if spec.Size < 0 {
 		return faas.Errorf(faas.Invalid, "A pool cannot have a size of %d.", spec.Size)
 	}
+	if err := orchestrator.CheckUnplaced(spec); err != nil {
+		return err
+	}
 	language, err := o.languages.find(ctx, spec.Image)
 	if err != nil {
 		return err
@@ -140,6 +143,31 @@ func (o *Orchestrator) pool(runtimeID string) (*pool, error) {
 }
 
 func errClosed() error { return faas.Errorf(faas.Unavailable, "The service is stopping.") }
+
+// Extend starts n generic workers beside those of the pool's size.
+func (o *Orchestrator) Extend(_ context.Context, pool orchestrator.Pool, n int) (ids []string, err error) {
+	o.mu.Lock()
+	p, closed := o.pools[pool.RuntimeID], o.closed
+	o.mu.Unlock()
+	switch {
+	case closed:
+		return nil, errClosed()
+	case p == nil:
+		return nil, orchestrator.ErrNoPool(pool.RuntimeID)
+	}
+	return p.extend(n), nil
+}
+
+// Reduce ends those of them that were not claimed.
+func (o *Orchestrator) Reduce(_ context.Context, runtimeID string) error {
+	o.mu.Lock()
+	p := o.pools[runtimeID]
+	o.mu.Unlock()
+	if p != nil {
+		p.reduce()
+	}
+	return nil
+}
 
 // DeletePool ends the runtime's pool and its generic workers, and returns when those are gone.
 func (o *Orchestrator) DeletePool(ctx context.Context, runtimeID string) error {
@@ -217,6 +245,7 @@ func (o *Orchestrator) claim(workerID string, target faas.Target) (*worker, erro
 	if p := w.pool; p != nil {
 		w.pool = nil
 		p.failures = 0
+		p.lost(w)
 		p.poke()
 	}
 	return w, nil

@@ -21,6 +21,7 @@ type pool struct {
 
 	// Guarded by the orchestrator's lock.
 	size     int
+	extra    int // workers beside the size that were not claimed yet
 	language *language
 	failures int           // starts in a row that came to nothing
 	lastErr  error         // of the last of them
@@ -67,9 +68,35 @@ func (p *pool) announce() {
 func (p *pool) set(spec orchestrator.Pool, language *language) {
 	p.o.mu.Lock()
 	defer p.o.mu.Unlock()
+	if p.language != language {
+		p.extra = 0
+	}
 	p.size, p.language = spec.Size, language
 	p.failures, p.lastErr, p.failed = 0, nil, false
 	p.announce()
+}
+
+// extend has the pool start n workers more, and returns the ids of those that it starts.
+func (p *pool) extend(n int) (ids []string) {
+	p.o.mu.Lock()
+	defer p.o.mu.Unlock()
+	p.extra += n
+	return p.fill()
+}
+
+// lost says that a worker beside the pool's size is not the pool's any more. The lock is held.
+func (p *pool) lost(w *worker) {
+	if w.extra {
+		p.extra = max(p.extra-1, 0)
+	}
+}
+
+// reduce ends what is more than the pool's size.
+func (p *pool) reduce() {
+	p.o.mu.Lock()
+	defer p.o.mu.Unlock()
+	p.extra = 0
+	p.poke()
 }
 
 // awaitReady returns when the pool has a ready worker, unless its size is 0, and none of another
@@ -114,7 +141,7 @@ func (p *pool) end(ctx context.Context) error {
 	p.stop()
 	<-p.done
 	p.o.mu.Lock()
-	p.size = 0
+	p.size, p.extra = 0, 0
 	surplus := p.surplus("its pool was deleted")
 	var leaving []*worker // those too that were on their way out before
 	for _, w := range p.o.workers {
@@ -148,7 +175,9 @@ func (p *pool) loop() {
 		}
 		p.retireSurplus()
 		if pause == nil {
+			p.o.mu.Lock()
 			p.fill()
+			p.o.mu.Unlock()
 		}
 		select {
 		case <-p.wake:
@@ -172,25 +201,31 @@ func (p *pool) takeFailure() time.Duration {
 }
 
 // fill starts the missing workers. While starts fail it starts one at a time, to see whether they
-// still do.
-func (p *pool) fill() {
-	p.o.mu.Lock()
-	defer p.o.mu.Unlock()
-	missing := p.size
+// still do. It returns the ids of those beside its size. The lock is held.
+func (p *pool) fill() (ids []string) {
+	missing, extra := p.size, p.extra
 	for _, w := range p.o.workers {
-		if w.pool == p && w.language == p.language && w.retiring == "" {
+		switch {
+		case w.pool != p || w.language != p.language || w.retiring != "":
+		case w.extra:
+			extra--
+		default:
 			missing--
 		}
 	}
 	if p.failures > 0 {
 		missing = min(missing, 1)
+		extra = min(extra, 1-max(missing, 0))
 	}
-	for range missing {
+	for n := range max(missing, 0) + max(extra, 0) {
 		if p.o.closed {
-			return
+			break
 		}
-		p.o.begin(p)
+		if id := p.o.begin(p, n >= missing); n >= missing {
+			ids = append(ids, id)
+		}
 	}
+	return ids
 }
 
 func (p *pool) retireSurplus() {
@@ -203,25 +238,32 @@ func (p *pool) retireSurplus() {
 }
 
 // surplus marks workers as retiring and returns them: those of another language and those beyond
-// the pool's size, the ones that have not started first. The lock is held.
+// the pool's size or beside it, the ones that have not started first. The lock is held.
 func (p *pool) surplus(reason string) []*worker {
-	var out, starting, ready []*worker
+	var out []*worker
+	var starting, ready [2][]*worker // of the pool's size, and beside it
 	for _, w := range p.o.workers {
+		kind := 0
+		if w.extra {
+			kind = 1
+		}
 		switch {
 		case w.pool != p || w.retiring != "":
 		case w.language != p.language:
 			w.retiring = "its runtime's image was changed"
 			out = append(out, w)
 		case w.phase == phaseStarting:
-			starting = append(starting, w)
+			starting[kind] = append(starting[kind], w)
 		default:
-			ready = append(ready, w)
+			ready[kind] = append(ready[kind], w)
 		}
 	}
-	kept := slices.Concat(ready, starting)
-	for _, w := range kept[min(p.size, len(kept)):] {
-		w.retiring = reason
-		out = append(out, w)
+	for kind, most := range [...]int{p.size, p.extra} {
+		kept := slices.Concat(ready[kind], starting[kind])
+		for _, w := range kept[min(most, len(kept)):] {
+			w.retiring = reason
+			out = append(out, w)
+		}
 	}
 	for _, w := range out {
 		w.Ready = false // so that nobody tries to claim it

@@ -28,6 +28,7 @@ type worker struct {
 	phase       phase     // guarded
 	pool        *pool     // guarded; nil once it was claimed
 	language    *language // never changes
+	extra       bool      // it is beside its pool's size; never changes
 	retiring    string    // guarded; why the pool wants to be rid of it, "" when it does not
 
 	failuresBefore int // of its pool, when it began
@@ -43,11 +44,11 @@ type worker struct {
 	gone   chan struct{} // closed when nothing of it is left
 }
 
-// begin adds a worker to the pool and starts its goroutine; the lock is held.
-func (o *Orchestrator) begin(p *pool) {
+// begin adds a worker to the pool, starts its goroutine and returns its id; the lock is held.
+func (o *Orchestrator) begin(p *pool, extra bool) string {
 	w := &worker{
 		Worker: faas.Worker{ID: faas.NewID(), RuntimeID: p.runtimeID, Slots: o.cfg.Slots, StartedAt: o.cfg.Now()},
-		pool:   p, language: p.language, failuresBefore: p.failures,
+		pool:   p, extra: extra, language: p.language, failuresBefore: p.failures,
 		ending: make(chan struct{}), kept: make(chan struct{}), gone: make(chan struct{}),
 	}
 	w.folder = folderOf(o.run, w.ID)
@@ -55,6 +56,7 @@ func (o *Orchestrator) begin(p *pool) {
 	o.workers[w.ID] = w
 	o.feed.Set(w.Worker)
 	o.wait.Go(func() { o.live(w) })
+	return w.ID
 }
 
 // end requests the worker's end and does not wait for it; the first reason counts.
@@ -169,6 +171,7 @@ func (o *Orchestrator) forget(w *worker, process *process, err error) {
 	w.Ready = false
 	o.feed.End(w.ID, reason)
 	if p := w.pool; p != nil {
+		p.lost(w)
 		if !asked && o.cfg.Now().Sub(w.StartedAt) < provenAfter {
 			p.failure(w, err)
 		}
@@ -220,6 +223,7 @@ func (o *Orchestrator) keep(w *worker) {
 	o.feed.Set(w.Worker)
 	close(w.kept)
 	if p != nil {
+		p.lost(w)
 		p.announce()
 	}
 }

@@ -45,6 +45,7 @@ func Run(t *testing.T, open func(t *testing.T) Subject) {
 		{"pool changes its size", testPoolChangesItsSize},
 		{"change of image", testChangeOfImage},
 		{"delete pool", testDeletePool},
+		{"workers beside a pool", testExtend},
 		{"claim", testClaim},
 		{"claims that are wrong", testWrongClaims},
 		{"two specialise one worker", testTwoSpecialise},

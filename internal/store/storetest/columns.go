@@ -64,7 +64,7 @@ func everyFieldIsKept(t *testing.T, f *fixture) {
 	same(t, "read", gotAlias, a)
 
 	x := filled[faas.Execution](t, map[string]any{"Status": faas.ExecutionRunning, "Log": "", "Attempts": 1,
-		"Lease": time.Hour, "LeaseUntil": time.Time{}, "InputCut": int64(0), "ResultCut": int64(0)})
+		"Lease": time.Hour, "LeaseUntil": time.Time{}, "InputCut": int64(0), "ResultCut": int64(0), "LogCut": int64(0)})
 	must(t, f.Start(ctx, x))
 	_, err = f.SettleExpired(ctx, 1, nil) // has starts written that are held back, and settles none
 	must(t, err)
@@ -120,19 +120,27 @@ func everyChangeIsKept(t *testing.T, f *fixture) {
 	want.Name, want.Description, want.Entry, want.Code, want.CPU, want.MemorySize, want.Timeout = name, description, entry, code, cpu, memory, timeout
 	success, failure := filled[faas.Destination](t, nil), faas.Destination{URL: "https://example.org/?a=<b>"}
 	want.OnSuccess, want.OnFailure = success, failure
+	retention := faas.Retention{Days: 3, Count: 4}
+	want.Retention = retention
+	environment := faas.NewVariables(map[string]string{"A": "é \U0001f600", "B": ""})
+	secrets := faas.NewVariables(map[string]string{"C": "sealed"})
+	want.Environment, want.Secrets = environment, secrets
 	want.TrustID, want.TrustRoles = "another trust", []string{"a", "b"}
 	want.Revision, want.UpdatedAt = made.Revision+1, f.now().Truncate(time.Microsecond)
 	got, err := f.UpdateFunction(ctx, ours, made.ID, store.FunctionChange{
 		Name: &name, Description: &description, Entry: &entry, Code: &code, CPU: &cpu, MemorySize: &memory, Timeout: &timeout,
 		Trust: &store.FunctionTrust{ID: want.TrustID, Roles: want.TrustRoles}, OnSuccess: &success, OnFailure: &failure,
+		Environment: &environment, Secrets: &secrets, Retention: &retention,
 	})
 	must(t, err)
 	same(t, "changed", got, want)
 	got, err = f.Function(ctx, ours, made.ID)
 	must(t, err)
 	same(t, "read", got, want)
-	want.OnFailure = faas.Destination{}
-	got, err = f.UpdateFunction(ctx, ours, made.ID, store.FunctionChange{OnFailure: &want.OnFailure})
+	want.OnFailure, want.Secrets, want.Revision = faas.Destination{}, "", want.Revision+1
+	got, err = f.UpdateFunction(
+		ctx, ours, made.ID, store.FunctionChange{OnFailure: &want.OnFailure, Secrets: &want.Secrets},
+	)
 	must(t, err)
 	same(t, "cleared", got, want)
 	got, err = f.Function(ctx, ours, made.ID)

@@ -273,4 +273,62 @@ func lettersAreBounded(t *testing.T, f *fixture) {
 	if err != nil || len(page.Items) != 1000 || total != 3 {
 		t.Errorf("of 1003 letters %d are left and %d have gone, %v", len(page.Items), total, err)
 	}
+	lettersMakeRoom(t, f, many, page.Items)
+}
+
+// lettersMakeRoom has each way by which a letter of a trigger that has as many as it may goes make
+// room for one.
+func lettersMakeRoom(t *testing.T, f *fixture, trigger string, all []faas.DeadLetter) {
+	t.Helper()
+	ctx := t.Context()
+	x := execution("ours", "f")
+	x.Status, x.CreatedAt, x.TriggerID, x.FollowUp = faas.ExecutionQueued, f.now(), trigger, true
+	must(t, f.DeleteDeadLetter(ctx, ours, trigger, all[500].ID))
+	is(t, f.DeleteDeadLetter(ctx, ours, trigger, all[500].ID), faas.NotFound)
+	must(t, f.Replay(ctx, ours, trigger, all[501].ID, x))
+	is(t, f.Replay(ctx, ours, trigger, all[502].ID, x), faas.Conflict) // undoes what it has begun
+	f.pass(time.Second)
+	kept := func(n, want int) {
+		t.Helper()
+		dropped := 0
+		for range n {
+			l := letterOf(trigger, f.now())
+			dropped += f.letter(t, &l)
+		}
+		if dropped != want {
+			t.Errorf("for %d letters %d have gone, want %d", n, dropped, want)
+		}
+	}
+	kept(3, 1)
+	f.pass(time.Second)
+	n, err := f.PurgeDeadLetters(ctx, f.now().Add(-time.Second), 2000)
+	if err != nil || n < 997 {
+		t.Fatalf("purged %d, %v", n, err)
+	}
+	kept(998, 1)
+}
+
+// refusedLetters are kept, each once, of triggers that are there.
+func refusedLetters(t *testing.T, f *fixture) {
+	ctx := t.Context()
+	trigger := f.hook(t)
+	l := letterOf(trigger, f.now())
+	l.Attempts = 0
+	must(t, second(f.KeepLetter(ctx, l)))
+	f.pass(time.Second)
+	again := l
+	again.Why, again.CreatedAt = "another reason", f.now()
+	must(t, second(f.KeepLetter(ctx, again)))
+	page, err := f.DeadLetters(ctx, ours, trigger, faas.Query{})
+	if err != nil || len(page.Items) != 1 || page.Items[0].Why != l.Why || page.Items[0].Attempts != 0 {
+		t.Errorf("kept is %+v, %v", page.Items, err)
+	}
+	got, err := f.Trigger(ctx, ours, trigger)
+	if err != nil || got.Seen.Failed != 1 || got.Seen.LastError != l.Why {
+		t.Errorf("the trigger has seen %+v, %v", got.Seen, err)
+	}
+	l.TriggerID = faas.NewID()
+	l.ID = faas.NewID()
+	must(t, second(f.KeepLetter(ctx, l)))
+	is(t, second(f.DeadLetter(ctx, all, l.TriggerID, l.ID)), faas.NotFound)
 }

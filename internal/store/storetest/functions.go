@@ -58,6 +58,7 @@ func revision(t *testing.T, f *fixture) {
 	made := f.function(t, "ours", f.runtime(t, "ours", false).ID, "f")
 	text, entry, same, cpu, memory, timeout := "x", "other.main", "other.main", 200, int64(1<<26), 9*time.Second
 	code := faas.Code{Source: faas.SourcePackage, SHA256: "another"}
+	one, none := faas.NewVariables(map[string]string{"A": "b"}), faas.NewVariables(nil)
 	want := int64(1)
 	for _, c := range []struct {
 		change store.FunctionChange
@@ -67,6 +68,8 @@ func revision(t *testing.T, f *fixture) {
 		{store.FunctionChange{Timeout: &timeout}, false}, {store.FunctionChange{Entry: &entry}, true},
 		{store.FunctionChange{Entry: &same}, false}, {store.FunctionChange{CPU: &cpu}, true},
 		{store.FunctionChange{MemorySize: &memory}, true}, {store.FunctionChange{Code: &code}, true},
+		{store.FunctionChange{Environment: &one}, true}, {store.FunctionChange{Environment: &one}, false},
+		{store.FunctionChange{Secrets: &one}, true}, {store.FunctionChange{Secrets: &none}, true},
 	} {
 		if c.grows {
 			want++

@@ -21,6 +21,11 @@ func runtimes(t *testing.T, f *fixture) {
 	if err != nil || got.Name != name || got.Image != r.Image || !got.UpdatedAt.Equal(f.now().Truncate(time.Microsecond)) {
 		t.Errorf("updated: %+v, %v", got, err)
 	}
+	placement := faas.Placement("zone=a")
+	got, err = f.UpdateRuntime(ctx, ours, r.ID, store.RuntimeChange{Placement: &placement})
+	if err != nil || got.Placement != placement || got.Name != name {
+		t.Errorf("placed: %+v, %v", got, err)
+	}
 	must(t, f.SetRuntimeStatus(ctx, r.ID, faas.RuntimeError, "no such image"))
 	if got, _ = f.Runtime(ctx, ours, r.ID); got.Status != faas.RuntimeError || got.StatusReason != "no such image" {
 		t.Errorf("status: %+v", got)

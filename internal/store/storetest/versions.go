@@ -68,6 +68,19 @@ func versions(t *testing.T, f *fixture) {
 		t.Errorf("got %+v, %v; want %+v", got, err, first)
 	}
 	z.freeze(2)
+	environment, secrets := faas.NewVariables(map[string]string{"A": "b"}), faas.NewVariables(map[string]string{"C": "d"})
+	for i, change := range []store.FunctionChange{{Environment: &environment}, {Secrets: &secrets}} {
+		z.of, err = f.UpdateFunction(ctx, ours, z.of.ID, change)
+		must(t, err)
+		z.freeze(3 + i)
+	}
+	kept, err := f.Resolve(ctx, ours, faas.FunctionRef{FunctionID: z.of.ID, Version: 3})
+	if err != nil || kept.Target.Environment != environment || kept.Target.Secrets != "" {
+		t.Errorf("version 3 is called with %q and %q, %v", kept.Target.Environment, kept.Target.Secrets, err)
+	}
+	if target := z.of.Target(); target.Environment != environment || target.Secrets != secrets {
+		t.Errorf("the live code is called with %q and %q", target.Environment, target.Secrets)
+	}
 
 	callable, err := f.Resolve(ctx, ours, faas.FunctionRef{FunctionID: z.of.ID, Version: 1})
 	must(t, err)
@@ -86,7 +99,7 @@ func versions(t *testing.T, f *fixture) {
 	if err != nil || live.Version != 0 || live.Target != z.of.Target() {
 		t.Errorf("the live code is called as %+v, %v", live, err)
 	}
-	_, err = f.Resolve(ctx, ours, faas.FunctionRef{FunctionID: z.of.ID, Version: 3})
+	_, err = f.Resolve(ctx, ours, faas.FunctionRef{FunctionID: z.of.ID, Version: 5})
 	is(t, err, faas.NotFound)
 }
 

@@ -9,29 +9,35 @@ import (
 	"github.com/openstack-faas/faas/internal/faas"
 )
 
-// Index knows the active notification triggers by their projects, so that to find who wants a
-// notification is one look into a map, and one comparison for each trigger of that project. Keep
-// keeps it in step with the database. It is safe for concurrent use.
+// Index knows triggers by what a notification says: the active ones of notifications by their
+// projects, so that to find who wants a notification is one look into a map, and one comparison for
+// each trigger of that project; or those of containers in Swift. Keep keeps it in step with the
+// database. It is safe for concurrent use.
 type Index struct {
-	cfg IndexConfig
+	cfg    IndexConfig
+	source faas.TriggerSource
+	read   func(faas.Trigger) (*entry, error) // nil for a trigger that wants nothing now
 
-	mu        sync.RWMutex
-	byID      map[string]*entry
-	byProject map[string][]*entry // the slices are never changed, only replaced
+	mu    sync.RWMutex
+	byID  map[string]*entry
+	byKey map[string][]*entry // the slices are never changed, only replaced
 
 	loaded  chan struct{} // closed when every trigger has been read
 	changed chan struct{} // holds a token while there is news
 	news    news
 }
 
-// entry is a trigger with what is compared.
+// entry is a trigger with what it is found by, and what is compared.
 type entry struct {
 	trigger  faas.Trigger
+	key      string
 	settings Settings
 }
 
-// NewIndex returns an index that knows no trigger until Keep has run.
-func NewIndex(cfg IndexConfig) *Index {
+// NewIndex returns an index of triggers of notifications. It knows none until Keep has run.
+func NewIndex(cfg IndexConfig) *Index { return newIndex(cfg, faas.TriggerNotification, readNotified) }
+
+func newIndex(cfg IndexConfig, source faas.TriggerSource, read func(faas.Trigger) (*entry, error)) *Index {
 	if cfg.Log == nil {
 		cfg.Log = slog.Default()
 	}
@@ -42,7 +48,7 @@ func NewIndex(cfg IndexConfig) *Index {
 		cfg.page = defaultPage
 	}
 	return &Index{
-		cfg: cfg, byID: map[string]*entry{}, byProject: map[string][]*entry{},
+		cfg: cfg, source: source, read: read, byID: map[string]*entry{}, byKey: map[string][]*entry{},
 		loaded: make(chan struct{}), changed: make(chan struct{}, 1),
 	}
 }
@@ -51,11 +57,11 @@ func NewIndex(cfg IndexConfig) *Index {
 // is wanted by none.
 func (x *Index) Loaded() <-chan struct{} { return x.loaded }
 
-// of returns the triggers of a project.
-func (x *Index) of(project []byte) []*entry {
+// of returns the triggers of a project, or of a container by its containerKey.
+func (x *Index) of(key []byte) []*entry {
 	x.mu.RLock()
 	defer x.mu.RUnlock()
-	return x.byProject[string(project)]
+	return x.byKey[string(key)]
 }
 
 // wants reports whether a trigger wants a notification, its filter apart.
@@ -63,32 +69,39 @@ func (e *entry) wants(n *notification) bool {
 	return matches(e.settings.EventType, n.eventType) && matches(e.settings.Publisher, n.publisher)
 }
 
-// newEntry returns the entry of a trigger; nil for one that wants nothing now.
-func (x *Index) newEntry(t faas.Trigger) *entry {
-	if t.Source != faas.TriggerNotification || t.Status != faas.TriggerActive || t.ProjectID == "" {
-		return nil
+// readNotified reads a trigger of notifications.
+func readNotified(t faas.Trigger) (*entry, error) {
+	if t.Status != faas.TriggerActive {
+		return nil, nil
 	}
 	settings, err := ParseSettings(json.RawMessage(t.Settings))
+	return &entry{trigger: t, key: t.ProjectID, settings: settings}, err
+}
+
+// newEntry returns the entry of a trigger; nil for one that wants nothing now.
+func (x *Index) newEntry(t faas.Trigger) *entry {
+	if t.Source != x.source || t.ProjectID == "" {
+		return nil
+	}
+	e, err := x.read(t)
 	if err != nil {
 		x.cfg.Log.Error("the settings of a trigger cannot be read; it hears nothing", "trigger_id", t.ID,
 			"error", err)
 		return nil
 	}
-	return &entry{trigger: t, settings: settings}
+	return e
 }
 
-// replace has the index know these triggers and no others.
-func (x *Index) replace(all []faas.Trigger) {
-	byID, byProject := make(map[string]*entry, len(all)), map[string][]*entry{}
-	for _, t := range all {
-		if e := x.newEntry(t); e != nil {
-			byID[t.ID] = e
-			byProject[t.ProjectID] = append(byProject[t.ProjectID], e)
-		}
+// replace has the index know these entries and no others.
+func (x *Index) replace(all []*entry) {
+	byID, byKey := make(map[string]*entry, len(all)), map[string][]*entry{}
+	for _, e := range all {
+		byID[e.trigger.ID] = e
+		byKey[e.key] = append(byKey[e.key], e)
 	}
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	x.byID, x.byProject = byID, byProject
+	x.byID, x.byKey = byID, byKey
 }
 
 // update has the index know these triggers as they are now. One of ids that is not among them is
@@ -106,22 +119,20 @@ func (x *Index) update(ids []string, now []faas.Trigger) {
 		}
 		if e := entries[id]; e != nil {
 			x.byID[id] = e
-			project := e.trigger.ProjectID
-			x.byProject[project] = append(slices.Clone(x.byProject[project]), e)
+			x.byKey[e.key] = append(slices.Clone(x.byKey[e.key]), e)
 		}
 	}
 }
 
 // forget takes an entry out. The caller holds mu.
 func (x *Index) forget(e *entry) {
-	project := e.trigger.ProjectID
 	delete(x.byID, e.trigger.ID)
-	rest := slices.DeleteFunc(slices.Clone(x.byProject[project]), func(other *entry) bool { return other == e })
+	rest := slices.DeleteFunc(slices.Clone(x.byKey[e.key]), func(other *entry) bool { return other == e })
 	if len(rest) == 0 {
-		delete(x.byProject, project)
+		delete(x.byKey, e.key)
 		return
 	}
-	x.byProject[project] = rest
+	x.byKey[e.key] = rest
 }
 
 // Len returns how many triggers want something.

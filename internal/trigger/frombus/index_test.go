@@ -15,6 +15,7 @@ import (
 
 	"github.com/openstack-faas/faas/internal/faas"
 	"github.com/openstack-faas/faas/internal/store"
+	"github.com/openstack-faas/faas/internal/store/storetest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -40,7 +41,7 @@ type records struct {
 func newRecords(t *testing.T) *records {
 	t.Helper()
 	url := "sqlite:///" + filepath.Join(t.TempDir(), "faas.sqlite")
-	must(t, store.Migrate(t.Context(), url))
+	storetest.Migrate(t, url)
 	s, err := store.Open(t.Context(), url, store.Options{})
 	must(t, err)
 	t.Cleanup(func() { _ = s.Close() })
@@ -227,7 +228,7 @@ func TestUnfitTriggers(t *testing.T) {
 	all := triggersOf(owner, `{"event_type":"*"}`, `{"event_type":"*"}`, `{}`, `{"event_type":"*"}`)
 	all[0].Status, all[1].Source, all[3].ProjectID = faas.TriggerPending, faas.TriggerWebhook, ""
 	x := NewIndex(IndexConfig{})
-	x.replace(all)
+	x.know(all)
 	if n := x.Len(); n != 0 {
 		t.Errorf("%d triggers want something", n)
 	}

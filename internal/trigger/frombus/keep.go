@@ -100,16 +100,21 @@ func (x *Index) Keep(ctx context.Context) {
 
 // readAll reads every trigger, and returns when to do so again.
 func (x *Index) readAll(ctx context.Context) (again time.Duration) {
-	var all []faas.Trigger
+	var all []*entry
 	for after := ""; ; {
-		some, err := x.cfg.Triggers.TriggersOf(ctx, faas.TriggerNotification, after, x.cfg.page)
+		some, err := x.cfg.Triggers.TriggersOf(ctx, x.source, after, x.cfg.page)
 		if err != nil {
 			if ctx.Err() == nil {
-				x.cfg.Log.Warn("the triggers of notifications could not be read; tried again", "error", err)
+				x.cfg.Log.Warn("the triggers that notifications are for could not be read; tried again", "source",
+					string(x.source), "error", err)
 			}
 			return retryPause
 		}
-		all = append(all, some...)
+		for _, t := range some {
+			if e := x.newEntry(t); e != nil {
+				all = append(all, e)
+			}
+		}
 		if len(some) < x.cfg.page {
 			break
 		}

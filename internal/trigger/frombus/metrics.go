@@ -9,6 +9,8 @@ const (
 	resultRubbish  = "rubbish"   // it is no notification
 	resultTooLarge = "too_large" // it was not looked at
 	resultPutOff   = "put_off"   // it is to be brought to a trigger again
+	resultWoken    = "woken"     // a trigger looks at its container for it
+	resultAwaited  = "awaited"   // a trigger was about to look anyway
 )
 
 // results counts what became of notifications. The counters of the frequent results are had at
@@ -25,9 +27,11 @@ func newResults() *results {
 			"their project), nobodys " +
 			"(of no project for certain), rubbish or too_large (dropped); and for each trigger that wanted one: " +
 			"queued, duplicate, " +
-			"filtered, refused, or put_off (brought again later).",
+			"filtered, refused, or put_off (brought again later); for each trigger of a container in Swift: woken, or " +
+			"awaited (it was woken just before).",
 	}, []string{"result"})}
-	for _, result := range []string{resultNobodys, resultUnwanted, resultRubbish, resultTooLarge} {
+	for _, result := range []string{resultNobodys, resultUnwanted, resultRubbish, resultTooLarge, resultWoken,
+		resultAwaited} {
 		r.frequent[result] = r.vector.WithLabelValues(result)
 	}
 	return r

@@ -11,12 +11,18 @@ import (
 	"github.com/openstack-faas/faas/internal/event"
 	"github.com/openstack-faas/faas/internal/faas"
 	"github.com/openstack-faas/faas/internal/trigger"
+	"github.com/openstack-faas/faas/internal/trigger/fromswift"
 )
 
 // SifterConfig is what a Sifter needs. Index and Taker are required.
 type SifterConfig struct {
 	Index *Index
 	Taker trigger.Taker
+	// Containers are the triggers that Swift's notifications wake, and Wake has one look at its
+	// container after the time at the latest. It may be called again after an error, as Sift's bring.
+	// nil: they are not woken.
+	Containers *Index
+	Wake       func(ctx context.Context, triggerID string, after time.Duration) error
 	// ProjectGone is called when Keystone has said that a project is deleted, again if it fails.
 	// What is on the bus is said by whoever may publish there: before it deletes anything,
 	// ProjectGone asks Keystone whether it is true. nil: nobody wants to know.
@@ -33,6 +39,7 @@ type Sifter struct {
 	cfg     SifterConfig
 	hidden  hidden
 	results *results
+	waking  *waking
 	scratch sync.Pool // *[]byte, what a notification is unescaped into
 }
 
@@ -45,7 +52,7 @@ func NewSifter(cfg SifterConfig) *Sifter {
 		cfg.MaxBytes = defaultMaxBytes
 	}
 	return &Sifter{
-		cfg: cfg, hidden: newHidden(cfg.Hidden), results: newResults(),
+		cfg: cfg, hidden: newHidden(cfg.Hidden), results: newResults(), waking: newWaking(cfg.Wake, time.Now),
 		scratch: sync.Pool{New: func() any { return new([]byte) }},
 	}
 }
@@ -67,6 +74,9 @@ func (s *Sifter) Sift(body []byte) (bring func(context.Context) error) {
 	if err != nil {
 		s.rubbish(err)
 		return nil
+	}
+	if s.cfg.Containers != nil && string(n.eventType) == fromswift.EventType {
+		return s.siftObject(&n)
 	}
 	project := projectOf(&n)
 	if project == nil {

@@ -48,10 +48,21 @@ func triggersOf(project string, settings ...string) (all []faas.Trigger) {
 	return all
 }
 
+// know has the index know these triggers and no others.
+func (x *Index) know(all []faas.Trigger) {
+	var entries []*entry
+	for _, t := range all {
+		if e := x.newEntry(t); e != nil {
+			entries = append(entries, e)
+		}
+	}
+	x.replace(entries)
+}
+
 func sifter(all []faas.Trigger, cfg SifterConfig) (*Sifter, *taker) {
 	k := &taker{}
 	cfg.Index, cfg.Taker = NewIndex(IndexConfig{}), k
-	cfg.Index.replace(all)
+	cfg.Index.know(all)
 	return NewSifter(cfg), k
 }
 

@@ -53,7 +53,7 @@ func BenchmarkIdle(b *testing.B) {
 			r.putMany(numbered(0, n)...)
 			r.t.CreatedAt = time.Now()
 			b.Run("usual", func(b *testing.B) { measure(b, r, func() {}) })
-			b.Run("list", func(b *testing.B) { measure(b, r, func() { r.keeper.Wake(r.t.ID) }) })
+			b.Run("list", func(b *testing.B) { measure(b, r, func() { r.keeper.forget(r.t.ID) }) })
 		})
 	}
 }
@@ -110,7 +110,7 @@ func puts(b *testing.B, notified bool) {
 			select {
 			case <-ctx.Done():
 			case <-told:
-				r.keeper.Wake(r.t.ID)
+				r.keeper.forget(r.t.ID)
 			case <-time.After(kept.Again):
 			}
 		}

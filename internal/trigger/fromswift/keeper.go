@@ -43,13 +43,17 @@ type limits struct {
 
 var realLimits = limits{page: swift.MaxPageSize, pages: 3, memory: memoryBytes, small: 1000}
 
-// looked is what the latest look that read a whole list has found. It is only in this process's
-// memory: without it a look costs more, and finds the same.
+// looked is what the latest look that read a list has found. It is only in this process's memory:
+// without it a look costs more, and finds the same.
 type looked struct {
 	about   uint64 // the trigger's state and settings
 	at      time.Time
 	counts  swift.Container
 	entries int
+	whole   bool // it has read all of the list
+	// wanted is how often the end of the list is to be reached soon, since somebody has heard of a
+	// change: once by a look that began at its beginning, or twice.
+	wanted int
 }
 
 const (
@@ -60,6 +64,9 @@ const (
 	// goOn.
 	slice = 20 * time.Second
 	goOn  = 100 * time.Millisecond
+	// entryRest is for how long a list is not read again for each entry that it had, whoever hears of
+	// changes: a large one each second or each few.
+	entryRest = 100 * time.Microsecond
 	// pageBytes bounds what a page may have, whatever its entries' names and types are.
 	pageBytes   = 8 << 20
 	pageTimeout = 45 * time.Second
@@ -68,7 +75,7 @@ const (
 	mostLists = 16
 )
 
-var _ trigger.Keeper = (*Keeper)(nil)
+var _ trigger.Wakeable = (*Keeper)(nil)
 
 // New returns a Keeper of triggers whose source is swift.
 func New(cfg Config) *Keeper {
@@ -90,13 +97,16 @@ func (k *Keeper) Keep(ctx context.Context, t faas.Trigger) (trigger.Kept, error)
 		return kept, err
 	}
 	if t.Status == faas.TriggerPaused {
-		k.Wake(t.ID)
+		k.forget(t.ID)
 		text, _ := json.Marshal(state{Paused: true}) // it always can be
 		return trigger.Kept{State: string(text)}, nil
 	}
 	l := &look{Keeper: k, t: t, s: s, until: k.cfg.Now().Add(slice)}
 	if l.account, err = k.account(ctx, t); err != nil {
 		return kept, err
+	}
+	if kept.Again = l.rest(); kept.Again > 0 {
+		return kept, nil
 	}
 	same, err := l.unchanged(ctx)
 	if err != nil {
@@ -120,16 +130,24 @@ func (k *Keeper) Keep(ctx context.Context, t faas.Trigger) (trigger.Kept, error)
 
 // Release implements trigger.Keeper: a trigger has nothing in Swift.
 func (k *Keeper) Release(_ context.Context, t faas.Trigger) error {
-	k.Wake(t.ID)
+	k.forget(t.ID)
 	return nil
 }
 
-// Wake has the next look at a trigger's container read its list, although its counts may be what
-// they were. Whoever was told of a change calls it, before Keep.
-func (k *Keeper) Wake(triggerID string) {
+func (k *Keeper) forget(triggerID string) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.looks.Delete(triggerID)
+}
+
+// Wake has the looks at a trigger's container that follow read its list soon, to its end, although
+// its counts may be what they were. Whoever was told of a change calls it, before Keep.
+func (k *Keeper) Wake(triggerID string) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	last, _ := k.looks.Get(triggerID)
+	last.wanted = 2
+	k.looks.Put(triggerID, last)
 }
 
 // account is the project's Swift with the trigger's rights.
@@ -147,12 +165,26 @@ func (k *Keeper) account(ctx context.Context, t faas.Trigger) (*swift.Client, er
 	}), nil
 }
 
+// last returns what the latest look has found.
+func (l *look) last() (last looked, there bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.looks.Get(l.t.ID)
+}
+
+// rest returns for how long the list of a trigger that was woken is not read yet.
+func (l *look) rest() time.Duration {
+	last, _ := l.last()
+	if last.wanted == 0 || last.entries <= l.limits.small {
+		return 0
+	}
+	return last.at.Add(time.Duration(last.entries) * entryRest).Sub(l.cfg.Now())
+}
+
 // unchanged asks for the container's counts, when these can say that a list need not be read.
 func (l *look) unchanged(ctx context.Context) (bool, error) {
-	l.mu.Lock()
-	last, there := l.looks.Get(l.t.ID)
-	l.mu.Unlock()
-	if !there || last.about != l.about(l.t.State) || last.entries <= l.limits.small ||
+	last, there := l.last()
+	if !there || !last.whole || last.wanted > 0 || last.about != l.about(l.t.State) || last.entries <= l.limits.small ||
 		l.cfg.Now().Sub(last.at) >= listEvery-l.s.every()/2 {
 		return false, nil
 	}
@@ -162,11 +194,29 @@ func (l *look) unchanged(ctx context.Context) (bool, error) {
 	return err == nil && counts.Objects == last.counts.Objects && counts.Bytes == last.counts.Bytes, err
 }
 
-// noted keeps what the look has found, for unchanged.
-func (l *look) noted(state string) {
+// noted keeps what the look has found, for unchanged and rest. It returns when the next one is.
+func (l *look) noted(state string, read extent) (again time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.looks.Put(l.t.ID, looked{about: l.about(state), at: l.cfg.Now(), counts: l.counts, entries: l.entries})
+	last, _ := l.looks.Get(l.t.ID)
+	now := looked{
+		about: l.about(state), at: l.cfg.Now(), counts: l.counts, entries: l.entries, whole: read == whole,
+	}
+	switch read {
+	case part:
+		now.wanted = last.wanted
+		if !l.resumed {
+			now.wanted = min(now.wanted, 1)
+		}
+	case rest: // what was passed before somebody heard of a change is to be read again
+		now.wanted = max(0, last.wanted-1)
+	case whole:
+	}
+	l.looks.Put(l.t.ID, now)
+	if now.wanted > 0 {
+		return min(l.s.every(), max(goOn, time.Duration(l.entries)*entryRest))
+	}
+	return l.s.every()
 }
 
 func (l *look) about(state string) uint64 {

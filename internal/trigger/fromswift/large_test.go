@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/openstack-faas/faas/internal/faas"
+	"github.com/openstack-faas/faas/internal/trigger"
 	"github.com/openstack-faas/faas/pkg/swift"
 )
 
@@ -155,6 +156,60 @@ func testCursor(r *rig, page int) {
 	}
 }
 
+// TestHeardOf has somebody hear of a change in a container that takes several looks: its end is
+// reached soon, and the list is not read without a rest.
+func TestHeardOf(t *testing.T) {
+	r := onSmall(t, "")
+	r.limits = limits{page: 1000, pages: 3, memory: memoryBytes, small: 100}
+	r.another()
+	clock := r.clock()
+	r.fill(numbered(0, 6500)...)
+	r.t.CreatedAt = time.Now()
+	r.see()
+	look := func() trigger.Kept {
+		t.Helper()
+		kept, err := r.look(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		clock.now = clock.now.Add(kept.Again)
+		return kept
+	}
+	if kept := look(); kept.Again != 10*time.Second {
+		t.Errorf("nobody has heard of anything, and it looks again after %s", kept.Again)
+	}
+	for kept := look(); strings.Contains(kept.State, "marker"); kept = look() {
+	}
+	heard := func(what string, looks int) {
+		t.Helper()
+		r.put("object-006400+", what)
+		r.keeper.Wake(r.t.ID)
+		n, began := 1, clock.now
+		for look().Again < 10*time.Second {
+			n++
+		}
+		if took := clock.now.Add(-10 * time.Second).Sub(began); n != looks || took > time.Duration(n)*3000*entryRest {
+			t.Errorf("%s: %d looks in %s, want %d", what, n, took, looks)
+		}
+		if e := r.got(); len(e) != 1 || e[0] != "created object-006400+" {
+			t.Errorf("%s: got %q", what, e)
+		}
+	}
+	heard("from the beginning", 3)
+	look()
+	heard("in the midst: to the end and all of it once more", 5)
+	r.keeper.Wake(r.t.ID)
+	look()
+	r.cloud.asked()
+	clock.now = clock.now.Add(-time.Millisecond)
+	if kept := look(); kept.Again != time.Millisecond || r.cloud.asked() != "" {
+		t.Errorf("it does not rest: %+v", kept)
+	}
+	if look(); r.cloud.asked() != "GET GET GET" {
+		t.Error("it has not gone on")
+	}
+}
+
 // TestTooManyNames has more names than can be remembered, and later fewer.
 func TestTooManyNames(t *testing.T) {
 	r := onSmall(t, both)
@@ -168,7 +223,7 @@ func TestTooManyNames(t *testing.T) {
 	r.fill(names...)
 	r.t.CreatedAt = time.Now()
 	for range 2 {
-		r.keeper.Wake(r.t.ID)
+		r.keeper.forget(r.t.ID)
 		kept, err := r.look(t.Context())
 		if err != nil || !strings.Contains(kept.Note, "Deletions are not seen") {
 			t.Errorf("%+v, %v", kept, err)

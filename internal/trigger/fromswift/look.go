@@ -209,8 +209,8 @@ func (l *look) end(read extent, again time.Duration, err error) (trigger.Kept, e
 		kept.Note = "Deletions are not seen: the container has more objects than can be remembered by their names. " +
 			"Name a prefix or a suffix that fewer of them have."
 	}
-	if read == whole && err == nil && again == l.s.every() {
-		l.noted(kept.State)
+	if err == nil && again == l.s.every() {
+		kept.Again = l.noted(kept.State, read)
 	}
 	return kept, err
 }

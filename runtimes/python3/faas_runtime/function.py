@@ -1,6 +1,7 @@
 """The function: how its entry is found and how it is called."""
 import os
 import sys
+import time
 
 from . import STARTUP_MODULES, event
 from .event import EVENT_INPUT, InputError
@@ -17,8 +18,9 @@ class EntryError(Exception):
 
 
 class Function:
-    def __init__(self, code, entry):
-        self.folder = Folder(code)
+    def __init__(self, code, entry, environment):
+        self.folder = Folder(code)  # in the worker's home, whatever the function's HOME is
+        set_environment(environment)
         sys.path[:0] = [code, self.folder.path]  # the second for modules that the function writes
         self.function = find(code, entry)
         names, flags = parameters(self.function)
@@ -64,6 +66,13 @@ class Function:
         """Leaves the context out when the plain input already takes the parameter of that name."""
         names = parameters(self.function)[0]
         return {} if names[:1] == ["context"] else extra
+
+
+def set_environment(environment):
+    """Sets the function's variables, which its module may read while it is imported."""
+    os.environ.update(environment)
+    if "TZ" in environment:
+        time.tzset()  # the C library has looked at the variable long ago
 
 
 async def _await(awaitable):

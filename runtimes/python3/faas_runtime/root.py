@@ -61,7 +61,7 @@ class Root:
         """Serves the agent until it closes the connection, which ends every slot."""
         self.wire.send(type="hello", protocol=PROTOCOL, runtime="python3", version=platform.python_version(),
                        interpreter="Python " + platform.python_version(), modules=modules,
-                       bounds_memory="load", reports_load=True)
+                       bounds_memory="load", reports_load=True, environment=True)
         poll = select.poll()
         poll.register(self.wire.sock, select.POLLIN)
         poll.register(self.wake, select.POLLIN)

@@ -70,7 +70,7 @@ class Slot:
         if not message.get("memory_bounded", True):
             bound_memory(message["memory"])
         try:
-            self.function = Function(message["code"], message["entry"])
+            self.function = Function(message["code"], message["entry"], message.get("environment", {}))
         except BaseException as error:
             self.stay_in_slot(error)
             self.failed_load = Outcome.of_exception(error)

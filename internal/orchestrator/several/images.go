@@ -1,0 +1,138 @@
+package several
+
+import (
+	"context"
+	"errors"
+	"sync"
+
+	"github.com/openstack-faas/faas/internal/faas"
+	"github.com/openstack-faas/faas/internal/orchestrator"
+)
+
+// RunImage implements orchestrator.Images in the cluster with the fewest workers for its weight.
+// When that is lost, so is the container.
+func (o *Orchestrator) RunImage(ctx context.Context, call orchestrator.ImageCall) (faas.Outcome, error) {
+	m, images, done, err := o.choose(call.ExecutionID)
+	if err != nil {
+		return faas.Outcome{}, err
+	}
+	defer done()
+	type result struct {
+		outcome faas.Outcome
+		err     error
+	}
+	life, cancel := context.WithCancel(ctx)
+	ended := make(chan result, 1)
+	o.wait.Go(func() {
+		outcome, err := images.RunImage(life, call)
+		ended <- result{outcome, err}
+	})
+	defer cancel() // the container of a lost cluster ends if it is still there when that is back
+	reason := "the service stopped"
+	select {
+	case r := <-ended:
+		return r.outcome, r.err
+	case <-o.ctx.Done():
+	case <-m.left:
+		reason = "its cluster " + m.Name + " does not answer"
+	}
+	return faas.Outcome{}, faas.Errorf(faas.Internal,
+		"The function's container was lost: %s; the function may have run.", reason)
+}
+
+// StartServer implements orchestrator.Images in the cluster with the fewest workers for its weight.
+func (o *Orchestrator) StartServer(ctx context.Context, workerID string, target faas.Target) error {
+	m, images, done, err := o.choose(workerID)
+	if err != nil {
+		return err
+	}
+	defer done()
+	starting, cancel := o.until(ctx, m.left)
+	defer cancel()
+	err = images.StartServer(starting, workerID, target)
+	if err == nil {
+		o.await(ctx, func() bool { return o.shown[workerID].Ready })
+	}
+	if err != nil && ctx.Err() == nil && starting.Err() != nil && !o.closed() {
+		o.removeInBackground(m.member, workerID) // it may still come up
+		return faas.Errorf(faas.Unavailable, "The function's server did not come up: its cluster %s does not answer.", m.Name)
+	}
+	return err
+}
+
+// ForgetFunction implements orchestrator.Images.
+func (o *Orchestrator) ForgetFunction(ctx context.Context, functionID string) {
+	var all sync.WaitGroup
+	for _, m := range o.answering() {
+		if images, runs := m.inner.(orchestrator.Images); runs {
+			all.Go(func() { images.ForgetFunction(ctx, functionID) })
+		}
+	}
+	all.Wait()
+}
+
+// SweepUnused implements orchestrator.Images.
+func (o *Orchestrator) SweepUnused(ctx context.Context) error {
+	var failures []error
+	for _, m := range o.answering() {
+		if images, runs := m.inner.(orchestrator.Images); runs {
+			failures = append(failures, images.SweepUnused(ctx))
+		}
+	}
+	return errors.Join(failures...)
+}
+
+// chosen is a cluster as it was when it was chosen.
+type chosen struct {
+	*member
+	left chan struct{}
+}
+
+// choose returns the cluster for one more container of no runtime; done says that it is up, or
+// over.
+func (o *Orchestrator) choose(id string) (_ chosen, _ orchestrator.Images, done func(), _ error) {
+	if o.closed() {
+		return chosen{}, nil, nil, errClosed()
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	has := map[*member]int{}
+	for _, w := range o.shown {
+		has[w.of]++
+	}
+	for _, m := range o.running {
+		has[m]++
+	}
+	var best *member
+	fits := false
+	for _, m := range o.members {
+		takes := m.takes("")
+		fits = fits || takes
+		if !takes || !m.answers() {
+			continue
+		}
+		if _, runs := m.inner.(orchestrator.Images); !runs {
+			continue
+		}
+		if best == nil || float64(has[m])/float64(m.Weight) < float64(has[best])/float64(best.Weight) {
+			best = m
+		}
+	}
+	if best == nil {
+		return chosen{}, nil, nil, errNoneForImages(fits)
+	}
+	o.running[id] = best
+	images, _ := best.inner.(orchestrator.Images)
+	return chosen{best, best.left}, images, func() {
+		o.mu.Lock()
+		defer o.mu.Unlock()
+		delete(o.running, id)
+	}, nil
+}
+
+func errNoneForImages(fits bool) error {
+	if fits {
+		return faas.Errorf(faas.Unavailable, "None of the clusters that run container images answers.")
+	}
+	return faas.Errorf(faas.Invalid, "No cluster takes functions of container images: each is reserved or has weight 0.")
+}
