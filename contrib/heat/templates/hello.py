@@ -1,0 +1,3 @@
+def main(name='World'):
+    print('greeting', name)
+    return {'greeting': 'Hello, ' + name}

@@ -1,0 +1,1 @@
+"""Functions in Horizon: a panel group for projects, another for administrators."""

@@ -1,0 +1,3 @@
+PANEL_GROUP = 'functions'
+PANEL_GROUP_NAME = 'Functions'
+PANEL_GROUP_DASHBOARD = 'project'

@@ -1,0 +1,1 @@
+"""Actions of Functions as a Service for OpenStack in Mistral's workflows."""
