@@ -1,9 +1,12 @@
-# The two programs that are built from Go modules, kubernetes/ and netpol/. They
+# What is built from Go modules: kubernetes/, netpol/ and, with CLOUD_GVISOR=1, gvisor/. They
 # are kept in $cache under a name made of their version and sources, so that a
 # second machine start, or a second checkout, builds nothing. Sourced.
 
 kubernetes_binary() { echo "$cache/kubernetes-$kubernetes_version-$(sources_of kubernetes)"; }
 netpol_binary() { echo "$cache/netpol-$(sources_of netpol)"; }
+
+# A folder: containerd and the shim find both programs of gVisor by their names.
+gvisor_folder() { echo "$cache/gvisor-$(sources_of gvisor)"; }
 kubernetes_cached() { [[ -x $(kubernetes_binary) ]]; }
 
 # sources_of prints a short checksum of a module's files, its tests left out.
@@ -19,17 +22,25 @@ build_binaries() {
     build kubernetes "$(kubernetes_binary)" "$(kubernetes_version_flags)" \
         '10 to 20 minutes on two cores, 6 GB of build cache'
     build netpol "$(netpol_binary)" ''
+    [[ -z ${CLOUD_GVISOR:-} ]] || build_gvisor
 }
 
-# build MODULE OUTPUT LDFLAGS [NOTE]. The output goes into place in one step: a build that was
-# interrupted is not taken for a good one.
+build_gvisor() {
+    mkdir -p "$(gvisor_folder)"
+    build gvisor "$(gvisor_folder)/containerd-shim-runsc-v1" '' '2 to 8 minutes on two cores'
+    build gvisor "$(gvisor_folder)/runsc" "" "" gvisor.dev/gvisor/runsc
+}
+
+# build MODULE OUTPUT LDFLAGS [NOTE [PACKAGE]]. The output goes into place in one step: a build that
+# was interrupted is not taken for a good one.
 build() {
     [[ -x $2 ]] && return
     mkdir -p "$cache"
     say "building $1, once${4:+: $4}"
     (
         cd "$mini/$1" &&
-            CGO_ENABLED=0 GOFLAGS=-trimpath nice -n 19 "$go" build -buildvcs=false -ldflags "-s -w $3" -o "$2.part" .
+            CGO_ENABLED=0 GOFLAGS=-trimpath nice -n 19 "$go" build -buildvcs=false -ldflags "-s -w $3" -o "$2.part" \
+            "${5:-.}"
     ) >"$logs/build-$1.log" 2>&1 ||
         fail "$1 could not be built; see $logs/build-$1.log"
     mv "$2.part" "$2"

@@ -8,7 +8,7 @@ make_certificates() {
     chmod 700 "$pki" "$etc"
     (
         cd "$pki"
-        authority ca
+        [[ -s ca.key ]] || authority ca    # one that others gave stays
         authority front-proxy-ca
         local names=DNS:kubernetes,DNS:kubernetes.default,DNS:kubernetes.default.svc,DNS:localhost
         certificate apiserver /CN=kube-apiserver serverAuth "$names,IP:127.0.0.1,IP:$api_service_ip,IP:$node_ip"
@@ -49,9 +49,9 @@ client() {
     (umask 077 && cat >"$etc/$1.kubeconfig") <<CONFIG
 apiVersion: v1
 kind: Config
-clusters: [{name: mini, cluster: {server: "$api", certificate-authority-data: $(base64 -w 0 ca.crt)}}]
+clusters: [{name: $node, cluster: {server: "$api", certificate-authority-data: $(base64 -w 0 ca.crt)}}]
 users: [{name: $1, user: {client-certificate-data: $(base64 -w 0 "$1.crt"), client-key-data: $(base64 -w 0 "$1.key")}}]
-contexts: [{name: mini, context: {cluster: mini, user: $1}}]
-current-context: mini
+contexts: [{name: $node, context: {cluster: $node, user: $1}}]
+current-context: $node
 CONFIG
 }

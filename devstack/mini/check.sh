@@ -15,7 +15,7 @@ check_machine() {
 check_room() {
     local memory needed=2048
     [[ $cloud == base ]] || needed=2560
-    [[ $cloud != all ]] || needed=3200
+    [[ $cloud != all ]] || needed=4608
     memory=$(awk '/^MemAvailable/ {print int($2 / 1024)}' /proc/meminfo)
     ((memory >= needed)) || fail "$memory MiB of memory available, $needed needed"
     check_disk /var/lib 4

@@ -1,4 +1,5 @@
-# One node of Kubernetes, all of its programs on this machine. Sourced.
+# One node of Kubernetes, all of its programs on this machine, for each cluster: the first, whose
+# node is the machine itself, and those that ./node starts in namespaces. Sourced.
 
 . "$mini/certificates.sh"
 . "$mini/configuration.sh"
@@ -23,13 +24,15 @@ start_cluster() {
         --listen-peer-urls=http://127.0.0.1:$etcd_peer_port \
         --initial-advertise-peer-urls=http://127.0.0.1:$etcd_peer_port \
         --initial-cluster=mini=http://127.0.0.1:$etcd_peer_port
-    run_on_node containerd containerd --config "$etc/containerd.toml"
+    # It starts gVisor's shim by its name, and the shim runsc, when they are there by then.
+    run_on_node containerd env "PATH=$(gvisor_folder):$PATH" "FAAS_KUBELET_PODS=$state/kubelet/pods" \
+        containerd --config "$etc/containerd.toml"
     start_apiserver
 }
 
 start_apiserver() {
     run_on_node kube-apiserver "$(kubernetes_binary)" kube-apiserver --etcd-servers=http://127.0.0.1:$etcd_port \
-        --bind-address=$node_ip --advertise-address=$node_ip --service-cluster-ip-range=$service_cidr \
+        --bind-address="$node_ip" --advertise-address="$node_ip" --service-cluster-ip-range=$service_cidr \
         --tls-cert-file="$pki/apiserver.crt" --tls-private-key-file="$pki/apiserver.key" \
         --client-ca-file="$pki/ca.crt" \
         --kubelet-client-certificate="$pki/apiserver-kubelet.crt" --kubelet-client-key="$pki/apiserver-kubelet.key" \
@@ -49,14 +52,15 @@ start_apiserver() {
 
 ready_cluster() {
     wait_for containerd ctr --address "$containerd_socket" version
-    import_images
+    provide_images
     wait_for kube-apiserver kubectl get --raw /readyz
     start_controllers
     start_node
     wait_for kubelet node_is_ready
     wait_for kube-controller-manager kubectl get serviceaccount default
-    wait_for netpol nft list table inet faas-netpol
-    wait_for kube-proxy nft list table ip kube-proxy
+    wait_for netpol "${enter[@]}" nft list table inet faas-netpol
+    wait_for kube-proxy "${enter[@]}" nft list table ip kube-proxy
+    offer_gvisor
 }
 
 start_controllers() {
@@ -76,16 +80,27 @@ start_controllers() {
 start_node() {
     run_on_node kubelet "$(kubernetes_binary)" kubelet --config="$etc/kubelet.yaml" \
         --kubeconfig="$etc/kubelet.kubeconfig" \
-        --root-dir="$state/kubelet" --hostname-override=$node --node-ip=$node_ip
+        --root-dir="$state/kubelet" --hostname-override="$node" --node-ip="$node_ip"
     run_on_node kube-proxy "$(kubernetes_binary)" kube-proxy --config="$etc/kube-proxy.yaml"
     run_on_node netpol "$(netpol_binary)" -kubeconfig "$etc/admin.kubeconfig"
+}
+
+# offer_gvisor has pods ask for gVisor by the RuntimeClass gvisor.
+offer_gvisor() {
+    [[ -n ${CLOUD_GVISOR:-} ]] || return 0
+    kubectl apply -f - >/dev/null <<'CLASS'
+apiVersion: node.k8s.io/v1
+kind: RuntimeClass
+metadata: {name: gvisor}
+handler: runsc
+CLASS
 }
 
 # A node that was there before the last `down` says Ready until it is found out:
 # what counts is that this kubelet has said so since it began.
 node_is_ready() {
-    curl -sf --max-time 10 http://127.0.0.1:10248/healthz >/dev/null &&
-        [[ $(kubectl get node $node -o 'jsonpath={.status.conditions[?(@.type=="Ready")].status}') == True ]]
+    "${enter[@]}" curl -sf --max-time 10 http://127.0.0.1:10248/healthz >/dev/null &&
+        [[ $(kubectl get node "$node" -o 'jsonpath={.status.conditions[?(@.type=="Ready")].status}') == True ]]
 }
 
 # stop_cluster ends Kubernetes from the top, then the pods, then what is beneath.
@@ -101,7 +116,7 @@ stop_cluster() {
     remove_control_groups
     remove_mounts
     remove_network
-    rm -rf --one-file-system "$state/kubelet" "$run/containerd" "$run/addresses"
+    rm -rf --one-file-system "$state/kubelet" "$run/containerd" "$run/addresses" "$run/runsc"
 }
 
 # end_pods kills every container and forgets it, then the shims: a shim outlives
@@ -119,7 +134,7 @@ end_pods() {
             "${ctr[@]}" containers delete "$id" >/dev/null 2>&1 || true
         done
     fi
-    for process in $(pgrep -f "^/usr/bin/containerd-shim-runc-v2 .*-address $containerd_socket" || true); do
+    for process in $(pgrep -f "/containerd-shim-run(c-v2|sc-v1) .*-address $containerd_socket" || true); do
         kill -s KILL "$process" 2>/dev/null || true
     done
 }

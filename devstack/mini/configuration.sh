@@ -37,6 +37,18 @@ state = "$run/containerd"
     runtime_type = "io.containerd.runc.v2"
     [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc.options]
       SystemdCgroup = false
+  [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runsc]
+    runtime_type = "io.containerd.runsc.v1"
+    pod_annotations = ["dev.gvisor.*"]
+    [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runsc.options]
+      TypeUrl = "io.containerd.runsc.v1.options"
+      ConfigPath = "$etc/runsc.toml"
+CONFIG
+    # gVisor is there once CLOUD_GVISOR=1 has built it: see cluster.sh.
+    put "$etc/runsc.toml" <<CONFIG
+root = "$run/runsc"
+[runsc_config]
+  platform = "systrap"
 CONFIG
 }
 
@@ -69,7 +81,7 @@ tlsCertFile: $pki/kubelet-server.crt
 tlsPrivateKeyFile: $pki/kubelet-server.key
 containerRuntimeEndpoint: unix://$containerd_socket
 cgroupDriver: cgroupfs
-cgroupRoot: /faas-mini
+cgroupRoot: /$pods_group
 failCgroupV1: false
 failSwapOn: false
 makeIPTablesUtilChains: false

@@ -1,14 +1,14 @@
-# One control group that holds every pod, so that `down` finds their processes even
-# when containerd is gone. Sourced by cluster.sh.
+# One control group that holds every pod of a cluster, so that `down` finds their processes
+# even when containerd is gone. Sourced by cluster.sh.
 
 # control_groups prints the group's folder: the one of version 2, or one in each
 # hierarchy of version 1.
 control_groups() {
     local root=/sys/fs/cgroup
     if [[ -e $root/cgroup.controllers ]]; then
-        echo $root/faas-mini
+        echo "$root/$pods_group"
     else
-        printf '%s/faas-mini\n' $root/*
+        printf "%s/$pods_group\n" $root/*
     fi
 }
 
@@ -16,23 +16,25 @@ make_control_groups() {
     local all=/sys/fs/cgroup
     [[ ! -e $all/cgroup.subtree_control ]] || echo '+cpu +cpuset +io +memory +pids' >$all/cgroup.subtree_control
     control_groups | xargs mkdir -p
-    mkdir -p "$(node_group)"
+    mkdir -p "$(node_group_folder)"
     weigh_pods
 }
 
-# node_group prints the group of the node's own programs and the cluster's: on a real node
+# node_group_folder prints the group of the node's own programs and the cluster's: on a real node
 # the system's services are one group beside the pods, and on other machines than the
 # database, the message bus and our services, with which they have to share this one.
-node_group() {
+node_group_folder() {
     local all=/sys/fs/cgroup
     [[ -e $all/cgroup.controllers ]] || all+=/cpu
-    echo "$all/faas-mini-node"
+    echo "$all/$node_group"
 }
 
 # run_on_node starts a part unless it runs, as a service of the node: run_on_node NAME COMMAND…
 run_on_node() {
-    run "$@"
-    pid_of "$1" >"$(node_group)/cgroup.procs" || true # it may have ended: wait_for tells
+    local name=$1
+    shift
+    run "$name" "${enter[@]}" "$@"
+    pid_of "$name" >"$(node_group_folder)/cgroup.procs" || true # it may have ended: wait_for tells
 }
 
 # weigh_pods gives all pods together the processor that they have on a node of their own: our
@@ -40,10 +42,10 @@ run_on_node() {
 # would weigh as much as all pods together.
 weigh_pods() {
     local all=/sys/fs/cgroup
-    if [[ -e $all/faas-mini/cpu.weight ]]; then
-        echo 800 >$all/faas-mini/cpu.weight
+    if [[ -e $all/$pods_group/cpu.weight ]]; then
+        echo 800 >"$all/$pods_group/cpu.weight"
     else
-        echo 20480 >$all/cpu/faas-mini/cpu.shares
+        echo 20480 >"$all/cpu/$pods_group/cpu.shares"
     fi
 }
 
@@ -55,7 +57,7 @@ remove_control_groups() {
         while ((SECONDS < deadline)) && kill_group "$group"; do sleep 0.05; done
         find "$group" -depth -type d -exec rmdir {} \; || true
     done
-    [[ ! -d $(node_group) ]] || rmdir "$(node_group)" || true
+    [[ ! -d $(node_group_folder) ]] || rmdir "$(node_group_folder)" || true
 }
 
 # kill_group kills every process of the group, and fails when there is none.

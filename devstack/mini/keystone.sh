@@ -5,7 +5,8 @@ keystone_data=$state/keystone
 keystone_conf=$keystone_data/keystone.conf
 keystone_url=http://$world_ip:$keystone_port/v3
 keystone_users=(admin:admin demo:demo demo_reader:demo alt:alt faas:service swift:service
-    aodh:service zaqar:service)    # each with its project
+    aodh:service zaqar:service glance:service magnum:service heat:service mistral:service)    # each with its project
+keystone_domain_admins=(magnum heat)    # the domains that a service makes users of its own in
 openrc=$repository/.cloud/openrc
 
 start_keystone() {
@@ -76,17 +77,27 @@ ready_keystone() {
     write_openrcs
 }
 
-# seed_keystone makes users, projects and the catalogue with $endpoint in it, unless the same has
-# been made.
+# catalogue_endpoint prints where the world finds our API, and everybody else, too: not at a
+# loopback address of this machine.
+catalogue_endpoint() {
+    # shellcheck disable=SC2154 # pods.sh says where the API is
+    if [[ ${CLOUD_SERVICES:-} == pods ]]; then echo "$endpoint"; else echo "http://$world_gateway:7070"; fi
+}
+
+# seed_keystone makes users, projects and the catalogue with our API in it, unless the same has been
+# made.
 seed_keystone() {
     local key entry more=()
-    [[ $cloud != all ]] || more=("alarming=aodh=$aodh_url" "messaging=zaqar=$zaqar_url")
-    # shellcheck disable=SC2154 # pods.sh says where the API is
-    key=$(cat "$mini/keystone_seed.py" - <<<"$endpoint $cloud" | sha256sum)
+    [[ $cloud != all ]] || more=(
+        "alarming=aodh=$aodh_url" "messaging=zaqar=$zaqar_url"
+        "image=glance=$glance_url" "container-infra=magnum=$magnum_url/v1"
+        "orchestration=heat=$heat_url/v1/%(project_id)s" "workflow=mistral=$mistral_url/v2")
+    key=$(cat "$mini/keystone_seed.py" - <<<"$(catalogue_endpoint) $cloud" | sha256sum)
     [[ ! -s $keystone_data/seeded || $(<"$keystone_data/seeded") != "$key" ]] || return 0
     for entry in "${keystone_users[@]}"; do once_secret "keystone-${entry%:*}" >/dev/null; done
+    for entry in "${keystone_domain_admins[@]}"; do once_secret "keystone-${entry}_domain_admin" >/dev/null; done
     /usr/bin/python3 "$mini/keystone_seed.py" "$keystone_url" "$state/secrets" "http://$world_ip:$swift_port" \
-        "$endpoint" "${more[@]}" >>"$logs/keystone-seed.log" 2>&1 ||
+        "$(catalogue_endpoint)" "${more[@]}" >>"$logs/keystone-seed.log" 2>&1 ||
         fail "Keystone's users and catalogue could not be made; see $logs/keystone-seed.log"
     echo "$key" >"$keystone_data/seeded"
     say "keystone has its users and catalogue"
@@ -96,7 +107,7 @@ write_openrcs() {
     local entry
     mkdir -p "$repository/.cloud"
     for entry in "${keystone_users[@]}"; do
-        [[ $entry == @(swift|aodh|zaqar):* ]] || write_openrc "${entry%:*}" "${entry#*:}"
+        [[ $entry == @(swift|aodh|zaqar|glance|magnum|heat|mistral):* ]] || write_openrc "${entry%:*}" "${entry#*:}"
     done
 }
 

@@ -21,7 +21,13 @@ USERS = {
     'swift': ('service', ['service']),
     'aodh': ('service', ['service', 'admin']),
     'zaqar': ('service', ['service', 'member']),
+    'glance': ('service', ['service']),
+    'magnum': ('service', ['service', 'admin']),
+    'heat': ('service', ['service', 'admin']),
+    'mistral': ('service', ['service', 'admin']),
 }
+# Domains that a service makes users of its own in. The administrator of one is NAME_domain_admin.
+DOMAINS = ['magnum', 'heat']
 CATALOGUE = {
     'object-store': ('swift', SWIFT + '/v1/AUTH_%(project_id)s'),
     'function-engine': ('faas', FAAS),
@@ -31,7 +37,7 @@ for entry in MORE:
     CATALOGUE[kind] = (name, url)
 # Keystone makes admin, member and reader itself; manager is between admin and member, as in its
 # newer versions.
-ROLES = ['admin', 'manager', 'member', 'reader', 'service']
+ROLES = ['admin', 'manager', 'member', 'reader', 'service', 'heat_stack_user']
 IMPLIED = [('admin', 'manager'), ('manager', 'member')]
 
 
@@ -92,6 +98,10 @@ def main():
         user = ensure('user', {'name': name, 'domain_id': 'default'}, {'password': password(name)})['id']
         for role in role_names:
             call('PUT', f'/projects/{project}/users/{user}/roles/{roles[role]}', token=TOKEN)
+    for name in DOMAINS:
+        domain, admin = ensure('domain', {'name': name})['id'], name + '_domain_admin'
+        user = ensure('user', {'name': admin, 'domain_id': domain}, {'password': password(admin)})['id']
+        call('PUT', f"/domains/{domain}/users/{user}/roles/{roles['admin']}", token=TOKEN)
     for kind, (name, url) in CATALOGUE.items():
         service = ensure('service', {'name': name, 'type': kind})['id']
         for interface in ('public', 'internal', 'admin'):

@@ -7,16 +7,28 @@ sysctls=(net.ipv4.ip_forward net.bridge.bridge-nf-call-iptables)
 # make_network makes the bridge before the first pod does, because the node's
 # address is on it: an address that only this machine has.
 make_network() {
-    ip link show "$bridge" >/dev/null 2>&1 || ip link add "$bridge" type bridge
-    # Its own address, said aloud: else it takes the lowest of the pods' and changes as they come
-    # and go, and who knows the old one is cut off for a minute.
-    ip link set "$bridge" address "$(<"/sys/class/net/$bridge/address")"
-    ip addr replace "$pod_gateway/${pod_cidr#*/}" dev "$bridge"
-    ip addr replace "$node_ip/32" dev "$bridge"
-    ip link set "$bridge" up
+    make_bridge
     [[ -e $run/sysctls ]] || sysctl "${sysctls[@]}" >"$run/sysctls"
     sysctl -qw "${sysctls[@]/%/=1}"
-    nft -f - <<RULES
+    masquerade
+    make_world
+}
+
+make_bridge() {
+    local ip=("${enter[@]}" ip) own
+    "${ip[@]}" link show "$bridge" >/dev/null 2>&1 || "${ip[@]}" link add "$bridge" type bridge
+    # Its own address, said aloud: else it takes the lowest of the pods' and changes as they come
+    # and go, and who knows the old one is cut off for a minute.
+    own=$("${ip[@]}" -brief link show "$bridge" | awk '{print $3}')
+    "${ip[@]}" link set "$bridge" address "$own"
+    "${ip[@]}" addr replace "$pod_gateway/${pod_cidr#*/}" dev "$bridge"
+    "${ip[@]}" addr replace "$node_ip/32" dev "$bridge"
+    "${ip[@]}" link set "$bridge" up
+}
+
+# masquerade gives what pods send elsewhere the node's own address.
+masquerade() {
+    "${enter[@]}" nft -f - <<RULES
 add table ip faas-mini
 delete table ip faas-mini
 table ip faas-mini {
@@ -26,7 +38,6 @@ table ip faas-mini {
   }
 }
 RULES
-    make_world
 }
 
 make_world() {

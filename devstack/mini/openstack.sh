@@ -1,20 +1,27 @@
-# What CLOUD=core adds: memcached, Keystone and Swift; and what CLOUD=all adds to that: Aodh and
-# Zaqar. They are in the world, a machine of their own as it were: services and functions reach them
-# there as they would any cloud. Sourced.
+# What CLOUD=core adds: memcached, Keystone and Swift; and what CLOUD=all adds to that: Aodh, Zaqar,
+# Glance, Magnum, Heat, Mistral and Horizon. They are in the world, a machine of their own as it
+# were: services and functions reach them there as they would any cloud. Sourced.
 
 . "$mini/memcached.sh"
 . "$mini/keystone.sh"
 . "$mini/swift.sh"
 . "$mini/aodh.sh"
 . "$mini/zaqar.sh"
+. "$mini/glance.sh"
+. "$mini/magnum.sh"
+. "$mini/plugins.sh"
+. "$mini/heat.sh"
+. "$mini/mistral.sh"
+. "$mini/horizon.sh"
 
 core_parts=(memcached keystone swift-proxy swift-object swift-container swift-account)
-all_parts=("${aodh_parts[@]}" zaqar)
+all_services=(aodh zaqar glance magnum heat mistral horizon)    # each with start_… and ready_…
+all_parts=("${aodh_parts[@]}" zaqar glance "${magnum_parts[@]}" "${heat_parts[@]}" "${mistral_parts[@]}" horizon)
 
 start_core() {
     start_memcached
-    start_swift
     cloud_rabbitmq_user
+    start_swift
     start_keystone
 }
 
@@ -24,16 +31,24 @@ ready_core() {
     ready_keystone
 }
 
-# Both have users in Keystone, which one that was made for core has not yet.
+# They have users in Keystone, which one that was made for core has not yet. The first time each
+# makes a database, which takes a while: side by side.
 start_all() {
+    local service begun=()
     seed_keystone
-    start_aodh
-    start_zaqar
+    install_plugins
+    for service in "${all_services[@]}"; do
+        "start_$service" &
+        begun+=($!)
+    done
+    for service in "${begun[@]}"; do
+        wait "$service" || exit 1    # it has said why
+    done
 }
 
 ready_all() {
-    ready_aodh
-    ready_zaqar
+    local service
+    for service in "${all_services[@]}"; do "ready_$service"; done
 }
 
 stop_core() {
@@ -54,6 +69,13 @@ run_in_world() {
     shift 3
     stop_if_changed "$name" "$file"
     run "$name" ip netns exec "$world" setpriv --reuid="$user" --regid="$user" --init-groups "$@"
+}
+
+# as_in_world USER COMMAND… runs one there as a user.
+as_in_world() {
+    local user=$1
+    shift
+    ip netns exec "$world" setpriv --reuid="$user" --regid="$user" --init-groups "$@"
 }
 
 # openstack_database NAME makes an empty one for the user of this machine of that name, who comes by
@@ -117,6 +139,14 @@ cloud_rabbitmq_user() {
     rabbitmqctl_here set_permissions cloud '.*' '.*' '.*' >>"$logs/rabbitmq.log" 2>&1 ||
         fail "RabbitMQ takes no user cloud; see $logs/rabbitmq.log"
     touch "$done"
+}
+
+# consumes NAME QUEUE tells whether something takes messages from a queue of the part NAME: how one
+# that has no port is known to be ready. Asking RabbitMQ takes a second, so a process is asked about
+# until it is, and no more. grep reads to the end: else the writer fails, and pipefail says no.
+consumes() {
+    [[ ! $pids/$1.ready -nt $pids/$1 ]] || return 0
+    rabbitmqctl_here list_queues --no-table-headers name consumers | grep -P "^$2\t[1-9]" && touch "$pids/$1.ready"
 }
 
 cloud_rabbitmq_url() { echo "rabbit://cloud:$(once_secret rabbitmq-cloud)@$node_ip:$rabbitmq_port/"; }

@@ -14,7 +14,7 @@ packages=(
 # shellcheck disable=SC2034 # read by `up`
 core_packages=(
     memcached keystone uwsgi-core uwsgi-plugin-python3
-    swift-proxy swift-account swift-container swift-object
+    swift-proxy swift-account swift-container swift-object python3-ceilometermiddleware
     python3-openstackclient python3-swiftclient python3-qinlingclient  # for whoever uses it
     python3-keystoneauth1 python3-importlib-metadata                   # in the image of the runtime for Python
 )
@@ -23,7 +23,12 @@ core_packages=(
 # shellcheck disable=SC2034 # read by `up`
 all_packages=(
     aodh-api aodh-evaluator aodh-notifier aodh-listener zaqar-server
-    python3-aodhclient python3-zaqarclient  # for whoever uses it
+    python3-ceilometer python3-gnocchi python3-cloudkitty  # for internal/notify's test
+    glance-api magnum-api magnum-conductor
+    heat-api heat-engine mistral-api mistral-engine mistral-executor openstack-dashboard
+    python3-pip python3-setuptools                         # install contrib/
+    chromium chromium-driver python3-selenium fonts-dejavu-core  # for whoever tests Horizon
+    python3-aodhclient python3-zaqarclient python3-magnumclient python3-heatclient python3-mistralclient  # for users
 )
 
 # packages_missing prints the packages that are not installed.

@@ -1,24 +1,29 @@
-# Our own services in the cluster itself, by deploy/kubernetes: CLOUD_SERVICES=pods. Sourced.
+# Our own services in the cluster itself: by deploy/kubernetes (CLOUD_SERVICES=pods), or by the
+# chart of deploy/helm (helm). Both make the same objects, and each takes over what the other made.
+# Sourced.
 
 pods_namespace=faas-system
 pods_user=10001    # as the manifests say; the packages' folder is theirs
 manifests=$repository/deploy/kubernetes
+chart=$repository/deploy/helm
 pods_conf=$etc/pods/faas.conf
 endpoint=http://127.0.0.1:7070
 endpoints=$endpoint,http://127.0.0.1:7071
 
+# start_pods pods|helm
 start_pods() {
     local key has
     { listens $node_ip $mariadb_port && listens $node_ip $rabbitmq_port; } ||
         fail "MariaDB and RabbitMQ do not listen on $node_ip, they run since before they should:" \
             'devstack/mini/down, then up again'
     need_programs
+    [[ $1 != helm ]] || build_helm
     pods_configuration
     import_service_images
-    key=$(pods_key)
+    key=$1-$(pods_key)
     has=$(kubectl -n $pods_namespace get deployment faas-api -o "jsonpath=$pods_key_path" 2>/dev/null || true)
     if [[ $has != "$key" ]]; then
-        apply_pods "$key"
+        apply "$1" "$key"
     fi
     rolled_out faas-engine
     rolled_out faas-api
@@ -32,8 +37,10 @@ start_pods() {
 # What pods are made from: another configuration, or an image of the same name, starts them anew.
 pods_key_path='{.spec.template.metadata.annotations.mini/parts}'
 pods_key() {
-    cat "$images"/{api,engine,manage} "$pods_conf" <(find "$manifests" -type f -print0 | sort -z | xargs -0 cat) |
-        sha256sum | cut -c 1-32
+    {
+        cat "$images"/{api,engine,manage} "$pods_conf"
+        find "$manifests" "$chart" -type f -print0 | sort -z | xargs -0 cat
+    } | sha256sum | cut -c 1-32
 }
 
 # The host's own file, as it reads from inside: MariaDB and RabbitMQ are at the node's address, and
@@ -58,28 +65,50 @@ root_api() { root_of_service "$1" faas-api; }
 root_engine() { root_of_service "$1" faas-engine; }
 root_manage() { root_of_service "$1" faas-manage; }
 
-# root_of_service FOLDER PROGRAM is the same as deploy/images/Dockerfile makes.
-root_of_service() {
-    install -D -m 755 "$repository/bin/$2" "$1/usr/bin/$2" && mkdir "$1/tmp" && chmod 1777 "$1/tmp" &&
-        install -D -m 644 /etc/ssl/certs/ca-certificates.crt "$1/etc/ssl/certs/ca-certificates.crt"
+# apply pods|helm KEY
+apply() {
+    {
+        kubectl apply -k "$manifests/namespaces" &&
+            kubectl -n "$pods_namespace" create secret generic faas-conf --from-file="$pods_conf" \
+                --dry-run=client -o yaml | kubectl apply -f - &&
+            "apply_$1" "$2"
+    } >>"$logs/pods.log" 2>&1 || fail "the services could not be put into the cluster; see $logs/pods.log"
 }
 
 # apply_pods KEY. The annotation is not the manifests' own, so that applying them again leaves it.
 apply_pods() {
     local part pods=(kubectl -n "$pods_namespace")
-    {
-        kubectl apply -k "$manifests/namespaces"
-        "${pods[@]}" create secret generic faas-conf --from-file="$pods_conf" --dry-run=client -o yaml |
-            kubectl apply -f -
-        "${pods[@]}" delete job faas-db-sync --ignore-not-found
-        kubectl apply -k "$manifests/overlays/mini/db-sync"
-        "${pods[@]}" wait --for=condition=Complete --timeout=120s job/faas-db-sync
-        kubectl apply -k "$manifests/overlays/mini"
-        for part in faas-engine faas-api; do
-            "${pods[@]}" patch deployment $part -p \
-                "{\"spec\": {\"template\": {\"metadata\": {\"annotations\": {\"mini/parts\": \"$1\"}}}}}"
-        done
-    } >>"$logs/pods.log" 2>&1 || fail "the services could not be put into the cluster; see $logs/pods.log"
+    "${pods[@]}" delete job faas-db-sync --ignore-not-found &&
+        kubectl apply -k "$manifests/overlays/mini/db-sync" &&
+        "${pods[@]}" wait --for=condition=Complete --timeout=120s job/faas-db-sync &&
+        kubectl apply -k "$manifests/overlays/mini" || return
+    for part in faas-engine faas-api; do
+        "${pods[@]}" patch deployment $part -p \
+            "{\"spec\": {\"template\": {\"metadata\": {\"annotations\": {\"mini/parts\": \"$1\"}}}}}" || return
+    done
+}
+
+# apply_helm KEY
+apply_helm() {
+    "$(helm_binary)" upgrade faas "$chart/faas" --install --take-ownership --wait --timeout 180s \
+        --kubeconfig "$etc/admin.kubeconfig" --namespace "$pods_namespace" --values "$chart/mini.yaml" \
+        --set-string "api.podAnnotations.mini/parts=$1,engine.podAnnotations.mini/parts=$1"
+}
+
+helm_binary() { echo "$cache/helm-$(cat "$repository"/tools/helm/go.{mod,sum} | sha256sum | cut -c 1-12)"; }
+
+build_helm() {
+    local binary
+    binary=$(helm_binary)
+    [[ ! -x $binary ]] || return 0
+    mkdir -p "$cache"
+    say 'building helm, once: 3 minutes on two cores'
+    (
+        cd "$repository/tools/helm" &&
+            GOFLAGS=-trimpath nice -n 19 "$go" build -ldflags '-s -w' -o "$binary.part" \
+                helm.sh/helm/v3/cmd/helm
+    ) >"$logs/build-helm.log" 2>&1 || fail "helm could not be built; see $logs/build-helm.log"
+    mv "$binary.part" "$binary"
 }
 
 rolled_out() {

@@ -44,10 +44,10 @@ run() {
     local name=$1 pid
     shift
     runs "$name" && return
-    # Nothing of the caller's environment, a proxy or a secret. 9 is the lock: a part
-    # that inherited it would hold it for ever.
+    # Nothing of the caller's environment, a proxy or a secret. 9 is the lock, 3 that of a caller's
+    # own flock: a part that inherited one would hold it for ever.
     setsid nohup env --ignore-environment --chdir=/ PATH="$PATH" HOME="$state" LC_ALL=C.UTF-8 "$@" \
-        >>"$logs/$name.log" 2>&1 </dev/null 9>&- &
+        >>"$logs/$name.log" 2>&1 </dev/null 3>&- 9>&- &
     pid=$!
     disown
     echo "$pid $(start_time $pid)" >"$pids/$name"

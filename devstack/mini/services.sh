@@ -99,6 +99,7 @@ agent_image = docker.io/faas-mini/agent:dev
 image_pull_policy = IfNotPresent
 ingress_from = $node_ip/32
 egress_allow = $world_ip/32
+untrusted_runtime_class =${CLOUD_GVISOR:+ gvisor}
 $([[ $cloud == base ]] || services_of_core)
 CONF
     )
@@ -130,7 +131,7 @@ policy_dirs = $policies
 driver = messagingv2
 [triggers]
 endpoint = http://$world_gateway:7070
-notification_exchanges = keystone,nova
+notification_exchanges = keystone,nova,swift
 notification_topics = notifications
 CONF
 }

@@ -45,6 +45,11 @@ swift_container_port=6201
 swift_account_port=6202
 aodh_port=8042
 zaqar_port=8888
+glance_port=9292
+magnum_port=9511
+heat_port=8004
+mistral_port=8989
+horizon_port=8090
 
 # How many seconds are waited for what only a hang keeps from coming. What ends is not waited for.
 hang_timeout=300
@@ -56,3 +61,8 @@ umask 022
 export PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8
 no_proxy=$node_ip,$world_ip,127.0.0.1,localhost
 export no_proxy NO_PROXY=$no_proxy
+
+# What differs between this cluster, whose node is the machine itself, and those of ./node.
+enter=()                        # the command that a part is started with, to be in its node's network
+pods_group=faas-mini            # control groups: of every pod, and of the node's own programs
+node_group=faas-mini-node

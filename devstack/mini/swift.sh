@@ -13,8 +13,8 @@ start_swift() {
     start_swift_server container $swift_container_port
     start_swift_server account $swift_account_port
     swift_proxy_configuration
-    run_in_world swift-proxy swift "$swift_conf/proxy-server.conf" swift-proxy-server \
-        "$swift_conf/proxy-server.conf" --verbose
+    run_in_world swift-proxy swift "$swift_conf/proxy-server.conf" env PYTHONPATH="$swift_data/python" \
+        swift-proxy-server "$swift_conf/proxy-server.conf" --verbose
 }
 
 # Swift looks for its name of this cluster in /etc/swift and nowhere else; in the world that is
@@ -76,8 +76,10 @@ make_swift_ring() {
     } >>"$logs/swift-rings.log" 2>&1 || fail "Swift's rings could not be made; see $logs/swift-rings.log"
 }
 
-# A reader reads and a member writes what is of their project.
+# A reader reads and a member writes what is of their project. RabbitMQ is told of each request, by
+# a thread that no request waits for.
 swift_proxy_configuration() {
+    install -D -m 644 -t "$swift_data/python" "$repository/contrib/swift/faas_swift_notifications.py"
     put_for_swift proxy-server.conf <<CONF
 [DEFAULT]
 bind_ip = $world_ip
@@ -89,7 +91,7 @@ log_name = swift-proxy
 log_level = INFO
 [pipeline:main]
 pipeline = catch_errors gatekeeper healthcheck proxy-logging cache listing_formats bulk tempurl authtoken
-  keystoneauth copy slo dlo versioned_writes symlink proxy-logging proxy-server
+  keystoneauth copy slo dlo versioned_writes symlink proxy-logging ceilometer proxy-server
 [app:proxy-server]
 use = egg:swift#proxy
 account_autocreate = true
@@ -141,6 +143,13 @@ use = egg:swift#versioned_writes
 allow_object_versioning = true
 [filter:symlink]
 use = egg:swift#symlink
+[filter:ceilometer]
+paste.filter_factory = faas_swift_notifications:filter_factory
+url = $(cloud_rabbitmq_url)
+control_exchange = swift
+driver = messagingv2
+topic = notifications
+nonblocking_notify = true
 CONF
 }
 
@@ -149,6 +158,8 @@ ready_swift() {
     wait_for swift-container world_listens $swift_container_port
     wait_for swift-account world_listens $swift_account_port
     wait_for swift-proxy curl -sf --max-time 10 "http://$world_ip:$swift_port/healthcheck"
+    # The first request that RabbitMQ is told of makes the exchange, for which engines look.
+    curl -s -o /dev/null --max-time 10 "http://$world_ip:$swift_port/v1/AUTH_nobody" || true
 }
 
 remove_swift_configuration() {

@@ -55,9 +55,10 @@ CONF
     )
     chown zaqar:zaqar "$zaqar_conf"
     install -d -o zaqar -g zaqar "$zaqar_data/policy.d"
+    # Before its security update Zaqar passes over its arguments, and looks in its home instead.
     openstack_uwsgi "$zaqar_data/uwsgi.ini" "$zaqar_port" \
         /usr/lib/python3/dist-packages/zaqar/transport/wsgi/app.py \
-        "pyargv = --config-file $zaqar_conf" 'processes = 1' 'threads = 8'
+        "env = HOME=$zaqar_data" "pyargv = --config-file $zaqar_conf" 'processes = 1' 'threads = 8'
 }
 
 make_zaqar() {

@@ -4,6 +4,8 @@
 . "$mini/images/roots.sh"
 
 images=$state/images
+provide_images() { import_images; }
+# shellcheck disable=SC2034 # read by configuration.sh
 pause_image=docker.io/faas-mini/pause:dev
 
 # import_images makes each image that is missing or whose parts have changed.

@@ -5,6 +5,14 @@ root_pause() { gcc -Os -static -s -o "$1/pause" "$mini/images/pause.c"; }
 
 root_agent() { install -D -m 755 "$repository/bin/faas-agent" "$1/usr/bin/faas-agent"; }
 
+root_gateway() { root_of_service "$1" faas-gateway; }
+
+# root_of_service FOLDER PROGRAM is the same as deploy/images/Dockerfile makes.
+root_of_service() {
+    install -D -m 755 "$repository/bin/$2" "$1/usr/bin/$2" && mkdir "$1/tmp" && chmod 1777 "$1/tmp" &&
+        install -D -m 644 /etc/ssl/certs/ca-certificates.crt "$1/etc/ssl/certs/ca-certificates.crt"
+}
+
 # root_echo is an image of a user, as it were: a program, and nothing that is ours.
 root_echo() (
     cd "$repository" && CGO_ENABLED=0 "$go" build -trimpath -ldflags='-s -w' -o "$1/echo" ./devstack/mini/images/echo

@@ -1,0 +1,45 @@
+# What contrib/ adds to the OpenStack services' own Python, as its distributions are installed:
+# beside Debian's packages, in a folder of its own that is on their PYTHONPATH. Sourced.
+
+plugins=$state/python
+
+# plugins_key NAME… prints a checksum of the distributions' files; one may be missing.
+plugins_key() {
+    local name
+    for name in "$@"; do
+        [[ ! -d $repository/contrib/$name ]] ||
+            (cd "$repository/contrib" && plugins_files "$name" -print0 | sort -z | xargs -0r sha256sum)
+    done | sha256sum | cut -c 1-16
+}
+
+# plugins_files NAME OPTION… is find for the files of one, without what building it leaves.
+plugins_files() {
+    local name=$1
+    shift
+    find "$name" \( -name __pycache__ -o -name build -o -name '*.egg-info' \) -prune -o -type f "$@"
+}
+
+# install_plugins installs all of them, if one has changed. It takes nothing from a network.
+install_plugins() {
+    local files names=() key
+    for files in "$repository"/contrib/*/pyproject.toml; do
+        [[ ! -e $files ]] || names+=("$(basename "${files%/*}")")
+    done
+    key=$(plugins_key "${names[@]}")
+    [[ ! -s $plugins/.key || $(<"$plugins/.key") != "$key" ]] || return 0
+    rm -rf "$plugins".*
+    mkdir "$plugins.source" "$plugins.part"
+    # Building writes into the sources.
+    if ((${#names[@]})); then
+        cp -r "${names[@]/#/$repository/contrib/}" "$plugins.source"
+        (cd "$plugins.source" && env --ignore-environment PATH="$PATH" HOME="$state" LC_ALL=C.UTF-8 \
+            /usr/bin/python3 -m pip install --quiet --no-deps --no-build-isolation --no-index \
+            --disable-pip-version-check --root-user-action=ignore --target "$plugins.part" "${names[@]/#/./}") \
+            >>"$logs/plugins.log" 2>&1 || fail "contrib's distributions cannot be installed; see $logs/plugins.log"
+    fi
+    echo "$key" >"$plugins.part/.key"
+    [[ ! -e $plugins ]] || mv "$plugins" "$plugins.old"
+    mv "$plugins.part" "$plugins"
+    rm -rf "$plugins".*
+    say "contrib installed: ${names[*]:-nothing}"
+}
