@@ -27,17 +27,51 @@ func cloud(ctx context.Context, r *report, o options) error {
 		)
 	}
 	c := &apiclient.Client{Endpoint: endpoint, HTTP: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 600}}}
-	if r.Cloud = os.Getenv("CLOUD"); r.Cloud == "core" {
-		token, err := tokenOf(ctx, o.openrc)
-		if err != nil {
+	var who tenant
+	if r.Cloud = os.Getenv("CLOUD"); r.Cloud != "base" {
+		var err error
+		if who, err = tenantOf(ctx, o.openrc); err != nil {
 			return err
 		}
-		c.Header = map[string]string{"X-Auth-Token": token}
+		c.Header = map[string]string{"X-Auth-Token": who.token}
 	}
-	if err := throughAPI(ctx, r, c, o, func() { servicesAtRest(r) }); err != nil {
+	if o.sandbox {
+		return sandbox(ctx, r, c, o)
+	}
+	if o.rest {
+		return restAndTogether(ctx, r, c)
+	}
+	if !o.triggers {
+		if err := throughAPI(ctx, r, c, o, func() { servicesAtRest(r) }); err != nil {
+			return err
+		}
+		if err := crowd(ctx, r, c, o); err != nil {
+			return err
+		}
+	}
+	if os.Getenv("FAAS_SANDBOX") != "" {
+		if err := sandbox(ctx, r, c, o); err != nil {
+			return err
+		}
+	}
+	if r.Cloud == "base" { // nothing happens there
+		return nil
+	}
+	return triggers(ctx, r, c, who)
+}
+
+// restAndTogether measures what is held when nothing is asked for, and what comes of many functions
+// at once.
+func restAndTogether(ctx context.Context, r *report, c *apiclient.Client) error {
+	rt, err := c.AwaitRuntime(ctx, "python3")
+	if err != nil {
 		return err
 	}
-	return crowd(ctx, r, c, o)
+	if err := awaitPool(ctx, c, rt); err != nil {
+		return err
+	}
+	servicesAtRest(r)
+	return functionsTogether(ctx, r, c, rt)
 }
 
 // servicesAtRest reports what one process of each kind holds in memory.
@@ -49,9 +83,12 @@ func servicesAtRest(r *report) {
 		}
 		var pid int
 		if _, err := fmt.Sscan(string(text), &pid); err == nil {
-			r.add(strings.TrimSuffix(name, "-1")+" at rest, resident", statusField(pid, "VmRSS:"), "MiB", "")
+			name = strings.TrimSuffix(name, "-1")
+			r.add(name+" at rest, resident", statusField(pid, "VmRSS:"), "MiB", "target: ≤ 40")
+			r.add(name+" at rest, its own", statusField(pid, "RssAnon:"), "MiB", "")
 		}
 	}
+	podsAtRest(r)
 }
 
 const crowdSize = 500
@@ -77,9 +114,14 @@ func crowd(ctx context.Context, r *report, c *apiclient.Client, o options) error
 	until := time.Now().Add(o.each)
 	var group sync.WaitGroup
 	for range crowdSize {
+		one, err := newCaller(c, f)
+		if err != nil {
+			return err
+		}
 		group.Go(func() {
+			defer one.close()
 			for time.Now().Before(until) {
-				t, err := call(ctx, c, f)
+				t, err := one.call(ctx)
 				var e *apiclient.Error
 				mu.Lock()
 				switch {

@@ -17,7 +17,8 @@ const ticksPerSecond = 100
 // parts are the processes whose CPU time is told apart, by how their names begin; who calls is
 // bench.
 var parts = map[string]string{
-	"faas-api": "faas-api", "faas-engine": "faas-engine", "faas-standalone": "faas-standalone", "bench": "bench",
+	"faas-api": "faas-api", "faas-engine": "faas-engine", "faas-standalone": "faas-standalone",
+	"faas-gateway": "faas-gateway", "bench": "bench",
 	"mariadbd": "MariaDB", "beam.smp": "RabbitMQ", "kubernetes": "Kubernetes", "kube": "Kubernetes", "etcd": "Kubernetes",
 	"containerd": "Kubernetes", "uwsgi": "Keystone", "memcached": "Keystone", "swift": "Swift",
 	"faas-agent": "workers", "python3": "workers", "node": "workers",
@@ -38,6 +39,16 @@ func cpuTimes() map[string]float64 {
 		}
 	}
 	return seconds
+}
+
+// cpuOf returns the seconds that one process has run for.
+func cpuOf(pid int) float64 {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return 0
+	}
+	_, ticks, _ := ticksOf(string(text))
+	return float64(ticks) / ticksPerSecond
 }
 
 // ticksOf reads a line of /proc/PID/stat: pid (name) state ppid … utime stime. The name may hold
@@ -69,10 +80,12 @@ func partOf(name string) string {
 
 // cpuPerCall reports the CPU time that each part took for each of so many calls.
 func (r *report) cpuPerCall(what string, before map[string]float64, calls int) {
-	after := cpuTimes()
+	after, sum := cpuTimes(), 0.0
 	for _, part := range slices.Sorted(maps.Keys(after)) {
 		if spent := 1000 * (after[part] - before[part]) / float64(max(calls, 1)); spent >= 0.005 {
+			sum += spent
 			r.add(fmt.Sprintf("%s CPU of %s", what, part), spent, "ms/call", "")
 		}
 	}
+	r.add(what+" CPU of all", sum, "ms/call", "")
 }

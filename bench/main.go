@@ -7,6 +7,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -25,12 +26,17 @@ func main() {
 	flag.StringVar(&o.service, "service", "bin/faas-standalone", "the faas-standalone binary")
 	flag.BoolVar(&o.cloud, "cloud", false, "measure the mini cloud that is up, where .cloud/env says in the environment")
 	flag.BoolVar(&o.flood, "flood", false, "measure the flood of notifications only")
+	flag.BoolVar(&o.gateway, "gateway", false, "measure what a gateway to workers costs only")
+	flag.BoolVar(&o.triggers, "triggers", false, "with -cloud, measure what triggers and notifications take only")
+	flag.BoolVar(&o.sandbox, "sandbox", false, "with -cloud, measure what runtimes cost that are not trusted only")
+	flag.BoolVar(&o.rest, "rest", false, "with -cloud, measure memory at rest and many functions at once only")
 	flag.StringVar(&o.openrc, "openrc", ".cloud/openrc-demo", "who calls where Keystone is asked")
 	flag.IntVar(&o.burden, "burden", 0, "busy processes that run beside the service all the while")
 	flag.StringVar(&o.out, "out", "bench/results", "the folder for the results")
 	flag.DurationVar(&o.each, "each", 4*time.Second, "how long each rate is measured")
 	flag.IntVar(&o.cold, "cold", 60, "fresh functions whose first call is measured")
 	flag.IntVar(&o.async, "async", 1000, "asynchronous executions to drain")
+	flag.Float64Var(&o.scale, "scale", 0, "measure what large numbers cost only: 1 is ten million records")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	err := run(ctx, o)
@@ -42,10 +48,12 @@ func main() {
 }
 
 type options struct {
-	service, out, openrc string
-	cloud, flood         bool
-	each                 time.Duration
-	burden, cold, async  int
+	service, out, openrc                     string
+	cloud, flood, triggers, gateway, sandbox bool
+	rest                                     bool
+	each                                     time.Duration
+	burden, cold, async                      int
+	scale                                    float64
 }
 
 // report is what one run found. Times are milliseconds, sizes MiB.
@@ -57,6 +65,7 @@ type report struct {
 	Go      string    `json:"go"`
 	Cloud   string    `json:"cloud,omitempty"` // the mini cloud that was measured; none for faas-standalone
 	Burden  int       `json:"burden"`          // busy processes that ran beside it
+	Busy    bool      `json:"busy,omitempty"`  // the machine had other things to do when it began
 	Figures []figure  `json:"figures"`
 
 	floors  map[string]float64 // the last value of each
@@ -81,11 +90,6 @@ func (r *report) addTime(what string, value float64, floors []string, target str
 	r.put(figure{what, value, "ms", r.times(value, floors), target})
 }
 
-// addRate reports a rate beside the lowest of its floors.
-func (r *report) addRate(what string, value float64, floors []string, target string) {
-	r.put(figure{what, value, "calls/s", r.share(value, floors), target})
-}
-
 func (r *report) put(f figure) {
 	r.Figures = append(r.Figures, f)
 	r.remember(f.What, f.Value)
@@ -99,7 +103,8 @@ func (r *report) put(f figure) {
 func run(ctx context.Context, o options) error {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Minute)
 	defer cancel()
-	if err := awaitIdle(ctx); err != nil {
+	busy, err := awaitIdle(ctx)
+	if err != nil {
 		return err
 	}
 	dir, err := os.MkdirTemp("", "faas-bench-")
@@ -109,7 +114,7 @@ func run(ctx context.Context, o options) error {
 	defer os.RemoveAll(dir)
 	r := &report{
 		At: time.Now().UTC(), CPUs: runtime.NumCPU(), CPU: cpuModel(), Kernel: kernel(), Go: runtime.Version(),
-		Burden: o.burden, floors: map[string]float64{},
+		Burden: o.burden, Busy: busy, floors: map[string]float64{},
 	}
 	fmt.Printf("%s, %d cpus, Linux %s, %s, burden %d\n\n", r.CPU, r.CPUs, r.Kernel, r.Go, r.Burden)
 	stop, err := burden(ctx, o.burden)
@@ -117,14 +122,31 @@ func run(ctx context.Context, o options) error {
 		return err
 	}
 	defer stop()
+	if o.scale > 0 {
+		if err := scale(ctx, r, dir, o.scale, o.service); err != nil {
+			return err
+		}
+		return r.write(o.out)
+	}
 	r.measure = func() error { return floors(ctx, r, dir) }
 	if o.cloud {
-		if err := cloud(ctx, r, o); err != nil {
-			return err
+		if err := cloud(ctx, r, o); err != nil || o.rest {
+			return errors.Join(err, r.write(o.out))
+		}
+		if o.sandbox {
+			return r.write(o.out)
 		}
 		if err := flood(ctx, r, os.Getenv("TRANSPORT_URL")); err != nil {
 			return err
 		}
+		return r.write(o.out)
+	}
+	if !o.flood {
+		if err := gateway(ctx, r, dir, filepath.Dir(o.service)); err != nil {
+			return err
+		}
+	}
+	if o.gateway {
 		return r.write(o.out)
 	}
 	if !o.flood {
@@ -175,22 +197,22 @@ func (r *report) write(dir string) error {
 }
 
 // awaitIdle waits till the machine does next to nothing else, so that the numbers are the service's
-// own.
-func awaitIdle(ctx context.Context) error {
+// own. It reports whether the machine was still busy after some time.
+func awaitIdle(ctx context.Context) (busy bool, err error) {
 	for range 60 {
 		before, total := idleTicks()
 		select {
 		case <-ctx.Done():
-			return ctx.Err()
+			return true, ctx.Err()
 		case <-time.After(500 * time.Millisecond):
 		}
 		after, totalAfter := idleTicks()
 		if float64(after-before) > 0.9*float64(totalAfter-total) {
-			return nil
+			return false, nil
 		}
 	}
 	fmt.Println("the machine is not idle: the numbers will be worse than they could be")
-	return nil
+	return true, nil
 }
 
 // idleTicks reads the first line of /proc/stat: user nice system idle …

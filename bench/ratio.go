@@ -13,6 +13,7 @@ const (
 	syncFloorOf        = floorPrefix + "fdatasync of 4 KiB, p50"
 	httpFloorOf        = floorPrefix + "HTTP echo in Go, "
 	rowFloorOf         = floorPrefix + "row committed in MariaDB, "
+	requestFloorOf     = floorPrefix + "request and answer through RabbitMQ, 1 at a time, p50"
 )
 
 // recordFloor returns the floor of writing a record for one caller: the database's where there is
@@ -25,18 +26,45 @@ func (r *report) recordFloor() string {
 }
 
 // coldFloors and warmFloors are what one cold start and one warm call cannot do without, one after
-// the other.
+// the other. A cold start goes to the worker twice, and where the engine is another process it is
+// asked.
 func (r *report) coldFloors() []string {
-	return []string{httpFloorOf + "1 at a time, p50", forkAndImportFloor, r.recordFloor()}
+	all := []string{
+		httpFloorOf + "1 at a time, p50", httpFloorOf + "1 at a time, p50", forkAndImportFloor, r.recordFloor(),
+	}
+	if r.floors[requestFloorOf] > 0 {
+		all = append(all, requestFloorOf)
+	}
+	return all
 }
 
 func (r *report) warmFloors() []string {
 	return []string{httpFloorOf + "1 at a time, p50", socketEchoFloor, r.recordFloor()}
 }
 
-// rateFloors are what bounds the rate of twenty callers.
-func rateFloors() []string {
-	return []string{httpFloorOf + "20 at a time, rate", rowFloorOf + "20 at a time, rate"}
+// together returns the rate of calls that the floors allow when all of them share the machine, as
+// the parts of a call do: two hops of HTTP, an echo in Python, and the row of a record, each of
+// which keeps all processors busy at its own rate. 0 when one of them is not known.
+func (r *report) together() float64 {
+	http, python := r.floors[httpFloorOf+"20 at a time, rate"], r.floors[socketEchoFloor]
+	row := r.floors[rowFloorOf+"20 at a time, rate"]
+	if row == 0 { // without a database a record is synced with those that come at the same time
+		row = 20 * 1000 / r.floors[syncFloorOf]
+	}
+	if http == 0 || python == 0 || r.CPUs == 0 {
+		return 0
+	}
+	return 1 / (2/http + python/1000/float64(r.CPUs) + 1/row)
+}
+
+// addShare reports a rate beside the one that the floors allow together.
+func (r *report) addShare(what string, value float64, target string) {
+	allowed, share := r.together(), 0.0
+	if allowed > 0 {
+		r.add("floors together allow, 20 at a time, rate", allowed, "calls/s", "")
+		share = value / allowed
+	}
+	r.put(figure{what, value, "calls/s", share, target})
 }
 
 // times returns how many times as long as all the floors together something takes; 0 when one of

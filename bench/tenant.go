@@ -11,11 +11,17 @@ import (
 	"time"
 )
 
-// tokenOf gets a token from Keystone for the user whose openrc file this is.
-func tokenOf(ctx context.Context, openrc string) (string, error) {
+// tenant is who uses the cloud.
+type tenant struct {
+	token, project string
+	services       map[string]string // public URLs by the type of the service, without a slash at the end
+}
+
+// tenantOf has Keystone make a token for the user whose openrc file this is.
+func tenantOf(ctx context.Context, openrc string) (of tenant, err error) {
 	text, err := os.ReadFile(openrc)
 	if err != nil {
-		return "", err
+		return of, err
 	}
 	env := map[string]string{}
 	for _, word := range strings.Fields(string(text)) {
@@ -32,23 +38,40 @@ func tokenOf(ctx context.Context, openrc string) (string, error) {
 		}},
 	}})
 	if err != nil {
-		return "", err
+		return of, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, env["OS_AUTH_URL"]+"/auth/tokens", bytes.NewReader(body))
 	if err != nil {
-		return "", err
+		return of, err
 	}
 	r.Header.Set("Content-Type", "application/json")
 	answer, err := http.DefaultClient.Do(r)
 	if err != nil {
-		return "", err
+		return of, err
 	}
 	defer answer.Body.Close()
-	token := answer.Header.Get("X-Subject-Token")
-	if token == "" {
-		return "", fmt.Errorf("no token from Keystone: %s", answer.Status)
+	var told struct {
+		Token struct {
+			Project struct{ ID string }
+			Catalog []struct {
+				Type      string
+				Endpoints []struct{ Interface, URL string }
+			}
+		}
 	}
-	return token, nil
+	err = json.NewDecoder(answer.Body).Decode(&told)
+	of.token, of.project, of.services = answer.Header.Get("X-Subject-Token"), told.Token.Project.ID, map[string]string{}
+	if err != nil || of.token == "" {
+		return of, fmt.Errorf("no token from Keystone: %s %w", answer.Status, err)
+	}
+	for _, service := range told.Token.Catalog {
+		for _, endpoint := range service.Endpoints {
+			if endpoint.Interface == "public" {
+				of.services[service.Type] = strings.TrimSuffix(endpoint.URL, "/")
+			}
+		}
+	}
+	return of, nil
 }
