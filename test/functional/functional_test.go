@@ -1,4 +1,3 @@
-// Package functional drives the built service from outside, as its users do.
 package functional
 
 import (

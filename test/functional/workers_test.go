@@ -97,12 +97,13 @@ func TestLimitsFollowUpdates(t *testing.T) {
 		change(map[string]any{"memory_size": 128 << 20})
 		check(call("memory"), "success", "4")
 	}
+	change(map[string]any{"timeout": 2})
 	check(call("time"), "failed", timeout)
 	change(map[string]any{"timeout": functionTimeout})
 	check(call("time"), "success", fmt.Sprint(3))
 }
 
-// limited makes a function of the least memory and two seconds. It uses more of what it is told to.
+// limited makes a function of the least memory. It uses more than that, or three seconds, as told.
 func limited(ctx context.Context, t *testing.T, c *apiclient.Client) string {
 	t.Helper()
 	return pythonWithin(ctx, t, c, `
@@ -112,5 +113,5 @@ def main(what):
         return len([bytearray(b"x" * (20 << 20)) for _ in range(4)])
     time.sleep(3)
     return 3
-`, 2).ID
+`, functionTimeout).ID
 }

@@ -1,6 +1,3 @@
-// Package cloud drives the service on its real parts: two faas-api and two faas-engine on MariaDB,
-// RabbitMQ and Kubernetes, as `make cloud-up` starts them. `make functional` brings that cloud up
-// and tells these tests where it is.
 package cloud
 
 import (
@@ -30,12 +27,14 @@ var env struct {
 	private   string   // of the one that asks for user and password
 	user      string   // of the private registry
 	password  string   // of that user
+	sandbox   string   // the RuntimeClass of runtimes that are not trusted; "": they have none of their own
 }
 
 func TestMain(m *testing.M) {
 	env.logs, env.pids, env.world = os.Getenv("FAAS_LOGS"), os.Getenv("FAAS_PIDS"), os.Getenv("FAAS_WORLD")
 	env.registry, env.private = os.Getenv("FAAS_REGISTRY"), os.Getenv("FAAS_PRIVATE_REGISTRY")
 	env.user, env.password = os.Getenv("FAAS_REGISTRY_USER"), os.Getenv("FAAS_REGISTRY_PASSWORD")
+	env.sandbox = os.Getenv("FAAS_SANDBOX")
 	if text := os.Getenv("FAAS_ENDPOINTS"); text != "" {
 		env.endpoints = strings.Split(text, ",")
 	}

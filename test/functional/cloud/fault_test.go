@@ -119,13 +119,5 @@ func TestRollingRestart(t *testing.T) {
 		up(ctx, t)
 	}
 	stop()
-	l.settle(ctx, t, c)
-	l.onlyRefusedWith(t)
-	for id := range l.acknowledged {
-		x, err := c.Execution(ctx, id)
-		must(t, err)
-		if x.Status != "success" {
-			t.Errorf("execution %s: %s %s", id, x.Status, x.Result)
-		}
-	}
+	l.allSucceeded(ctx, t, c)
 }

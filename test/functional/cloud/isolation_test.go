@@ -1,6 +1,7 @@
 package cloud
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -10,6 +11,27 @@ import (
 )
 
 // The hostile tenant: what its code tries from inside a worker, and what comes of it.
+
+// inEachSandbox runs the test with what keeps trusted runtimes from the machine and, where there is
+// one, with what keeps the others from it.
+func inEachSandbox(
+	t *testing.T, test func(ctx context.Context, t *testing.T, c *apiclient.Client, runtime string),
+) {
+	t.Run("trusted", func(t *testing.T) { test(testContext(t), t, client(t), "python3") })
+	if env.sandbox == "" {
+		return
+	}
+	t.Run(env.sandbox, func(t *testing.T) {
+		ctx, c := testContext(t), client(t)
+		made := newRuntimeOf(ctx, t, c, map[string]any{
+			"name": t.Name(), "image": "docker.io/faas-mini/python3:dev", "is_public": true, "trusted": false,
+		})
+		if r := awaitStatus(ctx, t, c, made.ID); r.Status != "available" {
+			t.Fatalf("the runtime in %s: %+v", env.sandbox, r)
+		}
+		test(ctx, t, c, t.Name())
+	})
+}
 
 // reach tries to connect to each address and, where that succeeds, to be answered.
 const reach = `
@@ -36,20 +58,20 @@ def main(addresses, **kwargs):
 `
 
 // TestNetworkIsOutOfReach tries what a function must not reach, and the world, which it may.
-func TestNetworkIsOutOfReach(t *testing.T) {
-	ctx := testContext(t)
-	c := client(t)
-	awaitPool(ctx, t, c, "python3")
-	neighbour := create(ctx, t, c, "python3", echo, apiclient.NewFunction{})
+func TestNetworkIsOutOfReach(t *testing.T) { inEachSandbox(t, networkIsOutOfReach) }
+
+func networkIsOutOfReach(ctx context.Context, t *testing.T, c *apiclient.Client, runtime string) {
+	awaitPool(ctx, t, c, runtime)
+	neighbour := create(ctx, t, c, runtime, echo, apiclient.NewFunction{})
 	_, err := c.Execute(ctx, neighbour.ID, true, nil)
 	must(t, err)
 	other := ofPods(ctx, t, "faas.openstack.org/function-id="+neighbour.ID, ".status.podIP")[0]
-	f := create(ctx, t, c, "python3", reach, apiclient.NewFunction{})
+	f := create(ctx, t, c, runtime, reach, apiclient.NewFunction{})
 	_, err = c.Execute(ctx, f.ID, true, map[string]any{"addresses": []string{}})
 	must(t, err)
 	// Once its worker has its label it is none of the generic ones.
 	ofPods(ctx, t, "faas.openstack.org/function-id="+f.ID, ".metadata.name")
-	awaitPool(ctx, t, c, "python3")
+	awaitPool(ctx, t, c, runtime)
 	generic := ofPods(ctx, t, "faas.openstack.org/pool", ".status.podIP")[0]
 	apiServer := strings.TrimPrefix(
 		kubectl(ctx, t, "config", "view", "-o", "jsonpath={.clusters[0].cluster.server}"), "https://",
@@ -124,11 +146,11 @@ def main(**kwargs):
 
 // TestMachineIsOutOfReach tries the host's files, the worker's own limits and the service's
 // secrets.
-func TestMachineIsOutOfReach(t *testing.T) {
-	ctx := testContext(t)
-	c := client(t)
-	awaitPool(ctx, t, c, "python3")
-	f := create(ctx, t, c, "python3", look, apiclient.NewFunction{})
+func TestMachineIsOutOfReach(t *testing.T) { inEachSandbox(t, machineIsOutOfReach) }
+
+func machineIsOutOfReach(ctx context.Context, t *testing.T, c *apiclient.Client, runtime string) {
+	awaitPool(ctx, t, c, runtime)
+	f := create(ctx, t, c, runtime, look, apiclient.NewFunction{})
 	x, err := c.Execute(ctx, f.ID, true, nil)
 	must(t, err)
 	var saw map[string]any
@@ -152,6 +174,10 @@ func TestMachineIsOutOfReach(t *testing.T) {
 		}
 	}
 	x, err = c.Execute(ctx, f.ID, true, nil) // the signal to process 1 did nothing
+	if runtime != "python3" && err == nil && x.Status != "success" {
+		// gVisor's kernel lets a process end process 1 of its own container: the next has another worker.
+		x, err = c.Execute(ctx, f.ID, true, nil)
+	}
 	if err != nil || x.Status != "success" {
 		t.Errorf("after all that: %s %s %v", x.Status, x.Result, err)
 	}
@@ -200,12 +226,12 @@ def fine():
 
 // TestLimitsHold takes more than a function may have of each thing, while a neighbour goes on
 // undisturbed.
-func TestLimitsHold(t *testing.T) {
-	ctx := testContext(t)
-	c := client(t)
-	awaitPool(ctx, t, c, "python3")
-	neighbour := create(ctx, t, c, "python3", echo, apiclient.NewFunction{})
-	f := create(ctx, t, c, "python3", greed, apiclient.NewFunction{CPU: 200, MemorySize: 64 << 20})
+func TestLimitsHold(t *testing.T) { inEachSandbox(t, limitsHold) }
+
+func limitsHold(ctx context.Context, t *testing.T, c *apiclient.Client, runtime string) {
+	awaitPool(ctx, t, c, runtime)
+	neighbour := create(ctx, t, c, runtime, echo, apiclient.NewFunction{})
+	f := create(ctx, t, c, runtime, greed, apiclient.NewFunction{CPU: 200, MemorySize: 64 << 20})
 	run := func(want string) apiclient.Execution {
 		t.Helper()
 		x, err := c.Execute(ctx, f.ID, true, map[string]string{"want": want})
@@ -219,7 +245,10 @@ func TestLimitsHold(t *testing.T) {
 	}
 	run("fine")
 	awaitLimit(t, f.ID, "200m")
-	if x := run("memory"); x.Status != "failed" || !strings.Contains(string(x.Output()), "too much resource consumption") {
+	alone := runtime == "python3" // bounded by the node's kernel, not as a part of a sandbox
+	x := run("memory")
+	if lost := strings.Contains(string(x.Output()), "The worker was lost"); (alone || !lost) &&
+		(x.Status != "failed" || !strings.Contains(string(x.Output()), "too much resource consumption")) {
 		t.Errorf("memory: %s %s", x.Status, x.Result)
 	}
 	if x := run("files"); x.Status != "failed" || !strings.Contains(string(x.Output()), "Too many open files") {
@@ -228,7 +257,7 @@ func TestLimitsHold(t *testing.T) {
 	if x := run("lift"); !strings.Contains(string(x.Output()), "refused") {
 		t.Errorf("limits can be lifted: %s %s", x.Status, x.Result)
 	}
-	if x := run("processor"); x.Status != "success" || number(t, x) > 0.33 {
+	if x := run("processor"); x.Status != "success" || alone && number(t, x) > 0.33 { // a sandbox reckons by itself
 		t.Errorf("a limit of a fifth of a core allows %s of one", x.Output())
 	}
 	if x := run("processes"); x.Status == "success" && !strings.Contains(string(x.Output()), "BlockingIOError") {

@@ -122,10 +122,10 @@ func (l *ledger) more(ctx context.Context, t *testing.T, n int) {
 }
 
 // settle waits for the end of all that was acknowledged and holds it against what ran: nothing may
-// be lost or have run twice.
-func (l *ledger) settle(ctx context.Context, t *testing.T, c *apiclient.Client) {
+// be lost or have run twice. It returns how many ended with each status.
+func (l *ledger) settle(ctx context.Context, t *testing.T, c *apiclient.Client) (byStatus map[string]int) {
 	t.Helper()
-	byStatus := map[string]int{}
+	byStatus = map[string]int{}
 	lost, doubled := 0, 0
 	l.mu.Lock()
 	acknowledged := maps.Clone(l.acknowledged)
@@ -161,6 +161,19 @@ func (l *ledger) settle(ctx context.Context, t *testing.T, c *apiclient.Client) 
 	if len(acknowledged) < 20 {
 		t.Errorf("only %d executions were acknowledged: the load proves too little", len(acknowledged))
 	}
+	return byStatus
+}
+
+// allSucceeded settles, and fails the test if a request was refused or an execution did not
+// succeed.
+func (l *ledger) allSucceeded(ctx context.Context, t *testing.T, c *apiclient.Client) {
+	t.Helper()
+	for status, n := range l.settle(ctx, t, c) {
+		if status != "success" {
+			t.Errorf("%d executions ended with %s", n, status)
+		}
+	}
+	l.onlyRefusedWith(t)
 }
 
 // right reports whether the record and the runs of one execution agree: success ran once, and only

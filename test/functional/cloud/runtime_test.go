@@ -18,14 +18,15 @@ type runtimeView struct {
 
 func newRuntime(ctx context.Context, t *testing.T, c *apiclient.Client, image string) runtimeView {
 	t.Helper()
+	return newRuntimeOf(ctx, t, c, map[string]any{
+		"name": t.Name(), "image": image, "is_public": true, "trusted": true,
+	})
+}
+
+func newRuntimeOf(ctx context.Context, t *testing.T, c *apiclient.Client, fields map[string]any) runtimeView {
+	t.Helper()
 	var made runtimeView
-	must(
-		t,
-		c.Do(
-			ctx, "POST", "/v1/runtimes",
-			map[string]any{"name": t.Name(), "image": image, "is_public": true, "trusted": true}, &made,
-		),
-	)
+	must(t, c.Do(ctx, "POST", "/v1/runtimes", fields, &made))
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), hangTimeout)
 		defer cancel()

@@ -1,9 +1,15 @@
 package cloud
 
 import (
+	"context"
 	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -52,6 +58,89 @@ func TestGrowsByConcurrency(t *testing.T) {
 	group.Wait()
 	await(ctx, t, "no worker is left", func() bool { return workers(t, f.ID) == 0 })
 	t.Logf("no worker was left %v after the first call", time.Since(begun))
+}
+
+// TestTwentyFunctionsAtOnce calls twenty functions at once on a pool of three: workers are started
+// for all who wait, and all are answered. On a machine where twenty pods take longer to start than
+// a call waits, who is told to come again does as it is told.
+func TestTwentyFunctionsAtOnce(t *testing.T) {
+	const functions = 20
+	ctx := testContext(t)
+	c := client(t)
+	var all []apiclient.Function
+	for n := range functions {
+		code := fmt.Sprintf("def main(**kwargs):\n    return %d\n", n)
+		all = append(all, create(ctx, t, c, "python3", code, apiclient.NewFunction{}))
+	}
+	awaitPool(ctx, t, c, "python3")
+	took := make([]time.Duration, functions)
+	var refused atomic.Int32
+	var group sync.WaitGroup
+	begun := time.Now()
+	for n, f := range all {
+		group.Go(func() {
+			for {
+				x, err := c.Execute(ctx, f.ID, true, nil)
+				took[n] = time.Since(begun)
+				if again, told := comeAgain(err); told {
+					refused.Add(1)
+					select {
+					case <-time.After(again): // as it is told
+						continue
+					case <-ctx.Done():
+						t.Errorf("function %d: %v", n, err)
+						return
+					}
+				}
+				if err != nil || x.Status != "success" || string(x.Output()) != strconv.Itoa(n) {
+					t.Errorf("function %d: %s %s %v", n, x.Status, x.Result, err)
+				}
+				return
+			}
+		})
+	}
+	group.Wait()
+	if startedBeside(ctx, t, all) == 0 {
+		t.Error("no worker was started beside the pool")
+	}
+	slices.Sort(took)
+	t.Logf("twenty functions at once: half are answered after %v, 19 after %v, all after %v; %d refusals",
+		took[functions/2], took[functions-2], took[functions-1], refused.Load())
+}
+
+// besidePool is the end of the names of workers that are started beside a pool.
+var besidePool = regexp.MustCompile(`-x[a-z0-9]{15}$`)
+
+// startedBeside returns how many workers of the functions were started beside the pool. A worker is
+// labelled a moment after its first call.
+func startedBeside(ctx context.Context, t *testing.T, all []apiclient.Function) (n int) {
+	t.Helper()
+	var ids []string
+	for _, f := range all {
+		ids = append(ids, f.ID)
+	}
+	of := "faas.openstack.org/function-id in (" + strings.Join(ids, ",") + ")"
+	var pods []string
+	await(ctx, t, "each function has a worker of its own", func() bool {
+		pods = ofPods(ctx, t, of, ".metadata.name")
+		return len(pods) >= len(all)
+	})
+	for _, pod := range pods {
+		if besidePool.MatchString(pod) {
+			n++
+		}
+	}
+	return n
+}
+
+// comeAgain returns when a call that was refused for want of a worker is to be made again.
+func comeAgain(err error) (after time.Duration, told bool) {
+	var e *apiclient.Error
+	if !errors.As(err, &e) || e.Status != 429 {
+		return 0, false
+	}
+	seconds, wrong := strconv.Atoi(e.RetryAfter)
+	return time.Duration(seconds) * time.Second, wrong == nil
 }
 
 // TestFlood has 200 calls at once on a pool of three: each is answered with its result, or told to

@@ -16,7 +16,7 @@ import (
 )
 
 // version is sent with every request of this suite, so that it meets all that there is.
-var version = [2]string{"OpenStack-API-Version", "function-engine 1.10"}
+var version = [2]string{"OpenStack-API-Version", "function-engine 1.15"}
 
 // property is what project demo has, and what the others try to get at.
 type property struct {
@@ -50,6 +50,10 @@ func attempts(of property) map[string][]attempt {
 		"PUT /v1/runtimes/{id}":      {{runtime, map[string]any{"name": "taken"}, refused}},
 		"DELETE /v1/runtimes/{id}":   {{runtime, nil, refused}},
 		"GET /v1/runtimes/{id}/pool": {{runtime + "/pool", nil, refused}},
+
+		"GET /v1/statistics": {
+			{"/v1/statistics?all_projects=true", nil, refused}, {"/v1/statistics?project_id=" + of.project, nil, refused},
+		},
 
 		"POST /v1/functions": {
 			{
@@ -136,6 +140,7 @@ func attempts(of property) map[string][]attempt {
 		"GET /v1/executions/{id}/log": {{execution + "/log", nil, hidden}},
 
 		"POST /v1/executions/{id}/cancel": {{execution + "/cancel", nil, hidden}},
+		"GET /v1/executions/{id}/events":  {{execution + "/events", nil, hidden}},
 
 		"POST /v1/webhooks": {
 			{"/v1/webhooks", map[string]any{"function_id": of.function}, hidden},

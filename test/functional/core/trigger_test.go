@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"net/url"
 	"os"
 	"slices"
 	"strings"
@@ -12,9 +13,9 @@ import (
 	"time"
 
 	"github.com/gophercloud/gophercloud/v2"
-	amqp "github.com/rabbitmq/amqp091-go"
 
 	"github.com/openstack-faas/faas/internal/apiclient"
+	"github.com/openstack-faas/faas/internal/faas"
 	"github.com/openstack-faas/faas/internal/trigger/triggertest"
 	"github.com/openstack-faas/faas/pkg/aodh"
 	"github.com/openstack-faas/faas/pkg/zaqar"
@@ -33,11 +34,17 @@ func newTrigger(
 	ctx context.Context, t *testing.T, c *apiclient.Client, functionID, source string, settings map[string]any,
 ) triggerView {
 	t.Helper()
+	return newTriggerWith(ctx, t, c, map[string]any{
+		"name": t.Name(), "source": source, "settings": settings, "function_id": functionID,
+	})
+}
+
+// newTriggerWith does so with fields of the test's own.
+func newTriggerWith(ctx context.Context, t *testing.T, c *apiclient.Client, fields map[string]any) triggerView {
+	t.Helper()
 	c.Header[version[0]] = version[1]
 	var made triggerView
-	must(t, c.Do(ctx, "POST", "/v1/triggers", map[string]any{
-		"name": t.Name(), "source": source, "settings": settings, "function_id": functionID,
-	}, &made))
+	must(t, c.Do(ctx, "POST", "/v1/triggers", fields, &made))
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), hangTimeout)
 		defer cancel()
@@ -72,7 +79,18 @@ func goneTrigger(ctx context.Context, t *testing.T, c *apiclient.Client, id stri
 // many, and checks that no other ended otherwise.
 func caused(ctx context.Context, t *testing.T, c *apiclient.Client, id string, n int) (outputs []string) {
 	t.Helper()
-	await(ctx, t, fmt.Sprintf("%d executions of the trigger have ended", n), func() bool {
+	return found(ctx, t, c, "trigger_id", id, n)
+}
+
+// described does so with the executions that have a description.
+func described(ctx context.Context, t *testing.T, c *apiclient.Client, how string, n int) (outputs []string) {
+	t.Helper()
+	return found(ctx, t, c, "description", how, n)
+}
+
+func found(ctx context.Context, t *testing.T, c *apiclient.Client, field, value string, n int) (outputs []string) {
+	t.Helper()
+	await(ctx, t, fmt.Sprintf("%d executions of %s %q have ended", n, field, value), func() bool {
 		outputs = nil
 		for marker := ""; ; {
 			var page struct {
@@ -80,7 +98,7 @@ func caused(ctx context.Context, t *testing.T, c *apiclient.Client, id string, n
 				Next       string
 			}
 			// Newest first: without an index, a list considers a part of what there is.
-			path := "/v1/executions?sort_keys=created_at&sort_dirs=desc&description=Created%20by%20Trigger%20" + id + marker
+			path := "/v1/executions?sort_keys=created_at&sort_dirs=desc&" + field + "=" + url.QueryEscape(value) + marker
 			must(t, c.Do(ctx, "GET", path, nil, &page))
 			for _, x := range page.Executions {
 				switch x.Status {
@@ -218,37 +236,19 @@ func TestObjectTriggers(t *testing.T) {
 func TestNotificationTriggers(t *testing.T) {
 	ctx := testContext(t)
 	demo, alt := login(ctx, t, "demo"), login(ctx, t, "alt")
-	conn, err := amqp.Dial("amqp" + strings.TrimPrefix(os.Getenv("TRANSPORT_URL"), "rabbit"))
-	must(t, err)
-	t.Cleanup(func() { conn.Close() })
-	channel, err := conn.Channel()
-	must(t, err)
-	must(t, channel.ExchangeDeclare("nova", "topic", false, false, false, false, nil)) // as Nova does
+	nova, server := newNova(t), faas.NewID()
 	c, others := with(t, 0, demo.text), with(t, 1, alt.text)
 	settings := map[string]any{"event_type": "compute.instance.delete.end"}
 	f := create(ctx, t, c, "def main(event):\n    return event['data']['instance_id']\n")
 	g := newTrigger(ctx, t, c, f.ID, "notification", settings)
 	foreign := newTrigger(ctx, t, others, create(ctx, t, others, returning).ID, "notification", settings)
-	n := 0
-	publish := func() {
-		n++
-		message, err := json.Marshal(map[string]any{
-			"message_id": fmt.Sprintf("%s-%d", g.ID, n), "publisher_id": "compute.host-1", "priority": "INFO",
-			"event_type": "compute.instance.delete.end", "timestamp": time.Now().UTC().Format("2006-01-02 15:04:05.000000"),
-			"_context_project_id": demo.projectID, "payload": map[string]any{"instance_id": "i-7", "tenant_id": demo.projectID},
-		})
-		must(t, err)
-		body, err := json.Marshal(map[string]any{"oslo.version": "2.0", "oslo.message": string(message)})
-		must(t, err)
-		must(t, channel.PublishWithContext(ctx, "nova", "notifications.info", false, false, amqp.Publishing{Body: body}))
-	}
 	// Engines bind their queue to an exchange some time after it was made, and read a new trigger a
 	// moment after that.
 	await(ctx, t, "a notification is heard", func() bool {
-		publish()
+		nova.deleted(ctx, t, demo.projectID, server)
 		return shownTrigger(ctx, t, c, g.ID).Delivered > 0
 	})
-	if got := caused(ctx, t, c, g.ID, 1); got[0] != `"i-7"` {
+	if got := caused(ctx, t, c, g.ID, 1); got[0] != `"`+server+`"` {
 		t.Errorf("the function was told %v", got)
 	}
 	if seen := shownTrigger(ctx, t, others, foreign.ID); seen.Delivered+seen.Failed+seen.Filtered != 0 {

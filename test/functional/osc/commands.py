@@ -1,8 +1,9 @@
 """Runs commands of Debian's openstack client without starting Python for every one.
 
-Reads a line of JSON for each command: {"args": [...], "env": {...}, "dir": "..."}. Writes a line of
-JSON: {"status": exit status, "out": standard output, "err": standard error}. Each command has a
-process of its own, forked from this one, which has loaded the client's modules.
+Reads a line of JSON for each command: {"args": [...], "env": {...}, "dir": "...", "in": standard
+input or null}. Writes a line of JSON: {"status": exit status, "out": standard output, "err":
+standard error}. Each command has a process of its own, forked from this one, which has loaded the
+client's modules.
 """
 
 import contextlib
@@ -18,11 +19,14 @@ from openstackclient import shell
 
 def preload():
     """Loads what every command loads: the plugins, and the commands of ours."""
-    with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(SystemExit):
-        shell.main(['--os-auth-type', 'none', '--os-endpoint', 'http://localhost', 'function', 'list', '--help'])
+    shell.OpenStackShell.NAME = 'openstack'  # what help calls it; it is taken from this program's name
+    for command in (['list'], ['trigger', 'list']):  # the second is unknown where our plugin is not installed
+        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()), \
+                contextlib.suppress(SystemExit):
+            shell.main(['--os-auth-type', 'none', '--os-endpoint', 'http://localhost', 'function', *command, '--help'])
 
 
-def run(args, env, folder, out, err):
+def run(args, env, folder, given, out, err):
     """Becomes the process of one command and never returns."""
     status = 70
     try:
@@ -31,7 +35,11 @@ def run(args, env, folder, out, err):
         os.chdir(folder)
         os.dup2(out.fileno(), 1)
         os.dup2(err.fileno(), 2)
-        os.close(0)
+        if given is None:
+            os.close(0)
+        else:
+            os.dup2(given.fileno(), 0)
+            sys.stdin = os.fdopen(0, closefd=False)
         sys.argv = ['openstack', *args]
         logging.getLogger().handlers.clear()  # the one of preload would print each message twice
         # The streams of the start may hold what the parent has not written yet.
@@ -46,10 +54,14 @@ def run(args, env, folder, out, err):
 
 
 def answer(command):
-    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err, tempfile.TemporaryFile() as given:
+        if command.get('in') is not None:
+            given.write(command['in'].encode())
+            given.seek(0)
         child = os.fork()
         if child == 0:
-            run(command['args'], command['env'], command['dir'], out, err)
+            run(command['args'], command['env'], command['dir'], given if command.get('in') is not None else None, out,
+                err)
         status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
         out.seek(0)
         err.seek(0)

@@ -1,0 +1,2 @@
+// Package functional drives the built service from outside, as its users do.
+package functional
