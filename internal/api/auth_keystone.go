@@ -110,7 +110,7 @@ func identityOf(t *keystone.Token) faas.Identity {
 	return faas.Identity{
 		UserID: t.UserID, ProjectID: t.ProjectID, DomainID: t.DomainID, Roles: t.RoleNames(), System: t.System, Expires: t.ExpiresAt,
 		// Keystone lets no application credential make trusts, unrestricted ones included, unless
-		// its operator opts for that escalation.
+		// its operator opts for that escalation. Releases without a security update let these.
 		Delegate: t.TrustID != "" || t.AppCredential != nil,
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/gophercloud/gophercloud/v2/openstack/identity/v3/applicationcredentials"
 	"github.com/gophercloud/gophercloud/v2/openstack/identity/v3/projects"
 	"github.com/gophercloud/gophercloud/v2/openstack/identity/v3/tokens"
+	"github.com/gophercloud/gophercloud/v2/openstack/identity/v3/trusts"
 
 	"github.com/openstack-faas/faas/internal/testkit"
 	"github.com/openstack-faas/faas/pkg/keystone"
@@ -115,9 +116,14 @@ func TestRealApplicationCredentials(t *testing.T) {
 				a.Rules[0] != (keystone.AccessRule{Service: "function-engine", Method: http.MethodGet, Path: "/v1/functions"}) {
 				t.Errorf("%+v", a.Rules)
 			}
-			if _, err := c.CreateTrust(t.Context(), session.Token, keystone.TrustRequest{Roles: got.Roles}); !errors.Is(
-				err, keystone.ErrForbidden,
-			) {
+			trust, err := c.CreateTrust(t.Context(), session.Token, keystone.TrustRequest{Roles: got.Roles})
+			switch {
+			case err == nil && test.unrestricted:
+				// Whether these may is Keystone's: its releases differ, before and after a security update.
+				if err := trusts.Delete(t.Context(), demo.Identity, trust.ID).ExtractErr(); err != nil {
+					t.Error(err)
+				}
+			case !errors.Is(err, keystone.ErrForbidden):
 				t.Errorf("a trust by it: %v", err)
 			}
 		})
