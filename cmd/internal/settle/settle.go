@@ -15,8 +15,9 @@ import (
 // After settles the process once it has run for so long.
 func After(start time.Duration) { time.AfterFunc(start, Now) }
 
-// Now returns to the kernel the heap's free pages, and those of the program that are mapped: most of
-// them are those of its start, or were near to one that was needed. What is needed again is mapped again.
+// Now returns to the kernel the heap's free pages, and those of the program that are mapped: most
+// of them are those of its start, or were near to one that was needed. What is needed again is
+// mapped again.
 func Now() {
 	debug.FreeOSMemory()
 	program, err := os.Readlink("/proc/self/exe")

@@ -157,7 +157,8 @@ func (o *onOwnNodes) nodeless() (n int) {
 	return 0
 }
 
-// labelled makes the node one for workers: the runtime is well by itself, and all its workers are there.
+// labelled makes the node one for workers: the runtime is well by itself, and all its workers are
+// there.
 func (o *onOwnNodes) labelled(t *testing.T) (runtime string) {
 	o.kubectl("label", "node", node, "pool=faas")
 	o.kubectl("taint", "node", node, taint) // which they tolerate
