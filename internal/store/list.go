@@ -91,6 +91,7 @@ func selection(what, from string, conditions []*statement) (query string, args [
 // listing is a list that was asked for, in SQL.
 type listing struct {
 	*table
+	index    listIndex
 	from     string // the table, and the index that it is read by
 	scope    faas.Scope
 	found    statement // conditions that an index answers, as far as the order lets it
@@ -105,7 +106,7 @@ func list[T any](ctx context.Context, s *Store, t *resource[T], scope faas.Scope
 	if err != nil {
 		return Page[T]{}, err
 	}
-	l.from = s.dialect.grammar().forced(t.name, t.indexFor(scope, q.Filters))
+	l.from = s.dialect.grammar().forced(t.name, l.index.name)
 	ctx, cancel := context.WithTimeout(ctx, listTime)
 	defer cancel()
 	page, err := readPage(ctx, s, t, l, q)
@@ -148,7 +149,7 @@ func readPage[T any](ctx context.Context, s *Store, t *resource[T], l *listing, 
 
 // listing checks the query and turns it into SQL, but for its marker.
 func (t *table) listing(scope faas.Scope, q faas.Query) (*listing, error) {
-	l := &listing{table: t, from: t.name, scope: scope}
+	l := &listing{table: t, index: t.indexFor(scope, q.Filters), from: t.name, scope: scope}
 	t.inScope(&l.found, scope)
 	if err := l.filter(q.Filters); err != nil {
 		return nil, err

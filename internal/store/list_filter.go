@@ -92,7 +92,7 @@ func (l *listing) filter(filters []faas.Filter) error {
 			return err
 		}
 		st := &l.found
-		if !col.index.answers(f) {
+		if !col.index.answers(f) && !l.index.finds(col, f) {
 			st = &l.compared
 			l.window.filters = append(l.window.filters, f.Field)
 		}

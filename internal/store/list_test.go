@@ -101,6 +101,48 @@ func TestListsCompareFewRows(t *testing.T) {
 	})
 }
 
+// TestListsOfAStatus has what failed found at once, after more that did not than a list compares.
+func TestListsOfAStatus(t *testing.T) {
+	const rows, window = 50, 20
+	store.CompareAtMost(t, window)
+	eachDatabase(t, func(t *testing.T, url string) {
+		s := open(t, url, nil)
+		var failed []string
+		for n := range rows {
+			x := execution()
+			x.CreatedAt = time.Date(2026, 1, 1, 0, 0, n, 0, time.UTC)
+			if n < rows-5 {
+				fatal(t, s.Enqueue(t.Context(), x))
+			} else {
+				fatal(t, s.Start(t.Context(), x))
+				fatal(t, s.Finish(t.Context(), x.ID, store.Ending{Status: faas.ExecutionFailed}))
+				failed = append(failed, x.ID)
+			}
+		}
+		of := func(field, value string) faas.Filter {
+			return faas.Filter{Field: field, Op: "eq", Values: []string{value}}
+		}
+		for name, c := range map[string]struct {
+			filters []faas.Filter
+			all     bool // in one page
+		}{
+			"failed":                {[]faas.Filter{of("status", "failed")}, true},
+			"failed, of one moment": {[]faas.Filter{of("status", "failed"), of("created_at", "2026-01-01 00:00:47")}, true},
+			"failed, of a function": {[]faas.Filter{of("status", "failed"), of("function_id", "f")}, false},
+			"running":               {[]faas.Filter{of("status", "running")}, false},
+		} {
+			page, err := s.Executions(t.Context(), project, faas.Query{Limit: 7, Filters: c.filters})
+			fatal(t, err)
+			if all := page.Notice == "" && page.Next == ""; all != c.all {
+				t.Errorf("%s: %d items, next %q, notice %q", name, len(page.Items), page.Next, page.Notice)
+			}
+			if name == "failed" && (len(page.Items) != len(failed) || page.Items[0].ID != failed[0]) {
+				t.Errorf("%d failed, want %d in their order", len(page.Items), len(failed))
+			}
+		}
+	})
+}
+
 // follow reads all pages and returns the ids and how many pages had a notice.
 func follow(t *testing.T, s *store.Store, q faas.Query) (ids []string, notices int) {
 	t.Helper()
