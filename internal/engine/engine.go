@@ -63,6 +63,7 @@ import (
 // them.
 type Config struct {
 	Name         string // of this engine among others, in leases and logs: unique for each start of a process
+	Alone        bool   // no other engine can live: see ownership.Config
 	Store        *store.Store
 	Broker       broker.Broker
 	Code         codestore.Store
@@ -190,7 +191,9 @@ func New(cfg Config) *Engine {
 	}
 	e.intake, e.loops, e.undo = e.background.Child("intake"), e.background.Child("loops"), e.background.Child("undo")
 	e.shards = ownership.New(
-		ownership.Config{Name: cfg.Name, Store: cfg.Store, Broker: cfg.Broker, Hold: e.hold, Log: cfg.Log},
+		ownership.Config{
+			Name: cfg.Name, Store: cfg.Store, Broker: cfg.Broker, Hold: e.hold, Alone: cfg.Alone, Log: cfg.Log,
+		},
 	)
 	e.makeWorkerRooms()
 	e.makeExecutionRooms()

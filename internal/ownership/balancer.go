@@ -3,6 +3,7 @@ package ownership
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -29,6 +30,9 @@ type Config struct {
 	// Hold does what the owner of a shard does until ctx ends, and then returns promptly: the next
 	// owner may begin only after it has. Returning before that gives the shard up.
 	Hold func(ctx context.Context, o faas.Ownership)
+	// Alone says that no other engine can live, as in faas-standalone, whose broker is its own.
+	// Whoever else is announced was killed, and is not waited for.
+	Alone bool
 
 	Beat  time.Duration // between two announcements: 2 s
 	Alive time.Duration // an engine that was not heard of for this long counts as gone: 10 s
@@ -175,6 +179,9 @@ func (b *Balancer) beat(ctx context.Context) time.Duration {
 		return b.cfg.Beat
 	}
 	b.seenAt = b.cfg.Now()
+	if b.cfg.Alone {
+		live = slices.DeleteFunc(live, func(e store.LiveEngine) bool { return e.Name != b.cfg.Name })
+	}
 	b.see(live)
 	b.dropOvertaken(owners)
 	b.stand(ctx)

@@ -62,13 +62,15 @@ func (c *cloud) must(err error) {
 }
 
 // start starts one more engine. It answers one method for each shard that it owns.
-func (c *cloud) start() *engine {
+func (c *cloud) start() *engine { return c.startAs(Config{Alive: 2 * time.Second}) }
+
+// startAs starts an engine with what the configuration says of the others.
+func (c *cloud) startAs(conf Config) *engine {
 	e := &engine{name: fmt.Sprint("engine-", len(c.engines)+1), broker: c.connect()}
-	e.Balancer = New(Config{
-		Name: e.name, Store: c.store, Broker: e.broker, Beat: 100 * time.Millisecond, Alive: 2 * time.Second,
-		Log:  slog.New(slog.DiscardHandler),
-		Hold: func(ctx context.Context, o faas.Ownership) { c.hold(ctx, e, o) },
-	})
+	conf.Name, conf.Store, conf.Broker = e.name, c.store, e.broker
+	conf.Beat, conf.Log = 100*time.Millisecond, slog.New(slog.DiscardHandler)
+	conf.Hold = func(ctx context.Context, o faas.Ownership) { c.hold(ctx, e, o) }
+	e.Balancer = New(conf)
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan struct{})
 	go func() {
@@ -174,6 +176,19 @@ func TestInProcess(t *testing.T) {
 	if live, err := c.store.LiveEngines(t.Context(), time.Hour); err != nil || len(live) != 2 {
 		t.Errorf("after one has ended: %v, %v", live, err)
 	}
+}
+
+// TestAlone has an engine own all shards beside the announcements of many that were killed, which
+// do not grow old while the test runs.
+func TestAlone(t *testing.T) {
+	b := broker.NewInProcess()
+	t.Cleanup(func() { _ = b.Close() })
+	c := newCloud(t, "sqlite:///"+filepath.Join(t.TempDir(), "faas.sqlite"), func() broker.Broker { return b })
+	for n := range 2 * lineLength {
+		_, err := c.store.AnnounceEngine(t.Context(), store.LiveEngine{Name: fmt.Sprint("killed-", n)}, time.Hour)
+		c.must(err)
+	}
+	c.balanced(c.startAs(Config{Alive: time.Hour, Alone: true}))
 }
 
 // TestOnRabbitMQAndMariaDB starts three engines and kills them in turn, beside callers.

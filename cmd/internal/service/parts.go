@@ -121,8 +121,13 @@ func newRegistry() *prometheus.Registry {
 	return r
 }
 
+// inProcess reports whether the broker is this process's own, and so the engine the only one.
+func inProcess(conf config.Base) bool {
+	return strings.HasPrefix(conf.Default.TransportURL, "in-process://")
+}
+
 func openBroker(ctx context.Context, conf config.Base, log *slog.Logger) (broker.Broker, error) {
-	if strings.HasPrefix(conf.Default.TransportURL, "in-process://") {
+	if inProcess(conf) {
 		return broker.NewInProcess(), nil
 	}
 	c, err := rabbitConfig(conf)
