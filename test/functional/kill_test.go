@@ -34,7 +34,7 @@ const kills = 50
 func TestKill(t *testing.T) {
 	ctx := testContext(t)
 	dir, marks := stateAndMarks(t)
-	conf := "[engine]\nlease = 2\nreap_interval = 1\npool_size = 2\n"
+	conf := "[engine]\nlease = 2\nreap_interval = 1\npool_size = 2\n[worker]\nbuiltin_runtimes = python3\n"
 	var log logBuffer
 	l := &ledger{marks: marks, acknowledged: map[string]int{}}
 	seed := rand.Uint64()
