@@ -80,12 +80,26 @@ stop() {
     rm -f "$pids/$1"
 }
 
+# checksum prints that of files, with their names. It is remembered under a name until one of them
+# is written anew: the programs are hundreds of megabytes. checksum NAME FILE…
+checksum() {
+    local record=$run/sums/$1 written
+    shift
+    written=$(stat --dereference --format='%n %d %i %s %.9Z' "$@") || return
+    if [[ ! -s $record || $(tail -n +2 "$record") != "$written" ]]; then
+        mkdir -p "${record%/*}"
+        { sha256sum "$@" | sha256sum && echo "$written"; } >"$record.part" || return
+        mv "$record.part" "$record"
+    fi
+    head -n 1 "$record"
+}
+
 # stop_if_changed stops a part that was started from other contents of its files, and keeps a
 # checksum of what they are now: stop_if_changed NAME FILE…
 stop_if_changed() {
     local name=$1 key
     shift
-    key=$(cat "$@" | sha256sum)
+    key=$(checksum "$name" "$@")
     if runs "$name" && [[ ! -s $pids/$name.key || $(<"$pids/$name.key") != "$key" ]]; then
         stop "$name" TERM 60
     fi

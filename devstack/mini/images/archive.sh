@@ -43,10 +43,10 @@ settings_of() {
 # image NAME SETTINGS PART… makes docker.io/faas-mini/NAME:dev from what root_NAME
 # puts into a folder, unless it was made from the same parts.
 image() {
-    local name=$1 settings=$2 key work
+    local name=$1 settings=$2 key work parts
     shift 2
-    key=$(find "$@" "$mini/images" -type f -not -path '*/__pycache__/*' -print0 | sort -z | xargs -0 sha256sum |
-        sha256sum)
+    mapfile -d '' parts < <(find "$@" "$mini/images" -type f -not -path '*/__pycache__/*' -print0 | sort -z)
+    key=$(checksum "${images##*/}-$name" "${parts[@]}")
     [[ ! -s $images/$name || $(<"$images/$name") != "$key" ]] || return 0
     work=$(mktemp -d "$images/.work-XXXXXX")
     mkdir "$work/root"
