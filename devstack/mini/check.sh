@@ -49,11 +49,16 @@ check_ports() {
     check_port kube-proxy 127.0.0.1 10256
 }
 
+# A part that was killed a moment ago listens until the last of its threads has ended.
 check_port() {
-    ! runs "$1" && listens "$2" "$3" || return 0
-    local by
-    by=$(ss -Hltnp "sport = :$3" 2>/dev/null | grep -o 'users:.*' || echo unknown)
-    fail "port $3 of $2 is taken ($by); $1 needs it"
+    local by deadline=$((SECONDS + 10))
+    while ! runs "$1" && listens "$2" "$3"; do
+        if ((SECONDS >= deadline)); then
+            by=$(ss -Hltnp "sport = :$3" 2>/dev/null | grep -o 'users:.*' || echo unknown)
+            fail "port $3 of $2 is taken ($by); $1 needs it"
+        fi
+        sleep 0.1
+    done
 }
 
 # check_network: the addresses must not be somebody else's.
