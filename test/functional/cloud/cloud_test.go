@@ -21,7 +21,6 @@ var env struct {
 	endpoints []string // of the APIs
 	logs      string   // folder
 	pids      string   // folder: a file for each part, with its process id and start time
-	engines   []string // base URLs of the engines' status, by their number; a third may not run
 	world     string   // address of a host outside, in a network namespace of our own
 	registry  string   // host:port of the registry that asks for no password
 	private   string   // of the one that asks for user and password
@@ -38,7 +37,6 @@ func TestMain(m *testing.M) {
 	if text := os.Getenv("FAAS_ENDPOINTS"); text != "" {
 		env.endpoints = strings.Split(text, ",")
 	}
-	env.engines = strings.Split(os.Getenv("FAAS_ENGINE_STATUS"), ",")
 	if len(env.endpoints) == 0 || env.pids == "" {
 		fmt.Println("no cloud: these tests need root, make cloud-up, and what .cloud/env says in the environment;",
 			"make functional does all three")

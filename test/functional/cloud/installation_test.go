@@ -167,6 +167,51 @@ func (i *installation) start(name, tree string) {
 	})
 }
 
+// serve starts two APIs and the engines of this tree, and offers Python.
+func (i *installation) serve(engines ...string) {
+	i.Helper()
+	tree := here(i.T)
+	if out, err := i.run(tree, "faas-manage", "db", "sync"); err != nil {
+		i.Fatalf("db sync: %v\n%s", err, out)
+	}
+	for _, name := range engines {
+		p := i.add(name, "faas-engine")
+		p.options = append(p.options, agentOption+agentNow)
+	}
+	for _, name := range []string{"api-1", "api-2"} {
+		i.add(name, "faas-api")
+	}
+	for name := range i.parts {
+		i.start(name, tree)
+	}
+	i.offerPython(i.client(), imageNow)
+}
+
+// offerPython makes the runtime python3 and returns its id.
+func (i *installation) offerPython(c *apiclient.Client, image string) string {
+	i.Helper()
+	var made apiclient.Runtime
+	asked := map[string]any{"name": "python3", "image": image, "trusted": true}
+	must(i, c.Do(i.ctx, "POST", "/v1/runtimes", asked, &made))
+	return made.ID
+}
+
+// kill ends a process as a crash does.
+func (i *installation) kill(name string) {
+	i.Helper()
+	p := i.parts[name]
+	must(i, p.cmd.Process.Kill())
+	<-p.ended
+}
+
+// here returns the folder of this tree.
+func here(t *testing.T) string {
+	t.Helper()
+	tree, err := filepath.Abs(repository)
+	must(t, err)
+	return tree
+}
+
 // replace ends a process as an operator does, and starts it again out of another tree.
 func (i *installation) replace(name, tree string) {
 	i.Helper()

@@ -4,7 +4,6 @@ import (
 	"context"
 	"net/url"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -15,7 +14,7 @@ import (
 const (
 	jobs     = 50
 	jobTimes = 30 // of each job
-	jobEvery = 4 * time.Second
+	jobEvery = 3 * time.Second
 )
 
 // job is what the API shows of one.
@@ -26,17 +25,21 @@ type job struct {
 	Next       string `json:"next_execution_time"`
 }
 
-// TestJobsWhenAnEngineIsKilled has 50 jobs executed every four seconds for two minutes and an
-// engine killed in between: each time of each job has one execution, and that ran once.
+// TestJobsWhenAnEngineIsKilled has 50 jobs executed every three seconds, thirty times, and kills an
+// engine in between: each time of each job has one execution, and that ran once.
 func TestJobsWhenAnEngineIsKilled(t *testing.T) {
-	ctx, c := testContext(t), client(t)
+	t.Parallel() // it mostly waits
+	ctx := testContext(t)
+	i := newInstallation(ctx, t, "jobs")
+	i.serve("engine-1", "engine-2")
+	c := i.client()
 	w := startWorld(t)
 	function := create(ctx, t, c, "python3", tell, apiclient.NewFunction{}).ID
 	awaitPool(ctx, t, c, "python3")
 	var all []job
 	for n := range jobs {
 		all = append(all, createJob(ctx, t, c, map[string]any{
-			"function_id": function, "pattern": "* * * * * */4", "count": jobTimes,
+			"function_id": function, "pattern": "* * * * * */3", "count": jobTimes,
 			"function_input": map[string]any{"n": n + 1, "url": "http://" + w.address},
 		}))
 	}
@@ -45,9 +48,9 @@ func TestJobsWhenAnEngineIsKilled(t *testing.T) {
 		return shown
 	}
 	await(ctx, t, "a third of the times is over", func() bool { return *show(all[jobs/2]).Count <= jobTimes*2/3 })
-	end(ctx, t, "faas-engine-1", syscall.SIGKILL)
+	i.kill("engine-1")
 	await(ctx, t, "two thirds of the times are over", func() bool { return *show(all[jobs/2]).Count <= jobTimes/3 })
-	up(ctx, t)
+	i.start("engine-1", here(t))
 	settled, late := 0, time.Duration(0)
 	for n, j := range all {
 		await(ctx, t, "a job is done", func() bool { return show(j).Status == "done" })

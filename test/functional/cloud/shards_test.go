@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 )
@@ -16,16 +15,12 @@ import (
 // shardCount is how many shards `faas-manage db sync` makes.
 const shardCount = 64
 
-// threeEngines is the setting of devstack/mini/up that has a third engine.
-const threeEngines = "CLOUD_ENGINES=3"
-
-// ownedShards returns how many shards the engine with the number says that it owns, -1 when it does
-// not answer.
-func ownedShards(ctx context.Context, t *testing.T, number int) int {
+// ownedShards returns how many shards the engine says that it owns, -1 when it does not answer.
+func (p *part) ownedShards(ctx context.Context, t *testing.T) int {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(ctx, hangTimeout)
 	defer cancel()
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, env.engines[number-1]+"/metrics", nil)
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://127.0.0.1:"+p.port+"/metrics", nil)
 	must(t, err)
 	answer, err := http.DefaultClient.Do(r)
 	if err != nil {
@@ -42,46 +37,52 @@ func ownedShards(ctx context.Context, t *testing.T, number int) int {
 	return -1
 }
 
-// awaitEqualShares waits until the engines with these numbers own all shards, none of them two more
-// than another, and logs how they came there. All of them must live: an engine that has ended by
-// itself would keep the others from it for ever.
-func awaitEqualShares(ctx context.Context, t *testing.T, what string, numbers ...int) {
-	t.Helper()
+// awaitEqualShares waits until these engines own all shards, none of them two more than another,
+// and logs how they came there. All of them must live: an engine that has ended by itself would
+// keep the others from it for ever.
+func (i *installation) awaitEqualShares(what string, engines ...string) {
+	i.Helper()
 	begun := time.Now()
 	var owned []int
-	await(ctx, t, fmt.Sprintf("%s the engines %v have equal shares", what, numbers), func() bool {
+	await(i.ctx, i.T, fmt.Sprintf("%s %v have equal shares", what, engines), func() bool {
 		owned = owned[:0]
 		sum := 0
-		for _, number := range numbers {
-			if part := fmt.Sprintf("faas-engine-%d", number); !alive(pid(t, part)) {
-				t.Fatalf("%s has ended; see %s/%s.log", part, env.logs, part)
+		for _, name := range engines {
+			p := i.parts[name]
+			select {
+			case <-p.ended:
+				i.Fatalf("%s has ended: %s", name, p.tail())
+			default:
 			}
-			n := ownedShards(ctx, t, number)
+			n := p.ownedShards(i.ctx, i.T)
 			owned, sum = append(owned, n), sum+n
 		}
 		return sum == shardCount && slices.Max(owned)-slices.Min(owned) <= 1
 	})
-	t.Logf("%s: engines %v own %v after %v", what, numbers, owned, time.Since(begun).Round(time.Millisecond))
+	i.Logf("%s: %v own %v after %v", what, engines, owned, time.Since(begun).Round(time.Millisecond))
 }
 
 // TestShardsAreBalanced kills three engines in turn, under load, and starts each again: those that
 // live divide the shards into equal shares each time. Nothing that was acknowledged meanwhile is
 // lost or runs twice, nothing is refused, and every asynchronous execution ends.
 func TestShardsAreBalanced(t *testing.T) {
-	ctx, c := testContext(t), client(t)
-	t.Cleanup(func() { up(context.WithoutCancel(ctx), t) }) // two, as the other tests expect
-	up(ctx, t, threeEngines)
-	awaitEqualShares(ctx, t, "with three", 1, 2, 3)
+	t.Parallel() // it mostly waits until those that were killed are believed to be dead
+	ctx := testContext(t)
+	engines := []string{"engine-1", "engine-2", "engine-3"}
+	i := newInstallation(ctx, t, "shards")
+	i.serve(engines...)
+	i.awaitEqualShares("with three", engines...)
+	c := i.client()
 	l := newLedger(ctx, t, c, callTakes)
 	stop := l.load(ctx, c, callers)
-	for killed := 1; killed <= 3; killed++ {
+	for _, killed := range engines {
 		l.more(ctx, t, 50)
-		end(ctx, t, fmt.Sprintf("faas-engine-%d", killed), syscall.SIGKILL)
-		others := slices.DeleteFunc([]int{1, 2, 3}, func(n int) bool { return n == killed })
-		awaitEqualShares(ctx, t, fmt.Sprintf("without %d", killed), others...)
+		i.kill(killed)
+		others := slices.DeleteFunc(slices.Clone(engines), func(name string) bool { return name == killed })
+		i.awaitEqualShares("without "+killed, others...)
 		l.more(ctx, t, 50)
-		up(ctx, t, threeEngines)
-		awaitEqualShares(ctx, t, fmt.Sprintf("with %d again", killed), 1, 2, 3)
+		i.start(killed, here(t))
+		i.awaitEqualShares("with "+killed+" again", engines...)
 	}
 	l.more(ctx, t, 50)
 	stop()

@@ -2,7 +2,6 @@ package cloud
 
 import (
 	"os/exec"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -27,11 +26,11 @@ const (
 // agents, old APIs new engines and old engines new agents. No request fails, and nothing is lost or
 // done twice; nor are the times of a job and of a clock.
 func TestUpgrade(t *testing.T) {
+	t.Parallel() // with tests that have installations of their own, too
 	ctx := testContext(t)
 	release := readReleaseBefore(t)
 	before := release.build(ctx, t)
-	now, err := filepath.Abs(repository)
-	must(t, err)
+	now := here(t)
 	out, err := exec.CommandContext(ctx, repository+"/devstack/mini/images-of", before, "before").CombinedOutput()
 	if err != nil {
 		t.Fatalf("the images of %s: %v\n%s", release.tag, err, out)
@@ -85,11 +84,7 @@ const (
 
 // begin has the service do what must go on: calls, a job and a clock.
 func (u *upgrade) begin(release releaseBefore) {
-	var made apiclient.Runtime
-	must(u, u.client.Do(u.ctx, "POST", "/v1/runtimes", map[string]any{
-		"name": "python3", "image": imageBefore, "trusted": true,
-	}, &made))
-	u.runtime = made.ID
+	u.runtime = u.offerPython(u.client, imageBefore)
 	u.load()
 	u.ticks = startWorld(u.T)
 	function := create(u.ctx, u.T, u.client, "python3", tell, apiclient.NewFunction{}).ID
