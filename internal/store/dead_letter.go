@@ -11,6 +11,9 @@ import (
 	"github.com/openstack-faas/faas/internal/faas"
 )
 
+// DeadLetterStore keeps the events of triggers whose calls have failed for good.
+type DeadLetterStore struct{ *core }
+
 var deadLetters = newResource(table{name: "dead_letters", noun: "dead letter"}, []column[faas.DeadLetter]{
 	{name: "id", at: func(l *faas.DeadLetter) any { return &l.ID }, kind: code, index: indexOfEach},
 	{name: "trigger_id", at: func(l *faas.DeadLetter) any { return &l.TriggerID }, kind: code, index: indexOfValue},
@@ -40,7 +43,7 @@ func letterBytes(l *faas.DeadLetter) int64 {
 
 // KeepLetter keeps a dead letter that no execution is followed by, and returns how many older ones
 // of its trigger have gone for it. One that is there already stays as it is.
-func (s *Store) KeepLetter(ctx context.Context, l faas.DeadLetter) (dropped int, err error) {
+func (s *DeadLetterStore) KeepLetter(ctx context.Context, l faas.DeadLetter) (dropped int, err error) {
 	err = s.recorder.do(ctx, func(t *tx) (err error) {
 		dropped, err = t.keepLetter(l)
 		return err
@@ -119,7 +122,7 @@ func (t *tx) dropOldLetters(triggerID string, has letterCount) (dropped int, err
 }
 
 // DeadLetter returns a dead letter of a trigger that the scope sees.
-func (s *Store) DeadLetter(ctx context.Context, scope faas.Scope, triggerID, id string) (faas.DeadLetter, error) {
+func (s *DeadLetterStore) DeadLetter(ctx context.Context, scope faas.Scope, triggerID, id string) (faas.DeadLetter, error) {
 	l, err := deadLetters.scan(s.readers.QueryRowContext(ctx, deadLetters.selectByID(), id))
 	return l, letterSeen(scope, triggerID, id, l, err)
 }
@@ -138,15 +141,15 @@ func letterSeen(scope faas.Scope, triggerID, id string, l faas.DeadLetter, err e
 
 // DeadLetters lists the dead letters of a trigger that the scope sees. Of a long input it has the
 // beginning only.
-func (s *Store) DeadLetters(
+func (s *DeadLetterStore) DeadLetters(
 	ctx context.Context, scope faas.Scope, triggerID string, q faas.Query,
 ) (Page[faas.DeadLetter], error) {
 	q.Filters = append(slices.Clone(q.Filters), faas.Filter{Field: "trigger_id", Op: "eq", Values: []string{triggerID}})
-	return list(ctx, s, &deadLetters, scope, q)
+	return list(ctx, s.core, &deadLetters, scope, q)
 }
 
 // DeleteDeadLetter forgets a dead letter.
-func (s *Store) DeleteDeadLetter(ctx context.Context, scope faas.Scope, triggerID, id string) error {
+func (s *DeadLetterStore) DeleteDeadLetter(ctx context.Context, scope faas.Scope, triggerID, id string) error {
 	return s.recorder.do(ctx, func(t *tx) error { return t.takeLetter(scope, triggerID, id) })
 }
 
@@ -187,7 +190,7 @@ func (t *tx) forgetLetter(triggerID, id string, has letterCount) (left letterCou
 
 // Replay has a dead letter executed again: in one transaction the letter goes and x is queued,
 // which is complete. Of several who try, one does; the others hear faas.NotFound.
-func (s *Store) Replay(ctx context.Context, scope faas.Scope, triggerID, id string, x faas.Execution) error {
+func (s *DeadLetterStore) Replay(ctx context.Context, scope faas.Scope, triggerID, id string, x faas.Execution) error {
 	err := s.recorder.do(ctx, func(t *tx) error {
 		if err := t.takeLetter(scope, triggerID, id); err != nil {
 			return err
@@ -202,7 +205,7 @@ func (s *Store) Replay(ctx context.Context, scope faas.Scope, triggerID, id stri
 
 // OldestDeadLetters returns dead letters of a trigger, the oldest first, limit at most, without
 // their inputs.
-func (s *Store) OldestDeadLetters(ctx context.Context, triggerID string, limit int) ([]string, error) {
+func (s *DeadLetterStore) OldestDeadLetters(ctx context.Context, triggerID string, limit int) ([]string, error) {
 	rows, err := s.readers.QueryContext(ctx,
 		`SELECT id FROM dead_letters WHERE trigger_id = ? ORDER BY created_at, id LIMIT ?`, triggerID, limit)
 	if err != nil {
@@ -212,7 +215,7 @@ func (s *Store) OldestDeadLetters(ctx context.Context, triggerID string, limit i
 }
 
 // PurgeDeadLetters deletes dead letters from before the time, limit at most, and returns how many.
-func (s *Store) PurgeDeadLetters(ctx context.Context, before time.Time, limit int) (int, error) {
+func (s *DeadLetterStore) PurgeDeadLetters(ctx context.Context, before time.Time, limit int) (int, error) {
 	rows, err := s.scans.QueryContext(ctx,
 		`SELECT trigger_id, id FROM dead_letters WHERE created_at < ? ORDER BY created_at LIMIT ?`, micros(before), limit)
 	if err != nil {

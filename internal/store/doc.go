@@ -1,6 +1,30 @@
 // Package store keeps runtimes, functions and executions in a SQL database. The exported methods
 // own their transactions; everything private below them takes one.
 //
+// A Store is made of parts, which share one core (core.go): its connections, its writers and its
+// clock. A part is a type with its methods, in files whose names begin alike:
+//
+//	FunctionStore       functions, versions, aliases, what a call runs   function*.go
+//	PackageUse          which packages are in use                        package_*.go
+//	RuntimeStore        runtimes                                         runtime.go
+//	ExecutionLifecycle  executions' way from queued or started to ended  lifecycle*.go
+//	ExecutionStore      executions' records, logs and stories            execution*.go
+//	Retention           records that go after their time                 retention*.go, partition*.go
+//	StatisticsStore     what calls came to                               statistics*.go
+//	JobStore            jobs                                             job.go
+//	WebhookStore        webhooks                                         webhook.go
+//	TriggerStore        triggers                                         trigger*.go
+//	DeadLetterStore     dead letters                                     dead_letter.go
+//	QuotaStore          limits, and what projects use                    quota*.go
+//	DueWork             work that is due at a time                       due_work.go
+//	Membership          live processes and engines, owners of shards     membership*.go
+//	Outbox              notifications to be sent                         outbox.go
+//
+// Transactions go across parts: to delete a function counts what its project uses and schedules the
+// deletion of its trust. So what is done within one is a method of tx, whichever part it is about,
+// and no part needs another one to write. What only a few methods are needed of is passed as the
+// parts that have them, not as a Store.
+//
 // The database is a MySQL or MariaDB server, a Galera cluster of them, or an SQLite file. What
 // differs is in dialect.go and the files of each; every other statement is the same for all.
 // Several processes write to a server at a time, so an operation of more than one statement relies

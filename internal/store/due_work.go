@@ -13,6 +13,10 @@ import (
 	"github.com/openstack-faas/faas/internal/faas"
 )
 
+// DueWork keeps work that is due at a time, until it is done. Who does it is package duework's to
+// say.
+type DueWork struct{ *core }
+
 // DueItem is a piece of work that is due at a time. Its kind and ref name it.
 type DueItem struct {
 	Kind      string
@@ -44,12 +48,12 @@ const lastErrorLength = 1000
 // AddDue has work done after the time, once. An item of the same kind and ref is due then and
 // begins anew, whatever its state: who has it in hand at the moment finds out that it is no longer
 // its own.
-func (s *Store) AddDue(ctx context.Context, kind, ref string, after time.Duration) error {
+func (s *DueWork) AddDue(ctx context.Context, kind, ref string, after time.Duration) error {
 	return s.recorder.do(ctx, func(t *tx) error { return t.addDue(s.shards, kind, ref, after) })
 }
 
 // EnsureDue adds work that is due at once unless an item of the same kind and ref is there.
-func (s *Store) EnsureDue(ctx context.Context, kind, ref string) error {
+func (s *DueWork) EnsureDue(ctx context.Context, kind, ref string) error {
 	return s.chores.doSingle(ctx, func(t *tx) error {
 		_, err := t.change(insertDue(t.grammar, s.shards, kind, ref, 0))
 		if t.dialect.fault(err) == duplicate {
@@ -63,7 +67,7 @@ func (s *Store) EnsureDue(ctx context.Context, kind, ref string) error {
 // changed anything: whoever owns its shard is to be told then. An attempt that is in hand goes on, and
 // the item is done once more after it. The attempt that begins next is told that it was woken.
 // It is for items that are done again and again: one that is DueDone is gone, whoever has woken it.
-func (s *Store) WakeDue(ctx context.Context, kind, ref string, after time.Duration) (bool, error) {
+func (s *DueWork) WakeDue(ctx context.Context, kind, ref string, after time.Duration) (bool, error) {
 	at := s.dialect.grammar().now + ` + ?`
 	in := after.Microseconds()
 	// While woken_at is not 0, the item is due by then or is in hand: a later wish is met by that.
@@ -75,7 +79,7 @@ func (s *Store) WakeDue(ctx context.Context, kind, ref string, after time.Durati
 }
 
 // WithdrawDue takes out an item, if it is there.
-func (s *Store) WithdrawDue(ctx context.Context, kind, ref string) error {
+func (s *DueWork) WithdrawDue(ctx context.Context, kind, ref string) error {
 	c := withdrawDue(kind, ref)
 	_, err := s.chores.exec(ctx, c.query, c.args...)
 	return err
@@ -141,7 +145,7 @@ type DueQuery struct {
 // DueItems returns the items that are due, and those that will be soon, of each kind the longest
 // due first. One statement looks up all kinds and shards: it reads the entries of the index that
 // are due, and nothing of what is due later.
-func (s *Store) DueItems(ctx context.Context, q DueQuery) ([]DueItem, error) {
+func (s *DueWork) DueItems(ctx context.Context, q DueQuery) ([]DueItem, error) {
 	now := s.dialect.grammar().now
 	var shards strings.Builder
 	for i, shard := range q.Shards {
@@ -181,7 +185,7 @@ func (s *Store) DueItems(ctx context.Context, q DueQuery) ([]DueItem, error) {
 // TakeDue takes items of one shard in hand for the owner, until the time has run out, and returns
 // those that it took: an item goes to one of several that try. ErrNotOwner says that the shard is
 // another's.
-func (s *Store) TakeDue(
+func (s *DueWork) TakeDue(
 	ctx context.Context, o faas.Ownership, items []DueItem, hold func(kind string) time.Duration,
 ) ([]DueItem, error) {
 	var taken []DueItem
@@ -236,7 +240,7 @@ func (t *tx) taken(i *DueItem) error {
 // HandOverDue has the items of a kind and a shard due at once that an owner before has in hand still,
 // and returns how many there were. Whoever has one finds out that it is no longer its own. within is
 // how long items of the kind are in hand at most. ErrNotOwner says that the shard is another's.
-func (s *Store) HandOverDue(ctx context.Context, o faas.Ownership, kind string, within time.Duration) (int, error) {
+func (s *DueWork) HandOverDue(ctx context.Context, o faas.Ownership, kind string, within time.Duration) (int, error) {
 	now := s.dialect.grammar().now
 	// Read first: there is nothing as a rule, and an UPDATE would lock whatever it passes over.
 	rows, err := s.readers.QueryContext(ctx, `SELECT ref, token FROM due_work WHERE kind = ? AND state = ?
@@ -273,7 +277,9 @@ func (s *Store) HandOverDue(ctx context.Context, o faas.Ownership, kind string, 
 
 // DueDone strikes out an item that is done. This and what follows return ErrNotInHand when the item
 // is another attempt's meanwhile.
-func (s *Store) DueDone(ctx context.Context, i DueItem) error { return s.settleDue(ctx, i, dueDone(i)) }
+func (s *DueWork) DueDone(ctx context.Context, i DueItem) error {
+	return s.settleDue(ctx, i, dueDone(i))
+}
 
 // dueDone is the statement of DueDone. In the transaction of what was to be done it finds one row,
 // or that is not to be committed: then it is done exactly once.
@@ -282,7 +288,7 @@ func dueDone(i DueItem) change {
 }
 
 // DueAgain has an item that went well done again after the time.
-func (s *Store) DueAgain(ctx context.Context, i DueItem, after time.Duration) error {
+func (s *DueWork) DueAgain(ctx context.Context, i DueItem, after time.Duration) error {
 	return s.settleDue(ctx, i, dueAgain(s.dialect.grammar(), i, after))
 }
 
@@ -302,14 +308,14 @@ func dueAfter(g grammar, after time.Duration) (at string, args []any) {
 }
 
 // DueFailed has an item tried again after the time; why is kept with it.
-func (s *Store) DueFailed(ctx context.Context, i DueItem, after time.Duration, why string) error {
+func (s *DueWork) DueFailed(ctx context.Context, i DueItem, after time.Duration, why string) error {
 	at, in := dueAfter(s.dialect.grammar(), after)
 	return s.settleDue(ctx, i, change{`UPDATE due_work SET due_at = ` + at + `, token = 0, last_error = ?
 		WHERE kind = ? AND ref = ? AND token = ?`, append(in, shortened(why), i.Kind, i.Ref, i.token)})
 }
 
 // DueDead puts an item aside that has failed too often: it is not tried again until RetryDue.
-func (s *Store) DueDead(ctx context.Context, i DueItem, why string) error {
+func (s *DueWork) DueDead(ctx context.Context, i DueItem, why string) error {
 	return s.settleDue(
 		ctx,
 		i,
@@ -318,7 +324,7 @@ func (s *Store) DueDead(ctx context.Context, i DueItem, why string) error {
 	)
 }
 
-func (s *Store) settleDue(ctx context.Context, i DueItem, c change) error {
+func (s *DueWork) settleDue(ctx context.Context, i DueItem, c change) error {
 	n, err := s.chores.exec(ctx, c.query, c.args...)
 	if err == nil && n == 0 {
 		return faas.Errorf(faas.Conflict, "The %s of %q is not in hand any more.", i.Kind, i.Ref).WithCause(ErrNotInHand)
@@ -351,7 +357,7 @@ type DeadItem struct {
 }
 
 // DeadItems returns items that were put aside, limit at most, by kind and the longest dead first.
-func (s *Store) DeadItems(ctx context.Context, kinds []string, limit int) ([]DeadItem, error) {
+func (s *DueWork) DeadItems(ctx context.Context, kinds []string, limit int) ([]DeadItem, error) {
 	dead := []DeadItem{}
 	for _, kind := range kinds { // each is a walk along the index
 		rows, err := s.readers.QueryContext(ctx, `SELECT kind, ref, attempts, due_at, last_error FROM due_work
@@ -373,7 +379,7 @@ func (s *Store) DeadItems(ctx context.Context, kinds []string, limit int) ([]Dea
 }
 
 // DueKinds returns the kinds of which there are items, in order.
-func (s *Store) DueKinds(ctx context.Context) ([]string, error) {
+func (s *DueWork) DueKinds(ctx context.Context) ([]string, error) {
 	rows, err := s.scans.QueryContext(ctx, `SELECT DISTINCT kind FROM due_work ORDER BY kind`)
 	if err != nil {
 		return nil, unavailable(err)
@@ -383,7 +389,7 @@ func (s *Store) DueKinds(ctx context.Context) ([]string, error) {
 
 // RetryDue has items done now that wait for their time or were put aside, of a kind all or one, and
 // returns how many. ref is "*" for all.
-func (s *Store) RetryDue(ctx context.Context, kind, ref string) (int64, error) {
+func (s *DueWork) RetryDue(ctx context.Context, kind, ref string) (int64, error) {
 	query := `UPDATE due_work SET state = ?, attempts = 0, due_at = ` + s.dialect.grammar().now + ` WHERE kind = ? AND token = 0`
 	if ref == "*" {
 		return s.chores.exec(ctx, query, dueWaiting, kind)

@@ -7,6 +7,11 @@ import (
 	"github.com/openstack-faas/faas/internal/faas"
 )
 
+// ExecutionStore reads the records of executions, with what of them is kept apart: long texts, the
+// log of one that runs, the unusual events on its way. How their state changes is the
+// ExecutionLifecycle's, how they go in the end Retention's.
+type ExecutionStore struct{ *core }
+
 // The log is the last column and is read by itself only: SQLite then never touches the pages that a
 // long log overflows into. An execution is never updated as a whole: each change of its state is a
 // conditional statement of its own.
@@ -49,7 +54,7 @@ var executions = newResource(tableOfExecutions, []column[faas.Execution]{
 })
 
 // Execution returns an execution that the scope sees, without its log.
-func (s *Store) Execution(ctx context.Context, scope faas.Scope, id string) (faas.Execution, error) {
+func (s *ExecutionStore) Execution(ctx context.Context, scope faas.Scope, id string) (faas.Execution, error) {
 	e, err := executions.scan(s.get.one(ctx, s.get.execution, id))
 	if err != nil {
 		return faas.Execution{}, missing("execution", id, err)
@@ -62,7 +67,7 @@ func (s *Store) Execution(ctx context.Context, scope faas.Scope, id string) (faa
 
 // ExecutionLog returns what an execution that the scope sees has printed; of one that runs what was
 // kept by KeepLog.
-func (s *Store) ExecutionLog(ctx context.Context, scope faas.Scope, id string) (string, error) {
+func (s *ExecutionStore) ExecutionLog(ctx context.Context, scope faas.Scope, id string) (string, error) {
 	var project, text string
 	var apart int64
 	err := s.get.one(ctx, s.get.executionLog, id).Scan(&project, &text, &apart)
@@ -84,12 +89,12 @@ func (s *Store) ExecutionLog(ctx context.Context, scope faas.Scope, id string) (
 // Executions lists what the scope sees, without logs. Of a long input or result it has the
 // beginning only, see faas.Execution. A filter on the status running finds queued executions too,
 // since to clients an execution runs from its creation on.
-func (s *Store) Executions(ctx context.Context, scope faas.Scope, q faas.Query) (Page[faas.Execution], error) {
-	return list(ctx, s, &executions, scope, q)
+func (s *ExecutionStore) Executions(ctx context.Context, scope faas.Scope, q faas.Query) (Page[faas.Execution], error) {
+	return list(ctx, s.core, &executions, scope, q)
 }
 
 // DeleteExecution forgets an execution that has ended; one that has not is a faas.Conflict.
-func (s *Store) DeleteExecution(ctx context.Context, scope faas.Scope, id string) error {
+func (s *ExecutionStore) DeleteExecution(ctx context.Context, scope faas.Scope, id string) error {
 	if err := s.calls.await(ctx, &operation{execution: id}); err != nil { // has its start written
 		return err
 	}

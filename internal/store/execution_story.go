@@ -39,7 +39,7 @@ type storyOf struct {
 }
 
 // Tell adds to the story of an execution and returns when that is committed.
-func (s *Store) Tell(ctx context.Context, id string, events ...faas.StoryEvent) error {
+func (s *ExecutionStore) Tell(ctx context.Context, id string, events ...faas.StoryEvent) error {
 	if len(events) == 0 {
 		return nil
 	}
@@ -59,7 +59,7 @@ func (t *tx) tell(id string, events ...faas.StoryEvent) error {
 
 // Story returns what happened to an execution: what its record says, and the events that are kept,
 // in the order of their times.
-func (s *Store) Story(ctx context.Context, x faas.Execution) ([]faas.StoryEvent, error) {
+func (s *ExecutionStore) Story(ctx context.Context, x faas.Execution) ([]faas.StoryEvent, error) {
 	rows, err := s.readers.QueryContext(ctx, `SELECT kind, nth, at, times, took, worker_id, process, detail
 		FROM execution_events WHERE execution_id = ? ORDER BY at, kind, nth`, x.ID)
 	if err != nil {
@@ -116,20 +116,4 @@ func (t *tx) dropStories(of []record) error {
 		of = of[min(n, len(of)):]
 	}
 	return nil
-}
-
-// purgeStories deletes events from before the time whose executions are gone, of limit executions at
-// most: of those whose partition was dropped, and what came in after its execution was deleted.
-func (s *Store) purgeStories(ctx context.Context, before time.Time, limit int) error {
-	rows, err := s.scans.QueryContext(ctx, `SELECT DISTINCT execution_id FROM (
-		SELECT execution_id FROM execution_events WHERE at < ? ORDER BY at LIMIT ?) old
-		WHERE NOT EXISTS (SELECT 1 FROM executions WHERE id = execution_id)`, micros(before), limit)
-	if err != nil {
-		return unavailable(err)
-	}
-	gone, err := scanAll(rows, func(row scanner) (r record, err error) { return r, row.Scan(&r.id) })
-	if err != nil || len(gone) == 0 {
-		return err
-	}
-	return s.chores.do(ctx, func(t *tx) error { return t.dropStories(gone) })
 }

@@ -7,6 +7,29 @@ import (
 	"github.com/openstack-faas/faas/internal/faas"
 )
 
+// FunctionStore keeps functions with their versions and aliases, and finds the code that a call
+// runs.
+type FunctionStore struct {
+	*core
+	functions *shared[string, faas.Function]
+	versions  *shared[called, faas.FunctionVersion]
+	aliases   *shared[aliasName, faas.Alias]
+	canaries  *canaries
+}
+
+func newFunctionStore(c *core) *FunctionStore {
+	s := &FunctionStore{core: c, canaries: newCanaries()}
+	s.functions, s.versions, s.aliases = newShared(s.readFunction), newShared(s.readVersion), newShared(s.readAlias)
+	return s
+}
+
+// endReads waits for reads under way that no caller makes itself.
+func (s *FunctionStore) endReads() {
+	s.functions.wait()
+	s.versions.wait()
+	s.aliases.wait()
+}
+
 // runtime_id is insertOnly since a function keeps its runtime, call_count and latest_version since
 // they have statements of their own.
 var functions = newResource(table{name: "functions", noun: "function"}, []column[faas.Function]{
@@ -87,7 +110,7 @@ type FunctionTrust struct {
 // ScheduleTrustDeletion. A package must have been stored after AnnouncePackage; one that was
 // deleted since is faas.Unavailable. What the project has then is within the quota, which may be
 // nil, or the error is a faas.OverQuota.
-func (s *Store) CreateFunction(ctx context.Context, f faas.Function, quota faas.Amounts) (faas.Function, error) {
+func (s *FunctionStore) CreateFunction(ctx context.Context, f faas.Function, quota faas.Amounts) (faas.Function, error) {
 	if f.ID == "" {
 		f.ID = faas.NewID()
 	}
@@ -136,7 +159,7 @@ func (t *tx) usableRuntime(f faas.Function) error {
 }
 
 // Function returns a function that the scope sees.
-func (s *Store) Function(ctx context.Context, scope faas.Scope, id string) (faas.Function, error) {
+func (s *FunctionStore) Function(ctx context.Context, scope faas.Scope, id string) (faas.Function, error) {
 	f, err := s.functions.get(ctx, id)
 	if err != nil {
 		return faas.Function{}, missing("function", id, err)
@@ -148,19 +171,19 @@ func (s *Store) Function(ctx context.Context, scope faas.Scope, id string) (faas
 }
 
 // readFunction reads a function, whosever it is.
-func (s *Store) readFunction(ctx context.Context, id string) (faas.Function, error) {
+func (s *FunctionStore) readFunction(ctx context.Context, id string) (faas.Function, error) {
 	return functions.scan(s.get.one(ctx, s.get.function, id))
 }
 
 // Functions lists what the scope sees.
-func (s *Store) Functions(ctx context.Context, scope faas.Scope, q faas.Query) (Page[faas.Function], error) {
-	return list(ctx, s, &functions, scope, q)
+func (s *FunctionStore) Functions(ctx context.Context, scope faas.Scope, q faas.Query) (Page[faas.Function], error) {
+	return list(ctx, s.core, &functions, scope, q)
 }
 
 // UpdateFunction changes a function and returns it as it is now. Its Revision grows when code,
 // entry, environment, secrets, cpu or memory became different. A package must have been stored as for CreateFunction.
 // More package bytes than the change's quota lets the project have are a faas.OverQuota.
-func (s *Store) UpdateFunction(ctx context.Context, scope faas.Scope, id string,
+func (s *FunctionStore) UpdateFunction(ctx context.Context, scope faas.Scope, id string,
 	change FunctionChange) (faas.Function, error) {
 	var f faas.Function
 	err := s.recorder.do(ctx, func(t *tx) error {
@@ -231,7 +254,7 @@ func (c FunctionChange) applied(f faas.Function) faas.Function {
 // DeleteFunction forgets a function with its versions and returns what it was; their trusts are
 // noted as ones to delete. Its executions stay. The error's kind is faas.Conflict while something
 // points at it.
-func (s *Store) DeleteFunction(ctx context.Context, scope faas.Scope, id string) (faas.Function, error) {
+func (s *FunctionStore) DeleteFunction(ctx context.Context, scope faas.Scope, id string) (faas.Function, error) {
 	var f faas.Function
 	err := s.recorder.do(ctx, func(t *tx) error {
 		var err error

@@ -8,6 +8,9 @@ import (
 	"github.com/openstack-faas/faas/internal/faas"
 )
 
+// JobStore keeps jobs, which call functions at times, and queues what they call.
+type JobStore struct{ *core }
+
 // JobExecution is the kind of due work that a job's next execution is: its ref is the job. It is
 // there for as long as the job is running.
 const JobExecution = "job"
@@ -39,7 +42,7 @@ var jobs = newResource(table{name: "jobs", noun: "job"}, []column[faas.Job]{
 // CreateJob records a job and returns it as recorded. An empty ID or CreatedAt is filled in. A
 // function, version or alias that its project does not have is a faas.NotFound. What the project
 // has then is within the quota, which may be nil, or the error is a faas.OverQuota.
-func (s *Store) CreateJob(ctx context.Context, j faas.Job, quota faas.Amounts) (faas.Job, error) {
+func (s *JobStore) CreateJob(ctx context.Context, j faas.Job, quota faas.Amounts) (faas.Job, error) {
 	if j.ID == "" {
 		j.ID = faas.NewID()
 	}
@@ -67,7 +70,7 @@ func (s *Store) CreateJob(ctx context.Context, j faas.Job, quota faas.Amounts) (
 
 // scheduleJob has a job executed at its time, or not at all when it is not running. What was
 // planned before, were it in hand, is void.
-func (s *Store) scheduleJob(t *tx, j faas.Job) error {
+func (s *JobStore) scheduleJob(t *tx, j faas.Job) error {
 	if j.Status != faas.JobRunning {
 		_, err := t.change(withdrawDue(JobExecution, j.ID))
 		return err
@@ -76,7 +79,7 @@ func (s *Store) scheduleJob(t *tx, j faas.Job) error {
 }
 
 // Job returns a job that the scope sees.
-func (s *Store) Job(ctx context.Context, scope faas.Scope, id string) (faas.Job, error) {
+func (s *JobStore) Job(ctx context.Context, scope faas.Scope, id string) (faas.Job, error) {
 	j, err := jobs.scan(s.readers.QueryRowContext(ctx, jobs.selectByID(), id))
 	if err == nil && !scope.Sees(j.ProjectID) {
 		return faas.Job{}, unseen("job", id, j.ProjectID)
@@ -85,13 +88,13 @@ func (s *Store) Job(ctx context.Context, scope faas.Scope, id string) (faas.Job,
 }
 
 // Jobs lists what the scope sees.
-func (s *Store) Jobs(ctx context.Context, scope faas.Scope, q faas.Query) (Page[faas.Job], error) {
-	return list(ctx, s, &jobs, scope, q)
+func (s *JobStore) Jobs(ctx context.Context, scope faas.Scope, q faas.Query) (Page[faas.Job], error) {
+	return list(ctx, s.core, &jobs, scope, q)
 }
 
 // UpdateJob has change set fields of a job, which nobody else changes meanwhile, and returns the job
 // as it is then. change may be run more than once.
-func (s *Store) UpdateJob(
+func (s *JobStore) UpdateJob(
 	ctx context.Context, scope faas.Scope, id string, change func(*faas.Job) error,
 ) (faas.Job, error) {
 	var j faas.Job
@@ -120,7 +123,7 @@ func (s *Store) UpdateJob(
 }
 
 // DeleteJob forgets a job. The executions that it caused stay.
-func (s *Store) DeleteJob(ctx context.Context, scope faas.Scope, id string) error {
+func (s *JobStore) DeleteJob(ctx context.Context, scope faas.Scope, id string) error {
 	return s.recorder.do(ctx, func(t *tx) error {
 		j, err := t.job(scope, id)
 		if err != nil {
@@ -144,7 +147,7 @@ var ErrJobChanged = errors.New("the job was changed meanwhile")
 // execution is made once, whichever process dies when. x is nil for an execution that could not be
 // made. The error has ErrJobChanged or ErrNotInHand in its chain when nothing was recorded because
 // somebody else was first.
-func (s *Store) FireJob(ctx context.Context, i DueItem, before, after faas.Job, x *faas.Execution) error {
+func (s *JobStore) FireJob(ctx context.Context, i DueItem, before, after faas.Job, x *faas.Execution) error {
 	after.NextAt = moment(micros(after.NextAt))
 	after.StatusReason = shortened(after.StatusReason)
 	settle := dueDone(i)
@@ -178,7 +181,7 @@ func (s *Store) FireJob(ctx context.Context, i DueItem, before, after faas.Job, 
 }
 
 // NoteJob records why the execution of a job that is due can not be made now.
-func (s *Store) NoteJob(ctx context.Context, id, why string) error {
+func (s *JobStore) NoteJob(ctx context.Context, id, why string) error {
 	_, err := s.recorder.exec(ctx, `UPDATE jobs SET status_reason = ? WHERE id = ? AND status = ?`,
 		shortened(why), id, string(faas.JobRunning))
 	return err

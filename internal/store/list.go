@@ -101,7 +101,7 @@ type listing struct {
 }
 
 // list reads what the scope sees and the query asks for.
-func list[T any](ctx context.Context, s *Store, t *resource[T], scope faas.Scope, q faas.Query) (Page[T], error) {
+func list[T any](ctx context.Context, s *core, t *resource[T], scope faas.Scope, q faas.Query) (Page[T], error) {
 	l, err := t.listing(scope, q)
 	if err != nil {
 		return Page[T]{}, err
@@ -116,7 +116,7 @@ func list[T any](ctx context.Context, s *Store, t *resource[T], scope faas.Scope
 	return page, nil
 }
 
-func readPage[T any](ctx context.Context, s *Store, t *resource[T], l *listing, q faas.Query) (page Page[T],
+func readPage[T any](ctx context.Context, s *core, t *resource[T], l *listing, q faas.Query) (page Page[T],
 	err error) {
 	if q.Marker != "" {
 		if err := l.after(ctx, s.lists, q.Marker); err != nil {
@@ -173,7 +173,7 @@ func (t *table) inScope(st *statement, scope faas.Scope) {
 const slowListPause = 5 * time.Second
 
 // slowList says what to do when a list took too long; other errors stay as they are.
-func (s *Store) slowList(noun string, err error) error {
+func (s *core) slowList(noun string, err error) error {
 	if !errors.Is(err, context.DeadlineExceeded) && !s.dialect.tookTooLong(err) {
 		return err
 	}

@@ -27,26 +27,26 @@ var (
 
 // FunctionID returns the id of the project's one function with the name. The error's kind is
 // faas.NotFound when there is none, faas.Conflict with the candidates when there are several.
-func (s *Store) FunctionID(ctx context.Context, projectID, name string) (string, error) {
+func (s *FunctionStore) FunctionID(ctx context.Context, projectID, name string) (string, error) {
 	return s.idOf(ctx, functionNames, projectID, name)
 }
 
 // RuntimeID is FunctionID for the runtimes that the project sees: its own and the public ones.
-func (s *Store) RuntimeID(ctx context.Context, projectID, name string) (string, error) {
+func (s *RuntimeStore) RuntimeID(ctx context.Context, projectID, name string) (string, error) {
 	return s.idOf(ctx, runtimeNames, projectID, name)
 }
 
 // JobID is FunctionID for jobs.
-func (s *Store) JobID(ctx context.Context, projectID, name string) (string, error) {
+func (s *JobStore) JobID(ctx context.Context, projectID, name string) (string, error) {
 	return s.idOf(ctx, jobNames, projectID, name)
 }
 
 // TriggerID is FunctionID for triggers.
-func (s *Store) TriggerID(ctx context.Context, projectID, name string) (string, error) {
+func (s *TriggerStore) TriggerID(ctx context.Context, projectID, name string) (string, error) {
 	return s.idOf(ctx, triggerNames, projectID, name)
 }
 
-func (s *Store) idOf(ctx context.Context, kind named, projectID, name string) (string, error) {
+func (s *core) idOf(ctx context.Context, kind named, projectID, name string) (string, error) {
 	if projectID == "" || name == "" { // a token without a project; a thing without a name
 		return "", notFound(kind.noun, strconv.Quote(name))
 	}

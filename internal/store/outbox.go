@@ -6,10 +6,11 @@ import (
 	"strings"
 )
 
-// The outbox holds the events of notifications that are still to be sent. An event that is handed
-// in with a record is written in the record's transaction, and with it or not at all: nothing that
-// was recorded remains untold, whichever process dies when, and nothing is told that was not
-// recorded. An event stays until DropEvents, whatever becomes of the record.
+// Outbox keeps the events of notifications that are still to be sent. An event that is handed in
+// with a record is written in the record's transaction, and with it or not at all: nothing that was
+// recorded remains untold, whichever process dies when, and nothing is told that was not recorded.
+// An event stays until DropEvents, whatever becomes of the record.
+type Outbox struct{ *core }
 
 // Event is an event that other services are to be notified of.
 type Event struct {
@@ -18,7 +19,7 @@ type Event struct {
 }
 
 // AddEvents keeps events that belong to no record, and returns when they are committed.
-func (s *Store) AddEvents(ctx context.Context, events ...Event) error {
+func (s *Outbox) AddEvents(ctx context.Context, events ...Event) error {
 	if len(events) == 0 {
 		return nil
 	}
@@ -26,7 +27,7 @@ func (s *Store) AddEvents(ctx context.Context, events ...Event) error {
 }
 
 // Events returns events that were not dropped, limit at most, in the order of their ids.
-func (s *Store) Events(ctx context.Context, limit int) ([]Event, error) {
+func (s *Outbox) Events(ctx context.Context, limit int) ([]Event, error) {
 	rows, err := s.readers.QueryContext(ctx, `SELECT id, event FROM outbox ORDER BY id LIMIT ?`, limit)
 	if err != nil {
 		return nil, unavailable(err)
@@ -35,7 +36,7 @@ func (s *Store) Events(ctx context.Context, limit int) ([]Event, error) {
 }
 
 // DropEvents deletes events that were sent. It is no error when some are gone already.
-func (s *Store) DropEvents(ctx context.Context, events []Event) error {
+func (s *Outbox) DropEvents(ctx context.Context, events []Event) error {
 	if len(events) == 0 {
 		return nil
 	}

@@ -51,7 +51,7 @@ const (
 
 // AnnouncePackage is called before a package is stored, each time. Kind Unavailable says that it is
 // just being deleted.
-func (s *Store) AnnouncePackage(ctx context.Context, sha256 string) error {
+func (s *PackageUse) AnnouncePackage(ctx context.Context, sha256 string) error {
 	return s.recorder.do(ctx, func(t *tx) error {
 		if err := t.announcePackage(sha256, micros(s.now().Add(announcedFor))); err != nil {
 			return err
@@ -104,7 +104,7 @@ type TakenPackage struct {
 // TakePackage makes a package the caller's to delete for the time. It returns nil when it does not,
 // and after which time to try again: because the package is being stored, is another's to delete or
 // was deleted lately. That is 0 when there is nothing to delete: a function has it, or it is gone.
-func (s *Store) TakePackage(
+func (s *PackageUse) TakePackage(
 	ctx context.Context, sha256 string, hold time.Duration,
 ) (*TakenPackage, time.Duration, error) {
 	var ours *TakenPackage
@@ -171,7 +171,7 @@ func (t *tx) deletePackageNote(sha256 string) error {
 
 // PackageDeleted is called when a package is deleted that was the caller's to delete. It returns
 // after which time TakePackage forgets it.
-func (s *Store) PackageDeleted(ctx context.Context, p TakenPackage) (time.Duration, error) {
+func (s *PackageUse) PackageDeleted(ctx context.Context, p TakenPackage) (time.Duration, error) {
 	_, err := s.chores.exec(
 		ctx,
 		`UPDATE package_notes SET state = ?, due_at = ? WHERE sha256 = ? AND state = ? AND due_at = ?`,

@@ -2,6 +2,10 @@ package store
 
 import "context"
 
+// PackageUse knows which packages functions and versions have, and sees to it that one is deleted
+// only when none has it.
+type PackageUse struct{ *core }
+
 // Which rows have packages is said in this file only, and in counted how many bytes of them a project
 // has. A table whose rows have packages joins here: garbage collection and deletion then know of it.
 const (
@@ -18,7 +22,7 @@ func usesOfPackage(sha256 string) []any { return []any{sha256, sha256} }
 
 // PackageReferenced reports whether any project's function or version has this package, by the
 // digest of its bytes.
-func (s *Store) PackageReferenced(ctx context.Context, sha256 string) (bool, error) {
+func (s *PackageUse) PackageReferenced(ctx context.Context, sha256 string) (bool, error) {
 	var n int
 	err := s.get.one(ctx, s.get.packageUse, usesOfPackage(sha256)...).Scan(&n)
 	return n > 0, unavailable(err)
@@ -26,7 +30,7 @@ func (s *Store) PackageReferenced(ctx context.Context, sha256 string) (bool, err
 
 // PackagesReferenced returns the digests of every package that a function or version of any
 // project has.
-func (s *Store) PackagesReferenced(ctx context.Context) (map[string]bool, error) {
+func (s *PackageUse) PackagesReferenced(ctx context.Context) (map[string]bool, error) {
 	rows, err := s.scans.QueryContext(ctx, packagesInUse)
 	if err != nil {
 		return nil, unavailable(err)

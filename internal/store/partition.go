@@ -114,7 +114,7 @@ type querier interface {
 // MakeSpans makes the partitions that are to be there before their time. It does nothing to tables
 // that are not divided. The error has ErrInUse in its chain when a table was in use for too long,
 // and ErrNoRight when the database's user may not change tables.
-func (s *Store) MakeSpans(ctx context.Context, retention time.Duration) error {
+func (s *Retention) MakeSpans(ctx context.Context, retention time.Duration) error {
 	if !s.dialect.grammar().fenced {
 		return nil
 	}
@@ -156,7 +156,7 @@ func (s *Store) MakeSpans(ctx context.Context, retention time.Duration) error {
 // Retire forgets executions that ended before the time, with whole partitions where it can: limit
 // rows at most of others. It returns how many executions it has forgotten; as many as limit or more:
 // there may be more. A record in a partition of a span stays until the whole span is that old.
-func (s *Store) Retire(ctx context.Context, before time.Time, limit int) (int, error) {
+func (s *Retention) Retire(ctx context.Context, before time.Time, limit int) (int, error) {
 	if !s.dialect.grammar().fenced {
 		return s.PurgeExecutions(ctx, before, limit)
 	}

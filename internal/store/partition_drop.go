@@ -16,7 +16,7 @@ const goneSuffix = "_gone"
 // dropSpans drops the partitions of executions all of which ended before the time, and those of
 // their contents. It returns how many executions are gone and which partitions are left to look
 // through row by row.
-func (s *Store) dropSpans(ctx context.Context, all []partition, before time.Time) (gone int, left []string, err error) {
+func (s *Retention) dropSpans(ctx context.Context, all []partition, before time.Time) (gone int, left []string, err error) {
 	a, err := newAlterer(ctx, s.dialect)
 	if err != nil {
 		return 0, nil, err
@@ -58,7 +58,7 @@ func ended(ctx context.Context, a *alterer, from string, before time.Time) (bool
 }
 
 // dropSpan drops one partition of executions.
-func (s *Store) dropSpan(ctx context.Context, a *alterer, p partition, before time.Time) (int, error) {
+func (s *Retention) dropSpan(ctx context.Context, a *alterer, p partition, before time.Time) (int, error) {
 	const gone = "executions" + goneSuffix
 	if err := a.swap(ctx, "executions", p.name); err != nil {
 		return 0, err
@@ -94,7 +94,7 @@ func (a *alterer) swap(ctx context.Context, table, name string) error {
 
 // dropGone counts that the executions which were swapped out are gone, and drops their table, if it
 // is there. Where the process dies in between, they are counted twice until RepairRecordUsage.
-func (s *Store) dropGone(ctx context.Context, a *alterer) (n int, err error) {
+func (s *Retention) dropGone(ctx context.Context, a *alterer) (n int, err error) {
 	var there int
 	err = a.db.QueryRowContext(ctx, `SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name = ?`,
 		"executions"+goneSuffix).Scan(&there)
@@ -124,7 +124,7 @@ func (s *Store) dropGone(ctx context.Context, a *alterer) (n int, err error) {
 }
 
 // dropContents drops the partitions of contents whose executions are gone.
-func (s *Store) dropContents(ctx context.Context, a *alterer, before time.Time) error {
+func (s *Retention) dropContents(ctx context.Context, a *alterer, before time.Time) error {
 	const table, gone = "execution_contents", "execution_contents" + goneSuffix
 	if err := a.exec(ctx, "DROP TABLE IF EXISTS "+gone); err != nil {
 		return err

@@ -10,18 +10,21 @@ import (
 	"github.com/openstack-faas/faas/internal/faas"
 )
 
+// QuotaStore keeps the limits of projects and counts what they use.
+type QuotaStore struct{ *core }
+
 // Quotas returns the limits that are a project's own; what it has none of is the configuration's to
 // say.
-func (s *Store) Quotas(ctx context.Context, projectID string) (faas.Amounts, error) {
+func (s *QuotaStore) Quotas(ctx context.Context, projectID string) (faas.Amounts, error) {
 	return s.amounts(ctx, `SELECT resource, hard_limit FROM quotas WHERE project_id = ?`, projectID)
 }
 
 // QuotaUsage returns what a project has of the resources that are counted here: those of counted.
-func (s *Store) QuotaUsage(ctx context.Context, projectID string) (faas.Amounts, error) {
+func (s *QuotaStore) QuotaUsage(ctx context.Context, projectID string) (faas.Amounts, error) {
 	return s.amounts(ctx, `SELECT resource, used FROM quota_usages WHERE project_id = ?`, projectID)
 }
 
-func (s *Store) amounts(ctx context.Context, query, projectID string) (faas.Amounts, error) {
+func (s *QuotaStore) amounts(ctx context.Context, query, projectID string) (faas.Amounts, error) {
 	rows, err := s.readers.QueryContext(ctx, query, projectID)
 	if err != nil {
 		return nil, unavailable(err)
@@ -39,7 +42,7 @@ func (s *Store) amounts(ctx context.Context, query, projectID string) (faas.Amou
 }
 
 // SetQuotas sets limits of a project's own; nil removes one. Limits that are not named stay.
-func (s *Store) SetQuotas(ctx context.Context, projectID string, limits map[faas.Resource]*int64) error {
+func (s *QuotaStore) SetQuotas(ctx context.Context, projectID string, limits map[faas.Resource]*int64) error {
 	return s.recorder.do(ctx, func(t *tx) error {
 		for _, r := range slices.Sorted(maps.Keys(limits)) {
 			if err := t.setQuota(projectID, r, limits[r]); err != nil {
@@ -65,7 +68,7 @@ func (t *tx) setQuota(projectID string, r faas.Resource, limit *int64) error {
 }
 
 // DeleteQuotas takes away all limits that are a project's own.
-func (s *Store) DeleteQuotas(ctx context.Context, projectID string) error {
+func (s *QuotaStore) DeleteQuotas(ctx context.Context, projectID string) error {
 	return s.recorder.do(ctx, func(t *tx) error {
 		_, err := t.exec(`DELETE FROM quotas WHERE project_id = ?`, projectID)
 		return err

@@ -23,7 +23,7 @@ var counted = map[faas.Resource][]counting{
 
 // RepairUsage counts again what every project has and corrects the counts that are off, which
 // programs older than the counts leave behind. It returns how many were.
-func (s *Store) RepairUsage(ctx context.Context) (repaired int, err error) {
+func (s *QuotaStore) RepairUsage(ctx context.Context) (repaired int, err error) {
 	for r, rows := range counted {
 		projects, err := s.miscounted(ctx, r, rows)
 		if err != nil {
@@ -53,7 +53,7 @@ func selected(rows []counting, where string) string {
 }
 
 // miscounted returns the projects whose count seems off. It may be because it changes meanwhile.
-func (s *Store) miscounted(ctx context.Context, r faas.Resource, of []counting) ([]string, error) {
+func (s *QuotaStore) miscounted(ctx context.Context, r faas.Resource, of []counting) ([]string, error) {
 	rows, err := s.scans.QueryContext(ctx,
 		`SELECT f.project_id FROM
 			(SELECT project_id, SUM(n) AS n FROM (`+selected(of, "")+`) each_row GROUP BY project_id) f
@@ -69,7 +69,7 @@ func (s *Store) miscounted(ctx context.Context, r faas.Resource, of []counting) 
 
 // repairUsage corrects one count. Its row is locked before the rows are counted: what changes
 // them changes the row, too, so that whatever is not committed yet is counted after this.
-func (s *Store) repairUsage(ctx context.Context, projectID string, r faas.Resource, of []counting) (changed bool,
+func (s *QuotaStore) repairUsage(ctx context.Context, projectID string, r faas.Resource, of []counting) (changed bool,
 	err error) {
 	err = s.chores.do(ctx, func(t *tx) error {
 		changed = false

@@ -18,7 +18,7 @@ import (
 // While one writer waits for its commit, another takes what has come meanwhile.
 //
 // Writers run side by side, so that only operations of the same execution keep their order
-// (order.go). A caller who needs one operation after another waits for the first one's answer.
+// (sequence.go). A caller who needs one operation after another waits for the first one's answer.
 type recorder struct {
 	dialect dialect
 	form    recordForm

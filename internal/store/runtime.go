@@ -6,6 +6,9 @@ import (
 	"github.com/openstack-faas/faas/internal/faas"
 )
 
+// RuntimeStore keeps the runtimes that functions are written for.
+type RuntimeStore struct{ *core }
+
 // The status is insertOnly since SetRuntimeStatus and RevertRuntime write it, and what the runtime has
 // since SetRuntimeContents does.
 var runtimes = newResource(table{name: "runtimes", noun: "runtime", public: "is_public = 1", few: true},
@@ -37,7 +40,7 @@ type RuntimeChange struct {
 
 // CreateRuntime records a runtime and returns it as recorded. An empty ID, Status or CreatedAt is
 // filled in (status: creating). An id that exists is a faas.Conflict.
-func (s *Store) CreateRuntime(ctx context.Context, r faas.Runtime) (faas.Runtime, error) {
+func (s *RuntimeStore) CreateRuntime(ctx context.Context, r faas.Runtime) (faas.Runtime, error) {
 	if r.ID == "" {
 		r.ID = faas.NewID()
 	}
@@ -57,7 +60,7 @@ func (s *Store) CreateRuntime(ctx context.Context, r faas.Runtime) (faas.Runtime
 }
 
 // Runtime returns a runtime that the scope sees: its own project's, or a public one.
-func (s *Store) Runtime(ctx context.Context, scope faas.Scope, id string) (faas.Runtime, error) {
+func (s *RuntimeStore) Runtime(ctx context.Context, scope faas.Scope, id string) (faas.Runtime, error) {
 	r, err := runtimes.scan(s.get.one(ctx, s.get.runtime, id))
 	if err != nil {
 		return faas.Runtime{}, missing("runtime", id, err)
@@ -69,12 +72,12 @@ func (s *Store) Runtime(ctx context.Context, scope faas.Scope, id string) (faas.
 }
 
 // Runtimes lists what the scope sees, public runtimes of other projects too.
-func (s *Store) Runtimes(ctx context.Context, scope faas.Scope, q faas.Query) (Page[faas.Runtime], error) {
-	return list(ctx, s, &runtimes, scope, q)
+func (s *RuntimeStore) Runtimes(ctx context.Context, scope faas.Scope, q faas.Query) (Page[faas.Runtime], error) {
+	return list(ctx, s.core, &runtimes, scope, q)
 }
 
 // AllRuntimes returns the runtimes of all projects, which are few.
-func (s *Store) AllRuntimes(ctx context.Context) ([]faas.Runtime, error) {
+func (s *RuntimeStore) AllRuntimes(ctx context.Context) ([]faas.Runtime, error) {
 	query, args := runtimes.query(runtimes.selected)
 	rows, err := s.scans.QueryContext(ctx, query, args...)
 	if err != nil {
@@ -85,7 +88,7 @@ func (s *Store) AllRuntimes(ctx context.Context) ([]faas.Runtime, error) {
 
 // UpdateRuntime changes a runtime of the scope's own project; a public one of another project is
 // not found.
-func (s *Store) UpdateRuntime(ctx context.Context, scope faas.Scope, id string, change RuntimeChange) (faas.Runtime,
+func (s *RuntimeStore) UpdateRuntime(ctx context.Context, scope faas.Scope, id string, change RuntimeChange) (faas.Runtime,
 	error) {
 	var r faas.Runtime
 	err := s.recorder.do(ctx, func(t *tx) error {
@@ -110,7 +113,7 @@ func (s *Store) UpdateRuntime(ctx context.Context, scope faas.Scope, id string, 
 
 // SetRuntimeStatus records what became of a runtime; reason says why it is a faas.RuntimeError, or
 // what was wrong with an image that it went back from. A runtime that is gone is a faas.NotFound.
-func (s *Store) SetRuntimeStatus(ctx context.Context, id string, status faas.RuntimeStatus, reason string) error {
+func (s *RuntimeStore) SetRuntimeStatus(ctx context.Context, id string, status faas.RuntimeStatus, reason string) error {
 	return s.recorder.do(ctx, func(t *tx) error {
 		n, err := t.exec(`UPDATE runtimes SET status = ?, status_reason = ?, updated_at = ? WHERE id = ?`,
 			string(status), reason, micros(s.now()), id)
@@ -123,7 +126,7 @@ func (s *Store) SetRuntimeStatus(ctx context.Context, id string, status faas.Run
 
 // SetRuntimeContents records what a runtime has, as faas.Contents.Recorded returns it. That is no
 // change by its owner: updated_at stays. A runtime that is gone is no error.
-func (s *Store) SetRuntimeContents(ctx context.Context, id, interpreter, modules string) error {
+func (s *RuntimeStore) SetRuntimeContents(ctx context.Context, id, interpreter, modules string) error {
 	return s.recorder.do(ctx, func(t *tx) error {
 		_, err := t.exec(
 			`UPDATE runtimes SET interpreter = ?, modules = ? WHERE id = ? AND (interpreter <> ? OR modules <> ?)`,
@@ -136,7 +139,7 @@ func (s *Store) SetRuntimeContents(ctx context.Context, id, interpreter, modules
 // RevertRuntime records that a runtime could not have the image from and has the image to again;
 // reason says why. A runtime that is gone, or that has been given another image meanwhile, stays as
 // it is.
-func (s *Store) RevertRuntime(ctx context.Context, id, from, to, reason string) error {
+func (s *RuntimeStore) RevertRuntime(ctx context.Context, id, from, to, reason string) error {
 	return s.recorder.do(ctx, func(t *tx) error {
 		_, err := t.exec(
 			`UPDATE runtimes SET image = ?, status = ?, status_reason = ?, updated_at = ? WHERE id = ? AND image = ?`,
@@ -153,7 +156,7 @@ func (s *Store) RevertRuntime(ctx context.Context, id, from, to, reason string) 
 
 // DeleteRuntime forgets a runtime of the scope's own project. While a function uses it, it is a
 // faas.Conflict.
-func (s *Store) DeleteRuntime(ctx context.Context, scope faas.Scope, id string) error {
+func (s *RuntimeStore) DeleteRuntime(ctx context.Context, scope faas.Scope, id string) error {
 	return s.recorder.do(ctx, func(t *tx) error {
 		if _, err := t.ownRuntime(scope, id); err != nil {
 			return err

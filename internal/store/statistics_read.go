@@ -7,9 +7,12 @@ import (
 	"github.com/openstack-faas/faas/internal/faas"
 )
 
+// StatisticsStore reads what calls came to. Every process adds to that what it has recorded.
+type StatisticsStore struct{ *core }
+
 // Statistics returns what was called in a range of time: as far as processes have added it up,
 // which they do every few seconds.
-func (s *Store) Statistics(ctx context.Context, q faas.StatisticsQuery) (faas.Statistics, error) {
+func (s *StatisticsStore) Statistics(ctx context.Context, q faas.StatisticsQuery) (faas.Statistics, error) {
 	rows, err := s.lists.QueryContext(ctx,
 		`SELECT at, duration_class, calls, failed, errors, cancelled, cold, kb_ms FROM statistics
 			WHERE project_id = ? AND function_id = ? AND step = ? AND at >= ? AND at < ? ORDER BY at, duration_class`,
@@ -86,7 +89,7 @@ func (c *classes) quantile(share float64) time.Duration {
 }
 
 // PurgeStatistics deletes rows of a step from before the time, limit at most, and returns how many.
-func (s *Store) PurgeStatistics(
+func (s *StatisticsStore) PurgeStatistics(
 	ctx context.Context, step time.Duration, before time.Time, limit int,
 ) (int, error) {
 	rows, err := s.scans.QueryContext(ctx,

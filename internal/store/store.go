@@ -2,13 +2,9 @@ package store
 
 import (
 	"context"
-	"database/sql"
 	"errors"
-	"fmt"
 	"log/slog"
 	"time"
-
-	"github.com/openstack-faas/faas/internal/faas"
 )
 
 // Options are what Open can be told; the zero value is good.
@@ -33,22 +29,30 @@ type Options struct {
 	StatisticsEvery time.Duration
 }
 
-// Store is an open database. It is safe for concurrent use.
+// Store is an open database. It is safe for concurrent use. Its methods are those of its parts, one
+// for each resource or purpose; what needs only a few of them is given the parts that have them. A
+// part has no name that a method has: Functions lists functions, so a FunctionStore keeps them.
 type Store struct {
-	now     func() time.Time
-	dialect dialect
-	pools
-	writer *sql.DB
-	*recorders
-	get    lookups
-	shards faas.Sharding
+	*core
 
-	functions *shared[string, faas.Function]
-	versions  *shared[called, faas.FunctionVersion]
-	aliases   *shared[aliasName, faas.Alias]
-	canaries  *canaries
-	webhooks  *shared[string, faas.Webhook]
-	triggers  *shared[string, faas.Trigger]
+	*FunctionStore
+	*PackageUse
+	*RuntimeStore
+
+	*ExecutionLifecycle
+	*ExecutionStore
+	*Retention
+	*StatisticsStore
+
+	*JobStore
+	*WebhookStore
+	*TriggerStore
+	*DeadLetterStore
+
+	*QuotaStore
+	*DueWork
+	*Membership
+	*Outbox
 }
 
 // Open opens the database at the url: mysql+pymysql://user:password@host:port/database of a MySQL
@@ -65,14 +69,39 @@ func Open(ctx context.Context, url string, o Options) (*Store, error) {
 		return nil, err
 	}
 	o = o.withDefaults()
-	s := &Store{now: o.Now, dialect: d}
-	s.functions, s.webhooks = newShared(s.readFunction), newShared(s.readWebhook)
-	s.triggers = newShared(s.readTrigger)
-	s.versions, s.aliases, s.canaries = newShared(s.readVersion), newShared(s.readAlias), newCanaries()
+	s := newStore(&core{now: o.Now, dialect: d})
 	if err := s.connect(ctx, o); err != nil {
 		return nil, errors.Join(err, s.closeConnections())
 	}
+	s.usage.read = s.readRecordCounts
 	return s, nil
+}
+
+// newStore returns the parts of a store around a core that is not connected yet.
+func newStore(c *core) *Store {
+	functions, executions := newFunctionStore(c), &ExecutionStore{c}
+	return &Store{
+		core: c,
+
+		FunctionStore: functions,
+		PackageUse:    &PackageUse{c},
+		RuntimeStore:  &RuntimeStore{c},
+
+		ExecutionLifecycle: &ExecutionLifecycle{core: c, executions: executions, functions: functions},
+		ExecutionStore:     executions,
+		Retention:          &Retention{c},
+		StatisticsStore:    &StatisticsStore{c},
+
+		JobStore:        &JobStore{c},
+		WebhookStore:    newWebhookStore(c),
+		TriggerStore:    newTriggerStore(c),
+		DeadLetterStore: &DeadLetterStore{c},
+
+		QuotaStore: &QuotaStore{c},
+		DueWork:    &DueWork{c},
+		Membership: &Membership{c},
+		Outbox:     &Outbox{c},
+	}
 }
 
 func (o Options) withDefaults() Options {
@@ -100,33 +129,6 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-func (s *Store) connect(ctx context.Context, o Options) (err error) {
-	if s.pools, err = openPools(s.dialect, o.Readers); err != nil {
-		return err
-	}
-	if err := refuseOtherSchema(ctx, s.dialect, s.readers, o.Log); err != nil {
-		return err
-	}
-	if err := s.get.prepare(ctx, s.readers); err != nil {
-		return err
-	}
-	if s.shards, err = readSharding(ctx, s.readers); err != nil {
-		return err
-	}
-	form, err := readForm(ctx, s.readers)
-	if err != nil {
-		return err
-	}
-	if s.writer, err = s.dialect.open(forWriting); err != nil {
-		return err
-	}
-	if s.recorders, err = startRecorders(ctx, s.writer, s.dialect, form, o); err != nil {
-		return err
-	}
-	s.usage.read = s.readRecordCounts
-	return nil
-}
-
 // Ping reports whether the database answers.
 func (s *Store) Ping(ctx context.Context) error {
 	var one int
@@ -140,27 +142,9 @@ func (s *Store) Close() error {
 		return nil
 	}
 	err := s.closeConnections() // ends reads under way
-	s.functions.wait()
+	s.endReads()
 	s.webhooks.wait()
 	s.triggers.wait()
-	s.versions.wait()
-	s.aliases.wait()
 	s.usage.close()
 	return err
 }
-
-func (s *Store) closeConnections() error {
-	var errs []error
-	for _, db := range []*sql.DB{s.writer, s.readers, s.lists, s.scans, s.health} {
-		if db != nil {
-			errs = append(errs, db.Close())
-		}
-	}
-	if err := errors.Join(errs...); err != nil {
-		return fmt.Errorf("close the database: %w", err)
-	}
-	return nil
-}
-
-// timestamp returns the clock's time as the database keeps it.
-func (s *Store) timestamp() time.Time { return moment(micros(s.now())) }

@@ -7,6 +7,18 @@ import (
 	"github.com/openstack-faas/faas/internal/faas"
 )
 
+// TriggerStore keeps triggers, which have functions called by events, and what they have seen.
+type TriggerStore struct {
+	*core
+	triggers *shared[string, faas.Trigger]
+}
+
+func newTriggerStore(c *core) *TriggerStore {
+	s := &TriggerStore{core: c}
+	s.triggers = newShared(s.readTrigger)
+	return s
+}
+
 // TriggerKeeping is the kind of due work by which a trigger is kept: its ref is the trigger. It is
 // there for as long as the trigger has a keeper that wants to be called.
 const TriggerKeeping = "trigger"
@@ -49,7 +61,7 @@ var triggers = newResource(table{name: "triggers", noun: "trigger"}, []column[fa
 // CreateTrigger records a trigger and returns it as recorded. An empty ID, CreatedAt or Generation is
 // filled in. A function, version or alias that its project does not have is a faas.NotFound. What
 // the project has then is within the quota, which may be nil, or the error is a faas.OverQuota.
-func (s *Store) CreateTrigger(ctx context.Context, g faas.Trigger, quota faas.Amounts) (faas.Trigger, error) {
+func (s *TriggerStore) CreateTrigger(ctx context.Context, g faas.Trigger, quota faas.Amounts) (faas.Trigger, error) {
 	if g.ID == "" {
 		g.ID = faas.NewID()
 	}
@@ -78,7 +90,7 @@ func (s *Store) CreateTrigger(ctx context.Context, g faas.Trigger, quota faas.Am
 }
 
 // scheduleKeeping has a trigger kept, or released, now.
-func (s *Store) scheduleKeeping(t *tx, g faas.Trigger) error {
+func (s *TriggerStore) scheduleKeeping(t *tx, g faas.Trigger) error {
 	if !g.Source.Kept() {
 		return nil
 	}
@@ -87,7 +99,7 @@ func (s *Store) scheduleKeeping(t *tx, g faas.Trigger) error {
 
 // Trigger returns a trigger that the scope sees. Callers who want the same one at the same time
 // share one read.
-func (s *Store) Trigger(ctx context.Context, scope faas.Scope, id string) (faas.Trigger, error) {
+func (s *TriggerStore) Trigger(ctx context.Context, scope faas.Scope, id string) (faas.Trigger, error) {
 	g, err := s.triggers.get(ctx, id)
 	if err != nil {
 		return faas.Trigger{}, missing("trigger", id, err)
@@ -99,13 +111,13 @@ func (s *Store) Trigger(ctx context.Context, scope faas.Scope, id string) (faas.
 }
 
 // readTrigger reads a trigger, whosever it is.
-func (s *Store) readTrigger(ctx context.Context, id string) (faas.Trigger, error) {
+func (s *TriggerStore) readTrigger(ctx context.Context, id string) (faas.Trigger, error) {
 	return triggers.scan(s.get.one(ctx, s.get.trigger, id))
 }
 
 // Triggers lists what the scope sees.
-func (s *Store) Triggers(ctx context.Context, scope faas.Scope, q faas.Query) (Page[faas.Trigger], error) {
-	return list(ctx, s, &triggers, scope, q)
+func (s *TriggerStore) Triggers(ctx context.Context, scope faas.Scope, q faas.Query) (Page[faas.Trigger], error) {
+	return list(ctx, s.core, &triggers, scope, q)
 }
 
 // withoutState are the columns of a trigger, with an empty State, which may be long.
@@ -113,7 +125,7 @@ var withoutState = strings.Replace(triggers.selected, ", state,", ", '' AS state
 
 // TriggersOf returns triggers of a source, of all projects, after the id, in the order of their ids;
 // limit at most. They come without their State.
-func (s *Store) TriggersOf(
+func (s *TriggerStore) TriggersOf(
 	ctx context.Context, source faas.TriggerSource, after string, limit int,
 ) ([]faas.Trigger, error) {
 	rows, err := s.scans.QueryContext(ctx,
@@ -128,7 +140,7 @@ func (s *Store) TriggersOf(
 // UpdateTrigger has change set fields of a trigger, which nobody else changes meanwhile, and returns
 // it as it is then. What it calls then must be there, as for CreateTrigger. A trust that took the
 // place of another is the trigger's, and the other is deleted. change may be run more than once.
-func (s *Store) UpdateTrigger(
+func (s *TriggerStore) UpdateTrigger(
 	ctx context.Context, scope faas.Scope, id string, change func(*faas.Trigger) error,
 ) (faas.Trigger, error) {
 	var g faas.Trigger
@@ -176,7 +188,7 @@ func (t *tx) moveTrust(n faas.Sharding, before, after string) error {
 // DeleteTrigger forgets a trigger, or where it has something elsewhere has that deleted first: the
 // trigger is faas.TriggerDeleting meanwhile. The executions that it caused stay. It returns the
 // trigger as it was last.
-func (s *Store) DeleteTrigger(ctx context.Context, scope faas.Scope, id string) (faas.Trigger, error) {
+func (s *TriggerStore) DeleteTrigger(ctx context.Context, scope faas.Scope, id string) (faas.Trigger, error) {
 	var g faas.Trigger
 	err := s.recorder.do(ctx, func(t *tx) error {
 		var err error
@@ -201,7 +213,7 @@ func (s *Store) DeleteTrigger(ctx context.Context, scope faas.Scope, id string) 
 
 // ForgetTrigger strikes out a trigger that has nothing elsewhere any more, and has its trust deleted.
 // It is no error when it is gone.
-func (s *Store) ForgetTrigger(ctx context.Context, id string) error {
+func (s *TriggerStore) ForgetTrigger(ctx context.Context, id string) error {
 	return s.recorder.do(ctx, func(t *tx) error {
 		g, err := t.trigger(faas.AnyProject(), id)
 		if faas.KindOf(err) == faas.NotFound {
@@ -233,7 +245,7 @@ func (t *tx) forgetTrigger(n faas.Sharding, g faas.Trigger) error {
 
 // NoteTrigger records what its keeper has to remember of a trigger, and how it is. A trigger that is
 // paused, or being deleted, stays so; its reason is noted all the same.
-func (s *Store) NoteTrigger(ctx context.Context, id, state string, status faas.TriggerStatus, reason string) error {
+func (s *TriggerStore) NoteTrigger(ctx context.Context, id, state string, status faas.TriggerStatus, reason string) error {
 	_, err := s.recorder.exec(ctx, `UPDATE triggers SET state = ?, status_reason = ?,
 		status = CASE WHEN status IN ('paused', 'deleting') THEN status ELSE ? END WHERE id = ?`,
 		state, shortened(reason), string(status), id)
@@ -242,7 +254,7 @@ func (s *Store) NoteTrigger(ctx context.Context, id, state string, status faas.T
 
 // DeleteTriggersOf deletes the triggers of a project that is gone, as DeleteTrigger does, and returns
 // how many there were.
-func (s *Store) DeleteTriggersOf(ctx context.Context, projectID string) (int, error) {
+func (s *TriggerStore) DeleteTriggersOf(ctx context.Context, projectID string) (int, error) {
 	rows, err := s.scans.QueryContext(ctx, `SELECT id FROM triggers WHERE project_id = ? AND status <> ?`,
 		projectID, string(faas.TriggerDeleting))
 	if err != nil {

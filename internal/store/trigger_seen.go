@@ -10,7 +10,7 @@ import (
 
 // AddSeen adds to what triggers have seen: numbers are added, and times, ids and errors take the
 // place of older ones.
-func (s *Store) AddSeen(ctx context.Context, seen map[string]faas.TriggerSeen) error {
+func (s *TriggerStore) AddSeen(ctx context.Context, seen map[string]faas.TriggerSeen) error {
 	return s.chores.do(ctx, func(t *tx) error {
 		for _, id := range slices.Sorted(maps.Keys(seen)) { // in one order everywhere, so that no two processes wait for each other
 			if err := t.addSeen(id, seen[id]); err != nil {

@@ -13,7 +13,7 @@ const TrustDeletion = "trust-deletion"
 // ScheduleTrustDeletion records that the trust is to be deleted after the time. This is done as
 // soon as a trust exists: CreateFunction and UpdateFunction cancel the deletion of the trust that
 // they record, so that whoever fails or dies before leaves none behind.
-func (s *Store) ScheduleTrustDeletion(ctx context.Context, trustID string, after time.Duration) error {
+func (s *DueWork) ScheduleTrustDeletion(ctx context.Context, trustID string, after time.Duration) error {
 	return s.AddDue(ctx, TrustDeletion, trustID, after)
 }
 
@@ -57,7 +57,7 @@ func (t *tx) unuseTrust(n faas.Sharding, trustID string) error {
 }
 
 // VersionHasTrust reports whether a version acts by the trust.
-func (s *Store) VersionHasTrust(ctx context.Context, trustID string) (bool, error) {
+func (s *FunctionStore) VersionHasTrust(ctx context.Context, trustID string) (bool, error) {
 	var n int
 	err := s.readers.QueryRowContext(ctx, `SELECT COUNT(*) FROM function_versions WHERE trust_id = ?`, trustID).Scan(&n)
 	return n > 0, unavailable(err)

@@ -7,6 +7,18 @@ import (
 	"github.com/openstack-faas/faas/internal/faas"
 )
 
+// WebhookStore keeps webhooks, the URLs by which functions are called without a token.
+type WebhookStore struct {
+	*core
+	webhooks *shared[string, faas.Webhook]
+}
+
+func newWebhookStore(c *core) *WebhookStore {
+	s := &WebhookStore{core: c}
+	s.webhooks = newShared(s.readWebhook)
+	return s
+}
+
 // The columns that make a URL and its signatures good are not compared: lists do not find webhooks
 // by them.
 var webhooks = newResource(table{name: "webhooks", noun: "webhook"}, []column[faas.Webhook]{
@@ -52,7 +64,7 @@ type WebhookChange struct {
 // in, and a Generation of 0 becomes 1. A function, version or alias that its project does not have
 // is a faas.NotFound. What the project has then is within the quota, which may be nil, or the error
 // is a faas.OverQuota.
-func (s *Store) CreateWebhook(ctx context.Context, w faas.Webhook, quota faas.Amounts) (faas.Webhook, error) {
+func (s *WebhookStore) CreateWebhook(ctx context.Context, w faas.Webhook, quota faas.Amounts) (faas.Webhook, error) {
 	if w.ID == "" {
 		w.ID = faas.NewID()
 	}
@@ -79,7 +91,7 @@ func (s *Store) CreateWebhook(ctx context.Context, w faas.Webhook, quota faas.Am
 
 // Webhook returns a webhook that the scope sees. Callers who want the same one at the same time
 // share one read.
-func (s *Store) Webhook(ctx context.Context, scope faas.Scope, id string) (faas.Webhook, error) {
+func (s *WebhookStore) Webhook(ctx context.Context, scope faas.Scope, id string) (faas.Webhook, error) {
 	w, err := s.webhooks.get(ctx, id)
 	if err != nil {
 		return faas.Webhook{}, missing("webhook", id, err)
@@ -91,18 +103,18 @@ func (s *Store) Webhook(ctx context.Context, scope faas.Scope, id string) (faas.
 }
 
 // readWebhook reads a webhook, whosever it is.
-func (s *Store) readWebhook(ctx context.Context, id string) (faas.Webhook, error) {
+func (s *WebhookStore) readWebhook(ctx context.Context, id string) (faas.Webhook, error) {
 	return webhooks.scan(s.get.one(ctx, s.get.webhook, id))
 }
 
 // Webhooks lists what the scope sees.
-func (s *Store) Webhooks(ctx context.Context, scope faas.Scope, q faas.Query) (Page[faas.Webhook], error) {
-	return list(ctx, s, &webhooks, scope, q)
+func (s *WebhookStore) Webhooks(ctx context.Context, scope faas.Scope, q faas.Query) (Page[faas.Webhook], error) {
+	return list(ctx, s.core, &webhooks, scope, q)
 }
 
 // UpdateWebhook changes a webhook and returns it as it is now. What it calls then must be there, as
 // for CreateWebhook.
-func (s *Store) UpdateWebhook(ctx context.Context, scope faas.Scope, id string,
+func (s *WebhookStore) UpdateWebhook(ctx context.Context, scope faas.Scope, id string,
 	change WebhookChange) (faas.Webhook, error) {
 	return s.changeWebhook(ctx, scope, id, func(t *tx, w *faas.Webhook) error {
 		before := w.Calls
@@ -142,7 +154,7 @@ func (c WebhookChange) apply(w *faas.Webhook) {
 
 // RotateWebhook gives a webhook its next URL, and with a sealed signing secret that one too. What
 // it had is good until the time, or not any more when that is zero; what it had before that is not.
-func (s *Store) RotateWebhook(ctx context.Context, scope faas.Scope, id, signingSecret string,
+func (s *WebhookStore) RotateWebhook(ctx context.Context, scope faas.Scope, id, signingSecret string,
 	until time.Time) (faas.Webhook, error) {
 	return s.changeWebhook(ctx, scope, id, func(_ *tx, w *faas.Webhook) error {
 		w.Generation++
@@ -159,7 +171,7 @@ func (s *Store) RotateWebhook(ctx context.Context, scope faas.Scope, id, signing
 
 // changeWebhook changes a webhook, of which the transaction has the row locked, and returns it as
 // it is then.
-func (s *Store) changeWebhook(ctx context.Context, scope faas.Scope, id string,
+func (s *WebhookStore) changeWebhook(ctx context.Context, scope faas.Scope, id string,
 	change func(*tx, *faas.Webhook) error) (faas.Webhook, error) {
 	var w faas.Webhook
 	err := s.recorder.do(ctx, func(t *tx) error {
@@ -182,7 +194,7 @@ func (s *Store) changeWebhook(ctx context.Context, scope faas.Scope, id string,
 }
 
 // DeleteWebhook forgets a webhook and returns what it was. The executions that it caused stay.
-func (s *Store) DeleteWebhook(ctx context.Context, scope faas.Scope, id string) (faas.Webhook, error) {
+func (s *WebhookStore) DeleteWebhook(ctx context.Context, scope faas.Scope, id string) (faas.Webhook, error) {
 	var w faas.Webhook
 	err := s.recorder.do(ctx, func(t *tx) error {
 		var err error

@@ -10,6 +10,9 @@ import (
 	"github.com/openstack-faas/faas/internal/faas"
 )
 
+// Membership knows the processes and engines that live, and which engine owns which shard.
+type Membership struct{ *core }
+
 // ErrNotOwner is in the chain of what a write is refused with whose shard another engine has taken.
 var ErrNotOwner = errors.New("another engine has taken the shard")
 
@@ -30,7 +33,7 @@ type ShardOwner struct {
 }
 
 // Shards returns the number of shards, as it was read when the store was opened.
-func (s *Store) Shards() faas.Sharding { return s.shards }
+func (s *Membership) Shards() faas.Sharding { return s.shards }
 
 func readSharding(ctx context.Context, db *sql.DB) (faas.Sharding, error) {
 	var n, last int
@@ -49,7 +52,7 @@ func readSharding(ctx context.Context, db *sql.DB) (faas.Sharding, error) {
 
 // AnnounceEngine says that an engine lives and for which set of engines it stands in its lines. It
 // returns those that have announced themselves within the time, itself among them, by name.
-func (s *Store) AnnounceEngine(ctx context.Context, e LiveEngine, within time.Duration) ([]LiveEngine, error) {
+func (s *Membership) AnnounceEngine(ctx context.Context, e LiveEngine, within time.Duration) ([]LiveEngine, error) {
 	err := s.recorder.do(ctx, func(t *tx) error {
 		// Its own row first: it changes whenever time has passed.
 		n, err := t.exec(`UPDATE engines SET seen_at = `+t.grammar.now+`, standing = ? WHERE name = ?`, e.Standing, e.Name)
@@ -69,7 +72,7 @@ func (s *Store) AnnounceEngine(ctx context.Context, e LiveEngine, within time.Du
 }
 
 // LiveEngines returns the engines that have announced themselves within the time, by name.
-func (s *Store) LiveEngines(ctx context.Context, within time.Duration) ([]LiveEngine, error) {
+func (s *Membership) LiveEngines(ctx context.Context, within time.Duration) ([]LiveEngine, error) {
 	rows, err := s.readers.QueryContext(
 		ctx,
 		`SELECT name, standing, seen_at FROM engines WHERE seen_at > `+s.dialect.grammar().now+` - ? ORDER BY name`,
@@ -87,7 +90,7 @@ func (s *Store) LiveEngines(ctx context.Context, within time.Duration) ([]LiveEn
 const forgetEngineAfter = 24 * time.Hour
 
 // RemoveEngine says that an engine has ended. It forgets engines that were killed long ago, too.
-func (s *Store) RemoveEngine(ctx context.Context, name string) error {
+func (s *Membership) RemoveEngine(ctx context.Context, name string) error {
 	return s.recorder.do(ctx, func(t *tx) error {
 		_, err := t.exec(
 			`DELETE FROM engines WHERE name = ? OR seen_at < `+t.grammar.now+` - ?`,
@@ -101,7 +104,7 @@ func (s *Store) RemoveEngine(ctx context.Context, name string) error {
 // TakeShard makes a shard the owner's and returns its ownership, under a new epoch: whatever owners
 // before still write is refused from here on. Who may take it is not decided here: the broker
 // elects.
-func (s *Store) TakeShard(ctx context.Context, shard int, owner string) (faas.Ownership, error) {
+func (s *Membership) TakeShard(ctx context.Context, shard int, owner string) (faas.Ownership, error) {
 	var epoch int64
 	err := s.recorder.do(ctx, func(t *tx) error {
 		n, err := t.exec(
@@ -124,7 +127,7 @@ func (s *Store) TakeShard(ctx context.Context, shard int, owner string) (faas.Ow
 }
 
 // ShardOwners returns who took each shard last, in the order of the shards.
-func (s *Store) ShardOwners(ctx context.Context) ([]ShardOwner, error) {
+func (s *Membership) ShardOwners(ctx context.Context) ([]ShardOwner, error) {
 	rows, err := s.readers.QueryContext(ctx, `SELECT id, epoch, owner, owned_at FROM shards ORDER BY id`)
 	if err != nil {
 		return nil, unavailable(err)

@@ -49,7 +49,7 @@ var selectVersion = `SELECT ` + versions.selected + ` FROM function_versions WHE
 // nothing has changed since the newest version, or it is not known which image to freeze, and
 // faas.OverQuota when the function has as many versions as the quota lets it, or the project too
 // many bytes of packages. The quota may be nil.
-func (s *Store) CreateVersion(
+func (s *FunctionStore) CreateVersion(
 	ctx context.Context, scope faas.Scope, functionID, description string, quota faas.Amounts,
 ) (faas.FunctionVersion, error) {
 	var made faas.FunctionVersion
@@ -124,7 +124,7 @@ func (t *tx) nextVersion(functionID string) (number int, err error) {
 }
 
 // FunctionVersion returns a version of a function that the scope sees.
-func (s *Store) FunctionVersion(
+func (s *FunctionStore) FunctionVersion(
 	ctx context.Context, scope faas.Scope, functionID string, number int,
 ) (faas.FunctionVersion, error) {
 	v, err := s.versions.get(ctx, called{functionID, number})
@@ -141,7 +141,7 @@ func (s *Store) FunctionVersion(
 }
 
 // readVersion reads a version, whosever it is.
-func (s *Store) readVersion(ctx context.Context, of called) (faas.FunctionVersion, error) {
+func (s *FunctionStore) readVersion(ctx context.Context, of called) (faas.FunctionVersion, error) {
 	return versions.scan(s.get.one(ctx, s.get.version, of.function, of.version))
 }
 
@@ -150,16 +150,16 @@ func noVersion(functionID string, number int) *faas.Error {
 }
 
 // FunctionVersions lists the versions of a function, of those that the scope sees.
-func (s *Store) FunctionVersions(
+func (s *FunctionStore) FunctionVersions(
 	ctx context.Context, scope faas.Scope, functionID string, q faas.Query,
 ) (Page[faas.FunctionVersion], error) {
 	q.Filters = append(q.Filters, faas.Filter{Field: "function_id", Op: "eq", Values: []string{functionID}})
-	return list(ctx, s, &versions, scope, q)
+	return list(ctx, s.core, &versions, scope, q)
 }
 
 // DeleteVersion forgets a version and returns what it was. The error's kind is faas.Conflict while
 // something points at it.
-func (s *Store) DeleteVersion(
+func (s *FunctionStore) DeleteVersion(
 	ctx context.Context, scope faas.Scope, functionID string, number int,
 ) (faas.FunctionVersion, error) {
 	var v faas.FunctionVersion

@@ -125,7 +125,7 @@ func (t *tx) addContents(contents []content) error {
 const selectContents = `SELECT kind, content FROM execution_contents WHERE execution_id = ? AND kind IN (?, ?)`
 
 // whole returns the execution with the input and the result that its row has the beginnings of.
-func (s *Store) whole(ctx context.Context, x faas.Execution) (faas.Execution, error) {
+func (s *ExecutionStore) whole(ctx context.Context, x faas.Execution) (faas.Execution, error) {
 	if x.InputCut == 0 && x.ResultCut == 0 {
 		return x, nil
 	}
@@ -173,14 +173,14 @@ func complete(x *faas.Execution, rows *sql.Rows) error {
 }
 
 // content returns one of an execution's contents.
-func (s *Store) content(ctx context.Context, id, kind string) (text string, err error) {
+func (s *ExecutionStore) content(ctx context.Context, id, kind string) (text string, err error) {
 	var k string
 	err = s.get.one(ctx, s.get.contents, id, kind, kind).Scan(&k, &text)
 	return text, missing("execution", id, err)
 }
 
 // Contents counts the texts that are kept apart, for tests and tools.
-func (s *Store) Contents(ctx context.Context) (n int, err error) {
+func (s *ExecutionStore) Contents(ctx context.Context) (n int, err error) {
 	err = s.scans.QueryRowContext(ctx, `SELECT COUNT(*) FROM execution_contents`).Scan(&n)
 	return n, unavailable(err)
 }

@@ -13,7 +13,7 @@ import (
 // behind the one that the key came from.
 //
 // This is the one place where a key becomes a target.
-func (s *Store) Target(ctx context.Context, key faas.Key) (faas.Target, error) {
+func (s *FunctionStore) Target(ctx context.Context, key faas.Key) (faas.Target, error) {
 	if key.Version != 0 { // it never changes
 		c, err := s.Resolve(ctx, faas.AnyProject(), faas.FunctionRef{FunctionID: key.FunctionID, Version: key.Version})
 		return c.Target, err

@@ -10,7 +10,7 @@ import (
 // where a function, a version or an alias becomes something to call: whoever causes an execution
 // resolves its reference each time, and records the function and the version that it got. The
 // error's kind is faas.NotFound when there is no such function, version or alias.
-func (s *Store) Resolve(ctx context.Context, scope faas.Scope, ref faas.FunctionRef) (faas.Callable, error) {
+func (s *FunctionStore) Resolve(ctx context.Context, scope faas.Scope, ref faas.FunctionRef) (faas.Callable, error) {
 	if ref.Alias != "" {
 		return s.resolveAlias(ctx, scope, ref.Alias)
 	}
@@ -18,7 +18,7 @@ func (s *Store) Resolve(ctx context.Context, scope faas.Scope, ref faas.Function
 }
 
 // resolveVersion returns a version of a function, 0 being its live code.
-func (s *Store) resolveVersion(
+func (s *FunctionStore) resolveVersion(
 	ctx context.Context, scope faas.Scope, functionID string, version int,
 ) (faas.Callable, error) {
 	f, err := s.Function(ctx, scope, functionID)

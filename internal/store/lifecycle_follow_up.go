@@ -30,7 +30,7 @@ type Following struct {
 // for that, is done. So each of it is made once, whichever process dies when. It returns how many
 // older dead letters of the trigger have gone for the new one. The error has ErrNotInHand in its
 // chain when nothing was recorded because the item is another's.
-func (s *Store) Follow(ctx context.Context, i DueItem, f Following) (int, error) {
+func (s *ExecutionLifecycle) Follow(ctx context.Context, i DueItem, f Following) (int, error) {
 	var dropped int // no result: after an error what is written here may still be written
 	err := s.recorder.do(ctx, func(t *tx) error {
 		dropped = 0
@@ -64,7 +64,7 @@ func (s *Store) Follow(ctx context.Context, i DueItem, f Following) (int, error)
 
 // EnqueueDelivery records in one transaction that an execution is queued and that the item, which
 // was in hand for it, is done. The error is as that of Follow.
-func (s *Store) EnqueueDelivery(ctx context.Context, i DueItem, x faas.Execution) error {
+func (s *ExecutionLifecycle) EnqueueDelivery(ctx context.Context, i DueItem, x faas.Execution) error {
 	err := s.recorder.do(ctx, func(t *tx) error {
 		if err := t.doneNow(i); err != nil {
 			return err

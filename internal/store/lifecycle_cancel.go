@@ -26,7 +26,7 @@ type Cancellation struct {
 // faas.Conflict when the execution has ended.
 //
 // StartedAt says whether it had begun. Its duration is then the time from its start until now.
-func (s *Store) Cancel(
+func (s *ExecutionLifecycle) Cancel(
 	ctx context.Context, scope faas.Scope, id string, c Cancellation,
 ) (faas.Execution, error) {
 	if err := s.calls.await(ctx, &operation{execution: id}); err != nil { // has its start written
@@ -80,11 +80,11 @@ func (s *Store) Cancel(
 }
 
 // countCancelled adds a cancelled execution to the statistics of its function, which may be gone.
-func (s *Store) countCancelled(ctx context.Context, x faas.Execution, ending Ending) {
+func (s *ExecutionLifecycle) countCancelled(ctx context.Context, x faas.Execution, ending Ending) {
 	ending.Sample = Sample{FunctionID: x.FunctionID}
 	if !x.StartedAt.IsZero() {
 		ending.Sample.Took = max(0, x.EndedAt.Sub(x.StartedAt))
-		if f, err := s.Function(ctx, faas.AnyProject(), x.FunctionID); err == nil {
+		if f, err := s.functions.Function(ctx, faas.AnyProject(), x.FunctionID); err == nil {
 			ending.Sample.Memory = f.MemorySize
 		}
 	}
@@ -133,7 +133,7 @@ func (t *tx) cancel(e faas.Execution, grown int64) error {
 // EndedBefore is for the owner of an execution whose Finish was refused because it had ended
 // already. It returns the record, and keeps the log with it if the execution was cancelled: status,
 // result and times stay as they were recorded.
-func (s *Store) EndedBefore(ctx context.Context, id, owner, log string) (faas.Execution, error) {
+func (s *ExecutionLifecycle) EndedBefore(ctx context.Context, id, owner, log string) (faas.Execution, error) {
 	var e faas.Execution
 	grown := int64(0)
 	err := s.recorder.do(ctx, func(t *tx) error {

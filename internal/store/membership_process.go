@@ -32,7 +32,7 @@ var ErrContracted = errors.New("the database has been upgraded beyond this progr
 // AnnounceProcess says that the process lives. Its name, program and version are what is read of it.
 // The error is ErrContracted when the schema has lost what this program needs, which db sync does to
 // no process that it sees.
-func (s *Store) AnnounceProcess(ctx context.Context, p Process) error {
+func (s *Membership) AnnounceProcess(ctx context.Context, p Process) error {
 	knows, err := newest(s.dialect)
 	if err != nil {
 		return err
@@ -65,7 +65,7 @@ func (s *Store) AnnounceProcess(ctx context.Context, p Process) error {
 }
 
 // RemoveProcess says that the process ends. It forgets those that were killed long ago, too.
-func (s *Store) RemoveProcess(ctx context.Context, name string) error {
+func (s *Membership) RemoveProcess(ctx context.Context, name string) error {
 	return s.chores.do(ctx, func(t *tx) error {
 		_, err := t.exec(`DELETE FROM processes WHERE name = ? OR seen_at < `+t.grammar.now+` - ?`,
 			name, forgetEngineAfter.Microseconds())

@@ -9,7 +9,7 @@ import (
 )
 
 // PurgeableExecutions counts what PurgeExecutions would forget.
-func (s *Store) PurgeableExecutions(ctx context.Context, before time.Time) (int, error) {
+func (s *Retention) PurgeableExecutions(ctx context.Context, before time.Time) (int, error) {
 	var n int
 	err := s.scans.QueryRowContext(ctx,
 		`SELECT COUNT(*) FROM executions WHERE created_at < ? AND ended_at > 0 AND ended_at < ?`,
@@ -19,7 +19,7 @@ func (s *Store) PurgeableExecutions(ctx context.Context, before time.Time) (int,
 
 // PurgeExecutions deletes executions that ended before the time, limit at most, and returns how
 // many.
-func (s *Store) PurgeExecutions(ctx context.Context, before time.Time, limit int) (int, error) {
+func (s *Retention) PurgeExecutions(ctx context.Context, before time.Time, limit int) (int, error) {
 	// What ended before was created before: this bound lets the index on created_at find the rows.
 	n, err := s.purge(ctx, "executions", endedBefore, limit, micros(before), micros(before))
 	if err != nil || n == limit {
@@ -33,7 +33,7 @@ const endedBefore = `created_at < ? AND ended_at > 0 AND ended_at < ?`
 // PurgeExecutionsOf deletes executions of a function that have ended, as far as the scope sees
 // them, the oldest first, limit at most. It returns how many: when fewer than the limit, there are
 // no more. The function itself may be gone. Executions that have not ended stay.
-func (s *Store) PurgeExecutionsOf(ctx context.Context, scope faas.Scope, functionID string, limit int) (int, error) {
+func (s *Retention) PurgeExecutionsOf(ctx context.Context, scope faas.Scope, functionID string, limit int) (int, error) {
 	var where statement
 	where.and("function_id = ?", functionID)
 	where.and("ended_at > 0")
@@ -58,7 +58,7 @@ func scanRecord(row scanner) (r record, err error) {
 }
 
 // purge deletes the oldest executions of a table, or partitions of it, that meet the condition.
-func (s *Store) purge(ctx context.Context, from, condition string, limit int, args ...any) (int, error) {
+func (s *Retention) purge(ctx context.Context, from, condition string, limit int, args ...any) (int, error) {
 	rows, err := s.scans.QueryContext(ctx,
 		`SELECT `+recordColumns+` FROM `+from+` WHERE `+condition+` ORDER BY created_at LIMIT ?`,
 		append(args, limit)...)
@@ -102,9 +102,18 @@ func (t *tx) deleteExecutions(rows []record) (gone []record, err error) {
 	return gone, t.dropStories(gone)
 }
 
-// countGone counts that records are gone.
-func (s *Store) countGone(gone []record) {
-	for _, r := range gone {
-		s.usage.add(r.project, recordCounts{bytes: -r.bytes})
+// purgeStories deletes events from before the time whose executions are gone, of limit executions at
+// most: of those whose partition was dropped, and what came in after its execution was deleted.
+func (s *Retention) purgeStories(ctx context.Context, before time.Time, limit int) error {
+	rows, err := s.scans.QueryContext(ctx, `SELECT DISTINCT execution_id FROM (
+		SELECT execution_id FROM execution_events WHERE at < ? ORDER BY at LIMIT ?) old
+		WHERE NOT EXISTS (SELECT 1 FROM executions WHERE id = execution_id)`, micros(before), limit)
+	if err != nil {
+		return unavailable(err)
 	}
+	gone, err := scanAll(rows, func(row scanner) (r record, err error) { return r, row.Scan(&r.id) })
+	if err != nil || len(gone) == 0 {
+		return err
+	}
+	return s.chores.do(ctx, func(t *tx) error { return t.dropStories(gone) })
 }

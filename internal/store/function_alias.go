@@ -41,7 +41,7 @@ type AliasChange struct {
 // function or a version that the project does not have is a faas.NotFound, a name that the project
 // has already a faas.Conflict. What the project has then is within the quota, which may be nil, or
 // the error is a faas.OverQuota.
-func (s *Store) CreateAlias(ctx context.Context, a faas.Alias, quota faas.Amounts) (faas.Alias, error) {
+func (s *FunctionStore) CreateAlias(ctx context.Context, a faas.Alias, quota faas.Amounts) (faas.Alias, error) {
 	if a.ID == "" {
 		a.ID = faas.NewID()
 	}
@@ -77,7 +77,7 @@ func (t *tx) mayPoint(a faas.Alias) error {
 }
 
 // Alias returns an alias of the one project that the scope sees.
-func (s *Store) Alias(ctx context.Context, scope faas.Scope, name string) (faas.Alias, error) {
+func (s *FunctionStore) Alias(ctx context.Context, scope faas.Scope, name string) (faas.Alias, error) {
 	if scope.ProjectID() == "" {
 		return faas.Alias{}, noAlias(name)
 	}
@@ -88,19 +88,19 @@ func (s *Store) Alias(ctx context.Context, scope faas.Scope, name string) (faas.
 	return a, unavailable(err)
 }
 
-func (s *Store) readAlias(ctx context.Context, of aliasName) (faas.Alias, error) {
+func (s *FunctionStore) readAlias(ctx context.Context, of aliasName) (faas.Alias, error) {
 	return aliases.scan(s.get.one(ctx, s.get.alias, of.project, of.name))
 }
 
 // Aliases lists what the scope sees.
-func (s *Store) Aliases(ctx context.Context, scope faas.Scope, q faas.Query) (Page[faas.Alias], error) {
-	return list(ctx, s, &aliases, scope, q)
+func (s *FunctionStore) Aliases(ctx context.Context, scope faas.Scope, q faas.Query) (Page[faas.Alias], error) {
+	return list(ctx, s.core, &aliases, scope, q)
 }
 
 // UpdateAlias changes an alias and returns it as it is now. A call that resolves it meanwhile gets
 // what it stood for before or what it stands for after, nothing between. What it stands for must be
 // there, as for CreateAlias.
-func (s *Store) UpdateAlias(
+func (s *FunctionStore) UpdateAlias(
 	ctx context.Context, scope faas.Scope, name string, change AliasChange,
 ) (faas.Alias, error) {
 	var a faas.Alias
@@ -139,7 +139,7 @@ func (c AliasChange) apply(a *faas.Alias) {
 }
 
 // DeleteAlias forgets an alias. The error's kind is faas.Conflict while something calls it.
-func (s *Store) DeleteAlias(ctx context.Context, scope faas.Scope, name string) error {
+func (s *FunctionStore) DeleteAlias(ctx context.Context, scope faas.Scope, name string) error {
 	return s.recorder.do(ctx, func(t *tx) error {
 		a, err := t.alias(scope, name, t.grammar.forUpdate)
 		if err != nil {
@@ -169,7 +169,7 @@ func noAlias(name string) error {
 }
 
 // resolveAlias returns what a call by the alias runs now.
-func (s *Store) resolveAlias(ctx context.Context, scope faas.Scope, name string) (faas.Callable, error) {
+func (s *FunctionStore) resolveAlias(ctx context.Context, scope faas.Scope, name string) (faas.Callable, error) {
 	for try := 1; ; try++ {
 		a, err := s.Alias(ctx, scope, name)
 		if err != nil {

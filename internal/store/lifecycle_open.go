@@ -47,7 +47,7 @@ func scanOpen(row scanner, also ...any) (o OpenExecution, err error) {
 // OpenExecutions returns executions that were made before the time and have not ended, of those
 // that run and of those that are queued limit at most each: first those whose lease was over first,
 // then the queued ones in the order of their ids.
-func (s *Store) OpenExecutions(ctx context.Context, before time.Time, limit int) ([]OpenExecution, error) {
+func (s *ExecutionLifecycle) OpenExecutions(ctx context.Context, before time.Time, limit int) ([]OpenExecution, error) {
 	running, err := s.openRunning(ctx, `e.created_at < ?`, limit, micros(before))
 	if err != nil {
 		return nil, err
@@ -60,7 +60,7 @@ func (s *Store) OpenExecutions(ctx context.Context, before time.Time, limit int)
 }
 
 // OpenExecution returns one that has not ended; kind Conflict when it has.
-func (s *Store) OpenExecution(ctx context.Context, id string) (OpenExecution, error) {
+func (s *ExecutionLifecycle) OpenExecution(ctx context.Context, id string) (OpenExecution, error) {
 	for _, find := range []func(context.Context, string, int, any) ([]OpenExecution, error){
 		s.openRunning, s.openQueued,
 	} {
@@ -75,14 +75,14 @@ func (s *Store) OpenExecution(ctx context.Context, id string) (OpenExecution, er
 			return found[0], nil
 		}
 	}
-	x, err := s.Execution(ctx, faas.AnyProject(), id)
+	x, err := s.executions.Execution(ctx, faas.AnyProject(), id)
 	if err != nil {
 		return OpenExecution{}, err
 	}
 	return OpenExecution{}, faas.Errorf(faas.Conflict, "Execution %s has ended with the status %s.", id, x.Status)
 }
 
-func (s *Store) openRunning(ctx context.Context, where string, limit int, arg any) ([]OpenExecution, error) {
+func (s *ExecutionLifecycle) openRunning(ctx context.Context, where string, limit int, arg any) ([]OpenExecution, error) {
 	rows, err := s.scans.QueryContext(ctx, `SELECT `+openColumns+`, e.lease_until - `+s.dialect.grammar().now+`
 		FROM executions e`+openJoins+` WHERE e.ended_at = 0 AND e.status = 'running' AND `+where+`
 		ORDER BY e.lease_until LIMIT ?`, arg, limit)
@@ -97,7 +97,7 @@ func (s *Store) openRunning(ctx context.Context, where string, limit int, arg an
 	})
 }
 
-func (s *Store) openQueued(ctx context.Context, where string, limit int, arg any) ([]OpenExecution, error) {
+func (s *ExecutionLifecycle) openQueued(ctx context.Context, where string, limit int, arg any) ([]OpenExecution, error) {
 	rows, err := s.scans.QueryContext(ctx, `SELECT `+openColumns+`, COALESCE(d.state, ''),
 		COALESCE(d.due_at, 0) - `+s.dialect.grammar().now+`, COALESCE(d.last_error, '')
 		FROM executions e LEFT JOIN due_work d ON d.kind = '`+LostMessage+`' AND d.ref = e.id`+openJoins+`
@@ -117,9 +117,9 @@ func (s *Store) openQueued(ctx context.Context, where string, limit int, arg any
 }
 
 // withLast fills in what has happened last to each.
-func (s *Store) withLast(ctx context.Context, open []OpenExecution) ([]OpenExecution, error) {
+func (s *ExecutionLifecycle) withLast(ctx context.Context, open []OpenExecution) ([]OpenExecution, error) {
 	for i := range open {
-		story, err := s.Story(ctx, faas.Execution{ID: open[i].Execution.ID})
+		story, err := s.executions.Story(ctx, faas.Execution{ID: open[i].Execution.ID})
 		if err != nil {
 			return nil, err
 		}
@@ -134,7 +134,7 @@ func (s *Store) withLast(ctx context.Context, open []OpenExecution) ([]OpenExecu
 // queued again if its lease is over, which says that the process that ran it is lost. The function
 // may have run then, and may run once more. Where that process lives after all, what it records of
 // the execution is refused: it is not the owner any more. Kind Conflict says why it may not be.
-func (s *Store) Requeue(ctx context.Context, id, process, by string) error {
+func (s *ExecutionLifecycle) Requeue(ctx context.Context, id, process, by string) error {
 	if err := s.calls.writeStarts(ctx); err != nil {
 		return err
 	}

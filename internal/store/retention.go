@@ -9,13 +9,17 @@ import (
 	"github.com/openstack-faas/faas/internal/faas"
 )
 
+// Retention deletes the records of executions that are kept for long enough, by partitions where the
+// table has them and by rows elsewhere.
+type Retention struct{ *core }
+
 // Whole partitions go after execution_retention (Retire). What single projects and functions keep
 // for less long, or fewer of, is deleted row by row, found by the indexes that lists of a project or
 // a function use. What has not ended stays.
 
 // ProjectsWithRecords returns ids of projects that have records of executions, after the given one
 // in their order; limit at most.
-func (s *Store) ProjectsWithRecords(ctx context.Context, after string, limit int) ([]string, error) {
+func (s *Retention) ProjectsWithRecords(ctx context.Context, after string, limit int) ([]string, error) {
 	rows, err := s.scans.QueryContext(ctx,
 		`SELECT project_id FROM quota_usages WHERE resource = ? AND project_id > ? ORDER BY project_id LIMIT ?`,
 		string(faas.ResourceRecords), after, limit)
@@ -33,7 +37,7 @@ type Retained struct {
 
 // RetentionsOf returns the retention of functions after the given one in the order of their ids;
 // limit at most.
-func (s *Store) RetentionsOf(ctx context.Context, after string, limit int) ([]Retained, error) {
+func (s *Retention) RetentionsOf(ctx context.Context, after string, limit int) ([]Retained, error) {
 	rows, err := s.scans.QueryContext(ctx,
 		`SELECT id, project_id, retention_days, retention_count FROM functions WHERE id > ? ORDER BY id LIMIT ?`,
 		after, limit)
@@ -47,21 +51,21 @@ func (s *Store) RetentionsOf(ctx context.Context, after string, limit int) ([]Re
 
 // PurgeProject deletes executions of a project that ended before the time, the oldest first, limit
 // at most, and returns how many.
-func (s *Store) PurgeProject(ctx context.Context, projectID string, before time.Time, limit int) (int, error) {
+func (s *Retention) PurgeProject(ctx context.Context, projectID string, before time.Time, limit int) (int, error) {
 	from := s.dialect.grammar().forced("executions", "executions_of_project")
 	return s.purge(ctx, from, "project_id = ? AND "+endedBefore, limit, projectID, micros(before), micros(before))
 }
 
 // PurgeFunction deletes executions of a function that ended before the time, the oldest first, limit
 // at most, and returns how many.
-func (s *Store) PurgeFunction(ctx context.Context, functionID string, before time.Time, limit int) (int, error) {
+func (s *Retention) PurgeFunction(ctx context.Context, functionID string, before time.Time, limit int) (int, error) {
 	from := s.dialect.grammar().forced("executions", "executions_of_function")
 	return s.purge(ctx, from, "function_id = ? AND "+endedBefore, limit, functionID, micros(before), micros(before))
 }
 
 // PurgeAllBut deletes executions of a function that have ended, but for those among its newest: so
 // many that have ended or not. The oldest are deleted first, limit at most; it returns how many.
-func (s *Store) PurgeAllBut(ctx context.Context, functionID string, newest int64, limit int) (int, error) {
+func (s *Retention) PurgeAllBut(ctx context.Context, functionID string, newest int64, limit int) (int, error) {
 	var id string
 	var at int64
 	from := s.dialect.grammar().forced("executions", "executions_of_function")

@@ -13,7 +13,7 @@ const repairStep = 20_000
 // it returns how many were. It goes through the whole table in bounded steps: for a hundred million
 // records that takes half an hour, so it is done seldom. What is recorded or deleted meanwhile may
 // be counted twice or not at all, so that a count may be off by that until the next repair.
-func (s *Store) RepairRecordUsage(ctx context.Context) (repaired int, err error) {
+func (s *QuotaStore) RepairRecordUsage(ctx context.Context) (repaired int, err error) {
 	said, err := s.saidOfRecords(ctx)
 	if err != nil {
 		return 0, err
@@ -41,7 +41,7 @@ func (s *Store) RepairRecordUsage(ctx context.Context) (repaired int, err error)
 }
 
 // saidOfRecords returns the counts of all projects as the rows have them.
-func (s *Store) saidOfRecords(ctx context.Context) (map[string]recordCounts, error) {
+func (s *QuotaStore) saidOfRecords(ctx context.Context) (map[string]recordCounts, error) {
 	said := map[string]recordCounts{}
 	for r, set := range map[faas.Resource]func(*recordCounts, int64){
 		faas.ResourceQueued:  func(c *recordCounts, n int64) { c.queued = n },
@@ -71,7 +71,7 @@ func (s *Store) saidOfRecords(ctx context.Context) (map[string]recordCounts, err
 
 // countRecords adds up the records of one step, those whose ids come after the one given, and
 // returns the id after which the next step begins.
-func (s *Store) countRecords(ctx context.Context, after string, sums map[string]recordCounts) (last string,
+func (s *QuotaStore) countRecords(ctx context.Context, after string, sums map[string]recordCounts) (last string,
 	more bool, err error) {
 	rows, err := s.scans.QueryContext(ctx, `SELECT project_id, SUM(queued), SUM(record_bytes), MAX(id), COUNT(*) FROM (
 		SELECT id, project_id, record_bytes, CASE WHEN status = 'queued' THEN 1 ELSE 0 END AS queued

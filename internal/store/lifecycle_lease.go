@@ -13,7 +13,7 @@ const OutputLost = "The process that ran this execution was lost; the function m
 
 // RenewLeases has the leases that the owner holds on the executions last for that long from now on
 // and returns the ids of those that it holds no longer: they ended, were settled or are gone.
-func (s *Store) RenewLeases(ctx context.Context, owner string, ids []string, lease time.Duration) ([]string, error) {
+func (s *ExecutionLifecycle) RenewLeases(ctx context.Context, owner string, ids []string, lease time.Duration) ([]string, error) {
 	if len(ids) == 0 {
 		return nil, nil
 	}
@@ -41,7 +41,7 @@ func (s *Store) RenewLeases(ctx context.Context, owner string, ids []string, lea
 // long they ran: their duration is null, a member that clients read without looking whether it is
 // there. events returns what others are to be told of one, with its function as it is now, or its
 // zero value when that is gone; nil: they are told nothing.
-func (s *Store) SettleExpired(
+func (s *ExecutionLifecycle) SettleExpired(
 	ctx context.Context, limit int, events func(faas.Function, faas.Execution) []Event,
 ) ([]faas.Execution, error) {
 	if err := s.calls.writeStarts(ctx); err != nil {

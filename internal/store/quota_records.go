@@ -61,13 +61,13 @@ func recordBytes(x *faas.Execution) int64 {
 // RecordUsage returns how many queued executions a project has (faas.ResourceQueued) and how many
 // bytes its records take (faas.ResourceRecords), as far as this process knows. It waits for the
 // database only when nothing is known of the project yet.
-func (s *Store) RecordUsage(ctx context.Context, projectID string) (faas.Amounts, error) {
+func (s *QuotaStore) RecordUsage(ctx context.Context, projectID string) (faas.Amounts, error) {
 	counts, err := s.usage.of(ctx, projectID)
 	return faas.Amounts{faas.ResourceQueued: max(0, counts.queued), faas.ResourceRecords: max(0, counts.bytes)}, err
 }
 
 // readRecordCounts reads the rows.
-func (s *Store) readRecordCounts(ctx context.Context, projectID string) (recordCounts, error) {
+func (s *QuotaStore) readRecordCounts(ctx context.Context, projectID string) (recordCounts, error) {
 	used, err := s.QuotaUsage(ctx, projectID)
 	return recordCounts{used[faas.ResourceQueued], used[faas.ResourceRecords]}, err
 }

@@ -10,6 +10,14 @@ import (
 	"github.com/openstack-faas/faas/internal/faas"
 )
 
+// ExecutionLifecycle changes the state of executions: they are queued, claimed, started, finished or
+// cancelled. It finds those whose owner is lost.
+type ExecutionLifecycle struct {
+	*core
+	executions *ExecutionStore
+	functions  *FunctionStore
+}
+
 // Ending is how an execution ended.
 type Ending struct {
 	Status  faas.ExecutionStatus // success, failed, error or cancelled
@@ -32,7 +40,7 @@ type Ending struct {
 // record may also be held back a moment for its ending. Start blocks while the recorder is far
 // behind, until ctx ends. Status becomes running; an empty StartedAt, CreatedAt or Attempts is
 // filled in. The events are kept with the record.
-func (s *Store) Start(ctx context.Context, e faas.Execution, events ...Event) error {
+func (s *ExecutionLifecycle) Start(ctx context.Context, e faas.Execution, events ...Event) error {
 	if e.ID == "" || e.Lease == 0 {
 		return errors.New("an execution must have an id and a lease to start")
 	}
@@ -50,7 +58,7 @@ func (s *Store) Start(ctx context.Context, e faas.Execution, events ...Event) er
 // Finish records how a running execution ended and returns when that is committed. A row that is
 // gone is a faas.NotFound; one that is not running, because it ended already or its lease was
 // settled, is a faas.Conflict and stays as it is.
-func (s *Store) Finish(ctx context.Context, id string, ending Ending) error {
+func (s *ExecutionLifecycle) Finish(ctx context.Context, id string, ending Ending) error {
 	if !ending.Status.Ended() {
 		return fmt.Errorf("execution %s cannot end as %q", id, ending.Status)
 	}

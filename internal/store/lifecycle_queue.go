@@ -23,7 +23,7 @@ const LostMessage = "lost-message"
 
 // Enqueue records an asynchronous execution as queued and returns when that is committed. An empty
 // CreatedAt is filled in.
-func (s *Store) Enqueue(ctx context.Context, e faas.Execution) error {
+func (s *ExecutionLifecycle) Enqueue(ctx context.Context, e faas.Execution) error {
 	e.Status = faas.ExecutionQueued
 	e.Owner, e.Lease, e.StartedAt, e.EndedAt = "", 0, time.Time{}, time.Time{}
 	if e.CreatedAt.IsZero() {
@@ -50,16 +50,10 @@ func (t *tx) enqueue(n faas.Sharding, e *faas.Execution) error {
 	return err
 }
 
-// countQueued counts an execution that enqueue has recorded.
-func (s *Store) countQueued(e *faas.Execution) {
-	s.counts.add(called{e.FunctionID, e.FunctionVersion}, 1)
-	s.usage.add(e.ProjectID, recordCounts{queued: 1, bytes: recordBytes(e)})
-}
-
 // Claim makes a queued execution the owner's to run, under a lease of that length, and returns it
 // as claimed. Of several who try, one gets true. False says that it is not queued any more or is
 // gone: whoever was to run it has done so, or does. The events are kept with the claim.
-func (s *Store) Claim(
+func (s *ExecutionLifecycle) Claim(
 	ctx context.Context, id, owner string, lease time.Duration, events ...Event,
 ) (faas.Execution, bool, error) {
 	now := micros(s.now())
@@ -80,10 +74,10 @@ func (s *Store) Claim(
 }
 
 // claimed returns an execution that the owner has just claimed.
-func (s *Store) claimed(ctx context.Context, id, owner string) (faas.Execution, error) {
+func (s *ExecutionLifecycle) claimed(ctx context.Context, id, owner string) (faas.Execution, error) {
 	e, err := executions.scan(s.get.one(ctx, s.get.execution, id))
 	if err == nil && e.Owner == owner {
-		return s.whole(ctx, e)
+		return s.executions.whole(ctx, e)
 	}
 	// A reader on another node of a cluster may be behind the writer.
 	var now faas.Execution
@@ -101,7 +95,7 @@ func (s *Store) claimed(ctx context.Context, id, owner string) (faas.Execution, 
 
 // Release puts an execution that the owner has claimed, and of which nothing has begun, back into
 // the queue; its message is the caller's to see to. False says that it is not the owner's any more.
-func (s *Store) Release(ctx context.Context, id, owner string) (bool, error) {
+func (s *ExecutionLifecycle) Release(ctx context.Context, id, owner string) (bool, error) {
 	now := s.dialect.grammar().now
 	release := change{`UPDATE executions SET status = 'queued', owner = '', lease_until = 0,
 		attempts = attempts - 1, started_at = 0, updated_at = ? WHERE id = ? AND owner = ? AND status = 'running'`,
@@ -114,7 +108,7 @@ func (s *Store) Release(ctx context.Context, id, owner string) (bool, error) {
 	if err != nil || n == 0 {
 		return false, err
 	}
-	if e, err := s.Execution(ctx, faas.AnyProject(), id); err == nil { // otherwise it is counted by the next repair
+	if e, err := s.executions.Execution(ctx, faas.AnyProject(), id); err == nil { // otherwise it is counted by the next repair
 		s.usage.add(e.ProjectID, recordCounts{queued: 1})
 	}
 	return true, nil
@@ -122,7 +116,7 @@ func (s *Store) Release(ctx context.Context, id, owner string) (bool, error) {
 
 // QueuedExecutions returns ids of queued executions after the given one, "" for the first, in their
 // order; limit at most.
-func (s *Store) QueuedExecutions(ctx context.Context, after string, limit int) ([]string, error) {
+func (s *ExecutionLifecycle) QueuedExecutions(ctx context.Context, after string, limit int) ([]string, error) {
 	rows, err := s.scans.QueryContext(
 		ctx,
 		`SELECT ref FROM due_work WHERE kind = ? AND ref > ? ORDER BY ref LIMIT ?`,

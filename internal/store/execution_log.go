@@ -13,21 +13,21 @@ import (
 
 // KeepLog keeps what an execution that runs has printed so far, in place of what was kept before.
 // Nothing is kept of one that does not run.
-func (s *Store) KeepLog(ctx context.Context, id, log string) error {
+func (s *ExecutionStore) KeepLog(ctx context.Context, id, log string) error {
 	_, err := s.chores.exec(ctx, `REPLACE INTO running_logs (execution_id, written_at, log_text)
 		SELECT id, `+s.dialect.grammar().now+`, ? FROM executions WHERE id = ? AND status = 'running'`, validUTF8(log), id)
 	return err
 }
 
 // DropLog forgets what was kept by KeepLog of an execution whose outcome is known.
-func (s *Store) DropLog(ctx context.Context, id string) error {
+func (s *ExecutionStore) DropLog(ctx context.Context, id string) error {
 	_, err := s.chores.exec(ctx, `DELETE FROM running_logs WHERE execution_id = ?`, id)
 	return err
 }
 
 // PurgeLogs forgets what was kept by KeepLog so long ago, limit at most, and returns how many: of
 // executions whose process died between the outcome's record and DropLog.
-func (s *Store) PurgeLogs(ctx context.Context, age time.Duration, limit int) (int, error) {
+func (s *ExecutionStore) PurgeLogs(ctx context.Context, age time.Duration, limit int) (int, error) {
 	rows, err := s.scans.QueryContext(ctx, `SELECT execution_id FROM running_logs WHERE written_at < `+
 		s.dialect.grammar().now+` - ? ORDER BY written_at LIMIT ?`, age.Microseconds(), limit)
 	if err != nil {
@@ -49,7 +49,7 @@ func (s *Store) PurgeLogs(ctx context.Context, age time.Duration, limit int) (in
 }
 
 // logSoFar returns what was kept by KeepLog, "" when nothing was.
-func (s *Store) logSoFar(ctx context.Context, id string) (log string, err error) {
+func (s *ExecutionStore) logSoFar(ctx context.Context, id string) (log string, err error) {
 	err = s.readers.QueryRowContext(ctx, selectRunningLog, id).Scan(&log)
 	if errors.Is(err, sql.ErrNoRows) {
 		return "", nil
@@ -59,7 +59,7 @@ func (s *Store) logSoFar(ctx context.Context, id string) (log string, err error)
 
 const selectRunningLog = `SELECT log_text FROM running_logs WHERE execution_id = ?`
 
-// logSoFar is as Store's within a transaction.
+// logSoFar is as ExecutionStore's within a transaction.
 func (t *tx) logSoFar(id string) (log string, err error) {
 	err = t.queryRow(selectRunningLog, id).Scan(&log)
 	if errors.Is(err, sql.ErrNoRows) {
