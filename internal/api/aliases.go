@@ -10,7 +10,7 @@ import (
 
 // aliasHandlers answer for /v1/aliases.
 type aliasHandlers struct {
-	store  *store.Store
+	store  *store.FunctionStore
 	bodies bodies
 	lists  lists
 	quota  projectQuota

@@ -11,7 +11,7 @@ import (
 // codeSources makes the code of functions from what requests bring or name: a package, an object in
 // Swift or a container image.
 type codeSources struct {
-	store    *store.Store // knows the runtimes
+	store    *store.RuntimeStore // knows the runtimes
 	packages *packages
 	swift    *swiftcode.Source // nil: no function is from Swift
 	images   imageSources

@@ -138,7 +138,7 @@ func TestReplay(t *testing.T) {
 func TestReplayWithinTheQuota(t *testing.T) {
 	s := newService(t, func(c *Config) {
 		c.Quotas = quota.New(quota.Config{
-			Driver: quota.Database{Store: c.Store}, Defaults: faas.Amounts{faas.ResourceCalls: 2, faas.ResourceTriggers: 10},
+			Driver: quota.Database{Store: c.Store.QuotaStore}, Defaults: faas.Amounts{faas.ResourceCalls: 2, faas.ResourceTriggers: 10},
 		})
 		c.Calls = quota.NewCalls(c.Quotas, c.Store.Shards(), time.Now)
 	})

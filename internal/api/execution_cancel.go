@@ -12,7 +12,7 @@ import (
 
 // cancelHandlers cancel executions.
 type cancelHandlers struct {
-	store   *store.Store
+	store   *store.ExecutionLifecycle
 	engines *engineclient.Client
 	notify  *notify.Notifier
 	metrics *metrics

@@ -11,7 +11,7 @@ import (
 
 // eventHandlers answer for /v1/executions/{id}/events.
 type eventHandlers struct {
-	store  *store.Store
+	store  *store.ExecutionStore
 	policy *policy.Enforcer
 }
 

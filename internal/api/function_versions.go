@@ -16,7 +16,7 @@ import (
 
 // functionVersionHandlers answer for /v1/functions/{id}/versions.
 type functionVersionHandlers struct {
-	store    *store.Store
+	store    *store.FunctionStore
 	packages codestore.Store // for downloads
 	engines  *engineclient.Client
 	bodies   bodies

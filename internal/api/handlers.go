@@ -45,36 +45,38 @@ func newHandlers(cfg Config, m *metrics, budget *memory) *handlers {
 		versions: &versionHandlers{endpoint: at},
 		health:   &healthHandlers{store: cfg.Store, disableByFile: cfg.DisableByFile, log: cfg.Log},
 		runtimes: &runtimeHandlers{
-			store: cfg.Store, engines: cfg.Engines, policy: cfg.Policy, bodies: bodies{cfg.MaxBody}, lists: of,
-			log: cfg.Log, now: cfg.Now,
+			store: cfg.Store.RuntimeStore, engines: cfg.Engines, policy: cfg.Policy,
+			bodies: bodies{cfg.MaxBody}, lists: of, log: cfg.Log, now: cfg.Now,
 		},
-		pools:     &poolHandlers{store: cfg.Store, engines: cfg.Engines, policy: cfg.Policy},
+		pools:     &poolHandlers{store: cfg.Store.RuntimeStore, engines: cfg.Engines, policy: cfg.Policy},
 		functions: newFunctionHandlers(cfg, of),
 		functionVersions: &functionVersionHandlers{
-			store: cfg.Store, packages: cfg.Code, engines: cfg.Engines, bodies: bodies{cfg.MaxBody}, lists: of,
-			quota: projectQuota{quotas: cfg.Quotas, store: cfg.Store}, log: cfg.Log,
+			store: cfg.Store.FunctionStore, packages: cfg.Code, engines: cfg.Engines,
+			bodies: bodies{cfg.MaxBody}, lists: of,
+			quota: projectQuota{quotas: cfg.Quotas, store: cfg.Store.QuotaStore}, log: cfg.Log,
 		},
 		workers: &workerHandlers{
-			store: cfg.Store, engines: cfg.Engines, policy: cfg.Policy, bodies: bodies{cfg.MaxBody},
+			store: cfg.Store.FunctionStore, engines: cfg.Engines, policy: cfg.Policy, bodies: bodies{cfg.MaxBody},
 		},
 		aliases: &aliasHandlers{
-			store: cfg.Store, bodies: bodies{cfg.MaxBody}, lists: of,
-			quota: projectQuota{quotas: cfg.Quotas, store: cfg.Store}, now: cfg.Now,
+			store: cfg.Store.FunctionStore, bodies: bodies{cfg.MaxBody}, lists: of,
+			quota: projectQuota{quotas: cfg.Quotas, store: cfg.Store.QuotaStore}, now: cfg.Now,
 		},
 		jobs: &jobHandlers{
 			store: cfg.Store, engines: cfg.Engines, bodies: bodies{cfg.MaxBody}, lists: of, log: cfg.Log,
-			quota: projectQuota{quotas: cfg.Quotas, store: cfg.Store}, maxInput: min(cfg.MaxInput, maxJobInput), now: cfg.Now,
+			quota:    projectQuota{quotas: cfg.Quotas, store: cfg.Store.QuotaStore},
+			maxInput: min(cfg.MaxInput, maxJobInput), now: cfg.Now,
 		},
 		quotas: &quotaHandlers{
-			quotas: cfg.Quotas, calls: cfg.Calls, store: cfg.Store, policy: cfg.Policy, bodies: bodies{cfg.MaxBody},
-			log: cfg.Log,
+			quotas: cfg.Quotas, calls: cfg.Calls, store: cfg.Store.QuotaStore, policy: cfg.Policy,
+			bodies: bodies{cfg.MaxBody}, log: cfg.Log,
 		},
 		statistics: &statisticsHandlers{store: cfg.Store, policy: cfg.Policy, now: cfg.Now},
 		executions: newExecutionHandlers(cfg, of, m),
 		cancels: &cancelHandlers{
-			store: cfg.Store, engines: cfg.Engines, notify: cfg.Notify, metrics: m, log: cfg.Log,
+			store: cfg.Store.ExecutionLifecycle, engines: cfg.Engines, notify: cfg.Notify, metrics: m, log: cfg.Log,
 		},
-		events: &eventHandlers{store: cfg.Store, policy: cfg.Policy},
+		events: &eventHandlers{store: cfg.Store.ExecutionStore, policy: cfg.Policy},
 		purges: &purgeHandlers{store: cfg.Store, bounds: defaultPurge, log: cfg.Log, now: cfg.Now},
 	}
 	h.addWebhooks(cfg, of, budget)
@@ -88,7 +90,7 @@ func (h *handlers) addWebhooks(cfg Config, of lists, budget *memory) {
 	h.webhooks = &webhookHandlers{
 		store: cfg.Store, policy: cfg.Policy, keys: cfg.WebhookKeys, limiter: limiter,
 		bodies: bodies{cfg.MaxBody}, lists: of, endpoint: endpoint(cfg.PublicEndpoint),
-		quota: projectQuota{quotas: cfg.Quotas, store: cfg.Store}, log: cfg.Log, now: cfg.Now,
+		quota: projectQuota{quotas: cfg.Quotas, store: cfg.Store.QuotaStore}, log: cfg.Log, now: cfg.Now,
 	}
 	x := h.executions
 	h.webhookCalls = &webhookCalls{
@@ -104,8 +106,8 @@ func (h *handlers) addTriggers(cfg Config, of lists, budget *memory) {
 		store: cfg.Store, policy: cfg.Policy, engines: cfg.Engines, keys: cfg.WebhookKeys,
 		sources: newTriggerSources(cfg.Trusts != nil),
 		trusts:  &functionTrusts{cfg: cfg.Trusts, store: cfg.Store, log: cfg.Log}, bodies: bodies{cfg.MaxBody}, lists: of,
-		endpoint: endpoint(cfg.PublicEndpoint), quota: projectQuota{quotas: cfg.Quotas, store: cfg.Store}, log: cfg.Log,
-		now: cfg.Now,
+		endpoint: endpoint(cfg.PublicEndpoint), quota: projectQuota{quotas: cfg.Quotas, store: cfg.Store.QuotaStore},
+		log: cfg.Log, now: cfg.Now,
 	}
 	events := trigger.NewIntake(trigger.Config{
 		Store: cfg.Store, Submit: h.executions.submit, MaxInput: cfg.MaxInput, Request: recordedRequest, Now: cfg.Now,
@@ -116,7 +118,7 @@ func (h *handlers) addTriggers(cfg Config, of lists, budget *memory) {
 		events: events,
 	}
 	h.triggerDoor = &triggerDoor{
-		store: cfg.Store, policy: cfg.Policy, auth: cfg.Auth, keys: cfg.WebhookKeys,
+		store: cfg.Store.TriggerStore, policy: cfg.Policy, auth: cfg.Auth, keys: cfg.WebhookKeys,
 		limiter: webhook.NewLimiter(cfg.WebhookCalls, cfg.Now), memory: budget, bodies: bodies{cfg.MaxBody},
 		receivers: newTriggerReceivers(), results: newTriggerResults(cfg.Registry), now: cfg.Now, intake: events,
 	}
@@ -124,14 +126,14 @@ func (h *handlers) addTriggers(cfg Config, of lists, budget *memory) {
 }
 
 func newFunctionHandlers(cfg Config, of lists) *functionHandlers {
-	quotas := projectQuota{quotas: cfg.Quotas, store: cfg.Store}
+	quotas := projectQuota{quotas: cfg.Quotas, store: cfg.Store.QuotaStore}
 	return &functionHandlers{
 		store: cfg.Store, packages: cfg.Code, engines: cfg.Engines, notify: cfg.Notify,
 		limits: newAdjustable(cfg.Limits),
 		forms:  forms{bodies: bodies{cfg.MaxBody}, spoolDir: cfg.SpoolDir, uploads: codestore.NewPlaces()},
 		lists:  of,
 		code: &codeSources{
-			store: cfg.Store, packages: newPackages(cfg.Code), swift: cfg.Swift,
+			store: cfg.Store.RuntimeStore, packages: newPackages(cfg.Code), swift: cfg.Swift,
 			images: imageSources{
 				enabled: cfg.Images, from: cfg.ImagesFrom, passwords: cfg.Passwords,
 				registries: registry.New(registry.Config{PlainHTTP: cfg.PlainRegistries}),
@@ -145,9 +147,9 @@ func newFunctionHandlers(cfg Config, of lists) *functionHandlers {
 }
 
 func newExecutionHandlers(cfg Config, of lists, m *metrics) *executionHandlers {
-	submitter := submit.New(
-		submit.Config{Store: cfg.Store, Broker: cfg.Broker, Calls: cfg.Calls, Log: cfg.Log, Now: cfg.Now},
-	)
+	submitter := submit.New(submit.Config{
+		Executions: cfg.Store.ExecutionLifecycle, Broker: cfg.Broker, Calls: cfg.Calls, Log: cfg.Log, Now: cfg.Now,
+	})
 	submitter.Register(prometheus.WrapRegistererWith(prometheus.Labels{"part": "api"}, cfg.Registry))
 	return &executionHandlers{
 		store: cfg.Store,

@@ -47,7 +47,7 @@ func (t *told) carry(_ context.Context, messages []notify.Message) error {
 // happened.
 func (t *told) kinds(s *service) (kinds []string, events []toldEvent) {
 	s.t.Helper()
-	notify.NewPublisher(notify.PublisherConfig{Store: s.store, Carry: t.carry}).Publish(s.t.Context())
+	notify.NewPublisher(notify.PublisherConfig{Outbox: s.store.Outbox, Carry: t.carry}).Publish(s.t.Context())
 	slices.SortStableFunc(t.events, func(a, b toldEvent) int { return strings.Compare(a.Timestamp, b.Timestamp) })
 	for _, e := range t.events {
 		kinds = append(kinds, e.EventType)

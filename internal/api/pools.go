@@ -11,7 +11,7 @@ import (
 
 // poolHandlers answer for the pools of workers that runtimes have.
 type poolHandlers struct {
-	store   *store.Store
+	store   *store.RuntimeStore
 	engines *engineclient.Client
 	policy  *policy.Enforcer
 }

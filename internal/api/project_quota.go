@@ -12,7 +12,7 @@ import (
 // projectQuota knows what projects may have, for the handlers that make something.
 type projectQuota struct {
 	quotas *quota.Quotas // nil: anything
-	store  *store.Store
+	store  *store.QuotaStore
 }
 
 // limits returns what a project may have; nil is anything.

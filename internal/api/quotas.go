@@ -40,7 +40,7 @@ type limitOfOne struct {
 type quotaHandlers struct {
 	quotas *quota.Quotas // nil: quotas are not kept
 	calls  *quota.Calls  // counts executions; nil: nobody does
-	store  *store.Store
+	store  *store.QuotaStore
 	policy *policy.Enforcer
 	bodies bodies
 	log    *slog.Logger

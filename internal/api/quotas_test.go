@@ -26,7 +26,7 @@ func defaultQuota() faas.Amounts {
 // withQuotas has limits kept in the service's database, and calls counted.
 func withQuotas(c *Config) {
 	c.Quotas = quota.New(
-		quota.Config{Driver: quota.Database{Store: c.Store}, Defaults: defaultQuota(), CacheTime: time.Hour},
+		quota.Config{Driver: quota.Database{Store: c.Store.QuotaStore}, Defaults: defaultQuota(), CacheTime: time.Hour},
 	)
 	c.Calls = quota.NewCalls(c.Quotas, 64, c.Now)
 }

@@ -56,7 +56,7 @@ func placementField(o *object) *faas.Placement {
 
 // runtimeHandlers answer for /v1/runtimes.
 type runtimeHandlers struct {
-	store   *store.Store
+	store   *store.RuntimeStore
 	engines *engineclient.Client // bring the pools to what the records say
 	policy  *policy.Enforcer
 	bodies  bodies

@@ -22,7 +22,7 @@ import (
 // with webhooks, what costs little comes first: a request whose URL is wrong, or one too many,
 // never comes to the database.
 type triggerDoor struct {
-	store     *store.Store
+	store     *store.TriggerStore
 	policy    *policy.Enforcer
 	auth      Authenticator
 	keys      *webhook.Keys

@@ -14,7 +14,7 @@ import (
 
 // workerHandlers answer for what administrators see and change of functions' workers.
 type workerHandlers struct {
-	store   *store.Store
+	store   *store.FunctionStore
 	engines *engineclient.Client
 	policy  *policy.Enforcer
 	bodies  bodies

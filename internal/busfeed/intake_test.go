@@ -63,7 +63,9 @@ func TestOnce(t *testing.T) {
 	must(t, err)
 	bus := broker.NewInProcess()
 	t.Cleanup(func() { _ = bus.Close() })
-	intake := trigger.NewIntake(trigger.Config{Store: s, Submit: submit.New(submit.Config{Store: s, Broker: bus})})
+	intake := trigger.NewIntake(trigger.Config{
+		Store: s, Submit: submit.New(submit.Config{Executions: s.ExecutionLifecycle, Broker: bus}),
+	})
 	t.Cleanup(intake.Close)
 	counted := &counting{Taker: intake, outcomes: map[trigger.Outcome]int{}}
 	index := frombus.NewIndex(frombus.IndexConfig{Triggers: s})

@@ -23,7 +23,7 @@ const (
 	recordTimeout = 10 * time.Second
 )
 
-// Items is where a Runner has its work from: a *store.Store.
+// Items is where a Runner has its work from: a *store.DueWork.
 type Items interface {
 	EnsureDue(ctx context.Context, kind, ref string) error
 	DueItems(ctx context.Context, q store.DueQuery) ([]store.DueItem, error)

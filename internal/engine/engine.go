@@ -192,12 +192,15 @@ func New(cfg Config) *Engine {
 	e.intake, e.loops, e.undo = e.background.Child("intake"), e.background.Child("loops"), e.background.Child("undo")
 	e.shards = ownership.New(
 		ownership.Config{
-			Name: cfg.Name, Store: cfg.Store, Broker: cfg.Broker, Hold: e.hold, Alone: cfg.Alone, Log: cfg.Log,
+			Name: cfg.Name, Membership: cfg.Store.Membership, Broker: cfg.Broker, Hold: e.hold, Alone: cfg.Alone,
+			Log: cfg.Log,
 		},
 	)
 	e.makeWorkerRooms()
 	e.makeExecutionRooms()
-	e.due = duework.New(duework.Config{Store: cfg.Store, Owned: e.shards.Owned, Kinds: e.dueKinds(), Log: cfg.Log})
+	e.due = duework.New(duework.Config{
+		Store: cfg.Store.DueWork, Owned: e.shards.Owned, Kinds: e.dueKinds(), Log: cfg.Log,
+	})
 	return e
 }
 
@@ -216,11 +219,13 @@ func (e *Engine) makeWorkerRooms() {
 		Group: e.loops, Log: cfg.Log,
 	})
 	e.preparation = preparation.New(preparation.Config{
-		Store: cfg.Store, Code: cfg.Code, Memory: limits.PackageMemory, Objects: cfg.Objects, Serves: e.fleet.Serves,
+		Functions: cfg.Store.FunctionStore, Usage: cfg.Store.QuotaStore,
+		Code: cfg.Code, Memory: limits.PackageMemory, Objects: cfg.Objects, Serves: e.fleet.Serves,
 		Changed: e.broadcastChange, Group: e.background, Now: cfg.Now, Log: cfg.Log,
 	})
 	e.placement = placement.New(placement.Config{
-		Store: cfg.Store, Client: e.client, Fleet: e.fleet, Demand: e.demand, Preparer: e.preparation, Quotas: cfg.Quotas,
+		Functions: cfg.Store.FunctionStore, Runtimes: cfg.Store.RuntimeStore,
+		Client: e.client, Fleet: e.fleet, Demand: e.demand, Preparer: e.preparation, Quotas: cfg.Quotas,
 		Variables: cfg.Variables,
 		Workers:   limits.Workers, PerFunction: limits.PerFunction, Now: cfg.Now, Log: cfg.Log,
 		Unowned: func() { e.repair.Soon() }, NoNode: noNode(cfg.Orchestrator),
@@ -230,17 +235,20 @@ func (e *Engine) makeWorkerRooms() {
 		Fleet: e.fleet, Demand: e.demand, Owns: e.shards.Owns, PerFunction: limits.PerFunction, Idle: limits.Idle, Now: cfg.Now, Log: cfg.Log,
 	})
 	e.manual = manualscale.New(manualscale.Config{
-		Store: cfg.Store, Fleet: e.fleet, Placement: e.placement, Demand: e.demand, PerFunction: limits.PerFunction,
+		Functions: cfg.Store.FunctionStore,
+		Fleet:     e.fleet, Placement: e.placement, Demand: e.demand, PerFunction: limits.PerFunction,
 		Idle: limits.Idle, Forget: e.forgetWorkers, Owned: e.shards.Of, Group: e.loops, Now: cfg.Now, Log: cfg.Log,
 	})
 	e.pools = pools.New(pools.Config{
-		Store: cfg.Store, Orchestrator: cfg.Orchestrator, Fleet: e.fleet, Owns: e.shards.Owns, Size: limits.PoolSize, Most: limits.PoolMax,
+		Runtimes: cfg.Store.RuntimeStore, Shards: cfg.Store.Shards(), Orchestrator: cfg.Orchestrator,
+		Fleet: e.fleet, Owns: e.shards.Owns, Size: limits.PoolSize, Most: limits.PoolMax,
 		Workers: limits.Workers, Contents: e.client.Contents, Introduce: e.client.Introduce,
 		Group: e.intake, Now: cfg.Now, Log: cfg.Log,
 		Name: cfg.Name, Extra: limits.PoolExtra, Wanted: e.placement.Wanted, Tell: e.tellAwaited,
 	})
 	e.repair = repair.New(repair.Config{
-		Store: cfg.Store, Fleet: e.fleet, Owns: e.shards.Owns, Adopted: e.placement.Retry,
+		Functions: cfg.Store.FunctionStore, Runtimes: cfg.Store.RuntimeStore,
+		Fleet: e.fleet, Owns: e.shards.Owns, Adopted: e.placement.Retry,
 		DeletePool: e.pools.Delete, Now: cfg.Now, Log: cfg.Log,
 	})
 }
@@ -270,10 +278,12 @@ func (e *Engine) makeExecutionRooms() {
 	}
 	e.executions = asyncrun.New(running)
 	e.upkeep = upkeep.New(records)
-	e.submit = submit.New(
-		submit.Config{Store: cfg.Store, Broker: cfg.Broker, Calls: cfg.Calls, Log: cfg.Log, Now: cfg.Now},
-	)
-	e.jobs = jobs.New(jobs.Config{Store: cfg.Store, Submit: e.submit, Now: cfg.Now, Log: cfg.Log})
+	e.submit = submit.New(submit.Config{
+		Executions: cfg.Store.ExecutionLifecycle, Broker: cfg.Broker, Calls: cfg.Calls, Log: cfg.Log, Now: cfg.Now,
+	})
+	e.jobs = jobs.New(jobs.Config{
+		Jobs: cfg.Store.JobStore, Functions: cfg.Store.FunctionStore, Submit: e.submit, Now: cfg.Now, Log: cfg.Log,
+	})
 	e.followUps = followup.New(followup.Config{
 		Store: cfg.Store, Submit: e.submit, Cloud: cfg.Cloud, URLs: cfg.URLs, Now: cfg.Now, Log: cfg.Log,
 	})
@@ -290,7 +300,9 @@ func (e *Engine) makeTriggerRooms() {
 	if cfg.Keepers != nil {
 		maps.Copy(keepers, cfg.Keepers(e.events))
 	}
-	e.triggers = triggers.New(triggers.Config{Store: cfg.Store, Keepers: keepers, ProjectGone: cfg.ProjectGone, Log: cfg.Log})
+	e.triggers = triggers.New(triggers.Config{
+		Triggers: cfg.Store.TriggerStore, Keepers: keepers, ProjectGone: cfg.ProjectGone, Log: cfg.Log,
+	})
 }
 
 // Notifications are what other services say on the message bus, and who wants to hear it.

@@ -48,7 +48,7 @@ func TestTellsOthersOfExecutions(t *testing.T) {
 	r := newRig(t, nil)
 	r.with(func(c *Config) {
 		c.Notify = &notify.Notifier{Publisher: "faas-engine.test", Starts: true}
-		c.Publisher = notify.NewPublisher(notify.PublisherConfig{Store: r.store, Carry: carry})
+		c.Publisher = notify.NewPublisher(notify.PublisherConfig{Outbox: r.store.Outbox, Carry: carry})
 	})
 	f := r.function(
 		"import time\ndef main(**kwargs):\n    time.sleep(0.05)\n    if kwargs.get('wrong'): raise ValueError\n",

@@ -18,7 +18,7 @@ const echoes = "def main(**kwargs):\n    return kwargs\n"
 
 // within has the rig's engine keep to a quota of every project.
 func (r *rig) within(limits faas.Amounts) *quota.Quotas {
-	q := quota.New(quota.Config{Driver: quota.Database{Store: r.store}, Defaults: limits})
+	q := quota.New(quota.Config{Driver: quota.Database{Store: r.store.QuotaStore}, Defaults: limits})
 	r.with(func(c *Config) { c.Quotas, c.Calls = q, quota.NewCalls(q, r.store.Shards(), nil) })
 	r.engine.cfg.Calls.CountMemory(r.engine.WorkerMemory)
 	return q

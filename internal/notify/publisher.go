@@ -22,10 +22,10 @@ type Carrier func(ctx context.Context, messages []Message) error
 
 // PublisherConfig is what a Publisher needs. Store and Carry are required.
 type PublisherConfig struct {
-	Store *store.Store
-	Carry Carrier
-	Log   *slog.Logger     // nil: slog.Default()
-	Now   func() time.Time // nil: time.Now
+	Outbox *store.Outbox
+	Carry  Carrier
+	Log    *slog.Logger     // nil: slog.Default()
+	Now    func() time.Time // nil: time.Now
 }
 
 const (
@@ -97,7 +97,7 @@ func (p *Publisher) Publish(ctx context.Context) {
 
 // publishBatch publishes one batch and deletes it. It returns how many events it found.
 func (p *Publisher) publishBatch(ctx context.Context) (int, error) {
-	events, err := p.cfg.Store.Events(ctx, batchSize)
+	events, err := p.cfg.Outbox.Events(ctx, batchSize)
 	if err != nil || len(events) == 0 {
 		return 0, err
 	}
@@ -122,7 +122,7 @@ func (p *Publisher) publishBatch(ctx context.Context) (int, error) {
 		return 0, err
 	}
 	p.counts.WithLabelValues("sent").Add(float64(len(messages)))
-	return len(events), p.cfg.Store.DropEvents(ctx, events)
+	return len(events), p.cfg.Outbox.DropEvents(ctx, events)
 }
 
 // failure logs the first failure in a row, and sets the time of the next try.

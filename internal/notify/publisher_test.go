@@ -73,7 +73,7 @@ func newOutboxRig(t *testing.T) *outboxRig {
 // publisher returns one as a process has it that has just started.
 func (d *outboxRig) publisher() *Publisher {
 	p := NewPublisher(PublisherConfig{
-		Store: d.Store, Carry: d.listener.carry, Now: func() time.Time { return d.clock },
+		Outbox: d.Outbox, Carry: d.listener.carry, Now: func() time.Time { return d.clock },
 		Log: slog.New(slog.NewTextHandler(&d.logs, nil)),
 	})
 	d.registry = prometheus.NewRegistry()

@@ -77,10 +77,10 @@ func newRabbitRig(t *testing.T, name string, durable bool) *rabbitRig {
 	r := &Rabbit{Broker: config, Exchange: name, Topics: []string{name + "-a", name + "-b"}, Durable: durable, Log: log}
 	t.Cleanup(r.Close)
 	d := newOutboxRig(t)
-	return &rabbitRig{
-		&Notifier{Publisher: "faas-test.host"},
-		NewPublisher(PublisherConfig{Store: d.Store, Carry: r.Carry, Now: func() time.Time { return d.clock }, Log: log}), d,
-	}
+	publisher := NewPublisher(PublisherConfig{
+		Outbox: d.Outbox, Carry: r.Carry, Now: func() time.Time { return d.clock }, Log: log,
+	})
+	return &rabbitRig{&Notifier{Publisher: "faas-test.host"}, publisher, d}
 }
 
 // keep puts events into the outbox.

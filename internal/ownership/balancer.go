@@ -24,9 +24,9 @@ const (
 
 // Config is what a Balancer needs. Fields that name a default may be zero.
 type Config struct {
-	Name   string // of this engine: unique for each start of a process
-	Store  *store.Store
-	Broker broker.Broker
+	Name       string // of this engine: unique for each start of a process
+	Membership *store.Membership
+	Broker     broker.Broker
 	// Hold does what the owner of a shard does until ctx ends, and then returns promptly: the next
 	// owner may begin only after it has. Returning before that gives the shard up.
 	Hold func(ctx context.Context, o faas.Ownership)
@@ -96,7 +96,7 @@ type ownership struct {
 // New makes a balancer that owns nothing until Run.
 func New(c Config) *Balancer {
 	c = c.complete()
-	n := c.Store.Shards()
+	n := c.Membership.Shards()
 	return &Balancer{
 		cfg: c, shards: n, news: make(chan struct{}, 1), stands: make(chan struct{}),
 		view: NewView(nil, n), lines: map[int]*line{}, owned: make([]*ownership, n), left: map[int]retreat{},
@@ -169,10 +169,11 @@ func (b *Balancer) beat(ctx context.Context) time.Duration {
 		// the connection comes back soon.
 		return b.cfg.Beat
 	}
-	live, err := b.cfg.Store.AnnounceEngine(ctx, store.LiveEngine{Name: b.cfg.Name, Standing: b.standsFor()}, b.cfg.Alive)
+	self := store.LiveEngine{Name: b.cfg.Name, Standing: b.standsFor()}
+	live, err := b.cfg.Membership.AnnounceEngine(ctx, self, b.cfg.Alive)
 	var owners []store.ShardOwner
 	if err == nil {
-		owners, err = b.cfg.Store.ShardOwners(ctx)
+		owners, err = b.cfg.Membership.ShardOwners(ctx)
 	}
 	if err != nil {
 		b.unseen(ctx, err)
@@ -269,7 +270,7 @@ func (b *Balancer) Standing() <-chan struct{} { return b.stands }
 func (b *Balancer) goodbye(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, goodbyeTimeout)
 	defer cancel()
-	if err := b.cfg.Store.RemoveEngine(ctx, b.cfg.Name); err != nil {
+	if err := b.cfg.Membership.RemoveEngine(ctx, b.cfg.Name); err != nil {
 		b.cfg.Log.Info("this engine's announcement could not be removed; it expires by itself", "error", err)
 	}
 }

@@ -67,7 +67,7 @@ func (c *cloud) start() *engine { return c.startAs(Config{Alive: 2 * time.Second
 // startAs starts an engine with what the configuration says of the others.
 func (c *cloud) startAs(conf Config) *engine {
 	e := &engine{name: fmt.Sprint("engine-", len(c.engines)+1), broker: c.connect()}
-	conf.Name, conf.Store, conf.Broker = e.name, c.store, e.broker
+	conf.Name, conf.Membership, conf.Broker = e.name, c.store.Membership, e.broker
 	conf.Beat, conf.Log = 100*time.Millisecond, slog.New(slog.DiscardHandler)
 	conf.Hold = func(ctx context.Context, o faas.Ownership) { c.hold(ctx, e, o) }
 	e.Balancer = New(conf)

@@ -108,7 +108,7 @@ func (b *Balancer) set(shard int, o *ownership) {
 // too long.
 func (b *Balancer) take(ctx context.Context, shard int) (faas.Ownership, bool) {
 	for ctx.Err() == nil {
-		o, err := b.cfg.Store.TakeShard(ctx, shard, b.cfg.Name)
+		o, err := b.cfg.Membership.TakeShard(ctx, shard, b.cfg.Name)
 		if err == nil {
 			return o, ctx.Err() == nil
 		}

@@ -8,7 +8,7 @@ import (
 )
 
 // Database keeps limits in the service's own database.
-type Database struct{ Store *store.Store }
+type Database struct{ Store *store.QuotaStore }
 
 // Limits reads them.
 func (d Database) Limits(ctx context.Context, projectID string) (faas.Amounts, error) {

@@ -201,7 +201,9 @@ func TestSetLimitsHoldAtOnce(t *testing.T) {
 	defer s.Close()
 	clock := newClock()
 	process := func() *Quotas {
-		return New(Config{Driver: Database{Store: s}, Defaults: defaults, CacheTime: 10 * time.Second, Now: clock.now})
+		return New(Config{
+			Driver: Database{Store: s.QuotaStore}, Defaults: defaults, CacheTime: 10 * time.Second, Now: clock.now,
+		})
 	}
 	here, there := process(), process()
 	may(t, here, "a", 100)

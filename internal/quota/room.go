@@ -12,7 +12,7 @@ import (
 // limits returns what the project may have. What the check allows may be refused all the same when
 // the package is recorded, where it is counted together with all others.
 func PackageRoom(
-	s *store.Store, limits func(ctx context.Context, projectID string) (faas.Amounts, error), projectID string,
+	s *store.QuotaStore, limits func(ctx context.Context, projectID string) (faas.Amounts, error), projectID string,
 	replaced int64,
 ) func(ctx context.Context, size int64) error {
 	return func(ctx context.Context, size int64) error {

@@ -20,10 +20,10 @@
 //	Membership          live processes and engines, owners of shards     membership*.go
 //	Outbox              notifications to be sent                         outbox.go
 //
-// Transactions go across parts: to delete a function counts what its project uses and schedules the
-// deletion of its trust. So what is done within one is a method of tx, whichever part it is about,
-// and no part needs another one to write. What only a few methods are needed of is passed as the
-// parts that have them, not as a Store.
+// Callers that need one or two parts take those and not a Store. Transactions go across parts: the
+// one that deletes a function also counts what its project uses and schedules the deletion of its
+// trust. What is done within a transaction is therefore a method of tx, in the file of its part, and
+// no part needs another one to write.
 //
 // The database is a MySQL or MariaDB server, a Galera cluster of them, or an SQLite file. What
 // differs is in dialect.go and the files of each; every other statement is the same for all.

@@ -30,8 +30,8 @@ type Options struct {
 }
 
 // Store is an open database. It is safe for concurrent use. Its methods are those of its parts, one
-// for each resource or purpose; what needs only a few of them is given the parts that have them. A
-// part has no name that a method has: Functions lists functions, so a FunctionStore keeps them.
+// for each resource or purpose; callers that need one or two parts take those. No part is named as a
+// method is: Functions lists functions, so their part is FunctionStore.
 type Store struct {
 	*core
 

@@ -22,11 +22,11 @@ const wakeTimeout = 5 * time.Second
 
 // Config is what a Submitter needs. Store and Broker are required.
 type Config struct {
-	Store  *store.Store
-	Broker broker.Broker
-	Calls  *quota.Calls     // counts what projects ask for; nil: nobody does
-	Log    *slog.Logger     // nil: slog.Default()
-	Now    func() time.Time // nil: time.Now
+	Executions *store.ExecutionLifecycle
+	Broker     broker.Broker
+	Calls      *quota.Calls     // counts what projects ask for; nil: nobody does
+	Log        *slog.Logger     // nil: slog.Default()
+	Now        func() time.Time // nil: time.Now
 }
 
 // Submitter takes asynchronous executions in. It is safe for concurrent use.
@@ -63,7 +63,7 @@ func (s *Submitter) Register(registry prometheus.Registerer) { registry.MustRegi
 // it may, with the time after which to try again. The record is what counts: when no engine can be
 // woken there is no error, for engines look for queued executions from time to time.
 func (s *Submitter) Submit(ctx context.Context, x faas.Execution) (faas.Execution, error) {
-	return s.SubmitWith(ctx, x, func(ctx context.Context, x faas.Execution) error { return s.cfg.Store.Enqueue(ctx, x) })
+	return s.SubmitWith(ctx, x, func(ctx context.Context, x faas.Execution) error { return s.cfg.Executions.Enqueue(ctx, x) })
 }
 
 // SubmitWith is Submit for an execution that is recorded together with something else, in one

@@ -72,7 +72,7 @@ func TestAnExecutionIsRecordedBeforeAnEngineIsWoken(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := New(Config{Store: rows, Broker: b})
+	s := New(Config{Executions: rows.ExecutionLifecycle, Broker: b})
 	x, err := s.Submit(t.Context(), wanted())
 	if err != nil {
 		t.Fatal(err)
@@ -96,7 +96,7 @@ func TestAnExecutionIsRecordedBeforeAnEngineIsWoken(t *testing.T) {
 func TestNobodyToWake(t *testing.T) {
 	rows, b := openStore(t), broker.NewInProcess()
 	b.Close()
-	s := New(Config{Store: rows, Broker: b})
+	s := New(Config{Executions: rows.ExecutionLifecycle, Broker: b})
 	x, err := s.Submit(t.Context(), wanted())
 	if err != nil {
 		t.Fatal(err)
@@ -119,10 +119,10 @@ func TestOverQuota(t *testing.T) {
 		t.Fatal(err)
 	}
 	calls := quota.NewCalls(quota.New(quota.Config{
-		Driver: quota.Database{Store: rows}, Defaults: faas.Amounts{faas.ResourceCalls: faas.Unlimited}, CacheTime: time.Hour,
+		Driver: quota.Database{Store: rows.QuotaStore}, Defaults: faas.Amounts{faas.ResourceCalls: faas.Unlimited}, CacheTime: time.Hour,
 		Log: slog.New(slog.DiscardHandler),
 	}), rows.Shards(), nil)
-	s := New(Config{Store: rows, Broker: b, Calls: calls})
+	s := New(Config{Executions: rows.ExecutionLifecycle, Broker: b, Calls: calls})
 	if _, err := s.Submit(t.Context(), wanted()); err != nil {
 		t.Fatal(err)
 	}

@@ -55,7 +55,7 @@ func NewIntake(cfg Config) *Intake {
 		cfg:       cfg,
 		filters:   newCompiled(event.ParseFilter),
 		templates: newCompiled(event.ParseTemplate),
-		seen:      newSeen(cfg.Store, cfg.Log),
+		seen:      newSeen(cfg.Store.TriggerStore, cfg.Log),
 		letters:   newPace(),
 		dropped: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "faas_refused_events_dropped_total",

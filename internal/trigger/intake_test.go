@@ -25,7 +25,7 @@ func intake(t *testing.T) (*Intake, *store.Store, faas.Trigger) {
 		t.Fatal(err)
 	}
 	b := broker.NewInProcess()
-	in := NewIntake(Config{Store: rows, Submit: submit.New(submit.Config{Store: rows, Broker: b})})
+	in := NewIntake(Config{Store: rows, Submit: submit.New(submit.Config{Executions: rows.ExecutionLifecycle, Broker: b})})
 	t.Cleanup(func() {
 		in.Close()
 		if err := errors.Join(rows.Close(), b.Close()); err != nil {

@@ -14,7 +14,7 @@ import (
 // have all events of a trigger wait for one row. What a process that is killed has not written is
 // missing from the numbers.
 type seen struct {
-	store *store.Store
+	store *store.TriggerStore
 	log   *slog.Logger
 
 	mu      sync.Mutex
@@ -32,7 +32,7 @@ const (
 	maxSeen = 10_000
 )
 
-func newSeen(s *store.Store, log *slog.Logger) *seen {
+func newSeen(s *store.TriggerStore, log *slog.Logger) *seen {
 	return &seen{store: s, log: log, pending: map[string]faas.TriggerSeen{}}
 }
 

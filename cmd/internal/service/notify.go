@@ -35,7 +35,7 @@ func (p *Parts) publisher(log *slog.Logger) *notify.Publisher {
 	if p.carrier == nil {
 		return nil
 	}
-	publisher := notify.NewPublisher(notify.PublisherConfig{Store: p.Store, Carry: p.carrier.Carry, Log: log})
+	publisher := notify.NewPublisher(notify.PublisherConfig{Outbox: p.Store.Outbox, Carry: p.carrier.Carry, Log: log})
 	publisher.Register(p.Registry)
 	return publisher
 }

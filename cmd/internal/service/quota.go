@@ -13,18 +13,15 @@ import (
 
 // openQuotas makes what says how much projects may have. It contacts nobody.
 func (p *Parts) openQuotas(conf config.Quota, log *slog.Logger) error {
-	c := quota.Config{
-		Driver:    quota.Database{Store: p.Store},
-		Defaults:  defaultsOf(conf),
-		CacheTime: conf.CacheTime,
-		Log:       log,
-	}
-	if conf.Driver == "unified_limits" {
-		if p.Keystone == nil {
-			return errors.New(
-				"[quota] driver = unified_limits needs [DEFAULT] auth_strategy = keystone: the limits are Keystone's",
-			)
-		}
+	c := quota.Config{Defaults: defaultsOf(conf), CacheTime: conf.CacheTime, Log: log}
+	switch {
+	case conf.Driver != "unified_limits":
+		c.Driver = quota.Database{Store: p.Store.QuotaStore}
+	case p.Keystone == nil:
+		return errors.New(
+			"[quota] driver = unified_limits needs [DEFAULT] auth_strategy = keystone: the limits are Keystone's",
+		)
+	default:
 		c.Driver, c.Fallback = quota.Unified{Ask: p.Keystone.UnifiedLimits(conf.ServiceType).Of}, true
 	}
 	p.Quotas = quota.New(c)

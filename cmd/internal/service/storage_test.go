@@ -10,6 +10,7 @@ import (
 
 	"github.com/openstack-faas/faas/internal/codestore"
 	"github.com/openstack-faas/faas/internal/config"
+	"github.com/openstack-faas/faas/internal/store"
 )
 
 func TestStorage(t *testing.T) {
@@ -32,7 +33,7 @@ func TestStorage(t *testing.T) {
 		{"noauth", "swift", "packages", "provider = swift needs [DEFAULT] auth_strategy = keystone", false, false},
 		{"keystone", "swift", "a/b", "swift_container", false, false},
 	} {
-		p := Parts{clients: newClientMetrics(prometheus.NewRegistry())}
+		p := Parts{Store: new(store.Store), clients: newClientMetrics(prometheus.NewRegistry())}
 		var err error
 		if p.Keystone, err = openKeystone(c.strategy, auth, nil, slog.New(slog.DiscardHandler)); err != nil {
 			t.Fatal(err)

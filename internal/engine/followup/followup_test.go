@@ -46,11 +46,12 @@ func newRig(t *testing.T) *rig {
 	b := broker.NewInProcess()
 	t.Cleanup(func() { r.must(errors.Join(b.Close(), r.store.Close())) })
 	r.quotas = quota.New(quota.Config{
-		Driver: quota.Database{Store: r.store}, Defaults: faas.Amounts{faas.ResourceCalls: faas.Unlimited},
+		Driver: quota.Database{Store: r.store.QuotaStore}, Defaults: faas.Amounts{faas.ResourceCalls: faas.Unlimited},
 	})
 	log := slog.New(slog.DiscardHandler)
 	r.follower = New(Config{Store: r.store, Now: r.now, Log: log, Submit: submit.New(submit.Config{
-		Store: r.store, Broker: b, Calls: quota.NewCalls(r.quotas, r.store.Shards(), r.now), Log: log, Now: r.now,
+		Executions: r.store.ExecutionLifecycle, Broker: b,
+		Calls: quota.NewCalls(r.quotas, r.store.Shards(), r.now), Log: log, Now: r.now,
 	})})
 	rt, err := r.store.CreateRuntime(t.Context(), faas.Runtime{ProjectID: project, Image: "python3", IsPublic: true})
 	r.must(err)

@@ -19,10 +19,11 @@ import (
 
 // Config is what a Firer needs. Every field is required.
 type Config struct {
-	Store  *store.Store
-	Submit *submit.Submitter
-	Now    func() time.Time
-	Log    *slog.Logger
+	Jobs      *store.JobStore
+	Functions *store.FunctionStore
+	Submit    *submit.Submitter
+	Now       func() time.Time
+	Log       *slog.Logger
 }
 
 // Firer makes the executions of jobs. It is safe for concurrent use.
@@ -72,7 +73,7 @@ func (f *Firer) Fire(ctx context.Context, i store.DueItem) (next duework.Next, e
 }
 
 func (f *Firer) fire(ctx context.Context, i store.DueItem) (duework.Next, error) {
-	j, err := f.cfg.Store.Job(ctx, faas.AnyProject(), i.Ref)
+	j, err := f.cfg.Jobs.Job(ctx, faas.AnyProject(), i.Ref)
 	switch {
 	case faas.KindOf(err) == faas.NotFound:
 		return duework.Done(), nil
@@ -119,12 +120,12 @@ func following(j faas.Job, now time.Time) (time.Time, error) {
 }
 
 func (f *Firer) execute(ctx context.Context, i store.DueItem, j faas.Job, following time.Time) error {
-	called, err := f.cfg.Store.Resolve(ctx, faas.OneProject(j.ProjectID), j.Calls)
+	called, err := f.cfg.Functions.Resolve(ctx, faas.OneProject(j.ProjectID), j.Calls)
 	if err != nil {
 		return err
 	}
 	_, err = f.cfg.Submit.SubmitWith(ctx, j.Execution(called), func(ctx context.Context, x faas.Execution) error {
-		return f.cfg.Store.FireJob(ctx, i, j, j.Executed(following), &x)
+		return f.cfg.Jobs.FireJob(ctx, i, j, j.Executed(following), &x)
 	})
 	if err == nil {
 		f.results.WithLabelValues("executed").Inc()
@@ -149,10 +150,10 @@ func (f *Firer) refused(
 ) (duework.Next, error) {
 	if retried(i.Attempts, f.cfg.Now(), following) {
 		f.results.WithLabelValues("refused").Inc()
-		return duework.Done(), errors.Join(why, f.cfg.Store.NoteJob(ctx, j.ID, why.Error()))
+		return duework.Done(), errors.Join(why, f.cfg.Jobs.NoteJob(ctx, j.ID, why.Error()))
 	}
 	skipped := fmt.Sprintf("The execution of %s was skipped: %s", j.NextAt.UTC().Format(time.RFC3339), why)
-	if err := f.cfg.Store.FireJob(ctx, i, j, j.Skipped(following, skipped), nil); err != nil {
+	if err := f.cfg.Jobs.FireJob(ctx, i, j, j.Skipped(following, skipped), nil); err != nil {
 		return duework.Done(), err
 	}
 	f.results.WithLabelValues("skipped").Inc()

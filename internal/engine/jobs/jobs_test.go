@@ -43,12 +43,16 @@ func newRig(t *testing.T, at string) *rig {
 	b := broker.NewInProcess()
 	t.Cleanup(func() { r.must(errors.Join(b.Close(), r.store.Close())) })
 	r.quotas = quota.New(quota.Config{
-		Driver: quota.Database{Store: r.store}, Defaults: faas.Amounts{faas.ResourceCalls: faas.Unlimited},
+		Driver: quota.Database{Store: r.store.QuotaStore}, Defaults: faas.Amounts{faas.ResourceCalls: faas.Unlimited},
 	})
 	log := slog.New(slog.DiscardHandler)
-	r.firer = New(Config{Store: r.store, Now: now, Log: log, Submit: submit.New(submit.Config{
-		Store: r.store, Broker: b, Calls: quota.NewCalls(r.quotas, r.store.Shards(), now), Log: log, Now: now,
-	})})
+	submitter := submit.New(submit.Config{
+		Executions: r.store.ExecutionLifecycle, Broker: b,
+		Calls: quota.NewCalls(r.quotas, r.store.Shards(), now), Log: log, Now: now,
+	})
+	r.firer = New(Config{
+		Jobs: r.store.JobStore, Functions: r.store.FunctionStore, Submit: submitter, Now: now, Log: log,
+	})
 	rt, err := r.store.CreateRuntime(t.Context(), faas.Runtime{ProjectID: project, Image: "python3", IsPublic: true})
 	r.must(err)
 	r.must(r.store.SetRuntimeStatus(t.Context(), rt.ID, faas.RuntimeAvailable, ""))

@@ -18,7 +18,7 @@ import (
 
 // Config is what a Scaler needs. Every field is required.
 type Config struct {
-	Store       *store.Store
+	Functions   *store.FunctionStore
 	Fleet       *fleet.Fleet
 	Placement   *placement.Placer
 	Demand      *demand.Demand
@@ -53,7 +53,7 @@ func (s *Scaler) Do(ctx context.Context, r faas.WorkersRequest) (faas.WorkersAns
 	if r.Action == faas.WorkersList {
 		return faas.WorkersAnswer{Workers: s.list(r.FunctionID)}, nil
 	}
-	target, err := s.cfg.Store.Target(ctx, faas.Key{FunctionID: r.FunctionID, Version: r.Version})
+	target, err := s.cfg.Functions.Target(ctx, faas.Key{FunctionID: r.FunctionID, Version: r.Version})
 	if err != nil {
 		return faas.WorkersAnswer{}, err
 	}

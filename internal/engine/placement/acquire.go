@@ -93,7 +93,7 @@ func (p *Placer) noRoom(ctx context.Context, r *request) error {
 		over.Kind, over.RetryAfter = faas.Busy, retryAfter
 		return over
 	}
-	rt, err := p.cfg.Store.Runtime(ctx, faas.AnyProject(), r.target.RuntimeID)
+	rt, err := p.cfg.Runtimes.Runtime(ctx, faas.AnyProject(), r.target.RuntimeID)
 	if err == nil && rt.Status == faas.RuntimeError {
 		return faas.Errorf(faas.Unavailable, "The function's runtime has no workers: %s", rt.StatusReason)
 	}

@@ -30,7 +30,7 @@ func (p *Placer) memoryLimit(ctx context.Context, target faas.Target) (int64, er
 // recorded any more: it counts as what the function asks for now.
 func (p *Placer) learnMemory(ctx context.Context, projectID string) {
 	for _, key := range p.index.UnknownMemory(projectID) {
-		now, err := p.cfg.Store.Target(ctx, faas.Key{FunctionID: key.FunctionID, Version: key.Version})
+		now, err := p.cfg.Functions.Target(ctx, faas.Key{FunctionID: key.FunctionID, Version: key.Version})
 		switch {
 		case err == nil:
 			p.index.SetMemory(key, now.MemorySize)

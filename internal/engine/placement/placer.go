@@ -23,7 +23,8 @@ import (
 
 // Config is what a Placer needs. Every field but Quotas and Variables is required.
 type Config struct {
-	Store       *store.Store
+	Functions   *store.FunctionStore
+	Runtimes    *store.RuntimeStore
 	Client      *dispatch.Client
 	Fleet       *fleet.Fleet
 	Demand      *demand.Demand

@@ -45,7 +45,7 @@ func (p *Pools) mend() {
 			continue
 		}
 		p.cfg.Group.Go("mend a pool", func(ctx context.Context) {
-			r, err := p.cfg.Store.Runtime(ctx, faas.AnyProject(), w.RuntimeID)
+			r, err := p.cfg.Runtimes.Runtime(ctx, faas.AnyProject(), w.RuntimeID)
 			if err == nil && r.Status == faas.RuntimeError {
 				p.setInBackground(ctx, r)
 			}

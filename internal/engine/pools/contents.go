@@ -127,7 +127,7 @@ func (p *Pools) ask(ctx context.Context, w faas.Worker) error {
 	if !p.has.isNews(w.RuntimeID, interpreter, modules) {
 		return nil
 	}
-	if err := p.cfg.Store.SetRuntimeContents(ctx, w.RuntimeID, interpreter, modules); err != nil {
+	if err := p.cfg.Runtimes.SetRuntimeContents(ctx, w.RuntimeID, interpreter, modules); err != nil {
 		return err
 	}
 	p.has.record(w.RuntimeID, interpreter, modules)

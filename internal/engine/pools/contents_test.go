@@ -48,7 +48,8 @@ func newLearner(t *testing.T) *learner {
 		fleet.Config{Orchestrator: o, Client: client, Group: l.group, ServerUp: func() {}, Now: time.Now, Log: log},
 	)
 	l.pools = New(Config{
-		Store: l.store, Orchestrator: o, Owns: func(string) bool { return l.owns }, Size: 1, Workers: 10, Group: l.group,
+		Runtimes: l.store.RuntimeStore, Shards: l.store.Shards(), Orchestrator: o,
+		Owns: func(string) bool { return l.owns }, Size: 1, Workers: 10, Group: l.group,
 		Contents: func(_ context.Context, w faas.Worker) (faas.Contents, error) {
 			l.asked = append(l.asked, w.ID)
 			return l.said, l.err

@@ -19,7 +19,8 @@ import (
 // Config is what Pools need. Every field is required.
 type Config struct {
 	Name         string // of this engine
-	Store        *store.Store
+	Runtimes     *store.RuntimeStore
+	Shards       faas.Sharding
 	Orchestrator orchestrator.Orchestrator
 	Fleet        *fleet.Fleet
 	Owns         func(runtimeID string) bool // reports whether this engine keeps the runtime's pool
@@ -70,7 +71,7 @@ func (p *Pools) Reconcile(ctx context.Context, message []byte) error {
 		p.log.Error("dropped a malformed message about a runtime", "error", err)
 		return nil
 	}
-	r, err := p.cfg.Store.Runtime(ctx, faas.AnyProject(), req.RuntimeID)
+	r, err := p.cfg.Runtimes.Runtime(ctx, faas.AnyProject(), req.RuntimeID)
 	if faas.KindOf(err) == faas.NotFound {
 		return p.Delete(ctx, req.RuntimeID)
 	}
@@ -93,7 +94,7 @@ func (p *Pools) set(ctx context.Context, r faas.Runtime) error {
 	var back *orchestrator.WentBackError
 	if errors.As(err, &back) {
 		p.log.Warn("a runtime keeps its old image", "runtime_id", r.ID, "image", r.Image, "error", err)
-		return p.cfg.Store.RevertRuntime(ctx, r.ID, r.Image, back.Image, back.Error())
+		return p.cfg.Runtimes.RevertRuntime(ctx, r.ID, r.Image, back.Image, back.Error())
 	}
 	if err != nil && r.Status == faas.RuntimeAvailable {
 		// What failed is setting again what was there: that says nothing about the runtime.
@@ -113,7 +114,7 @@ func (p *Pools) set(ctx context.Context, r faas.Runtime) error {
 	if r.Status == status && r.StatusReason == reason {
 		return nil
 	}
-	return p.cfg.Store.SetRuntimeStatus(ctx, r.ID, status, reason)
+	return p.cfg.Runtimes.SetRuntimeStatus(ctx, r.ID, status, reason)
 }
 
 // setInBackground is set for a pool that nobody waits for.
@@ -126,14 +127,14 @@ func (p *Pools) setInBackground(ctx context.Context, r faas.Runtime) {
 // changed reports whether a runtime is not any more what it was when it was read: then what became
 // of its pool is not to be recorded.
 func (p *Pools) changed(ctx context.Context, was faas.Runtime) bool {
-	now, err := p.cfg.Store.Runtime(ctx, faas.AnyProject(), was.ID)
+	now, err := p.cfg.Runtimes.Runtime(ctx, faas.AnyProject(), was.ID)
 	return err != nil || now.Image != was.Image || now.Status != was.Status
 }
 
 // Retry tries again the pools of this engine's runtimes that are in error: what kept them from
 // being made may have passed. It waits for none.
 func (p *Pools) Retry(ctx context.Context) {
-	runtimes, err := p.cfg.Store.AllRuntimes(ctx)
+	runtimes, err := p.cfg.Runtimes.AllRuntimes(ctx)
 	if err != nil {
 		if ctx.Err() == nil {
 			p.log.Warn("the runtimes cannot be read", "error", err)

@@ -58,7 +58,8 @@ func TestPoolThatCannotBeSetAgain(t *testing.T) {
 	client := dispatch.NewClient(o.Token)
 	t.Cleanup(client.Close)
 	p := New(Config{
-		Store: records, Orchestrator: o, Owns: func(string) bool { return true }, Size: 1, Workers: 10, Group: group, Now: time.Now, Log: log,
+		Runtimes: records.RuntimeStore, Shards: records.Shards(), Orchestrator: o,
+		Owns: func(string) bool { return true }, Size: 1, Workers: 10, Group: group, Now: time.Now, Log: log,
 		Fleet: fleet.New(
 			fleet.Config{Orchestrator: o, Client: client, Group: group, ServerUp: func() {}, Now: time.Now, Log: log},
 		),

@@ -219,7 +219,7 @@ func (p *Pools) extend(runtimeID string, n int) {
 		if !is {
 			return
 		}
-		r, err := p.cfg.Store.Runtime(ctx, faas.AnyProject(), runtimeID)
+		r, err := p.cfg.Runtimes.Runtime(ctx, faas.AnyProject(), runtimeID)
 		if err == nil && r.Status != faas.RuntimeAvailable {
 			return
 		}

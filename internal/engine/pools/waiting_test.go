@@ -89,7 +89,8 @@ func newExtensions(t *testing.T) *extensions {
 	must(records.SetRuntimeStatus(t.Context(), rt.ID, faas.RuntimeAvailable, ""))
 	x := &extensions{T: t, yard: &yard{}, runtime: rt.ID, wanted: map[string]int{}, group: background.New(t.Context())}
 	x.cfg = Config{
-		Name: "engine-1", Store: records, Owns: func(string) bool { return true },
+		Name: "engine-1", Runtimes: records.RuntimeStore, Shards: records.Shards(),
+		Owns: func(string) bool { return true },
 		Size: 3, Most: 5, Extra: 20, Workers: 100, Group: x.group, Now: time.Now, Log: log,
 		Wanted: func() map[string]int { return x.wanted },
 		Tell: func(_ context.Context, _ string, body []byte) error {

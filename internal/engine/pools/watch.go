@@ -54,7 +54,7 @@ func (p *Pools) Watch(ctx context.Context) {
 // bringUp starts the pools of the shards' runtimes, each on its own: one that fails keeps none
 // waiting.
 func (p *Pools) bringUp(ctx context.Context, shards []int) {
-	runtimes, err := p.cfg.Store.AllRuntimes(ctx)
+	runtimes, err := p.cfg.Runtimes.AllRuntimes(ctx)
 	if err != nil {
 		p.sizes.stillDue(shards)
 		if ctx.Err() == nil {
@@ -63,7 +63,7 @@ func (p *Pools) bringUp(ctx context.Context, shards []int) {
 		return
 	}
 	for _, r := range runtimes {
-		if !slices.Contains(shards, p.cfg.Store.Shards().Of(r.ID)) {
+		if !slices.Contains(shards, p.cfg.Shards.Of(r.ID)) {
 			continue
 		}
 		p.cfg.Group.Go("bring up a pool", func(ctx context.Context) { p.setInBackground(ctx, r) })
@@ -72,7 +72,7 @@ func (p *Pools) bringUp(ctx context.Context, shards []int) {
 
 // setAll sets all of this engine's pools as they are: their workers may have to be elsewhere.
 func (p *Pools) setAll(ctx context.Context) {
-	runtimes, err := p.cfg.Store.AllRuntimes(ctx)
+	runtimes, err := p.cfg.Runtimes.AllRuntimes(ctx)
 	if err != nil {
 		if ctx.Err() == nil {
 			p.log.Warn("the runtimes cannot be read", "error", err)
@@ -133,7 +133,7 @@ func (p *Pools) resizeAll() {
 // resize changes a pool's size. That this fails says nothing about the runtime: its status stays as
 // it is.
 func (p *Pools) resize(ctx context.Context, runtimeID string, size int) {
-	r, err := p.cfg.Store.Runtime(ctx, faas.AnyProject(), runtimeID)
+	r, err := p.cfg.Runtimes.Runtime(ctx, faas.AnyProject(), runtimeID)
 	if err == nil && r.Status != faas.RuntimeAvailable {
 		return // it is being changed: that sets the size too
 	}
@@ -151,7 +151,7 @@ func (p *Pools) resize(ctx context.Context, runtimeID string, size int) {
 		p.log.Info("changed a pool's size", "runtime_id", runtimeID, "size", size)
 	}
 	// The runtime may have been deleted meanwhile, and its pool before it was set.
-	if _, err := p.cfg.Store.Runtime(ctx, faas.AnyProject(), runtimeID); faas.KindOf(err) != faas.NotFound {
+	if _, err := p.cfg.Runtimes.Runtime(ctx, faas.AnyProject(), runtimeID); faas.KindOf(err) != faas.NotFound {
 		return
 	}
 	if err := p.Delete(ctx, runtimeID); err != nil {

@@ -41,7 +41,7 @@ func (p *Preparer) looksAtObject(target faas.Target) bool {
 // holds. Where the database is behind the revision, as one of a cluster's may be, whoever asks
 // knows better, and nothing is looked at.
 func (p *Preparer) lookAt(ctx context.Context, key faas.Key) error {
-	f, err := p.cfg.Store.Function(ctx, faas.AnyProject(), key.FunctionID)
+	f, err := p.cfg.Functions.Function(ctx, faas.AnyProject(), key.FunctionID)
 	switch {
 	case err != nil:
 		return err
@@ -105,7 +105,7 @@ func (p *Preparer) room(f faas.Function) swiftcode.Room {
 	if p.cfg.Objects.Quota == nil {
 		return nil
 	}
-	return quota.PackageRoom(p.cfg.Store, p.cfg.Objects.Quota, f.ProjectID, f.Code.Size)
+	return quota.PackageRoom(p.cfg.Usage, p.cfg.Objects.Quota, f.ProjectID, f.Code.Size)
 }
 
 // recordCode makes the code the function's, and says so with an error of kind Outdated.
@@ -116,7 +116,7 @@ func (p *Preparer) recordCode(ctx context.Context, f faas.Function, code faas.Co
 			return err
 		}
 	}
-	after, err := p.cfg.Store.UpdateFunction(ctx, faas.OneProject(f.ProjectID), f.ID, change)
+	after, err := p.cfg.Functions.UpdateFunction(ctx, faas.OneProject(f.ProjectID), f.ID, change)
 	switch {
 	case faas.KindOf(err) == faas.Conflict:
 		return outdatedBy(f) // by somebody else

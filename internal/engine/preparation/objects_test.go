@@ -62,7 +62,8 @@ func newRig(t *testing.T) *rig {
 		Endpoint: func(_ context.Context, projectID string) (string, error) { return r.swift.Endpoint(projectID), nil },
 	})
 	r.preparer = New(Config{
-		Store: r.store, Code: code, Memory: 1 << 20, Serves: func(faas.Key) bool { return false },
+		Functions: r.store.FunctionStore, Usage: r.store.QuotaStore,
+		Code: code, Memory: 1 << 20, Serves: func(faas.Key) bool { return false },
 		Changed: func(context.Context, faas.FunctionChanged) {}, Group: background.New(context.Background()), Now: r.clock, Log: log,
 		Objects: &Objects{
 			Source: r.source, Interval: time.Hour, Forget: r.forget,

@@ -16,15 +16,16 @@ import (
 
 // Config is what a Preparer needs. Every field is required but Objects.
 type Config struct {
-	Store   *store.Store
-	Code    codestore.Store
-	Memory  int64                                       // bytes that packages may take in memory, in use and cached
-	Objects *Objects                                    // nil: functions from Swift keep the code that they have
-	Serves  func(faas.Key) bool                         // reports whether a worker of the key takes calls
-	Changed func(context.Context, faas.FunctionChanged) // broadcasts a function's new revision
-	Group   *background.Group                           // of preparations, which outlive the calls that asked for them
-	Now     func() time.Time
-	Log     *slog.Logger
+	Functions *store.FunctionStore
+	Usage     *store.QuotaStore // what projects have
+	Code      codestore.Store
+	Memory    int64                                       // bytes that packages may take in memory, in use and cached
+	Objects   *Objects                                    // nil: functions from Swift keep the code that they have
+	Serves    func(faas.Key) bool                         // reports whether a worker of the key takes calls
+	Changed   func(context.Context, faas.FunctionChanged) // broadcasts a function's new revision
+	Group     *background.Group                           // of preparations, which outlive the calls that asked for them
+	Now       func() time.Time
+	Log       *slog.Logger
 }
 
 // Preparer prepares functions for workers. It is safe for concurrent use.

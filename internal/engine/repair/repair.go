@@ -17,7 +17,8 @@ import (
 
 // Config is what a Repairer needs. Every field is required.
 type Config struct {
-	Store      *store.Store
+	Functions  *store.FunctionStore
+	Runtimes   *store.RuntimeStore
 	Fleet      *fleet.Fleet
 	Owns       func(id string) bool                              // reports whether a function or runtime is this engine's
 	Adopted    func()                                            // called when a worker was found to be a function's
@@ -84,7 +85,7 @@ func (r *Repairer) AdoptUnowned(ctx context.Context) {
 // is no more as it was, ends when it is idle.
 func (r *Repairer) adopt(ctx context.Context, found fleet.Reported) {
 	key := found.Status.Key
-	target, err := r.cfg.Store.Target(ctx, key)
+	target, err := r.cfg.Functions.Target(ctx, key)
 	switch kind := faas.KindOf(err); {
 	case kind == faas.NotFound || kind == faas.Outdated:
 		r.cfg.Fleet.EndIfIdle(ctx, found.Worker, 0)

@@ -38,7 +38,7 @@ func (r *Repairer) currentKeys(ctx context.Context) func(faas.Key) bool {
 		of := faas.Key{FunctionID: key.FunctionID, Version: key.Version}
 		now, looked := known[of]
 		if !looked {
-			target, err := r.cfg.Store.Target(ctx, of)
+			target, err := r.cfg.Functions.Target(ctx, of)
 			switch {
 			case err == nil:
 				now = target.Key
@@ -57,7 +57,7 @@ func (r *Repairer) goneRuntimes(ctx context.Context) func(id string) bool {
 	return func(id string) bool {
 		gone, looked := known[id]
 		if !looked {
-			_, err := r.cfg.Store.Runtime(ctx, faas.AnyProject(), id)
+			_, err := r.cfg.Runtimes.Runtime(ctx, faas.AnyProject(), id)
 			gone = faas.KindOf(err) == faas.NotFound
 			known[id] = gone
 		}

@@ -28,7 +28,7 @@ func TestProjectThatIsGone(t *testing.T) {
 	r := newRig(t)
 	gone := false
 	s := New(Config{
-		Store: r.store, Keepers: map[faas.TriggerSource]trigger.Keeper{faas.TriggerSwift: barred{}},
+		Triggers: r.store.TriggerStore, Keepers: map[faas.TriggerSource]trigger.Keeper{faas.TriggerSwift: barred{}},
 		ProjectGone: func(_ context.Context, projectID string) (bool, error) { return gone && projectID == project, nil },
 		Log:         slog.New(slog.DiscardHandler),
 	})

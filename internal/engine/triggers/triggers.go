@@ -18,8 +18,8 @@ import (
 
 // Config is what a Steward needs. Store, Keepers and Log are required.
 type Config struct {
-	Store   *store.Store
-	Keepers map[faas.TriggerSource]trigger.Keeper // of the sources that this deployment has
+	Triggers *store.TriggerStore
+	Keepers  map[faas.TriggerSource]trigger.Keeper // of the sources that this deployment has
 	// ProjectGone reports whether a project was deleted; nil: nobody knows.
 	ProjectGone func(ctx context.Context, projectID string) (bool, error)
 	Log         *slog.Logger
@@ -54,7 +54,7 @@ const (
 
 // Keep has the trigger of the item kept, or released when it is being deleted.
 func (s *Steward) Keep(ctx context.Context, i store.DueItem) (duework.Next, error) {
-	t, err := s.cfg.Store.Trigger(ctx, faas.AnyProject(), i.Ref)
+	t, err := s.cfg.Triggers.Trigger(ctx, faas.AnyProject(), i.Ref)
 	switch {
 	case faas.KindOf(err) == faas.NotFound:
 		return duework.Done(), nil
@@ -97,7 +97,7 @@ func (s *Steward) deleteOfGone(ctx context.Context, t faas.Trigger, err error) {
 	}
 	gone, err := s.cfg.ProjectGone(ctx, t.ProjectID)
 	if err == nil && gone {
-		_, err = s.cfg.Store.DeleteTriggersOf(ctx, t.ProjectID)
+		_, err = s.cfg.Triggers.DeleteTriggersOf(ctx, t.ProjectID)
 	}
 	if err != nil {
 		s.cfg.Log.Warn("the triggers of a project that may be gone are left for now", "project_id", t.ProjectID, "error", err)
@@ -127,7 +127,7 @@ func (s *Steward) record(
 	if state == t.State && status == t.Status && reason == t.StatusReason {
 		return nil
 	}
-	return s.cfg.Store.NoteTrigger(ctx, t.ID, state, status, reason)
+	return s.cfg.Triggers.NoteTrigger(ctx, t.ID, state, status, reason)
 }
 
 // reason returns what the trigger's user is told of an error. What is not a *faas.Error is ours:
@@ -155,7 +155,7 @@ func (s *Steward) release(ctx context.Context, t faas.Trigger) (duework.Next, er
 			return duework.Done(), errors.Join(err, s.note(context.WithoutCancel(ctx), t, t.State, err))
 		}
 	}
-	if err := s.cfg.Store.ForgetTrigger(ctx, t.ID); err != nil {
+	if err := s.cfg.Triggers.ForgetTrigger(ctx, t.ID); err != nil {
 		return duework.Done(), err
 	}
 	s.count(t, result)

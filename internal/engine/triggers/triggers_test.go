@@ -84,13 +84,14 @@ func (r *rig) keep(calls int64) (faas.Trigger, error) {
 	r.Helper()
 	log := slog.New(slog.DiscardHandler)
 	quotas := quota.New(quota.Config{
-		Driver: quota.Database{Store: r.store}, Defaults: faas.Amounts{faas.ResourceCalls: calls},
+		Driver: quota.Database{Store: r.store.QuotaStore}, Defaults: faas.Amounts{faas.ResourceCalls: calls},
 	})
 	intake := trigger.NewIntake(trigger.Config{Store: r.store, Log: log, Submit: submit.New(submit.Config{
-		Store: r.store, Broker: r.broker, Log: log, Calls: quota.NewCalls(quotas, r.store.Shards(), time.Now),
+		Executions: r.store.ExecutionLifecycle, Broker: r.broker, Log: log,
+		Calls: quota.NewCalls(quotas, r.store.Shards(), time.Now),
 	})})
 	defer intake.Close()
-	steward := New(Config{Store: r.store, Log: log, Keepers: map[faas.TriggerSource]trigger.Keeper{
+	steward := New(Config{Triggers: r.store.TriggerStore, Log: log, Keepers: map[faas.TriggerSource]trigger.Keeper{
 		faas.TriggerSwift: fromswift.New(fromswift.Config{Cloud: r, Take: intake}),
 	}})
 	_, keepErr := steward.Keep(r.Context(), store.DueItem{Ref: r.trigger.ID})
@@ -168,14 +169,16 @@ func TestWokenTriggersReadTheList(t *testing.T) {
 	})
 	r.must(err)
 	intake := trigger.NewIntake(trigger.Config{Store: r.store, Submit: submit.New(submit.Config{
-		Store: r.store, Broker: r.broker,
-		Calls: quota.NewCalls(quota.New(quota.Config{Driver: quota.Database{Store: r.store}}), r.store.Shards(), time.Now),
+		Executions: r.store.ExecutionLifecycle, Broker: r.broker,
+		Calls: quota.NewCalls(
+			quota.New(quota.Config{Driver: quota.Database{Store: r.store.QuotaStore}}), r.store.Shards(), time.Now,
+		),
 	})})
 	defer intake.Close()
 	keepers := map[faas.TriggerSource]trigger.Keeper{
 		faas.TriggerSwift: fromswift.New(fromswift.Config{Cloud: r, Take: intake}),
 	}
-	steward := New(Config{Store: r.store, Log: slog.New(slog.DiscardHandler), Keepers: keepers})
+	steward := New(Config{Triggers: r.store.TriggerStore, Log: slog.New(slog.DiscardHandler), Keepers: keepers})
 	keep := func(woken bool) {
 		t.Helper()
 		_, err := steward.Keep(t.Context(), store.DueItem{Ref: r.trigger.ID, Woken: woken})
