@@ -1,6 +1,7 @@
 package cloud
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"fmt"
@@ -217,9 +218,12 @@ func up(ctx context.Context, t *testing.T, variables ...string) {
 // kubectl runs the cluster's own client and returns what it prints.
 func kubectl(ctx context.Context, t *testing.T, args ...string) string {
 	t.Helper()
-	out, err := exec.CommandContext(ctx, "../../../devstack/mini/kubectl", args...).Output()
+	var said bytes.Buffer
+	cmd := exec.CommandContext(ctx, "../../../devstack/mini/kubectl", args...)
+	cmd.Stderr = &said
+	out, err := cmd.Output()
 	if err != nil {
-		t.Fatalf("kubectl %v: %v", args, err)
+		t.Fatalf("kubectl %v: %v: %s", args, err, bytes.TrimSpace(said.Bytes()))
 	}
 	return strings.TrimSpace(string(out))
 }

@@ -26,10 +26,14 @@ import (
 // and Kubernetes, with a database, queues and a namespace that nobody else uses.
 type installation struct {
 	*testing.T
-	ctx   context.Context
-	conf  string
-	parts map[string]*part
+	ctx       context.Context
+	conf      string
+	namespace string // of the workers
+	parts     map[string]*part
 }
+
+// workersSecret is [worker] token_secret.
+const workersSecret = "0123456789abcdef0123456789abcdef"
 
 // part is a process of it.
 type part struct {
@@ -65,10 +69,12 @@ func newInstallation(ctx context.Context, t *testing.T, name string) *installati
 	i := &installation{T: t, ctx: ctx, parts: map[string]*part{}}
 	dir := t.TempDir()
 	i.conf = filepath.Join(dir, "faas.conf")
-	namespace := "faas-" + name
-	remove := func() { kubectl(context.WithoutCancel(ctx), t, "delete", "namespace", namespace, "--ignore-not-found") }
+	i.namespace = "faas-" + name
+	remove := func() {
+		kubectl(context.WithoutCancel(ctx), t, "delete", "namespace", i.namespace, "--ignore-not-found")
+	}
 	remove()
-	kubectl(ctx, t, "create", "namespace", namespace)
+	kubectl(ctx, t, "create", "namespace", i.namespace)
 	t.Cleanup(remove)
 	must(t, os.WriteFile(i.conf, fmt.Appendf(nil, `[DEFAULT]
 transport_url = %s
@@ -82,14 +88,15 @@ drain_time = 2
 [engine]
 worker_idle_time = 600
 [worker]
-token_secret = 0123456789abcdef0123456789abcdef
+token_secret = %s
 [kubernetes]
 kubeconfig = %s
 namespace = %s
 ingress_from = 10.250.0.1/32
 egress_allow = %s/32
 `,
-		os.Getenv("TRANSPORT_URL"), dir, name, i.database("faas_"+name), os.Getenv("KUBECONFIG"), namespace, env.world,
+		os.Getenv("TRANSPORT_URL"), dir, name, i.database("faas_"+name), workersSecret, os.Getenv("KUBECONFIG"), i.namespace,
+		env.world,
 	), 0o600))
 	t.Cleanup(i.stop)
 	return i

@@ -77,6 +77,7 @@ func networkIsOutOfReach(ctx context.Context, t *testing.T, c *apiclient.Client,
 		kubectl(ctx, t, "config", "view", "-o", "jsonpath={.clusters[0].cluster.server}"), "https://",
 	)
 	node, _, _ := strings.Cut(apiServer, ":")
+	const itsAgent = "its own agent"
 	forbidden := map[string]string{
 		"another function's worker": other + ":8090",
 		"a generic worker":          generic + ":8090",
@@ -84,7 +85,7 @@ func networkIsOutOfReach(ctx context.Context, t *testing.T, c *apiclient.Client,
 		"its service":               "10.96.0.1:443",
 		"the kubelet":               node + ":10250",
 		"the metadata service":      "169.254.169.254:80",
-		"its own agent":             "127.0.0.1:8090",
+		itsAgent:                    "127.0.0.1:8090",
 	}
 	w := startWorld(t)
 	addresses := []string{w.address}
@@ -99,7 +100,10 @@ func networkIsOutOfReach(ctx context.Context, t *testing.T, c *apiclient.Client,
 	}
 	for what, address := range forbidden {
 		t.Logf("%s (%s): %s", what, address, answers[address])
-		if got := answers[address]; got == "answered" || got == "" {
+		got := answers[address]
+		// An agent that speaks TLS only closes what does not. Its own lets itself be connected to, and
+		// closes before it has read anything.
+		if got == "answered" || got == "" || got == "closed" && what != itsAgent {
 			t.Errorf("%s can be reached at %s", what, address)
 		}
 	}

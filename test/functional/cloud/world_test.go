@@ -48,9 +48,15 @@ func (w *world) times(n int) int {
 	return w.ran[n]
 }
 
-// listenInWorld opens a socket in the network namespace that `up` made. The thread that went there
-// ends with its goroutine: it is never unlocked.
+// listenInWorld opens a socket in the network namespace that `up` made.
 func listenInWorld(t *testing.T) net.Listener {
+	t.Helper()
+	return listenIn(t, "/run/netns/faas-world", env.world+":0")
+}
+
+// listenIn opens a socket in a network namespace. The thread that went there ends with its
+// goroutine: it is never unlocked.
+func listenIn(t *testing.T, namespace, address string) net.Listener {
 	t.Helper()
 	type opened struct {
 		net.Listener
@@ -59,7 +65,7 @@ func listenInWorld(t *testing.T) net.Listener {
 	result := make(chan opened)
 	go func() {
 		runtime.LockOSThread()
-		fd, err := unix.Open("/run/netns/faas-world", unix.O_RDONLY|unix.O_CLOEXEC, 0)
+		fd, err := unix.Open(namespace, unix.O_RDONLY|unix.O_CLOEXEC, 0)
 		if err == nil {
 			defer unix.Close(fd)
 			err = unix.Setns(fd, unix.CLONE_NEWNET)
@@ -68,7 +74,7 @@ func listenInWorld(t *testing.T) net.Listener {
 			result <- opened{nil, err}
 			return
 		}
-		l, err := net.Listen("tcp", env.world+":0")
+		l, err := net.Listen("tcp", address)
 		result <- opened{l, err}
 	}()
 	r := <-result
