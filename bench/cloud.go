@@ -38,6 +38,9 @@ func cloud(ctx context.Context, r *report, o options) error {
 	if o.sandbox {
 		return sandbox(ctx, r, c, o)
 	}
+	if o.tls {
+		return agentsTLS(ctx, r, c, o)
+	}
 	if o.rest {
 		return restAndTogether(ctx, r, c)
 	}
