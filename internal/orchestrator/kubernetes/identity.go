@@ -77,10 +77,9 @@ func (o *Orchestrator) Vouch(ctx context.Context, workerID, shown string) error 
 	}, metav1.CreateOptions{})
 	if apierrors.IsForbidden(err) {
 		o.noteVouching(err)
-		return errors.Join(workertls.ErrNoVouching, err)
 	}
-	if err != nil {
-		return fmt.Errorf("have Kubernetes review a worker's token: %w", err)
+	if err != nil { // Kubernetes has said nothing of the worker; it may be away
+		return errors.Join(workertls.ErrNoVouching, fmt.Errorf("have Kubernetes review a worker's token: %w", err))
 	}
 	o.noteVouching(nil)
 	said := review.Status
