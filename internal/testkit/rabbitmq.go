@@ -32,7 +32,9 @@ const (
 // folder that Stop removes.
 type RabbitMQ struct {
 	dir, password             string
-	plain, tls, dist, portmap string // addresses, the last two bare ports
+	plain, tls, dist, portmap string   // addresses, the last two bare ports
+	further                   []string // lines of its configuration
+	ca                        *Authority
 
 	mu     sync.Mutex
 	server *process // nil while killed
@@ -40,14 +42,14 @@ type RabbitMQ struct {
 }
 
 // StartRabbitMQ starts a server from the Debian package rabbitmq-server and returns once it accepts
-// clients.
-func StartRabbitMQ(ctx context.Context) (_ *RabbitMQ, err error) {
+// clients. Further lines of its configuration go over those that tests have.
+func StartRabbitMQ(ctx context.Context, further ...string) (_ *RabbitMQ, err error) {
 	for _, file := range []string{rabbitScript, "/usr/bin/epmd"} {
 		if _, err := os.Stat(file); err != nil {
 			return nil, fmt.Errorf("RabbitMQ is missing (%w): apt-get install rabbitmq-server, or make packages", err)
 		}
 	}
-	r := &RabbitMQ{password: rand.Text()}
+	r := &RabbitMQ{password: rand.Text(), further: further}
 	if r.dir, err = os.MkdirTemp("", "faas-rabbitmq"); err != nil {
 		return nil, err
 	}
@@ -76,7 +78,11 @@ func StartRabbitMQ(ctx context.Context) (_ *RabbitMQ, err error) {
 
 // configure writes the server's files.
 func (r *RabbitMQ) configure() error {
-	if err := writeCertificates(r.dir); err != nil {
+	ca, err := NewAuthority()
+	if err != nil {
+		return err
+	}
+	if err := r.Certify(ca, "127.0.0.1"); err != nil {
 		return err
 	}
 	conf := fmt.Sprintf(`listeners.tcp.1 = %s
@@ -90,10 +96,21 @@ loopback_users = none
 log.console = true
 log.console.level = info
 log.file = false
-`, r.plain, r.tls, r.dir, rabbitUser, r.password)
+%s
+`, r.plain, r.tls, r.dir, rabbitUser, r.password, strings.Join(r.further, "\n"))
 	return errors.Join(
 		os.WriteFile(filepath.Join(r.dir, "rabbitmq.conf"), []byte(conf), 0o600),
 		os.WriteFile(filepath.Join(r.dir, "plugins"), []byte("[].\n"), 0o600),
+	)
+}
+
+// Certify gives the server that Start starts next a certificate of the authority for these hosts,
+// and has it trust clients' certificates that the authority has signed.
+func (r *RabbitMQ) Certify(ca *Authority, hosts ...string) error {
+	r.ca = ca
+	return errors.Join(
+		ca.Publish(r.CAFile()),
+		ca.Issue(filepath.Join(r.dir, "server.pem"), filepath.Join(r.dir, "server.key"), hosts...),
 	)
 }
 
@@ -230,6 +247,12 @@ func (r *RabbitMQ) URLAt(address string) string {
 
 // Address is the plain listener's host:port.
 func (r *RabbitMQ) Address() string { return r.plain }
+
+// Authority is who has signed the server's certificate and may sign clients'.
+func (r *RabbitMQ) Authority() *Authority { return r.ca }
+
+// TLSAddress is that of the listener with TLS.
+func (r *RabbitMQ) TLSAddress() string { return r.tls }
 
 // CAFile is the path of the certificate authority's certificate.
 func (r *RabbitMQ) CAFile() string { return filepath.Join(r.dir, "ca.pem") }
