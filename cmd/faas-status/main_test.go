@@ -198,7 +198,7 @@ func TestChecksThatCannotBeMade(t *testing.T) {
 	}
 }
 
-// TestRealBroker has RabbitMQ in earnest, and a password that it does not take.
+// TestRealBroker has RabbitMQ in earnest, a password that it does not take, and TLS.
 func TestRealBroker(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
@@ -215,5 +215,17 @@ func TestRealBroker(t *testing.T) {
 	i.env["FAAS_DEFAULT_TRANSPORT_URL"] = "rabbit://faas:WRONG-PASSWORD@" + server.Address() + "/"
 	if got, details := i.of("Message broker"); got != failure || strings.Contains(details, "WRONG-PASSWORD") {
 		t.Errorf("%s: %s", got, details)
+	}
+	i.env["FAAS_DEFAULT_TRANSPORT_URL"] = server.URLAt(server.TLSAddress())
+	if got, details := i.of("Message broker"); got != failure || !strings.Contains(details, "ssl = true") {
+		t.Errorf("without TLS: %s: %s", got, details)
+	}
+	i.env["FAAS_OSLO_MESSAGING_RABBIT_SSL"] = "true"
+	if got, details := i.of("Message broker"); got != failure || !strings.Contains(details, "ssl_ca_file") {
+		t.Errorf("without the authority: %s: %s", got, details)
+	}
+	i.env["FAAS_OSLO_MESSAGING_RABBIT_SSL_CA_FILE"] = server.CAFile()
+	if got, details := i.of("Message broker"); got != success {
+		t.Errorf("by TLS: %s: %s", got, details)
 	}
 }

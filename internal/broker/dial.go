@@ -18,11 +18,10 @@ func Dial(ctx context.Context, c Config, purpose string) (*amqp.Connection, erro
 	if err != nil {
 		return nil, err
 	}
-	t, err := c.tls()
-	if err != nil {
+	if _, err := c.tls(); err != nil {
 		return nil, err
 	}
-	l := newLink(purpose, c, t, nil)
+	l := newLink(purpose, c, nil)
 	var errs []error
 	for i, first := 0, rand.IntN(len(c.Hosts)); i < len(c.Hosts) && ctx.Err() == nil; i++ {
 		host := c.Hosts[(first+i)%len(c.Hosts)]

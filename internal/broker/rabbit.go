@@ -46,16 +46,15 @@ func NewRabbit(ctx context.Context, c Config) (*Rabbit, error) {
 	if err != nil {
 		return nil, err
 	}
-	t, err := c.tls()
-	if err != nil {
+	if _, err := c.tls(); err != nil {
 		return nil, err
 	}
 	r := &Rabbit{config: c, log: c.Log}
 	r.ctx, r.end = context.WithCancel(context.Background())
 	connected, hangUp := context.WithCancel(context.Background())
 	r.hangUp = hangUp
-	r.publishing = newLink("publishing", c, t, r.ctx.Done())
-	r.consuming = newLink("consuming", c, t, r.ctx.Done())
+	r.publishing = newLink("publishing", c, r.ctx.Done())
+	r.consuming = newLink("consuming", c, r.ctx.Done())
 	r.work = newKeeper(r.publishing, r.spawn, r.openPublisher)
 	r.calls = newKeeper(r.publishing, r.spawn, r.openRequester)
 	for _, l := range []*link{r.publishing, r.consuming} {

@@ -1,13 +1,9 @@
 package broker
 
 import (
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net"
-	"os"
 	"time"
 )
 
@@ -18,10 +14,12 @@ type Config struct {
 	Hosts []Host // tried in turn, from a random one on
 	VHost string // "/" when empty
 
-	SSL      bool   // speak TLS and verify the server's certificate
+	// SSL is to speak TLS and to verify the server's certificate. The files are PEM, and are read for
+	// each connection: what has been renewed is used by the next.
+	SSL      bool
 	CAFile   string // certificates that may sign the server's; the system's when empty
-	CertFile string // this client's certificate, with KeyFile, when the server requires one
-	KeyFile  string
+	CertFile string // this client's certificate, when the server requires one
+	KeyFile  string // its key; in CertFile when empty
 
 	// Heartbeat is how long a peer may be silent before it counts as dead: 20 s, at least 1 s.
 	// Ownership of a shard whose owner's machine is cut off moves after two to three times as long.
@@ -115,30 +113,4 @@ func (c Config) complete() (Config, error) {
 	orDefault(&c.tokenKept, tokenKept)
 	c.Heartbeat = max(c.Heartbeat, time.Second) // the protocol counts whole seconds
 	return c, nil
-}
-
-// tls returns the client side of TLS, nil when none is wanted.
-func (c Config) tls() (*tls.Config, error) {
-	if !c.SSL {
-		return nil, nil
-	}
-	t := &tls.Config{MinVersion: tls.VersionTLS12}
-	if c.CAFile != "" {
-		pem, err := os.ReadFile(c.CAFile)
-		if err != nil {
-			return nil, fmt.Errorf("ssl_ca_file: %w", err)
-		}
-		t.RootCAs = x509.NewCertPool()
-		if !t.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("ssl_ca_file: no certificate in %s", c.CAFile)
-		}
-	}
-	if c.CertFile != "" || c.KeyFile != "" {
-		pair, err := tls.LoadX509KeyPair(c.CertFile, c.KeyFile)
-		if err != nil {
-			return nil, fmt.Errorf("ssl_cert_file, ssl_key_file: %w", err)
-		}
-		t.Certificates = []tls.Certificate{pair}
-	}
-	return t, nil
 }

@@ -2,7 +2,6 @@ package broker
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -24,7 +23,6 @@ const closeTimeout = 2 * time.Second
 type link struct {
 	purpose string // publishing or consuming, for operators: in logs and in RabbitMQ's list of connections
 	config  Config
-	tls     *tls.Config
 	log     *slog.Logger
 	closing <-chan struct{} // closed with the broker, which ends all waiting
 
@@ -35,11 +33,10 @@ type link struct {
 	changed chan struct{}    // closed when conn or blocked changes
 }
 
-func newLink(purpose string, c Config, t *tls.Config, closing <-chan struct{}) *link {
+func newLink(purpose string, c Config, closing <-chan struct{}) *link {
 	return &link{
 		purpose: purpose,
 		config:  c,
-		tls:     t,
 		log:     c.Log.With("connection", purpose),
 		closing: closing,
 		changed: make(chan struct{}),
@@ -173,10 +170,15 @@ func (c Config) retryPause(round int) time.Duration {
 // dial connects to one host. The credentials travel in the config, not in the URL, so that no error
 // can repeat them.
 func (l *link) dial(ctx context.Context, host Host) (*amqp.Connection, error) {
+	t, err := l.config.tls()
+	if err != nil {
+		return nil, err
+	}
 	scheme := "amqp://"
-	if l.tls != nil {
+	if t != nil {
 		scheme = "amqps://"
 	}
+	asked := noteAsked(t)
 	properties := amqp.NewConnectionProperties()
 	properties.SetClientConnectionName(l.config.Prefix + " " + l.purpose)
 	var raw net.Conn
@@ -186,7 +188,7 @@ func (l *link) dial(ctx context.Context, host Host) (*amqp.Connection, error) {
 		SASL:            []amqp.Authentication{&amqp.PlainAuth{Username: host.User, Password: host.Password.Reveal()}},
 		Vhost:           l.config.VHost,
 		Heartbeat:       l.config.Heartbeat,
-		TLSClientConfig: l.tls.Clone(), // the library writes the server's name into it
+		TLSClientConfig: t, // the library adds the name that the server's certificate must have
 		Properties:      properties,
 		Dial: func(network, address string) (_ net.Conn, err error) {
 			if raw, err = l.open(ctx, network, address); err == nil {
@@ -197,6 +199,9 @@ func (l *link) dial(ctx context.Context, host Host) (*amqp.Connection, error) {
 	})
 	if err != nil && raw != nil {
 		raw.Close()
+	}
+	if err != nil && ctx.Err() == nil {
+		err = l.config.explain(err, *asked)
 	}
 	return conn, err
 }

@@ -41,7 +41,7 @@ type API struct {
 
 // Database is where the records are.
 type Database struct {
-	Connection  string `opt:"connection"    default:"sqlite:///$state_path/faas.sqlite" required:"true" prefixes:"sqlite:///,mysql+pymysql://,mysql://" secret:"url" help:"The database: mysql+pymysql://user:password@host:port/database of MariaDB or MySQL; sqlite:////absolute/path is for faas-standalone."`
+	Connection  string `opt:"connection"    default:"sqlite:///$state_path/faas.sqlite" required:"true" prefixes:"sqlite:///,mysql+pymysql://,mysql://" secret:"url" help:"The database: mysql+pymysql://user:password@host:port/database of MariaDB or MySQL, by TLS with ?ssl_ca=/path/to/ca.pem; sqlite:////absolute/path is for faas-standalone."`
 	MaxPoolSize int    `opt:"max_pool_size" default:"16"                                                                                                             help:"Connections that serve reads, besides those that write."                                                                              range:"1:1000"`
 }
 
@@ -221,9 +221,9 @@ type Tracing struct {
 // Rabbit is how RabbitMQ is reached, by the names that operators know from oslo.messaging.
 type Rabbit struct {
 	SSL       bool          `opt:"ssl"                         default:"false" help:"Speak TLS, and verify the server's certificate."`
-	CAFile    string        `opt:"ssl_ca_file"                 default:""      help:"The certificates that may sign the server's. Empty: the system's."`
+	CAFile    string        `opt:"ssl_ca_file"                 default:""      help:"The certificates of the authorities that may sign the server's, as PEM. Empty: the system's."`
 	CertFile  string        `opt:"ssl_cert_file"               default:""      help:"The client's certificate, if the server asks for one."`
-	KeyFile   string        `opt:"ssl_key_file"                default:""      help:"The key of that certificate."`
+	KeyFile   string        `opt:"ssl_key_file"                default:""      help:"The key of that certificate. Empty: it is in the same file."`
 	Heartbeat time.Duration `opt:"heartbeat_timeout_threshold" default:"20"    help:"How long a peer may be silent before its connection counts as dead."                                                                                  range:"1:3600"`
 	Retry     time.Duration `opt:"rabbit_retry_interval"       default:"1"     help:"The pause after every host has been tried."                                                                                                           range:"0:3600"`
 	Backoff   time.Duration `opt:"rabbit_retry_backoff"        default:"2"     help:"What each further pause adds."                                                                                                                        range:"0:3600"`

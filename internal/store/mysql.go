@@ -72,7 +72,7 @@ func (d mysqlServer) open(m mode) (*sql.DB, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the database %s: %w", d, err)
 	}
-	db := sql.OpenDB(connector{to, settings})
+	db := sql.OpenDB(connector{to, settings, d})
 	if m.reads() {
 		db.SetConnMaxLifetime(readerLifetime)
 	}
@@ -87,17 +87,19 @@ func dial(ctx context.Context, network, address string) (net.Conn, error) {
 	return netio.Conn(conn), nil
 }
 
-// connector sets on each new connection the settings whose names differ between servers.
+// connector sets on each new connection the settings whose names differ between servers, and says
+// more of one that failed.
 type connector struct {
 	driver.Connector
 	settings []string
+	server   mysqlServer
 }
 
 // Connect is called by database/sql.
 func (c connector) Connect(ctx context.Context) (driver.Conn, error) {
 	conn, err := c.Connector.Connect(ctx)
 	if err != nil {
-		return nil, err
+		return nil, c.server.explain(err)
 	}
 	session, ok := conn.(driver.ExecerContext)
 	for _, setting := range c.settings {

@@ -1,13 +1,10 @@
 package store
 
 import (
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
 	"net/url"
-	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -59,7 +56,7 @@ func orDefault(value, otherwise string) string {
 
 // mysqlOptions reads what follows the question mark: PyMySQL's names.
 func mysqlOptions(c *mysql.Config, u *url.URL) error {
-	files := map[string]string{}
+	host := tlsHost{name: orDefault(u.Hostname(), "localhost")}
 	for name, values := range u.Query() {
 		value := values[len(values)-1]
 		switch name {
@@ -72,49 +69,27 @@ func mysqlOptions(c *mysql.Config, u *url.URL) error {
 				return errors.New("the database's URL: connect_timeout must be a whole number of seconds")
 			}
 			c.Timeout = time.Duration(seconds) * time.Second
-		case "ssl_ca", "ssl_cert", "ssl_key":
-			files[name] = value
-		case "ssl_verify_cert", "ssl_verify_identity":
+		case "ssl_ca":
+			host.speaks, host.ca = true, value
+		case "ssl_cert":
+			host.speaks, host.cert = true, value
+		case "ssl_key":
+			host.speaks, host.key = true, value
+		case "ssl_verify_cert", "ssl_verify_identity", "ssl_check_hostname":
 			if on, err := strconv.ParseBool(value); err != nil || !on {
 				return fmt.Errorf("the database's URL: %s cannot be turned off: a server's certificate is always verified", name)
 			}
-			files["ssl"] = value
+			host.speaks = true
 		default:
 			return fmt.Errorf(
 				"the database's URL has an unknown option %q; there are charset, unix_socket, connect_timeout, ssl_ca, "+
-					"ssl_cert and ssl_key",
+					"ssl_cert, ssl_key and ssl_verify_cert",
 				name,
 			)
 		}
 	}
-	if len(files) == 0 {
+	if !host.speaks {
 		return nil
 	}
-	var err error
-	c.TLS, err = mysqlTLS(u.Hostname(), files)
-	return err
-}
-
-// mysqlTLS verifies the server by ssl_ca, or by what the host trusts, and names the client by
-// ssl_cert and ssl_key.
-func mysqlTLS(server string, files map[string]string) (*tls.Config, error) {
-	c := &tls.Config{ServerName: server, MinVersion: tls.VersionTLS12}
-	if file := files["ssl_ca"]; file != "" {
-		pem, err := os.ReadFile(file)
-		if err != nil {
-			return nil, fmt.Errorf("the database's ssl_ca: %w", err)
-		}
-		c.RootCAs = x509.NewCertPool()
-		if !c.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("the database's ssl_ca: %s has no PEM certificate", file)
-		}
-	}
-	if files["ssl_cert"] != "" || files["ssl_key"] != "" {
-		pair, err := tls.LoadX509KeyPair(files["ssl_cert"], files["ssl_key"])
-		if err != nil {
-			return nil, fmt.Errorf("the database's ssl_cert and ssl_key: %w", err)
-		}
-		c.Certificates = []tls.Certificate{pair}
-	}
-	return c, nil
+	return host.apply(c)
 }
