@@ -51,7 +51,7 @@ check_ports() {
 
 # A part that was killed a moment ago listens until the last of its threads has ended.
 check_port() {
-    local by deadline=$((SECONDS + 10))
+    local by deadline=$((SECONDS + 60))
     while ! runs "$1" && listens "$2" "$3"; do
         if ((SECONDS >= deadline)); then
             by=$(ss -Hltnp "sport = :$3" 2>/dev/null | grep -o 'users:.*' || echo unknown)

@@ -34,22 +34,26 @@ start_pods() {
     renew_workers
 }
 
-# What pods are made from: another configuration, or an image of the same name, starts them anew.
+# What pods are made from: another configuration, or an image of the same name, starts them anew,
+# and so does another CLOUD_ROLL, whatever it says.
 pods_key_path='{.spec.template.metadata.annotations.mini/parts}'
 pods_key() {
     {
+        echo "${CLOUD_ROLL:-}"
         cat "$images"/{api,engine,manage} "$pods_conf"
         find "$manifests" "$chart" -type f -print0 | sort -z | xargs -0 cat
     } | sha256sum | cut -c 1-32
 }
 
 # The host's own file, as it reads from inside: MariaDB and RabbitMQ are at the node's address, and
-# Kubernetes lets pods in by their account.
+# Kubernetes lets pods in by their account. A Service lets go of a pod when kube-proxy has heard of
+# its end, for which a slow machine takes longer than the host's balancers do.
 pods_configuration() {
     services_configuration
     install -d -m 700 "${pods_conf%/*}"
     (umask 077 && sed -e "s/@127\.0\.0\.1:/@$node_ip:/" -e 's:^state_path = .*:state_path = /var/lib/faas:' \
-        -e '/^kubeconfig = /d' -e '/^ingress_from = /d' -e '/^policy_dirs = /d' "$faas_conf" | put "$pods_conf")
+        -e 's/^drain_time = .*/drain_time = 20/' -e '/^kubeconfig = /d' -e '/^ingress_from = /d' \
+        -e '/^policy_dirs = /d' "$faas_conf" | put "$pods_conf")
     chown -R $pods_user:$pods_user "$state/faas"
 }
 
