@@ -14,6 +14,8 @@ func TestRealKeystone(t *testing.T) {
 	i := install(t)
 	i.env["FAAS_DEFAULT_AUTH_STRATEGY"], i.env["FAAS_STORAGE_PROVIDER"] = "keystone", "swift"
 	i.env["FAAS_KEYSTONE_AUTHTOKEN_AUTH_URL"], i.env["FAAS_KEYSTONE_AUTHTOKEN_PASSWORD"] = cloud.AuthURL, user.Password
+	// Another test may have a region of its own in the catalogue at the time.
+	i.env["FAAS_KEYSTONE_AUTHTOKEN_REGION_NAME"] = cloud.Region
 	if got, details := i.of("Keystone"); got != success {
 		t.Errorf("%s: %s", got, details)
 	}
