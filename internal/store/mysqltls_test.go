@@ -41,7 +41,7 @@ func startTLSOnly(t *testing.T) tlsOnly {
 
 func (s tlsOnly) file(name string) string { return filepath.Join(s.dir, name) }
 
-// certify gives the server that Start starts next a certificate of the authority.
+// certify has the server that Start starts next use a certificate of the authority.
 func (s tlsOnly) certify(t *testing.T, ca *testkit.Authority) {
 	t.Helper()
 	fatal(t, ca.Publish(s.file("ca.pem")))

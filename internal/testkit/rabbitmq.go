@@ -104,7 +104,7 @@ log.file = false
 	)
 }
 
-// Certify gives the server that Start starts next a certificate of the authority for these hosts,
+// Certify has the server that Start starts next use a certificate of the authority for these hosts,
 // and has it trust clients' certificates that the authority has signed.
 func (r *RabbitMQ) Certify(ca *Authority, hosts ...string) error {
 	r.ca = ca

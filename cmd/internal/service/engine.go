@@ -32,7 +32,8 @@ func NewEngine(
 		return nil, err
 	}
 	e := engine.New(engine.Config{
-		Name: p.Name, Alone: inProcess(common.Base), Store: p.Store, Broker: p.Broker, Code: p.Code, Orchestrator: workers, Gateways: gateways,
+		Name: p.Name, Alone: inProcess(common.Base), Store: p.Store, Broker: p.Broker, Code: p.Code,
+		Orchestrator: workers, Gateways: gateways,
 		Authority: authority,
 		Trusts:    p.trustsOfEngine(), Objects: p.objectsOfEngine(), Quotas: p.Quotas, Calls: p.Calls, Sums: p.Sums,
 		Notify: p.Notify, Publisher: p.publisher(log), Cloud: p.cloud(), URLs: p.URLs, Keepers: keepers,
