@@ -23,7 +23,7 @@ import (
 // as it is; and they panic at a data_base64 that is no text.
 
 // Marshal returns the event in CloudEvents' JSON format. Data that is JSON is there byte for byte,
-// data of a type text/… is a string, other data is base64.
+// without the space around it; data of a type text/… is a string, other data is base64.
 func Marshal(e Event) (json.RawMessage, error) {
 	if err := check(e); err != nil {
 		return nil, err
@@ -53,7 +53,7 @@ func dataJSON(e Event) (name string, value []byte) {
 	case len(data) == 0:
 		return "", []byte("null")
 	case hasJSON(e):
-		return "data", data
+		return "data", bytes.TrimSpace(data) // a reader of the document does not get it either
 	case isText(e.DataContentType()) && utf8.Valid(data):
 		return "data", quote(string(data))
 	default:

@@ -216,6 +216,7 @@ func FuzzRequest(f *testing.F) {
 	f.Add("application/cloudevents-batch+json", "", "", []byte(`[{`+least+`, "data": {"a": 1}}, {}]`))
 	f.Add("text/plain", "1.0", `"a%20\"b"`, []byte("x"))
 	f.Add("", "", "k", []byte("\xff"))
+	f.Add("application/json", "", "", []byte("\n0 "))
 	f.Fuzz(func(t *testing.T, contentType, version, value string, body []byte) {
 		h := http.Header{
 			"Content-Type": {contentType}, "Ce-Specversion": {version}, "Ce-Id": {value}, "Ce-Source": {"s"}, "Ce-Type": {"t"},
