@@ -134,7 +134,11 @@ eventually_well() {
 # whoever serves them.
 stop_pods() {
     kubectl get namespace $pods_namespace >/dev/null 2>&1 || return 0
-    kubectl delete namespace $pods_namespace --timeout=180s >>"$logs/pods.log" 2>&1 ||
-        fail "the services could not be taken out of the cluster; see $logs/pods.log"
+    # Their pods first: a namespace that has some is looked at again only after half of the time that
+    # they may take to end, which is minutes.
+    {
+        kubectl delete deployments --all -n $pods_namespace --cascade=foreground --timeout=180s &&
+            kubectl delete namespace $pods_namespace --timeout=180s
+    } >>"$logs/pods.log" 2>&1 || fail "the services could not be taken out of the cluster; see $logs/pods.log"
     kubectl delete persistentvolume faas-packages --ignore-not-found >>"$logs/pods.log" 2>&1
 }
