@@ -32,6 +32,14 @@ func (s *ExecutionLifecycle) Enqueue(ctx context.Context, e faas.Execution) erro
 	return s.calls.insert(ctx, &e, dueOfQueued(s.dialect.grammar(), s.shards, &e))
 }
 
+// MessageLost has the message of a queued execution published at the next look for due work, and not
+// only after WakeAfter: whoever queued it could not send one.
+func (s *ExecutionLifecycle) MessageLost(ctx context.Context, id string) error {
+	now := dueNow(s.dialect.grammar(), LostMessage, id)
+	_, err := s.chores.exec(ctx, now.query, now.args...)
+	return err
+}
+
 // dueOfQueued is the statement that adds the work which belongs to a queued execution.
 func dueOfQueued(g grammar, n faas.Sharding, e *faas.Execution) change {
 	message := insertDue(g, n, LostMessage, e.ID, WakeAfter)

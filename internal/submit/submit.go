@@ -88,16 +88,29 @@ func (s *Submitter) SubmitWith(
 	}
 	// The record is committed, so that whoever asked may leave now: the wake-up call is made all
 	// the same.
-	waking, cancel := context.WithTimeout(context.WithoutCancel(ctx), wakeTimeout)
-	defer cancel()
-	if err := s.cfg.Broker.Enqueue(waking, faas.ExecutionsQueue(x.ProjectID), []byte(x.ID)); err != nil {
-		s.results.WithLabelValues("unannounced").Inc()
-		s.cfg.Log.Warn("no message could be sent for a queued execution; an engine finds the execution in the database later",
-			"execution_id", x.ID, "request_id", x.RequestID, "error", err)
-		return x, nil
-	}
-	s.results.WithLabelValues("queued").Inc()
+	s.wake(context.WithoutCancel(ctx), x)
 	return x, nil
+}
+
+// wake sends the message that has an engine run the execution. Where none can be sent, the owner of
+// its shard finds it in the database: as soon as there is one, which needs RabbitMQ too.
+func (s *Submitter) wake(ctx context.Context, x faas.Execution) {
+	waking, cancel := context.WithTimeout(ctx, wakeTimeout)
+	defer cancel()
+	err := s.cfg.Broker.Enqueue(waking, faas.ExecutionsQueue(x.ProjectID), []byte(x.ID))
+	if err == nil {
+		s.results.WithLabelValues("queued").Inc()
+		return
+	}
+	s.results.WithLabelValues("unannounced").Inc()
+	s.cfg.Log.Warn("no message could be sent for a queued execution; an engine finds the execution in the database later",
+		"execution_id", x.ID, "request_id", x.RequestID, "error", err)
+	marking, cancel := context.WithTimeout(ctx, wakeTimeout)
+	defer cancel()
+	if err := s.cfg.Executions.MessageLost(marking, x.ID); err != nil {
+		s.cfg.Log.Warn("that it is to be found at once cannot be recorded; it is found a minute after it was queued",
+			"execution_id", x.ID, "error", err)
+	}
 }
 
 // count counts an execution that is not recorded.

@@ -105,6 +105,10 @@ func TestNobodyToWake(t *testing.T) {
 		got.Status != faas.ExecutionQueued {
 		t.Errorf("recorded is %+v, %v", got, err)
 	}
+	due, err := rows.DueItems(t.Context(), store.DueQuery{Shards: []int{rows.Shards().Of(x.ID)}, Room: map[string]int{store.LostMessage: 1}})
+	if err != nil || len(due) != 1 || due[0].Ref != x.ID {
+		t.Errorf("for engines to find there is %+v, %v", due, err)
+	}
 	if n := counted(t, s, "unannounced"); n != 1 {
 		t.Errorf("%v are counted as unannounced", n)
 	}
