@@ -1,4 +1,4 @@
-# What is built from Go modules: kubernetes/, netpol/ and, with CLOUD_GVISOR=1, gvisor/. They
+# What is built from Go modules: kubernetes/, netpol/, with CLOUD_GVISOR=1 gvisor/, and Helm. They
 # are kept in $cache under a name made of their version and sources, so that a
 # second machine start, or a second checkout, builds nothing. Sourced.
 
@@ -29,6 +29,22 @@ build_gvisor() {
     mkdir -p "$(gvisor_folder)"
     build gvisor "$(gvisor_folder)/containerd-shim-runsc-v1" '' '2 to 8 minutes on two cores'
     build gvisor "$(gvisor_folder)/runsc" "" "" gvisor.dev/gvisor/runsc
+}
+
+helm_binary() { echo "$cache/helm-$(cat "$repository"/tools/helm/go.{mod,sum} | sha256sum | cut -c 1-12)"; }
+
+build_helm() {
+    local binary
+    binary=$(helm_binary)
+    [[ ! -x $binary ]] || return 0
+    mkdir -p "$cache"
+    say 'building helm, once: 3 minutes on two cores'
+    (
+        cd "$repository/tools/helm" &&
+            GOFLAGS=-trimpath nice -n 19 "$go" build -ldflags '-s -w' -o "$binary.part" \
+                helm.sh/helm/v3/cmd/helm
+    ) >"$logs/build-helm.log" 2>&1 || fail "helm could not be built; see $logs/build-helm.log"
+    mv "$binary.part" "$binary"
 }
 
 # build MODULE OUTPUT LDFLAGS [NOTE [PACKAGE]]. The output goes into place in one step: a build that

@@ -120,7 +120,8 @@ stop_cluster() {
 }
 
 # end_pods kills every container and forgets it, then the shims: a shim outlives
-# its containerd by design, and is told by our socket's path in its arguments.
+# its containerd by design, and is told by our socket's path in its arguments. A cloud that is apart
+# has the same path: only processes of our own namespace count.
 end_pods() {
     local ctr=(ctr --address "$containerd_socket" --namespace k8s.io) id process
     if runs containerd; then
@@ -134,7 +135,8 @@ end_pods() {
             "${ctr[@]}" containers delete "$id" >/dev/null 2>&1 || true
         done
     fi
-    for process in $(pgrep -f "/containerd-shim-run(c-v2|sc-v1) .*-address $containerd_socket" || true); do
+    local shims="/containerd-shim-run(c-v2|sc-v1) .*-address $containerd_socket"
+    for process in $(pgrep --ns $$ --nslist pid -f "$shims" || true); do
         kill -s KILL "$process" 2>/dev/null || true
     done
 }

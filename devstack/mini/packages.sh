@@ -11,7 +11,6 @@ packages=(
 )
 
 # What CLOUD=core takes beside them.
-# shellcheck disable=SC2034 # read by `up`
 core_packages=(
     memcached keystone uwsgi-core uwsgi-plugin-python3
     swift-proxy swift-account swift-container swift-object python3-ceilometermiddleware
@@ -20,7 +19,6 @@ core_packages=(
 )
 
 # What CLOUD=all takes beside those.
-# shellcheck disable=SC2034 # read by `up`
 all_packages=(
     aodh-api aodh-evaluator aodh-notifier aodh-listener zaqar-server
     python3-ceilometer python3-gnocchi python3-cloudkitty  # for internal/notify's test
@@ -30,6 +28,12 @@ all_packages=(
     chromium chromium-driver python3-selenium fonts-dejavu-core  # for whoever tests Horizon
     python3-aodhclient python3-zaqarclient python3-magnumclient python3-heatclient python3-mistralclient  # for users
 )
+
+# take_packages adds those of what $cloud is.
+take_packages() {
+    [[ $cloud == base ]] || packages+=("${core_packages[@]}")
+    [[ $cloud != all ]] || packages+=("${all_packages[@]}")
+}
 
 # packages_missing prints the packages that are not installed.
 packages_missing() {

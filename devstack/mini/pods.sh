@@ -99,22 +99,6 @@ apply_helm() {
         --set-string "api.podAnnotations.mini/parts=$1,engine.podAnnotations.mini/parts=$1"
 }
 
-helm_binary() { echo "$cache/helm-$(cat "$repository"/tools/helm/go.{mod,sum} | sha256sum | cut -c 1-12)"; }
-
-build_helm() {
-    local binary
-    binary=$(helm_binary)
-    [[ ! -x $binary ]] || return 0
-    mkdir -p "$cache"
-    say 'building helm, once: 3 minutes on two cores'
-    (
-        cd "$repository/tools/helm" &&
-            GOFLAGS=-trimpath nice -n 19 "$go" build -ldflags '-s -w' -o "$binary.part" \
-                helm.sh/helm/v3/cmd/helm
-    ) >"$logs/build-helm.log" 2>&1 || fail "helm could not be built; see $logs/build-helm.log"
-    mv "$binary.part" "$binary"
-}
-
 rolled_out() {
     kubectl -n $pods_namespace rollout status "deployment/$1" --timeout=180s >>"$logs/pods.log" 2>&1 ||
         fail "$1 does not come up: devstack/mini/kubectl -n $pods_namespace describe pods"
@@ -134,8 +118,8 @@ eventually_well() {
 # whoever serves them.
 stop_pods() {
     kubectl get namespace $pods_namespace >/dev/null 2>&1 || return 0
-    # Their pods first: a namespace that has some is looked at again only after half of the time that
-    # they may take to end, which is minutes.
+    # Their pods first: a namespace that has some is looked at again only after half of the time
+    # that they may take to end, which is minutes.
     {
         kubectl delete deployments --all -n $pods_namespace --cascade=foreground --timeout=180s &&
             kubectl delete namespace $pods_namespace --timeout=180s

@@ -64,5 +64,5 @@ export no_proxy NO_PROXY=$no_proxy
 
 # What differs between this cluster, whose node is the machine itself, and those of ./node.
 enter=()                        # the command that a part is started with, to be in its node's network
-pods_group=faas-mini            # control groups: of every pod, and of the node's own programs
-node_group=faas-mini-node
+pods_group=${CLOUD_NAME:+$CLOUD_NAME-}faas-mini    # control groups: of every pod, and of the node's own programs
+node_group=${CLOUD_NAME:+$CLOUD_NAME-}faas-mini-node

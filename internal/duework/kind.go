@@ -27,9 +27,9 @@ type Kind struct {
 	// item never dies: Attempts is 0.
 	Every time.Duration
 	// Handover has a new owner of a shard do at once what the owner before has in hand still, who may
-	// have died. Either Run records what it did in one transaction with the end of the item, so that of
-	// two who do it one fails, or to do it twice does no harm. Items of other kinds come when their
-	// time in hand is over.
+	// have died. Either Run records what it did in one transaction with the end of the item, so that
+	// of two who do it one fails, or to do it twice does no harm. Items of other kinds come when
+	// their time in hand is over.
 	Handover bool
 }
 

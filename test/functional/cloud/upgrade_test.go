@@ -28,12 +28,11 @@ const (
 func TestUpgrade(t *testing.T) {
 	t.Parallel() // with tests that have installations of their own, too
 	ctx := testContext(t)
-	release := readReleaseBefore(t)
-	before := release.build(ctx, t)
+	before := releaseBefore(ctx, t)
 	now := here(t)
 	out, err := exec.CommandContext(ctx, repository+"/devstack/mini/images-of", before, "before").CombinedOutput()
 	if err != nil {
-		t.Fatalf("the images of %s: %v\n%s", release.tag, err, out)
+		t.Fatalf("the images of the release before: %v\n%s", err, out)
 	}
 	i := newInstallation(ctx, t, "upgrade")
 	u := &upgrade{installation: i}
@@ -49,13 +48,13 @@ func TestUpgrade(t *testing.T) {
 		i.start(name, before)
 	}
 	u.client = i.client()
-	u.begin(release)
+	u.begin()
 
 	u.sync(now)
 	u.step(now, "api-1", "api-2", "engine-1")
-	u.older(release, before, now, "engine-2")
+	u.older(before, now, "engine-2")
 	u.step(now, "engine-2")
-	u.older(release, before, now, "")
+	u.older(before, now, "")
 	u.agents(now, agentNow, imageNow)
 	u.more()
 	u.step(before, "api-1", "api-2", "engine-1", "engine-2")
@@ -83,7 +82,7 @@ const (
 )
 
 // begin has the service do what must go on: calls, a job and a clock.
-func (u *upgrade) begin(release releaseBefore) {
+func (u *upgrade) begin() {
 	u.runtime = u.offerPython(u.client, imageBefore)
 	u.load()
 	u.ticks = startWorld(u.T)
@@ -98,7 +97,6 @@ func (u *upgrade) begin(release releaseBefore) {
 		"input": input(clockTicks),
 	}, &trigger))
 	u.trigger = trigger.ID
-	u.Logf("from %s to this tree and back", release.tag)
 }
 
 // load puts load on a new function, whose first worker has the agent and the runtime of the moment.
@@ -149,7 +147,7 @@ func (u *upgrade) count() (n int) {
 
 // older wants faas-status to list the engine that is older than the schema, and nobody else; where
 // the schema has not changed since the release before, nobody is.
-func (u *upgrade) older(release releaseBefore, before, now, name string) {
+func (u *upgrade) older(before, now, name string) {
 	u.Helper()
 	out, _ := u.run(now, "faas-status", "upgrade", "check", "--json") // it warns of noauth, too
 	old := ""
@@ -158,7 +156,7 @@ func (u *upgrade) older(release releaseBefore, before, now, name string) {
 	}
 	for _, part := range []string{"api-1", "api-2", "engine-1", "engine-2"} {
 		if listed := strings.Contains(out, " "+part+"-"); listed != (part == old) {
-			u.Errorf("%s is listed as older than the schema: %v; of %s are %q: %s", part, listed, release.tag, old, out)
+			u.Errorf("%s is listed as older than the schema: %v; of the release before is %q: %s", part, listed, old, out)
 		}
 	}
 }
