@@ -71,13 +71,18 @@ func (c *cloud) join(t *testing.T, secret faas.Secret) *Sessions {
 // got by trust.
 func (c *cloud) all(t *testing.T, trusts []string) map[string]map[string]int {
 	t.Helper()
+	return askAll(t, c.processes, trusts)
+}
+
+func askAll(t *testing.T, processes []*Sessions, trusts []string) map[string]map[string]int {
+	t.Helper()
 	var mu sync.Mutex
 	got := map[string]map[string]int{}
 	var calls sync.WaitGroup
 	for _, trust := range trusts {
 		tokens := map[string]int{}
 		got[trust] = tokens
-		for _, s := range c.processes {
+		for _, s := range processes {
 			calls.Go(func() {
 				session, err := s.Get(t.Context(), trust, time.Minute)
 				mu.Lock()
@@ -118,9 +123,11 @@ func (c *cloud) same(t *testing.T, when string, trusts []string) map[string]stri
 }
 
 // round has every process look which tokens are to be renewed or checked, all at once.
-func (c *cloud) round() {
+func (c *cloud) round() { renewAll(c.processes) }
+
+func renewAll(processes []*Sessions) {
 	var rounds sync.WaitGroup
-	for _, s := range c.processes {
+	for _, s := range processes {
 		rounds.Go(func() {
 			s.renew()
 			for range renewParallel { // until the last of its requests are over
