@@ -31,6 +31,9 @@ type Kind struct {
 	// of two who do it one fails, or to do it twice does no harm. Items of other kinds come when
 	// their time in hand is over.
 	Handover bool
+	// Withdrawn says that what Run sets off may take the item out before its end is recorded, as a
+	// claim does with the message of its execution: that it is gone then is a good end.
+	Withdrawn bool
 }
 
 // Next is what becomes of an item that went well.

@@ -278,7 +278,10 @@ func (r *Runner) run(ctx context.Context, k Kind, i store.DueItem) {
 	recording, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordTimeout)
 	defer cancel()
 	outcome, failure := r.record(recording, k, i, next, err, ctx.Err() != nil)
-	if failure != nil {
+	switch {
+	case k.Withdrawn && errors.Is(failure, store.ErrNotInHand):
+		outcome = "done"
+	case failure != nil:
 		outcome = "lost"
 		r.cfg.Log.Warn(
 			"the outcome of due work could not be recorded; the work may be done again", "kind", i.Kind, "ref", i.Ref, "error",

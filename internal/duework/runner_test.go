@@ -346,3 +346,39 @@ func TestOutcomeInTheSameTransaction(t *testing.T) {
 	}
 	b.left("k", 0)
 }
+
+// TestWithdrawnMeanwhile has what a run sets off take its item out. For a kind of which that is
+// known it is a good end, for another an outcome that was lost.
+func TestWithdrawnMeanwhile(t *testing.T) {
+	b := newBench(t)
+	ran := make(chan struct{}, 2)
+	kind := func(name string, withdrawn bool) duework.Kind {
+		run := func(ctx context.Context, i store.DueItem) (duework.Next, error) {
+			defer func() { ran <- struct{}{} }()
+			return duework.Again(time.Hour), b.store.WithdrawDue(ctx, name, i.Ref)
+		}
+		return duework.Kind{Name: name, Withdrawn: withdrawn, Run: run}
+	}
+	b.add("withdrawn", "a")
+	b.add("other", "a")
+	r, stop := b.start(b.own("engine", everything), kind("withdrawn", true), kind("other", false))
+	receive(b, ran)
+	receive(b, ran)
+	stop()
+	registry := prometheus.NewRegistry()
+	r.Register(registry)
+	families, err := registry.Gather()
+	b.must(err)
+	results := map[string]string{}
+	for _, family := range families {
+		if family.GetName() != "faas_due_work_runs_total" {
+			continue
+		}
+		for _, m := range family.GetMetric() {
+			results[m.GetLabel()[0].GetValue()] += m.GetLabel()[1].GetValue()
+		}
+	}
+	if want := map[string]string{"withdrawn": "done", "other": "lost"}; !maps.Equal(results, want) {
+		t.Errorf("the results are %v, want %v", results, want)
+	}
+}

@@ -18,7 +18,8 @@ func (e *Engine) dueKinds() []duework.Kind {
 	kinds := []duework.Kind{
 		{
 			Name: store.LostMessage, Run: e.executions.PublishAgain, Parallel: 16, Timeout: 30 * time.Second, LastRetry: time.Minute,
-			Handover: true, // a second message of an execution is dropped by who finds it claimed
+			Handover:  true, // a second message of an execution is dropped by who finds it claimed
+			Withdrawn: true,
 		},
 		{
 			// A deletion that was begun is another's to repeat only when nothing of it can be under
