@@ -59,10 +59,9 @@ func UntilSignal[C Configuration](
 		return err
 	}
 	defer log.Close()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := withSignal(os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	collectLess()
-	context.AfterFunc(ctx, stop) // from here on a signal has its usual effect again
 	live := &Live{now: settings}
 	live.Take(func(s config.Settings) { log.SetDebug(s.Default.Debug) })
 	ended := make(chan struct{})
@@ -75,6 +74,23 @@ func UntilSignal[C Configuration](
 		log.Error("the service failed", "error", err)
 	}
 	return err
+}
+
+// withSignal returns a context that ends with the first of the signals. By then the next has its
+// usual effect again, so that it is not lost on a process that sees the context's end.
+func withSignal(signals ...os.Signal) (ctx context.Context, stop context.CancelFunc) {
+	ctx, cancel := context.WithCancel(context.Background())
+	came := make(chan os.Signal, 1)
+	signal.Notify(came, signals...)
+	go func() {
+		select {
+		case <-came:
+		case <-ctx.Done():
+		}
+		signal.Stop(came)
+		cancel()
+	}()
+	return ctx, cancel
 }
 
 // heed does what SIGHUP asks for, until the service has ended.
