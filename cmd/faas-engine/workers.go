@@ -7,7 +7,6 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	clients "k8s.io/client-go/kubernetes"
 	"k8s.io/klog/v2"
 
 	"github.com/openstack-faas/faas/cmd/internal/nodes"
@@ -16,6 +15,7 @@ import (
 	"github.com/openstack-faas/faas/internal/config"
 	"github.com/openstack-faas/faas/internal/dispatch"
 	"github.com/openstack-faas/faas/internal/faas"
+	"github.com/openstack-faas/faas/internal/kubeclient"
 	"github.com/openstack-faas/faas/internal/orchestrator"
 	"github.com/openstack-faas/faas/internal/orchestrator/kubernetes"
 	"github.com/openstack-faas/faas/internal/orchestrator/several"
@@ -182,7 +182,7 @@ func accessTo(
 func grow(
 	access kubernetes.Access, k config.Kubernetes, auth config.Authtoken, name string, log *slog.Logger,
 ) (*clustergrowth.Growth, error) {
-	client, err := clients.NewForConfig(access.REST())
+	client, err := kubeclient.New(access.REST())
 	if err != nil {
 		return nil, err
 	}

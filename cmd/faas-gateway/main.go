@@ -20,12 +20,12 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
-	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/tools/clientcmd"
 	"k8s.io/klog/v2"
 
 	"github.com/openstack-faas/faas/cmd/internal/version"
 	"github.com/openstack-faas/faas/internal/gateway"
+	"github.com/openstack-faas/faas/internal/kubeclient"
 	workers "github.com/openstack-faas/faas/internal/orchestrator/kubernetes"
 )
 
@@ -113,7 +113,7 @@ func followPods(life, working context.Context, o options) (*gateway.Pods, error)
 		return nil, err
 	}
 	access.UserAgent = "openstack-faas-gateway"
-	client, err := kubernetes.NewForConfig(access)
+	client, err := kubeclient.New(access)
 	if err != nil {
 		return nil, err
 	}

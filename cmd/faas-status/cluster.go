@@ -7,12 +7,12 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 
 	"github.com/openstack-faas/faas/cmd/internal/service"
 	"github.com/openstack-faas/faas/internal/config"
+	"github.com/openstack-faas/faas/internal/kubeclient"
 	workers "github.com/openstack-faas/faas/internal/orchestrator/kubernetes"
 )
 
@@ -74,7 +74,7 @@ func foundGateway(ctx context.Context, k config.Kubernetes, auth config.Authtoke
 	} else if to, err = clientcmd.BuildConfigFromFlags("", k.Config); err != nil {
 		return nil, err
 	}
-	client, err := kubernetes.NewForConfig(to)
+	client, err := kubeclient.New(to)
 	if err != nil {
 		return nil, err
 	}
@@ -90,11 +90,11 @@ func checkCluster(ctx context.Context, k config.Kubernetes, auth config.Authtoke
 		return failure, "Cluster " + k.Magnum + " cannot be used: " + err.Error()
 	}
 	defer access.Close()
-	client, err := kubernetes.NewForConfig(access.REST())
+	client, err := kubeclient.New(access.REST())
 	if err != nil {
 		return failure, err.Error()
 	}
-	_, err = client.CoreV1().Pods(k.Namespace).List(ctx, metav1.ListOptions{Limit: 1})
+	_, err = client.Pods(k.Namespace).List(ctx, metav1.ListOptions{Limit: 1})
 	switch {
 	case apierrors.IsForbidden(err):
 		return failure, "The engine has no rights in cluster " + k.Magnum + ". Run: faas-manage cluster prepare"

@@ -13,11 +13,7 @@ import (
 	"sync"
 	"time"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/client-go/kubernetes"
-	"k8s.io/client-go/tools/leaderelection"
-	"k8s.io/client-go/tools/leaderelection/resourcelock"
-
+	"github.com/openstack-faas/faas/internal/kubeclient"
 	"github.com/openstack-faas/faas/pkg/magnum"
 )
 
@@ -30,7 +26,7 @@ type Config struct {
 	Cluster   string // name or UUID
 	Group     string // name or UUID; "": the workers' that was made with the cluster
 	Min, Max  int    // nodes of the group
-	Client    kubernetes.Interface
+	Client    kubeclient.Client
 	Namespace string        // of the workers
 	Selector  string        // of their labels
 	Name      string        // of this process, in the Lease
@@ -74,21 +70,8 @@ func (g *Growth) Stop() {
 
 // lead waits until this process has the Lease, then steps until it has not.
 func (g *Growth) lead(ctx context.Context) {
-	var steps sync.WaitGroup
-	defer steps.Wait() // what had the Lease has ended before it is asked for again
-	leaderelection.RunOrDie(ctx, leaderelection.LeaderElectionConfig{
-		Lock: &resourcelock.LeaseLock{
-			LeaseMeta:  metav1.ObjectMeta{Name: LeaseName, Namespace: g.cfg.Namespace},
-			Client:     g.cfg.Client.CoordinationV1(),
-			LockConfig: resourcelock.ResourceLockConfig{Identity: g.cfg.Name},
-		},
-		LeaseDuration: 15 * time.Second, RenewDeadline: 10 * time.Second, RetryPeriod: 2 * time.Second,
-		ReleaseOnCancel: true,
-		Callbacks: leaderelection.LeaderCallbacks{
-			OnStartedLeading: func(ctx context.Context) { steps.Go(func() { g.run(ctx) }) },
-			OnStoppedLeading: func() {},
-		},
-	})
+	l := &lease{leases: g.cfg.Client.Leases(g.cfg.Namespace), name: LeaseName, me: g.cfg.Name, log: g.cfg.Log}
+	l.hold(ctx, g.run)
 }
 
 func (g *Growth) run(ctx context.Context) {

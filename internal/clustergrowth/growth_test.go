@@ -15,6 +15,7 @@ import (
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/kubernetes/fake"
 
+	"github.com/openstack-faas/faas/internal/kubeclient/kubeclienttest"
 	"github.com/openstack-faas/faas/pkg/magnum"
 )
 
@@ -72,8 +73,9 @@ func newRig(t *testing.T, count int, nodes ...*corev1.Node) *rig {
 	server := httptest.NewServer(mux)
 	t.Cleanup(server.Close)
 	r.growth = &Growth{cfg: Config{
-		Magnum: magnum.New(credentials{server.URL}, nil), Cluster: "c", Group: "g", Min: 1, Max: 5, Client: r.nodes,
-		Namespace: "faas", Selector: "a=b", Patience: time.Hour, Log: slog.New(slog.DiscardHandler),
+		Magnum: magnum.New(credentials{server.URL}, nil), Cluster: "c", Group: "g", Min: 1, Max: 5,
+		Client: kubeclienttest.Of(r.nodes), Namespace: "faas", Selector: "a=b",
+		Patience: time.Hour, Log: slog.New(slog.DiscardHandler),
 	}, empty: map[string]time.Time{}}
 	return r
 }

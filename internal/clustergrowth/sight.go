@@ -24,12 +24,12 @@ const groupLabel = "magnum.openstack.org/nodegroup"
 
 // see reads nodes and pods.
 func (g *Growth) see(ctx context.Context, group string) (sight, error) {
-	nodes, err := g.cfg.Client.CoreV1().Nodes().List(ctx, metav1.ListOptions{})
+	nodes, err := g.cfg.Client.Nodes().List(ctx, metav1.ListOptions{})
 	if err != nil {
 		return sight{}, err
 	}
 	// Of all namespaces: a node with somebody else's pod is not empty.
-	pods, err := g.cfg.Client.CoreV1().Pods("").List(ctx, metav1.ListOptions{})
+	pods, err := g.cfg.Client.Pods("").List(ctx, metav1.ListOptions{})
 	if err != nil {
 		return sight{}, err
 	}
@@ -138,6 +138,6 @@ func (g *Growth) cordon(ctx context.Context, node string, closed bool) error {
 	}
 	patch := fmt.Appendf(nil, `{"metadata": {"annotations": {%q: %s}}, "spec": {"unschedulable": %t}}`,
 		closedHere, mark, closed)
-	_, err := g.cfg.Client.CoreV1().Nodes().Patch(ctx, node, types.MergePatchType, patch, metav1.PatchOptions{})
+	_, err := g.cfg.Client.Nodes().Patch(ctx, node, types.MergePatchType, patch, metav1.PatchOptions{})
 	return err
 }

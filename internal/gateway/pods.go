@@ -11,11 +11,11 @@ import (
 	"k8s.io/apimachinery/pkg/api/validation"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
-	"k8s.io/client-go/informers"
-	"k8s.io/client-go/kubernetes"
-	corev1client "k8s.io/client-go/kubernetes/typed/core/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/tools/cache"
 
+	"github.com/openstack-faas/faas/internal/kubeclient"
 	"github.com/openstack-faas/faas/internal/podlayout"
 )
 
@@ -23,7 +23,7 @@ import (
 // that were there stay known.
 type Pods struct {
 	selector labels.Selector
-	client   corev1client.PodInterface
+	client   kubeclient.Pods
 	known    cache.SharedIndexInformer
 	prefix   string // of keys
 }
@@ -31,22 +31,28 @@ type Pods struct {
 // FollowPods follows the pods of the namespace that the selector selects, until ctx ends; ready
 // bounds the first list.
 func FollowPods(
-	ctx, ready context.Context, client kubernetes.Interface, namespace, selector string,
+	ctx, ready context.Context, client kubeclient.Client, namespace, selector string,
 ) (*Pods, error) {
 	parsed, err := labels.Parse(selector)
 	if err != nil {
 		return nil, err
 	}
-	factory := informers.NewSharedInformerFactoryWithOptions(client, 0, informers.WithNamespace(namespace),
-		informers.WithTweakListOptions(func(o *metav1.ListOptions) { o.LabelSelector = selector }))
-	p := &Pods{
-		selector: parsed, client: client.CoreV1().Pods(namespace), known: factory.Core().V1().Pods().Informer(),
-		prefix: namespace + "/",
-	}
+	pods := client.Pods(namespace)
+	p := &Pods{selector: parsed, client: pods, prefix: namespace + "/"}
+	p.known = cache.NewSharedIndexInformer(&cache.ListWatch{
+		ListWithContextFunc: func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
+			o.LabelSelector = selector
+			return pods.List(ctx, o)
+		},
+		WatchFuncWithContext: func(ctx context.Context, o metav1.ListOptions) (watch.Interface, error) {
+			o.LabelSelector = selector
+			return pods.Watch(ctx, o)
+		},
+	}, &corev1.Pod{}, 0, cache.Indexers{})
 	if err := p.known.SetTransform(onlyAddress); err != nil {
 		return nil, err
 	}
-	factory.Start(ctx.Done())
+	go p.known.RunWithContext(ctx)
 	if !cache.WaitForCacheSync(ready.Done(), p.known.HasSynced) {
 		return nil, errors.New("the pods of workers could not be listed in time")
 	}

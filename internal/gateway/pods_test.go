@@ -7,6 +7,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes/fake"
+
+	"github.com/openstack-faas/faas/internal/kubeclient/kubeclienttest"
 )
 
 // Only agents of workers have an address for callers, whatever they ask for.
@@ -30,7 +32,7 @@ func TestPods(t *testing.T) {
 		pod("other", "10.0.0.3", false, "app", "other"),
 		pod("young", "", false, "app", "worker"),
 	)
-	pods, err := FollowPods(t.Context(), t.Context(), client, "faas", selector)
+	pods, err := FollowPods(t.Context(), t.Context(), kubeclienttest.Of(client), "faas", selector)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -77,7 +77,7 @@ func TestClaimInTheCluster(t *testing.T) {
 		t.Fatal(err)
 	}
 	o.until(t, "the claimed worker alone", func(all []faas.Worker) bool { return len(all) == 1 && all[0].ID == w.ID })
-	err := o.client.NetworkingV1().NetworkPolicies(o.cfg.Namespace).Delete(t.Context(), policyName, metav1.DeleteOptions{})
+	err := o.client.NetworkPolicies(o.cfg.Namespace).Delete(t.Context(), policyName, metav1.DeleteOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}

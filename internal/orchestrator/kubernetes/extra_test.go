@@ -16,6 +16,7 @@ import (
 	clienttesting "k8s.io/client-go/testing"
 
 	"github.com/openstack-faas/faas/internal/faas"
+	"github.com/openstack-faas/faas/internal/kubeclient/kubeclienttest"
 	"github.com/openstack-faas/faas/internal/orchestrator"
 )
 
@@ -25,7 +26,7 @@ const extraRuntime = "5f6c2b1e-8f0b-4b6e-9d55-6a0f6a9a0001"
 func besidePool(t *testing.T) (*Orchestrator, *fake.Clientset, *appsv1.Deployment) {
 	t.Helper()
 	client := fake.NewClientset()
-	o := newOrchestrator(testConfig(t), client)
+	o := newOrchestrator(testConfig(t), kubeclienttest.Of(client))
 	t.Cleanup(func() { _ = o.Close() })
 	policy := &netv1.NetworkPolicy{ObjectMeta: metav1.ObjectMeta{Name: policyName, UID: "policy"}}
 	o.observePolicy(policy)

@@ -72,9 +72,15 @@ func ownAddress(t *testing.T, path string) string {
 	return way.LocalAddr().(*net.UDPAddr).IP.String()
 }
 
+// clientOf returns client-go's own client: it has more than the orchestrator's.
 func clientOf(t *testing.T, path string) kubernetes.Interface {
 	t.Helper()
-	client, err := connect(Config{Kubeconfig: path, QPS: 100})
+	access, err := restConfig(Config{Kubeconfig: path})
+	if err != nil {
+		t.Fatal(err)
+	}
+	access.QPS, access.Burst = 100, 200
+	client, err := kubernetes.NewForConfig(access)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -72,7 +72,7 @@ func (o *Orchestrator) Vouch(ctx context.Context, workerID, shown string) error 
 	}
 	ctx, release := o.within(ctx)
 	defer release()
-	review, err := o.client.AuthenticationV1().TokenReviews().Create(ctx, &authv1.TokenReview{
+	review, err := o.client.TokenReviews().Create(ctx, &authv1.TokenReview{
 		Spec: authv1.TokenReviewSpec{Token: shown, Audiences: []string{podlayout.IdentityAudience}},
 	}, metav1.CreateOptions{})
 	if apierrors.IsForbidden(err) {

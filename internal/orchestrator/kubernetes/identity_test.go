@@ -16,6 +16,7 @@ import (
 	clienttesting "k8s.io/client-go/testing"
 
 	"github.com/openstack-faas/faas/internal/faas"
+	"github.com/openstack-faas/faas/internal/kubeclient/kubeclienttest"
 	"github.com/openstack-faas/faas/internal/orchestrator"
 	"github.com/openstack-faas/faas/internal/podlayout"
 	"github.com/openstack-faas/faas/internal/workertls"
@@ -106,7 +107,7 @@ func TestVouch(t *testing.T) {
 	} {
 		said := good()
 		try.change(&said)
-		o := newOrchestrator(testConfig(t), reviewing(said, try.err))
+		o := newOrchestrator(testConfig(t), kubeclienttest.Of(reviewing(said, try.err)))
 		pod := &corev1.Pod{}
 		pod.Name, pod.UID = "worker", uid
 		o.observe(pod)

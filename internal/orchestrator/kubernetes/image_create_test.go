@@ -12,10 +12,10 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 
 	"github.com/openstack-faas/faas/internal/faas"
+	"github.com/openstack-faas/faas/internal/kubeclient"
 )
 
 // answers is an API server that knows one namespace's pods. Each request to create one is answered
@@ -115,7 +115,7 @@ func asking(t *testing.T, script ...answer) (*Orchestrator, *answers) {
 	t.Helper()
 	a := &answers{script: script, pods: map[string]*corev1.Pod{}}
 	server := httptest.NewServer(a)
-	client, err := kubernetes.NewForConfig(&rest.Config{
+	client, err := kubeclient.New(&rest.Config{
 		Host: server.URL, ContentConfig: rest.ContentConfig{ContentType: "application/json"},
 	})
 	if err != nil {

@@ -12,9 +12,9 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	corev1client "k8s.io/client-go/kubernetes/typed/core/v1"
 
 	"github.com/openstack-faas/faas/internal/faas"
+	"github.com/openstack-faas/faas/internal/kubeclient"
 )
 
 // A function's image may be in a private registry. The kubelet pulls it with a Secret that exists
@@ -35,8 +35,8 @@ const (
 	pullName = "faas-image-pull" // labelName of the secrets
 )
 
-func (o *Orchestrator) secrets() corev1client.SecretInterface {
-	return o.client.CoreV1().Secrets(o.cfg.Namespace)
+func (o *Orchestrator) secrets() kubeclient.Secrets {
+	return o.client.Secrets(o.cfg.Namespace)
 }
 
 // pullSecretName returns the name of the secret that the target's image is pulled with. Another

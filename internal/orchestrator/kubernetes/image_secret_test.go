@@ -13,6 +13,7 @@ import (
 	"k8s.io/client-go/kubernetes/fake"
 
 	"github.com/openstack-faas/faas/internal/faas"
+	"github.com/openstack-faas/faas/internal/kubeclient/kubeclienttest"
 	"github.com/openstack-faas/faas/internal/orchestrator"
 	"github.com/openstack-faas/faas/internal/seal"
 )
@@ -53,7 +54,7 @@ func privateOrchestrator(t *testing.T, passwords *seal.Passwords) *Orchestrator 
 	if err != nil {
 		t.Fatal(err)
 	}
-	o := newOrchestrator(cfg, fake.NewClientset())
+	o := newOrchestrator(cfg, kubeclienttest.Of(fake.NewClientset()))
 	t.Cleanup(func() { _ = o.Close() })
 	return o
 }

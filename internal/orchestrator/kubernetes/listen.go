@@ -22,7 +22,7 @@ func (o *Orchestrator) listen(ctx context.Context) error {
 	pods, errPods := informer(o, &corev1.Pod{}, o.pods(), o.podSeen, o.podDeleted)
 	pools, errPools := informer(o, &appsv1.Deployment{}, o.deployments(), o.observePool, o.forgetPool)
 	policies, errPolicies := informer(o, &netv1.NetworkPolicy{},
-		o.client.NetworkingV1().NetworkPolicies(o.cfg.Namespace), o.policyChanged, o.policyDeleted)
+		o.client.NetworkPolicies(o.cfg.Namespace), o.policyChanged, o.policyDeleted)
 	if err := errors.Join(errPods, errPools, errPolicies); err != nil {
 		return fmt.Errorf("follow workers: %w", err)
 	}

@@ -14,7 +14,7 @@ import (
 // deadNode makes a node that has no kubelet: what is to be done there is never done.
 func deadNode(t *testing.T, o *Orchestrator) string {
 	t.Helper()
-	nodes := o.client.CoreV1().Nodes()
+	nodes := o.client.Nodes()
 	node, err := nodes.Create(
 		t.Context(), &corev1.Node{ObjectMeta: metav1.ObjectMeta{GenerateName: "dead-"}}, metav1.CreateOptions{},
 	)
@@ -33,10 +33,11 @@ func deadNode(t *testing.T, o *Orchestrator) string {
 // moment ago.
 func workerOn(t *testing.T, o *Orchestrator, node string) string {
 	t.Helper()
+	accounts := clientOf(t, o.cfg.Kubeconfig).CoreV1().ServiceAccounts(o.cfg.Namespace)
 	err := retry(
 		t.Context(),
 		func(ctx context.Context) error { // no pod is admitted before its namespace's account is there
-			_, err := o.client.CoreV1().ServiceAccounts(o.cfg.Namespace).Get(ctx, "default", metav1.GetOptions{})
+			_, err := accounts.Get(ctx, "default", metav1.GetOptions{})
 			if apierrors.IsNotFound(err) {
 				return conflictError{err}
 			}
@@ -59,7 +60,8 @@ func workerOn(t *testing.T, o *Orchestrator, node string) string {
 	pod.Status.Conditions = []corev1.PodCondition{
 		{Type: corev1.PodReady, Status: corev1.ConditionTrue}, {Type: corev1.ContainersReady, Status: corev1.ConditionTrue},
 	}
-	if _, err := o.pods().UpdateStatus(t.Context(), pod, metav1.UpdateOptions{}); err != nil {
+	pods := clientOf(t, o.cfg.Kubeconfig).CoreV1().Pods(o.cfg.Namespace)
+	if _, err := pods.UpdateStatus(t.Context(), pod, metav1.UpdateOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	return pod.Name

@@ -20,13 +20,11 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"k8s.io/client-go/kubernetes"
-	appsv1client "k8s.io/client-go/kubernetes/typed/apps/v1"
-	corev1client "k8s.io/client-go/kubernetes/typed/core/v1"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 
 	"github.com/openstack-faas/faas/internal/faas"
+	"github.com/openstack-faas/faas/internal/kubeclient"
 	"github.com/openstack-faas/faas/internal/orchestrator"
 )
 
@@ -34,7 +32,7 @@ import (
 type Orchestrator struct {
 	cfg    Config
 	log    *slog.Logger
-	client kubernetes.Interface
+	client kubeclient.Client
 	bell   *bell // of the API server, to ask whether it is there; nil in tests without one
 	*state
 	calls callPods
@@ -85,7 +83,7 @@ func New(ctx context.Context, cfg Config) (*Orchestrator, error) {
 }
 
 // connect returns a client; it does not send a request yet.
-func connect(cfg Config) (kubernetes.Interface, error) {
+func connect(cfg Config) (kubeclient.Client, error) {
 	access, err := restConfig(cfg)
 	if err != nil {
 		return nil, err
@@ -95,7 +93,7 @@ func connect(cfg Config) (kubernetes.Interface, error) {
 	if cfg.Transport != nil {
 		access.Wrap(cfg.Transport)
 	}
-	return kubernetes.NewForConfig(access)
+	return kubeclient.New(access)
 }
 
 func restConfig(cfg Config) (*rest.Config, error) {
@@ -122,7 +120,7 @@ func (o *Orchestrator) Problem() error {
 }
 
 // newOrchestrator returns an orchestrator that does not listen to the cluster yet.
-func newOrchestrator(cfg Config, client kubernetes.Interface) *Orchestrator {
+func newOrchestrator(cfg Config, client kubeclient.Client) *Orchestrator {
 	o := &Orchestrator{cfg: cfg, log: cfg.Log, client: client, state: newState(), removals: map[string]*removal{}}
 	o.ctx, o.stop = context.WithCancel(context.Background())
 	if cfg.Gateway != nil {
@@ -131,7 +129,7 @@ func newOrchestrator(cfg Config, client kubernetes.Interface) *Orchestrator {
 	return o
 }
 
-func start(ctx context.Context, cfg Config, client kubernetes.Interface) (*Orchestrator, error) {
+func start(ctx context.Context, cfg Config, client kubeclient.Client) (*Orchestrator, error) {
 	o := newOrchestrator(cfg, client)
 	_, err := o.ensurePolicy(ctx)
 	if err == nil {
@@ -148,12 +146,10 @@ func start(ctx context.Context, cfg Config, client kubernetes.Interface) (*Orche
 	return o, nil
 }
 
-func (o *Orchestrator) pods() corev1client.PodInterface {
-	return o.client.CoreV1().Pods(o.cfg.Namespace)
-}
+func (o *Orchestrator) pods() kubeclient.Pods { return o.client.Pods(o.cfg.Namespace) }
 
-func (o *Orchestrator) deployments() appsv1client.DeploymentInterface {
-	return o.client.AppsV1().Deployments(o.cfg.Namespace)
+func (o *Orchestrator) deployments() kubeclient.Deployments {
+	return o.client.Deployments(o.cfg.Namespace)
 }
 
 // Workers returns a copy of every worker known now.

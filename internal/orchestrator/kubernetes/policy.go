@@ -89,7 +89,7 @@ func (o *Orchestrator) applyPolicy(
 }
 
 func (o *Orchestrator) tryPolicy(ctx context.Context, want *netv1.NetworkPolicy) (*netv1.NetworkPolicy, error) {
-	policies := o.client.NetworkingV1().NetworkPolicies(want.Namespace)
+	policies := o.client.NetworkPolicies(want.Namespace)
 	have, err := policies.Get(ctx, want.Name, metav1.GetOptions{})
 	switch {
 	case apierrors.IsNotFound(err):

@@ -136,7 +136,8 @@ func TestReasonsOfFailure(t *testing.T) {
 // allowPods bounds how many pods there may be.
 func allowPods(t *testing.T, o *Orchestrator, most string) {
 	t.Helper()
-	_, err := o.client.CoreV1().ResourceQuotas(o.cfg.Namespace).Create(t.Context(), &corev1.ResourceQuota{
+	quotas := clientOf(t, o.cfg.Kubeconfig).CoreV1().ResourceQuotas(o.cfg.Namespace)
+	_, err := quotas.Create(t.Context(), &corev1.ResourceQuota{
 		ObjectMeta: metav1.ObjectMeta{Name: "pods"},
 		Spec:       corev1.ResourceQuotaSpec{Hard: corev1.ResourceList{corev1.ResourcePods: resource.MustParse(most)}},
 	}, metav1.CreateOptions{})
@@ -158,7 +159,8 @@ func TestPoolThatLacksWorkersIsSetAgain(t *testing.T) {
 	if err := o.SetPool(t.Context(), pythonPool(3)); err != nil {
 		t.Fatal(err)
 	}
-	sets, err := o.client.AppsV1().ReplicaSets(o.cfg.Namespace).Watch(t.Context(), metav1.ListOptions{})
+	replicas := clientOf(t, o.cfg.Kubeconfig).AppsV1().ReplicaSets(o.cfg.Namespace)
+	sets, err := replicas.Watch(t.Context(), metav1.ListOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}

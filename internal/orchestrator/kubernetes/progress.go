@@ -198,7 +198,7 @@ func (o *Orchestrator) overdueReason(now *appsv1.Deployment, generic []worker) s
 func (o *Orchestrator) lastWarning(pod *corev1.Pod) string {
 	ctx, cancel := context.WithTimeout(o.ctx, attemptTimeout)
 	defer cancel()
-	events, err := o.client.CoreV1().Events(o.cfg.Namespace).List(ctx, metav1.ListOptions{
+	events, err := o.client.Events(o.cfg.Namespace).List(ctx, metav1.ListOptions{
 		FieldSelector: "type=Warning,involvedObject.uid=" + string(pod.UID),
 	})
 	if err != nil {

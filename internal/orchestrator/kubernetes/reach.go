@@ -13,9 +13,9 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/client-go/kubernetes"
 
 	"github.com/openstack-faas/faas/internal/faas"
+	"github.com/openstack-faas/faas/internal/kubeclient"
 	"github.com/openstack-faas/faas/internal/tunnel"
 )
 
@@ -147,8 +147,8 @@ func (o *Orchestrator) findGateway(ctx context.Context) {
 
 // GatewayAddresses returns the host:port of each way into the cluster's gateway, by its Service: of
 // the load balancer, or of the nodes that gateways are on.
-func GatewayAddresses(ctx context.Context, client kubernetes.Interface, namespace string) ([]string, error) {
-	service, err := client.CoreV1().Services(namespace).Get(ctx, GatewayName, metav1.GetOptions{})
+func GatewayAddresses(ctx context.Context, client kubeclient.Client, namespace string) ([]string, error) {
+	service, err := client.Services(namespace).Get(ctx, GatewayName, metav1.GetOptions{})
 	if err != nil {
 		return nil, fmt.Errorf("service %s: %w", GatewayName, err)
 	}
@@ -187,8 +187,8 @@ func GatewayAddresses(ctx context.Context, client kubernetes.Interface, namespac
 }
 
 // gatewayNodes returns the addresses of the nodes that have a gateway which is ready.
-func gatewayNodes(ctx context.Context, client kubernetes.Interface, namespace string) (hosts []string, err error) {
-	pods, err := client.CoreV1().Pods(namespace).List(ctx, metav1.ListOptions{
+func gatewayNodes(ctx context.Context, client kubeclient.Client, namespace string) (hosts []string, err error) {
+	pods, err := client.Pods(namespace).List(ctx, metav1.ListOptions{
 		LabelSelector: labelName + "=" + GatewayName, Limit: 100,
 	})
 	if err != nil {

@@ -11,6 +11,7 @@ import (
 	"k8s.io/client-go/kubernetes/fake"
 
 	"github.com/openstack-faas/faas/internal/faas"
+	"github.com/openstack-faas/faas/internal/kubeclient/kubeclienttest"
 	"github.com/openstack-faas/faas/internal/tunnel"
 )
 
@@ -66,7 +67,7 @@ func TestGatewayAddresses(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		got, err := GatewayAddresses(t.Context(), client, "faas")
+		got, err := GatewayAddresses(t.Context(), kubeclienttest.Of(client), "faas")
 		if !slices.Equal(got, test.want) || (err == nil) != (test.err == "") ||
 			err != nil && !strings.Contains(err.Error(), test.err) {
 			t.Errorf("%s: %v, %v", name, got, err)
@@ -113,7 +114,7 @@ func TestGatewayIdentity(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return newOrchestrator(cfg, client)
+		return newOrchestrator(cfg, kubeclienttest.Of(client))
 	}
 	apply := func(o *Orchestrator, now time.Time) string {
 		if err := o.applyIdentity(t.Context(), now); err != nil {

@@ -31,11 +31,12 @@ func TestConformance(t *testing.T) {
 // processLimit asks a kubelet how many processes a pod may have; -1: any number.
 func processLimit(t *testing.T, o *Orchestrator) int {
 	t.Helper()
-	nodes, err := o.client.CoreV1().Nodes().List(t.Context(), metav1.ListOptions{Limit: 1})
+	client := clientOf(t, o.cfg.Kubeconfig).CoreV1()
+	nodes, err := client.Nodes().List(t.Context(), metav1.ListOptions{Limit: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
-	kubelet := o.client.CoreV1().RESTClient().Get().Resource("nodes").Name(nodes.Items[0].Name)
+	kubelet := client.RESTClient().Get().Resource("nodes").Name(nodes.Items[0].Name)
 	text, err := kubelet.SubResource("proxy", "configz").DoRaw(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -60,12 +61,12 @@ func forbidden(t *testing.T, o *Orchestrator) []string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	service, err := o.client.CoreV1().Services("default").Get(t.Context(), "kubernetes", metav1.GetOptions{})
+	service, err := o.client.Services("default").Get(t.Context(), "kubernetes", metav1.GetOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	all := []string{server.Host, service.Spec.ClusterIP + ":443"}
-	nodes, err := o.client.CoreV1().Nodes().List(t.Context(), metav1.ListOptions{})
+	nodes, err := o.client.Nodes().List(t.Context(), metav1.ListOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
