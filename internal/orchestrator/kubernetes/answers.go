@@ -12,8 +12,8 @@ import (
 
 // bell is a way to the API server that no other request goes, so that none keeps it busy.
 type bell struct {
-	client *http.Client
-	url    string // of what is asked
+	http *http.Client
+	url  string // of what is asked
 }
 
 func newBell(cfg Config) (*bell, error) {
@@ -31,20 +31,20 @@ func newBell(cfg Config) (*bell, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &bell{client: client, url: server.JoinPath("readyz").String()}, nil
+	return &bell{http: client, url: server.JoinPath("readyz").String()}, nil
 }
 
 // Answers asks the API server whether it can do its work. That it refuses to say so is an answer:
 // it may let only its administrators ask.
-func (o *Orchestrator) Answers(ctx context.Context) error {
-	ask, err := http.NewRequestWithContext(ctx, http.MethodGet, o.bell.url, http.NoBody)
+func (b *bell) Answers(ctx context.Context) error {
+	ask, err := http.NewRequestWithContext(ctx, http.MethodGet, b.url, http.NoBody)
 	if err != nil {
 		return fmt.Errorf("kubernetes: %w", err)
 	}
-	answer, err := o.bell.client.Do(ask)
+	answer, err := b.http.Do(ask)
 	if err != nil {
 		// The connection may be to a server that is no more: the next is to be another.
-		o.bell.client.CloseIdleConnections()
+		b.http.CloseIdleConnections()
 		return fmt.Errorf("kubernetes: %w", err)
 	}
 	defer answer.Body.Close()

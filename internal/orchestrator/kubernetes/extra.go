@@ -20,17 +20,17 @@ import (
 // size cannot be lowered with each claim, for then it would end one that is starting.
 
 // Extend makes n pods from the template of the pool's Deployment, all at once.
-func (o *Orchestrator) Extend(ctx context.Context, pool orchestrator.Pool, n int) (ids []string, err error) {
-	if o.closed() {
+func (p *pools) Extend(ctx context.Context, pool orchestrator.Pool, n int) (ids []string, err error) {
+	if p.closed() {
 		return nil, errClosed()
 	}
-	d, _, _ := o.pool(pool.RuntimeID)
+	d, _, _ := p.state.pool(pool.RuntimeID)
 	if d == nil {
 		return nil, orchestrator.ErrNoPool(pool.RuntimeID)
 	}
-	ctx, release := o.within(ctx)
+	ctx, release := p.within(ctx)
 	defer release()
-	owner, err := o.ownerReference(ctx)
+	owner, err := p.policies.owner(ctx)
 	if err != nil {
 		return nil, refused("The owner of workers", err)
 	}
@@ -40,7 +40,7 @@ func (o *Orchestrator) Extend(ctx context.Context, pool orchestrator.Pool, n int
 	for range n {
 		all.Go(func() {
 			pod := extraPod(d, owner)
-			err := o.createExtra(ctx, pod)
+			err := p.createExtra(ctx, pod)
 			mu.Lock()
 			defer mu.Unlock()
 			if err != nil {
@@ -73,37 +73,37 @@ func extraPod(d *appsv1.Deployment, owner metav1.OwnerReference) *corev1.Pod {
 }
 
 // createExtra makes a pod. That it is there already says that the answer to an attempt was lost.
-func (o *Orchestrator) createExtra(ctx context.Context, pod *corev1.Pod) error {
+func (p *pools) createExtra(ctx context.Context, pod *corev1.Pod) error {
 	var made *corev1.Pod
 	err := retry(ctx, func(ctx context.Context) (err error) {
-		made, err = o.pods().Create(ctx, pod, metav1.CreateOptions{})
+		made, err = p.pods().Create(ctx, pod, metav1.CreateOptions{})
 		if apierrors.IsAlreadyExists(err) {
-			made, err = o.pods().Get(ctx, pod.Name, metav1.GetOptions{})
+			made, err = p.pods().Get(ctx, pod.Name, metav1.GetOptions{})
 		}
 		return err
 	})
 	if err == nil {
-		o.podChanged(made)
+		p.removals.seen(made)
 	}
 	return err
 }
 
 // Reduce deletes the pods beside the pool that were not claimed. One that is claimed at the same
 // moment ends its calls first, as when a pool shrinks.
-func (o *Orchestrator) Reduce(ctx context.Context, runtimeID string) error {
-	return o.reduceTo(ctx, runtimeID, "")
+func (p *pools) Reduce(ctx context.Context, runtimeID string) error {
+	return p.reduceTo(ctx, runtimeID, "")
 }
 
 // reduceTo keeps those that were made from the template.
-func (o *Orchestrator) reduceTo(ctx context.Context, runtimeID, template string) error {
-	extra := o.workersThat(func(w *worker) bool {
+func (p *pools) reduceTo(ctx context.Context, runtimeID, template string) error {
+	extra := p.state.workersThat(func(w *worker) bool {
 		return w.Generic() && w.pod.Labels[labelExtra] == runtimeID && w.pod.Labels[labelTemplate] != template
 	})
 	for _, w := range extra {
-		o.because(w.ID, w.pod.UID, "its pool became smaller")
+		p.state.because(w.ID, w.pod.UID, "its pool became smaller")
 		err := retry(ctx, func(ctx context.Context) error {
 			only := &metav1.Preconditions{UID: &w.pod.UID}
-			return o.pods().Delete(ctx, w.ID, metav1.DeleteOptions{Preconditions: only})
+			return p.pods().Delete(ctx, w.ID, metav1.DeleteOptions{Preconditions: only})
 		})
 		if err != nil && !apierrors.IsNotFound(err) && !apierrors.IsConflict(err) {
 			return refused("Worker "+w.ID+" cannot be ended", err)

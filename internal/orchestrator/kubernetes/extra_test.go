@@ -29,7 +29,7 @@ func besidePool(t *testing.T) (*Orchestrator, *fake.Clientset, *appsv1.Deploymen
 	o := newOrchestrator(testConfig(t), kubeclienttest.Of(client))
 	t.Cleanup(func() { _ = o.Close() })
 	policy := &netv1.NetworkPolicy{ObjectMeta: metav1.ObjectMeta{Name: policyName, UID: "policy"}}
-	o.observePolicy(policy)
+	o.policies.note(policy)
 	d, err := o.cfg.deployment(orchestrator.Pool{RuntimeID: extraRuntime, Image: "python", Size: 3}, ownedBy(policy))
 	if err != nil {
 		t.Fatal(err)

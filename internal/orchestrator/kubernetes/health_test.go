@@ -230,20 +230,20 @@ func TestStuckGenericWorkersAreFound(t *testing.T) {
 	o := newOrchestrator(Config{Progress: time.Minute}, nil)
 	begun := time.Now()
 	o.observe(pod(unready))
-	if o.observe(pod(unready)); len(o.stuckGeneric(begun)) != 0 {
+	if o.observe(pod(unready)); len(o.sweeper.stuckGeneric(begun)) != 0 {
 		t.Error("a worker that has just begun to start is stuck")
 	}
 	late := time.Now().Add(stuckTimes*time.Minute + time.Second)
-	if found := o.stuckGeneric(late); len(found) != 1 || found[0].ID != "pool-a-1" {
+	if found := o.sweeper.stuckGeneric(late); len(found) != 1 || found[0].ID != "pool-a-1" {
 		t.Errorf("found %v", found)
 	}
-	if o.observe(pod()); len(o.stuckGeneric(late)) != 0 {
+	if o.observe(pod()); len(o.sweeper.stuckGeneric(late)) != 0 {
 		t.Error("a ready worker is stuck")
 	}
-	if o.observe(pod(unready)); len(o.stuckGeneric(begun.Add(time.Minute))) != 0 {
+	if o.observe(pod(unready)); len(o.sweeper.stuckGeneric(begun.Add(time.Minute))) != 0 {
 		t.Error("a worker that was ready has as long as one that is new")
 	}
-	if o.observe(pod(unready, claimed)); len(o.stuckGeneric(late)) != 0 {
+	if o.observe(pod(unready, claimed)); len(o.sweeper.stuckGeneric(late)) != 0 {
 		t.Error("a function's own worker is none of the pool's")
 	}
 }

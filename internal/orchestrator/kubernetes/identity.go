@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 
 	authv1 "k8s.io/api/authentication/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -63,27 +64,35 @@ const (
 	tokenPodUID  = "authentication.kubernetes.io/pod-uid"
 )
 
+// voucher has Kubernetes say which pod an agent is in.
+type voucher struct {
+	*cluster
+	state *state
+
+	vouchProblem atomic.Pointer[problem] // why workers cannot be known; nil: nothing
+}
+
 // Vouch implements orchestrator.Voucher: Kubernetes says whose the token is that an agent has
 // shown.
-func (o *Orchestrator) Vouch(ctx context.Context, workerID, shown string) error {
-	w, there := o.find(workerID)
+func (v *voucher) Vouch(ctx context.Context, workerID, shown string) error {
+	w, there := v.state.find(workerID)
 	if !there {
 		return notThere(workerID)
 	}
-	ctx, release := o.within(ctx)
+	ctx, release := v.within(ctx)
 	defer release()
-	review, err := o.client.TokenReviews().Create(ctx, &authv1.TokenReview{
+	review, err := v.client.TokenReviews().Create(ctx, &authv1.TokenReview{
 		Spec: authv1.TokenReviewSpec{Token: shown, Audiences: []string{podlayout.IdentityAudience}},
 	}, metav1.CreateOptions{})
 	if apierrors.IsForbidden(err) {
-		o.noteVouching(err)
+		v.note(err)
 	}
 	if err != nil { // Kubernetes has said nothing of the worker; it may be away
 		return errors.Join(workertls.ErrNoVouching, fmt.Errorf("have Kubernetes review a worker's token: %w", err))
 	}
-	o.noteVouching(nil)
+	v.note(nil)
 	said := review.Status
-	account := "system:serviceaccount:" + o.cfg.Namespace + ":"
+	account := "system:serviceaccount:" + v.cfg.Namespace + ":"
 	switch {
 	case !said.Authenticated || !slices.Contains(said.Audiences, podlayout.IdentityAudience):
 		return fmt.Errorf("the token that was shown for worker %s is not known to Kubernetes: %s", workerID, said.Error)
@@ -102,13 +111,13 @@ func only(values authv1.ExtraValue) string {
 	return values[0]
 }
 
-// noteVouching remembers, for health checks, that Kubernetes does not let us know workers.
-func (o *Orchestrator) noteVouching(err error) {
-	if before := o.vouchProblem.Load(); err == nil {
-		o.vouchProblem.Store(nil)
+// note remembers, for health checks, that Kubernetes does not let us know workers.
+func (v *voucher) note(err error) {
+	if before := v.vouchProblem.Load(); err == nil {
+		v.vouchProblem.Store(nil)
 	} else if before == nil {
 		err = fmt.Errorf("the engine may not create tokenreviews, so that it cannot know workers by TLS: %w", err)
-		o.vouchProblem.Store(&problem{err})
-		o.log.Error("workers are not spoken to by TLS", "error", err)
+		v.vouchProblem.Store(&problem{err})
+		v.log.Error("workers are not spoken to by TLS", "error", err)
 	}
 }

@@ -19,6 +19,9 @@ import (
 // createTimeout is how long the API server may be away when a pod is to be made.
 const createTimeout = 15 * time.Second
 
+// imagePods makes and ends the pods of functions that are images.
+type imagePods struct{ *cluster }
+
 // create makes a pod whose name nobody else uses. It tries again while the API server is away,
 // which makes at most one pod, because all attempts use one name.
 //
@@ -26,10 +29,10 @@ const createTimeout = 15 * time.Second
 // arrive and would make the pod again once its name is free: see retire. An error of kind Internal
 // says that it is unknown whether the pod was made, and so whether its program ran; what there is
 // of it is deleted. Any other error says that nothing was made.
-func (o *Orchestrator) create(ctx context.Context, pod *corev1.Pod) (made *corev1.Pod, doubted bool, err error) {
+func (p *imagePods) create(ctx context.Context, pod *corev1.Pod) (made *corev1.Pod, doubted bool, err error) {
 	trying, cancel := context.WithTimeout(ctx, createTimeout)
 	defer cancel()
-	pods := o.pods()
+	pods := p.pods()
 	err = retry(trying, func(ctx context.Context) error {
 		made, err = pods.Create(ctx, pod, metav1.CreateOptions{})
 		switch {
@@ -53,7 +56,7 @@ func (o *Orchestrator) create(ctx context.Context, pod *corev1.Pod) (made *corev
 	if made, missing := pods.Get(looking, pod.Name, metav1.GetOptions{}); missing == nil {
 		return made, true, nil
 	}
-	o.deleteByName(pod.Name)
+	p.deleteByName(pod.Name)
 	return nil, true, faas.Errorf(faas.Internal,
 		"Kubernetes did not say whether it runs the function's container; the function may have run: %s",
 		clip(err.Error(), maxReason)).WithCause(err)
@@ -73,10 +76,10 @@ func refusesCreation(err error) bool {
 }
 
 // deleteByName deletes a pod that may be there, in the background. What that leaves is swept.
-func (o *Orchestrator) deleteByName(name string) {
-	o.wait.Go(func() {
-		_ = retry(o.ctx, func(ctx context.Context) error {
-			err := o.pods().Delete(ctx, name, metav1.DeleteOptions{
+func (p *imagePods) deleteByName(name string) {
+	p.wait.Go(func() {
+		_ = retry(p.ctx, func(ctx context.Context) error {
+			err := p.pods().Delete(ctx, name, metav1.DeleteOptions{
 				GracePeriodSeconds: pointer(int64(0)),
 			})
 			if apierrors.IsNotFound(err) {
@@ -91,20 +94,20 @@ func (o *Orchestrator) deleteByName(name string) {
 // create it which is still on its way does not run the function a second time: the kernel goes on
 // delivering what a broken connection had not sent, for a minute or two. The sweep deletes the pod
 // after endGrace.
-func (o *Orchestrator) retire(pod *corev1.Pod) {
-	o.wait.Go(func() {
-		err := retry(o.ctx, func(ctx context.Context) error { return o.stopPod(ctx, pod) })
-		if err != nil && !o.closed() {
-			o.log.Warn("a container whose call is over cannot be stopped; it runs until its pod's deadline",
+func (p *imagePods) retire(pod *corev1.Pod) {
+	p.wait.Go(func() {
+		err := retry(p.ctx, func(ctx context.Context) error { return p.stopPod(ctx, pod) })
+		if err != nil && !p.closed() {
+			p.log.Warn("a container whose call is over cannot be stopped; it runs until its pod's deadline",
 				"pod", pod.Name, "error", err)
 		}
 	})
 }
 
 // stopPod has the kubelet end the pod's containers, by a deadline that is over, and keeps the pod.
-func (o *Orchestrator) stopPod(ctx context.Context, pod *corev1.Pod) error {
+func (p *imagePods) stopPod(ctx context.Context, pod *corev1.Pod) error {
 	patch := fmt.Sprintf(`{"metadata":{"uid":%q},"spec":{"activeDeadlineSeconds":1}}`, pod.UID)
-	pods := o.pods()
+	pods := p.pods()
 	_, err := pods.Patch(ctx, pod.Name, types.MergePatchType, []byte(patch), metav1.PatchOptions{})
 	if apierrors.IsNotFound(err) || apierrors.IsConflict(err) { // gone, and perhaps another has its name
 		return nil

@@ -165,7 +165,7 @@ func TestCreationThatIsDoubtful(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			o, server := asking(t, test.script...)
 			pod := callPodOf(t, o.cfg, imageCall())
-			created, doubtful, err := o.create(t.Context(), pod)
+			created, doubtful, err := o.servers.makes.create(t.Context(), pod)
 			got := made
 			switch {
 			case err != nil && doubtful:
@@ -198,11 +198,11 @@ func TestCreationThatIsDoubtful(t *testing.T) {
 func TestDoubtfulPodIsStoppedNotDeleted(t *testing.T) {
 	o, server := asking(t, answer{makes: true, code: 504})
 	pod := callPodOf(t, o.cfg, imageCall())
-	created, _, err := o.create(t.Context(), pod)
+	created, _, err := o.servers.makes.create(t.Context(), pod)
 	if err != nil {
 		t.Fatal(err)
 	}
-	o.retire(created)
+	o.servers.makes.retire(created)
 	o.wait.Wait()
 	left := server.pods[pod.Name]
 	if left == nil {

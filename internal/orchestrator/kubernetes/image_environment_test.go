@@ -79,7 +79,7 @@ func TestEnvironmentSecret(t *testing.T) {
 		if !slices.Equal(names, c.own) || len(container.EnvFrom) != 1 {
 			t.Fatalf("the container has %v and %+v, want %v", names, container.EnvFrom, c.own)
 		}
-		secret, err := o.secrets().Get(t.Context(), container.EnvFrom[0].SecretRef.Name, metav1.GetOptions{})
+		secret, err := o.cluster.secrets().Get(t.Context(), container.EnvFrom[0].SecretRef.Name, metav1.GetOptions{})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -21,41 +21,51 @@ const (
 	lastWords = 2 << 10
 )
 
+// imageCalls runs containers for one call each.
+type imageCalls struct {
+	*cluster
+	policies *policies
+	removals *removals
+	secrets  *functionSecrets
+	makes    *imagePods
+	calls    *callPods
+}
+
 // RunImage implements orchestrator.Images. What is asked of Kubernetes is seen through although the
 // call's life ends meanwhile: then the pod is known and is ended.
-func (o *Orchestrator) RunImage(life context.Context, call orchestrator.ImageCall) (faas.Outcome, error) {
+func (c *imageCalls) RunImage(life context.Context, call orchestrator.ImageCall) (faas.Outcome, error) {
 	ctx := context.WithoutCancel(life)
-	if o.closed() {
+	if c.closed() {
 		return faas.Outcome{}, errClosed()
 	}
-	owner, err := o.ownerReference(ctx)
+	owner, err := c.policies.owner(ctx)
 	if err != nil {
 		return faas.Outcome{}, refused("The owner of containers", err)
 	}
-	pod, err := o.cfg.callPod(call, owner)
+	pod, err := c.cfg.callPod(call, owner)
 	if err != nil {
 		return faas.Outcome{}, err
 	}
-	if err := o.keepSecrets(ctx, call.Target, owner); err != nil {
+	if err := c.secrets.keepSecrets(ctx, call.Target, owner); err != nil {
 		return faas.Outcome{}, err
 	}
-	updates, stop := o.calls.follow(pod.Name)
+	updates, stop := c.calls.follow(pod.Name)
 	defer stop()
 	begun := time.Now()
-	made, doubted, err := o.create(ctx, pod)
+	made, doubted, err := c.makes.create(ctx, pod)
 	if err != nil {
 		return faas.Outcome{}, err
 	}
 	if doubted {
-		defer o.retire(made)
+		defer c.makes.retire(made)
 	} else {
-		defer o.remove(made.Name, made.UID, "its call is over")
+		defer c.removals.remove(made.Name, made.UID, "its call is over")
 	}
-	end, err := o.awaitCall(life, call.Timeout, updates)
+	end, err := c.awaitCall(life, call.Timeout, updates)
 	if err != nil {
 		return faas.Outcome{}, err
 	}
-	outcome := o.callOutcome(ctx, made.Name, end)
+	outcome := c.callOutcome(ctx, made.Name, end)
 	outcome.Duration = time.Since(begun)
 	return outcome, nil
 }
@@ -70,7 +80,7 @@ type callEnd struct {
 
 // awaitCall waits until the container has ended, its time or its call's life is over, or it is
 // certain that it will not start. An error says that the container was lost and may have run.
-func (o *Orchestrator) awaitCall(
+func (c *imageCalls) awaitCall(
 	life context.Context, timeout time.Duration, updates <-chan callUpdate,
 ) (callEnd, error) {
 	late := time.NewTimer(faas.ImageStart)
@@ -86,7 +96,7 @@ func (o *Orchestrator) awaitCall(
 			return callEnd{
 				fault: fmt.Sprintf("The function's container was not started within %s: %s", faas.ImageStart, notYet(last.pod)),
 			}, nil
-		case <-o.ctx.Done():
+		case <-c.ctx.Done():
 			return callEnd{}, errLost("the service stopped", nil)
 		case <-life.Done():
 			return callEnd{fault: faas.OutputCancelled, status: faas.ExecutionCancelled, ran: runs}, nil
@@ -177,16 +187,16 @@ func notYet(pod *corev1.Pod) string {
 }
 
 // callOutcome returns the outcome for the caller. The log of a container is its result.
-func (o *Orchestrator) callOutcome(ctx context.Context, pod string, end callEnd) faas.Outcome {
+func (c *imageCalls) callOutcome(ctx context.Context, pod string, end callEnd) faas.Outcome {
 	out := faas.Outcome{Status: faas.ExecutionSuccess}
 	if end.fault != "" {
 		out.Status = cmp.Or(end.status, faas.ExecutionFailed)
 	}
 	text := end.fault
 	if end.ran {
-		log, err := o.callLog(ctx, pod)
+		log, err := c.callLog(ctx, pod)
 		if err != nil {
-			o.log.Error("the log of a container cannot be read", "pod", pod, "error", err)
+			c.log.Error("the log of a container cannot be read", "pod", pod, "error", err)
 			if end.fault == "" {
 				return faas.Outcome{
 					Status: faas.ExecutionError,
@@ -207,11 +217,11 @@ func (o *Orchestrator) callOutcome(ctx context.Context, pod string, end callEnd)
 }
 
 // callLog returns what the container has printed, cut as any call's log is.
-func (o *Orchestrator) callLog(ctx context.Context, pod string) (log string, err error) {
+func (c *imageCalls) callLog(ctx context.Context, pod string) (log string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, logTimeout)
 	defer cancel()
-	request := o.pods().GetLogs(pod, &corev1.PodLogOptions{Container: functionContainer})
-	kept := logclip.New(o.cfg.Limit.Log)
+	request := c.pods().GetLogs(pod, &corev1.PodLogOptions{Container: functionContainer})
+	kept := logclip.New(c.cfg.Limit.Log)
 	err = retry(ctx, func(ctx context.Context) error {
 		kept.Take() // what an attempt before has read
 		stream, err := request.Stream(ctx)

@@ -14,7 +14,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/openstack-faas/faas/internal/faas"
-	"github.com/openstack-faas/faas/internal/kubeclient"
 )
 
 // A function's image may be in a private registry. The kubelet pulls it with a Secret that exists
@@ -35,9 +34,8 @@ const (
 	pullName = "faas-image-pull" // labelName of the secrets
 )
 
-func (o *Orchestrator) secrets() kubeclient.Secrets {
-	return o.client.Secrets(o.cfg.Namespace)
-}
+// functionSecrets keeps the secrets of functions that are images in Kubernetes while they are used.
+type functionSecrets struct{ *cluster }
 
 // pullSecretName returns the name of the secret that the target's image is pulled with. Another
 // password makes another name, so that no engine with an older record writes over a newer one. It
@@ -51,28 +49,28 @@ func pullSecretName(target faas.Target) string {
 // keepSecrets makes sure that the secrets are there for the pod that is about to be made: the one
 // that the target's image is pulled with, unless that is done as nobody, and its environment's.
 // An error of kind faas.Invalid is the function's owner's to mend.
-func (o *Orchestrator) keepSecrets(ctx context.Context, target faas.Target, owner metav1.OwnerReference) error {
+func (f *functionSecrets) keepSecrets(ctx context.Context, target faas.Target, owner metav1.OwnerReference) error {
 	if target.Registry.User != "" {
-		wanted, err := o.cfg.pullSecret(target, owner)
-		if err := o.keepSecret(ctx, "password for the function's registry", wanted, err); err != nil {
+		wanted, err := f.cfg.pullSecret(target, owner)
+		if err := f.keepSecret(ctx, "password for the function's registry", wanted, err); err != nil {
 			return err
 		}
 	}
 	if hasEnvironment(target) {
-		wanted, err := o.cfg.environmentSecret(target, owner)
-		return o.keepSecret(ctx, "function's environment", wanted, err)
+		wanted, err := f.cfg.environmentSecret(target, owner)
+		return f.keepSecret(ctx, "function's environment", wanted, err)
 	}
 	return nil
 }
 
 // keepSecret makes sure that the secret is there; wrong says why there can be none.
-func (o *Orchestrator) keepSecret(ctx context.Context, what string, wanted *corev1.Secret, wrong error) error {
+func (f *functionSecrets) keepSecret(ctx context.Context, what string, wanted *corev1.Secret, wrong error) error {
 	if wrong != nil {
 		return wrong
 	}
 	trying, cancel := context.WithTimeout(ctx, secretTimeout)
 	defer cancel()
-	err := retry(trying, func(ctx context.Context) error { return o.noteSecret(ctx, wanted, time.Now()) })
+	err := retry(trying, func(ctx context.Context) error { return f.noteSecret(ctx, wanted, time.Now()) })
 	if err != nil {
 		return refused("The "+what+" cannot be given to Kubernetes", err)
 	}
@@ -80,11 +78,11 @@ func (o *Orchestrator) keepSecret(ctx context.Context, what string, wanted *core
 }
 
 // noteSecret makes the secret, or notes that it is used now.
-func (o *Orchestrator) noteSecret(ctx context.Context, wanted *corev1.Secret, now time.Time) error {
+func (f *functionSecrets) noteSecret(ctx context.Context, wanted *corev1.Secret, now time.Time) error {
 	wanted.Annotations[annotationUsed] = now.UTC().Format(time.RFC3339)
-	there, err := o.secrets().Get(ctx, wanted.Name, metav1.GetOptions{})
+	there, err := f.secrets().Get(ctx, wanted.Name, metav1.GetOptions{})
 	if apierrors.IsNotFound(err) {
-		_, err = o.secrets().Create(ctx, wanted, metav1.CreateOptions{})
+		_, err = f.secrets().Create(ctx, wanted, metav1.CreateOptions{})
 		if apierrors.IsAlreadyExists(err) { // made by another engine, or by an attempt whose answer was lost: just now
 			return nil
 		}
@@ -94,12 +92,12 @@ func (o *Orchestrator) noteSecret(ctx context.Context, wanted *corev1.Secret, no
 		return err
 	}
 	there.Annotations = wanted.Annotations
-	_, err = o.secrets().Update(ctx, there, metav1.UpdateOptions{})
+	_, err = f.secrets().Update(ctx, there, metav1.UpdateOptions{})
 	switch {
 	case apierrors.IsConflict(err): // another engine has noted it
 		return nil
 	case apierrors.IsNotFound(err): // swept between the two
-		_, err = o.secrets().Create(ctx, wanted, metav1.CreateOptions{})
+		_, err = f.secrets().Create(ctx, wanted, metav1.CreateOptions{})
 	}
 	return err
 }
@@ -154,30 +152,30 @@ func (c Config) secretMeta(
 }
 
 // ForgetFunction implements orchestrator.Images. What it cannot delete now is swept.
-func (o *Orchestrator) ForgetFunction(ctx context.Context, functionID string) {
-	if checkLabel("function's id", functionID) != nil || o.closed() {
+func (f *functionSecrets) ForgetFunction(ctx context.Context, functionID string) {
+	if checkLabel("function's id", functionID) != nil || f.closed() {
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, secretTimeout)
 	defer cancel()
-	err := o.deleteSecrets(ctx, labelFunction+"="+functionID, func(*corev1.Secret) bool { return true })
-	if err != nil && !o.closed() {
-		o.log.Warn("a secret of a deleted function is still in Kubernetes; it is deleted later",
+	err := f.deleteSecrets(ctx, labelFunction+"="+functionID, func(*corev1.Secret) bool { return true })
+	if err != nil && !f.closed() {
+		f.log.Warn("a secret of a deleted function is still in Kubernetes; it is deleted later",
 			"function_id", functionID, "error", err)
 	}
 }
 
 // SweepUnused implements orchestrator.Images.
-func (o *Orchestrator) SweepUnused(ctx context.Context) error {
-	return o.sweepSecrets(ctx, time.Now())
+func (f *functionSecrets) SweepUnused(ctx context.Context) error {
+	return f.sweepSecrets(ctx, time.Now())
 }
 
 // sweepSecrets deletes the secrets that are not used any more.
-func (o *Orchestrator) sweepSecrets(ctx context.Context, now time.Time) error {
-	if o.closed() {
+func (f *functionSecrets) sweepSecrets(ctx context.Context, now time.Time) error {
+	if f.closed() {
 		return errClosed()
 	}
-	return o.deleteSecrets(ctx, "", func(secret *corev1.Secret) bool { return now.Sub(usedAt(secret)) > secretUnused })
+	return f.deleteSecrets(ctx, "", func(secret *corev1.Secret) bool { return now.Sub(usedAt(secret)) > secretUnused })
 }
 
 // secretsAtATime bounds what one answer of the API server holds.
@@ -185,7 +183,7 @@ const secretsAtATime = 500
 
 // deleteSecrets deletes those secrets of the selection for which unused holds. One that is
 // noted as used meanwhile stays: the deletion is of the revision that was looked at.
-func (o *Orchestrator) deleteSecrets(
+func (f *functionSecrets) deleteSecrets(
 	ctx context.Context, selection string, unused func(*corev1.Secret) bool,
 ) error {
 	selector := labelName + " in (" + pullName + "," + environmentName + ")"
@@ -194,13 +192,13 @@ func (o *Orchestrator) deleteSecrets(
 	}
 	options := metav1.ListOptions{LabelSelector: selector, Limit: secretsAtATime}
 	for {
-		found, err := o.secrets().List(ctx, options)
+		found, err := f.secrets().List(ctx, options)
 		if err != nil {
 			return fmt.Errorf("list the secrets of functions in Kubernetes: %w", err)
 		}
 		for i := range found.Items {
 			if secret := &found.Items[i]; unused(secret) {
-				o.deleteSecret(ctx, secret)
+				f.deleteSecret(ctx, secret)
 			}
 		}
 		if options.Continue = found.Continue; options.Continue == "" {
@@ -209,12 +207,12 @@ func (o *Orchestrator) deleteSecrets(
 	}
 }
 
-func (o *Orchestrator) deleteSecret(ctx context.Context, secret *corev1.Secret) {
-	err := o.secrets().Delete(ctx, secret.Name, metav1.DeleteOptions{
+func (f *functionSecrets) deleteSecret(ctx context.Context, secret *corev1.Secret) {
+	err := f.secrets().Delete(ctx, secret.Name, metav1.DeleteOptions{
 		Preconditions: &metav1.Preconditions{UID: &secret.UID, ResourceVersion: &secret.ResourceVersion},
 	})
-	if err != nil && !apierrors.IsNotFound(err) && !apierrors.IsConflict(err) && !o.closed() {
-		o.log.Warn("a secret of a function cannot be deleted from Kubernetes; it is tried again",
+	if err != nil && !apierrors.IsNotFound(err) && !apierrors.IsConflict(err) && !f.closed() {
+		f.log.Warn("a secret of a function cannot be deleted from Kubernetes; it is tried again",
 			"secret", secret.Name, "error", err)
 	}
 }

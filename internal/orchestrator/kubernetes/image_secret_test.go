@@ -39,7 +39,7 @@ func privateTarget(passwords *seal.Passwords, password faas.Secret) faas.Target 
 
 func secretsOf(t *testing.T, o *Orchestrator) []corev1.Secret {
 	t.Helper()
-	list, err := o.secrets().List(t.Context(), metav1.ListOptions{})
+	list, err := o.cluster.secrets().List(t.Context(), metav1.ListOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -132,7 +132,7 @@ func TestUnusedPullSecretsAreSwept(t *testing.T) {
 	passwords := newPasswords(t, "a")
 	o := privateOrchestrator(t, passwords)
 	strangers := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: "strangers"}}
-	if _, err := o.secrets().Create(ctx, strangers, metav1.CreateOptions{}); err != nil {
+	if _, err := o.cluster.secrets().Create(ctx, strangers, metav1.CreateOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	begun := time.Now().Truncate(time.Second) // as the notes are

@@ -8,32 +8,42 @@ import (
 	"github.com/openstack-faas/faas/internal/faas"
 )
 
+// servers starts workers that are containers of functions' own.
+type servers struct {
+	*cluster
+	state    *state
+	policies *policies
+	removals *removals
+	secrets  *functionSecrets
+	makes    *imagePods
+}
+
 // StartServer implements orchestrator.Images.
-func (o *Orchestrator) StartServer(ctx context.Context, workerID string, target faas.Target) error {
-	if o.closed() {
+func (s *servers) StartServer(ctx context.Context, workerID string, target faas.Target) error {
+	if s.closed() {
 		return errClosed()
 	}
-	owner, err := o.ownerReference(ctx)
+	owner, err := s.policies.owner(ctx)
 	if err != nil {
 		return refused("The owner of workers", err)
 	}
-	pod, err := o.cfg.serverPod(workerID, target, owner)
+	pod, err := s.cfg.serverPod(workerID, target, owner)
 	if err != nil {
 		return err
 	}
-	if err := o.keepSecrets(ctx, target, owner); err != nil {
+	if err := s.secrets.keepSecrets(ctx, target, owner); err != nil {
 		return err
 	}
-	made, _, err := o.create(ctx, pod)
+	made, _, err := s.makes.create(ctx, pod)
 	if err != nil {
 		return err
 	}
-	o.podChanged(made)
-	waiting, cancel := context.WithTimeout(ctx, o.cfg.Progress)
+	s.removals.seen(made)
+	waiting, cancel := context.WithTimeout(ctx, s.cfg.Progress)
 	defer cancel()
-	if err := o.awaitServer(waiting, workerID, made.UID); err != nil {
-		if ctx.Err() == nil && !o.closed() {
-			o.remove(workerID, made.UID, "it did not come up")
+	if err := s.awaitServer(waiting, workerID, made.UID); err != nil {
+		if ctx.Err() == nil && !s.closed() {
+			s.removals.remove(workerID, made.UID, "it did not come up")
 		}
 		return err
 	}
@@ -41,10 +51,10 @@ func (o *Orchestrator) StartServer(ctx context.Context, workerID string, target 
 }
 
 // awaitServer waits until the worker takes calls, or it is certain that it never will.
-func (o *Orchestrator) awaitServer(ctx context.Context, workerID string, uid types.UID) error {
+func (s *servers) awaitServer(ctx context.Context, workerID string, uid types.UID) error {
 	for {
-		changed := o.changes()
-		w, there := o.lastKnown(workerID, uid)
+		changed := s.state.changes()
+		w, there := s.state.lastKnown(workerID, uid)
 		switch {
 		case !there:
 			return faas.Errorf(faas.Unavailable, "The function's server was deleted from Kubernetes before it came up.")
@@ -60,22 +70,11 @@ func (o *Orchestrator) awaitServer(ctx context.Context, workerID string, uid typ
 		}
 		select {
 		case <-changed:
-		case <-o.ctx.Done():
+		case <-s.ctx.Done():
 			return errClosed()
 		case <-ctx.Done():
 			return faas.Errorf(faas.Unavailable, "The function's server did not come up in time: %s", notYet(w.pod)).
 				WithCause(ctx.Err())
 		}
 	}
-}
-
-// lastKnown returns the last known state of a worker, gone or not.
-func (s *state) lastKnown(workerID string, uid types.UID) (worker, bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	w := s.workers[workerID]
-	if w == nil || w.pod.UID != uid {
-		return worker{}, false
-	}
-	return *w, true
 }

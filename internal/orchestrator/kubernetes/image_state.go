@@ -91,20 +91,11 @@ func expiry(pod *corev1.Pod) time.Time {
 	return pod.CreationTimestamp.Add(life + endGrace)
 }
 
-// podSeen records what an informer reports of a pod.
-func (o *Orchestrator) podSeen(pod *corev1.Pod) {
-	if isCall(pod) {
-		o.calls.observe(pod, false)
-		return
+// each shows the pods of calls.
+func (c *callPods) each(show func(*corev1.Pod)) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, pod := range c.known {
+		show(pod)
 	}
-	o.podChanged(pod)
-}
-
-// podDeleted records that a pod does not exist any more.
-func (o *Orchestrator) podDeleted(pod *corev1.Pod) {
-	if isCall(pod) {
-		o.calls.observe(pod, true)
-		return
-	}
-	o.forget(pod)
 }

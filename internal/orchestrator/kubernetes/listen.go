@@ -16,13 +16,22 @@ import (
 	"k8s.io/client-go/tools/cache"
 )
 
+// listener follows the cluster by informers and brings what they report to whoever keeps it.
+type listener struct {
+	*cluster
+	state    *state
+	calls    *callPods
+	policies *policies
+	removals *removals
+}
+
 // listen starts the informers of pods, Deployments and policies, and returns when they have listed
 // everything. While the API server is away, the last known state stands.
-func (o *Orchestrator) listen(ctx context.Context) error {
-	pods, errPods := informer(o, &corev1.Pod{}, o.pods(), o.podSeen, o.podDeleted)
-	pools, errPools := informer(o, &appsv1.Deployment{}, o.deployments(), o.observePool, o.forgetPool)
-	policies, errPolicies := informer(o, &netv1.NetworkPolicy{},
-		o.client.NetworkPolicies(o.cfg.Namespace), o.policyChanged, o.policyDeleted)
+func (l *listener) listen(ctx context.Context) error {
+	pods, errPods := informer(l, &corev1.Pod{}, l.pods(), l.podSeen, l.podDeleted)
+	pools, errPools := informer(l, &appsv1.Deployment{}, l.deployments(), l.state.observePool, l.state.forgetPool)
+	policies, errPolicies := informer(l, &netv1.NetworkPolicy{},
+		l.client.NetworkPolicies(l.cfg.Namespace), l.policies.changed, l.policies.deleted)
 	if err := errors.Join(errPods, errPools, errPolicies); err != nil {
 		return fmt.Errorf("follow workers: %w", err)
 	}
@@ -45,13 +54,13 @@ const listTimeout = time.Minute
 // server does not answer it asks again every two seconds: the default backoff of an informer grows
 // to a minute, in which no worker would become ready.
 func informer[T runtime.Object, L runtime.Object](
-	o *Orchestrator, kind T, of collection[L], there, gone func(T),
+	l *listener, kind T, of collection[L], there, gone func(T),
 ) (cache.InformerSynced, error) {
 	ours := func(options *metav1.ListOptions) { options.LabelSelector = labelName + "=" + workerName }
 	i := cache.NewSharedIndexInformer(&cache.ListWatch{
 		ListWithContextFunc: func(ctx context.Context, options metav1.ListOptions) (list runtime.Object, err error) {
 			ours(&options)
-			err = o.listening(ctx, func(ctx context.Context) error {
+			err = l.listening(ctx, func(ctx context.Context) error {
 				ctx, cancel := context.WithTimeout(ctx, listTimeout)
 				defer cancel()
 				list, err = of.List(ctx, options)
@@ -61,7 +70,7 @@ func informer[T runtime.Object, L runtime.Object](
 		},
 		WatchFuncWithContext: func(ctx context.Context, options metav1.ListOptions) (stream watch.Interface, err error) {
 			ours(&options)
-			err = o.listening(ctx, func(ctx context.Context) error {
+			err = l.listening(ctx, func(ctx context.Context) error {
 				stream, err = of.Watch(ctx, options)
 				return err
 			})
@@ -75,51 +84,43 @@ func informer[T runtime.Object, L runtime.Object](
 	if err != nil {
 		return nil, err
 	}
-	o.wait.Go(func() { i.RunWithContext(o.ctx) })
+	l.wait.Go(func() { i.RunWithContext(l.ctx) })
 	return heard.HasSynced, nil
 }
 
 // listening retries until the API server answers, and logs when it does not.
-func (o *Orchestrator) listening(ctx context.Context, attempt func(ctx context.Context) error) error {
+func (l *listener) listening(ctx context.Context, attempt func(ctx context.Context) error) error {
 	failed := false
 	err := retryLong(ctx, func(ctx context.Context) error {
 		err := attempt(ctx)
 		if err != nil && !failed && transient(err) && ctx.Err() == nil {
 			failed = true
-			o.log.Warn("the Kubernetes API does not answer; the known workers stay in use until it does", "error", err)
+			l.log.Warn("the Kubernetes API does not answer; the known workers stay in use until it does", "error", err)
 		}
 		return err
 	})
 	if failed && err == nil {
-		o.log.Info("the Kubernetes API answers again")
+		l.log.Info("the Kubernetes API answers again")
 	}
 	return err
 }
 
-func (o *Orchestrator) podChanged(pod *corev1.Pod) {
-	if must, reason := o.observe(pod); must && pod.DeletionTimestamp == nil {
-		o.log.Warn("a worker ended by itself", "worker", pod.Name, "runtime_id", pod.Labels[labelRuntime],
-			"function_id", pod.Labels[labelFunction], "reason", reason)
-		o.remove(pod.Name, pod.UID, reason)
+// podSeen records what an informer reports of a pod.
+func (l *listener) podSeen(pod *corev1.Pod) {
+	if isCall(pod) {
+		l.calls.observe(pod, false)
+		return
 	}
+	l.removals.seen(pod)
 }
 
-func (o *Orchestrator) policyChanged(policy *netv1.NetworkPolicy) {
-	if policy.Name == policyName {
-		o.observePolicy(policy)
+// podDeleted records that a pod does not exist any more.
+func (l *listener) podDeleted(pod *corev1.Pod) {
+	if isCall(pod) {
+		l.calls.observe(pod, true)
+		return
 	}
-}
-
-func (o *Orchestrator) policyDeleted(policy *netv1.NetworkPolicy) {
-	switch policy.Name {
-	case agentsPolicyName:
-		o.log.Error("the agents' network policy was deleted: no worker can be reached; " +
-			"it is made again with the next pool that is set")
-	case policyName:
-		o.observePolicy(nil)
-		o.log.Error("the workers' network policy was deleted, and Kubernetes ends all workers with it; " +
-			"it is made again with the next pool that is set")
-	}
+	l.state.forget(pod)
 }
 
 // follow turns an informer's three callbacks into two: what exists now, and what does not exist any

@@ -95,10 +95,19 @@ func full(said string) bool {
 	return strings.Contains(said, "Insufficient ") || strings.Contains(said, "Too many pods")
 }
 
+// nodeSeeker says which pods the scheduler finds no node for.
+type nodeSeeker struct {
+	*cluster
+	state *state
+	calls *callPods
+
+	told string // what was logged last; of the sweep alone
+}
+
 // NoNode says why no node takes generic workers of the runtime, "" unless one waits for a node and
 // no room would help.
-func (o *Orchestrator) NoNode(runtimeID string) string {
-	_, generic, _ := o.pool(runtimeID)
+func (n *nodeSeeker) NoNode(runtimeID string) string {
+	_, generic, _ := n.state.pool(runtimeID)
 	for _, w := range generic {
 		if said := unscheduled(w.pod); w.health == starting && said != "" && !full(said) {
 			return said
@@ -126,29 +135,19 @@ func (n *nodeless) add(pod *corev1.Pod) {
 }
 
 // nodeless looks for pods of ours without a node.
-func (o *Orchestrator) nodeless() (found nodeless) {
-	o.mu.Lock()
-	for _, w := range o.workers {
-		if !w.gone {
-			found.add(w.pod)
-		}
-	}
-	o.mu.Unlock()
-	o.calls.mu.Lock()
-	defer o.calls.mu.Unlock()
-	for _, pod := range o.calls.known {
-		found.add(pod)
-	}
+func (n *nodeSeeker) nodeless() (found nodeless) {
+	n.state.eachPod(found.add)
+	n.calls.each(found.add)
 	return found
 }
 
 // Register has the registry show how many pods of the cluster have no node.
-func (o *Orchestrator) Register(registry prometheus.Registerer) {
+func (n *nodeSeeker) Register(registry prometheus.Registerer) {
 	registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name:        "faas_workers_without_node",
 		Help:        "Pods of workers and calls that the scheduler finds no node for; the log has its words.",
-		ConstLabels: prometheus.Labels{"cluster": o.cfg.Cluster},
-	}, func() float64 { return float64(o.nodeless().count) }))
+		ConstLabels: prometheus.Labels{"cluster": n.cfg.Cluster},
+	}, func() float64 { return float64(n.nodeless().count) }))
 }
 
 // nodelessFor is how long a pod must have waited for a node to be worth a line: one that is short
@@ -157,15 +156,15 @@ const nodelessFor = 15 * time.Second
 
 // tellOfNodeless logs what the scheduler says of pods that have waited for a node, once for each
 // thing that it says.
-func (o *Orchestrator) tellOfNodeless(now time.Time) {
-	found := o.nodeless()
+func (n *nodeSeeker) tellOfNodeless(now time.Time) {
+	found := n.nodeless()
 	switch {
-	case found.count == 0 && o.nodelessTold != "":
-		o.log.Info("all workers have a node again")
-		o.nodelessTold = ""
-	case found.count > 0 && now.Sub(found.since) >= nodelessFor && found.said != o.nodelessTold:
-		o.log.Warn("workers find no node: see node_selector, tolerations and the nodes' room",
+	case found.count == 0 && n.told != "":
+		n.log.Info("all workers have a node again")
+		n.told = ""
+	case found.count > 0 && now.Sub(found.since) >= nodelessFor && found.said != n.told:
+		n.log.Warn("workers find no node: see node_selector, tolerations and the nodes' room",
 			"workers", found.count, "waiting_since", found.since, "scheduler", found.said)
-		o.nodelessTold = found.said
+		n.told = found.said
 	}
 }

@@ -159,7 +159,7 @@ func TestNodelessAreTold(t *testing.T) {
 	call := callPodOf(t, cfg, imageCall())
 	call.CreationTimestamp = metav1.NewTime(now.Add(time.Second))
 	waiting(noneHasRoom)(call)
-	o.podSeen(call)
+	o.listener.podSeen(call)
 	if got := o.nodeless(); got.count != 2 || got.said != "Unschedulable: "+noneMatches {
 		t.Errorf("%+v", got)
 	}
@@ -173,7 +173,7 @@ func TestNodelessAreTold(t *testing.T) {
 	if said := sweep(2 * nodelessFor); said != "" {
 		t.Errorf("again: %s", said)
 	}
-	o.podDeleted(call)
+	o.listener.podDeleted(call)
 	o.observe(pod())
 	if said := sweep(3 * nodelessFor); !strings.Contains(said, "have a node again") {
 		t.Errorf("at the end: %s", said)

@@ -16,41 +16,33 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
-	"sync"
-	"sync/atomic"
-
-	"k8s.io/client-go/rest"
-	"k8s.io/client-go/tools/clientcmd"
 
 	"github.com/openstack-faas/faas/internal/faas"
 	"github.com/openstack-faas/faas/internal/kubeclient"
 	"github.com/openstack-faas/faas/internal/orchestrator"
 )
 
-// Orchestrator implements orchestrator.Orchestrator with pods. It is safe for concurrent use.
+// Orchestrator implements orchestrator.Orchestrator with pods. It is safe for concurrent use. Its
+// methods are those of its parts, which know one another only as far as their fields say, and what
+// it does itself.
 type Orchestrator struct {
-	cfg    Config
-	log    *slog.Logger
-	client kubeclient.Client
-	bell   *bell // of the API server, to ask whether it is there; nil in tests without one
-	*state
-	calls callPods
+	*cluster
+	*state // of workers and pools
 
-	identityProblem, addressProblem atomic.Pointer[problem] // of the gateway; nil: none
-	vouchProblem                    atomic.Pointer[problem] // why workers cannot be known; nil: nothing
+	*pools
+	*claims
+	*removals
+	*imageCalls
+	*servers
+	*functionSecrets
+	*voucher
+	*nodeSeeker
+	*bell // nil in tests without an API server
 
-	noResize      atomic.Bool // the cluster knows no way to change the limits of a running pod
-	resizeRefused atomic.Bool // it has been logged that the cluster refuses to change some
-
-	nodelessTold string // what was logged last of pods without a node; of the sweep alone
-
-	ctx  context.Context // ends with Close
-	stop context.CancelFunc
-	wait sync.WaitGroup // for informers and removals
-
-	removing sync.Mutex
-	removals map[string]*removal // by worker id: those under way
+	policies *policies
+	gateway  *gatewayKeeper
+	listener *listener
+	sweeper  *sweeper
 }
 
 var (
@@ -82,34 +74,10 @@ func New(ctx context.Context, cfg Config) (*Orchestrator, error) {
 	return o, nil
 }
 
-// connect returns a client; it does not send a request yet.
-func connect(cfg Config) (kubeclient.Client, error) {
-	access, err := restConfig(cfg)
-	if err != nil {
-		return nil, err
-	}
-	access.QPS, access.Burst = float32(cfg.QPS), 2*cfg.QPS
-	access.UserAgent = "openstack-faas"
-	if cfg.Transport != nil {
-		access.Wrap(cfg.Transport)
-	}
-	return kubeclient.New(access)
-}
-
-func restConfig(cfg Config) (*rest.Config, error) {
-	switch {
-	case cfg.Access != nil:
-		return cfg.Access.REST(), nil
-	case cfg.Kubeconfig == "":
-		return rest.InClusterConfig()
-	}
-	return clientcmd.BuildConfigFromFlags("", cfg.Kubeconfig)
-}
-
 // Problem says what keeps workers from being reached through their gateway, or will keep the
 // cluster's API from answering if nobody does anything; nil for nothing.
 func (o *Orchestrator) Problem() error {
-	err := o.gatewayProblem()
+	err := o.gateway.problem()
 	if vouching := o.vouchProblem.Load(); vouching != nil {
 		err = errors.Join(err, vouching.err)
 	}
@@ -121,35 +89,52 @@ func (o *Orchestrator) Problem() error {
 
 // newOrchestrator returns an orchestrator that does not listen to the cluster yet.
 func newOrchestrator(cfg Config, client kubeclient.Client) *Orchestrator {
-	o := &Orchestrator{cfg: cfg, log: cfg.Log, client: client, state: newState(), removals: map[string]*removal{}}
-	o.ctx, o.stop = context.WithCancel(context.Background())
+	c, known, calls := newCluster(cfg, client), newState(), &callPods{}
 	if cfg.Gateway != nil {
-		o.gateways = []string{}
+		known.gateways = []string{}
 	}
-	return o
+	network := &policies{cluster: c}
+	ends := &removals{cluster: c, state: known, under: map[string]*removal{}}
+	resizes := &resizer{cluster: c, state: known}
+	secrets, makes := &functionSecrets{c}, &imagePods{c}
+	nodes := &nodeSeeker{cluster: c, state: known, calls: calls}
+	return &Orchestrator{
+		cluster: c,
+		state:   known,
+
+		pools:      &pools{cluster: c, state: known, policies: network, removals: ends},
+		claims:     &claims{cluster: c, state: known, policies: network, removals: ends, resizer: resizes},
+		removals:   ends,
+		imageCalls: &imageCalls{cluster: c, policies: network, removals: ends, secrets: secrets, makes: makes, calls: calls},
+		servers: &servers{
+			cluster: c, state: known, policies: network, removals: ends, secrets: secrets, makes: makes,
+		},
+		functionSecrets: secrets,
+		voucher:         &voucher{cluster: c, state: known},
+		nodeSeeker:      nodes,
+
+		policies: network,
+		gateway:  &gatewayKeeper{cluster: c, state: known},
+		listener: &listener{cluster: c, state: known, calls: calls, policies: network, removals: ends},
+		sweeper:  &sweeper{cluster: c, state: known, calls: calls, removals: ends, nodes: nodes},
+	}
 }
 
 func start(ctx context.Context, cfg Config, client kubeclient.Client) (*Orchestrator, error) {
 	o := newOrchestrator(cfg, client)
-	_, err := o.ensurePolicy(ctx)
+	_, err := o.policies.ensure(ctx)
 	if err == nil {
-		o.followGateway(ctx)
-		err = o.listen(ctx)
+		o.gateway.follow(ctx)
+		err = o.listener.listen(ctx)
 	}
 	if err != nil {
 		return nil, errors.Join(err, o.Close())
 	}
-	o.wait.Go(func() { o.every(sweepEvery, o.sweepPods) })
+	o.wait.Go(func() { o.every(sweepEvery, o.sweeper.sweepPods) })
 	for _, line := range o.Describe() {
 		o.log.Info("limits of workers here: " + line)
 	}
 	return o, nil
-}
-
-func (o *Orchestrator) pods() kubeclient.Pods { return o.client.Pods(o.cfg.Namespace) }
-
-func (o *Orchestrator) deployments() kubeclient.Deployments {
-	return o.client.Deployments(o.cfg.Namespace)
 }
 
 // Workers returns a copy of every worker known now.
@@ -204,18 +189,3 @@ func (o *Orchestrator) Close() error {
 	}
 	return nil
 }
-
-// within returns a context that ends with ctx or with the orchestrator; then errClosed is its
-// cause.
-func (o *Orchestrator) within(ctx context.Context) (context.Context, func()) {
-	ctx, cancel := context.WithCancelCause(ctx)
-	release := context.AfterFunc(o.ctx, func() { cancel(errClosed()) })
-	return ctx, func() {
-		release()
-		cancel(nil)
-	}
-}
-
-func (o *Orchestrator) closed() bool { return o.ctx.Err() != nil }
-
-func errClosed() error { return faas.Errorf(faas.Unavailable, "The service is stopping.") }

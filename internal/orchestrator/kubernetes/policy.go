@@ -3,6 +3,7 @@ package kubernetes
 import (
 	"context"
 	"fmt"
+	"sync"
 
 	corev1 "k8s.io/api/core/v1"
 	netv1 "k8s.io/api/networking/v1"
@@ -66,20 +67,28 @@ func (c Config) agentsPolicy(owner metav1.OwnerReference) *netv1.NetworkPolicy {
 	}
 }
 
-// ensurePolicy creates or updates both NetworkPolicies and returns the workers' one.
-func (o *Orchestrator) ensurePolicy(ctx context.Context) (policy *netv1.NetworkPolicy, err error) {
-	if policy, err = o.applyPolicy(ctx, o.cfg.policy()); err != nil {
+// policies keeps the NetworkPolicies of our pods.
+type policies struct {
+	*cluster
+
+	mu    sync.Mutex
+	known *netv1.NetworkPolicy // the workers' one as an informer showed it last; nil: there is none
+}
+
+// ensure creates or updates both NetworkPolicies and returns the workers' one.
+func (p *policies) ensure(ctx context.Context) (policy *netv1.NetworkPolicy, err error) {
+	if policy, err = p.apply(ctx, p.cfg.policy()); err != nil {
 		return nil, err
 	}
-	_, err = o.applyPolicy(ctx, o.cfg.agentsPolicy(ownedBy(policy)))
+	_, err = p.apply(ctx, p.cfg.agentsPolicy(ownedBy(policy)))
 	return policy, err
 }
 
-func (o *Orchestrator) applyPolicy(
+func (p *policies) apply(
 	ctx context.Context, want *netv1.NetworkPolicy,
 ) (policy *netv1.NetworkPolicy, err error) {
 	err = retry(ctx, func(ctx context.Context) error {
-		policy, err = o.tryPolicy(ctx, want)
+		policy, err = p.try(ctx, want)
 		return err
 	})
 	if err != nil {
@@ -88,8 +97,8 @@ func (o *Orchestrator) applyPolicy(
 	return policy, nil
 }
 
-func (o *Orchestrator) tryPolicy(ctx context.Context, want *netv1.NetworkPolicy) (*netv1.NetworkPolicy, error) {
-	policies := o.client.NetworkPolicies(want.Namespace)
+func (p *policies) try(ctx context.Context, want *netv1.NetworkPolicy) (*netv1.NetworkPolicy, error) {
+	policies := p.client.NetworkPolicies(want.Namespace)
 	have, err := policies.Get(ctx, want.Name, metav1.GetOptions{})
 	switch {
 	case apierrors.IsNotFound(err):
@@ -107,16 +116,44 @@ func (o *Orchestrator) tryPolicy(ctx context.Context, want *netv1.NetworkPolicy)
 	return next, retryConflict(err)
 }
 
-// ownerReference returns the owner of pools and workers: the policy as it is in the cluster.
-func (o *Orchestrator) ownerReference(ctx context.Context) (metav1.OwnerReference, error) {
-	policy := o.knownPolicy()
+// owner returns the owner of pools and workers: the policy as it is in the cluster.
+func (p *policies) owner(ctx context.Context) (metav1.OwnerReference, error) {
+	p.mu.Lock()
+	policy := p.known
+	p.mu.Unlock()
 	if policy == nil {
 		var err error
-		if policy, err = o.ensurePolicy(ctx); err != nil {
+		if policy, err = p.ensure(ctx); err != nil {
 			return metav1.OwnerReference{}, err
 		}
 	}
 	return ownedBy(policy), nil
+}
+
+// changed records what an informer reports of a policy.
+func (p *policies) changed(policy *netv1.NetworkPolicy) {
+	if policy.Name == policyName {
+		p.note(policy)
+	}
+}
+
+// deleted records that a policy does not exist any more.
+func (p *policies) deleted(policy *netv1.NetworkPolicy) {
+	switch policy.Name {
+	case agentsPolicyName:
+		p.log.Error("the agents' network policy was deleted: no worker can be reached; " +
+			"it is made again with the next pool that is set")
+	case policyName:
+		p.note(nil)
+		p.log.Error("the workers' network policy was deleted, and Kubernetes ends all workers with it; " +
+			"it is made again with the next pool that is set")
+	}
+}
+
+func (p *policies) note(policy *netv1.NetworkPolicy) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.known = policy
 }
 
 func ownedBy(policy *netv1.NetworkPolicy) metav1.OwnerReference {

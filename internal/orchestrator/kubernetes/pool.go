@@ -15,6 +15,14 @@ import (
 	"github.com/openstack-faas/faas/internal/orchestrator"
 )
 
+// pools keeps a Deployment of generic workers for each runtime, and the workers beside it.
+type pools struct {
+	*cluster
+	state    *state
+	policies *policies
+	removals *removals
+}
+
 // maxPool is the most workers that a pool may have: more is a mistake.
 const maxPool = 10_000
 
@@ -22,8 +30,8 @@ const maxPool = 10_000
 // none of an older image is left. When none becomes ready within Config.Progress, or it is certain
 // before that none will, the pool is rolled back to the last image that worked, if there is one,
 // and the error says what Kubernetes said. Several engines may do so at once.
-func (o *Orchestrator) SetPool(ctx context.Context, pool orchestrator.Pool) error {
-	if o.closed() {
+func (p *pools) SetPool(ctx context.Context, pool orchestrator.Pool) error {
+	if p.closed() {
 		return errClosed()
 	}
 	if pool.Size < 0 || pool.Size > maxPool {
@@ -32,42 +40,42 @@ func (o *Orchestrator) SetPool(ctx context.Context, pool orchestrator.Pool) erro
 	if err := orchestrator.CheckUnplaced(pool); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, o.cfg.Progress, errOverdue)
+	ctx, cancel := context.WithTimeoutCause(ctx, p.cfg.Progress, errOverdue)
 	defer cancel()
-	ctx, release := o.within(ctx)
+	ctx, release := p.within(ctx)
 	defer release()
-	policy, err := o.ensurePolicy(ctx)
+	policy, err := p.policies.ensure(ctx)
 	if err != nil {
 		return refused("The pool cannot be made", err)
 	}
-	want, err := o.cfg.deployment(pool, ownedBy(policy))
+	want, err := p.cfg.deployment(pool, ownedBy(policy))
 	if err != nil {
 		return err
 	}
-	made, err := o.apply(ctx, want)
+	made, err := p.apply(ctx, want)
 	if err != nil {
 		return refused("The pool cannot be made", err)
 	}
-	if err := o.reduceTo(ctx, pool.RuntimeID, made.Spec.Template.Labels[labelTemplate]); err != nil {
+	if err := p.reduceTo(ctx, pool.RuntimeID, made.Spec.Template.Labels[labelTemplate]); err != nil {
 		return err
 	}
-	err = o.awaitPool(ctx, pool, made)
+	err = p.awaitPool(ctx, pool, made)
 	var failed *failedError
 	switch {
 	case errors.As(err, &failed):
-		return o.rollBack(pool, made, failed.reason)
+		return p.rollBack(pool, made, failed.reason)
 	case err != nil:
 		return err
 	}
 	if pool.Size > 0 {
-		o.prove(ctx, pool, made)
+		p.prove(ctx, pool, made)
 	}
 	return nil
 }
 
 // apply creates the Deployment, or changes it if it is not as wanted or lacks pods, and returns it.
-func (o *Orchestrator) apply(ctx context.Context, want *appsv1.Deployment) (made *appsv1.Deployment, err error) {
-	deployments := o.deployments()
+func (p *pools) apply(ctx context.Context, want *appsv1.Deployment) (made *appsv1.Deployment, err error) {
+	deployments := p.deployments()
 	err = retry(ctx, func(ctx context.Context) error {
 		have, err := deployments.Get(ctx, want.Name, metav1.GetOptions{})
 		switch {
@@ -93,7 +101,7 @@ func (o *Orchestrator) apply(ctx context.Context, want *appsv1.Deployment) (made
 		return retryConflict(err)
 	})
 	if err == nil {
-		o.observePool(made)
+		p.state.observePool(made)
 	}
 	return made, err
 }
@@ -104,7 +112,7 @@ var errBeingDeleted = errors.New("the pool is still being deleted")
 
 // prove annotates the Deployment with the image that its workers came up with, so that a later
 // change that fails can be rolled back to it. If that fails, only the rollback is not possible.
-func (o *Orchestrator) prove(ctx context.Context, pool orchestrator.Pool, made *appsv1.Deployment) {
+func (p *pools) prove(ctx context.Context, pool orchestrator.Pool, made *appsv1.Deployment) {
 	now := imageOf(pool)
 	if proven, there := imageIn(made, annotationProven); there && proven.same(now) {
 		return
@@ -114,12 +122,12 @@ func (o *Orchestrator) prove(ctx context.Context, pool orchestrator.Pool, made *
 	}})
 	if err == nil {
 		err = retry(ctx, func(ctx context.Context) error {
-			_, err := o.deployments().Patch(ctx, made.Name, types.MergePatchType, patch, metav1.PatchOptions{})
+			_, err := p.deployments().Patch(ctx, made.Name, types.MergePatchType, patch, metav1.PatchOptions{})
 			return err
 		})
 	}
 	if err != nil {
-		o.log.Warn("a pool's image could not be recorded as working", "pool", made.Name, "error", err)
+		p.log.Warn("a pool's image could not be recorded as working", "pool", made.Name, "error", err)
 	}
 }
 
@@ -127,31 +135,31 @@ func (o *Orchestrator) prove(ctx context.Context, pool orchestrator.Pool, made *
 const rollBackTimeout = 30 * time.Second
 
 // rollBack sets the pool's last proven image again and returns the error for the caller of SetPool.
-func (o *Orchestrator) rollBack(pool orchestrator.Pool, made *appsv1.Deployment, reason string) error {
+func (p *pools) rollBack(pool orchestrator.Pool, made *appsv1.Deployment, reason string) error {
 	failure := errNoneCameUp(pool, reason)
 	proven, there := imageIn(made, annotationProven)
 	if !there || proven.same(imageOf(pool)) {
 		return failure
 	}
-	ctx, cancel := context.WithTimeout(o.ctx, rollBackTimeout)
+	ctx, cancel := context.WithTimeout(p.ctx, rollBackTimeout)
 	defer cancel()
-	if err := o.tryRollBack(ctx, pool, proven, reason); err != nil {
-		o.log.Error("a pool could not go back to its last image", "pool", made.Name, "image", proven.Image, "error", err)
+	if err := p.tryRollBack(ctx, pool, proven, reason); err != nil {
+		p.log.Error("a pool could not go back to its last image", "pool", made.Name, "image", proven.Image, "error", err)
 		return failure
 	}
 	return &orchestrator.WentBackError{Image: proven.Image, Reason: failure}
 }
 
-func (o *Orchestrator) tryRollBack(ctx context.Context, pool orchestrator.Pool, proven image, reason string) error {
+func (p *pools) tryRollBack(ctx context.Context, pool orchestrator.Pool, proven image, reason string) error {
 	rejected := imageOf(pool)
 	rejected.Reason = reason
-	deployments := o.deployments()
+	deployments := p.deployments()
 	return retry(ctx, func(ctx context.Context) error {
 		have, err := deployments.Get(ctx, "pool-"+pool.RuntimeID, metav1.GetOptions{})
 		if err != nil {
 			return err
 		}
-		bad, err := o.cfg.template(pool)
+		bad, err := p.cfg.template(pool)
 		if err != nil {
 			return err
 		}
@@ -161,7 +169,7 @@ func (o *Orchestrator) tryRollBack(ctx context.Context, pool orchestrator.Pool, 
 		back := pool
 		back.Image, back.Trusted = proven.Image, proven.Trusted
 		next := have.DeepCopy()
-		if next.Spec.Template, err = o.cfg.template(back); err != nil {
+		if next.Spec.Template, err = p.cfg.template(back); err != nil {
 			return err
 		}
 		next.Annotations[annotationRejected] = rejected.String()
@@ -172,30 +180,30 @@ func (o *Orchestrator) tryRollBack(ctx context.Context, pool orchestrator.Pool, 
 
 // DeletePool deletes the runtime's Deployment and returns when all its generic workers are being
 // deleted.
-func (o *Orchestrator) DeletePool(ctx context.Context, runtimeID string) error {
-	if o.closed() {
+func (p *pools) DeletePool(ctx context.Context, runtimeID string) error {
+	if p.closed() {
 		return errClosed()
 	}
 	name, err := poolName(runtimeID)
 	if err != nil {
 		return nil //nolint:nilerr // of such an id there can be no pool
 	}
-	ctx, release := o.within(ctx)
+	ctx, release := p.within(ctx)
 	defer release()
 	err = retry(ctx, func(ctx context.Context) error {
-		return o.deployments().Delete(ctx, name, metav1.DeleteOptions{
+		return p.deployments().Delete(ctx, name, metav1.DeleteOptions{
 			PropagationPolicy: pointer(metav1.DeletePropagationBackground),
 		})
 	})
 	if err != nil && !apierrors.IsNotFound(err) {
 		return refused("The pool cannot be deleted", err)
 	}
-	if err := o.Reduce(ctx, runtimeID); err != nil {
+	if err := p.Reduce(ctx, runtimeID); err != nil {
 		return err
 	}
 	for {
-		changed := o.changes()
-		if d, generic, _ := o.pool(runtimeID); d == nil && len(generic) == 0 {
+		changed := p.state.changes()
+		if d, generic, _ := p.state.pool(runtimeID); d == nil && len(generic) == 0 {
 			return nil
 		}
 		select {

@@ -35,12 +35,12 @@ func (e *failedError) Error() string { return e.reason }
 
 // awaitPool waits until the pool has a ready worker of its template, unless its size is 0, and none
 // of another. made is the Deployment as it was set.
-func (o *Orchestrator) awaitPool(ctx context.Context, pool orchestrator.Pool, made *appsv1.Deployment) error {
+func (p *pools) awaitPool(ctx context.Context, pool orchestrator.Pool, made *appsv1.Deployment) error {
 	var stuckSince time.Time
 	seen := false
 	for {
-		changed := o.changes()
-		now, generic, fault := o.pool(pool.RuntimeID)
+		changed := p.state.changes()
+		now, generic, fault := p.state.pool(pool.RuntimeID)
 		if now == nil && seen {
 			return faas.Errorf(faas.Conflict, "The pool was deleted meanwhile.")
 		}
@@ -50,19 +50,19 @@ func (o *Orchestrator) awaitPool(ctx context.Context, pool orchestrator.Pool, ma
 			if err := superseded(pool, now); err != nil {
 				return err
 			}
-			p := progressOf(now, generic)
+			at := progressOf(now, generic)
 			switch {
-			case p.others == 0 && (p.ready > 0 || pool.Size == 0):
+			case at.others == 0 && (at.ready > 0 || pool.Size == 0):
 				return nil
-			case p.ready > 0 || p.stuck == "":
+			case at.ready > 0 || at.stuck == "":
 				stuckSince = time.Time{}
-			case p.hopeless:
-				return &failedError{p.stuck}
+			case at.hopeless:
+				return &failedError{at.stuck}
 			case stuckSince.IsZero():
 				stuckSince = time.Now()
 				again = time.After(stuckFor)
 			case time.Since(stuckSince) >= stuckFor:
-				return &failedError{p.stuck}
+				return &failedError{at.stuck}
 			default:
 				again = time.After(stuckFor - time.Since(stuckSince))
 			}
@@ -71,7 +71,7 @@ func (o *Orchestrator) awaitPool(ctx context.Context, pool orchestrator.Pool, ma
 		case <-changed:
 		case <-again:
 		case <-ctx.Done():
-			return o.overdue(ctx, now, generic, fault)
+			return p.overdue(ctx, now, generic, fault)
 		}
 	}
 }
@@ -147,29 +147,29 @@ func said(container string, waiting *corev1.ContainerStateWaiting) string {
 
 // overdue ends the wait for a pool whose time is up. A pool with a ready worker is good enough,
 // though not all of it is as wanted.
-func (o *Orchestrator) overdue(ctx context.Context, now *appsv1.Deployment, generic []worker, fault string) error {
+func (p *pools) overdue(ctx context.Context, now *appsv1.Deployment, generic []worker, fault string) error {
 	if now == nil {
 		return faas.Errorf(faas.Unavailable, "No worker was ready in time.").WithCause(context.Cause(ctx))
 	}
-	p := progressOf(now, generic)
+	at := progressOf(now, generic)
 	switch {
-	case p.ready > 0:
+	case at.ready > 0:
 		return nil
 	case !errors.Is(context.Cause(ctx), errOverdue): // called off: nothing is known about the pool
 		return faas.Errorf(faas.Unavailable, "No worker was ready in time.").WithCause(context.Cause(ctx))
 	case *now.Spec.Replicas == 0:
 		return faas.Errorf(faas.Unavailable, "The pool's workers did not end in time.").WithCause(context.Cause(ctx))
-	case p.stuck != "":
-		return &failedError{p.stuck}
+	case at.stuck != "":
+		return &failedError{at.stuck}
 	case fault != "":
 		return &failedError{fault}
 	}
-	return &failedError{o.overdueReason(now, generic)}
+	return &failedError{p.overdueReason(now, generic)}
 }
 
 // overdueReason looks for the reason in what scheduler and controllers have reported, then in the
 // events of the pods, which are not watched.
-func (o *Orchestrator) overdueReason(now *appsv1.Deployment, generic []worker) string {
+func (p *pools) overdueReason(now *appsv1.Deployment, generic []worker) string {
 	for _, condition := range now.Status.Conditions {
 		if condition.Type == appsv1.DeploymentReplicaFailure && condition.Status == corev1.ConditionTrue {
 			return clip(condition.Message, maxReason)
@@ -186,23 +186,23 @@ func (o *Orchestrator) overdueReason(now *appsv1.Deployment, generic []worker) s
 		if restarts, _ := restartsOf(w.pod); restarts > 0 {
 			return ending(w.pod)
 		}
-		if warning := o.lastWarning(w.pod); warning != "" {
+		if warning := p.lastWarning(w.pod); warning != "" {
 			return warning
 		}
 	}
-	return fmt.Sprintf("it was not ready within %s", o.cfg.Progress)
+	return fmt.Sprintf("it was not ready within %s", p.cfg.Progress)
 }
 
 // lastWarning lists the events of a pod and returns the newest warning, "" when there is none or
 // they cannot be listed.
-func (o *Orchestrator) lastWarning(pod *corev1.Pod) string {
-	ctx, cancel := context.WithTimeout(o.ctx, attemptTimeout)
+func (p *pools) lastWarning(pod *corev1.Pod) string {
+	ctx, cancel := context.WithTimeout(p.ctx, attemptTimeout)
 	defer cancel()
-	events, err := o.client.Events(o.cfg.Namespace).List(ctx, metav1.ListOptions{
+	events, err := p.client.Events(p.cfg.Namespace).List(ctx, metav1.ListOptions{
 		FieldSelector: "type=Warning,involvedObject.uid=" + string(pod.UID),
 	})
 	if err != nil {
-		o.log.Warn("the events of a pod cannot be read", "worker", pod.Name, "error", err)
+		p.log.Warn("the events of a pod cannot be read", "worker", pod.Name, "error", err)
 		return ""
 	}
 	var newest *corev1.Event

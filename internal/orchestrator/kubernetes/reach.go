@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"slices"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -41,26 +42,34 @@ const (
 	maxGateways = 3
 )
 
-// followGateway keeps the gateway's identity and its addresses until the orchestrator is closed.
+// gatewayKeeper keeps the gateway's identity, and where it is.
+type gatewayKeeper struct {
+	*cluster
+	state *state
+
+	identity, address atomic.Pointer[problem] // nil: none
+}
+
+// follow keeps the gateway's identity and its addresses until the orchestrator is closed.
 // ctx bounds the first look.
-func (o *Orchestrator) followGateway(ctx context.Context) {
-	if o.cfg.Gateway == nil {
+func (g *gatewayKeeper) follow(ctx context.Context) {
+	if g.cfg.Gateway == nil {
 		return
 	}
 	first, cancel := context.WithTimeout(ctx, attemptTimeout)
 	defer cancel()
-	o.keepIdentity(first)
-	o.findGateway(first)
-	o.wait.Go(func() {
+	g.keepIdentity(first)
+	g.findGateway(first)
+	g.wait.Go(func() {
 		kept := time.Now()
-		o.every(findEvery, func(now time.Time) {
-			looking, cancel := context.WithTimeout(o.ctx, attemptTimeout)
+		g.every(findEvery, func(now time.Time) {
+			looking, cancel := context.WithTimeout(g.ctx, attemptTimeout)
 			defer cancel()
-			if o.identityProblem.Load() != nil || now.Sub(kept) >= identityEvery {
-				o.keepIdentity(looking)
+			if g.identity.Load() != nil || now.Sub(kept) >= identityEvery {
+				g.keepIdentity(looking)
 				kept = now
 			}
-			o.findGateway(looking)
+			g.findGateway(looking)
 		})
 	})
 }
@@ -69,34 +78,34 @@ func (o *Orchestrator) followGateway(ctx context.Context) {
 type problem struct{ err error }
 
 // note stores what is wrong, nil for nothing, and logs it when it changes.
-func (o *Orchestrator) note(what string, at interface {
+func (g *gatewayKeeper) note(what string, at interface {
 	Load() *problem
 	Store(*problem)
 }, err error,
 ) {
 	before := at.Load()
 	switch {
-	case o.closed():
+	case g.closed():
 	case err == nil:
 		if before != nil {
-			o.log.Info("the gateway is well again", "part", what)
+			g.log.Info("the gateway is well again", "part", what)
 		}
 		at.Store(nil)
 	case before == nil || before.err.Error() != err.Error():
-		o.log.Error("workers are to be reached through a gateway, and it is not well", "part", what, "error", err)
+		g.log.Error("workers are to be reached through a gateway, and it is not well", "part", what, "error", err)
 		at.Store(&problem{err})
 	}
 }
 
-func (o *Orchestrator) keepIdentity(ctx context.Context) {
-	o.note("identity", &o.identityProblem, o.applyIdentity(ctx, time.Now()))
+func (g *gatewayKeeper) keepIdentity(ctx context.Context) {
+	g.note("identity", &g.identity, g.applyIdentity(ctx, time.Now()))
 }
 
 // applyIdentity makes the gateway's Secret, or replaces it when its certificate nears its end or is
 // of another authority than ours.
-func (o *Orchestrator) applyIdentity(ctx context.Context, now time.Time) error {
-	keys := o.cfg.Gateway.keys
-	has, err := o.secrets().Get(ctx, GatewaySecret, metav1.GetOptions{})
+func (g *gatewayKeeper) applyIdentity(ctx context.Context, now time.Time) error {
+	keys := g.cfg.Gateway.keys
+	has, err := g.secrets().Get(ctx, GatewaySecret, metav1.GetOptions{})
 	missing := apierrors.IsNotFound(err)
 	switch {
 	case err != nil && !missing:
@@ -113,35 +122,35 @@ func (o *Orchestrator) applyIdentity(ctx context.Context, now time.Time) error {
 		tunnel.CertificateFile: certificate, tunnel.KeyFile: key, tunnel.CallersFile: []byte(keys.Public()),
 	}
 	if missing {
-		_, err = o.secrets().Create(ctx, &corev1.Secret{
+		_, err = g.secrets().Create(ctx, &corev1.Secret{
 			ObjectMeta: metav1.ObjectMeta{
-				Name: GatewaySecret, Namespace: o.cfg.Namespace, Labels: map[string]string{labelName: GatewayName},
+				Name: GatewaySecret, Namespace: g.cfg.Namespace, Labels: map[string]string{labelName: GatewayName},
 			},
 			Data: data,
 		}, metav1.CreateOptions{})
 	} else {
 		has.Data = data
-		_, err = o.secrets().Update(ctx, has, metav1.UpdateOptions{})
+		_, err = g.secrets().Update(ctx, has, metav1.UpdateOptions{})
 	}
 	if apierrors.IsAlreadyExists(err) || apierrors.IsConflict(err) { // another engine was first
 		return nil
 	}
 	if err == nil {
-		o.log.Info("the gateway has a new certificate", "secret", GatewaySecret)
+		g.log.Info("the gateway has a new certificate", "secret", GatewaySecret)
 	}
 	return err
 }
 
 // findGateway finds the addresses, and tells them to all who have workers. While there are none,
 // the last known stay.
-func (o *Orchestrator) findGateway(ctx context.Context) {
-	addresses, err := o.cfg.Gateway.Addresses, error(nil)
+func (g *gatewayKeeper) findGateway(ctx context.Context) {
+	addresses, err := g.cfg.Gateway.Addresses, error(nil)
 	if addresses == nil {
-		addresses, err = GatewayAddresses(ctx, o.client, o.cfg.Namespace)
+		addresses, err = GatewayAddresses(ctx, g.client, g.cfg.Namespace)
 	}
-	o.note("address", &o.addressProblem, err)
-	if err == nil && o.setGateways(addresses) {
-		o.log.Info("workers are reached through the gateway", "addresses", addresses)
+	g.note("address", &g.address, err)
+	if err == nil && g.state.setGateways(addresses) {
+		g.log.Info("workers are reached through the gateway", "addresses", addresses)
 	}
 }
 
@@ -203,39 +212,10 @@ func gatewayNodes(ctx context.Context, client kubeclient.Client, namespace strin
 	return hosts, nil
 }
 
-// reached returns the address of a worker's agent as callers reach it; direct is the pod's own, ""
-// while it has none. The lock is held.
-func (s *state) reached(direct, workerID string) string {
-	if direct == "" || s.gateways == nil {
-		return direct
-	}
-	return tunnel.Target{Gateways: s.gateways, WorkerID: workerID}.Address()
-}
-
-// setGateways has the workers reached through other gateways from now on, and reports whether those
-// are others than before.
-func (s *state) setGateways(addresses []string) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if slices.Equal(addresses, s.gateways) {
-		return false
-	}
-	s.gateways = addresses
-	for _, w := range s.workers {
-		if w.gone {
-			continue
-		}
-		w.Address = s.reached(w.Address, w.ID)
-		s.feed.Set(w.Worker)
-	}
-	s.announce()
-	return true
-}
-
-// gatewayProblem says what keeps workers from being reached; nil for nothing.
-func (o *Orchestrator) gatewayProblem() error {
+// problem says what keeps workers from being reached; nil for nothing.
+func (g *gatewayKeeper) problem() error {
 	var all []error
-	for _, p := range []*problem{o.identityProblem.Load(), o.addressProblem.Load()} {
+	for _, p := range []*problem{g.identity.Load(), g.address.Load()} {
 		if p != nil {
 			all = append(all, p.err)
 		}

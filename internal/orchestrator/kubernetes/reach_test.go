@@ -117,10 +117,10 @@ func TestGatewayIdentity(t *testing.T) {
 		return newOrchestrator(cfg, kubeclienttest.Of(client))
 	}
 	apply := func(o *Orchestrator, now time.Time) string {
-		if err := o.applyIdentity(t.Context(), now); err != nil {
+		if err := o.gateway.applyIdentity(t.Context(), now); err != nil {
 			t.Fatal(err)
 		}
-		secret, err := o.secrets().Get(t.Context(), GatewaySecret, metav1.GetOptions{})
+		secret, err := o.cluster.secrets().Get(t.Context(), GatewaySecret, metav1.GetOptions{})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -2,7 +2,9 @@ package kubernetes
 
 import (
 	"context"
+	"sync"
 
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -17,19 +19,37 @@ type removal struct {
 	err  error         // set before done is closed: why the API server refused
 }
 
+// removals deletes the pods of workers and calls.
+type removals struct {
+	*cluster
+	state *state
+
+	mu    sync.Mutex
+	under map[string]*removal // by the pod's name: those under way
+}
+
+// seen records the state of a pod, and removes it if its worker is lost.
+func (r *removals) seen(pod *corev1.Pod) {
+	if must, reason := r.state.observe(pod); must && pod.DeletionTimestamp == nil {
+		r.log.Warn("a worker ended by itself", "worker", pod.Name, "runtime_id", pod.Labels[labelRuntime],
+			"function_id", pod.Labels[labelFunction], "reason", reason)
+		r.remove(pod.Name, pod.UID, reason)
+	}
+}
+
 // Remove ends the worker at once and returns when its pod is gone from Kubernetes, or ctx has
 // ended. It does not wait for the kubelet, so it also removes a worker of a node that is dead; on a
 // live one the containers end within seconds. While the API server is away, the deletion is tried
 // again in the background.
-func (o *Orchestrator) Remove(ctx context.Context, workerID string) error {
-	w, there := o.find(workerID)
+func (r *removals) Remove(ctx context.Context, workerID string) error {
+	w, there := r.state.find(workerID)
 	if !there {
 		return nil
 	}
-	if o.closed() {
+	if r.closed() {
 		return errClosed()
 	}
-	removal := o.remove(workerID, w.pod.UID, "removed")
+	removal := r.remove(workerID, w.pod.UID, "removed")
 	select {
 	case <-removal.done:
 	case <-ctx.Done():
@@ -42,48 +62,39 @@ func (o *Orchestrator) Remove(ctx context.Context, workerID string) error {
 }
 
 // remove starts the deletion of the pod, or returns the one that is under way.
-func (o *Orchestrator) remove(workerID string, uid types.UID, reason string) *removal {
-	o.removing.Lock()
-	defer o.removing.Unlock()
-	if under := o.removals[workerID]; under != nil {
+func (r *removals) remove(workerID string, uid types.UID, reason string) *removal {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if under := r.under[workerID]; under != nil {
 		return under
 	}
-	r := &removal{done: make(chan struct{})}
-	o.removals[workerID] = r
-	o.because(workerID, uid, reason)
-	o.wait.Go(func() {
-		r.err = retry(o.ctx, func(ctx context.Context) error { return o.deletePod(ctx, workerID, uid) })
-		if r.err == nil {
-			o.deleted(workerID, uid)
-		} else if !o.closed() {
-			o.log.Error("a worker cannot be ended", "worker", workerID, "error", r.err)
+	this := &removal{done: make(chan struct{})}
+	r.under[workerID] = this
+	r.state.because(workerID, uid, reason)
+	r.wait.Go(func() {
+		this.err = retry(r.ctx, func(ctx context.Context) error { return r.deletePod(ctx, workerID, uid) })
+		if this.err == nil {
+			r.state.deleted(workerID, uid)
+		} else if !r.closed() {
+			r.log.Error("a worker cannot be ended", "worker", workerID, "error", this.err)
 		}
-		o.removing.Lock()
-		delete(o.removals, workerID)
-		o.removing.Unlock()
-		close(r.done)
+		r.mu.Lock()
+		delete(r.under, workerID)
+		r.mu.Unlock()
+		close(this.done)
 	})
-	return r
+	return this
 }
 
 // deletePod deletes the pod without a grace period: a worker that is removed runs no call, or none
 // whose answer could still arrive. With a grace period the object would stay until its kubelet has
 // answered, which that of a dead node never does.
-func (o *Orchestrator) deletePod(ctx context.Context, name string, uid types.UID) error {
-	err := o.pods().Delete(ctx, name, metav1.DeleteOptions{
+func (r *removals) deletePod(ctx context.Context, name string, uid types.UID) error {
+	err := r.pods().Delete(ctx, name, metav1.DeleteOptions{
 		GracePeriodSeconds: pointer(int64(0)), Preconditions: &metav1.Preconditions{UID: &uid},
 	})
 	if apierrors.IsNotFound(err) || apierrors.IsConflict(err) { // gone, and perhaps another has its name
 		return nil
 	}
 	return err
-}
-
-// because records why the pod is deleted, for the report of its end.
-func (s *state) because(workerID string, uid types.UID, reason string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if w := s.workers[workerID]; w != nil && w.pod.UID == uid {
-		w.removed = reason
-	}
 }

@@ -1,18 +1,20 @@
 package kubernetes
 
 import (
+	"context"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
-	netv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/openstack-faas/faas/internal/faas"
 	"github.com/openstack-faas/faas/internal/orchestrator"
+	"github.com/openstack-faas/faas/internal/tunnel"
 )
 
 // state is the last known state of the cluster, from informers and from the answers to our own
@@ -22,7 +24,6 @@ type state struct {
 	mu      sync.Mutex
 	workers map[string]*worker            // by pod name
 	pools   map[string]*appsv1.Deployment // by runtime id
-	policy  *netv1.NetworkPolicy          // nil: there is none
 	faults  map[string]string             // by runtime id: why a generic worker was lost, if none came up since
 	changed chan struct{}                 // closed, and replaced, with every change
 	events  orchestrator.Fanout
@@ -70,6 +71,17 @@ func (s *state) find(workerID string) (worker, bool) {
 	defer s.mu.Unlock()
 	w := s.workers[workerID]
 	if w == nil || w.gone {
+		return worker{}, false
+	}
+	return *w, true
+}
+
+// lastKnown returns the last known state of a worker, gone or not.
+func (s *state) lastKnown(workerID string, uid types.UID) (worker, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	w := s.workers[workerID]
+	if w == nil || w.pod.UID != uid {
 		return worker{}, false
 	}
 	return *w, true
@@ -157,6 +169,15 @@ func older(seen, known metav1.Object) bool {
 	return errA == nil && errB == nil && a < b
 }
 
+// because records why the pod is deleted, for the report of its end.
+func (s *state) because(workerID string, uid types.UID, reason string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if w := s.workers[workerID]; w != nil && w.pod.UID == uid {
+		w.removed = reason
+	}
+}
+
 // deleted records that the API server has deleted the pod. The informer reports that too, later.
 func (s *state) deleted(workerID string, uid types.UID) {
 	s.mu.Lock()
@@ -206,19 +227,6 @@ func (s *state) forgetPool(d *appsv1.Deployment) {
 	s.announce()
 }
 
-// observePolicy records the state of the NetworkPolicy; nil: it does not exist any more.
-func (s *state) observePolicy(policy *netv1.NetworkPolicy) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.policy = policy
-}
-
-func (s *state) knownPolicy() *netv1.NetworkPolicy {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.policy
-}
-
 // pool returns the runtime's Deployment, or nil, its generic workers that are not gone, and why the
 // last one was lost.
 func (s *state) pool(runtimeID string) (d *appsv1.Deployment, generic []worker, fault string) {
@@ -230,4 +238,75 @@ func (s *state) pool(runtimeID string) (d *appsv1.Deployment, generic []worker, 
 		}
 	}
 	return s.pools[runtimeID], generic, s.faults[runtimeID]
+}
+
+// workersThat returns copies of the workers that are not gone and for which is holds.
+func (s *state) workersThat(is func(*worker) bool) (found []worker) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, w := range s.workers {
+		if !w.gone && is(w) {
+			found = append(found, *w)
+		}
+	}
+	return found
+}
+
+// eachPod shows the pods of the workers that are not gone.
+func (s *state) eachPod(show func(*corev1.Pod)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, w := range s.workers {
+		if !w.gone {
+			show(w.pod)
+		}
+	}
+}
+
+// await waits until the worker is as wanted; an error of kind faas.NotFound says that it is gone.
+func (s *state) await(ctx context.Context, workerID string, wanted func(worker) bool) error {
+	for {
+		changed := s.changes()
+		w, there := s.find(workerID)
+		switch {
+		case !there:
+			return notThere(workerID)
+		case wanted(w):
+			return nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return faas.Errorf(faas.Unavailable, "Worker %s is not as it was set yet.", workerID).WithCause(context.Cause(ctx))
+		}
+	}
+}
+
+// reached returns the address of a worker's agent as callers reach it; direct is the pod's own, ""
+// while it has none. The lock is held.
+func (s *state) reached(direct, workerID string) string {
+	if direct == "" || s.gateways == nil {
+		return direct
+	}
+	return tunnel.Target{Gateways: s.gateways, WorkerID: workerID}.Address()
+}
+
+// setGateways has the workers reached through other gateways from now on, and reports whether those
+// are others than before.
+func (s *state) setGateways(addresses []string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if slices.Equal(addresses, s.gateways) {
+		return false
+	}
+	s.gateways = addresses
+	for _, w := range s.workers {
+		if w.gone {
+			continue
+		}
+		w.Address = s.reached(w.Address, w.ID)
+		s.feed.Set(w.Worker)
+	}
+	s.announce()
+	return true
 }
