@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"os"
 
+	"github.com/openstack-faas/faas/cmd/internal/apiserver"
 	"github.com/openstack-faas/faas/cmd/internal/service"
 	"github.com/openstack-faas/faas/internal/config"
 	"github.com/openstack-faas/faas/internal/faas"
@@ -46,9 +47,9 @@ func run(
 	if err != nil {
 		return err
 	}
-	listener, err := service.Listen(ctx, conf.API)
+	listener, err := apiserver.Listen(ctx, conf.API)
 	if err != nil {
 		return err
 	}
-	return service.RunAPI(ctx, parts, service.Workers{Token: key.Token, Images: true}, conf, live, listener, log)
+	return apiserver.Run(ctx, parts, apiserver.Workers{Token: key.Token, Images: true}, conf, live, listener, log)
 }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/openstack-faas/faas/cmd/internal/apiserver"
 	"github.com/openstack-faas/faas/cmd/internal/service"
 	"github.com/openstack-faas/faas/internal/config"
 	"github.com/openstack-faas/faas/internal/orchestrator/local"
@@ -18,7 +19,7 @@ import (
 func run(
 	ctx context.Context, conf *config.Standalone, live *service.Live, log *slog.Logger,
 ) (err error) {
-	listener, err := service.Listen(ctx, conf.API)
+	listener, err := apiserver.Listen(ctx, conf.API)
 	if err != nil {
 		return err
 	}
@@ -46,7 +47,7 @@ func run(
 	}()
 	select {
 	case <-ready:
-		err = service.RunAPI(ctx, parts, service.Workers{Token: workers.Token}, apiConfig(conf), live, listener, log)
+		err = apiserver.Run(ctx, parts, apiserver.Workers{Token: workers.Token}, apiConfig(conf), live, listener, log)
 	case err := <-ended:
 		return err
 	}

@@ -3,10 +3,10 @@ package api
 import (
 	"encoding/json"
 	"net/http"
-	"net/url"
 
 	"github.com/openstack-faas/faas/internal/faas"
 	"github.com/openstack-faas/faas/internal/policy"
+	"github.com/openstack-faas/faas/internal/webhook"
 )
 
 type triggerView struct {
@@ -112,11 +112,5 @@ func jsonOrNull(text string) json.RawMessage {
 
 // url returns the URL by which whoever knows it sends events to the trigger.
 func (h *triggerHandlers) url(r *http.Request, t faas.Trigger) string {
-	return TriggerURL(h.endpoint.of(r), t, h.keys.URLSecret(t.ID, t.Generation))
-}
-
-// TriggerURL returns a trigger's URL at the API's endpoint.
-func TriggerURL(endpoint string, t faas.Trigger, secret faas.Secret) string {
-	query := url.Values{secretParameter: {secret.Reveal()}}
-	return endpoint + "/v1/triggers/" + t.ID + "/events?" + query.Encode()
+	return webhook.TriggerURL(h.endpoint.of(r), t.ID, h.keys.URLSecret(t.ID, t.Generation))
 }

@@ -41,7 +41,7 @@ const invokeRule = "webhook:invoke"
 
 // The parameters in the query string of a webhook's URL that are ours.
 const (
-	secretParameter = "secret"
+	secretParameter = webhook.SecretParameter
 	syncParameter   = "sync"
 )
 

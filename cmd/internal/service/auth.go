@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"log/slog"
 
-	"github.com/openstack-faas/faas/internal/api"
 	"github.com/openstack-faas/faas/internal/config"
 	"github.com/openstack-faas/faas/internal/faas"
 	"github.com/openstack-faas/faas/internal/sharedcache"
@@ -48,23 +47,4 @@ func openShared(strategy string, conf config.Authtoken, log *slog.Logger) (*shar
 		return nil, fmt.Errorf("[keystone_authtoken] memcached_servers: %w", err)
 	}
 	return c, nil
-}
-
-// authenticator returns what identifies callers, and the Keystone that those without a token are
-// sent to: "" for none.
-func (p Parts) authenticator(conf *config.APIService) (who api.Authenticator, uri string) {
-	if p.Keystone == nil {
-		return api.NewNoauth(conf.API.NoauthProject), ""
-	}
-	uri = conf.Auth.WWWAuthenticate
-	if uri == "" {
-		uri = conf.Auth.AuthURL
-	}
-	auth := &api.KeystoneAuth{
-		Client:       p.Keystone,
-		ServiceRoles: conf.Auth.ServiceRoles,
-		RolesMust:    conf.Auth.ServiceRolesMust,
-	}
-	auth.Register(p.Registry)
-	return auth, uri
 }

@@ -79,7 +79,7 @@ func RunEngine(ctx context.Context, e *engine.Engine, live *Live, ready func()) 
 	select {
 	case err := <-ended:
 		return err
-	case <-time.After(live.shutdown()):
+	case <-time.After(live.Shutdown()):
 		return ErrOverdue
 	}
 }

@@ -27,8 +27,8 @@ func (l *Live) Settings() config.Settings {
 	return l.now
 }
 
-// shutdown returns how long what is under way may take when the process is told to end.
-func (l *Live) shutdown() time.Duration {
+// Shutdown returns how long what is under way may take when the process is told to end.
+func (l *Live) Shutdown() time.Duration {
 	s := l.Settings()
 	return s.Default.Shutdown(s.API, s.Limits)
 }
@@ -61,11 +61,16 @@ func reload[C Configuration](l *Live, before C, load func() (C, error), log *slo
 	if len(changes) == 0 {
 		log.Info("the configuration is as it was")
 	}
+	l.Put(after.Settings())
+	return after
+}
+
+// Put has the settings in force from now on, and taken by all who asked for it.
+func (l *Live) Put(s config.Settings) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.now = after.Settings()
+	l.now = s
 	for _, take := range l.takes {
-		take(l.now)
+		take(s)
 	}
-	return after
 }

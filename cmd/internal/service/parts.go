@@ -109,8 +109,8 @@ func (p *Parts) openAuth(conf config.Service, log *slog.Logger) (err error) {
 	return nil
 }
 
-// partOf returns a registerer that marks metrics which both halves of faas-standalone have.
-func partOf(r prometheus.Registerer, part string) prometheus.Registerer {
+// PartOf returns a registerer that marks metrics which both halves of faas-standalone have.
+func PartOf(r prometheus.Registerer, part string) prometheus.Registerer {
 	return prometheus.WrapRegistererWith(prometheus.Labels{"part": part}, r)
 }
 

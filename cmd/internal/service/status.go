@@ -27,6 +27,10 @@ type Status struct {
 	ended  chan struct{}
 }
 
+// MaxHeader bounds a request's line and headers, in bytes: two long tokens, a page's cookies and a
+// long filter have room in it.
+const MaxHeader = 64 << 10
+
 // StartStatus serves at the address, HOST:PORT, until Stop; "" serves nothing.
 func StartStatus(
 	ctx context.Context, address string, conf config.Metrics, registry prometheus.Gatherer, health http.Handler,
@@ -35,7 +39,7 @@ func StartStatus(
 	s := &Status{ended: make(chan struct{})}
 	s.server = &http.Server{
 		Handler: statusRoutes(conf, registry, health), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: time.Minute,
-		MaxHeaderBytes: maxHeader, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+		MaxHeaderBytes: MaxHeader, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 	}
 	if address == "" {
 		close(s.ended)

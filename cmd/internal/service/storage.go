@@ -20,9 +20,9 @@ import (
 // objectStore is Swift's type in Keystone's catalogue.
 const objectStore = "object-store"
 
-// objects is how functions' objects are read; its source is nil without Keystone.
+// objects is how functions' objects are read; its Source is nil without Keystone.
 type objects struct {
-	source   *swiftcode.Source
+	Source   *swiftcode.Source
 	interval time.Duration
 }
 
@@ -53,7 +53,7 @@ func (p *Parts) openStorage(conf config.Storage) error {
 	}
 	p.Code = codestore.Announced{Store: p.Code, Announce: p.Store.AnnouncePackage}
 	if account != nil {
-		p.Objects = objects{interval: conf.CheckInterval, source: swiftcode.New(swiftcode.Config{
+		p.Objects = objects{interval: conf.CheckInterval, Source: swiftcode.New(swiftcode.Config{
 			Swift: account, Code: p.Code, MaxSize: conf.MaxObject,
 			Endpoint: func(ctx context.Context, projectID string) (string, error) {
 				return k.EndpointFor(ctx, objectStore, projectID)
@@ -84,11 +84,11 @@ func ownAccount(k *keystone.Client, clients clientMetrics) *swift.Client {
 // objectsOfEngine returns the engine what looks whether functions' objects have changed, nil
 // without Keystone.
 func (p Parts) objectsOfEngine() *engine.Objects {
-	if p.Objects.source == nil {
+	if p.Objects.Source == nil {
 		return nil
 	}
 	return &engine.Objects{
-		Source:   p.Objects.source,
+		Source:   p.Objects.Source,
 		Interval: p.Objects.interval,
 		Token:    tokenOf(p.Sessions),
 		Forget:   p.Sessions.Renew,

@@ -48,7 +48,7 @@ func TestStorage(t *testing.T) {
 		}
 		code, announced := p.Code.(codestore.Announced)
 		_, inSwift := code.Store.(*codestore.Swift)
-		if err != nil || !announced || inSwift != c.inSwift || (p.Objects.source != nil) != c.objects ||
+		if err != nil || !announced || inSwift != c.inSwift || (p.Objects.Source != nil) != c.objects ||
 			(p.objectsOfEngine() != nil) != c.objects {
 			t.Errorf("%+v: %v, %T", c, err, p.Code)
 		}

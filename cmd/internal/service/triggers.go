@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"sync"
 
-	"github.com/openstack-faas/faas/internal/api"
 	"github.com/openstack-faas/faas/internal/busfeed"
 	"github.com/openstack-faas/faas/internal/config"
 	"github.com/openstack-faas/faas/internal/engine"
@@ -31,7 +30,7 @@ func (p Parts) keepers(
 	if p.Keystone == nil {
 		return nil, nil
 	}
-	keys, err := webhookKeys(conf)
+	keys, err := WebhookKeys(conf)
 	if err != nil {
 		return nil, err
 	}
@@ -87,7 +86,7 @@ func (d *doors) find(ctx context.Context) error {
 func (d *doors) of(t faas.Trigger) string {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return api.TriggerURL(d.endpoint, t, d.keys.URLSecret(t.ID, t.Generation))
+	return webhook.TriggerURL(d.endpoint, t.ID, d.keys.URLSecret(t.ID, t.Generation))
 }
 
 // reached is a keeper that has others send events to triggers' URLs.

@@ -4,8 +4,6 @@ import (
 	"log/slog"
 	"time"
 
-	"github.com/openstack-faas/faas/internal/api"
-	"github.com/openstack-faas/faas/internal/config"
 	"github.com/openstack-faas/faas/internal/engine"
 	"github.com/openstack-faas/faas/internal/session"
 	"github.com/openstack-faas/faas/internal/sharedcache"
@@ -25,19 +23,6 @@ func openSessions(
 		conf.Shared = shared
 	}
 	return session.New(conf)
-}
-
-// trustsOfAPI returns the API what makes functions' trusts, nil without Keystone.
-func (p Parts) trustsOfAPI(conf config.Trust) *api.Trusts {
-	if p.Keystone == nil {
-		return nil
-	}
-	return &api.Trusts{
-		Maker:    session.Keystone{Client: p.Keystone},
-		Sessions: p.Sessions,
-		Enabled:  conf.Enabled,
-		Excluded: conf.Except,
-	}
 }
 
 // trustsOfEngine returns the engine what functions act by, nil without Keystone.

@@ -7,10 +7,10 @@ import (
 	"github.com/openstack-faas/faas/internal/webhook"
 )
 
-// webhookKeys returns the keys of webhooks. All APIs of an installation need the same secret, so it
+// WebhookKeys returns the keys of webhooks. All APIs of an installation need the same secret, so it
 // is one of the configuration's. faas-standalone, which needs no secret of workers, keeps one of
 // its own beside its database.
-func webhookKeys(conf config.Service) (*webhook.Keys, error) {
+func WebhookKeys(conf config.Service) (*webhook.Keys, error) {
 	secret, err := secretOr(conf, "webhook-secret", conf.API.WebhookSecret, conf.Worker.TokenSecret)
 	if err != nil {
 		return nil, fmt.Errorf("[api] webhook_secret: %w", err)

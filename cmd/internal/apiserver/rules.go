@@ -1,4 +1,4 @@
-package service
+package apiserver
 
 import (
 	"context"
@@ -6,6 +6,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/openstack-faas/faas/cmd/internal/service"
 	"github.com/openstack-faas/faas/internal/api"
 	"github.com/openstack-faas/faas/internal/config"
 	"github.com/openstack-faas/faas/internal/policy"
@@ -14,7 +15,7 @@ import (
 // watchedRules compiles the rules and looks at the operator's files from then on, until stop, which
 // waits for that to end, and whenever the configuration is loaded anew.
 func watchedRules(
-	ctx context.Context, conf config.Policy, live *Live, registry *prometheus.Registry, log *slog.Logger,
+	ctx context.Context, conf config.Policy, live *service.Live, registry *prometheus.Registry, log *slog.Logger,
 ) (rules *policy.Enforcer, stop func(), err error) {
 	rules, err = policy.New(ctx, policy.Options{
 		Dirs: conf.Dirs, LogDecisions: conf.LogDecisions, RequestID: api.RequestID, Log: log, Registry: registry,

@@ -1,4 +1,4 @@
-package service
+package apiserver
 
 import (
 	"bytes"
@@ -18,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/openstack-faas/faas/cmd/internal/service"
 	"github.com/openstack-faas/faas/internal/config"
 )
 
@@ -55,11 +56,11 @@ func TestTLS(t *testing.T) {
 	conf := config.API{CertFile: filepath.Join(dir, "c.pem"), KeyFile: filepath.Join(dir, "k.pem"), TLSVersion: "1.3"}
 	var log bytes.Buffer
 	logger := slog.New(slog.NewTextHandler(&log, nil))
-	if _, err := serverTLS(conf, &Live{}, logger); err == nil || !strings.Contains(err.Error(), "[api] cert_file") {
+	if _, err := serverTLS(conf, &service.Live{}, logger); err == nil || !strings.Contains(err.Error(), "[api] cert_file") {
 		t.Errorf("without its files: %v", err)
 	}
 	writeCertificate(t, conf, 1)
-	live := &Live{}
+	live := &service.Live{}
 	secured, err := serverTLS(conf, live, logger)
 	if err != nil {
 		t.Fatal(err)
@@ -91,11 +92,7 @@ func TestTLS(t *testing.T) {
 	if _, err := shown(old); err == nil {
 		t.Error("an older version of TLS is spoken than the oldest that may be")
 	}
-	hangUp := func() {
-		for _, take := range live.takes {
-			take(config.Settings{})
-		}
-	}
+	hangUp := func() { live.Put(config.Settings{}) }
 	writeCertificate(t, conf, 2)
 	hangUp()
 	if serial, err := shown(whatever); err != nil || serial != 2 {

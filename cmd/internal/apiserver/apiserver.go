@@ -1,4 +1,6 @@
-package service
+// Package apiserver runs the API, in faas-api and faas-standalone. It is apart from the parts that
+// these share with engines, so that an engine's program has neither the API nor its policies.
+package apiserver
 
 import (
 	"context"
@@ -9,6 +11,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/openstack-faas/faas/cmd/internal/service"
 	"github.com/openstack-faas/faas/internal/api"
 	"github.com/openstack-faas/faas/internal/config"
 	"github.com/openstack-faas/faas/internal/dispatch"
@@ -32,10 +35,10 @@ func Listen(ctx context.Context, conf config.API) (net.Listener, error) {
 	return netio.Listener(listener), nil
 }
 
-// RunAPI answers the requests that the listener brings, and closes it. When ctx ends it has load
+// Run answers the requests that the listener brings, and closes it. When ctx ends it has load
 // balancers let go of it, and returns when the requests under way have their answers.
-func RunAPI(
-	ctx context.Context, p Parts, workers Workers, conf *config.APIService, live *Live, listener net.Listener,
+func Run(
+	ctx context.Context, p service.Parts, workers Workers, conf *config.APIService, live *service.Live, listener net.Listener,
 	log *slog.Logger,
 ) error {
 	defer listener.Close()
@@ -45,13 +48,13 @@ func RunAPI(
 	}
 	defer stopRules()
 	engines := engineclient.New(p.Broker, p.Store.Shards())
-	gateways, err := Gateways(conf.Worker)
+	gateways, err := service.Gateways(conf.Worker)
 	if err != nil {
 		return err
 	}
 	agents := dispatch.NewClient(workers.Token)
 	agents.Through(gateways)
-	authority, err := Authority(conf.Worker)
+	authority, err := service.Authority(conf.Worker)
 	if err != nil {
 		return err
 	}
@@ -64,29 +67,29 @@ func RunAPI(
 		Client: agents, Acquire: engines.Acquire, Wait: conf.API.CallWait, PerProject: conf.API.MaxWaiting, Log: log,
 	})
 	defer calls.Close()
-	calls.Register(partOf(p.Registry, "api"))
+	calls.Register(service.PartOf(p.Registry, "api"))
 	stopNews, err := engines.Follow(ctx, calls)
 	if err != nil {
 		return err
 	}
 	defer stopNews()
-	ready := p.apiConfig(conf)
-	if ready.WebhookKeys, err = webhookKeys(conf.Service); err != nil {
+	ready := configOf(p, conf)
+	if ready.WebhookKeys, err = service.WebhookKeys(conf.Service); err != nil {
 		return err
 	}
-	if ready.Passwords, err = RegistryPasswords(conf.Worker); err != nil {
+	if ready.Passwords, err = service.RegistryPasswords(conf.Worker); err != nil {
 		return err
 	}
-	if ready.Variables, err = FunctionVariables(conf.Service); err != nil {
+	if ready.Variables, err = service.FunctionVariables(conf.Service); err != nil {
 		return err
 	}
 	ready.Policy, ready.Registry, ready.Log, ready.Images = rules, p.Registry, log, workers.Images
 	ready.Engines, ready.Caller = engines, engineclient.NewCaller(engines, calls.Call, conf.API.CallWait)
-	ready.Auth, ready.AuthURI = p.authenticator(conf)
+	ready.Auth, ready.AuthURI = authenticator(p, conf)
 	server := api.New(ready)
 	defer server.Close()
 	live.Take(func(s config.Settings) { server.Adjust(s.Limits.Ranges(), s.API.WebhookLimit) })
-	status, err := StartStatus(ctx, conf.API.Status(), conf.Metrics, p.Registry, server, log)
+	status, err := service.StartStatus(ctx, conf.API.Status(), conf.Metrics, p.Registry, server, log)
 	if err != nil {
 		return fmt.Errorf("[api] %w", err)
 	}
@@ -94,11 +97,11 @@ func RunAPI(
 	return serve(ctx, conf, live, listener, server, log)
 }
 
-// apiConfig returns what the API takes from the parts and the configuration as it is.
-func (p Parts) apiConfig(conf *config.APIService) api.Config {
+// configOf returns what the API takes from the parts and the configuration as it is.
+func configOf(p service.Parts, conf *config.APIService) api.Config {
 	return api.Config{
 		Name: p.Name, Store: p.Store, Code: p.Code, Broker: p.Broker, Notify: p.Notify,
-		Swift: p.Objects.source, Trusts: p.trustsOfAPI(conf.Trust), Quotas: p.Quotas, Calls: p.Calls,
+		Swift: p.Objects.Source, Trusts: trusts(p, conf.Trust), Quotas: p.Quotas, Calls: p.Calls,
 		Limits: conf.Limits.Ranges(), ImagesFrom: conf.API.ImagesFrom, PlainRegistries: conf.API.PlainHTTP,
 		MaxLimit: conf.API.MaxLimit, MaxBody: conf.API.MaxBody, MaxInput: conf.API.MaxInput, Memory: conf.API.Memory,
 		ReadTimeout:    conf.API.ReadTimeout,
@@ -115,14 +118,10 @@ func pagesOf(c config.CORS) api.CORS {
 	}
 }
 
-// maxHeader bounds a request's line and headers, in bytes: two long tokens, a page's cookies and a
-// long filter have room in it.
-const maxHeader = 64 << 10
-
 // serve answers until ctx ends; then it goes on answering for the drain time, with each answer
 // closing its connection, and ends.
 func serve(
-	ctx context.Context, conf *config.APIService, live *Live, listener net.Listener, handler *api.Server,
+	ctx context.Context, conf *config.APIService, live *service.Live, listener net.Listener, handler *api.Server,
 	log *slog.Logger,
 ) error {
 	secured, err := serverTLS(conf.API, live, log)
@@ -130,7 +129,7 @@ func serve(
 		return err
 	}
 	server := &http.Server{
-		TLSConfig: secured, Handler: handler, ReadHeaderTimeout: conf.API.ReadTimeout, IdleTimeout: 5 * time.Minute, MaxHeaderBytes: maxHeader,
+		TLSConfig: secured, Handler: handler, ReadHeaderTimeout: conf.API.ReadTimeout, IdleTimeout: 5 * time.Minute, MaxHeaderBytes: service.MaxHeader,
 		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 		// or net/http would answer OPTIONS * itself, with nothing
 		DisableGeneralOptionsHandler: true,
@@ -156,7 +155,7 @@ func serve(
 		return err
 	case <-time.After(conf.API.DrainTime):
 	}
-	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), live.shutdown())
+	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), live.Shutdown())
 	defer cancel()
 	if err := server.Shutdown(grace); !errors.Is(err, context.DeadlineExceeded) {
 		return err

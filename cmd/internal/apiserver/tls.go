@@ -1,4 +1,4 @@
-package service
+package apiserver
 
 import (
 	"crypto/tls"
@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/openstack-faas/faas/cmd/internal/service"
 	"github.com/openstack-faas/faas/internal/config"
 )
 
@@ -27,7 +28,7 @@ type certificate struct {
 const certificatePause = time.Second
 
 // serverTLS returns how the API's port speaks TLS; nil where it does not.
-func serverTLS(conf config.API, live *Live, log *slog.Logger) (*tls.Config, error) {
+func serverTLS(conf config.API, live *service.Live, log *slog.Logger) (*tls.Config, error) {
 	if conf.CertFile == "" {
 		return nil, nil //nolint:nilnil // there is none
 	}
