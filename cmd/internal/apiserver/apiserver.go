@@ -38,8 +38,8 @@ func Listen(ctx context.Context, conf config.API) (net.Listener, error) {
 // Run answers the requests that the listener brings, and closes it. When ctx ends it has load
 // balancers let go of it, and returns when the requests under way have their answers.
 func Run(
-	ctx context.Context, p service.Parts, workers Workers, conf *config.APIService, live *service.Live, listener net.Listener,
-	log *slog.Logger,
+	ctx context.Context, p service.Parts, workers Workers, conf *config.APIService, live *service.Live,
+	listener net.Listener, log *slog.Logger,
 ) error {
 	defer listener.Close()
 	rules, stopRules, err := watchedRules(ctx, conf.Policy, live, p.Registry, log)
@@ -129,7 +129,8 @@ func serve(
 		return err
 	}
 	server := &http.Server{
-		TLSConfig: secured, Handler: handler, ReadHeaderTimeout: conf.API.ReadTimeout, IdleTimeout: 5 * time.Minute, MaxHeaderBytes: service.MaxHeader,
+		TLSConfig: secured, Handler: handler, ReadHeaderTimeout: conf.API.ReadTimeout,
+		IdleTimeout: 5 * time.Minute, MaxHeaderBytes: service.MaxHeader,
 		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 		// or net/http would answer OPTIONS * itself, with nothing
 		DisableGeneralOptionsHandler: true,

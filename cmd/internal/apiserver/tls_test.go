@@ -56,7 +56,8 @@ func TestTLS(t *testing.T) {
 	conf := config.API{CertFile: filepath.Join(dir, "c.pem"), KeyFile: filepath.Join(dir, "k.pem"), TLSVersion: "1.3"}
 	var log bytes.Buffer
 	logger := slog.New(slog.NewTextHandler(&log, nil))
-	if _, err := serverTLS(conf, &service.Live{}, logger); err == nil || !strings.Contains(err.Error(), "[api] cert_file") {
+	_, err := serverTLS(conf, &service.Live{}, logger)
+	if err == nil || !strings.Contains(err.Error(), "[api] cert_file") {
 		t.Errorf("without its files: %v", err)
 	}
 	writeCertificate(t, conf, 1)
