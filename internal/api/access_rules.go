@@ -4,13 +4,14 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/openstack-faas/faas/internal/api/request"
 	"github.com/openstack-faas/faas/pkg/keystone"
 )
 
 // allowed reports whether one of an application credential's access rules is for the request.
 func allowed(rules []keystone.AccessRule, r *http.Request) bool {
 	for _, rule := range rules {
-		if rule.Service == serviceType && rule.Method == r.Method &&
+		if rule.Service == request.ServiceType && rule.Method == r.Method &&
 			matches(strings.Split(rule.Path, "/"), strings.Split(r.URL.Path, "/")) {
 			return true
 		}

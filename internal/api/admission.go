@@ -3,6 +3,9 @@ package api
 import (
 	"net/http"
 
+	"github.com/openstack-faas/faas/internal/api/fields"
+	"github.com/openstack-faas/faas/internal/api/memory"
+	"github.com/openstack-faas/faas/internal/api/request"
 	"github.com/openstack-faas/faas/internal/faas"
 	"github.com/openstack-faas/faas/internal/policy"
 )
@@ -12,26 +15,26 @@ import (
 type admission struct {
 	auth   Authenticator
 	policy *policy.Enforcer
-	memory *memory // of requests under way
-	bodies bodies
+	memory *memory.Budget // of requests under way
+	bodies fields.Bodies
 }
 
 // admit establishes who sends the request, asks the route's rule and counts what the request brings.
 // It notes identity and grant in info; whoever calls it releases the grant, with an error too.
-func (a *admission) admit(rt route, r *http.Request, info *requestInfo) error {
-	if info.versionErr != nil {
-		return info.versionErr
+func (a *admission) admit(rt route, r *http.Request, info *request.Info) error {
+	if info.VersionErr != nil {
+		return info.VersionErr
 	}
 	id, err := a.auth.Authenticate(r)
 	if err != nil {
 		return err
 	}
-	info.identity = id
+	info.Identity = id
 	if err := a.policy.Allow(r.Context(), id, rt.rule, policy.Target{ProjectID: id.ProjectID}); err != nil {
 		return err
 	}
-	if info.grant, err = a.memory.enter(id.ProjectID, requestCost+a.bodies.cost(r)); err != nil {
-		a.bodies.passOver(r)
+	if info.Grant, err = a.memory.Enter(id.ProjectID, memory.RequestCost+a.bodies.Cost(r)); err != nil {
+		a.bodies.PassOver(r)
 		return err
 	}
 	if rt.method == http.MethodPost && id.ProjectID == "" { // a token for a domain or the system

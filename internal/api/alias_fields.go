@@ -5,25 +5,27 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/openstack-faas/faas/internal/api/fields"
+	"github.com/openstack-faas/faas/internal/api/request"
 	"github.com/openstack-faas/faas/internal/faas"
 )
 
 // aliasNameField returns the name of an alias that is to be. It stands in paths, as one segment.
-func aliasNameField(o *object) string {
-	name := o.line("name")
+func aliasNameField(o *fields.Object) string {
+	name := o.Line("name")
 	switch {
 	case name == "":
-		o.refuse("name is required: what the alias is to be called.")
+		o.Refuse("name is required: what the alias is to be called.")
 	case strings.ContainsAny(name, "/\n\t") || name == "." || name == ".." || name != strings.TrimSpace(name):
-		o.refuse("name must be a single segment of a path: no slash, line break or tab, no spaces around it, "+
-			"and neither . nor ..; it is %q.", short(name))
+		o.Refuse("name must be a single segment of a path: no slash, line break or tab, no spaces around it, "+
+			"and neither . nor ..; it is %q.", request.Short(name))
 	}
 	return name
 }
 
 // versionField returns the number of a version, 0 for the live code; nil when it is not set.
-func versionField(o *object, name string) *int {
-	n := o.number(name, "", 0, math.MaxInt32)
+func versionField(o *fields.Object, name string) *int {
+	n := o.Number(name, "", 0, math.MaxInt32)
 	if n == nil {
 		return nil
 	}
@@ -32,17 +34,17 @@ func versionField(o *object, name string) *int {
 }
 
 // canaryField returns the canary of an alias; nil when nothing is said of one. 0 percent is none.
-func canaryField(o *object) *faas.Canary {
-	version, percent := versionField(o, "canary_version"), o.number("canary_percent", "", 0, 99)
+func canaryField(o *fields.Object) *faas.Canary {
+	version, percent := versionField(o, "canary_version"), o.Number("canary_percent", "", 0, 99)
 	switch {
 	case percent == nil && version == nil:
 		return nil
 	case percent == nil || version == nil && *percent > 0:
-		o.refuse("canary_version and canary_percent go together: the version, and how many of a hundred calls it gets. " +
+		o.Refuse("canary_version and canary_percent go together: the version, and how many of a hundred calls it gets. " +
 			"canary_percent 0 ends the canary.")
 		return nil
 	}
-	return &faas.Canary{Version: valueOr(version, 0), Percent: int(*percent)}
+	return &faas.Canary{Version: fields.ValueOr(version, 0), Percent: int(*percent)}
 }
 
 type aliasView struct {
@@ -72,7 +74,7 @@ func viewAlias(a faas.Alias) aliasView {
 
 // aliasViewer returns how an alias looks to the request.
 func aliasViewer(r *http.Request) func(faas.Alias) any {
-	if !infoOf(r).version.AtLeast(v14) {
+	if !request.Of(r).Version.AtLeast(request.V14) {
 		return func(a faas.Alias) any { return viewAlias(a) }
 	}
 	return func(a faas.Alias) any {

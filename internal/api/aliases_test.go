@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/openstack-faas/faas/internal/api/request"
 	"github.com/openstack-faas/faas/internal/faas"
 )
 
@@ -80,8 +81,8 @@ func TestCanaries(t *testing.T) {
 	s.newVersion(function)
 	ask := func(method, path, body string, want int) (v canaryAliasView) {
 		t.Helper()
-		got := s.send(request{method: method, path: path, body: body,
-			header: map[string]string{microversionHeader: "function-engine 1.4"}})
+		got := s.send(testRequest{method: method, path: path, body: body,
+			header: map[string]string{request.MicroversionHeader: "function-engine 1.4"}})
 		if got.status != want {
 			t.Fatalf("%s %s: %d %s", method, path, got.status, got.body)
 		}
@@ -124,10 +125,10 @@ func TestAliasesThatAreRefused(t *testing.T) {
 	s := newService(t)
 	function := s.newFunction(s.newRuntime(), "f").ID
 	s.do("POST", "/v1/aliases", `{"name": "live", "function_id": "`+function+`"}`, 201)
-	post := func(fields string) request {
-		return request{method: "POST", path: "/v1/aliases", body: `{` + fields + `}`}
+	post := func(fields string) testRequest {
+		return testRequest{method: "POST", path: "/v1/aliases", body: `{` + fields + `}`}
 	}
-	put := func(body string) request { return request{method: "PUT", path: "/v1/aliases/live", body: body} }
+	put := func(body string) testRequest { return testRequest{method: "PUT", path: "/v1/aliases/live", body: body} }
 	of := `, "function_id": "` + function + `"`
 	s.refuse(t, []bad{
 		{"a name that is there", post(`"name": "live"` + of), 409, "The project has a function alias live already"},
@@ -143,7 +144,7 @@ func TestAliasesThatAreRefused(t *testing.T) {
 		{"a canary at 1.0", post(`"name": "a", "canary_percent": 3` + of), 400, `There is no field "canary_percent" here`},
 		{"another name", put(`{"name": "b"}`), 400, `There is no field "name" here`},
 		{"moved to nothing", put(`{"function_version": 1}`), 404, "Version 1 of function"},
-		{"no such alias", request{method: "PUT", path: "/v1/aliases/none", body: `{}`}, 404, "Function alias none can not be found."},
-		{"nothing to delete", request{method: "DELETE", path: "/v1/aliases/none"}, 404, "can not be found"},
+		{"no such alias", testRequest{method: "PUT", path: "/v1/aliases/none", body: `{}`}, 404, "Function alias none can not be found."},
+		{"nothing to delete", testRequest{method: "DELETE", path: "/v1/aliases/none"}, 404, "can not be found"},
 	})
 }

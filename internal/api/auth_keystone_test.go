@@ -63,7 +63,7 @@ func (s *service) as(user, service string) reply {
 	if service != "" {
 		header["X-Service-Token"] = service
 	}
-	return s.send(request{method: "GET", path: "/v1/functions", header: header})
+	return s.send(testRequest{method: "GET", path: "/v1/functions", header: header})
 }
 
 var reader = testkit.FakeToken{User: "u", Project: "p", Roles: []string{"reader"}}
@@ -105,7 +105,7 @@ func TestTokens(t *testing.T) {
 			t.Errorf("%q: %d with WWW-Authenticate %q", token, got.status, challenge)
 		}
 	}
-	if got := s.send(request{method: "GET", path: "/"}); got.status != 200 { // open to all
+	if got := s.send(testRequest{method: "GET", path: "/"}); got.status != 200 { // open to all
 		t.Errorf("discovery without a token: %d", got.status)
 	}
 }
@@ -218,7 +218,7 @@ func TestWithoutProject(t *testing.T) {
 	} {
 		for token, want := range map[string]int{"system": req.want, "domain": 403} {
 			got := s.send(
-				request{method: req.method, path: req.path, body: req.body, header: map[string]string{"X-Auth-Token": token}},
+				testRequest{method: req.method, path: req.path, body: req.body, header: map[string]string{"X-Auth-Token": token}},
 			)
 			if got.status != want {
 				t.Errorf("%s: %s %s: %d %s, want %d", token, req.method, req.path, got.status, got.body, want)

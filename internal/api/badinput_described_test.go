@@ -13,6 +13,7 @@ import (
 
 	"github.com/getkin/kin-openapi/openapi3"
 
+	"github.com/openstack-faas/faas/internal/api/request"
 	"github.com/openstack-faas/faas/internal/faas"
 )
 
@@ -79,7 +80,7 @@ func TestBadInputOfEveryOperation(t *testing.T) {
 	s.do("GET", "/v1/functions/"+there["function"], "", 200) // all is as it was
 }
 
-var latestHeader = map[string]string{microversionHeader: serviceType + " latest"}
+var latestHeader = map[string]string{request.MicroversionHeader: request.ServiceType + " latest"}
 
 // furnished makes one of everything.
 func (s *service) furnished() map[string]string {
@@ -125,7 +126,7 @@ var insides = []string{"sqlite", "SQL ", "SQLITE", "goroutine", "panic", ".go:",
 
 // refused checks an answer that may be a refusal, and must be one that names the field where there
 // is one. A service of which nothing is missing answers nothing with 500 or more.
-func (s *service) refused(t *testing.T, r request, field string) reply {
+func (s *service) refused(t *testing.T, r testRequest, field string) reply {
 	t.Helper()
 	r.header = latestHeader
 	got := s.send(r)
@@ -162,7 +163,7 @@ func (op *described) badPaths(t *testing.T, parameters openapi3.Parameters) {
 			if p.Value.Name == "project_id" && op.method != http.MethodGet {
 				continue // every text is some project's id
 			}
-			op.refused(t, request{method: op.method, path: op.at(op.path, op.there, p.Value.Name, text)}, "")
+			op.refused(t, testRequest{method: op.method, path: op.at(op.path, op.there, p.Value.Name, text)}, "")
 		}
 	}
 }
@@ -177,17 +178,17 @@ func (op *described) badQueries(t *testing.T, parameters openapi3.Parameters) {
 			continue
 		}
 		for _, text := range append([]string{"", "word", "0", "1.5", "99999999999999999999", "x:y", "in:", "has:%"}, odd...) {
-			op.refused(t, request{method: op.method, path: path + "?" + p.Value.Name + "=" + url.QueryEscape(text)}, "")
+			op.refused(t, testRequest{method: op.method, path: path + "?" + p.Value.Name + "=" + url.QueryEscape(text)}, "")
 		}
-		op.refused(t, request{method: op.method, path: path + "?" + p.Value.Name + "=%ff"}, "")
+		op.refused(t, testRequest{method: op.method, path: path + "?" + p.Value.Name + "=%ff"}, "")
 	}
 	filtered := slices.ContainsFunc(parameters, func(p *openapi3.ParameterRef) bool { return p.Value.Name == "filters" })
 	if op.method == http.MethodGet && filtered {
-		op.refused(t, request{method: op.method, path: path + "?colour=red"}, "colour")
+		op.refused(t, testRequest{method: op.method, path: path + "?colour=red"}, "colour")
 		for _, text := range odd {
-			op.refused(t, request{method: op.method, path: path + "?name=" + url.QueryEscape(text)}, "")
-			op.refused(t, request{method: op.method, path: path + "?id=" + url.QueryEscape(text)}, "")
-			op.refused(t, request{method: op.method, path: path + "?" + url.QueryEscape(text) + "=1"}, "")
+			op.refused(t, testRequest{method: op.method, path: path + "?name=" + url.QueryEscape(text)}, "")
+			op.refused(t, testRequest{method: op.method, path: path + "?id=" + url.QueryEscape(text)}, "")
+			op.refused(t, testRequest{method: op.method, path: path + "?" + url.QueryEscape(text) + "=1"}, "")
 		}
 	}
 }
@@ -199,10 +200,10 @@ func (op *described) badBodies(t *testing.T) {
 	}
 	path := op.at(op.path, op.there, "", "")
 	for _, body := range wrongBodies {
-		op.refused(t, request{method: op.method, path: path, body: body}, "")
+		op.refused(t, testRequest{method: op.method, path: path, body: body}, "")
 	}
-	op.refused(t, request{method: op.method, path: path, body: "<a/>", contentType: "application/xml"}, "application/xml")
-	op.refused(t, request{method: op.method, path: path, body: "{}", contentType: "///"}, "")
+	op.refused(t, testRequest{method: op.method, path: path, body: "<a/>", contentType: "application/xml"}, "application/xml")
+	op.refused(t, testRequest{method: op.method, path: path, body: "{}", contentType: "///"}, "")
 	media := op.RequestBody.Value.Content.Get("application/json")
 	base := map[string]json.RawMessage{}
 	if media.Example != nil {
@@ -215,20 +216,20 @@ func (op *described) badBodies(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	op.refused(t, request{method: op.method, path: path, body: op.body(base, "colour", "1")}, "colour")
+	op.refused(t, testRequest{method: op.method, path: path, body: op.body(base, "colour", "1")}, "colour")
 	// where nothing else is wrong, every refusal is about the field
 	right, err := json.Marshal(base)
 	if err != nil {
 		t.Fatal(err)
 	}
-	alone := op.send(request{method: op.method, path: path, body: string(right), header: latestHeader}).status < 400
+	alone := op.send(testRequest{method: op.method, path: path, body: string(right), header: latestHeader}).status < 400
 	if media.Example != nil && !alone {
 		t.Errorf("%s %s: the example of the description is refused: %s", op.method, path, right)
 	}
 	properties := media.Schema.Value.Properties
 	for _, name := range slices.Sorted(maps.Keys(properties)) {
 		for _, value := range values() {
-			r := request{method: op.method, path: path, body: op.body(base, name, value)}
+			r := testRequest{method: op.method, path: path, body: op.body(base, name, value)}
 			got := op.refused(t, r, op.mustName(name, value, properties[name]))
 			if alone && got.status == 400 && !strings.Contains(got.fault(), name) {
 				t.Errorf("%s %s %.100s: %s is not named: %s", r.method, r.path, r.body, name, got.fault())
@@ -266,7 +267,7 @@ func (s *service) badMethods(t *testing.T, path string, item *openapi3.PathItem,
 		if item.Operations()[method] != nil || method == http.MethodHead && item.Get != nil {
 			continue
 		}
-		got := s.send(request{method: method, path: at, header: latestHeader})
+		got := s.send(testRequest{method: method, path: at, header: latestHeader})
 		says := method == http.MethodHead || strings.Contains(got.fault(), "The method "+method+" is not allowed")
 		if got.status != 405 || got.header.Get("Allow") == "" || !says {
 			t.Errorf("%s %s: %d %s, Allow %q", method, at, got.status, got.body, got.header.Get("Allow"))
@@ -275,8 +276,8 @@ func (s *service) badMethods(t *testing.T, path string, item *openapi3.PathItem,
 	if item.Get == nil {
 		return
 	}
-	asked := s.send(request{method: "GET", path: at, header: latestHeader})
-	if head := s.send(request{method: "HEAD", path: at, header: latestHeader}); head.status != asked.status ||
+	asked := s.send(testRequest{method: "GET", path: at, header: latestHeader})
+	if head := s.send(testRequest{method: "HEAD", path: at, header: latestHeader}); head.status != asked.status ||
 		len(head.body) != 0 {
 		t.Errorf("HEAD %s: %d %s, GET: %d", at, head.status, head.body, asked.status)
 	}

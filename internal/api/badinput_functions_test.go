@@ -17,50 +17,50 @@ func TestBadFunctions(t *testing.T) {
 	s := newService(t)
 	runtime := s.newRuntime()
 	pack := zipOf(t, "main.py", "")
-	post := func(fields ...field) request {
+	post := func(fields ...field) testRequest {
 		body, contentType := formOf(t, fields...)
-		return request{method: "POST", path: "/v1/functions", body: body, contentType: contentType}
+		return testRequest{method: "POST", path: "/v1/functions", body: body, contentType: contentType}
 	}
-	with := func(more ...field) request {
+	with := func(more ...field) testRequest {
 		return post(append([]field{{"runtime_id", runtime}, {"code", `{"source":"package"}`}, {"package", pack}}, more...)...)
 	}
-	without := func(code string, more ...field) request { return post(append([]field{{"code", code}}, more...)...) }
-	packed := func(content string) request {
+	without := func(code string, more ...field) testRequest { return post(append([]field{{"code", code}}, more...)...) }
+	packed := func(content string) testRequest {
 		return post(field{"runtime_id", runtime}, field{"code", `{"source":"package"}`}, field{"package", content})
 	}
-	urlencoded := func(body string) request {
-		return request{method: "POST", path: "/v1/functions", body: body, contentType: "application/x-www-form-urlencoded"}
+	urlencoded := func(body string) testRequest {
+		return testRequest{method: "POST", path: "/v1/functions", body: body, contentType: "application/x-www-form-urlencoded"}
 	}
 	cut := with()
 	cut.body = cut.body[:len(cut.body)/2]
 	s.refuse(t, []bad{
-		{"empty", request{method: "POST", path: "/v1/functions"}, 400, "code is required"},
+		{"empty", testRequest{method: "POST", path: "/v1/functions"}, 400, "code is required"},
 		{
 			"no type",
-			request{method: "POST", path: "/v1/functions", body: "x", contentType: "text/plain"},
+			testRequest{method: "POST", path: "/v1/functions", body: "x", contentType: "text/plain"},
 			415,
 			"it is text/plain",
 		},
 		{
 			"malformed type",
-			request{method: "POST", path: "/v1/functions", body: "x", contentType: "multipart/form-data; boundary"},
+			testRequest{method: "POST", path: "/v1/functions", body: "x", contentType: "multipart/form-data; boundary"},
 			415,
 			`The Content-Type "multipart/form-data; boundary" is malformed.`,
 		},
 		{
 			"no boundary",
-			request{method: "POST", path: "/v1/functions", body: "x", contentType: "multipart/form-data"},
+			testRequest{method: "POST", path: "/v1/functions", body: "x", contentType: "multipart/form-data"},
 			400,
 			"has no boundary",
 		},
 		{
 			"no parts",
-			request{method: "POST", path: "/v1/functions", body: "x", contentType: "multipart/form-data; boundary=b"},
+			testRequest{method: "POST", path: "/v1/functions", body: "x", contentType: "multipart/form-data; boundary=b"},
 			400,
 			"has no parts",
 		},
 		{"cut off", cut, 400, "cut off"},
-		{"malformed JSON", request{method: "POST", path: "/v1/functions", body: "{"}, 400, "The body must be a JSON object"},
+		{"malformed JSON", testRequest{method: "POST", path: "/v1/functions", body: "{"}, 400, "The body must be a JSON object"},
 		{"no code", post(field{"runtime_id", runtime}, field{"package", pack}), 400, "code is required"},
 		{"code is no JSON", without("package"), 400, "code must be a JSON object"},
 		{"code is null", without("null"), 400, "code must be a JSON object"},
@@ -175,7 +175,7 @@ func TestBadFunctions(t *testing.T) {
 }
 
 // replace changes the body.
-func (r request) replace(from, to string) request {
+func (r testRequest) replace(from, to string) testRequest {
 	r.body = strings.Replace(r.body, from, to, 1)
 	return r
 }
@@ -254,7 +254,7 @@ func TestLargePackageIsRefusedWhileItArrives(t *testing.T) {
 		t.Error("something was written")
 	}
 	got := s.send(
-		request{method: "POST", path: "/v1/functions", body: "--b--", contentType: "multipart/form-data; boundary=b"},
+		testRequest{method: "POST", path: "/v1/functions", body: "--b--", contentType: "multipart/form-data; boundary=b"},
 	)
 	if got.status != 400 {
 		t.Errorf("the service answers %d afterwards", got.status)

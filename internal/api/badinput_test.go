@@ -14,7 +14,7 @@ const unknownID = "5b1e2b1c-9d0f-4f6e-8c55-0f2f4c6a4f11"
 // bad is a request that must be refused.
 type bad struct {
 	name string
-	request
+	testRequest
 	status int
 	fault  string // part of the faultstring
 }
@@ -43,7 +43,7 @@ func (s *service) refuse(t *testing.T, all []bad) {
 	before := s.contents()
 	for _, b := range all {
 		t.Run(b.name, func(t *testing.T) {
-			got := s.send(b.request)
+			got := s.send(b.testRequest)
 			if got.status != b.status || !strings.Contains(got.fault(), b.fault) {
 				t.Errorf("%d %s, want %d %s", got.status, got.body, b.status, b.fault)
 			}
@@ -61,69 +61,69 @@ func (s *service) refuse(t *testing.T, all []bad) {
 func TestBadPaths(t *testing.T) {
 	s := newService(t)
 	s.refuse(t, []bad{
-		{"unknown path", request{method: "GET", path: "/v2"}, 404, "There is nothing at /v2."},
+		{"unknown path", testRequest{method: "GET", path: "/v2"}, 404, "There is nothing at /v2."},
 		{
 			"unknown below a known",
-			request{method: "GET", path: "/v1/runtimes/" + unknownID + "/nothing"},
+			testRequest{method: "GET", path: "/v1/runtimes/" + unknownID + "/nothing"},
 			404,
 			"There is nothing at",
 		},
-		{"no such resource", request{method: "GET", path: "/v1/nothings"}, 404, "There is nothing at /v1/nothings."},
-		{"doubled slash", request{method: "GET", path: "/v1//functions"}, 404, "There is nothing at"},
-		{"dots", request{method: "GET", path: "/v1/../v1/functions"}, 404, "There is nothing at"},
+		{"no such resource", testRequest{method: "GET", path: "/v1/nothings"}, 404, "There is nothing at /v1/nothings."},
+		{"doubled slash", testRequest{method: "GET", path: "/v1//functions"}, 404, "There is nothing at"},
+		{"dots", testRequest{method: "GET", path: "/v1/../v1/functions"}, 404, "There is nothing at"},
 		{
 			"wrong method",
-			request{method: "PATCH", path: "/v1/functions"},
+			testRequest{method: "PATCH", path: "/v1/functions"},
 			405,
 			"The method PATCH is not allowed on /v1/functions.",
 		},
 		{
 			"no UUID",
-			request{method: "GET", path: "/v1/functions/abc"},
+			testRequest{method: "GET", path: "/v1/functions/abc"},
 			400,
 			`The id in the path must be a UUID; it is "abc".`,
 		},
-		{"no UUID in a log", request{method: "GET", path: "/v1/executions/abc/log"}, 400, "must be a UUID"},
-		{"no UUID to delete", request{method: "DELETE", path: "/v1/executions/1"}, 400, "must be a UUID"},
-		{"no such runtime", request{method: "GET", path: "/v1/runtimes/" + unknownID}, 404, unknownID},
-		{"no such pool", request{method: "GET", path: "/v1/runtimes/" + unknownID + "/pool"}, 404, unknownID},
-		{"no such function", request{method: "DELETE", path: "/v1/functions/" + unknownID}, 404, unknownID},
-		{"no such execution", request{method: "GET", path: "/v1/executions/" + unknownID}, 404, unknownID},
-		{"no such log", request{method: "GET", path: "/v1/executions/" + unknownID + "/log"}, 404, unknownID},
-		{"limit", request{method: "GET", path: "/v1/functions?limit=0"}, 400, "limit must be a whole number of at least 1"},
-		{"limit is a word", request{method: "GET", path: "/v1/functions?limit=x"}, 400, `it is "x"`},
-		{"marker", request{method: "GET", path: "/v1/functions?marker=x"}, 400, "marker must be the UUID"},
-		{"marker of nothing", request{method: "GET", path: "/v1/functions?marker=" + unknownID}, 400, unknownID},
-		{"unknown filter", request{method: "GET", path: "/v1/functions?colour=red"}, 400, "colour"},
-		{"unknown sort key", request{method: "GET", path: "/v1/functions?sort_keys=colour"}, 400, "colour"},
+		{"no UUID in a log", testRequest{method: "GET", path: "/v1/executions/abc/log"}, 400, "must be a UUID"},
+		{"no UUID to delete", testRequest{method: "DELETE", path: "/v1/executions/1"}, 400, "must be a UUID"},
+		{"no such runtime", testRequest{method: "GET", path: "/v1/runtimes/" + unknownID}, 404, unknownID},
+		{"no such pool", testRequest{method: "GET", path: "/v1/runtimes/" + unknownID + "/pool"}, 404, unknownID},
+		{"no such function", testRequest{method: "DELETE", path: "/v1/functions/" + unknownID}, 404, unknownID},
+		{"no such execution", testRequest{method: "GET", path: "/v1/executions/" + unknownID}, 404, unknownID},
+		{"no such log", testRequest{method: "GET", path: "/v1/executions/" + unknownID + "/log"}, 404, unknownID},
+		{"limit", testRequest{method: "GET", path: "/v1/functions?limit=0"}, 400, "limit must be a whole number of at least 1"},
+		{"limit is a word", testRequest{method: "GET", path: "/v1/functions?limit=x"}, 400, `it is "x"`},
+		{"marker", testRequest{method: "GET", path: "/v1/functions?marker=x"}, 400, "marker must be the UUID"},
+		{"marker of nothing", testRequest{method: "GET", path: "/v1/functions?marker=" + unknownID}, 400, unknownID},
+		{"unknown filter", testRequest{method: "GET", path: "/v1/functions?colour=red"}, 400, "colour"},
+		{"unknown sort key", testRequest{method: "GET", path: "/v1/functions?sort_keys=colour"}, 400, "colour"},
 		{
 			"sort direction",
-			request{method: "GET", path: "/v1/functions?sort_keys=name&sort_dirs=up"},
+			testRequest{method: "GET", path: "/v1/functions?sort_keys=name&sort_dirs=up"},
 			400,
 			`Each entry of sort_dirs must be asc or desc; one is "up".`,
 		},
 		{
 			"more directions than keys",
-			request{method: "GET", path: "/v1/functions?sort_dirs=asc"},
+			testRequest{method: "GET", path: "/v1/functions?sort_dirs=asc"},
 			400,
 			"sort_dirs must not have more entries than sort_keys; it has 1, and sort_keys has 0.",
 		},
 		{
 			"all_projects",
-			request{method: "GET", path: "/v1/functions?all_projects=x"},
+			testRequest{method: "GET", path: "/v1/functions?all_projects=x"},
 			400,
 			"all_projects must be true or false",
 		},
-		{"query string", request{method: "GET", path: "/v1/functions?a=%zz"}, 400, "The query string is malformed."},
+		{"query string", testRequest{method: "GET", path: "/v1/functions?a=%zz"}, 400, "The query string is malformed."},
 	})
-	if got := s.send(request{method: "PATCH", path: "/v1/functions"}); got.header.Get("Allow") != "GET, POST" {
+	if got := s.send(testRequest{method: "PATCH", path: "/v1/functions"}); got.header.Get("Allow") != "GET, POST" {
 		t.Errorf("Allow: %s", got.header.Get("Allow"))
 	}
 }
 
 func TestBadRuntimes(t *testing.T) {
 	s := newService(t)
-	post := func(body string) request { return request{method: "POST", path: "/v1/runtimes", body: body} }
+	post := func(body string) testRequest { return testRequest{method: "POST", path: "/v1/runtimes", body: body} }
 	long := strings.Repeat("x", 256)
 	s.refuse(t, []bad{
 		{"empty", post(" "), 400, "The body is empty; a JSON object is needed."},
@@ -173,7 +173,7 @@ func TestBadRuntimes(t *testing.T) {
 		{"large", post(`{"name": "` + strings.Repeat("x", 3<<20) + `"}`), 413, "The body is larger than 2097152 bytes."},
 		{
 			"a form",
-			request{
+			testRequest{
 				method:      "POST",
 				path:        "/v1/runtimes",
 				body:        "image=python3",
@@ -184,13 +184,13 @@ func TestBadRuntimes(t *testing.T) {
 		},
 		{
 			"update of nothing",
-			request{method: "PUT", path: "/v1/runtimes/" + unknownID, body: `{"name": "x"}`},
+			testRequest{method: "PUT", path: "/v1/runtimes/" + unknownID, body: `{"name": "x"}`},
 			404,
 			unknownID,
 		},
 		{
 			"update with what is fixed",
-			request{method: "PUT", path: "/v1/runtimes/" + unknownID, body: `{"trusted": false}`},
+			testRequest{method: "PUT", path: "/v1/runtimes/" + unknownID, body: `{"trusted": false}`},
 			400,
 			`There is no field "trusted"`,
 		},
@@ -200,7 +200,7 @@ func TestBadRuntimes(t *testing.T) {
 func TestBadExecutions(t *testing.T) {
 	s := newService(t)
 	function := s.newFunction(s.newRuntime(), "f").ID
-	post := func(body string) request { return request{method: "POST", path: "/v1/executions", body: body} }
+	post := func(body string) testRequest { return testRequest{method: "POST", path: "/v1/executions", body: body} }
 	s.refuse(t, []bad{
 		{"malformed", post(`{`), 400, "The body must be a JSON object"},
 		{"nothing", post(`{}`), 400, "function_id or function_alias is required."},

@@ -11,10 +11,12 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/openstack-faas/faas/internal/api/answer"
 )
 
 // unfinished sends a request whose body never ends, and returns the answer's status and body.
-func (s *service) unfinished(head string) (status int, f fault) {
+func (s *service) unfinished(head string) (status int, f answer.Fault) {
 	s.t.Helper()
 	conn, err := net.Dial("tcp", s.server.Listener.Addr().String())
 	s.must(err)
@@ -73,13 +75,13 @@ func TestLargeBodiesHearWhy(t *testing.T) {
 			t.Fatalf("the connection was cut while the body was sent: %v", err)
 		}
 	}
-	answer, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	got, err := http.ReadResponse(bufio.NewReader(conn), nil)
 	s.must(err)
-	defer answer.Body.Close()
-	var f fault
-	s.must(json.NewDecoder(answer.Body).Decode(&f))
-	if answer.StatusCode != http.StatusRequestEntityTooLarge || !answer.Close || !strings.Contains(f.Faultstring, "larger than 2097152 bytes") {
-		t.Errorf("%d %v %+v", answer.StatusCode, answer.Close, f)
+	defer got.Body.Close()
+	var f answer.Fault
+	s.must(json.NewDecoder(got.Body).Decode(&f))
+	if got.StatusCode != http.StatusRequestEntityTooLarge || !got.Close || !strings.Contains(f.Faultstring, "larger than 2097152 bytes") {
+		t.Errorf("%d %v %+v", got.StatusCode, got.Close, f)
 	}
 	if _, err := conn.Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
 		t.Errorf("the connection goes on: %v", err)

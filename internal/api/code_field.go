@@ -12,6 +12,8 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/openstack-faas/faas/internal/api/fields"
+	"github.com/openstack-faas/faas/internal/api/request"
 	"github.com/openstack-faas/faas/internal/faas"
 	"github.com/openstack-faas/faas/internal/swiftcode"
 )
@@ -32,8 +34,8 @@ type askedCode struct {
 
 // codeField returns the field code, which clients send as an object or as the JSON text of one; nil when
 // it is not set. known are the names of its fields.
-func codeField(o *object, known []string) *askedCode {
-	raw, ok := o.get("code")
+func codeField(o *fields.Object, known []string) *askedCode {
+	raw, ok := o.Get("code")
 	if !ok {
 		return nil
 	}
@@ -43,11 +45,11 @@ func codeField(o *object, known []string) *askedCode {
 	}
 	code := &askedCode{}
 	if fault := parseCode(raw, code, known); fault != "" {
-		o.refuse("%s", fault)
+		o.Refuse("%s", fault)
 		return nil
 	}
 	if fault := code.fault(); fault != "" {
-		o.refuse("%s", fault)
+		o.Refuse("%s", fault)
 		return nil
 	}
 	return code
@@ -55,7 +57,7 @@ func codeField(o *object, known []string) *askedCode {
 
 // codeFieldsOf returns the fields of code at the request's microversion.
 func codeFieldsOf(r *http.Request) []string {
-	return fieldsSince(r, v18, slices.Clone(codeFields), "registry_username", "registry_password")
+	return fieldsSince(r, request.V18, slices.Clone(codeFields), "registry_username", "registry_password")
 }
 
 // The fields of code, and of code.swift. As encoding/json, the service takes them in any case of
@@ -69,7 +71,7 @@ var (
 // when nothing is.
 func parseCode(raw json.RawMessage, code *askedCode, known []string) string {
 	const shape = `code must be a JSON object such as {"source": "package", "md5sum": "…"}; it is `
-	shown := short(string(raw))
+	shown := request.Short(string(raw))
 	if strings.Contains(strings.ToLower(string(raw)), "password") {
 		shown = "not, and not repeated here because it may hold a password"
 	}
@@ -78,7 +80,7 @@ func parseCode(raw json.RawMessage, code *askedCode, known []string) string {
 		return shape + shown + "."
 	}
 	if name, found := unknownField(fields, known); found {
-		return fmt.Sprintf("There is no field %q in code; the fields are %s.", short(name), strings.Join(known, ", "))
+		return fmt.Sprintf("There is no field %q in code; the fields are %s.", request.Short(name), strings.Join(known, ", "))
 	}
 	err := json.Unmarshal(raw, code)
 	if wrong := (*json.UnmarshalTypeError)(nil); errors.As(err, &wrong) {
@@ -100,7 +102,7 @@ func unknownInSwift(code map[string]json.RawMessage) string {
 		}
 		if name, found := unknownField(fields, swiftFields); found {
 			return fmt.Sprintf(
-				"There is no field %q in code.swift; the fields are %s.", short(name), strings.Join(swiftFields, ", "),
+				"There is no field %q in code.swift; the fields are %s.", request.Short(name), strings.Join(swiftFields, ", "),
 			)
 		}
 	}
@@ -143,16 +145,16 @@ func (c *askedCode) fault() string {
 		return ""
 	case faas.SourceImage:
 		if !imageForm.MatchString(c.Image) {
-			return fmt.Sprintf("code.image must be the reference of a container image; it is %q.", short(c.Image))
+			return fmt.Sprintf("code.image must be the reference of a container image; it is %q.", request.Short(c.Image))
 		}
 		if p := faas.Protocol(c.Protocol); p != "" && p != faas.ProtocolRun && p != faas.ProtocolHTTP {
-			return "code.protocol must be run or http; it is " + short(c.Protocol) + "."
+			return "code.protocol must be run or http; it is " + request.Short(c.Protocol) + "."
 		}
 		return ""
 	case "":
 		return "code must name its source: package, swift or image."
 	}
-	return "code.source must be package, swift or image; it is " + short(c.Source) + "."
+	return "code.source must be package, swift or image; it is " + request.Short(c.Source) + "."
 }
 
 const (
@@ -183,19 +185,19 @@ func (c *askedCode) ofImage() faas.Code {
 }
 
 // changedCodeField returns what the form says of the code in either way; nil when it says nothing.
-func changedCodeField(f *form, known []string) *askedCode {
-	code := codeField(&f.object, known)
-	source, md5 := f.text("source", maxQuoted), f.text("md5sum", maxQuoted)
+func changedCodeField(f *fields.Form, known []string) *askedCode {
+	code := codeField(&f.Object, known)
+	source, md5 := f.Text("source", request.MaxQuoted), f.Text("md5sum", request.MaxQuoted)
 	if source == nil && md5 == nil {
 		return code
 	}
 	if code != nil {
-		f.refuse("The form has code and also source or md5sum; send either code or the other two.")
+		f.Refuse("The form has code and also source or md5sum; send either code or the other two.")
 		return nil
 	}
-	code = &askedCode{Source: valueOr(source, string(faas.SourcePackage)), MD5: valueOr(md5, "")}
+	code = &askedCode{Source: fields.ValueOr(source, string(faas.SourcePackage)), MD5: fields.ValueOr(md5, "")}
 	if fault := code.fault(); fault != "" {
-		f.refuse("%s", fault)
+		f.Refuse("%s", fault)
 	}
 	return code
 }

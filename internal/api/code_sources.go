@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 
+	"github.com/openstack-faas/faas/internal/api/fields"
 	"github.com/openstack-faas/faas/internal/faas"
 	"github.com/openstack-faas/faas/internal/store"
 	"github.com/openstack-faas/faas/internal/swiftcode"
@@ -20,7 +21,7 @@ type codeSources struct {
 
 // forNew returns the code of a function that is to be, having kept its package if it is of one.
 func (c *codeSources) forNew(
-	ctx context.Context, id faas.Identity, f *form, code *askedCode, runtimeID string,
+	ctx context.Context, id faas.Identity, f *fields.Form, code *askedCode, runtimeID string,
 ) (faas.Code, error) {
 	if code == nil {
 		return faas.Code{}, faas.Errorf(faas.Invalid, `code is required, as in {"source": "package"}.`)
@@ -35,16 +36,16 @@ func (c *codeSources) forNew(
 	if err := c.requireForPackage(ctx, id, f, runtimeID); err != nil {
 		return faas.Code{}, err
 	}
-	return c.packages.keep(ctx, f.pack, code.MD5, c.quota.roomForPackage(id.ProjectID, 0))
+	return c.packages.keep(ctx, f.Pack, code.MD5, c.quota.roomForPackage(id.ProjectID, 0))
 }
 
 // requireForPackage checks that there is all that a function of a package needs, before the package
 // is kept. The record's own transaction looks at the runtime again.
-func (c *codeSources) requireForPackage(ctx context.Context, id faas.Identity, f *form, runtimeID string) error {
+func (c *codeSources) requireForPackage(ctx context.Context, id faas.Identity, f *fields.Form, runtimeID string) error {
 	switch {
 	case runtimeID == "":
 		return faas.Errorf(faas.Invalid, "runtime_id is required for a function of source package.")
-	case f.pack == nil:
+	case f.Pack == nil:
 		return faas.Errorf(
 			faas.Invalid,
 			"package is required for a function of source package: the zip, as a file in a multipart/form-data body.",
@@ -67,7 +68,7 @@ func (c *codeSources) requireRuntime(ctx context.Context, id faas.Identity, runt
 
 // ofImage checks what a function of an image must and must not have.
 func (c *codeSources) ofImage(
-	ctx context.Context, id faas.Identity, f *form, code *askedCode, runtimeID string,
+	ctx context.Context, id faas.Identity, f *fields.Form, code *askedCode, runtimeID string,
 ) (faas.Code, error) {
 	switch {
 	case !c.images.enabled:
@@ -78,7 +79,7 @@ func (c *codeSources) ofImage(
 		return faas.Code{}, faas.Errorf(
 			faas.Invalid, "A function of a container image takes no runtime; leave runtime_id out.",
 		)
-	case f.pack != nil:
+	case f.Pack != nil:
 		return faas.Code{}, faas.Errorf(faas.Invalid, "A function of a container image takes no package; leave package out.")
 	}
 	return c.images.pinned(ctx, faas.Function{ProjectID: id.ProjectID}, code)
@@ -86,7 +87,7 @@ func (c *codeSources) ofImage(
 
 // forChange keeps the new package, if there is one; nil means that the code stays.
 func (c *codeSources) forChange(
-	ctx context.Context, id faas.Identity, before faas.Function, code *askedCode, pack *spool,
+	ctx context.Context, id faas.Identity, before faas.Function, code *askedCode, pack *fields.Spool,
 ) (*faas.Code, error) {
 	if code != nil && faas.CodeSource(code.Source) != before.Code.Source {
 		return nil, faas.Errorf(

@@ -4,6 +4,8 @@ import (
 	"context"
 	"strings"
 
+	"github.com/openstack-faas/faas/internal/api/fields"
+	"github.com/openstack-faas/faas/internal/api/request"
 	"github.com/openstack-faas/faas/internal/faas"
 	"github.com/openstack-faas/faas/internal/swiftcode"
 )
@@ -11,14 +13,14 @@ import (
 // ofSwift returns the code of a function that is to be from an object, having kept the object's
 // bytes.
 func (c *codeSources) ofSwift(
-	ctx context.Context, id faas.Identity, f *form, code *askedCode, runtimeID string,
+	ctx context.Context, id faas.Identity, f *fields.Form, code *askedCode, runtimeID string,
 ) (faas.Code, error) {
 	switch {
 	case c.swift == nil:
 		return faas.Code{}, errNoSwift()
 	case runtimeID == "":
 		return faas.Code{}, faas.Errorf(faas.Invalid, "runtime_id is required for a function of source swift.")
-	case f.pack != nil:
+	case f.Pack != nil:
 		return faas.Code{}, faas.Errorf(
 			faas.Invalid, "A function of source swift takes no package: its code is the object. Leave package out.",
 		)
@@ -46,7 +48,7 @@ func (c *codeSources) object(
 	named := faas.Code{Source: faas.SourceSwift, Container: code.Swift.Container, Object: code.Swift.Object}
 	found, err := c.swift.Fetch(ctx, id.Token, id.ProjectID, named, room)
 	if err == nil && code.MD5 != "" && !strings.EqualFold(code.MD5, found.MD5) {
-		err = faas.Errorf(faas.Invalid, "The MD5 sum of the object is %s, but code.md5sum is %s.", found.MD5, short(code.MD5))
+		err = faas.Errorf(faas.Invalid, "The MD5 sum of the object is %s, but code.md5sum is %s.", found.MD5, request.Short(code.MD5))
 	}
 	return found, err
 }

@@ -68,7 +68,7 @@ func (s *swiftService) create(code, identity string) reply {
 	s.t.Helper()
 	form := url.Values{"runtime_id": {s.runtime}, "code": {code}, "name": {"f"}}
 	return s.send(
-		request{
+		testRequest{
 			method:      "POST",
 			path:        "/v1/functions",
 			body:        form.Encode(),
@@ -112,7 +112,7 @@ func TestFunctionFromSwift(t *testing.T) {
 		t.Errorf("downloaded %d bytes of %s", len(got.body), got.header.Get("Content-Type"))
 	}
 	json := `{"runtime_id": "` + s.runtime + `", "code": ` + codeOf("a/f.zip") + `}`
-	if r := s.send(request{method: "POST", path: "/v1/functions", body: json}); r.status != http.StatusCreated {
+	if r := s.send(testRequest{method: "POST", path: "/v1/functions", body: json}); r.status != http.StatusCreated {
 		t.Errorf("as JSON: %d: %s", r.status, r.body)
 	}
 }
@@ -157,7 +157,7 @@ func TestWhatCannotBeAFunctionFromSwift(t *testing.T) {
 	form.WriteString("--b\r\nContent-Disposition: form-data; name=\"runtime_id\"\r\n\r\n" + s.runtime + "\r\n")
 	form.WriteString("--b\r\nContent-Disposition: form-data; name=\"code\"\r\n\r\n" + codeOf("f.zip") + "\r\n--b--\r\n")
 	r := s.send(
-		request{method: "POST", path: "/v1/functions", body: form.String(), contentType: "multipart/form-data; boundary=b"},
+		testRequest{method: "POST", path: "/v1/functions", body: form.String(), contentType: "multipart/form-data; boundary=b"},
 	)
 	if r.status != http.StatusBadRequest || !strings.Contains(r.fault(), "takes no package") {
 		t.Errorf("with a package: %d: %s", r.status, r.body)

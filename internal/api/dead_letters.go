@@ -9,6 +9,10 @@ import (
 
 	"github.com/gorilla/mux"
 
+	"github.com/openstack-faas/faas/internal/api/answer"
+	"github.com/openstack-faas/faas/internal/api/fields"
+	"github.com/openstack-faas/faas/internal/api/list"
+	"github.com/openstack-faas/faas/internal/api/request"
 	"github.com/openstack-faas/faas/internal/event"
 	"github.com/openstack-faas/faas/internal/faas"
 	"github.com/openstack-faas/faas/internal/policy"
@@ -22,8 +26,8 @@ type deadLetterHandlers struct {
 	store  *store.Store
 	submit *submit.Submitter
 	policy *policy.Enforcer
-	bodies bodies
-	lists  lists
+	bodies fields.Bodies
+	lists  list.Reader
 	events *trigger.Intake // makes inputs of events that were none yet
 }
 
@@ -35,16 +39,16 @@ const (
 )
 
 func (h *deadLetterHandlers) list(r *http.Request, id faas.Identity) (any, error) {
-	triggerID, err := pathIDOrName(r, id, h.store.TriggerID)
+	triggerID, err := request.PathIDOrName(r, id, h.store.TriggerID)
 	if err != nil {
 		return nil, err
 	}
-	l, scope, err := h.lists.read(r, id, "trigger:get_all:all_projects")
+	l, scope, err := h.lists.Read(r, id, "trigger:get_all:all_projects")
 	if err != nil {
 		return nil, err
 	}
 	t, err := readOne(r, h.policy, id, func(own faas.Scope) (faas.Trigger, error) {
-		if l.allProjects || l.projectID != "" {
+		if l.AllProjects || l.ProjectID != "" {
 			own = scope
 		}
 		return h.store.Trigger(r.Context(), own, triggerID)
@@ -55,18 +59,18 @@ func (h *deadLetterHandlers) list(r *http.Request, id faas.Identity) (any, error
 	texts := func(d faas.DeadLetter) int {
 		return len(d.Input) + len(d.Why) + len(d.EventID) + len(d.EventSource) + len(d.EventType)
 	}
-	rows, err := readList(r, l.query, texts, func() (store.Page[faas.DeadLetter], error) {
-		return h.store.DeadLetters(r.Context(), faas.OneProject(t.ProjectID), t.ID, l.query)
+	rows, err := list.Read(r, l.Query, texts, func() (store.Page[faas.DeadLetter], error) {
+		return h.store.DeadLetters(r.Context(), faas.OneProject(t.ProjectID), t.ID, l.Query)
 	})
 	if err != nil {
 		return nil, err
 	}
-	return page(h.lists.endpoint, r, "dead_letters", rows, viewDeadLetter), nil
+	return list.Page(h.lists.Endpoint, r, "dead_letters", rows, viewDeadLetter), nil
 }
 
 // trigger returns the caller's trigger that the path names.
 func (h *deadLetterHandlers) trigger(r *http.Request, id faas.Identity) (faas.Trigger, error) {
-	triggerID, err := pathIDOrName(r, id, h.store.TriggerID)
+	triggerID, err := request.PathIDOrName(r, id, h.store.TriggerID)
 	if err != nil {
 		return faas.Trigger{}, err
 	}
@@ -80,13 +84,13 @@ func (h *deadLetterHandlers) delete(r *http.Request, id faas.Identity) (any, err
 	}
 	letter := mux.Vars(r)["execution"]
 	if !faas.IsID(letter) {
-		return nil, faas.Errorf(faas.Invalid, "The dead letter's id in the path must be a UUID; it is %q.", short(letter))
+		return nil, faas.Errorf(faas.Invalid, "The dead letter's id in the path must be a UUID; it is %q.", request.Short(letter))
 	}
 	err = h.store.DeleteDeadLetter(r.Context(), faas.OneProject(t.ProjectID), t.ID, strings.ToLower(letter))
 	if err != nil {
 		return nil, err
 	}
-	return noContent{}, nil
+	return answer.NoContent{}, nil
 }
 
 // replayed is the answer to a replay.
@@ -103,12 +107,12 @@ type replayedLetter struct {
 // replay is POST /v1/triggers/{id}/replay: what the trigger calls now is executed with the events
 // of dead letters, which are then no letters any more.
 func (h *deadLetterHandlers) replay(r *http.Request, id faas.Identity) (any, error) {
-	o, err := h.bodies.readObjectOrNothing(r, "dead_letters")
+	o, err := h.bodies.ReadObjectOrNothing(r, "dead_letters")
 	if err != nil {
 		return nil, err
 	}
 	asked := lettersField(o)
-	if err := o.fault(); err != nil {
+	if err := o.Fault(); err != nil {
 		return nil, err
 	}
 	t, err := h.trigger(r, id)
@@ -128,34 +132,34 @@ func (h *deadLetterHandlers) replay(r *http.Request, id faas.Identity) (any, err
 	if err != nil {
 		return nil, err
 	}
-	if err := infoOf(r).grant.await(r.Context(), replayMemory); err != nil {
+	if err := request.Of(r).Grant.Await(r.Context(), replayMemory); err != nil {
 		return nil, err
 	}
-	answer := replayed{Executions: []replayedLetter{}}
+	done := replayed{Executions: []replayedLetter{}}
 	var never error
 	for n, letter := range asked {
 		if n == maxReplays {
-			answer.More = true
+			done.More = true
 			break
 		}
 		made, err := h.again(r.Context(), t, called, letter)
 		switch {
 		case err == nil:
-			answer.Executions = append(answer.Executions, replayedLetter{made, letter})
+			done.Executions = append(done.Executions, replayedLetter{made, letter})
 		case all && faas.KindOf(err) == faas.NotFound: // somebody else was first
 		case all && impossible(err): // it can be no execution still; the others are not to wait for it
 			never = err
-		case len(answer.Executions) > 0: // what was done is told, and what was not is there still
-			answer.More = true
-			return withStatus{http.StatusAccepted, answer}, nil
+		case len(done.Executions) > 0: // what was done is told, and what was not is there still
+			done.More = true
+			return answer.WithStatus{Status: http.StatusAccepted, Body: done}, nil
 		default:
 			return nil, err
 		}
 	}
-	if never != nil && len(answer.Executions) == 0 {
+	if never != nil && len(done.Executions) == 0 {
 		return nil, never
 	}
-	return withStatus{http.StatusAccepted, answer}, nil
+	return answer.WithStatus{Status: http.StatusAccepted, Body: done}, nil
 }
 
 // impossible reports whether the error says that an event can be no execution.
@@ -164,15 +168,15 @@ func impossible(err error) bool {
 }
 
 // lettersField returns the ids of dead letters; nil where none are named.
-func lettersField(o *object) []string {
-	raw, ok := o.get("dead_letters")
+func lettersField(o *fields.Object) []string {
+	raw, ok := o.Get("dead_letters")
 	if !ok {
 		return nil
 	}
 	ids := []string{}
 	if json.Unmarshal(raw, &ids) != nil || len(ids) == 0 || len(ids) > maxReplays ||
 		slices.ContainsFunc(ids, func(id string) bool { return !faas.IsID(id) }) {
-		o.refuse("dead_letters must be a list of 1 to %d ids of dead letters; it is %s.", maxReplays, short(string(raw)))
+		o.Refuse("dead_letters must be a list of 1 to %d ids of dead letters; it is %s.", maxReplays, request.Short(string(raw)))
 		return nil
 	}
 	for i := range ids {
@@ -195,7 +199,7 @@ func (h *deadLetterHandlers) again(
 		return "", err
 	}
 	x, err := h.submit.SubmitWith(ctx, faas.Execution{
-		ID: id, ProjectID: t.ProjectID, UserID: t.UserID, RequestID: recordedRequest(ctx), FunctionID: called.Function.ID,
+		ID: id, ProjectID: t.ProjectID, UserID: t.UserID, RequestID: request.RecordedID(ctx), FunctionID: called.Function.ID,
 		FunctionVersion: called.Version, FunctionAlias: t.Calls.Alias, Description: "Created by Trigger " + t.ID,
 		Input: input, TriggerID: t.ID, FollowUp: true,
 	}, func(ctx context.Context, x faas.Execution) error { return h.store.Replay(ctx, scope, t.ID, letter, x) })

@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"regexp"
 
+	"github.com/openstack-faas/faas/internal/api/fields"
+	"github.com/openstack-faas/faas/internal/api/request"
 	"github.com/openstack-faas/faas/internal/faas"
 	"github.com/openstack-faas/faas/internal/outbound"
 	"github.com/openstack-faas/faas/internal/store"
@@ -13,18 +15,18 @@ import (
 // destinationFields returns where the outcomes of a function's executions are to be taken; nil for
 // what is not set. Functions that are named must be there.
 func (h *functionHandlers) destinationFields(
-	r *http.Request, id faas.Identity, o *object,
+	r *http.Request, id faas.Identity, o *fields.Object,
 ) (success, failure *faas.Destination) {
 	one := func(name string) *faas.Destination {
 		d := destinationField(r, id, o, name, h.store.FunctionID)
-		if d == nil || d.Calls == (faas.FunctionRef{}) || o.wrong != nil {
+		if d == nil || d.Calls == (faas.FunctionRef{}) || o.Wrong != nil {
 			return d
 		}
 		_, err := h.store.Resolve(r.Context(), faas.ProjectScope(id), d.Calls)
 		if faas.KindOf(err) == faas.NotFound { // the request is wrong and not its path
-			o.refuse("%s: %s", name, faas.Said(err))
+			o.Refuse("%s: %s", name, faas.Said(err))
 		} else if err != nil {
-			o.wrong = err
+			o.Wrong = err
 		}
 		return d
 	}
@@ -37,9 +39,9 @@ var queueForm = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
 // destinationField returns a destination, which forms write as the JSON text of an object; nil when
 // it is not set. null and an empty text are none.
 func destinationField(
-	r *http.Request, id faas.Identity, o *object, name string, find byName,
+	r *http.Request, id faas.Identity, o *fields.Object, name string, find request.ByName,
 ) *faas.Destination {
-	raw, ok := o.fields[name]
+	raw, ok := o.Fields[name]
 	if !ok {
 		return nil
 	}
@@ -50,35 +52,35 @@ func destinationField(
 	if len(raw) == 0 || string(raw) == "null" {
 		return &faas.Destination{}
 	}
-	in, err := parseObject(raw, "function_id", "function_version", "function_alias", "queue", "url")
+	in, err := fields.ParseObject(raw, "function_id", "function_version", "function_alias", "queue", "url")
 	if err != nil {
-		o.refuse("%s: %s", name, faas.Said(err))
+		o.Refuse("%s: %s", name, faas.Said(err))
 		return nil
 	}
-	d, kinds := faas.Destination{Queue: in.line("queue"), URL: valueOr(in.text("url", maxURL), "")}, 0
+	d, kinds := faas.Destination{Queue: in.Line("queue"), URL: fields.ValueOr(in.Text("url", maxURL), "")}, 0
 	for _, field := range []string{"function_id", "function_alias", "queue", "url"} {
-		if raw, set := in.get(field); set && string(raw) != `""` {
+		if raw, set := in.Get(field); set && string(raw) != `""` {
 			kinds++
 		}
 	}
-	_, version := in.get("function_version")
+	_, version := in.Get("function_version")
 	switch {
-	case in.wrong != nil:
+	case in.Wrong != nil:
 	case kinds != 1 || version && (d.Queue != "" || d.URL != ""):
-		in.refuse("it must have one of function_id (with or without function_version), function_alias, queue and url.")
+		in.Refuse("it must have one of function_id (with or without function_version), function_alias, queue and url.")
 	case d.Queue != "" && !queueForm.MatchString(d.Queue):
-		in.refuse("queue must be the name of a queue: 1 to 64 letters, digits, underscores and hyphens; it is %q.", short(d.Queue))
+		in.Refuse("queue must be the name of a queue: 1 to 64 letters, digits, underscores and hyphens; it is %q.", request.Short(d.Queue))
 	case d.URL != "":
-		_, in.wrong = outbound.Parse(d.URL)
+		_, in.Wrong = outbound.Parse(d.URL)
 	case d.Queue == "":
-		d.Calls = refField(r, id, in, find)
+		d.Calls = fields.FunctionRef(r, id, in, find)
 	}
 	switch {
-	case in.wrong == nil:
-	case faas.KindOf(in.wrong) == faas.Invalid || faas.KindOf(in.wrong) == faas.NotFound:
-		o.refuse("%s: %s", name, faas.Said(in.wrong))
-	case o.wrong == nil:
-		o.wrong = in.wrong
+	case in.Wrong == nil:
+	case faas.KindOf(in.Wrong) == faas.Invalid || faas.KindOf(in.Wrong) == faas.NotFound:
+		o.Refuse("%s: %s", name, faas.Said(in.Wrong))
+	case o.Wrong == nil:
+		o.Wrong = in.Wrong
 	}
 	return &d
 }
@@ -101,7 +103,7 @@ func mayDeliver(f faas.Function) error {
 
 // changed returns what decides, of a function after a change, whether it may deliver.
 func changed(f faas.Function, c store.FunctionChange) faas.Function {
-	f.OnSuccess, f.OnFailure = valueOr(c.OnSuccess, f.OnSuccess), valueOr(c.OnFailure, f.OnFailure)
+	f.OnSuccess, f.OnFailure = fields.ValueOr(c.OnSuccess, f.OnSuccess), fields.ValueOr(c.OnFailure, f.OnFailure)
 	if c.Trust != nil {
 		f.TrustID = c.Trust.ID
 	}

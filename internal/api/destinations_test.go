@@ -11,7 +11,7 @@ import (
 // at10 sends a request of microversion 1.10 and checks the status of its answer.
 func (s *service) at10(method, path, body string, status int) reply {
 	s.t.Helper()
-	got := s.send(request{method: method, path: path, body: body, header: map[string]string{
+	got := s.send(testRequest{method: method, path: path, body: body, header: map[string]string{
 		"OpenStack-API-Version": "function-engine 1.10",
 	}})
 	if got.status != status {
@@ -69,7 +69,7 @@ func TestDestinations(t *testing.T) {
 		field{"code", `{"source": "package"}`}, field{"on_success", `{"url": "http://example.org:8080"}`},
 	)
 	at10 := map[string]string{"OpenStack-API-Version": "function-engine 1.10"}
-	made := s.send(request{method: "POST", path: "/v1/functions", body: body, contentType: contentType, header: at10})
+	made := s.send(testRequest{method: "POST", path: "/v1/functions", body: body, contentType: contentType, header: at10})
 	if got := destinations(t, made); made.status != 201 || got != `{"url":"http://example.org:8080"} null` {
 		t.Errorf("%d %s", made.status, made.body)
 	}

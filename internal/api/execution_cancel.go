@@ -4,6 +4,8 @@ import (
 	"log/slog"
 	"net/http"
 
+	"github.com/openstack-faas/faas/internal/api/answer"
+	"github.com/openstack-faas/faas/internal/api/request"
 	"github.com/openstack-faas/faas/internal/engineclient"
 	"github.com/openstack-faas/faas/internal/faas"
 	"github.com/openstack-faas/faas/internal/notify"
@@ -22,7 +24,7 @@ type cancelHandlers struct {
 // cancel is POST /v1/executions/{id}/cancel. The answer is the record, which is settled by then: a
 // call that ran ends a moment later, by the process that runs it.
 func (h *cancelHandlers) cancel(r *http.Request, id faas.Identity) (any, error) {
-	executionID, err := pathID(r)
+	executionID, err := request.PathID(r)
 	if err != nil {
 		return nil, err
 	}
@@ -37,8 +39,8 @@ func (h *cancelHandlers) cancel(r *http.Request, id faas.Identity) (any, error) 
 	if !x.StartedAt.IsZero() {
 		if err := h.engines.Cancelled(r.Context(), executionID); err != nil {
 			h.log.Warn("nobody could be told that an execution was cancelled; its call runs until its timeout",
-				"request_id", infoOf(r).id, "execution_id", executionID, "error", err)
+				"request_id", request.Of(r).ID, "execution_id", executionID, "error", err)
 		}
 	}
-	return withStatus{http.StatusAccepted, executionViewer(r)(x)}, nil
+	return answer.WithStatus{Status: http.StatusAccepted, Body: executionViewer(r)(x)}, nil
 }

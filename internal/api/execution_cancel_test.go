@@ -6,17 +6,18 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/openstack-faas/faas/internal/api/request"
 	"github.com/openstack-faas/faas/internal/dispatch"
 	"github.com/openstack-faas/faas/internal/faas"
 	"github.com/openstack-faas/faas/internal/notify"
 )
 
-var knowsCancelled = map[string]string{microversionHeader: "function-engine 1.7"}
+var knowsCancelled = map[string]string{request.MicroversionHeader: "function-engine 1.7"}
 
 // cancel sends the request of the identity, "" for project's admin.
 func (s *service) cancel(id, identity string, want int) reply {
 	s.t.Helper()
-	got := s.send(request{
+	got := s.send(testRequest{
 		method: "POST", path: "/v1/executions/" + id + "/cancel", header: knowsCancelled, identity: identity,
 	})
 	if got.status != want {
@@ -45,9 +46,9 @@ func (s *service) seen(id string) (now, before string) {
 	s.t.Helper()
 	read := func(header map[string]string) string {
 		var x executionView
-		s.send(request{method: "GET", path: "/v1/executions/" + id, header: header}).decode(s.t, &x)
+		s.send(testRequest{method: "GET", path: "/v1/executions/" + id, header: header}).decode(s.t, &x)
 		var page struct{ Executions []executionView }
-		s.send(request{method: "GET", path: "/v1/executions?status=" + x.Status, header: header}).decode(s.t, &page)
+		s.send(testRequest{method: "GET", path: "/v1/executions?status=" + x.Status, header: header}).decode(s.t, &page)
 		if len(page.Executions) != 1 || page.Executions[0].ID != id || page.Executions[0].Status != x.Status {
 			s.t.Errorf("with the status %s are listed %+v", x.Status, page.Executions)
 		}

@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/openstack-faas/faas/internal/api/memory"
+	"github.com/openstack-faas/faas/internal/api/request"
 	"github.com/openstack-faas/faas/internal/faas"
 	"github.com/openstack-faas/faas/internal/policy"
 	"github.com/openstack-faas/faas/internal/store"
@@ -35,12 +37,12 @@ type executionEventView struct {
 // get is GET /v1/executions/{id}/events. There are a few dozen at most, so that they are no list
 // of pages.
 func (h *eventHandlers) get(r *http.Request, id faas.Identity) (any, error) {
-	executionID, err := pathID(r)
+	executionID, err := request.PathID(r)
 	if err != nil {
 		return nil, err
 	}
 	x, err := readOne(r, h.policy, id, func(scope faas.Scope) (faas.Execution, error) {
-		return readWithin(r.Context(), infoOf(r).grant, textsOfExecution, func() (faas.Execution, error) {
+		return memory.ReadWithin(r.Context(), request.Of(r).Grant, textsOfExecution, func() (faas.Execution, error) {
 			return h.store.Execution(r.Context(), scope, executionID)
 		})
 	})

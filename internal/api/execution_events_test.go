@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/openstack-faas/faas/internal/api/request"
 	"github.com/openstack-faas/faas/internal/dispatch"
 	"github.com/openstack-faas/faas/internal/faas"
 )
@@ -16,10 +17,10 @@ import (
 // as who may and as who may not.
 func TestEventsOfExecutions(t *testing.T) {
 	s := newService(t)
-	header := map[string]string{microversionHeader: "function-engine 1.13"}
+	header := map[string]string{request.MicroversionHeader: "function-engine 1.13"}
 	events := func(id, identity string, want int) (v executionEvents) {
 		t.Helper()
-		got := s.send(request{method: "GET", path: "/v1/executions/" + id + "/events", header: header, identity: identity})
+		got := s.send(testRequest{method: "GET", path: "/v1/executions/" + id + "/events", header: header, identity: identity})
 		if got.status != want {
 			t.Fatalf("as %q: %d %s, want %d", identity, got.status, got.body, want)
 		}

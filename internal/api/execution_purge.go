@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"time"
 
+	"github.com/openstack-faas/faas/internal/api/request"
 	"github.com/openstack-faas/faas/internal/faas"
 	"github.com/openstack-faas/faas/internal/store"
 )
@@ -56,7 +57,7 @@ func (h *purgeHandlers) purge(r *http.Request, id faas.Identity) (any, error) {
 		return nil, missing
 	}
 	h.log.Info(
-		"executions of a function were purged", "request_id", infoOf(r).id, "user_id", id.UserID, "project_id",
+		"executions of a function were purged", "request_id", request.Of(r).ID, "user_id", id.UserID, "project_id",
 		id.ProjectID, "function_id", functionID, "deleted", done.Deleted, "more", done.More,
 	)
 	return done, nil
@@ -85,7 +86,7 @@ func (h *purgeHandlers) inSteps(ctx context.Context, scope faas.Scope, functionI
 
 // purgedFunction returns the function that the request names. There is no other parameter: one that
 // was passed over, such as a status, would have more deleted than was meant.
-func purgedFunction(r *http.Request, id faas.Identity, find byName) (string, error) {
+func purgedFunction(r *http.Request, id faas.Identity, find request.ByName) (string, error) {
 	values, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
 		return "", faas.Errorf(faas.Invalid, "The query string is malformed.").WithCause(err)
@@ -93,7 +94,7 @@ func purgedFunction(r *http.Request, id faas.Identity, find byName) (string, err
 	for name, texts := range values {
 		if name != "function_id" || len(texts) != 1 {
 			return "", faas.Errorf(
-				faas.Invalid, "The one parameter here is function_id, given once; %s is not possible.", short(name))
+				faas.Invalid, "The one parameter here is function_id, given once; %s is not possible.", request.Short(name))
 		}
 	}
 	functionID := values.Get("function_id")
@@ -103,7 +104,7 @@ func purgedFunction(r *http.Request, id faas.Identity, find byName) (string, err
 			"function_id is required, as in ?function_id=<id>: executions are deleted of one function at a time.",
 		)
 	}
-	return resolve(r, id, "function_id", functionID, find)
+	return request.Resolve(r, id, "function_id", functionID, find)
 }
 
 // missingFunction returns what to answer when the scope has no such function and no records of it

@@ -6,15 +6,16 @@ import (
 	"testing"
 	"time"
 
+	"github.com/openstack-faas/faas/internal/api/request"
 	"github.com/openstack-faas/faas/internal/faas"
 )
 
 // v12Header asks for the version that purges executions.
-var v12Header = map[string]string{microversionHeader: "function-engine 1.2"}
+var v12Header = map[string]string{request.MicroversionHeader: "function-engine 1.2"}
 
 func (s *service) purge(function string) (done purgeView) {
 	s.t.Helper()
-	got := s.send(request{method: "DELETE", path: "/v1/executions?function_id=" + function, header: v12Header})
+	got := s.send(testRequest{method: "DELETE", path: "/v1/executions?function_id=" + function, header: v12Header})
 	if got.status != 200 {
 		s.t.Fatalf("%d %s", got.status, got.body)
 	}
@@ -73,13 +74,13 @@ func TestPurgeOfAFunctionThatIsGone(t *testing.T) {
 	s.ended(function, 2)
 	s.do("DELETE", "/v1/functions/"+function, "", 204)
 	path := "/v1/executions?function_id=" + function
-	if got := s.send(request{method: "DELETE", path: path, identity: "p-two member", header: v12Header}); got.status != 404 {
+	if got := s.send(testRequest{method: "DELETE", path: path, identity: "p-two member", header: v12Header}); got.status != 404 {
 		t.Errorf("another project: %d %s", got.status, got.body)
 	}
 	if done := s.purge(function); done != (purgeView{Deleted: 2}) {
 		t.Errorf("got %+v", done)
 	}
-	if got := s.send(request{method: "DELETE", path: path, header: v12Header}); got.status != 404 {
+	if got := s.send(testRequest{method: "DELETE", path: path, header: v12Header}); got.status != 404 {
 		t.Errorf("neither function nor records: %d %s", got.status, got.body)
 	}
 }
@@ -125,7 +126,7 @@ func TestPurgesThatAreRefused(t *testing.T) {
 		{of, "", v11Header, 405, ""},
 		{of, "", nil, 405, ""},
 	} {
-		got := s.send(request{
+		got := s.send(testRequest{
 			method: "DELETE", path: "/v1/executions" + c.query, identity: c.identity, header: c.header,
 		})
 		if got.status != c.status || !strings.Contains(got.fault(), c.fault) {

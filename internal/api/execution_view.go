@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"slices"
 
+	"github.com/openstack-faas/faas/internal/api/request"
 	"github.com/openstack-faas/faas/internal/faas"
 )
 
@@ -30,8 +31,8 @@ type executionView struct {
 // creation on. Those that know no status for it see one that was cancelled as one in error: the
 // service did not run it to its end, and the output says why.
 func executionViewer(r *http.Request) func(faas.Execution) executionView {
-	version := infoOf(r).version
-	knowCancelled := version.AtLeast(v17)
+	version := request.Of(r).Version
+	knowCancelled := version.AtLeast(request.V17)
 	return func(x faas.Execution) executionView {
 		switch {
 		case x.Status == faas.ExecutionQueued:
@@ -40,7 +41,7 @@ func executionViewer(r *http.Request) func(faas.Execution) executionView {
 			x.Status = faas.ExecutionError
 		}
 		v := viewExecution(x)
-		if version.AtLeast(v110) {
+		if version.AtLeast(request.V110) {
 			trigger := orNull(x.TriggerID)
 			v.Trigger = &trigger
 		}
@@ -50,7 +51,7 @@ func executionViewer(r *http.Request) func(faas.Execution) executionView {
 
 // executionFilters returns the filters of a list so that they find what executionViewer shows.
 func executionFilters(r *http.Request, filters []faas.Filter) []faas.Filter {
-	if infoOf(r).version.AtLeast(v17) {
+	if request.Of(r).Version.AtLeast(request.V17) {
 		return filters
 	}
 	filters = slices.Clone(filters)

@@ -5,6 +5,11 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/openstack-faas/faas/internal/api/answer"
+	"github.com/openstack-faas/faas/internal/api/fields"
+	"github.com/openstack-faas/faas/internal/api/list"
+	"github.com/openstack-faas/faas/internal/api/memory"
+	"github.com/openstack-faas/faas/internal/api/request"
 	"github.com/openstack-faas/faas/internal/faas"
 	"github.com/openstack-faas/faas/internal/store"
 	"github.com/openstack-faas/faas/internal/submit"
@@ -15,8 +20,8 @@ type executionHandlers struct {
 	store    *store.Store
 	runs     *syncRuns
 	submit   *submit.Submitter // of asynchronous executions
-	bodies   bodies
-	lists    lists
+	bodies   fields.Bodies
+	lists    list.Reader
 	maxInput int64 // bytes of an execution's input
 	metrics  *metrics
 	now      func() time.Time
@@ -24,17 +29,17 @@ type executionHandlers struct {
 
 // read takes the request for an execution, and of what: the caller resolves that.
 func (h *executionHandlers) read(r *http.Request, id faas.Identity) (faas.Execution, faas.FunctionRef, error) {
-	o, err := h.bodies.readObject(r, "function_id", "function_version", "function_alias", "sync", "input", "description")
+	o, err := h.bodies.ReadObject(r, "function_id", "function_version", "function_alias", "sync", "input", "description")
 	if err != nil {
 		return faas.Execution{}, faas.FunctionRef{}, err
 	}
-	info := infoOf(r)
+	info := request.Of(r)
 	x := faas.Execution{
-		ID: faas.NewID(), ProjectID: id.ProjectID, UserID: id.UserID, RequestID: info.recorded(), CreatedAt: h.now(),
-		Sync: o.flag("sync", true), Input: inputField(o, "input", h.maxInput), Description: o.line("description"),
+		ID: faas.NewID(), ProjectID: id.ProjectID, UserID: id.UserID, RequestID: info.Recorded(), CreatedAt: h.now(),
+		Sync: o.Flag("sync", true), Input: inputField(o, "input", h.maxInput), Description: o.Line("description"),
 	}
-	ref := refField(r, id, o, h.store.FunctionID)
-	return x, ref, o.fault()
+	ref := fields.FunctionRef(r, id, o, h.store.FunctionID)
+	return x, ref, o.Fault()
 }
 
 // create is POST /v1/executions.
@@ -49,7 +54,7 @@ func (h *executionHandlers) create(r *http.Request, id faas.Identity) (any, erro
 	}
 	x.FunctionID, x.FunctionVersion, x.FunctionAlias = called.Function.ID, called.Version, ref.Alias
 	x.FollowUp = !x.Sync && called.Function.Follows()
-	infoOf(r).executionID = x.ID
+	request.Of(r).ExecutionID = x.ID
 	if x.Sync {
 		x, err = h.runs.run(r.Context(), called, x)
 	} else if x, err = h.submit.Submit(r.Context(), x); err == nil {
@@ -58,7 +63,7 @@ func (h *executionHandlers) create(r *http.Request, id faas.Identity) (any, erro
 	if err != nil {
 		return nil, err
 	}
-	return created{executionViewer(r)(x)}, nil
+	return answer.Created{Body: executionViewer(r)(x)}, nil
 }
 
 func (h *executionHandlers) list(r *http.Request, id faas.Identity) (any, error) {
@@ -66,19 +71,19 @@ func (h *executionHandlers) list(r *http.Request, id faas.Identity) (any, error)
 		q.Filters = executionFilters(r, q.Filters)
 		return h.store.Executions(ctx, scope, q)
 	}
-	return answerList(h.lists, r, id, listOf[faas.Execution, executionView]{
-		plural: "executions", rule: "execution:get_all:all_projects", read: read, view: executionViewer(r),
-		texts: textsOfExecution,
+	return list.Answer(h.lists, r, id, list.Of[faas.Execution, executionView]{
+		Plural: "executions", Rule: "execution:get_all:all_projects", Read: read, View: executionViewer(r),
+		Texts: textsOfExecution,
 	})
 }
 
 func (h *executionHandlers) get(r *http.Request, id faas.Identity) (any, error) {
-	executionID, err := pathID(r)
+	executionID, err := request.PathID(r)
 	if err != nil {
 		return nil, err
 	}
-	x, err := readOne(r, h.lists.policy, id, func(scope faas.Scope) (faas.Execution, error) {
-		return readWithin(r.Context(), infoOf(r).grant, textsOfExecution, func() (faas.Execution, error) {
+	x, err := readOne(r, h.lists.Policy, id, func(scope faas.Scope) (faas.Execution, error) {
+		return memory.ReadWithin(r.Context(), request.Of(r).Grant, textsOfExecution, func() (faas.Execution, error) {
 			return h.store.Execution(r.Context(), scope, executionID)
 		})
 	})
@@ -89,29 +94,29 @@ func (h *executionHandlers) get(r *http.Request, id faas.Identity) (any, error) 
 }
 
 func (h *executionHandlers) getLog(r *http.Request, id faas.Identity) (any, error) {
-	executionID, err := pathID(r)
+	executionID, err := request.PathID(r)
 	if err != nil {
 		return nil, err
 	}
 	size := func(text string) int { return len(text) }
-	text, err := readOne(r, h.lists.policy, id, func(scope faas.Scope) (string, error) {
-		return readWithin(r.Context(), infoOf(r).grant, size, func() (string, error) {
+	text, err := readOne(r, h.lists.Policy, id, func(scope faas.Scope) (string, error) {
+		return memory.ReadWithin(r.Context(), request.Of(r).Grant, size, func() (string, error) {
 			return h.store.ExecutionLog(r.Context(), scope, executionID)
 		})
 	})
 	if err != nil {
 		return nil, err
 	}
-	return plainText(text), nil
+	return answer.PlainText(text), nil
 }
 
 func (h *executionHandlers) delete(r *http.Request, id faas.Identity) (any, error) {
-	executionID, err := pathID(r)
+	executionID, err := request.PathID(r)
 	if err != nil {
 		return nil, err
 	}
 	if err := h.store.DeleteExecution(r.Context(), faas.ProjectScope(id), executionID); err != nil {
 		return nil, err
 	}
-	return noContent{}, nil
+	return answer.NoContent{}, nil
 }

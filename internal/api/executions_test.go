@@ -139,13 +139,13 @@ func TestCallsThatDidNotBeginLeaveNoRecord(t *testing.T) {
 			[]bad{
 				{
 					c.err.Error(),
-					request{method: "POST", path: "/v1/executions", body: `{"function_id": "` + function + `"}`},
+					testRequest{method: "POST", path: "/v1/executions", body: `{"function_id": "` + function + `"}`},
 					c.status,
 					"",
 				},
 			},
 		)
-		if got := s.send(request{method: "POST", path: "/v1/executions", body: `{"function_id": "` + function + `"}`}); got.header.Get(
+		if got := s.send(testRequest{method: "POST", path: "/v1/executions", body: `{"function_id": "` + function + `"}`}); got.header.Get(
 			"Retry-After",
 		) != c.retry {
 			t.Errorf("Retry-After %q, want %q", got.header.Get("Retry-After"), c.retry)

@@ -4,6 +4,8 @@ import (
 	"context"
 	"net/http"
 
+	"github.com/openstack-faas/faas/internal/api/fields"
+	"github.com/openstack-faas/faas/internal/api/request"
 	"github.com/openstack-faas/faas/internal/faas"
 	"github.com/openstack-faas/faas/internal/notify"
 	"github.com/openstack-faas/faas/internal/store"
@@ -12,7 +14,7 @@ import (
 // update is PUT /v1/functions/{id}. Old clients send code as an object in one field, or its
 // parts source and md5sum as fields of their own; both mean the same.
 func (h *functionHandlers) update(r *http.Request, id faas.Identity) (any, error) {
-	functionID, err := pathIDOrName(r, id, h.store.FunctionID)
+	functionID, err := request.PathIDOrName(r, id, h.store.FunctionID)
 	if err != nil {
 		return nil, err
 	}
@@ -26,19 +28,19 @@ func (h *functionHandlers) update(r *http.Request, id faas.Identity) (any, error
 		"code",
 		"source",
 		"md5sum",
-		packageField,
+		fields.PackageField,
 	}
-	f, err := h.forms.read(r, id, functionFields(r, known)...)
+	f, err := h.forms.Read(r, id, functionFields(r, known)...)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
 	change := changeOf(f, h.limits.get())
-	code, roles := changedCodeField(f, codeFieldsOf(r)), rolesField(&f.object)
-	change.OnSuccess, change.OnFailure = h.destinationFields(r, id, &f.object)
-	change.Retention = retentionField(&f.object)
-	environment, secrets := environmentField(&f.object), secretsField(&f.object)
-	if err := f.fault(); err != nil {
+	code, roles := changedCodeField(f, codeFieldsOf(r)), rolesField(&f.Object)
+	change.OnSuccess, change.OnFailure = h.destinationFields(r, id, &f.Object)
+	change.Retention = retentionField(&f.Object)
+	environment, secrets := environmentField(&f.Object), secretsField(&f.Object)
+	if err := f.Fault(); err != nil {
 		return nil, err
 	}
 	before, err := h.store.Function(r.Context(), faas.ProjectScope(id), functionID)
@@ -51,7 +53,7 @@ func (h *functionHandlers) update(r *http.Request, id faas.Identity) (any, error
 	if err = h.changeVariables(before, &change, environment, secrets); err != nil {
 		return nil, err
 	}
-	if change.Code, err = h.code.forChange(r.Context(), id, before, code, f.pack); err != nil {
+	if change.Code, err = h.code.forChange(r.Context(), id, before, code, f.Pack); err != nil {
 		return nil, err
 	}
 	if change.Code != nil && change.Code.Source == faas.SourceImage {

@@ -8,6 +8,10 @@ import (
 
 	"github.com/gorilla/mux"
 
+	"github.com/openstack-faas/faas/internal/api/answer"
+	"github.com/openstack-faas/faas/internal/api/fields"
+	"github.com/openstack-faas/faas/internal/api/list"
+	"github.com/openstack-faas/faas/internal/api/request"
 	"github.com/openstack-faas/faas/internal/codestore"
 	"github.com/openstack-faas/faas/internal/engineclient"
 	"github.com/openstack-faas/faas/internal/faas"
@@ -19,24 +23,24 @@ type functionVersionHandlers struct {
 	store    *store.FunctionStore
 	packages codestore.Store // for downloads
 	engines  *engineclient.Client
-	bodies   bodies
-	lists    lists
+	bodies   fields.Bodies
+	lists    list.Reader
 	quota    projectQuota
 	log      *slog.Logger
 }
 
 // create is POST /v1/functions/{id}/versions: the function as it is now becomes a version.
 func (h *functionVersionHandlers) create(r *http.Request, id faas.Identity) (any, error) {
-	functionID, err := pathIDOrName(r, id, h.store.FunctionID)
+	functionID, err := request.PathIDOrName(r, id, h.store.FunctionID)
 	if err != nil {
 		return nil, err
 	}
-	o, err := h.bodies.readObjectOrNothing(r, "description")
+	o, err := h.bodies.ReadObjectOrNothing(r, "description")
 	if err != nil {
 		return nil, err
 	}
-	description := o.line("description")
-	if err := o.fault(); err != nil {
+	description := o.Line("description")
+	if err := o.Fault(); err != nil {
 		return nil, err
 	}
 	quota, err := h.quota.limits(r.Context(), id.ProjectID)
@@ -47,21 +51,21 @@ func (h *functionVersionHandlers) create(r *http.Request, id faas.Identity) (any
 	if err != nil {
 		return nil, err
 	}
-	return created{functionVersionViewer(r)(made)}, nil
+	return answer.Created{Body: functionVersionViewer(r)(made)}, nil
 }
 
 // list is GET /v1/functions/{id}/versions.
 func (h *functionVersionHandlers) list(r *http.Request, id faas.Identity) (any, error) {
-	functionID, err := pathIDOrName(r, id, h.store.FunctionID)
+	functionID, err := request.PathIDOrName(r, id, h.store.FunctionID)
 	if err != nil {
 		return nil, err
 	}
-	l, scope, err := h.lists.read(r, id, "function_version:get_all:all_projects")
+	l, scope, err := h.lists.Read(r, id, "function_version:get_all:all_projects")
 	if err != nil {
 		return nil, err
 	}
-	if !l.allProjects && l.projectID == "" { // as a function itself is read: without a word where it is another's
-		f, err := readOne(r, h.lists.policy, id, func(scope faas.Scope) (faas.Function, error) {
+	if !l.AllProjects && l.ProjectID == "" { // as a function itself is read: without a word where it is another's
+		f, err := readOne(r, h.lists.Policy, id, func(scope faas.Scope) (faas.Function, error) {
 			return h.store.Function(r.Context(), scope, functionID)
 		})
 		if err != nil {
@@ -72,13 +76,13 @@ func (h *functionVersionHandlers) list(r *http.Request, id faas.Identity) (any, 
 		return nil, err
 	}
 	texts := func(v faas.FunctionVersion) int { return len(v.Description) + len(v.Environment) + len(v.Secrets) }
-	rows, err := readList(r, l.query, texts, func() (store.Page[faas.FunctionVersion], error) {
-		return h.store.FunctionVersions(r.Context(), scope, functionID, l.query)
+	rows, err := list.Read(r, l.Query, texts, func() (store.Page[faas.FunctionVersion], error) {
+		return h.store.FunctionVersions(r.Context(), scope, functionID, l.Query)
 	})
 	if err != nil {
 		return nil, err
 	}
-	return page(h.lists.endpoint, r, "function_versions", rows, functionVersionViewer(r)), nil
+	return list.Page(h.lists.Endpoint, r, "function_versions", rows, functionVersionViewer(r)), nil
 }
 
 // get is GET /v1/functions/{id}/versions/{number}: the record, or with ?download=true the package.
@@ -91,7 +95,7 @@ func (h *functionVersionHandlers) get(r *http.Request, id faas.Identity) (any, e
 	if err != nil {
 		return nil, err
 	}
-	v, err := readOne(r, h.lists.policy, id, func(scope faas.Scope) (faas.FunctionVersion, error) {
+	v, err := readOne(r, h.lists.Policy, id, func(scope faas.Scope) (faas.FunctionVersion, error) {
 		return h.store.FunctionVersion(r.Context(), scope, functionID, number)
 	})
 	if err != nil {
@@ -109,7 +113,7 @@ func (h *functionVersionHandlers) get(r *http.Request, id faas.Identity) (any, e
 		return nil, faas.Errorf(faas.Internal, "The package of version %d of function %s cannot be read.", number,
 			functionID).WithCause(err)
 	}
-	return packageFile{name: functionID + "_" + strconv.Itoa(number) + ".zip", size: size, body: body}, nil
+	return answer.Package{Name: functionID + "_" + strconv.Itoa(number) + ".zip", Size: size, Body: body}, nil
 }
 
 func (h *functionVersionHandlers) delete(r *http.Request, id faas.Identity) (any, error) {
@@ -123,20 +127,20 @@ func (h *functionVersionHandlers) delete(r *http.Request, id faas.Identity) (any
 	gone := faas.FunctionChanged{FunctionID: functionID, Version: number}
 	if err := h.engines.FunctionChanged(r.Context(), gone); err != nil {
 		h.log.Warn("a version's deletion could not be announced; its workers end by being idle",
-			"request_id", infoOf(r).id, "function_id", functionID, "version", number, "error", err)
+			"request_id", request.Of(r).ID, "function_id", functionID, "version", number, "error", err)
 	}
-	return noContent{}, nil
+	return answer.NoContent{}, nil
 }
 
 // pathVersion returns the function's id and the version's number in the request's path.
-func pathVersion(r *http.Request, id faas.Identity, find byName) (functionID string, number int, err error) {
-	if functionID, err = pathIDOrName(r, id, find); err != nil {
+func pathVersion(r *http.Request, id faas.Identity, find request.ByName) (functionID string, number int, err error) {
+	if functionID, err = request.PathIDOrName(r, id, find); err != nil {
 		return "", 0, err
 	}
 	text := mux.Vars(r)["version"]
 	n, err := strconv.ParseInt(text, 10, 64)
 	if err != nil || n < 1 || n > math.MaxInt32 {
-		return "", 0, faas.Errorf(faas.Invalid, "The version in the path must be a number from 1 on; it is %q.", short(text))
+		return "", 0, faas.Errorf(faas.Invalid, "The version in the path must be a number from 1 on; it is %q.", request.Short(text))
 	}
 	return functionID, int(n), nil
 }
@@ -161,14 +165,14 @@ type functionVersionView struct {
 
 // functionVersionViewer returns how a version looks to the request.
 func functionVersionViewer(r *http.Request) func(faas.FunctionVersion) functionVersionView {
-	version := infoOf(r).version
-	if !version.AtLeast(v18) {
+	version := request.Of(r).Version
+	if !version.AtLeast(request.V18) {
 		return viewFunctionVersion
 	}
 	return func(v faas.FunctionVersion) functionVersionView {
 		view, digest := viewFunctionVersion(v), orNull(v.Code.Digest)
 		view.Digest = &digest
-		if version.AtLeast(v114) {
+		if version.AtLeast(request.V114) {
 			view.Environment, view.Secrets = viewVariables(v.Environment, v.Secrets)
 		}
 		return view

@@ -14,7 +14,7 @@ func (s *service) changePackage(function, code string) string {
 	s.t.Helper()
 	pack := zipOf(s.t, "main.py", code)
 	body, contentType := formOf(s.t, field{"source", "package"}, field{"package", pack})
-	answer := s.send(request{method: "PUT", path: "/v1/functions/" + function, body: body, contentType: contentType})
+	answer := s.send(testRequest{method: "PUT", path: "/v1/functions/" + function, body: body, contentType: contentType})
 	if answer.status != 200 {
 		s.t.Fatalf("%d %s", answer.status, answer.body)
 	}
@@ -111,7 +111,7 @@ func TestVersionsThatAreRefused(t *testing.T) {
 	function := s.newFunction(s.newRuntime(), "f").ID
 	path := "/v1/functions/" + function + "/versions"
 	s.newVersion(function)
-	post := func(path, body string) request { return request{method: "POST", path: path, body: body} }
+	post := func(path, body string) testRequest { return testRequest{method: "POST", path: path, body: body} }
 	s.refuse(t, []bad{
 		{"unchanged", post(path, `{}`), 403, "Function " + function + " has not changed since its version 1."},
 		{"no body, unchanged", post(path, ""), 403, "has not changed"},
@@ -121,12 +121,12 @@ func TestVersionsThatAreRefused(t *testing.T) {
 		{"a number", post(path, `{"description": 1}`), 400, "description must be a string"},
 		{"a field", post(path, `{"version_number": 7}`), 400, `There is no field "version_number" here`},
 		{"no object", post(path, `[]`), 400, "The body must be a JSON object"},
-		{"version 0", request{method: "GET", path: path + "/0"}, 400, "The version in the path must be a number from 1 on"},
-		{"a word", request{method: "DELETE", path: path + "/one"}, 400, `it is "one"`},
-		{"a large number", request{method: "GET", path: path + "/99999999999999999999"}, 400, "from 1 on"},
-		{"no such version", request{method: "GET", path: path + "/2"}, 404, "Version 2 of function " + function},
-		{"nothing to delete", request{method: "DELETE", path: path + "/2"}, 404, "can not be found"},
-		{"download", request{method: "GET", path: path + "/1?download=maybe"}, 400, "download must be true or false"},
-		{"a filter", request{method: "GET", path: path + "?code=x"}, 400, "cannot be filtered by"},
+		{"version 0", testRequest{method: "GET", path: path + "/0"}, 400, "The version in the path must be a number from 1 on"},
+		{"a word", testRequest{method: "DELETE", path: path + "/one"}, 400, `it is "one"`},
+		{"a large number", testRequest{method: "GET", path: path + "/99999999999999999999"}, 400, "from 1 on"},
+		{"no such version", testRequest{method: "GET", path: path + "/2"}, 404, "Version 2 of function " + function},
+		{"nothing to delete", testRequest{method: "DELETE", path: path + "/2"}, 404, "can not be found"},
+		{"download", testRequest{method: "GET", path: path + "/1?download=maybe"}, 400, "download must be true or false"},
+		{"a filter", testRequest{method: "GET", path: path + "?code=x"}, 400, "cannot be filtered by"},
 	})
 }

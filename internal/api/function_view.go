@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/openstack-faas/faas/internal/api/request"
 	"github.com/openstack-faas/faas/internal/faas"
 )
 
@@ -77,8 +78,8 @@ func viewCode(c faas.Code) codeView {
 // known of its image from 1.8 on, its destinations from 1.10 on, its environment from 1.14 on and its
 // retention from 1.15 on.
 func functionViewer(r *http.Request) func(faas.Function) functionView {
-	version := infoOf(r).version
-	if !version.AtLeast(v11) {
+	version := request.Of(r).Version
+	if !version.AtLeast(request.V11) {
 		return viewFunction
 	}
 	return func(f faas.Function) functionView {
@@ -87,18 +88,18 @@ func functionViewer(r *http.Request) func(faas.Function) functionView {
 			roles = []string{}
 		}
 		v.Roles = &roles
-		if version.AtLeast(v18) {
+		if version.AtLeast(request.V18) {
 			digest := orNull(f.Code.Digest)
 			v.Digest, v.Code.User = &digest, f.Registry.User
 		}
-		if version.AtLeast(v110) {
+		if version.AtLeast(request.V110) {
 			success, failure := viewDestination(f.OnSuccess), viewDestination(f.OnFailure)
 			v.OnSuccess, v.OnFailure = &success, &failure
 		}
-		if version.AtLeast(v114) {
+		if version.AtLeast(request.V114) {
 			v.Environment, v.Secrets = viewVariables(f.Environment, f.Secrets)
 		}
-		if version.AtLeast(v115) {
+		if version.AtLeast(request.V115) {
 			retention := viewRetention(f.Retention)
 			v.Retention = &retention
 		}

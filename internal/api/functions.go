@@ -7,6 +7,10 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/openstack-faas/faas/internal/api/answer"
+	"github.com/openstack-faas/faas/internal/api/fields"
+	"github.com/openstack-faas/faas/internal/api/list"
+	"github.com/openstack-faas/faas/internal/api/request"
 	"github.com/openstack-faas/faas/internal/codestore"
 	"github.com/openstack-faas/faas/internal/engineclient"
 	"github.com/openstack-faas/faas/internal/faas"
@@ -22,8 +26,8 @@ type functionHandlers struct {
 	engines   *engineclient.Client
 	notify    *notify.Notifier
 	limits    *adjustable[faas.Limits] // what a function may ask for
-	forms     forms
-	lists     lists
+	forms     fields.Forms
+	lists     list.Reader
 	code      *codeSources
 	trusts    *functionTrusts
 	variables *seal.Variables // seals secrets; nil: none are kept
@@ -33,28 +37,28 @@ type functionHandlers struct {
 }
 
 func (h *functionHandlers) create(r *http.Request, id faas.Identity) (any, error) {
-	known := []string{"runtime_id", "code", "name", "description", "entry", "cpu", "memory_size", "timeout", packageField}
-	f, err := h.forms.read(r, id, functionFields(r, known)...)
+	known := []string{"runtime_id", "code", "name", "description", "entry", "cpu", "memory_size", "timeout", fields.PackageField}
+	f, err := h.forms.Read(r, id, functionFields(r, known)...)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	o := &f.object
+	o := &f.Object
 	code, limits := codeField(o, codeFieldsOf(r)), h.limits.get()
 	function := faas.Function{
 		ID: faas.NewID(), ProjectID: id.ProjectID, CreatedAt: h.now(), RuntimeID: runtimeField(r, id, o, h.store.RuntimeID),
-		Name: o.line("name"), Description: o.line("description"),
-		Entry:      valueOr(entryField(o), faas.DefaultEntry),
-		CPU:        valueOr(cpuField(o, limits), int(limits.CPU.Default)),
-		MemorySize: valueOr(memorySizeField(o, limits), limits.Memory.Default),
-		Timeout:    valueOr(timeoutField(o, limits), time.Duration(limits.Timeout.Default)*time.Second),
+		Name: o.Line("name"), Description: o.Line("description"),
+		Entry:      fields.ValueOr(entryField(o), faas.DefaultEntry),
+		CPU:        fields.ValueOr(cpuField(o, limits), int(limits.CPU.Default)),
+		MemorySize: fields.ValueOr(memorySizeField(o, limits), limits.Memory.Default),
+		Timeout:    fields.ValueOr(timeoutField(o, limits), time.Duration(limits.Timeout.Default)*time.Second),
 	}
 	roles := rolesField(o)
 	environment, secrets := environmentField(o), secretsField(o)
 	success, failure := h.destinationFields(r, id, o)
-	function.OnSuccess, function.OnFailure = valueOr(success, faas.Destination{}), valueOr(failure, faas.Destination{})
-	function.Retention = valueOr(retentionField(o), faas.Retention{})
-	if err := o.fault(); err != nil {
+	function.OnSuccess, function.OnFailure = fields.ValueOr(success, faas.Destination{}), fields.ValueOr(failure, faas.Destination{})
+	function.Retention = fields.ValueOr(retentionField(o), faas.Retention{})
+	if err := o.Fault(); err != nil {
 		return nil, err
 	}
 	if err := h.quota.mayRetain(r.Context(), id.ProjectID, &function.Retention); err != nil {
@@ -76,7 +80,7 @@ func (h *functionHandlers) create(r *http.Request, id faas.Identity) (any, error
 		return nil, err
 	}
 	h.tell(r, notify.FunctionCreate, id, function)
-	return created{functionViewer(r)(function)}, nil
+	return answer.Created{Body: functionViewer(r)(function)}, nil
 }
 
 // record records the function with the trust by which it will act for the caller.
@@ -103,15 +107,15 @@ func (h *functionHandlers) record(
 }
 
 func (h *functionHandlers) list(r *http.Request, id faas.Identity) (any, error) {
-	return answerList(h.lists, r, id, listOf[faas.Function, functionView]{
-		plural: "functions", rule: "function:get_all:all_projects", read: h.store.Functions, view: functionViewer(r),
-		texts: func(f faas.Function) int { return len(f.Description) + len(f.Environment) + len(f.Secrets) },
+	return list.Answer(h.lists, r, id, list.Of[faas.Function, functionView]{
+		Plural: "functions", Rule: "function:get_all:all_projects", Read: h.store.Functions, View: functionViewer(r),
+		Texts: func(f faas.Function) int { return len(f.Description) + len(f.Environment) + len(f.Secrets) },
 	})
 }
 
 // get is GET /v1/functions/{id}: the record, or with ?download=true the package.
 func (h *functionHandlers) get(r *http.Request, id faas.Identity) (any, error) {
-	functionID, err := pathIDOrName(r, id, h.store.FunctionID)
+	functionID, err := request.PathIDOrName(r, id, h.store.FunctionID)
 	if err != nil {
 		return nil, err
 	}
@@ -119,7 +123,7 @@ func (h *functionHandlers) get(r *http.Request, id faas.Identity) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	function, err := readOne(r, h.lists.policy, id, func(scope faas.Scope) (faas.Function, error) {
+	function, err := readOne(r, h.lists.Policy, id, func(scope faas.Scope) (faas.Function, error) {
 		return h.store.Function(r.Context(), scope, functionID)
 	})
 	if err != nil {
@@ -138,7 +142,7 @@ func (h *functionHandlers) get(r *http.Request, id faas.Identity) (any, error) {
 	if err != nil {
 		return nil, faas.Errorf(faas.Internal, "The package of function %s cannot be read.", functionID).WithCause(err)
 	}
-	return packageFile{name: functionID + ".zip", size: size, body: body}, nil
+	return answer.Package{Name: functionID + ".zip", Size: size, Body: body}, nil
 }
 
 // downloadAsked reports whether the request is for the package rather than the record.
@@ -149,13 +153,13 @@ func downloadAsked(r *http.Request) (bool, error) {
 	}
 	download, err := strconv.ParseBool(text)
 	if err != nil {
-		return false, faas.Errorf(faas.Invalid, "download must be true or false; it is %q.", short(text))
+		return false, faas.Errorf(faas.Invalid, "download must be true or false; it is %q.", request.Short(text))
 	}
 	return download, nil
 }
 
 func (h *functionHandlers) delete(r *http.Request, id faas.Identity) (any, error) {
-	functionID, err := pathIDOrName(r, id, h.store.FunctionID)
+	functionID, err := request.PathIDOrName(r, id, h.store.FunctionID)
 	if err != nil {
 		return nil, err
 	}
@@ -167,16 +171,16 @@ func (h *functionHandlers) delete(r *http.Request, id faas.Identity) (any, error
 	h.announce(r, faas.FunctionChanged{FunctionID: functionID, Private: kept})
 	h.trusts.delete(r.Context(), gone.TrustID)
 	h.tell(r, notify.FunctionDelete, id, gone)
-	return noContent{}, nil
+	return answer.NoContent{}, nil
 }
 
 // tell has other services told of a change of a function that is recorded.
 func (h *functionHandlers) tell(r *http.Request, kind string, id faas.Identity, f faas.Function) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), recordTimeout)
 	defer cancel()
-	events := h.notify.Function(kind, id.UserID, infoOf(r).recorded(), f)
+	events := h.notify.Function(kind, id.UserID, request.Of(r).Recorded(), f)
 	if err := h.store.AddEvents(ctx, events...); err != nil {
-		h.log.Error("other services are not told of a function's change", "request_id", infoOf(r).id, "function_id", f.ID,
+		h.log.Error("other services are not told of a function's change", "request_id", request.Of(r).ID, "function_id", f.ID,
 			"event_type", kind, "error", err)
 	}
 }
@@ -185,6 +189,6 @@ func (h *functionHandlers) tell(r *http.Request, kind string, id faas.Identity, 
 func (h *functionHandlers) announce(r *http.Request, change faas.FunctionChanged) {
 	if err := h.engines.FunctionChanged(r.Context(), change); err != nil {
 		h.log.Warn("a function's change could not be announced; its old workers end by being idle",
-			"request_id", infoOf(r).id, "function_id", change.FunctionID, "error", err)
+			"request_id", request.Of(r).ID, "function_id", change.FunctionID, "error", err)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/openstack-faas/faas/internal/api/answer"
 	"github.com/openstack-faas/faas/internal/faas"
 )
 
@@ -25,7 +26,7 @@ func TestFunctionLifecycle(t *testing.T) {
 		field{"cpu", " 1000 "},
 	)
 	var made, got functionView
-	answer := s.send(request{method: "POST", path: "/v1/functions", body: body, contentType: contentType})
+	answer := s.send(testRequest{method: "POST", path: "/v1/functions", body: body, contentType: contentType})
 	if answer.status != 201 {
 		t.Fatalf("%d %s", answer.status, answer.body)
 	}
@@ -60,7 +61,7 @@ func TestFunctionUpdate(t *testing.T) {
 	path := "/v1/functions/" + made.ID
 	put := func(body, contentType string) functionView {
 		t.Helper()
-		answer := s.send(request{method: "PUT", path: path, body: body, contentType: contentType})
+		answer := s.send(testRequest{method: "PUT", path: path, body: body, contentType: contentType})
 		if answer.status != 200 {
 			t.Fatalf("%d %s", answer.status, answer.body)
 		}
@@ -93,11 +94,11 @@ func TestFunctionUpdate(t *testing.T) {
 	}
 	code := url.QueryEscape(`{"source":"package"}`)
 	for _, b := range []bad{
-		{"another source", request{body: "source=swift", contentType: form}, 400, "swift needs"},
-		{"another runtime", request{body: "runtime_id=" + made.ID, contentType: form}, 400, `There is no field "runtime_id"`},
-		{"code twice", request{body: "source=package&code=" + code, contentType: form}, 400, "send either code or the other two"},
-		{"md5 alone", request{body: "md5sum=0123456789abcdef0123456789abcdef", contentType: form}, 400, "send the package too"},
-		{"cpu", request{body: "cpu=1", contentType: form}, 400, "cpu must be from"},
+		{"another source", testRequest{body: "source=swift", contentType: form}, 400, "swift needs"},
+		{"another runtime", testRequest{body: "runtime_id=" + made.ID, contentType: form}, 400, `There is no field "runtime_id"`},
+		{"code twice", testRequest{body: "source=package&code=" + code, contentType: form}, 400, "send either code or the other two"},
+		{"md5 alone", testRequest{body: "md5sum=0123456789abcdef0123456789abcdef", contentType: form}, 400, "send the package too"},
+		{"cpu", testRequest{body: "cpu=1", contentType: form}, 400, "cpu must be from"},
 	} {
 		b.method, b.path = "PUT", path
 		s.refuse(t, []bad{b})
@@ -121,7 +122,7 @@ func TestFunctionNeedsAnAvailableRuntime(t *testing.T) {
 		[]bad{
 			{
 				"creating",
-				request{method: "POST", path: "/v1/functions", body: body, contentType: contentType},
+				testRequest{method: "POST", path: "/v1/functions", body: body, contentType: contentType},
 				409,
 				"is not available: its status is creating",
 			},
@@ -140,7 +141,7 @@ func TestFunctionList(t *testing.T) {
 		var l struct {
 			Functions []functionView
 			Next      string
-			Links     []link `json:"functions_links"`
+			Links     []answer.Link `json:"functions_links"`
 		}
 		s.do("GET", "/v1/functions"+query, "", 200).decode(t, &l)
 		for _, f := range l.Functions {

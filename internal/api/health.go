@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/openstack-faas/faas/internal/api/answer"
 	"github.com/openstack-faas/faas/internal/faas"
 	"github.com/openstack-faas/faas/internal/store"
 )
@@ -47,9 +48,9 @@ func (h *healthHandlers) check(r *http.Request, _ faas.Identity) (any, error) {
 		}
 	}
 	if r.URL.Query().Has("detailed") || strings.Contains(r.Header.Get("Accept"), "application/json") {
-		return withStatus{status, healthReport{Detailed: true, Reasons: checks}}, nil
+		return answer.WithStatus{Status: status, Body: healthReport{Detailed: true, Reasons: checks}}, nil
 	}
-	return withStatus{status, plainText(line)}, nil
+	return answer.WithStatus{Status: status, Body: answer.PlainText(line)}, nil
 }
 
 func (h *healthHandlers) checkDraining() check {

@@ -85,7 +85,7 @@ func newImageService(t *testing.T, r *imageRegistry) *service {
 // at18 sends a request of microversion 1.8 and checks the status of its answer.
 func (s *service) at18(method, path, body string, status int) reply {
 	s.t.Helper()
-	got := s.send(request{method: method, path: path, body: body, header: map[string]string{
+	got := s.send(testRequest{method: method, path: path, body: body, header: map[string]string{
 		"OpenStack-API-Version": "function-engine 1.8",
 	}})
 	if got.status != status {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/distribution/reference"
 
+	"github.com/openstack-faas/faas/internal/api/request"
 	"github.com/openstack-faas/faas/internal/faas"
 	"github.com/openstack-faas/faas/internal/registry"
 	"github.com/openstack-faas/faas/internal/seal"
@@ -83,7 +84,7 @@ func (s imageSources) allow(image string) error {
 	}
 	named, err := reference.ParseNormalizedNamed(image)
 	if err != nil {
-		return faas.Errorf(faas.Invalid, "code.image must be the reference of a container image; it is %q.", short(image))
+		return faas.Errorf(faas.Invalid, "code.image must be the reference of a container image; it is %q.", request.Short(image))
 	}
 	for _, from := range s.from {
 		from = strings.TrimRight(from, "/")
@@ -92,9 +93,9 @@ func (s imageSources) allow(image string) error {
 		}
 	}
 	return faas.Errorf(
-		faas.Invalid, "code.image %q comes from %s; this deployment allows images from %s only.", short(
+		faas.Invalid, "code.image %q comes from %s; this deployment allows images from %s only.", request.Short(
 			image,
-		), short(named.Name()),
+		), request.Short(named.Name()),
 		strings.Join(s.from, " or "),
 	)
 }

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"unicode/utf8"
 
+	"github.com/openstack-faas/faas/internal/api/fields"
+	"github.com/openstack-faas/faas/internal/api/request"
 	"github.com/openstack-faas/faas/internal/faas"
 	"github.com/openstack-faas/faas/internal/jsonscan"
 )
@@ -17,24 +19,24 @@ const maxDepth = 200
 // none. Clients send a string: the JSON of an object is that object, other JSON is one positional
 // argument, and so is a word that is no JSON. An object that is not wrapped into a string is taken
 // too.
-func inputField(o *object, name string, most int64) string {
-	raw, ok := o.get(name)
+func inputField(o *fields.Object, name string, most int64) string {
+	raw, ok := o.Get(name)
 	if !ok {
 		return ""
 	}
 	text := string(raw)
 	if raw[0] == '"' {
 		if text, ok = textOf(raw); !ok {
-			o.refuse("%s must be a string or a JSON object.", name)
+			o.Refuse("%s must be a string or a JSON object.", name)
 			return ""
 		}
 	}
 	if raw[0] != '"' && raw[0] != '{' {
-		o.refuse("%s must be a string or a JSON object; it is %s.", name, short(text))
+		o.Refuse("%s must be a string or a JSON object; it is %s.", name, request.Short(text))
 		return ""
 	}
 	if int64(len(text)) > most {
-		o.refuseLarge("%s must be at most %d bytes; it has %d.", name, most, len(text))
+		o.RefuseLarge("%s must be at most %d bytes; it has %d.", name, most, len(text))
 		return ""
 	}
 	if text == "" {
@@ -55,7 +57,7 @@ func textOf(raw json.RawMessage) (text string, ok bool) {
 }
 
 // normalInput returns the JSON of an object for what a client wrote.
-func normalInput(o *object, name, text string) string {
+func normalInput(o *fields.Object, name, text string) string {
 	var compact bytes.Buffer
 	compact.Grow(len(text))
 	if json.Compact(&compact, []byte(text)) != nil {
@@ -63,7 +65,7 @@ func normalInput(o *object, name, text string) string {
 		return `{"` + faas.PlainInput + `":` + string(word) + `}`
 	}
 	if faas.NestedDeeper(compact.Bytes(), maxDepth) {
-		o.refuse("%s must not be nested deeper than %d levels.", name, maxDepth)
+		o.Refuse("%s must not be nested deeper than %d levels.", name, maxDepth)
 		return ""
 	}
 	if compact.Bytes()[0] == '{' {

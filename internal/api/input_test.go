@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/openstack-faas/faas/internal/api/fields"
 	"github.com/openstack-faas/faas/internal/faas"
 )
 
@@ -23,9 +24,9 @@ func TestInput(t *testing.T) {
 		{`"NaN"`, `{"__function_input":"NaN"}`},
 		{`"{\"a\": {\"b\": [[]]}}"`, `{"a":{"b":[[]]}}`},
 	} {
-		o := &object{fields: map[string]json.RawMessage{"input": json.RawMessage(c.raw)}}
-		if got := inputField(o, "input", 1000); got != c.want || o.fault() != nil {
-			t.Errorf("%s: %s %v, want %s", c.raw, got, o.fault(), c.want)
+		o := &fields.Object{Fields: map[string]json.RawMessage{"input": json.RawMessage(c.raw)}}
+		if got := inputField(o, "input", 1000); got != c.want || o.Fault() != nil {
+			t.Errorf("%s: %s %v, want %s", c.raw, got, o.Fault(), c.want)
 		}
 	}
 }
@@ -42,16 +43,16 @@ func TestInputIsRefused(t *testing.T) {
 		{`{"a": ` + deep + `}`, "input must not be nested deeper than 200 levels.", faas.Invalid},
 		{`"` + strings.Repeat("x", 1001) + `"`, "input must be at most 1000 bytes; it has 1001.", faas.TooLarge},
 	} {
-		o := &object{fields: map[string]json.RawMessage{"input": json.RawMessage(c.raw)}}
+		o := &fields.Object{Fields: map[string]json.RawMessage{"input": json.RawMessage(c.raw)}}
 		inputField(o, "input", 1000)
-		if err := o.fault(); faas.KindOf(err) != c.kind || !strings.Contains(err.Error(), c.want) {
+		if err := o.Fault(); faas.KindOf(err) != c.kind || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v, want %s", c.raw, err, c.want)
 		}
 	}
-	o := &object{
-		fields: map[string]json.RawMessage{"input": json.RawMessage(`"\"` + strings.Repeat("[", maxDepth+9) + `\""`)},
+	o := &fields.Object{
+		Fields: map[string]json.RawMessage{"input": json.RawMessage(`"\"` + strings.Repeat("[", maxDepth+9) + `\""`)},
 	}
-	if inputField(o, "input", 1000); o.fault() != nil {
-		t.Errorf("brackets in a string were counted: %v", o.fault())
+	if inputField(o, "input", 1000); o.Fault() != nil {
+		t.Errorf("brackets in a string were counted: %v", o.Fault())
 	}
 }

@@ -4,6 +4,8 @@ import (
 	"math"
 	"time"
 
+	"github.com/openstack-faas/faas/internal/api/fields"
+	"github.com/openstack-faas/faas/internal/api/request"
 	"github.com/openstack-faas/faas/internal/cron"
 	"github.com/openstack-faas/faas/internal/faas"
 )
@@ -12,25 +14,25 @@ import (
 const soonest = time.Minute
 
 // planned sets when a new job executes, and how often.
-func (h *jobHandlers) planned(o *object, j *faas.Job) {
+func (h *jobHandlers) planned(o *fields.Object, j *faas.Job) {
 	now := h.now()
-	first, count := h.timeField(o, "first_execution_time"), o.number("count", "", 1, math.MaxInt32)
-	j.Pattern, j.TimeZone = patternField(o), valueOr(zoneField(o), "")
+	first, count := h.timeField(o, "first_execution_time"), o.Number("count", "", 1, math.MaxInt32)
+	j.Pattern, j.TimeZone = patternField(o), fields.ValueOr(zoneField(o), "")
 	j.Count = faas.JobEndless
 	if count != nil {
 		j.Count = int(*count)
 	}
 	switch {
 	case first.IsZero() && j.Pattern == "":
-		o.refuse("pattern or first_execution_time must be specified.")
+		o.Refuse("pattern or first_execution_time must be specified.")
 	case j.Pattern == "" && j.TimeZone != "":
-		o.refuse("time_zone is of the clock that pattern is read by: without a pattern it must not be given.")
+		o.Refuse("time_zone is of the clock that pattern is read by: without a pattern it must not be given.")
 	case j.Pattern == "" && j.Count > 1:
-		o.refuse("pattern must be provided if count is greater than 1.")
+		o.Refuse("pattern must be provided if count is greater than 1.")
 	case j.Pattern == "":
 		j.Count = 1
 	}
-	if o.fault() != nil {
+	if o.Fault() != nil {
 		return
 	}
 	j.FirstAt, j.NextAt = first, first
@@ -53,24 +55,24 @@ type jobChange struct {
 	now                        func() time.Time
 }
 
-func (h *jobHandlers) change(o *object) jobChange {
+func (h *jobHandlers) change(o *fields.Object) jobChange {
 	c := jobChange{
-		name: o.text("name", maxLine), zone: zoneField(o), now: h.now, next: h.timeField(o, "next_execution_time"),
+		name: o.Text("name", fields.MaxLine), zone: zoneField(o), now: h.now, next: h.timeField(o, "next_execution_time"),
 	}
-	if _, ok := o.get("function_input"); ok {
+	if _, ok := o.Get("function_input"); ok {
 		input := inputField(o, "function_input", h.maxInput)
 		c.input = &input
 	}
-	if _, ok := o.get("pattern"); ok {
+	if _, ok := o.Get("pattern"); ok {
 		pattern := patternField(o)
 		c.pattern = &pattern
 	}
-	if status := o.text("status", maxLine); status != nil {
+	if status := o.Text("status", fields.MaxLine); status != nil {
 		switch s := faas.JobStatus(*status); s {
 		case faas.JobRunning, faas.JobPaused, faas.JobCancelled:
 			c.status = &s
 		default:
-			o.refuse("Invalid status: status must be running, paused or cancelled; it is %q.", short(*status))
+			o.Refuse("Invalid status: status must be running, paused or cancelled; it is %q.", request.Short(*status))
 		}
 	}
 	return c
@@ -134,8 +136,8 @@ func setIf[T any](to, from *T) {
 }
 
 // patternField returns a pattern that can be read; "" when it is not set.
-func patternField(o *object) string {
-	pattern := o.line("pattern")
+func patternField(o *fields.Object) string {
+	pattern := o.Line("pattern")
 	if pattern == "" {
 		return ""
 	}
@@ -146,19 +148,19 @@ func patternField(o *object) string {
 }
 
 // zoneField returns the name of a time zone that there is; nil when it is not set.
-func zoneField(o *object) *string {
-	zone := o.text("time_zone", maxLine)
+func zoneField(o *fields.Object) *string {
+	zone := o.Text("time_zone", fields.MaxLine)
 	if zone == nil {
 		return nil
 	}
 	if _, err := cron.Zone(*zone); err != nil {
-		o.refuse("time_zone must be a name of the IANA database: %s.", err)
+		o.Refuse("time_zone must be a name of the IANA database: %s.", err)
 	}
 	return zone
 }
 
-func refusePattern(o *object, pattern string, err error) {
-	o.refuse("The specified pattern is not valid: %q: %s.", short(pattern), err)
+func refusePattern(o *fields.Object, pattern string, err error) {
+	o.Refuse("The specified pattern is not valid: %q: %s.", request.Short(pattern), err)
 }
 
 // timeForms are how users write times; without a zone they are UTC. A fraction of a second is taken
@@ -169,8 +171,8 @@ var timeForms = []string{
 }
 
 // timeField returns a time that is far enough in the future; zero when it is not set.
-func (h *jobHandlers) timeField(o *object, name string) time.Time {
-	text := o.line(name)
+func (h *jobHandlers) timeField(o *fields.Object, name string) time.Time {
+	text := o.Line(name)
 	if text == "" {
 		return time.Time{}
 	}
@@ -180,12 +182,12 @@ func (h *jobHandlers) timeField(o *object, name string) time.Time {
 			continue
 		}
 		if err := farEnough(name, t, h.now()); err != nil {
-			o.refuse("%s", err)
+			o.Refuse("%s", err)
 		}
 		return t.UTC()
 	}
-	o.refuse("Invalid value for %s: it must be a time like 2026-01-31T12:00:00, in UTC where it names no zone; it is %q.",
-		name, short(text))
+	o.Refuse("Invalid value for %s: it must be a time like 2026-01-31T12:00:00, in UTC where it names no zone; it is %q.",
+		name, request.Short(text))
 	return time.Time{}
 }
 

@@ -3,6 +3,7 @@ package api
 import (
 	"net/http"
 
+	"github.com/openstack-faas/faas/internal/api/request"
 	"github.com/openstack-faas/faas/internal/faas"
 )
 
@@ -45,7 +46,7 @@ type zonedJobView struct {
 
 // jobViewer returns how a job looks to the request.
 func jobViewer(r *http.Request) func(faas.Job) any {
-	if !infoOf(r).version.AtLeast(v15) {
+	if !request.Of(r).Version.AtLeast(request.V15) {
 		return func(j faas.Job) any { return viewJob(j) }
 	}
 	return func(j faas.Job) any {

@@ -5,6 +5,10 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/openstack-faas/faas/internal/api/answer"
+	"github.com/openstack-faas/faas/internal/api/fields"
+	"github.com/openstack-faas/faas/internal/api/list"
+	"github.com/openstack-faas/faas/internal/api/request"
 	"github.com/openstack-faas/faas/internal/engineclient"
 	"github.com/openstack-faas/faas/internal/faas"
 	"github.com/openstack-faas/faas/internal/store"
@@ -14,8 +18,8 @@ import (
 type jobHandlers struct {
 	store    *store.Store
 	engines  *engineclient.Client
-	bodies   bodies
-	lists    lists
+	bodies   fields.Bodies
+	lists    list.Reader
 	quota    projectQuota
 	maxInput int64 // bytes of a job's input
 	log      *slog.Logger
@@ -29,16 +33,16 @@ const maxJobInput = 4 << 10
 func (h *jobHandlers) create(r *http.Request, id faas.Identity) (any, error) {
 	known := []string{"function_id", "function_version", "function_alias", "name", "first_execution_time", "pattern",
 		"function_input", "count"}
-	o, err := h.bodies.readObject(r, fieldsSince(r, v15, known, "time_zone")...)
+	o, err := h.bodies.ReadObject(r, fieldsSince(r, request.V15, known, "time_zone")...)
 	if err != nil {
 		return nil, err
 	}
 	j := faas.Job{
-		ProjectID: id.ProjectID, UserID: id.UserID, Name: o.line("name"), Calls: refField(r, id, o, h.store.FunctionID),
+		ProjectID: id.ProjectID, UserID: id.UserID, Name: o.Line("name"), Calls: fields.FunctionRef(r, id, o, h.store.FunctionID),
 		Input: inputField(o, "function_input", h.maxInput), Status: faas.JobRunning,
 	}
 	h.planned(o, &j)
-	if err := o.fault(); err != nil {
+	if err := o.Fault(); err != nil {
 		return nil, err
 	}
 	quota, err := h.quota.limits(r.Context(), id.ProjectID)
@@ -50,7 +54,7 @@ func (h *jobHandlers) create(r *http.Request, id faas.Identity) (any, error) {
 		return nil, err
 	}
 	h.announce(r, made)
-	return created{jobViewer(r)(made)}, nil
+	return answer.Created{Body: jobViewer(r)(made)}, nil
 }
 
 // announce has a job executed in time that is due at once.
@@ -65,18 +69,18 @@ func (h *jobHandlers) announce(r *http.Request, j faas.Job) {
 }
 
 func (h *jobHandlers) list(r *http.Request, id faas.Identity) (any, error) {
-	return answerList(h.lists, r, id, listOf[faas.Job, any]{
-		plural: "jobs", rule: "job:get_all:all_projects", read: h.store.Jobs, view: jobViewer(r),
-		texts: func(j faas.Job) int { return len(j.Name) + len(j.Input) + len(j.Pattern) + len(j.StatusReason) },
+	return list.Answer(h.lists, r, id, list.Of[faas.Job, any]{
+		Plural: "jobs", Rule: "job:get_all:all_projects", Read: h.store.Jobs, View: jobViewer(r),
+		Texts: func(j faas.Job) int { return len(j.Name) + len(j.Input) + len(j.Pattern) + len(j.StatusReason) },
 	})
 }
 
 func (h *jobHandlers) get(r *http.Request, id faas.Identity) (any, error) {
-	jobID, err := pathIDOrName(r, id, h.store.JobID)
+	jobID, err := request.PathIDOrName(r, id, h.store.JobID)
 	if err != nil {
 		return nil, err
 	}
-	j, err := readOne(r, h.lists.policy, id, func(scope faas.Scope) (faas.Job, error) {
+	j, err := readOne(r, h.lists.Policy, id, func(scope faas.Scope) (faas.Job, error) {
 		return h.store.Job(r.Context(), scope, jobID)
 	})
 	if err != nil {
@@ -87,17 +91,17 @@ func (h *jobHandlers) get(r *http.Request, id faas.Identity) (any, error) {
 
 // update is PUT /v1/jobs/{id}. Fields that are null stay as they are: clients send all of them.
 func (h *jobHandlers) update(r *http.Request, id faas.Identity) (any, error) {
-	jobID, err := pathIDOrName(r, id, h.store.JobID)
+	jobID, err := request.PathIDOrName(r, id, h.store.JobID)
 	if err != nil {
 		return nil, err
 	}
 	known := []string{"name", "status", "pattern", "next_execution_time", "function_input"}
-	o, err := h.bodies.readObject(r, fieldsSince(r, v15, known, "time_zone")...)
+	o, err := h.bodies.ReadObject(r, fieldsSince(r, request.V15, known, "time_zone")...)
 	if err != nil {
 		return nil, err
 	}
 	change := h.change(o)
-	if err := o.fault(); err != nil {
+	if err := o.Fault(); err != nil {
 		return nil, err
 	}
 	j, err := h.store.UpdateJob(r.Context(), faas.ProjectScope(id), jobID, change.apply)
@@ -109,12 +113,12 @@ func (h *jobHandlers) update(r *http.Request, id faas.Identity) (any, error) {
 }
 
 func (h *jobHandlers) delete(r *http.Request, id faas.Identity) (any, error) {
-	jobID, err := pathIDOrName(r, id, h.store.JobID)
+	jobID, err := request.PathIDOrName(r, id, h.store.JobID)
 	if err != nil {
 		return nil, err
 	}
 	if err := h.store.DeleteJob(r.Context(), faas.ProjectScope(id), jobID); err != nil {
 		return nil, err
 	}
-	return noContent{}, nil
+	return answer.NoContent{}, nil
 }

@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/openstack-faas/faas/internal/api/fields"
+	"github.com/openstack-faas/faas/internal/api/request"
 	"github.com/openstack-faas/faas/internal/faas"
 )
 
@@ -62,7 +64,7 @@ func TestNewJobs(t *testing.T) {
 	} {
 		j := s.newJob(function, rest)
 		if shownTime(j.FirstExecutionTime) != want.first || shownTime(j.NextExecutionTime) != want.next ||
-			valueOr(j.Count, 0) != want.count || j.Status != "running" || *j.FunctionID != function {
+			fields.ValueOr(j.Count, 0) != want.count || j.Status != "running" || *j.FunctionID != function {
 			t.Errorf("%s: made %+v, want %+v", rest, j, want)
 		}
 	}
@@ -97,7 +99,7 @@ func TestBadJobs(t *testing.T) {
 		`, "pattern": "@daily", "function_input": "` + strings.Repeat("x", 4097) + `"`: "function_input must be at most 4096 bytes",
 		`, "pattern": "@daily", "status": "paused"`:                                    "There is no field",
 	} {
-		answer := s.send(request{method: "POST", path: "/v1/jobs", body: `{"function_id": "` + function + `"` + rest + `}`})
+		answer := s.send(testRequest{method: "POST", path: "/v1/jobs", body: `{"function_id": "` + function + `"` + rest + `}`})
 		if answer.status != 400 && answer.status != 413 || !strings.Contains(string(answer.body), want) {
 			t.Errorf("%.80s: %d %s, want %s", rest, answer.status, answer.body, want)
 		}
@@ -167,7 +169,7 @@ func TestJobsInZones(t *testing.T) {
 	s, clock, function := newJobs(t)
 	send := func(method, path, version, body string, want int) (j zonedJobView) {
 		t.Helper()
-		got := s.send(request{method: method, path: path, body: body, header: map[string]string{microversionHeader: version}})
+		got := s.send(testRequest{method: method, path: path, body: body, header: map[string]string{request.MicroversionHeader: version}})
 		if got.status != want {
 			t.Errorf("%s %s %s: %d %s, want %d", method, path, body, got.status, got.body, want)
 		} else if want < 300 {
@@ -181,7 +183,7 @@ func TestJobsInZones(t *testing.T) {
 	}
 	shown := func(j zonedJobView, zone, next string) {
 		t.Helper()
-		if valueOr(j.TimeZone, "") != zone || shownTime(j.NextExecutionTime) != next || j.StatusReason != nil {
+		if fields.ValueOr(j.TimeZone, "") != zone || shownTime(j.NextExecutionTime) != next || j.StatusReason != nil {
 			t.Errorf("shown is %+v, next at %s; want %s in %s", j, shownTime(j.NextExecutionTime), next, zone)
 		}
 	}
@@ -208,7 +210,7 @@ func TestJobsInZones(t *testing.T) {
 	send("PUT", "/v1/jobs/"+once.ID, inZone, `{"time_zone": "Europe/Berlin"}`, 400)
 
 	s.must(s.store.NoteJob(t.Context(), j.ID, "over a quota"))
-	if got := send("GET", path, inZone, "", 200); valueOr(got.StatusReason, "") != "over a quota" {
+	if got := send("GET", path, inZone, "", 200); fields.ValueOr(got.StatusReason, "") != "over a quota" {
 		t.Errorf("the reason is not shown: %+v", got)
 	}
 
@@ -216,7 +218,7 @@ func TestJobsInZones(t *testing.T) {
 	body := `{"function_id": "` + function + `", "pattern": "30 2 * * *", "time_zone": "Europe/Berlin"}`
 	send("POST", "/v1/jobs", before, body, 400)
 	send("PUT", path, before, `{"time_zone": "Europe/Berlin"}`, 400)
-	got := s.send(request{method: "GET", path: path, header: map[string]string{microversionHeader: before}})
+	got := s.send(testRequest{method: "GET", path: path, header: map[string]string{request.MicroversionHeader: before}})
 	if text := string(got.body); strings.Contains(text, "time_zone") || strings.Contains(text, "status_reason") {
 		t.Errorf("1.4 shows %s", text)
 	}

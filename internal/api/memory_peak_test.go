@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/openstack-faas/faas/internal/api/request"
 	"github.com/openstack-faas/faas/internal/dispatch"
 	"github.com/openstack-faas/faas/internal/engineclient"
 	"github.com/openstack-faas/faas/internal/faas"
@@ -217,7 +218,7 @@ func TestPeakServer(t *testing.T) {
 		return
 	}
 	agents := dispatch.NewClient(func(string) string { return "token" })
-	agents.Admit(AwaitResult)
+	agents.Admit(request.AwaitResult)
 	workers := dispatch.New(dispatch.Config{
 		Client: agents, Wait: 30 * time.Second, PerProject: 1000,
 		Acquire: func(_ context.Context, req faas.AcquireRequest) (faas.Worker, error) {

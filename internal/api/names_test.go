@@ -8,15 +8,16 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/openstack-faas/faas/internal/api/request"
 	"github.com/openstack-faas/faas/internal/faas"
 )
 
-var v16Header = map[string]string{microversionHeader: serviceType + " 1.6"}
+var v16Header = map[string]string{request.MicroversionHeader: request.ServiceType + " 1.6"}
 
 // named sends a request of the microversion that has names.
 func (s *service) named(method, path, body string, want int) reply {
 	s.t.Helper()
-	got := s.send(request{method: method, path: path, body: body, header: v16Header})
+	got := s.send(testRequest{method: method, path: path, body: body, header: v16Header})
 	if got.status != want {
 		s.t.Errorf("%s %s %s: %d %s, want %d", method, path, body, got.status, got.body, want)
 	}
@@ -51,7 +52,7 @@ func TestNamesInPlaceOfIDs(t *testing.T) {
 	s.named("GET", "/v1/runtimes/python/pool", "", 200)
 	body, contentType := formOf(t, field{"runtime_id", "python"}, field{"name", "second"},
 		field{"code", `{"source":"package"}`}, field{"package", zipOf(t, "main.py", "def main(): pass")})
-	answer := s.send(request{
+	answer := s.send(testRequest{
 		method: "POST", path: "/v1/functions", body: body, contentType: contentType, header: v16Header,
 	})
 	is(answer, func() string { return runtime }, func() string { return got.RuntimeID })
@@ -117,7 +118,7 @@ func TestNamesThatSeveralHave(t *testing.T) {
 		t.Error(text)
 	}
 	public := `{"image": "nodejs", "name": "lang", "is_public": true}`
-	another := s.send(request{method: "POST", path: "/v1/runtimes", body: public, identity: "p-two admin"})
+	another := s.send(testRequest{method: "POST", path: "/v1/runtimes", body: public, identity: "p-two admin"})
 	if another.status != 201 {
 		t.Fatalf("%d %s", another.status, another.body)
 	}
@@ -152,14 +153,14 @@ func TestWhatNamesAreNot(t *testing.T) {
 	s.named("GET", "/v1/executions/mine", "", 400) // no execution has a name
 	body, contentType := formOf(t, field{"runtime_id", "nothing"}, field{"code", `{"source":"package"}`},
 		field{"package", zipOf(t, "main.py", "def main(): pass")})
-	answer := s.send(request{
+	answer := s.send(testRequest{
 		method: "POST", path: "/v1/functions", body: body, contentType: contentType, header: v16Header,
 	})
 	if answer.status != 400 || !strings.Contains(answer.fault(), `runtime_id: Runtime "nothing" not found.`) {
 		t.Errorf("%d %s", answer.status, answer.body)
 	}
 	for _, stranger := range []string{"p-two member", "p-two admin"} { // names are a project's, whoever asks
-		for _, r := range []request{
+		for _, r := range []testRequest{
 			{method: "GET", path: "/v1/functions/mine"},
 			{method: "DELETE", path: "/v1/functions/mine"},
 			{method: "POST", path: "/v1/executions", body: `{"function_id": "mine"}`},
@@ -170,7 +171,7 @@ func TestWhatNamesAreNot(t *testing.T) {
 			}
 		}
 	}
-	for _, r := range []request{ // as ever
+	for _, r := range []testRequest{ // as ever
 		{method: "GET", path: "/v1/functions/mine"},
 		{method: "POST", path: "/v1/executions", body: `{"function_id": "mine"}`},
 		{method: "GET", path: "/v1/runtimes/python"},

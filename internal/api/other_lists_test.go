@@ -24,7 +24,7 @@ func TestListsOfOtherProjects(t *testing.T) {
 				t.Errorf("%s has another project's: %v", path, got)
 			}
 		}
-		got := s.send(request{method: "GET", path: "/v1/" + kind + "?all_projects=true", identity: "p-two member"})
+		got := s.send(testRequest{method: "GET", path: "/v1/" + kind + "?all_projects=true", identity: "p-two member"})
 		if got.status != 403 {
 			t.Errorf("%s of all projects for a member: %d", kind, got.status)
 		}
@@ -45,7 +45,7 @@ func TestListsOfOtherProjects(t *testing.T) {
 // listedIDs returns the ids of a list, as the identity sees it.
 func (s *service) listedIDs(kind, path, identity string) (ids []string) {
 	s.t.Helper()
-	got := s.send(request{method: "GET", path: path, identity: identity})
+	got := s.send(testRequest{method: "GET", path: path, identity: identity})
 	if got.status != 200 {
 		s.t.Fatalf("%s: %d %s", path, got.status, got.body)
 	}

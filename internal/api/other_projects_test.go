@@ -45,7 +45,7 @@ func TestAdminsReadOtherProjectsThings(t *testing.T) {
 		for identity, want := range map[string]int{
 			"p-two admin member reader": c.admin, "p-two member reader": c.member,
 		} {
-			got := s.send(request{method: c.method, path: c.path, body: c.body, identity: identity})
+			got := s.send(testRequest{method: c.method, path: c.path, body: c.body, identity: identity})
 			if got.status != want {
 				t.Errorf("%s %s as %s: %d %.200s, want %d", c.method, c.path, identity, got.status, got.body, want)
 			}
@@ -57,7 +57,7 @@ func TestAdminsReadOtherProjectsThings(t *testing.T) {
 	var list struct {
 		Versions []functionVersionView `json:"function_versions"`
 	}
-	s.send(request{method: "GET", path: functions + function + "/versions", identity: "p-two admin"}).decode(t, &list)
+	s.send(testRequest{method: "GET", path: functions + function + "/versions", identity: "p-two admin"}).decode(t, &list)
 	if len(list.Versions) != 1 {
 		t.Errorf("an admin of another project sees %d versions, want 1", len(list.Versions))
 	}

@@ -3,6 +3,7 @@ package api
 import (
 	"net/http"
 
+	"github.com/openstack-faas/faas/internal/api/request"
 	"github.com/openstack-faas/faas/internal/engineclient"
 	"github.com/openstack-faas/faas/internal/faas"
 	"github.com/openstack-faas/faas/internal/policy"
@@ -18,7 +19,7 @@ type poolHandlers struct {
 
 // get is GET /v1/runtimes/{id}/pool; the engine knows the pool.
 func (h *poolHandlers) get(r *http.Request, id faas.Identity) (any, error) {
-	runtimeID, err := pathIDOrName(r, id, h.store.RuntimeID)
+	runtimeID, err := request.PathIDOrName(r, id, h.store.RuntimeID)
 	if err != nil {
 		return nil, err
 	}

@@ -6,12 +6,14 @@ import (
 	"log/slog"
 	"maps"
 	"net/http"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/gorilla/mux"
 
+	"github.com/openstack-faas/faas/internal/api/answer"
+	"github.com/openstack-faas/faas/internal/api/fields"
+	"github.com/openstack-faas/faas/internal/api/request"
 	"github.com/openstack-faas/faas/internal/faas"
 	"github.com/openstack-faas/faas/internal/policy"
 	"github.com/openstack-faas/faas/internal/quota"
@@ -42,7 +44,7 @@ type quotaHandlers struct {
 	calls  *quota.Calls  // counts executions; nil: nobody does
 	store  *store.QuotaStore
 	policy *policy.Enforcer
-	bodies bodies
+	bodies fields.Bodies
 	log    *slog.Logger
 }
 
@@ -54,7 +56,7 @@ func (h *quotaHandlers) getLimits(r *http.Request, id faas.Identity) (any, error
 		if name != "project_id" || len(values) != 1 {
 			return nil, faas.Errorf(
 				faas.Invalid, "The only query parameter here is project_id, given once; the query has %q, %d times.",
-				short(name), len(values),
+				request.Short(name), len(values),
 			)
 		}
 		projectID = values[0]
@@ -110,7 +112,7 @@ func (h *quotaHandlers) update(r *http.Request, id faas.Identity) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	o, err := h.bodies.readObject(r, "quota")
+	o, err := h.bodies.ReadObject(r, "quota")
 	if err != nil {
 		return nil, err
 	}
@@ -121,7 +123,7 @@ func (h *quotaHandlers) update(r *http.Request, id faas.Identity) (any, error) {
 	if err := h.quotas.Set(r.Context(), projectID, limits); err != nil {
 		return nil, err
 	}
-	h.log.Info("a project's quota was changed", "request_id", infoOf(r).id, "user_id", id.UserID, "project_id", projectID)
+	h.log.Info("a project's quota was changed", "request_id", request.Of(r).ID, "user_id", id.UserID, "project_id", projectID)
 	return h.view(r.Context(), projectID)
 }
 
@@ -130,7 +132,7 @@ func (h *quotaHandlers) delete(r *http.Request, id faas.Identity) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return noContent{}, h.quotas.Reset(r.Context(), projectID)
+	return answer.NoContent{}, h.quotas.Reset(r.Context(), projectID)
 }
 
 func (h *quotaHandlers) view(ctx context.Context, projectID string) (any, error) {
@@ -142,8 +144,8 @@ func (h *quotaHandlers) view(ctx context.Context, projectID string) (any, error)
 }
 
 // quotaField returns the field quota: what to set, nil to have the default.
-func quotaField(o *object) (map[faas.Resource]*int64, error) {
-	raw, ok := o.get("quota")
+func quotaField(o *fields.Object) (map[faas.Resource]*int64, error) {
+	raw, ok := o.Get("quota")
 	if !ok {
 		return nil, faas.Errorf(
 			faas.Invalid,
@@ -151,30 +153,26 @@ func quotaField(o *object) (map[faas.Resource]*int64, error) {
 			strings.Join(quota.Names(), ", "),
 		)
 	}
-	inner := &object{}
-	if json.Unmarshal(raw, &inner.fields) != nil {
+	inner := &fields.Object{}
+	if json.Unmarshal(raw, &inner.Fields) != nil {
 		return nil, faas.Errorf(
 			faas.Invalid,
 			`quota must be a JSON object, as in {"functions": 10}; it is %s.`,
-			short(string(raw)),
+			request.Short(string(raw)),
 		)
 	}
-	for _, name := range slices.Sorted(maps.Keys(inner.fields)) {
+	for _, name := range slices.Sorted(maps.Keys(inner.Fields)) {
 		if !slices.Contains(quota.Names(), name) {
-			return nil, faas.Errorf(faas.Invalid, "quota has no resource %q; the resources are %s.", short(name),
+			return nil, faas.Errorf(faas.Invalid, "quota has no resource %q; the resources are %s.", request.Short(name),
 				strings.Join(quota.Names(), ", "))
 		}
 	}
 	limits := map[faas.Resource]*int64{}
-	for name := range inner.fields {
-		limits[faas.Resource(name)] = inner.number(name, ", -1 meaning no limit", faas.Unlimited, quota.Max)
+	for name := range inner.Fields {
+		limits[faas.Resource(name)] = inner.Number(name, ", -1 meaning no limit", faas.Unlimited, quota.Max)
 	}
-	return limits, inner.fault()
+	return limits, inner.Fault()
 }
-
-// projectForm is what ids of projects look like: Keystone's are 32 hex digits, those of other
-// systems behind it may be longer.
-var projectForm = regexp.MustCompile(`^[A-Za-z0-9._:-]{1,64}$`)
 
 // project returns the project in the path, once the rule allows the caller to act on it.
 func (h *quotaHandlers) project(r *http.Request, id faas.Identity, rule string) (string, error) {
@@ -191,20 +189,8 @@ func (h *quotaHandlers) mayOn(r *http.Request, id faas.Identity, rule, projectID
 	if projectID == "" {
 		return faas.Errorf(faas.Invalid, "The token is not scoped to a project; name a project, as in ?project_id=….")
 	}
-	if err := checkProject(projectID); err != nil {
+	if err := request.CheckProject(projectID); err != nil {
 		return err
 	}
 	return h.policy.Allow(r.Context(), id, rule, policy.Target{ProjectID: projectID})
-}
-
-// checkProject refuses what can be no id of a project.
-func checkProject(id string) error {
-	if projectForm.MatchString(id) {
-		return nil
-	}
-	return faas.Errorf(
-		faas.Invalid,
-		"The id of a project must have 1 to 64 letters, digits, dots, colons, hyphens and underscores; it is %q.",
-		short(id),
-	)
 }

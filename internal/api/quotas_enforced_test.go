@@ -33,7 +33,7 @@ func TestFunctionsWithinQuota(t *testing.T) {
 			field{"code", `{"source":"package"}`},
 			field{"package", pack},
 		)
-		return s.send(request{method: "POST", path: "/v1/functions", body: body, contentType: contentType})
+		return s.send(testRequest{method: "POST", path: "/v1/functions", body: body, contentType: contentType})
 	}
 	s.limit(`{"functions": 1}`)
 	if got := create(); got.status != 403 || got.fault() != "Quota exceeded for functions: limit 1, in use 1." {
@@ -47,7 +47,7 @@ func TestFunctionsWithinQuota(t *testing.T) {
 	body, contentType := formOf(
 		t, field{"package", zipOf(t, "main.py", "def main(): pass", "more.py", "", "and_more.py", "")},
 	)
-	if got := s.send(request{method: "PUT", path: "/v1/functions/" + first.ID, body: body, contentType: contentType}); got.status != 403 {
+	if got := s.send(testRequest{method: "PUT", path: "/v1/functions/" + first.ID, body: body, contentType: contentType}); got.status != 403 {
 		t.Errorf("a package over the quota: %d %s", got.status, got.body)
 	}
 	s.do("DELETE", "/v1/functions/"+first.ID, "", 204)
@@ -163,7 +163,7 @@ func manyFunctions(t *testing.T, url string) {
 	var group sync.WaitGroup
 	for n := range 100 {
 		group.Go(func() {
-			got := apis[n%2].send(request{method: "POST", path: "/v1/functions", body: body, contentType: contentType})
+			got := apis[n%2].send(testRequest{method: "POST", path: "/v1/functions", body: body, contentType: contentType})
 			switch {
 			case got.status == 201:
 				made.Add(1)

@@ -6,12 +6,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/openstack-faas/faas/internal/api/request"
 	"github.com/openstack-faas/faas/internal/faas"
 	"github.com/openstack-faas/faas/internal/quota"
 )
 
 // v11Header asks for the version that has quotas.
-var v11Header = map[string]string{microversionHeader: "function-engine 1.1"}
+var v11Header = map[string]string{request.MicroversionHeader: "function-engine 1.1"}
 
 // defaultQuota differs from resource to resource.
 func defaultQuota() faas.Amounts {
@@ -42,7 +43,7 @@ func (s *service) limit(limits string) faas.Amounts {
 // ask is do for version 1.1, as whom the identity says.
 func (s *service) ask(method, path, body, identity string, want int) reply {
 	s.t.Helper()
-	got := s.send(request{method: method, path: path, body: body, identity: identity, header: v11Header})
+	got := s.send(testRequest{method: method, path: path, body: body, identity: identity, header: v11Header})
 	if got.status != want {
 		s.t.Fatalf("%s %s as %q: %d %s, want %d", method, path, identity, got.status, got.body, want)
 	}

@@ -37,7 +37,7 @@ func TestVersionsAndHealth(t *testing.T) {
 		t.Errorf("got %+v", detail)
 	}
 	s.must(os.Remove(file))
-	got := s.send(request{method: "GET", path: "/healthcheck", header: map[string]string{"Accept": "application/json"}})
+	got := s.send(testRequest{method: "GET", path: "/healthcheck", header: map[string]string{"Accept": "application/json"}})
 	if got.status != 200 || !strings.Contains(string(got.body), `"class":"database"`) {
 		t.Errorf("%d %s", got.status, got.body)
 	}
@@ -75,7 +75,7 @@ func TestMetrics(t *testing.T) {
 	s.do("GET", "/v1/functions/"+unknownID, "", 404)
 	s.do("GET", "/nowhere/at/all", "", 404)
 	s.do("GET", "/metrics", "", 404) // the status port has them, see cmd/internal/service
-	s.send(request{method: "BREW", path: "/v1/functions"})
+	s.send(testRequest{method: "BREW", path: "/v1/functions"})
 	text := s.metricsText()
 	for _, want := range []string{
 		`faas_api_requests_total{method="GET",route="/v1/functions/{id}",status="404"} 1`,
@@ -97,7 +97,7 @@ func TestRequestIDs(t *testing.T) {
 	function := s.newFunction(s.newRuntime(), "f").ID
 	global := "req-" + unknownID
 	got := s.send(
-		request{
+		testRequest{
 			method: "POST",
 			path:   "/v1/executions",
 			body:   `{"function_id": "` + function + `"}`,
@@ -117,7 +117,7 @@ func TestRequestIDs(t *testing.T) {
 			t.Errorf("%s is not in the log", want)
 		}
 	}
-	s.send(request{method: "GET", path: "/v1/functions", header: map[string]string{"X-OpenStack-Request-ID": "req-evil"}})
+	s.send(testRequest{method: "GET", path: "/v1/functions", header: map[string]string{"X-OpenStack-Request-ID": "req-evil"}})
 	if strings.Contains(s.logs.String(), "evil") {
 		t.Error("an id of another form is in the log")
 	}
@@ -176,7 +176,7 @@ func TestProjectsAreApart(t *testing.T) {
 		{"DELETE", "/v1/functions/" + function, "", reader, 403},
 		{"POST", "/v1/executions", `{"function_id": "` + function + `"}`, reader, 403},
 	} {
-		got := s.send(request{method: c.method, path: c.path, body: c.body, identity: c.identity})
+		got := s.send(testRequest{method: c.method, path: c.path, body: c.body, identity: c.identity})
 		if got.status != c.status {
 			t.Errorf("%s %s as %s: %d %s, want %d", c.method, c.path, c.identity, got.status, got.body, c.status)
 		}
@@ -189,7 +189,7 @@ func TestProjectsAreApart(t *testing.T) {
 		"/v1/functions?all_projects=true&project_id=" + project: 1,
 	} {
 		var list struct{ Functions []functionView }
-		got := s.send(request{method: "GET", path: path, identity: admin})
+		got := s.send(testRequest{method: "GET", path: path, identity: admin})
 		got.decode(t, &list)
 		if got.status != 200 || len(list.Functions) != want {
 			t.Errorf("%s: %d %s, want %d", path, got.status, got.body, want)

@@ -4,14 +4,15 @@ import (
 	"context"
 	"encoding/json"
 
+	"github.com/openstack-faas/faas/internal/api/fields"
 	"github.com/openstack-faas/faas/internal/faas"
 )
 
 // retentionField returns how long records of a function's executions are to be kept, which forms
 // write as the JSON text of an object; nil when it is not set. null and an empty text leave it to the
 // project.
-func retentionField(o *object) *faas.Retention {
-	raw, ok := o.fields["retention"]
+func retentionField(o *fields.Object) *faas.Retention {
+	raw, ok := o.Fields["retention"]
 	if !ok {
 		return nil
 	}
@@ -22,17 +23,17 @@ func retentionField(o *object) *faas.Retention {
 	if len(raw) == 0 || string(raw) == "null" {
 		return &faas.Retention{}
 	}
-	in, err := parseObject(raw, "days", "count")
+	in, err := fields.ParseObject(raw, "days", "count")
 	if err != nil {
-		o.refuse("retention: %s", faas.Said(err))
+		o.Refuse("retention: %s", faas.Said(err))
 		return nil
 	}
 	r := faas.Retention{
-		Days:  valueOr(in.number("days", " days", 1, faas.MaxRetentionDays), 0),
-		Count: valueOr(in.number("count", "", 1, faas.MaxRetentionCount), 0),
+		Days:  fields.ValueOr(in.Number("days", " days", 1, faas.MaxRetentionDays), 0),
+		Count: fields.ValueOr(in.Number("count", "", 1, faas.MaxRetentionCount), 0),
 	}
-	if in.wrong != nil {
-		o.refuse("retention: %s", faas.Said(in.wrong))
+	if in.Wrong != nil {
+		o.Refuse("retention: %s", faas.Said(in.Wrong))
 	}
 	return &r
 }

@@ -10,7 +10,7 @@ import (
 // its answer.
 func (s *service) at115(method, path, body, identity string, status int) reply {
 	s.t.Helper()
-	got := s.send(request{method: method, path: path, body: body, identity: identity, header: map[string]string{
+	got := s.send(testRequest{method: method, path: path, body: body, identity: identity, header: map[string]string{
 		"OpenStack-API-Version": "function-engine 1.15",
 	}})
 	if got.status != status {
@@ -54,7 +54,7 @@ func TestRetention(t *testing.T) {
 		t, field{"package", zipOf(t, "main.py", "def main(): pass")}, field{"runtime_id", runtime},
 		field{"code", `{"source": "package"}`}, field{"retention", `{"days": 2, "count": 3}`},
 	)
-	made := s.send(request{method: "POST", path: "/v1/functions", body: body, contentType: contentType,
+	made := s.send(testRequest{method: "POST", path: "/v1/functions", body: body, contentType: contentType,
 		header: map[string]string{"OpenStack-API-Version": "function-engine 1.15"}})
 	if got := shown(made); made.status != 201 || got != `{"days":2,"count":3}` {
 		t.Errorf("%d %s", made.status, made.body)

@@ -4,6 +4,9 @@ import (
 	"encoding/json"
 	"slices"
 	"strings"
+
+	"github.com/openstack-faas/faas/internal/api/fields"
+	"github.com/openstack-faas/faas/internal/api/request"
 )
 
 // maxRoles and maxRoleText bound the roles of one function, and their names together with a
@@ -15,8 +18,8 @@ const (
 
 // rolesField returns the field roles, which forms write as the JSON text of a list; nil when it is not
 // set.
-func rolesField(o *object) *[]string {
-	raw, ok := o.get("roles")
+func rolesField(o *fields.Object) *[]string {
+	raw, ok := o.Get("roles")
 	if !ok {
 		return nil
 	}
@@ -26,17 +29,17 @@ func rolesField(o *object) *[]string {
 	}
 	var roles []string
 	if json.Unmarshal(raw, &roles) != nil || roles == nil {
-		o.refuse(`roles must be a JSON list of the names of roles, such as ["member"]; it is %s.`, short(string(raw)))
+		o.Refuse(`roles must be a JSON list of the names of roles, such as ["member"]; it is %s.`, request.Short(string(raw)))
 		return nil
 	}
 	slices.Sort(roles)
 	roles = slices.Compact(roles)
 	if len(roles) > maxRoles || len(strings.Join(roles, ",")) > maxRoleText {
-		o.refuse("roles must have at most %d names of %d characters together; it has %d names.",
+		o.Refuse("roles must have at most %d names of %d characters together; it has %d names.",
 			maxRoles, maxRoleText, len(roles))
 	}
 	if slices.ContainsFunc(roles, func(r string) bool { return r == "" || strings.Contains(r, ",") }) {
-		o.refuse("Each name in roles must have at least one character and no commas.")
+		o.Refuse("Each name in roles must have at least one character and no commas.")
 	}
 	return &roles
 }

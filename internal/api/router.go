@@ -8,11 +8,13 @@ import (
 
 	"github.com/gorilla/mux"
 
+	"github.com/openstack-faas/faas/internal/api/answer"
+	"github.com/openstack-faas/faas/internal/api/request"
 	"github.com/openstack-faas/faas/internal/faas"
 )
 
 // handler does one call of the API. What it returns is the answer: a value is 200 and JSON, the
-// types of answers.go are more than that, and an error is what faults.go makes of it.
+// types of package answer are more than that, and an error is what that makes of it.
 type handler func(r *http.Request, id faas.Identity) (any, error)
 
 // route is one call of the API. The caller must pass the rule before anything is looked up; a route
@@ -21,13 +23,13 @@ type handler func(r *http.Request, id faas.Identity) (any, error)
 type route struct {
 	method, path, rule string
 	handle             handler
-	since              Microversion
+	since              request.Microversion
 }
 
 // call is a route as it is served.
 type call struct {
 	http.Handler
-	since Microversion
+	since request.Microversion
 }
 
 // router brings requests to the handlers of their routes, and what those return to the caller.
@@ -35,12 +37,12 @@ type router struct {
 	*mux.Router
 	fixed     map[string]http.Handler // by paths without variables: calls go to one, and need no search
 	admission *admission
-	responder *responder
+	responder *answer.Responder
 }
 
 // newRouter makes the router of the routes. Each path is one entry that tells its methods apart
 // itself, so that a wrong one is answered with those that there are.
-func newRouter(a *admission, answers *responder, routes []route) *router {
+func newRouter(a *admission, answers *answer.Responder, routes []route) *router {
 	rr := &router{
 		Router: mux.NewRouter().SkipClean(true), fixed: map[string]http.Handler{}, admission: a, responder: answers,
 	}
@@ -52,7 +54,7 @@ func newRouter(a *admission, answers *responder, routes []route) *router {
 		}
 		byPath[rt.path][rt.method] = call{rr.adapt(rt), rt.since}
 	}
-	rr.NotFoundHandler = http.HandlerFunc(answers.unknownPath)
+	rr.NotFoundHandler = http.HandlerFunc(answers.UnknownPath)
 	return rr
 }
 
@@ -80,21 +82,21 @@ func (rr *router) methods(path string, byMethod map[string]call) http.Handler {
 		if method == http.MethodHead {
 			method = http.MethodGet // net/http drops the body
 		}
-		info := infoOf(r)
+		info := request.Of(r)
 		c, ok := byMethod[method]
-		if ok && (info.version.AtLeast(c.since) || info.versionErr != nil) {
+		if ok && (info.Version.AtLeast(c.since) || info.VersionErr != nil) {
 			c.ServeHTTP(w, r)
 			return
 		}
-		info.route = path
+		info.Route = path
 		allowed := slices.Sorted(maps.Keys(byMethod))
-		allowed = slices.DeleteFunc(allowed, func(m string) bool { return !info.version.AtLeast(byMethod[m].since) })
+		allowed = slices.DeleteFunc(allowed, func(m string) bool { return !info.Version.AtLeast(byMethod[m].since) })
 		if len(allowed) == 0 {
-			rr.responder.unknownPath(w, r)
+			rr.responder.UnknownPath(w, r)
 			return
 		}
 		w.Header().Set("Allow", strings.Join(allowed, ", "))
-		rr.responder.writeError(w, r, methodNotAllowed(r))
+		rr.responder.WriteError(w, r, answer.MethodNotAllowed(r))
 	})
 }
 
@@ -102,19 +104,19 @@ func (rr *router) methods(path string, byMethod map[string]call) http.Handler {
 // answers are written.
 func (rr *router) adapt(rt route) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		info := infoOf(r)
-		info.route = rt.path
-		defer func() { info.grant.release() }()
+		info := request.Of(r)
+		info.Route = rt.path
+		defer func() { info.Grant.Release() }()
 		answer, err := rr.handle(rt, r, info)
 		if err != nil {
-			rr.responder.writeError(w, r, err)
+			rr.responder.WriteError(w, r, err)
 			return
 		}
-		rr.responder.write(w, r, answer)
+		rr.responder.Write(w, r, answer)
 	})
 }
 
-func (rr *router) handle(rt route, r *http.Request, info *requestInfo) (any, error) {
+func (rr *router) handle(rt route, r *http.Request, info *request.Info) (any, error) {
 	if rt.rule == "" || rt.rule == invokeRule ||
 		rt.rule == notifyRule { // of a webhook's callers the handler finds out who they are
 		return rt.handle(r, faas.Identity{})
@@ -122,6 +124,6 @@ func (rr *router) handle(rt route, r *http.Request, info *requestInfo) (any, err
 	if err := rr.admission.admit(rt, r, info); err != nil {
 		return nil, err
 	}
-	answer, err := rt.handle(r, info.identity)
-	return answer, refusal(r, rr.admission.policy, info.identity, err)
+	answer, err := rt.handle(r, info.Identity)
+	return answer, refusal(r, rr.admission.policy, info.Identity, err)
 }

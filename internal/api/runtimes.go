@@ -8,6 +8,10 @@ import (
 	"regexp"
 	"time"
 
+	"github.com/openstack-faas/faas/internal/api/answer"
+	"github.com/openstack-faas/faas/internal/api/fields"
+	"github.com/openstack-faas/faas/internal/api/list"
+	"github.com/openstack-faas/faas/internal/api/request"
 	"github.com/openstack-faas/faas/internal/engineclient"
 	"github.com/openstack-faas/faas/internal/faas"
 	"github.com/openstack-faas/faas/internal/policy"
@@ -19,36 +23,36 @@ import (
 var imageForm = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._/:@-]*$`)
 
 // imageField returns the field image; nil when it is not set.
-func imageField(o *object) *string {
-	image := o.text("image", faas.MaxNameLength)
+func imageField(o *fields.Object) *string {
+	image := o.Text("image", faas.MaxNameLength)
 	if image != nil && !imageForm.MatchString(*image) {
-		o.refuse("image must be the reference of a container image; it is %q.", short(*image))
+		o.Refuse("image must be the reference of a container image; it is %q.", request.Short(*image))
 	}
 	return image
 }
 
-// withPlacement adds the field placement to those that a body may have, from v112 on.
+// withPlacement adds the field placement to those that a body may have, from V112 on.
 func withPlacement(r *http.Request, known ...string) []string {
-	if infoOf(r).version.AtLeast(v112) {
+	if request.Of(r).Version.AtLeast(request.V112) {
 		known = append(known, "placement")
 	}
 	return known
 }
 
 // placementField returns the field placement, an object of texts; nil when it is not set.
-func placementField(o *object) *faas.Placement {
-	raw, ok := o.get("placement")
+func placementField(o *fields.Object) *faas.Placement {
+	raw, ok := o.Get("placement")
 	if !ok {
 		return nil
 	}
 	var labels map[string]string
 	if json.Unmarshal(raw, &labels) != nil {
-		o.refuse("placement must be an object of labels, as in {\"zone\": \"a\"}; it is %s.", short(string(raw)))
+		o.Refuse("placement must be an object of labels, as in {\"zone\": \"a\"}; it is %s.", request.Short(string(raw)))
 		return nil
 	}
 	placement, err := faas.NewPlacement(labels)
 	if err != nil {
-		o.refuse("%s", err.Error())
+		o.Refuse("%s", err.Error())
 		return nil
 	}
 	return &placement
@@ -59,25 +63,25 @@ type runtimeHandlers struct {
 	store   *store.RuntimeStore
 	engines *engineclient.Client // bring the pools to what the records say
 	policy  *policy.Enforcer
-	bodies  bodies
-	lists   lists
+	bodies  fields.Bodies
+	lists   list.Reader
 	log     *slog.Logger
 	now     func() time.Time
 }
 
 func (h *runtimeHandlers) create(r *http.Request, id faas.Identity) (any, error) {
-	o, err := h.bodies.readObject(r, withPlacement(r, "image", "name", "description", "is_public", "trusted")...)
+	o, err := h.bodies.ReadObject(r, withPlacement(r, "image", "name", "description", "is_public", "trusted")...)
 	if err != nil {
 		return nil, err
 	}
 	image := imageField(o)
 	runtime := faas.Runtime{
 		ID: faas.NewID(), ProjectID: id.ProjectID, Status: faas.RuntimeCreating, CreatedAt: h.now(),
-		Name: o.line("name"), Description: o.line("description"),
-		IsPublic: o.flag("is_public", true), Trusted: o.flag("trusted", true),
-		Placement: valueOr(placementField(o), ""),
+		Name: o.Line("name"), Description: o.Line("description"),
+		IsPublic: o.Flag("is_public", true), Trusted: o.Flag("trusted", true),
+		Placement: fields.ValueOr(placementField(o), ""),
 	}
-	if err := o.fault(); err != nil {
+	if err := o.Fault(); err != nil {
 		return nil, err
 	}
 	if image == nil {
@@ -87,18 +91,18 @@ func (h *runtimeHandlers) create(r *http.Request, id faas.Identity) (any, error)
 	if runtime, err = h.store.CreateRuntime(r.Context(), runtime); err != nil {
 		return nil, err
 	}
-	return created{runtimeViewer(r)(h.announce(r, runtime))}, nil
+	return answer.Created{Body: runtimeViewer(r)(h.announce(r, runtime))}, nil
 }
 
 func (h *runtimeHandlers) list(r *http.Request, id faas.Identity) (any, error) {
-	return answerList(h.lists, r, id, listOf[faas.Runtime, any]{
-		plural: "runtimes", rule: "runtime:get_all:all_projects", read: h.store.Runtimes, view: runtimeViewer(r),
-		texts: func(r faas.Runtime) int { return len(r.Description) + len(r.StatusReason) + len(r.Modules) },
+	return list.Answer(h.lists, r, id, list.Of[faas.Runtime, any]{
+		Plural: "runtimes", Rule: "runtime:get_all:all_projects", Read: h.store.Runtimes, View: runtimeViewer(r),
+		Texts: func(r faas.Runtime) int { return len(r.Description) + len(r.StatusReason) + len(r.Modules) },
 	})
 }
 
 func (h *runtimeHandlers) get(r *http.Request, id faas.Identity) (any, error) {
-	runtimeID, err := pathIDOrName(r, id, h.store.RuntimeID)
+	runtimeID, err := request.PathIDOrName(r, id, h.store.RuntimeID)
 	if err != nil {
 		return nil, err
 	}
@@ -110,19 +114,19 @@ func (h *runtimeHandlers) get(r *http.Request, id faas.Identity) (any, error) {
 }
 
 func (h *runtimeHandlers) update(r *http.Request, id faas.Identity) (any, error) {
-	runtimeID, err := pathIDOrName(r, id, h.store.RuntimeID)
+	runtimeID, err := request.PathIDOrName(r, id, h.store.RuntimeID)
 	if err != nil {
 		return nil, err
 	}
-	o, err := h.bodies.readObject(r, withPlacement(r, "image", "name", "description")...)
+	o, err := h.bodies.ReadObject(r, withPlacement(r, "image", "name", "description")...)
 	if err != nil {
 		return nil, err
 	}
 	change := store.RuntimeChange{
-		Name: o.text("name", maxLine), Description: o.text("description", maxLine), Image: imageField(o),
+		Name: o.Text("name", fields.MaxLine), Description: o.Text("description", fields.MaxLine), Image: imageField(o),
 		Placement: placementField(o),
 	}
-	if err := o.fault(); err != nil {
+	if err := o.Fault(); err != nil {
 		return nil, err
 	}
 	return h.change(r, runtimeScope(r, h.policy, id), runtimeID, change)
@@ -140,8 +144,8 @@ func (h *runtimeHandlers) change(
 	if err != nil {
 		return nil, err
 	}
-	upgrade := valueOr(change.Image, before.Image) != before.Image ||
-		valueOr(change.Placement, before.Placement) != before.Placement
+	upgrade := fields.ValueOr(change.Image, before.Image) != before.Image ||
+		fields.ValueOr(change.Placement, before.Placement) != before.Placement
 	if upgrade && before.Status != faas.RuntimeAvailable && before.Status != faas.RuntimeError {
 		return nil, faas.Errorf(
 			faas.Conflict, "Runtime %s is %s; its image and placement can be changed when it is available.", id,
@@ -160,7 +164,7 @@ func (h *runtimeHandlers) change(
 }
 
 func (h *runtimeHandlers) delete(r *http.Request, id faas.Identity) (any, error) {
-	runtimeID, err := pathIDOrName(r, id, h.store.RuntimeID)
+	runtimeID, err := request.PathIDOrName(r, id, h.store.RuntimeID)
 	if err != nil {
 		return nil, err
 	}
@@ -168,7 +172,7 @@ func (h *runtimeHandlers) delete(r *http.Request, id faas.Identity) (any, error)
 		return nil, err
 	}
 	h.announce(r, faas.Runtime{ID: runtimeID})
-	return noContent{}, nil
+	return answer.NoContent{}, nil
 }
 
 // announceTimeout bounds how long it may take to record that no engine could be told of a runtime.
@@ -183,7 +187,7 @@ func (h *runtimeHandlers) announce(r *http.Request, runtime faas.Runtime) faas.R
 		return runtime
 	}
 	h.log.Error(
-		"the engine could not be told of a runtime", "request_id", infoOf(r).id, "runtime_id", runtime.ID,
+		"the engine could not be told of a runtime", "request_id", request.Of(r).ID, "runtime_id", runtime.ID,
 		"error", err,
 	)
 	if runtime.Status == "" {

@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/openstack-faas/faas/internal/api/request"
 	"github.com/openstack-faas/faas/internal/faas"
 )
 
@@ -45,7 +46,7 @@ func TestRuntimeContents(t *testing.T) {
 	id := s.newRuntime()
 	show := func(path, version string) string {
 		t.Helper()
-		got := s.send(request{method: "GET", path: path, header: map[string]string{microversionHeader: "function-engine " + version}})
+		got := s.send(testRequest{method: "GET", path: path, header: map[string]string{request.MicroversionHeader: "function-engine " + version}})
 		if got.status != 200 {
 			t.Fatalf("%d %s", got.status, got.body)
 		}
@@ -76,8 +77,8 @@ func TestPlacementOfRuntimes(t *testing.T) {
 	s := newService(t)
 	send := func(method, path, version, body string, status int) string {
 		t.Helper()
-		got := s.send(request{method: method, path: path, body: body,
-			header: map[string]string{microversionHeader: "function-engine " + version}})
+		got := s.send(testRequest{method: method, path: path, body: body,
+			header: map[string]string{request.MicroversionHeader: "function-engine " + version}})
 		if got.status != status {
 			t.Fatalf("%s %s: %d %s", method, body, got.status, got.body)
 		}
@@ -114,7 +115,7 @@ func TestRuntimeThatIsNotReadyKeepsItsImage(t *testing.T) {
 		t.Context(), faas.Runtime{ProjectID: project, Image: "python3", Status: faas.RuntimeCreating},
 	)
 	s.must(err)
-	got := s.send(request{method: "PUT", path: "/v1/runtimes/" + r.ID, body: `{"image": "nodejs"}`})
+	got := s.send(testRequest{method: "PUT", path: "/v1/runtimes/" + r.ID, body: `{"image": "nodejs"}`})
 	if got.status != 409 || !strings.Contains(got.fault(), "is creating") {
 		t.Errorf("%d %s", got.status, got.body)
 	}

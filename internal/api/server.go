@@ -1,11 +1,10 @@
 // Package api is the HTTP face of the service: Qinling's v1 API and what OpenStack expects around
-// one. Handlers return values and errors; answers.go alone turns them into answers. routes.go shows
-// the whole of it on one screen.
+// one. Handlers return values and errors; package answer alone turns them into answers. routes.go
+// shows the whole of it on one screen.
 package api
 
 import (
 	"cmp"
-	"context"
 	"errors"
 	"log/slog"
 	"net/http"
@@ -14,6 +13,10 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/openstack-faas/faas/internal/api/answer"
+	"github.com/openstack-faas/faas/internal/api/fields"
+	"github.com/openstack-faas/faas/internal/api/memory"
+	"github.com/openstack-faas/faas/internal/api/request"
 	"github.com/openstack-faas/faas/internal/broker"
 	"github.com/openstack-faas/faas/internal/codestore"
 	"github.com/openstack-faas/faas/internal/engineclient"
@@ -81,9 +84,9 @@ type Server struct {
 	now       func() time.Time
 	handlers  *handlers
 	router    *router
-	responder *responder
+	responder *answer.Responder
 	metrics   *metrics
-	pace      pace          // of who reads answers
+	pace      answer.Pace   // of who reads answers
 	stall     time.Duration // how long a request's body may pause
 	cors      *cors         // nil: no page of another origin may use the API
 }
@@ -91,14 +94,14 @@ type Server struct {
 // New makes a server.
 func New(cfg Config) *Server {
 	cfg = cfg.withDefaults()
-	m, budget := newMetrics(cfg.Registry), newMemory(cfg.Memory)
-	budget.register(cfg.Registry)
+	m, budget := newMetrics(cfg.Registry), memory.New(cfg.Memory)
+	budget.Register(cfg.Registry)
 	s := &Server{
-		log: cfg.Log, now: cfg.Now, metrics: m, pace: defaultPace, stall: cfg.ReadTimeout, cors: newCORS(cfg.CORS),
-		responder: &responder{endpoint: endpoint(cfg.PublicEndpoint), authURI: cfg.AuthURI, log: cfg.Log},
+		log: cfg.Log, now: cfg.Now, metrics: m, pace: answer.DefaultPace, stall: cfg.ReadTimeout, cors: newCORS(cfg.CORS),
+		responder: &answer.Responder{Endpoint: answer.Endpoint(cfg.PublicEndpoint), AuthURI: cfg.AuthURI, Log: cfg.Log},
 		handlers:  newHandlers(cfg, m, budget),
 	}
-	admission := &admission{auth: cfg.Auth, policy: cfg.Policy, memory: budget, bodies: bodies{cfg.MaxBody}}
+	admission := &admission{auth: cfg.Auth, policy: cfg.Policy, memory: budget, bodies: fields.Bodies{Max: cfg.MaxBody}}
 	s.router = newRouter(admission, s.responder, s.handlers.routes())
 	return s
 }
@@ -126,43 +129,43 @@ func (c Config) withDefaults() Config {
 // ServeHTTP makes an id for the request, answers it, and records it in log and metrics.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	begin := s.now()
-	info := &requestInfo{id: "req-" + faas.NewID(), globalID: globalRequestID(r), route: noRoute}
+	info := request.New(r, noRoute)
 	ctx, span := tracing.StartRequest(r)
-	r = r.WithContext(context.WithValue(ctx, infoKey{}, info))
-	answer := &answerWriter{ResponseWriter: w, pace: s.pace}
+	r = r.WithContext(info.Within(ctx))
+	out := &answer.Writer{ResponseWriter: w, Pace: s.pace}
 	_ = http.NewResponseController(w).SetWriteDeadline(time.Time{}) // of the answer before, on the same connection
-	answer.Header()[requestIDHeader] = []string{info.id}
-	info.setVersion(answer, r)
+	out.Header()[request.IDHeader] = []string{info.ID}
+	info.SetVersion(out, r)
 	if s.handlers.health.draining.Load() {
-		answer.Header().Set("Connection", "close")
+		out.Header().Set("Connection", "close")
 	}
 	defer func() {
 		if p := recover(); p != nil {
-			s.panicked(answer, r, p)
+			s.panicked(out, r, p)
 		}
-		s.finished(answer, r, info, s.now().Sub(begin))
-		endSpan(span, r, info, answer.status)
+		s.finished(out, r, info, s.now().Sub(begin))
+		endSpan(span, r, info, out.Status)
 	}()
-	limitTime(answer, r, s.stall)
-	if s.cors.answer(answer, r) {
+	answer.LimitTime(out, r, s.stall)
+	if s.cors.answer(out, r) {
 		return
 	}
-	s.router.ServeHTTP(answer, r)
+	s.router.ServeHTTP(out, r)
 }
 
 // endSpan ends the span of a request, with what the access log has.
-func endSpan(span tracing.Span, r *http.Request, info *requestInfo, status int) {
+func endSpan(span tracing.Span, r *http.Request, info *request.Info, status int) {
 	if !span.Recorded() {
 		return
 	}
-	span.Name(r.Method + " " + info.route)
+	span.Name(r.Method + " " + info.Route)
 	span.Set("http.request.method", r.Method)
-	span.Set("http.route", info.route)
+	span.Set("http.route", info.Route)
 	span.SetInt("http.response.status_code", status)
-	span.Set("openstack.request_id", info.id)
-	span.Set("openstack.global_request_id", info.globalID)
-	span.Set("openstack.project_id", info.identity.ProjectID)
-	span.Set("faas.execution_id", info.executionID)
+	span.Set("openstack.request_id", info.ID)
+	span.Set("openstack.global_request_id", info.GlobalID)
+	span.Set("openstack.project_id", info.Identity.ProjectID)
+	span.Set("faas.execution_id", info.ExecutionID)
 	var err error
 	if status >= http.StatusInternalServerError {
 		err = errors.New(http.StatusText(status))
@@ -178,35 +181,35 @@ func (s *Server) Close() { s.handlers.triggerDoor.intake.Close() }
 func (s *Server) Drain() { s.handlers.health.draining.Store(true) }
 
 // panicked answers a request whose handler failed in a way that nobody foresaw.
-func (s *Server) panicked(w *answerWriter, r *http.Request, p any) {
+func (s *Server) panicked(w *answer.Writer, r *http.Request, p any) {
 	if err, ok := p.(error); ok && errors.Is(err, http.ErrAbortHandler) {
 		panic(p) // net/http's own way to cut a connection
 	}
-	info := infoOf(r)
+	info := request.Of(r)
 	s.log.Error(
-		"a handler panicked", "request_id", info.id, "route", info.route, "panic", p, "stack",
+		"a handler panicked", "request_id", info.ID, "route", info.Route, "panic", p, "stack",
 		string(debug.Stack()),
 	)
-	if w.status == 0 {
-		s.responder.writeError(w, r, errors.New("panic"))
+	if w.Status == 0 {
+		s.responder.WriteError(w, r, errors.New("panic"))
 	}
 }
 
 // finished counts the request and writes the access log's line.
-func (s *Server) finished(w *answerWriter, r *http.Request, info *requestInfo, took time.Duration) {
-	if w.status == 0 {
-		w.status = http.StatusOK
+func (s *Server) finished(w *answer.Writer, r *http.Request, info *request.Info, took time.Duration) {
+	if w.Status == 0 {
+		w.Status = http.StatusOK
 	}
-	s.metrics.request(r.Method, info.route, w.status, took)
+	s.metrics.request(r.Method, info.Route, w.Status, took)
 	level := slog.LevelInfo
 	switch {
-	case w.status == http.StatusInternalServerError:
+	case w.Status == http.StatusInternalServerError:
 		level = slog.LevelError
-	case info.route == "/healthcheck":
+	case info.Route == "/healthcheck":
 		level = slog.LevelDebug // asked every few seconds by machines
 	}
 	if s.log.Enabled(r.Context(), level) {
-		s.log.LogAttrs(r.Context(), level, "request", info.attrs(w, r, took)...)
+		s.log.LogAttrs(r.Context(), level, "request", attrs(info, w, r, took)...)
 	}
 }
 

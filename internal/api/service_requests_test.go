@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/openstack-faas/faas/internal/api/answer"
+	"github.com/openstack-faas/faas/internal/api/fields"
 	"github.com/openstack-faas/faas/internal/faas"
 )
 
@@ -41,7 +43,7 @@ type reply struct {
 
 // fault is the answer's faultstring.
 func (r reply) fault() string {
-	var f fault
+	var f answer.Fault
 	_ = json.Unmarshal(r.body, &f) // "" for what is no fault
 	return f.Faultstring
 }
@@ -53,8 +55,8 @@ func (r reply) decode(t testing.TB, into any) {
 	}
 }
 
-// request is what a test sends; the zero Identity is project's admin.
-type request struct {
+// testRequest is what a test sends; the zero Identity is project's admin.
+type testRequest struct {
 	method, path, body string
 	contentType        string // application/json when there is a body and this is ""
 	identity           string
@@ -62,7 +64,7 @@ type request struct {
 }
 
 // send sends a request and holds the answer against the published description of the API.
-func (s *service) send(req request) reply {
+func (s *service) send(req testRequest) reply {
 	s.t.Helper()
 	r, err := http.NewRequestWithContext(s.t.Context(), req.method, s.server.URL+req.path, strings.NewReader(req.body))
 	s.must(err)
@@ -91,7 +93,7 @@ func (s *service) send(req request) reply {
 // do sends a request of project's admin and expects the status.
 func (s *service) do(method, path, body string, want int) reply {
 	s.t.Helper()
-	got := s.send(request{method: method, path: path, body: body})
+	got := s.send(testRequest{method: method, path: path, body: body})
 	if got.status != want {
 		s.t.Fatalf("%s %s: %d %s, want %d", method, path, got.status, got.body, want)
 	}
@@ -119,14 +121,14 @@ func (s *service) newRuntime() string {
 type field struct{ name, value string }
 
 // formOf writes a form as python-requests does and returns it with its type.
-func formOf(t testing.TB, fields ...field) (body, contentType string) {
+func formOf(t testing.TB, sent ...field) (body, contentType string) {
 	t.Helper()
 	var b bytes.Buffer
 	w := multipart.NewWriter(&b)
-	for _, f := range fields {
+	for _, f := range sent {
 		var err error
 		part := io.Writer(nil)
-		if f.name == packageField {
+		if f.name == fields.PackageField {
 			part, err = w.CreateFormFile(f.name, "code.zip")
 		} else {
 			part, err = w.CreateFormField(f.name)
@@ -173,7 +175,7 @@ func (s *service) newFunction(runtimeID, name string) functionView {
 		field{"name", name},
 		field{"package", zipOf(s.t, "main.py", "def main(): pass")},
 	)
-	got := s.send(request{method: "POST", path: "/v1/functions", body: body, contentType: contentType})
+	got := s.send(testRequest{method: "POST", path: "/v1/functions", body: body, contentType: contentType})
 	if got.status != 201 {
 		s.t.Fatalf("%d %s", got.status, got.body)
 	}

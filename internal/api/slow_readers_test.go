@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/openstack-faas/faas/internal/api/answer"
 	"github.com/openstack-faas/faas/internal/faas"
 )
 
@@ -19,7 +20,7 @@ import (
 func TestSlowReadersAreCut(t *testing.T) {
 	const size = 2 << 20
 	s := newService(t)
-	s.api.pace = pace{grace: 50 * time.Millisecond, perByte: time.Nanosecond}
+	s.api.pace = answer.Pace{Grace: 50 * time.Millisecond, PerByte: time.Nanosecond}
 	server := httptest.NewUnstartedServer(s.api)
 	server.Config.ConnContext = func(ctx context.Context, c net.Conn) context.Context {
 		s.must(c.(*net.TCPConn).SetWriteBuffer(4 << 10))
@@ -56,7 +57,7 @@ func TestSlowReadersAreCut(t *testing.T) {
 // least pace.
 func TestSlowButSteadyReadersAreServed(t *testing.T) {
 	s := newService(t)
-	s.api.pace = pace{grace: time.Minute, perByte: 0}
+	s.api.pace = answer.Pace{Grace: time.Minute, PerByte: 0}
 	id := faas.NewID()
 	s.must(
 		s.store.Enqueue(

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/openstack-faas/faas/internal/api/request"
 	"github.com/openstack-faas/faas/internal/faas"
 	"github.com/openstack-faas/faas/internal/policy"
 	"github.com/openstack-faas/faas/internal/store"
@@ -32,7 +33,7 @@ func (h *statisticsHandlers) get(r *http.Request, id faas.Identity) (any, error)
 		case "from", "to", "step", "function_id", "project_id", "all_projects":
 		default:
 			return nil, faas.Errorf(faas.Invalid, "There is no query parameter %q here; there are from, to, step, "+
-				"function_id, project_id and all_projects.", short(name))
+				"function_id, project_id and all_projects.", request.Short(name))
 		}
 		if len(values) != 1 {
 			return nil, faas.Errorf(faas.Invalid, "%s must be given once; it is given %d times.", name, len(values))
@@ -60,7 +61,7 @@ func statisticsTimes(asked url.Values, now time.Time) (q faas.StatisticsQuery, e
 		n, err := strconv.Atoi(text)
 		if q.Step = time.Duration(n) * time.Second; err != nil || q.Step != faas.ShortStep && q.Step != faas.LongStep {
 			return q, faas.Errorf(faas.Invalid, "step must be %d or %d, in seconds; it is %q.",
-				int(faas.ShortStep.Seconds()), int(faas.LongStep.Seconds()), short(text))
+				int(faas.ShortStep.Seconds()), int(faas.LongStep.Seconds()), request.Short(text))
 		}
 	}
 	if q.To, err = queryTime(asked, "to", q.To); err != nil {
@@ -98,7 +99,7 @@ func queryTime(asked url.Values, name string, unset time.Time) (time.Time, error
 	}
 	if err != nil || t.Year() < 1970 || t.Year() > 2200 {
 		return t, faas.Errorf(faas.Invalid, "%s must be a time of the form 2026-01-31T15:04:05Z; it is %q.",
-			name, short(text))
+			name, request.Short(text))
 	}
 	return t, nil
 }
@@ -111,7 +112,7 @@ func (h *statisticsHandlers) about(
 	if text := asked.Get("all_projects"); text != "" {
 		every, err := strconv.ParseBool(text)
 		if err != nil {
-			return faas.Errorf(faas.Invalid, "all_projects must be true or false; it is %q.", short(text))
+			return faas.Errorf(faas.Invalid, "all_projects must be true or false; it is %q.", request.Short(text))
 		}
 		if every {
 			if asked.Get("project_id") != "" || asked.Get("function_id") != "" {
@@ -122,7 +123,7 @@ func (h *statisticsHandlers) about(
 		}
 	}
 	if text := asked.Get("project_id"); text != "" {
-		if err := checkProject(text); err != nil {
+		if err := request.CheckProject(text); err != nil {
 			return err
 		}
 		q.ProjectID = text
@@ -138,7 +139,7 @@ func (h *statisticsHandlers) about(
 		}
 	}
 	if text := asked.Get("function_id"); text != "" {
-		q.FunctionID, err = resolve(r, id, "function_id", text, h.store.FunctionID)
+		q.FunctionID, err = request.Resolve(r, id, "function_id", text, h.store.FunctionID)
 	}
 	return err
 }

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/openstack-faas/faas/internal/api/request"
 	"github.com/openstack-faas/faas/internal/faas"
 	"github.com/openstack-faas/faas/internal/store"
 )
@@ -23,7 +24,7 @@ func TestStatisticsOfCalls(t *testing.T) {
 	}
 	get := func(query, identity string, want int) (v view) {
 		t.Helper()
-		got := s.send(request{method: "GET", path: "/v1/statistics" + query, identity: identity, header: v111Header})
+		got := s.send(testRequest{method: "GET", path: "/v1/statistics" + query, identity: identity, header: v111Header})
 		if got.status != want {
 			t.Fatalf("%s as %q: %d %s, want %d", query, identity, got.status, got.body, want)
 		}
@@ -77,7 +78,7 @@ func TestStatisticsThatCannotBe(t *testing.T) {
 		"from=2020-01-01T00:00:00Z&to=2026-01-01T00:00:00Z":    "at most 1000 are answered at a time",
 		"from=1900-01-01T00:00:00Z&to=9999-01-01T00:00:00%2B0": "must be a time of the form",
 	} {
-		got := s.send(request{method: "GET", path: "/v1/statistics?" + query, header: v111Header})
+		got := s.send(testRequest{method: "GET", path: "/v1/statistics?" + query, header: v111Header})
 		if got.status != 400 && got.status != 404 || !strings.Contains(string(got.body), says) {
 			t.Errorf("%s: %d %s, want %q", query, got.status, got.body, says)
 		}
@@ -101,7 +102,7 @@ func (s *service) counted(calls int64) {
 	}
 }
 
-var v111Header = map[string]string{microversionHeader: "function-engine 1.11"}
+var v111Header = map[string]string{request.MicroversionHeader: "function-engine 1.11"}
 
 // execution records one of the tests' project that ran.
 func (s *service) execution(of store.Sample) {

@@ -10,6 +10,10 @@ import (
 	"github.com/gorilla/mux"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/openstack-faas/faas/internal/api/answer"
+	"github.com/openstack-faas/faas/internal/api/fields"
+	"github.com/openstack-faas/faas/internal/api/memory"
+	"github.com/openstack-faas/faas/internal/api/request"
 	"github.com/openstack-faas/faas/internal/event"
 	"github.com/openstack-faas/faas/internal/faas"
 	"github.com/openstack-faas/faas/internal/policy"
@@ -27,8 +31,8 @@ type triggerDoor struct {
 	auth      Authenticator
 	keys      *webhook.Keys
 	limiter   *webhook.Limiter
-	memory    *memory
-	bodies    bodies
+	memory    *memory.Budget
+	bodies    fields.Bodies
 	receivers map[faas.TriggerSource]receiver
 	intake    *trigger.Intake
 	results   *prometheus.CounterVec
@@ -55,17 +59,17 @@ func newTriggerResults(registry prometheus.Registerer) *prometheus.CounterVec {
 
 // take is POST /v1/triggers/{id}/events.
 func (d *triggerDoor) take(r *http.Request, _ faas.Identity) (any, error) {
-	answer, result, err := d.answer(r)
+	taken, result, err := d.answer(r)
 	d.results.WithLabelValues(result).Inc()
-	return answer, err
+	return taken, err
 }
 
-func (d *triggerDoor) answer(r *http.Request) (answer any, result string, err error) {
+func (d *triggerDoor) answer(r *http.Request) (answered any, result string, err error) {
 	t, result, err := d.admit(r)
 	if err != nil {
 		return nil, result, err
 	}
-	body, err := d.bodies.read(r)
+	body, err := d.bodies.Read(r)
 	if err != nil {
 		return nil, "refused", err
 	}
@@ -90,10 +94,10 @@ func (d *triggerDoor) answer(r *http.Request) (answer any, result string, err er
 		}
 		if one.ExecutionID != "" {
 			taken.ExecutionIDs = append(taken.ExecutionIDs, one.ExecutionID)
-			infoOf(r).executionID = one.ExecutionID
+			request.Of(r).ExecutionID = one.ExecutionID
 		}
 	}
-	return withStatus{http.StatusAccepted, taken}, "taken", nil
+	return answer.WithStatus{Status: http.StatusAccepted, Body: taken}, "taken", nil
 }
 
 // eventsTaken is the answer to whoever sent events: the executions that they are.
@@ -132,14 +136,14 @@ func (d *triggerDoor) admit(r *http.Request) (t faas.Trigger, result string, err
 
 // enter asks policy, and the budget of memory for the body.
 func (d *triggerDoor) enter(r *http.Request, t faas.Trigger) (err error) {
-	info := infoOf(r)
-	info.identity = faas.Identity{UserID: "trigger:" + t.ID, ProjectID: t.ProjectID, Webhook: true}
+	info := request.Of(r)
+	info.Identity = faas.Identity{UserID: "trigger:" + t.ID, ProjectID: t.ProjectID, Webhook: true}
 	caller := faas.Identity{ProjectID: t.ProjectID, Webhook: true} // one decision for all of a project's
 	if err := d.policy.Allow(r.Context(), caller, notifyRule, policy.Target{ProjectID: t.ProjectID}); err != nil {
 		return err
 	}
-	if info.grant, err = d.memory.enter(t.ProjectID, requestCost+d.bodies.cost(r)); err != nil {
-		d.bodies.passOver(r)
+	if info.Grant, err = d.memory.Enter(t.ProjectID, memory.RequestCost+d.bodies.Cost(r)); err != nil {
+		d.bodies.PassOver(r)
 	}
 	return err
 }

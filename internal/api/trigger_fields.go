@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/openstack-faas/faas/internal/api/fields"
+	"github.com/openstack-faas/faas/internal/api/request"
 	"github.com/openstack-faas/faas/internal/event"
 	"github.com/openstack-faas/faas/internal/faas"
 	"github.com/openstack-faas/faas/internal/store"
@@ -50,8 +52,8 @@ func settingsOf[T any](parse func(json.RawMessage) (T, error)) settingsReader {
 }
 
 // field returns the source that a request names.
-func (s triggerSources) field(o *object) faas.TriggerSource {
-	text := o.line("source")
+func (s triggerSources) field(o *fields.Object) faas.TriggerSource {
+	text := o.Line("source")
 	source := faas.TriggerSource(text)
 	if s[source] != nil {
 		return source
@@ -61,7 +63,7 @@ func (s triggerSources) field(o *object) faas.TriggerSource {
 		names = append(names, string(name))
 	}
 	slices.Sort(names)
-	o.refuse("source must be one of %s; it is %q.", strings.Join(names, ", "), short(text))
+	o.Refuse("source must be one of %s; it is %q.", strings.Join(names, ", "), request.Short(text))
 	return source
 }
 
@@ -74,14 +76,14 @@ type triggerChange struct {
 }
 
 // change reads the fields of a request for the trigger.
-func (h *triggerHandlers) change(o *object, of faas.Trigger) triggerChange {
+func (h *triggerHandlers) change(o *fields.Object, of faas.Trigger) triggerChange {
 	c := triggerChange{
-		name: o.text("name", maxLine), description: o.text("description", maxLine),
-		retries: o.number("retries", "", 0, maxRetries), delay: o.number("retry_delay", " seconds", 1, maxRetryDelay),
+		name: o.Text("name", fields.MaxLine), description: o.Text("description", fields.MaxLine),
+		retries: o.Number("retries", "", 0, maxRetries), delay: o.Number("retry_delay", " seconds", 1, maxRetryDelay),
 		filter: checked(o, "filter", '[', event.ParseFilter), template: checked(o, "input", '{', event.ParseTemplate),
 	}
 	c.settings = h.settingsField(o, of)
-	if status := o.text("status", maxLine); status != nil {
+	if status := o.Text("status", fields.MaxLine); status != nil {
 		switch *status {
 		case string(faas.TriggerPaused):
 			c.status = &pausedTrigger
@@ -89,7 +91,7 @@ func (h *triggerHandlers) change(o *object, of faas.Trigger) triggerChange {
 			first := firstStatus(of.Source)
 			c.status = &first
 		default:
-			o.refuse("status must be active or paused; it is %q.", short(*status))
+			o.Refuse("status must be active or paused; it is %q.", request.Short(*status))
 		}
 	}
 	return c
@@ -99,25 +101,25 @@ var pausedTrigger = faas.TriggerPaused
 
 // settingsField returns the settings that a request brings, complete; those of a new trigger are
 // never nil.
-func (h *triggerHandlers) settingsField(o *object, of faas.Trigger) *string {
-	raw, ok := o.get("settings")
+func (h *triggerHandlers) settingsField(o *fields.Object, of faas.Trigger) *string {
+	raw, ok := o.Get("settings")
 	read := h.sources[of.Source]
 	if !ok && of.Settings != "" || read == nil { // an unknown source was refused, or is not there any more
 		if ok {
-			o.refuse("settings can not be changed: this deployment has no triggers of the source %s.", of.Source)
+			o.Refuse("settings can not be changed: this deployment has no triggers of the source %s.", of.Source)
 		}
 		return nil
 	}
 	settings, err := read(raw)
 	if err != nil {
-		if o.wrong == nil {
-			o.wrong = err
+		if o.Wrong == nil {
+			o.Wrong = err
 		}
 		return nil
 	}
 	text, err := faas.PlainJSON(settings)
 	if err != nil {
-		o.refuse("settings can not be recorded: %s.", err)
+		o.Refuse("settings can not be recorded: %s.", err)
 		return nil
 	}
 	complete := string(text)
@@ -126,15 +128,15 @@ func (h *triggerHandlers) settingsField(o *object, of faas.Trigger) *string {
 
 // checked returns a field of JSON that parses, compact; "" for an empty one, nil when it is not
 // set.
-func checked[T any](o *object, name string, first byte, parse func(json.RawMessage) (T, error)) *string {
-	raw, ok := o.get(name)
+func checked[T any](o *fields.Object, name string, first byte, parse func(json.RawMessage) (T, error)) *string {
+	raw, ok := o.Get(name)
 	if !ok {
 		return nil
 	}
 	var compact bytes.Buffer
 	if err := json.Compact(&compact, raw); err != nil || compact.Bytes()[0] != first {
-		o.refuse("%s must be a JSON %s; it is %s.", name, map[byte]string{'[': "array", '{': "object"}[first],
-			short(string(raw)))
+		o.Refuse("%s must be a JSON %s; it is %s.", name, map[byte]string{'[': "array", '{': "object"}[first],
+			request.Short(string(raw)))
 		return nil
 	}
 	text := compact.String()
@@ -143,7 +145,7 @@ func checked[T any](o *object, name string, first byte, parse func(json.RawMessa
 		return &text
 	}
 	if _, err := parse(compact.Bytes()); err != nil {
-		o.refuse("%s: %s", name, faas.Said(err))
+		o.Refuse("%s: %s", name, faas.Said(err))
 		return nil
 	}
 	return &text

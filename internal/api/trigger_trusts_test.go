@@ -4,6 +4,7 @@ import (
 	"log/slog"
 	"testing"
 
+	"github.com/openstack-faas/faas/internal/api/request"
 	"github.com/openstack-faas/faas/internal/faas"
 )
 
@@ -47,11 +48,11 @@ func TestSettingsOfTriggers(t *testing.T) {
 	g := s.newTrigger(s.newFunction(s.newRuntime(), "f").ID, "swift", `, "settings": {"container": "a"}`)
 	put := func(user, body string, delegate bool, want int) faas.Trigger {
 		t.Helper()
-		header := map[string]string{"X-Test-User": user, microversionHeader: serviceType + " latest"}
+		header := map[string]string{"X-Test-User": user, request.MicroversionHeader: request.ServiceType + " latest"}
 		if delegate {
 			header["X-Test-Delegate"] = "yes"
 		}
-		got := s.send(request{method: "PUT", path: "/v1/triggers/" + g.ID, body: body, header: header})
+		got := s.send(testRequest{method: "PUT", path: "/v1/triggers/" + g.ID, body: body, header: header})
 		if got.status != want {
 			t.Errorf("%s, delegated %v: %d %s, want %d", user, delegate, got.status, got.body, want)
 		}

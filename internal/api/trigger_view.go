@@ -112,5 +112,5 @@ func jsonOrNull(text string) json.RawMessage {
 
 // url returns the URL by which whoever knows it sends events to the trigger.
 func (h *triggerHandlers) url(r *http.Request, t faas.Trigger) string {
-	return webhook.TriggerURL(h.endpoint.of(r), t.ID, h.keys.URLSecret(t.ID, t.Generation))
+	return webhook.TriggerURL(h.endpoint.Of(r), t.ID, h.keys.URLSecret(t.ID, t.Generation))
 }

@@ -7,6 +7,10 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/openstack-faas/faas/internal/api/answer"
+	"github.com/openstack-faas/faas/internal/api/fields"
+	"github.com/openstack-faas/faas/internal/api/list"
+	"github.com/openstack-faas/faas/internal/api/request"
 	"github.com/openstack-faas/faas/internal/engineclient"
 	"github.com/openstack-faas/faas/internal/faas"
 	"github.com/openstack-faas/faas/internal/policy"
@@ -22,9 +26,9 @@ type triggerHandlers struct {
 	keys     *webhook.Keys
 	sources  triggerSources
 	trusts   *functionTrusts
-	bodies   bodies
-	lists    lists
-	endpoint endpoint // of the triggers' URLs
+	bodies   fields.Bodies
+	lists    list.Reader
+	endpoint answer.Endpoint // of the triggers' URLs
 	quota    projectQuota
 	log      *slog.Logger
 	now      func() time.Time
@@ -35,17 +39,17 @@ var triggerFields = []string{"name", "description", "settings", "filter", "input
 
 // create is POST /v1/triggers.
 func (h *triggerHandlers) create(r *http.Request, id faas.Identity) (any, error) {
-	o, err := h.bodies.readObject(r, append([]string{"source"}, triggerFields...)...)
+	o, err := h.bodies.ReadObject(r, append([]string{"source"}, triggerFields...)...)
 	if err != nil {
 		return nil, err
 	}
 	t := faas.Trigger{
 		ID: faas.NewID(), ProjectID: id.ProjectID, UserID: id.UserID, CreatedAt: h.now(), Generation: 1,
-		Name: o.line("name"), Description: o.line("description"), Source: h.sources.field(o),
-		Calls: refField(r, id, o, h.store.FunctionID), Retries: defaultRetries, RetryDelay: defaultRetryDelay,
+		Name: o.Line("name"), Description: o.Line("description"), Source: h.sources.field(o),
+		Calls: fields.FunctionRef(r, id, o, h.store.FunctionID), Retries: defaultRetries, RetryDelay: defaultRetryDelay,
 	}
 	change := h.change(o, t)
-	if err := o.fault(); err != nil {
+	if err := o.Fault(); err != nil {
 		return nil, err
 	}
 	change.apply(&t)
@@ -66,7 +70,7 @@ func (h *triggerHandlers) create(r *http.Request, id faas.Identity) (any, error)
 	}
 	h.announce(r, made)
 	h.audit(r, id, made, "a trigger was created")
-	return created{h.viewWith(r, id, made, secret)}, nil
+	return answer.Created{Body: h.viewWith(r, id, made, secret)}, nil
 }
 
 // firstStatus returns the status of a new trigger: until its keeper was called it is pending.
@@ -111,9 +115,9 @@ func (h *triggerHandlers) announce(r *http.Request, t faas.Trigger) {
 }
 
 func (h *triggerHandlers) list(r *http.Request, id faas.Identity) (any, error) {
-	return answerList(h.lists, r, id, listOf[faas.Trigger, triggerView]{
-		plural: "triggers", rule: "trigger:get_all:all_projects", read: h.store.Triggers, view: h.viewer(r, id),
-		texts: func(t faas.Trigger) int {
+	return list.Answer(h.lists, r, id, list.Of[faas.Trigger, triggerView]{
+		Plural: "triggers", Rule: "trigger:get_all:all_projects", Read: h.store.Triggers, View: h.viewer(r, id),
+		Texts: func(t faas.Trigger) int {
 			return len(t.Name) + len(t.Description) + len(t.Settings) + len(t.Filter) + len(t.Template) + len(t.StatusReason) +
 				len(t.Seen.LastError)
 		},
@@ -121,7 +125,7 @@ func (h *triggerHandlers) list(r *http.Request, id faas.Identity) (any, error) {
 }
 
 func (h *triggerHandlers) get(r *http.Request, id faas.Identity) (any, error) {
-	triggerID, err := pathIDOrName(r, id, h.store.TriggerID)
+	triggerID, err := request.PathIDOrName(r, id, h.store.TriggerID)
 	if err != nil {
 		return nil, err
 	}
@@ -136,11 +140,11 @@ func (h *triggerHandlers) get(r *http.Request, id faas.Identity) (any, error) {
 
 // update is PUT /v1/triggers/{id}. Fields that are absent or null stay as they are.
 func (h *triggerHandlers) update(r *http.Request, id faas.Identity) (any, error) {
-	triggerID, err := pathIDOrName(r, id, h.store.TriggerID)
+	triggerID, err := request.PathIDOrName(r, id, h.store.TriggerID)
 	if err != nil {
 		return nil, err
 	}
-	o, err := h.bodies.readObject(r, triggerFields...)
+	o, err := h.bodies.ReadObject(r, triggerFields...)
 	if err != nil {
 		return nil, err
 	}
@@ -150,7 +154,7 @@ func (h *triggerHandlers) update(r *http.Request, id faas.Identity) (any, error)
 	}
 	change := h.change(o, before)
 	change.calls = calledChange(r, id, o, h.store.FunctionID)
-	if err := o.fault(); err != nil {
+	if err := o.Fault(); err != nil {
 		return nil, err
 	}
 	after, secret, err := h.applied(r.Context(), id, before, change)
@@ -205,7 +209,7 @@ func (h *triggerHandlers) applied(
 // rotate is POST /v1/triggers/{id}/rotate: the trigger gets a new URL, and the one before is good
 // no more.
 func (h *triggerHandlers) rotate(r *http.Request, id faas.Identity) (any, error) {
-	triggerID, err := pathIDOrName(r, id, h.store.TriggerID)
+	triggerID, err := request.PathIDOrName(r, id, h.store.TriggerID)
 	if err != nil {
 		return nil, err
 	}
@@ -225,7 +229,7 @@ func (h *triggerHandlers) rotate(r *http.Request, id faas.Identity) (any, error)
 }
 
 func (h *triggerHandlers) delete(r *http.Request, id faas.Identity) (any, error) {
-	triggerID, err := pathIDOrName(r, id, h.store.TriggerID)
+	triggerID, err := request.PathIDOrName(r, id, h.store.TriggerID)
 	if err != nil {
 		return nil, err
 	}
@@ -235,11 +239,11 @@ func (h *triggerHandlers) delete(r *http.Request, id faas.Identity) (any, error)
 	}
 	h.announce(r, t)
 	h.audit(r, id, t, "a trigger was deleted")
-	return noContent{}, nil
+	return answer.NoContent{}, nil
 }
 
 // audit has the log say who changed a trigger, and never its secrets.
 func (h *triggerHandlers) audit(r *http.Request, id faas.Identity, t faas.Trigger, what string) {
-	h.log.Info(what, "request_id", infoOf(r).id, "user_id", id.UserID, "project_id", t.ProjectID, "trigger_id", t.ID,
+	h.log.Info(what, "request_id", request.Of(r).ID, "user_id", id.UserID, "project_id", t.ProjectID, "trigger_id", t.ID,
 		"source", string(t.Source), "function_id", t.Calls.FunctionID, "function_alias", t.Calls.Alias)
 }

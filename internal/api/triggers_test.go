@@ -16,7 +16,7 @@ import (
 // trigger sends a request about triggers and checks the status of its answer.
 func (s *service) trigger(method, path, body string, want int) reply {
 	s.t.Helper()
-	got := s.send(request{method: method, path: path, body: body, header: latestHeader})
+	got := s.send(testRequest{method: method, path: path, body: body, header: latestHeader})
 	if got.status != want {
 		s.t.Fatalf("%s %s %.200s: %d %s, want %d", method, path, body, got.status, got.body, want)
 	}

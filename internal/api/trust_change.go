@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/openstack-faas/faas/internal/api/request"
 	"github.com/openstack-faas/faas/internal/faas"
 	"github.com/openstack-faas/faas/internal/store"
 )
@@ -75,7 +76,7 @@ func mayInherit(id faas.Identity, f faas.Function) error {
 	if id.Delegate {
 		return faas.Errorf(faas.Forbidden, "Function %s has roles that another user or another token delegated to it. "+
 			"Your token is itself delegated, by a trust or an application credential, and cannot delegate them again. "+
-			advice, f.ID, v11)
+			advice, f.ID, request.V11)
 	}
 	if missing := missingRoles(id, f.TrustRoles); len(missing) > 0 {
 		return faas.Errorf(
@@ -83,9 +84,9 @@ func mayInherit(id faas.Identity, f faas.Function) error {
 			"Function %s has the roles %s, which another user or another token delegated to it. "+
 				"You do not have %s in this project and therefore can not change its code. "+advice,
 			f.ID,
-			short(strings.Join(f.TrustRoles, ", ")),
-			short(strings.Join(missing, ", ")),
-			v11,
+			request.Short(strings.Join(f.TrustRoles, ", ")),
+			request.Short(strings.Join(missing, ", ")),
+			request.V11,
 		)
 	}
 	return nil

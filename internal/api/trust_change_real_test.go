@@ -77,7 +77,7 @@ func (w workshop) user(names ...string) testkit.Session {
 func TestRealCodeOfAnother(t *testing.T) {
 	s, cloud := onKeystone(t)
 	answer := s.send(
-		request{method: "POST", path: "/v1/runtimes", body: `{"image": "python3"}`, header: as(cloud.Login(t, "admin"))},
+		testRequest{method: "POST", path: "/v1/runtimes", body: `{"image": "python3"}`, header: as(cloud.Login(t, "admin"))},
 	)
 	if answer.status != 201 {
 		t.Fatalf("%d %s", answer.status, answer.body)
@@ -95,12 +95,12 @@ func TestRealCodeOfAnother(t *testing.T) {
 		t.Fatalf("%d %s", answer.status, answer.body)
 	}
 	answer.decode(t, &f)
-	defer s.send(request{method: "DELETE", path: "/v1/functions/" + f.ID, header: as(maker)})
+	defer s.send(testRequest{method: "DELETE", path: "/v1/functions/" + f.ID, header: as(maker)})
 	change := func(user testkit.Session, want int) {
 		t.Helper()
 		body, contentType := formOf(t, field{"package", zipOf(t, "main.py", "def main(): return '"+faas.NewID()+"'")})
 		got := s.send(
-			request{method: "PUT", path: "/v1/functions/" + f.ID, body: body, contentType: contentType, header: as(user)},
+			testRequest{method: "PUT", path: "/v1/functions/" + f.ID, body: body, contentType: contentType, header: as(user)},
 		)
 		if got.status != want {
 			t.Errorf("%d %s", got.status, got.body)

@@ -73,7 +73,7 @@ func (s *service) put(functionID, user, identity string, delegate bool, fields .
 	if delegate {
 		header["X-Test-Delegate"] = "yes"
 	}
-	return s.send(request{
+	return s.send(testRequest{
 		method: "PUT", path: "/v1/functions/" + functionID, body: body, contentType: contentType, identity: identity, header: header,
 	})
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/openstack-faas/faas/internal/api/request"
 	"github.com/openstack-faas/faas/internal/faas"
 	"github.com/openstack-faas/faas/internal/session"
 	"github.com/openstack-faas/faas/internal/store"
@@ -161,7 +162,7 @@ func (t *functionTrusts) delegable(id faas.Identity, asked *[]string) ([]string,
 				faas.Invalid,
 				"You have more roles than a function can have, which is %d names of %d characters together: "+
 					"list those for the function in the field roles, with microversion %s.",
-				maxRoles, maxRoleText, v11,
+				maxRoles, maxRoleText, request.V11,
 			)
 		}
 		return roles, nil
@@ -169,13 +170,13 @@ func (t *functionTrusts) delegable(id faas.Identity, asked *[]string) ([]string,
 	for _, role := range *asked {
 		if slices.Contains(excluded, role) {
 			return nil, faas.Errorf(
-				faas.Invalid, "A function can not have the role %s: this deployment excludes it.", short(role),
+				faas.Invalid, "A function can not have the role %s: this deployment excludes it.", request.Short(role),
 			)
 		}
 		if !id.HasRole(role) {
 			return nil, faas.Errorf(
 				faas.Invalid, "You can not give a function the role %s: you do not have it in this project.",
-				short(role),
+				request.Short(role),
 			)
 		}
 	}

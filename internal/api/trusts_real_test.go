@@ -109,7 +109,7 @@ func TestRealTrusts(t *testing.T) {
 		}
 	})
 	admin, demo := cloud.Login(t, "admin"), cloud.Login(t, "demo")
-	answer := s.send(request{method: "POST", path: "/v1/runtimes", body: `{"image": "python3"}`, header: as(admin)})
+	answer := s.send(testRequest{method: "POST", path: "/v1/runtimes", body: `{"image": "python3"}`, header: as(admin)})
 	if answer.status != 201 {
 		t.Fatalf("%d %s", answer.status, answer.body)
 	}
@@ -134,7 +134,7 @@ func TestRealTrusts(t *testing.T) {
 			)
 		}
 		s.actsFor(demo, f.ID, record.TrustRoles)
-		if gone := s.send(request{method: "DELETE", path: "/v1/functions/" + f.ID, header: as(demo)}); gone.status != 204 {
+		if gone := s.send(testRequest{method: "DELETE", path: "/v1/functions/" + f.ID, header: as(demo)}); gone.status != 204 {
 			t.Fatalf("%d %s", gone.status, gone.body)
 		}
 		made.isGone(t, demo, 1)
@@ -182,7 +182,7 @@ func (s *service) actsFor(user testkit.Session, functionID string, roles []strin
 		return echo(ctx, target, call, begin)
 	})
 	answer := s.send(
-		request{method: "POST", path: "/v1/executions", body: `{"function_id": "` + functionID + `"}`, header: as(user)},
+		testRequest{method: "POST", path: "/v1/executions", body: `{"function_id": "` + functionID + `"}`, header: as(user)},
 	)
 	if answer.status != 201 {
 		s.t.Fatalf("%d %s", answer.status, answer.body)

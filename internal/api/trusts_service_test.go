@@ -140,7 +140,7 @@ func (s *service) make(runtime, roles, identity string, header map[string]string
 	}
 	body, contentType := formOf(s.t, fields...)
 	return s.send(
-		request{
+		testRequest{
 			method:      "POST",
 			path:        "/v1/functions",
 			body:        body,

@@ -149,7 +149,7 @@ func TestRolesChange(t *testing.T) {
 	s.make(s.newRuntime(), "", "", newest).decode(t, &f)
 	put := func(body string, want int) (v functionView) {
 		t.Helper()
-		answer := s.send(request{method: "PUT", path: "/v1/functions/" + f.ID, body: body, header: newest})
+		answer := s.send(testRequest{method: "PUT", path: "/v1/functions/" + f.ID, body: body, header: newest})
 		if answer.status != want {
 			t.Fatalf("%d %s", answer.status, answer.body)
 		}
@@ -247,7 +247,7 @@ func TestRefusedBeforeATrustIsMade(t *testing.T) {
 	refused(`{"functions": 2, "package_bytes": 1}`, "Quota exceeded for package_bytes", create)
 	refused(`{"functions": 2, "package_bytes": 1}`, "Quota exceeded for package_bytes", func() reply {
 		body, contentType := formOf(t, field{"package", zipOf(t, "main.py", "def main(): pass", "more.py", "# more")})
-		return s.send(request{method: "PUT", path: "/v1/functions/" + f.ID, body: body, contentType: contentType,
+		return s.send(testRequest{method: "PUT", path: "/v1/functions/" + f.ID, body: body, contentType: contentType,
 			header: map[string]string{"X-Test-User": "somebody-else"}})
 	})
 	s.leftBehind(0)

@@ -13,13 +13,14 @@ import (
 	"testing"
 	"time"
 
+	"github.com/openstack-faas/faas/internal/api/fields"
 	"github.com/openstack-faas/faas/internal/faas"
 )
 
 // large is a package that goes to a file.
 func large(t testing.TB) string {
 	t.Helper()
-	b := make([]byte, spoolInMemory+spoolInMemory/16)
+	b := make([]byte, fields.SpoolInMemory+fields.SpoolInMemory/16)
 	_, _ = rand.Read(b) // never fails
 	return zipOf(t, "main.py", "def main(): pass", "data", string(b))
 }
@@ -28,7 +29,7 @@ func large(t testing.TB) string {
 func (s *service) fewer(projectID string) bool {
 	ctx, cancel := context.WithCancel(s.t.Context())
 	cancel() // it does not wait
-	leave, err := s.api.handlers.functions.forms.uploads.Take(ctx, projectID)
+	leave, err := s.api.handlers.functions.forms.Uploads.Take(ctx, projectID)
 	if err == nil {
 		leave()
 	}
@@ -86,7 +87,7 @@ func TestLargeUploadsAFewAtATime(t *testing.T) {
 	s.until("two large uploads have places", func() bool { return !s.fewer(project) })
 	upload(strings.NewReader(body))
 	small, smallType := form(zipOf(t, "main.py", "def main(): pass"))
-	for _, r := range []request{
+	for _, r := range []testRequest{
 		{body: small, contentType: smallType}, {body: body, contentType: contentType, identity: "p-two admin"},
 	} {
 		r.method, r.path = "POST", "/v1/functions"
@@ -137,10 +138,10 @@ func TestPackagesOverTheQuotaAreNotKept(t *testing.T) {
 	updated, updatedType := formOf(t, field{"package", pack})
 	s.swift.Requests()
 	for what, got := range map[string]reply{
-		"create, package": s.send(request{method: "POST", path: "/v1/functions", body: created, contentType: createdType}),
-		"update, package": s.send(request{method: "PUT", path: "/v1/functions/" + first.ID, body: updated, contentType: updatedType}),
+		"create, package": s.send(testRequest{method: "POST", path: "/v1/functions", body: created, contentType: createdType}),
+		"update, package": s.send(testRequest{method: "PUT", path: "/v1/functions/" + first.ID, body: updated, contentType: updatedType}),
 		"create, object":  s.create(codeOf("large.zip"), ""),
-		"update, object":  s.send(request{method: "PUT", path: "/v1/functions/" + second.ID, body: `{"code": ` + codeOf("large.zip") + `}`}),
+		"update, object":  s.send(testRequest{method: "PUT", path: "/v1/functions/" + second.ID, body: `{"code": ` + codeOf("large.zip") + `}`}),
 	} {
 		if got.status != http.StatusForbidden ||
 			!strings.Contains(got.fault(), "Quota exceeded for package_bytes: limit 2000, in use ") {

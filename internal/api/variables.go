@@ -6,13 +6,15 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/openstack-faas/faas/internal/api/fields"
+	"github.com/openstack-faas/faas/internal/api/request"
 	"github.com/openstack-faas/faas/internal/faas"
 	"github.com/openstack-faas/faas/internal/store"
 )
 
 // environmentField returns the variables of the field environment, which forms write as the JSON
 // text of an object; nil when it is not set.
-func environmentField(o *object) *faas.Variables {
+func environmentField(o *fields.Object) *faas.Variables {
 	values := variablesField(o, "environment", false)
 	if values == nil {
 		return nil
@@ -21,19 +23,19 @@ func environmentField(o *object) *faas.Variables {
 	for name, value := range values {
 		plain[name] = *value
 	}
-	o.checkVariables("environment", len(plain), sizeOf(plain))
+	checkVariables(o, "environment", len(plain), sizeOf(plain))
 	environment := faas.NewVariables(plain)
 	return &environment
 }
 
 // secretsField returns what the field secrets changes, nil where a name is to be removed; nil when
 // it is not set.
-func secretsField(o *object) map[string]*string { return variablesField(o, "secrets", true) }
+func secretsField(o *fields.Object) map[string]*string { return variablesField(o, "secrets", true) }
 
 // variablesField returns the members of a field that is an object of texts. What is wrong is told
 // without any value: a secret may have got into the wrong field.
-func variablesField(o *object, field string, removes bool) map[string]*string {
-	raw, ok := o.get(field)
+func variablesField(o *fields.Object, field string, removes bool) map[string]*string {
+	raw, ok := o.Get(field)
 	if !ok {
 		return nil
 	}
@@ -43,33 +45,33 @@ func variablesField(o *object, field string, removes bool) map[string]*string {
 	}
 	var members map[string]json.RawMessage
 	if json.Unmarshal(raw, &members) != nil || members == nil {
-		o.refuse(`%s must be a JSON object of names and texts, such as {"NAME": "value"}.`, field)
+		o.Refuse(`%s must be a JSON object of names and texts, such as {"NAME": "value"}.`, field)
 		return nil
 	}
 	values := make(map[string]*string, len(members))
 	for _, name := range slices.Sorted(maps.Keys(members)) {
 		if wrong := faas.CheckVariableName(name); wrong != "" {
-			o.refuse("The name %q in %s %s.", short(name), field, wrong)
+			o.Refuse("The name %q in %s %s.", request.Short(name), field, wrong)
 		}
 		var value *string
 		switch err := json.Unmarshal(members[name], &value); {
 		case err != nil || value == nil && !removes:
-			o.refuse("%s.%s must be a string.", field, short(name))
+			o.Refuse("%s.%s must be a string.", field, request.Short(name))
 		case value != nil && strings.ContainsRune(*value, 0):
-			o.refuse("%s.%s must not contain a NUL character.", field, short(name))
+			o.Refuse("%s.%s must not contain a NUL character.", field, request.Short(name))
 		}
 		values[name] = value
 	}
-	if o.wrong != nil {
+	if o.Wrong != nil {
 		return nil
 	}
 	return values
 }
 
 // checkVariables refuses more variables than a function may have.
-func (o *object) checkVariables(field string, count, size int) {
-	if err := tooManyVariables(field, count, size); err != nil && o.wrong == nil {
-		o.wrong = err
+func checkVariables(o *fields.Object, field string, count, size int) {
+	if err := tooManyVariables(field, count, size); err != nil && o.Wrong == nil {
+		o.Wrong = err
 	}
 }
 
@@ -101,7 +103,7 @@ func (h *functionHandlers) setVariables(
 	if err := h.changeVariables(*f, &change, environment, secrets); err != nil {
 		return err
 	}
-	f.Environment, f.Secrets = valueOr(change.Environment, ""), valueOr(change.Secrets, "")
+	f.Environment, f.Secrets = fields.ValueOr(change.Environment, ""), fields.ValueOr(change.Secrets, "")
 	return nil
 }
 
@@ -123,7 +125,7 @@ func (h *functionHandlers) changeVariables(
 		}
 		change.Secrets = &sealed
 	}
-	plain := valueOr(environment, before.Environment).Map()
+	plain := fields.ValueOr(environment, before.Environment).Map()
 	for _, name := range sealed.Names() {
 		if _, both := plain[name]; both {
 			return faas.Errorf(faas.Invalid,

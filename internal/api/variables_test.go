@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/openstack-faas/faas/internal/api/fields"
 	"github.com/openstack-faas/faas/internal/faas"
 	"github.com/openstack-faas/faas/internal/seal"
 	"github.com/openstack-faas/faas/internal/store"
@@ -27,7 +28,7 @@ func withVariables(t *testing.T) func(*Config) {
 // the answer nor the log tells a secret.
 func (s *service) at114(method, path, body string, status int) reply {
 	s.t.Helper()
-	got := s.send(request{method: method, path: path, body: body, header: map[string]string{
+	got := s.send(testRequest{method: method, path: path, body: body, header: map[string]string{
 		"OpenStack-API-Version": "function-engine 1.14",
 	}})
 	if got.status != status {
@@ -120,8 +121,8 @@ func TestEnvironmentInForms(t *testing.T) {
 	runtime := s.newRuntime()
 	body, contentType := formOf(t, field{"runtime_id", runtime}, field{"code", `{"source": "package"}`},
 		field{"environment", `{"A": "b"}`}, field{"secrets", `{"C": "swordfish"}`},
-		field{packageField, zipOf(t, "main.py", "def main(): pass")})
-	got := s.send(request{
+		field{fields.PackageField, zipOf(t, "main.py", "def main(): pass")})
+	got := s.send(testRequest{
 		method: "POST", path: "/v1/functions", body: body, contentType: contentType, header: map[string]string{
 			"OpenStack-API-Version": "function-engine 1.14",
 		},

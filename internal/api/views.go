@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/openstack-faas/faas/internal/api/request"
 	"github.com/openstack-faas/faas/internal/faas"
 )
 
@@ -33,14 +34,14 @@ func viewRuntime(r faas.Runtime) runtimeView {
 	}
 }
 
-// describedRuntimeView is a runtime from v19 on.
+// describedRuntimeView is a runtime from V19 on.
 type describedRuntimeView struct {
 	runtimeView
 	Interpreter *string         `json:"interpreter"` // these two null until a worker has said them
 	Modules     json.RawMessage `json:"modules"`
 }
 
-// placedRuntimeView is a runtime from v112 on.
+// placedRuntimeView is a runtime from V112 on.
 type placedRuntimeView struct {
 	describedRuntimeView
 	Placement map[string]string `json:"placement"` // empty for any
@@ -48,8 +49,8 @@ type placedRuntimeView struct {
 
 // runtimeViewer returns how a runtime looks to the request.
 func runtimeViewer(r *http.Request) func(faas.Runtime) any {
-	version := infoOf(r).version
-	if !version.AtLeast(v19) {
+	version := request.Of(r).Version
+	if !version.AtLeast(request.V19) {
 		return func(r faas.Runtime) any { return viewRuntime(r) }
 	}
 	return func(r faas.Runtime) any {
@@ -57,7 +58,7 @@ func runtimeViewer(r *http.Request) func(faas.Runtime) any {
 		if r.Modules != "" {
 			v.Modules = json.RawMessage(r.Modules)
 		}
-		if version.AtLeast(v112) {
+		if version.AtLeast(request.V112) {
 			return placedRuntimeView{v, r.Placement.Labels()}
 		}
 		return v

@@ -10,6 +10,10 @@ import (
 	"github.com/gorilla/mux"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/openstack-faas/faas/internal/api/answer"
+	"github.com/openstack-faas/faas/internal/api/fields"
+	"github.com/openstack-faas/faas/internal/api/memory"
+	"github.com/openstack-faas/faas/internal/api/request"
 	"github.com/openstack-faas/faas/internal/faas"
 	"github.com/openstack-faas/faas/internal/policy"
 	"github.com/openstack-faas/faas/internal/store"
@@ -25,8 +29,8 @@ type webhookCalls struct {
 	policy  *policy.Enforcer
 	keys    *webhook.Keys
 	limiter *webhook.Limiter
-	memory  *memory
-	bodies  bodies
+	memory  *memory.Budget
+	bodies  fields.Bodies
 	inputs  webhookInputs
 	runs    *syncRuns
 	submit  *submit.Submitter
@@ -81,7 +85,7 @@ func (h *webhookCalls) answer(r *http.Request) (answer any, result string, err e
 	if result, err = h.admit(r, &c); err != nil {
 		return nil, result, err
 	}
-	if c.body, err = h.bodies.read(r); err != nil {
+	if c.body, err = h.bodies.Read(r); err != nil {
 		return nil, "", err
 	}
 	if result, err = h.prove(r, &c); err != nil {
@@ -115,14 +119,14 @@ func (h *webhookCalls) admit(r *http.Request, c *webhookCall) (result string, er
 			return result, err
 		}
 	}
-	info := infoOf(r)
-	info.identity = faas.Identity{UserID: webhookUser(c.hook), ProjectID: c.hook.ProjectID, Webhook: true}
+	info := request.Of(r)
+	info.Identity = faas.Identity{UserID: webhookUser(c.hook), ProjectID: c.hook.ProjectID, Webhook: true}
 	caller := faas.Identity{ProjectID: c.hook.ProjectID, Webhook: true} // one decision for all of a project's
 	if err := h.policy.Allow(r.Context(), caller, invokeRule, policy.Target{ProjectID: caller.ProjectID}); err != nil {
 		return "", err
 	}
-	if info.grant, err = h.memory.enter(caller.ProjectID, requestCost+h.bodies.cost(r)); err != nil {
-		h.bodies.passOver(r)
+	if info.Grant, err = h.memory.Enter(caller.ProjectID, memory.RequestCost+h.bodies.Cost(r)); err != nil {
+		h.bodies.PassOver(r)
 	}
 	return "", err
 }
@@ -249,14 +253,14 @@ func (h *webhookCalls) run(r *http.Request, c *webhookCall) (any, error) {
 	} else if err != nil {
 		return nil, err
 	}
-	info := infoOf(r)
+	info := request.Of(r)
 	x := faas.Execution{
-		ID: faas.NewID(), ProjectID: c.hook.ProjectID, UserID: webhookUser(c.hook), RequestID: info.recorded(),
+		ID: faas.NewID(), ProjectID: c.hook.ProjectID, UserID: webhookUser(c.hook), RequestID: info.Recorded(),
 		CreatedAt: h.now(), FunctionID: called.Function.ID, FunctionVersion: called.Version, FunctionAlias: c.hook.Calls.Alias,
 		Sync: sync, Input: input, Description: "Created by Webhook " + c.hook.ID,
 		FollowUp: !sync && called.Function.Follows(),
 	}
-	info.executionID = x.ID
+	info.ExecutionID = x.ID
 	if sync {
 		if x, err = h.runs.run(r.Context(), called, x); err != nil {
 			return nil, err
@@ -267,5 +271,5 @@ func (h *webhookCalls) run(r *http.Request, c *webhookCall) (any, error) {
 		return nil, err
 	}
 	h.metrics.execution(faas.ExecutionQueued)
-	return withStatus{http.StatusAccepted, map[string]string{"execution_id": x.ID}}, nil
+	return answer.WithStatus{Status: http.StatusAccepted, Body: map[string]string{"execution_id": x.ID}}, nil
 }

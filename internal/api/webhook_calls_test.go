@@ -45,7 +45,7 @@ func (h hooked) call(body string, want int, header ...string) reply {
 
 func (h hooked) post(path, contentType, body string, want int, header ...string) reply {
 	h.s.t.Helper()
-	r := request{method: "POST", path: path, body: body, contentType: contentType, identity: "none", header: map[string]string{}}
+	r := testRequest{method: "POST", path: path, body: body, contentType: contentType, identity: "none", header: map[string]string{}}
 	for i := 0; i < len(header); i += 2 {
 		r.header[header[i]] = header[i+1]
 	}
@@ -274,7 +274,7 @@ func TestAFloodCostsNoReads(t *testing.T) {
 			h.call(`{}`, 202)
 		}
 		for range 50 {
-			got := s.send(request{method: "POST", path: h.url, body: `{}`, identity: "none"})
+			got := s.send(testRequest{method: "POST", path: h.url, body: `{}`, identity: "none"})
 			if got.status == 202 {
 				accepted++
 			} else if got.status != 429 || got.header.Get("Retry-After") == "" {
@@ -358,9 +358,9 @@ func TestNoLogHasSecrets(t *testing.T) {
 	h := s.hook(w)
 	h.call(`{}`, 403)
 	h.post(h.url+"&sync=true", "", "", 403)
-	s.send(request{method: "GET", path: h.url, identity: "none"})
-	s.send(request{method: "POST", path: strings.Replace(h.url, "/invoke", "/invoke/", 1), identity: "none"})
-	s.send(request{method: "POST", path: h.url + "x", identity: "none"})
+	s.send(testRequest{method: "GET", path: h.url, identity: "none"})
+	s.send(testRequest{method: "POST", path: strings.Replace(h.url, "/invoke", "/invoke/", 1), identity: "none"})
+	s.send(testRequest{method: "POST", path: h.url + "x", identity: "none"})
 	s.setWebhook(w.ID, `{"signature": "none"}`, 200)
 	h.call(`{}`, 202)
 	h.call(`{`, 400)

@@ -12,6 +12,9 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/openstack-faas/faas/internal/api/answer"
+	"github.com/openstack-faas/faas/internal/api/fields"
+	"github.com/openstack-faas/faas/internal/api/request"
 	"github.com/openstack-faas/faas/internal/faas"
 )
 
@@ -47,7 +50,7 @@ func (in webhookInputs) of(r *http.Request, c *webhookCall) (string, error) {
 func membersInput(contentType string, c *webhookCall) (string, error) {
 	media, _, err := mime.ParseMediaType(contentType)
 	if err != nil && contentType != "" {
-		return "", faas.Errorf(faas.UnsupportedMedia, "The Content-Type %q is malformed.", short(contentType)).WithCause(err)
+		return "", faas.Errorf(faas.UnsupportedMedia, "The Content-Type %q is malformed.", request.Short(contentType)).WithCause(err)
 	}
 	body := c.body
 	switch {
@@ -61,7 +64,7 @@ func membersInput(contentType string, c *webhookCall) (string, error) {
 	default:
 		return "", faas.Errorf(
 			faas.UnsupportedMedia,
-			"The body must be application/json or application/x-www-form-urlencoded; it is %s.", short(media),
+			"The body must be application/json or application/x-www-form-urlencoded; it is %s.", request.Short(media),
 		)
 	}
 	return objectInput(body, c.query)
@@ -72,7 +75,7 @@ func objectInput(body []byte, query url.Values) (string, error) {
 	var compact bytes.Buffer
 	if len(bytes.TrimSpace(body)) > 0 {
 		if err := json.Compact(&compact, body); err != nil {
-			return "", faas.Errorf(faas.Invalid, "The body must be a JSON object: %s.", jsonFault(err)).WithCause(err)
+			return "", faas.Errorf(faas.Invalid, "The body must be a JSON object: %s.", fields.JSONFault(err)).WithCause(err)
 		}
 		switch {
 		case compact.Bytes()[0] != '{':
@@ -86,17 +89,17 @@ func objectInput(body []byte, query url.Values) (string, error) {
 	if len(query) == 0 {
 		return compact.String(), nil
 	}
-	fields := members(query)
+	named := members(query)
 	if compact.Len() > 0 {
 		var own map[string]json.RawMessage
 		if err := json.Unmarshal(compact.Bytes(), &own); err != nil {
-			return "", faas.Errorf(faas.Invalid, "The body must be a JSON object: %s.", jsonFault(err)).WithCause(err)
+			return "", faas.Errorf(faas.Invalid, "The body must be a JSON object: %s.", fields.JSONFault(err)).WithCause(err)
 		}
 		for name, value := range own { // what stands in both is the body's
-			fields[name] = value
+			named[name] = value
 		}
 	}
-	text, err := json.Marshal(fields)
+	text, err := json.Marshal(named)
 	return string(text), err
 }
 
@@ -171,5 +174,5 @@ func outputOf(x faas.Execution) (any, error) {
 	if err := json.Unmarshal([]byte(x.Result), &result); err != nil {
 		return nil, err
 	}
-	return functionOutput{x.ID, result.Output}, nil
+	return answer.FunctionOutput{ExecutionID: x.ID, Output: result.Output}, nil
 }

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/openstack-faas/faas/internal/api/fields"
+	"github.com/openstack-faas/faas/internal/api/request"
 	"github.com/openstack-faas/faas/internal/faas"
 	"github.com/openstack-faas/faas/internal/store"
 	"github.com/openstack-faas/faas/internal/webhook"
@@ -25,16 +27,16 @@ type webhookSettings struct {
 }
 
 // settings reads the fields. At microversions without them none is set.
-func (h *webhookHandlers) settings(o *object) webhookSettings {
+func (h *webhookHandlers) settings(o *fields.Object) webhookSettings {
 	s := webhookSettings{
 		scheme:    oneOf(o, "signature", none, faas.SignatureNone, faas.SignatureGitHub, faas.SignatureStandard),
 		secret:    secretField(o, "signing_secret"),
 		expires:   h.expiryField(o),
-		rateLimit: o.number("rate_limit", " calls a minute, 0 for the installation's", 0, h.limiter.Most()),
+		rateLimit: o.Number("rate_limit", " calls a minute, 0 for the installation's", 0, h.limiter.Most()),
 		body:      oneOf(o, "body", jsonBody, faas.WebhookJSON, faas.WebhookRaw),
 	}
-	if _, ok := o.get("sync"); ok {
-		sync := o.flag("sync", false)
+	if _, ok := o.Get("sync"); ok {
+		sync := o.Flag("sync", false)
 		s.sync = &sync
 	}
 	return s
@@ -48,8 +50,8 @@ const (
 
 // oneOf returns a field that has one of the values, of which empty is called by its name; nil when
 // the field is not set.
-func oneOf[T ~string](o *object, name, empty string, values ...T) *T {
-	text := o.text(name, maxLine)
+func oneOf[T ~string](o *fields.Object, name, empty string, values ...T) *T {
+	text := o.Text(name, fields.MaxLine)
 	if text == nil {
 		return nil
 	}
@@ -63,20 +65,20 @@ func oneOf[T ~string](o *object, name, empty string, values ...T) *T {
 				names = append(names, string(v))
 			}
 		}
-		o.refuse("%s must be one of %s; it is %q.", name, strings.Join(names, ", "), short(*text))
+		o.Refuse("%s must be one of %s; it is %q.", name, strings.Join(names, ", "), request.Short(*text))
 	}
 	return &value
 }
 
 // secretField returns a secret, nil when it is not set. A refusal does not repeat it.
-func secretField(o *object, name string) *faas.Secret {
-	raw, ok := o.get(name)
+func secretField(o *fields.Object, name string) *faas.Secret {
+	raw, ok := o.Get(name)
 	if !ok {
 		return nil
 	}
 	var text string
 	if json.Unmarshal(raw, &text) != nil {
-		o.refuse("%s must be a string.", name)
+		o.Refuse("%s must be a string.", name)
 		return nil
 	}
 	secret := faas.Secret(text)
@@ -88,8 +90,8 @@ var expiryForms = []string{time.RFC3339Nano, "2006-01-02 15:04:05", "2006-01-02T
 
 // expiryField returns when a webhook is to expire: zero for never, which is written as an empty
 // text; nil when the field is not set.
-func (h *webhookHandlers) expiryField(o *object) *time.Time {
-	text := o.text("expires_at", maxLine)
+func (h *webhookHandlers) expiryField(o *fields.Object) *time.Time {
+	text := o.Text("expires_at", fields.MaxLine)
 	if text == nil {
 		return nil
 	}
@@ -102,11 +104,11 @@ func (h *webhookHandlers) expiryField(o *object) *time.Time {
 			continue
 		}
 		if !at.After(h.now()) || at.Year() > 9999 {
-			o.refuse("expires_at must be in the future; it is %s.", short(*text))
+			o.Refuse("expires_at must be in the future; it is %s.", request.Short(*text))
 		}
 		return &at
 	}
-	o.refuse(`expires_at must be a time like 2030-01-31T12:00:00Z, or "" for never; it is %q.`, short(*text))
+	o.Refuse(`expires_at must be a time like 2030-01-31T12:00:00Z, or "" for never; it is %q.`, request.Short(*text))
 	return nil
 }
 
@@ -119,7 +121,7 @@ type signingSecret struct {
 // signingSecret returns what becomes of the signing secret of a webhook, given how it was until now.
 // One that is demanded and not brought is made.
 func (h *webhookHandlers) signingSecret(before faas.Webhook, asked webhookSettings) (signingSecret, error) {
-	scheme := valueOr(asked.scheme, before.Signature)
+	scheme := fields.ValueOr(asked.scheme, before.Signature)
 	var secret faas.Secret
 	switch {
 	case scheme == faas.SignatureNone && asked.secret != nil:
@@ -143,16 +145,16 @@ func (h *webhookHandlers) signingSecret(before faas.Webhook, asked webhookSettin
 }
 
 // calledChange returns what a request changes of what a webhook calls.
-func calledChange(r *http.Request, id faas.Identity, o *object, find byName) store.WebhookChange {
+func calledChange(r *http.Request, id faas.Identity, o *fields.Object, find request.ByName) store.WebhookChange {
 	var change store.WebhookChange
-	if alias := o.line("function_alias"); alias != "" {
+	if alias := o.Line("function_alias"); alias != "" {
 		change.Alias = &alias
 		return change
 	}
-	if functionID := o.idOrName(r, id, "function_id", find); functionID != "" {
+	if functionID := o.IDOrName(r, id, "function_id", find); functionID != "" {
 		change.FunctionID = &functionID
 	}
-	if n := o.number("function_version", "", 0, math.MaxInt32); n != nil {
+	if n := o.Number("function_version", "", 0, math.MaxInt32); n != nil {
 		version := int(*n)
 		change.Version = &version
 	}

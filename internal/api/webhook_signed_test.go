@@ -105,7 +105,7 @@ func TestSigningSecretsAreReplaced(t *testing.T) {
 		t.Errorf("the secret is %s", *w.SigningSecret)
 	}
 	s.hook(w).call(body, 202, github(own, body)...)
-	got := s.send(request{method: "POST", path: "/v1/webhooks/" + w.ID + "/rotate", body: `{"overlap": 60}`, header: v13Header})
+	got := s.send(testRequest{method: "POST", path: "/v1/webhooks/" + w.ID + "/rotate", body: `{"overlap": 60}`, header: v13Header})
 	rotated := decoded[webhookView](t, got)
 	fresh := *rotated.SigningSecret
 	for _, h := range []hooked{s.hook(w), s.hook(rotated)} {
@@ -168,7 +168,7 @@ func TestForgeriesKeepNothing(t *testing.T) {
 	s.setWebhook(w.ID, `{"signing_secret": "`+fresh+`"}`, 200)
 	h.call(body, 202, github(fresh, body)...)
 	h.call(body, 403, github(*w.SigningSecret, body)...)
-	rotated := s.send(request{method: "POST", path: "/v1/webhooks/" + w.ID + "/rotate", body: `{}`, header: v13Header})
+	rotated := s.send(testRequest{method: "POST", path: "/v1/webhooks/" + w.ID + "/rotate", body: `{}`, header: v13Header})
 	h.call(body, 404, github("0123456789abcdef", body)...)
 	next := s.hook(decoded[webhookView](t, rotated))
 	next.call(body, 403, github(fresh, body)...)

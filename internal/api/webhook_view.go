@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/url"
 
+	"github.com/openstack-faas/faas/internal/api/request"
 	"github.com/openstack-faas/faas/internal/faas"
 	"github.com/openstack-faas/faas/internal/policy"
 )
@@ -73,7 +74,7 @@ func (h *webhookHandlers) view(r *http.Request, w faas.Webhook) webhookView {
 	if w.Calls.Alias == "" {
 		v.FunctionVersion = &w.Calls.Version
 	}
-	if !infoOf(r).version.AtLeast(v13) {
+	if !request.Of(r).Version.AtLeast(request.V13) {
 		return v
 	}
 	v.WebhookSettings = &WebhookSettings{
@@ -92,7 +93,7 @@ func (h *webhookHandlers) view(r *http.Request, w faas.Webhook) webhookView {
 // url returns the URL by which anybody who knows it calls the webhook.
 func (h *webhookHandlers) url(r *http.Request, w faas.Webhook) string {
 	query := url.Values{secretParameter: {h.keys.URLSecret(w.ID, w.Generation).Reveal()}}
-	return h.endpoint.of(r) + "/v1/webhooks/" + w.ID + "/invoke?" + query.Encode()
+	return h.endpoint.Of(r) + "/v1/webhooks/" + w.ID + "/invoke?" + query.Encode()
 }
 
 func orName(text, empty string) string {

@@ -5,6 +5,10 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/openstack-faas/faas/internal/api/answer"
+	"github.com/openstack-faas/faas/internal/api/fields"
+	"github.com/openstack-faas/faas/internal/api/list"
+	"github.com/openstack-faas/faas/internal/api/request"
 	"github.com/openstack-faas/faas/internal/faas"
 	"github.com/openstack-faas/faas/internal/policy"
 	"github.com/openstack-faas/faas/internal/store"
@@ -17,9 +21,9 @@ type webhookHandlers struct {
 	policy   *policy.Enforcer
 	keys     *webhook.Keys
 	limiter  *webhook.Limiter
-	bodies   bodies
-	lists    lists
-	endpoint endpoint // of the webhooks' URLs
+	bodies   fields.Bodies
+	lists    list.Reader
+	endpoint answer.Endpoint // of the webhooks' URLs
 	quota    projectQuota
 	log      *slog.Logger
 	now      func() time.Time
@@ -31,25 +35,25 @@ var (
 )
 
 func (h *webhookHandlers) create(r *http.Request, id faas.Identity) (any, error) {
-	o, err := h.bodies.readObject(r, fieldsSince(r, v13, webhookFields, webhookSetFields...)...)
+	o, err := h.bodies.ReadObject(r, fieldsSince(r, request.V13, webhookFields, webhookSetFields...)...)
 	if err != nil {
 		return nil, err
 	}
 	w := faas.Webhook{
 		ID: faas.NewID(), ProjectID: id.ProjectID, CreatedAt: h.now(), Generation: 1,
-		Calls: refField(r, id, o, h.store.FunctionID), Description: o.line("description"),
+		Calls: fields.FunctionRef(r, id, o, h.store.FunctionID), Description: o.Line("description"),
 	}
 	asked := h.settings(o)
-	if err := o.fault(); err != nil {
+	if err := o.Fault(); err != nil {
 		return nil, err
 	}
 	secret, err := h.signingSecret(w, asked)
 	if err != nil {
 		return nil, err
 	}
-	w.Signature, w.SigningSecret = valueOr(asked.scheme, faas.SignatureNone), valueOr(secret.sealed, "")
-	w.ExpiresAt, w.RateLimit = valueOr(asked.expires, time.Time{}), valueOr(asked.rateLimit, 0)
-	w.Body, w.Sync = valueOr(asked.body, faas.WebhookJSON), valueOr(asked.sync, false)
+	w.Signature, w.SigningSecret = fields.ValueOr(asked.scheme, faas.SignatureNone), fields.ValueOr(secret.sealed, "")
+	w.ExpiresAt, w.RateLimit = fields.ValueOr(asked.expires, time.Time{}), fields.ValueOr(asked.rateLimit, 0)
+	w.Body, w.Sync = fields.ValueOr(asked.body, faas.WebhookJSON), fields.ValueOr(asked.sync, false)
 	limits, err := h.quota.limits(r.Context(), id.ProjectID)
 	if err != nil {
 		return nil, err
@@ -58,19 +62,19 @@ func (h *webhookHandlers) create(r *http.Request, id faas.Identity) (any, error)
 		return nil, err
 	}
 	h.audit(r, id, w, "a webhook was created")
-	return created{h.viewWith(r, id, w, secret.text)}, nil
+	return answer.Created{Body: h.viewWith(r, id, w, secret.text)}, nil
 }
 
 func (h *webhookHandlers) list(r *http.Request, id faas.Identity) (any, error) {
-	return answerList(h.lists, r, id, listOf[faas.Webhook, webhookView]{
-		plural: "webhooks", rule: "webhook:get_all:all_projects", read: h.store.Webhooks,
-		view:  h.viewer(r, id),
-		texts: func(w faas.Webhook) int { return len(w.Description) },
+	return list.Answer(h.lists, r, id, list.Of[faas.Webhook, webhookView]{
+		Plural: "webhooks", Rule: "webhook:get_all:all_projects", Read: h.store.Webhooks,
+		View:  h.viewer(r, id),
+		Texts: func(w faas.Webhook) int { return len(w.Description) },
 	})
 }
 
 func (h *webhookHandlers) get(r *http.Request, id faas.Identity) (any, error) {
-	webhookID, err := pathID(r)
+	webhookID, err := request.PathID(r)
 	if err != nil {
 		return nil, err
 	}
@@ -86,17 +90,17 @@ func (h *webhookHandlers) get(r *http.Request, id faas.Identity) (any, error) {
 // update is PUT /v1/webhooks/{id}. Clients of old write every field that they know, and null where
 // it is to stay.
 func (h *webhookHandlers) update(r *http.Request, id faas.Identity) (any, error) {
-	webhookID, err := pathID(r)
+	webhookID, err := request.PathID(r)
 	if err != nil {
 		return nil, err
 	}
-	o, err := h.bodies.readObject(r, fieldsSince(r, v13, webhookFields, webhookSetFields...)...)
+	o, err := h.bodies.ReadObject(r, fieldsSince(r, request.V13, webhookFields, webhookSetFields...)...)
 	if err != nil {
 		return nil, err
 	}
 	change, asked := calledChange(r, id, o, h.store.FunctionID), h.settings(o)
-	change.Description = o.text("description", maxLine)
-	if err := o.fault(); err != nil {
+	change.Description = o.Text("description", fields.MaxLine)
+	if err := o.Fault(); err != nil {
 		return nil, err
 	}
 	before, err := h.store.Webhook(r.Context(), faas.ProjectScope(id), webhookID)
@@ -119,7 +123,7 @@ func (h *webhookHandlers) update(r *http.Request, id faas.Identity) (any, error)
 }
 
 func (h *webhookHandlers) delete(r *http.Request, id faas.Identity) (any, error) {
-	webhookID, err := pathID(r)
+	webhookID, err := request.PathID(r)
 	if err != nil {
 		return nil, err
 	}
@@ -129,7 +133,7 @@ func (h *webhookHandlers) delete(r *http.Request, id faas.Identity) (any, error)
 	}
 	h.lookAgain(gone)
 	h.audit(r, id, gone, "a webhook was deleted")
-	return noContent{}, nil
+	return answer.NoContent{}, nil
 }
 
 // maxOverlap is how long a URL may be good after it was replaced: 30 days.
@@ -139,20 +143,20 @@ const maxOverlap = 30 * 24 * 60 * 60
 // it has one. Both that it had hold for the seconds of overlap, in which senders are told the new
 // ones.
 func (h *webhookHandlers) rotate(r *http.Request, id faas.Identity) (any, error) {
-	webhookID, err := pathID(r)
+	webhookID, err := request.PathID(r)
 	if err != nil {
 		return nil, err
 	}
-	o, err := h.bodies.readObject(r, "overlap", "signing_secret")
+	o, err := h.bodies.ReadObject(r, "overlap", "signing_secret")
 	if err != nil {
 		return nil, err
 	}
 	var until time.Time
-	if overlap := valueOr(o.number("overlap", " seconds", 0, maxOverlap), 0); overlap > 0 {
+	if overlap := fields.ValueOr(o.Number("overlap", " seconds", 0, maxOverlap), 0); overlap > 0 {
 		until = h.now().Add(time.Duration(overlap) * time.Second)
 	}
 	asked := webhookSettings{secret: secretField(o, "signing_secret"), renew: true}
-	if err := o.fault(); err != nil {
+	if err := o.Fault(); err != nil {
 		return nil, err
 	}
 	before, err := h.store.Webhook(r.Context(), faas.ProjectScope(id), webhookID)
@@ -164,7 +168,7 @@ func (h *webhookHandlers) rotate(r *http.Request, id faas.Identity) (any, error)
 		return nil, err
 	}
 	after, err := h.store.RotateWebhook(
-		r.Context(), faas.ProjectScope(id), webhookID, valueOr(secret.sealed, ""), until,
+		r.Context(), faas.ProjectScope(id), webhookID, fields.ValueOr(secret.sealed, ""), until,
 	)
 	if err != nil {
 		return nil, err
@@ -183,6 +187,6 @@ func (h *webhookHandlers) lookAgain(w faas.Webhook) {
 
 // audit has the log say who changed a webhook, and never its secrets.
 func (h *webhookHandlers) audit(r *http.Request, id faas.Identity, w faas.Webhook, what string) {
-	h.log.Info(what, "request_id", infoOf(r).id, "user_id", id.UserID, "project_id", w.ProjectID, "webhook_id", w.ID,
+	h.log.Info(what, "request_id", request.Of(r).ID, "user_id", id.UserID, "project_id", w.ProjectID, "webhook_id", w.ID,
 		"function_id", w.Calls.FunctionID, "function_alias", w.Calls.Alias)
 }

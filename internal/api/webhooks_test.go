@@ -6,16 +6,18 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/openstack-faas/faas/internal/api/fields"
+	"github.com/openstack-faas/faas/internal/api/request"
 	"github.com/openstack-faas/faas/internal/faas"
 )
 
-var v13Header = map[string]string{microversionHeader: "function-engine 1.3"}
+var v13Header = map[string]string{request.MicroversionHeader: "function-engine 1.3"}
 
 // newWebhook makes a webhook of the function with further fields, at the microversion that has
 // them.
 func (s *service) newWebhook(function, rest string) webhookView {
 	s.t.Helper()
-	got := s.send(request{
+	got := s.send(testRequest{
 		method: "POST", path: "/v1/webhooks", body: `{"function_id": "` + function + `"` + rest + `}`, header: v13Header,
 	})
 	if got.status != 201 {
@@ -27,7 +29,7 @@ func (s *service) newWebhook(function, rest string) webhookView {
 // setWebhook changes a webhook at the microversion that has all fields.
 func (s *service) setWebhook(id, body string, want int) reply {
 	s.t.Helper()
-	got := s.send(request{method: "PUT", path: "/v1/webhooks/" + id, body: body, header: v13Header})
+	got := s.send(testRequest{method: "PUT", path: "/v1/webhooks/" + id, body: body, header: v13Header})
 	if got.status != want {
 		s.t.Fatalf("PUT %s: %d %s, want %d", body, got.status, got.body, want)
 	}
@@ -120,7 +122,7 @@ func TestBadWebhooks(t *testing.T) {
 		`{"function_id": "` + f + `", "body": "xml"}`:                                             {400, "body must be one of json, raw"},
 		`{"function_id": "` + f + `", "sync": "perhaps"}`:                                         {400, "sync must be true or false"},
 	} {
-		got := s.send(request{method: "POST", path: "/v1/webhooks", body: fields, header: v13Header})
+		got := s.send(testRequest{method: "POST", path: "/v1/webhooks", body: fields, header: v13Header})
 		if got.status != want.status || !strings.Contains(got.fault(), want.words) {
 			t.Errorf("POST %s: %d %s; want %d %s", fields, got.status, got.fault(), want.status, want.words)
 		}
@@ -132,7 +134,7 @@ func TestBadWebhooks(t *testing.T) {
 		if want.words == "function_id or function_alias is required." {
 			continue // nothing is required of a change
 		}
-		if got = s.send(request{method: "PUT", path: "/v1/webhooks/" + good.ID, body: fields, header: v13Header}); got.status != want.status {
+		if got = s.send(testRequest{method: "PUT", path: "/v1/webhooks/" + good.ID, body: fields, header: v13Header}); got.status != want.status {
 			t.Errorf("PUT %s: %d %s; want %d", fields, got.status, got.fault(), want.status)
 		}
 	}
@@ -155,24 +157,24 @@ func TestWhoSeesURLs(t *testing.T) {
 	for identity, want := range map[string]bool{
 		project + " reader": false, project + " member": true, project + " manager": true, project + " admin": true,
 	} {
-		got := s.send(request{method: "GET", path: "/v1/webhooks/" + made.ID, identity: identity})
+		got := s.send(testRequest{method: "GET", path: "/v1/webhooks/" + made.ID, identity: identity})
 		if shown := decoded[webhookView](t, got).WebhookURL != nil; got.status != 200 || shown != want {
 			t.Errorf("to %s the URL is shown: %v, want %v", identity, shown, want)
 		}
-		got = s.send(request{method: "GET", path: "/v1/webhooks", identity: identity})
+		got = s.send(testRequest{method: "GET", path: "/v1/webhooks", identity: identity})
 		if shown := strings.Contains(string(got.body), "secret="); got.status != 200 || shown != want {
 			t.Errorf("to %s the list shows the URL: %v, want %v", identity, shown, want)
 		}
 	}
-	got := s.send(request{method: "GET", path: "/v1/webhooks?all_projects=true", identity: "p-two admin"})
+	got := s.send(testRequest{method: "GET", path: "/v1/webhooks?all_projects=true", identity: "p-two admin"})
 	if !strings.Contains(string(got.body), made.ID) || strings.Contains(string(got.body), "secret=") {
 		t.Errorf("an administrator of another project: %d %s", got.status, got.body)
 	}
-	got = s.send(request{method: "GET", path: "/v1/webhooks/" + made.ID, identity: "p-two admin"})
+	got = s.send(testRequest{method: "GET", path: "/v1/webhooks/" + made.ID, identity: "p-two admin"})
 	if got.status != 200 || strings.Contains(string(got.body), "secret=") {
 		t.Errorf("one webhook, to an administrator of another project: %d %s", got.status, got.body)
 	}
-	for _, r := range []request{
+	for _, r := range []testRequest{
 		{method: "POST", path: "/v1/webhooks", body: `{"function_id": "` + *made.FunctionID + `"}`},
 		{method: "PUT", path: "/v1/webhooks/" + made.ID, body: `{"description": "x"}`},
 		{method: "POST", path: "/v1/webhooks/" + made.ID + "/rotate", body: `{}`},
@@ -217,7 +219,7 @@ func TestSettingsOfWebhooks(t *testing.T) {
 	made := s.newWebhook(f, `, "signature": "standard", "expires_at": "2999-01-02T03:04:05+01:00", "rate_limit": "60", "body": "raw", "sync": "true"`)
 	is := func(v webhookView, signature, expires, body string, limit int64, sync bool) {
 		t.Helper()
-		if v.Signature != signature || v.Body != body || v.Sync != sync || valueOr(v.ExpiresAt, "") != expires || valueOr(v.RateLimit, 0) != limit {
+		if v.Signature != signature || v.Body != body || v.Sync != sync || fields.ValueOr(v.ExpiresAt, "") != expires || fields.ValueOr(v.RateLimit, 0) != limit {
 			text, _ := json.Marshal(v)
 			t.Errorf("got %s", text)
 		}
@@ -253,7 +255,7 @@ func TestRotation(t *testing.T) {
 	first := s.hook(made)
 	rotate := func(body string, want int) webhookView {
 		t.Helper()
-		got := s.send(request{method: "POST", path: "/v1/webhooks/" + made.ID + "/rotate", body: body, header: v13Header})
+		got := s.send(testRequest{method: "POST", path: "/v1/webhooks/" + made.ID + "/rotate", body: body, header: v13Header})
 		if got.status != want {
 			t.Fatalf("%s: %d %s, want %d", body, got.status, got.body, want)
 		}

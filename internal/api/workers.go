@@ -6,6 +6,9 @@ import (
 
 	"github.com/gorilla/mux"
 
+	"github.com/openstack-faas/faas/internal/api/answer"
+	"github.com/openstack-faas/faas/internal/api/fields"
+	"github.com/openstack-faas/faas/internal/api/request"
 	"github.com/openstack-faas/faas/internal/engineclient"
 	"github.com/openstack-faas/faas/internal/faas"
 	"github.com/openstack-faas/faas/internal/policy"
@@ -17,7 +20,7 @@ type workerHandlers struct {
 	store   *store.FunctionStore
 	engines *engineclient.Client
 	policy  *policy.Enforcer
-	bodies  bodies
+	bodies  fields.Bodies
 }
 
 // maxScale is how many workers one request may add or take away.
@@ -25,14 +28,14 @@ const maxScale = 1000
 
 // list is GET /v1/functions/{id}/workers: those of all versions, or with ?function_version= of one.
 func (h *workerHandlers) list(r *http.Request, id faas.Identity) (any, error) {
-	functionID, err := pathIDOrName(r, id, h.store.FunctionID)
+	functionID, err := request.PathIDOrName(r, id, h.store.FunctionID)
 	if err != nil {
 		return nil, err
 	}
 	version := -1
 	if text := r.URL.Query().Get("function_version"); text != "" {
 		if version, err = strconv.Atoi(text); err != nil || version < 0 {
-			return nil, faas.Errorf(faas.Invalid, "function_version must be a number from 0 on; it is %q.", short(text))
+			return nil, faas.Errorf(faas.Invalid, "function_version must be a number from 0 on; it is %q.", request.Short(text))
 		}
 	}
 	if err := h.mayOn(r, id, "function_worker:get_all", functionID); err != nil {
@@ -74,12 +77,12 @@ func (h *workerHandlers) change(r *http.Request, id faas.Identity, verb string, 
 	}
 	req.Action = action
 	if action != faas.WorkersDetach {
-		o, err := h.bodies.readObjectOrNothing(r, "count")
+		o, err := h.bodies.ReadObjectOrNothing(r, "count")
 		if err != nil {
 			return nil, err
 		}
-		req.Count = int(valueOr(o.number("count", " workers", 1, maxScale), 1))
-		if err := o.fault(); err != nil {
+		req.Count = int(fields.ValueOr(o.Number("count", " workers", 1, maxScale), 1))
+		if err := o.Fault(); err != nil {
 			return nil, err
 		}
 	}
@@ -89,13 +92,13 @@ func (h *workerHandlers) change(r *http.Request, id faas.Identity, verb string, 
 	if _, err := h.engines.Workers(r.Context(), req); err != nil {
 		return nil, err
 	}
-	return withStatus{http.StatusAccepted, struct{}{}}, nil
+	return answer.WithStatus{Status: http.StatusAccepted, Body: struct{}{}}, nil
 }
 
 // request returns the function and the version in the path, and what their rules are called.
 func (h *workerHandlers) request(r *http.Request, id faas.Identity) (req faas.WorkersRequest, rule string, err error) {
 	if _, versioned := mux.Vars(r)["version"]; !versioned {
-		req.FunctionID, err = pathIDOrName(r, id, h.store.FunctionID)
+		req.FunctionID, err = request.PathIDOrName(r, id, h.store.FunctionID)
 		return req, "function", err
 	}
 	req.FunctionID, req.Version, err = pathVersion(r, id, h.store.FunctionID)

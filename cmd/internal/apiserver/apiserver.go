@@ -13,6 +13,7 @@ import (
 
 	"github.com/openstack-faas/faas/cmd/internal/service"
 	"github.com/openstack-faas/faas/internal/api"
+	"github.com/openstack-faas/faas/internal/api/request"
 	"github.com/openstack-faas/faas/internal/config"
 	"github.com/openstack-faas/faas/internal/dispatch"
 	"github.com/openstack-faas/faas/internal/engineclient"
@@ -62,7 +63,7 @@ func Run(
 		agents.Secure(authority, nil) // engines introduce workers
 	}
 	agents.Bound(conf.Worker.Process())
-	agents.Admit(api.AwaitResult)
+	agents.Admit(request.AwaitResult)
 	calls := dispatch.New(dispatch.Config{
 		Client: agents, Acquire: engines.Acquire, Wait: conf.API.CallWait, PerProject: conf.API.MaxWaiting, Log: log,
 	})

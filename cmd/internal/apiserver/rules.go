@@ -7,7 +7,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/openstack-faas/faas/cmd/internal/service"
-	"github.com/openstack-faas/faas/internal/api"
+	"github.com/openstack-faas/faas/internal/api/request"
 	"github.com/openstack-faas/faas/internal/config"
 	"github.com/openstack-faas/faas/internal/policy"
 )
@@ -18,7 +18,7 @@ func watchedRules(
 	ctx context.Context, conf config.Policy, live *service.Live, registry *prometheus.Registry, log *slog.Logger,
 ) (rules *policy.Enforcer, stop func(), err error) {
 	rules, err = policy.New(ctx, policy.Options{
-		Dirs: conf.Dirs, LogDecisions: conf.LogDecisions, RequestID: api.RequestID, Log: log, Registry: registry,
+		Dirs: conf.Dirs, LogDecisions: conf.LogDecisions, RequestID: request.ID, Log: log, Registry: registry,
 	})
 	if err != nil {
 		return nil, func() {}, err

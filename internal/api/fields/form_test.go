@@ -1,10 +1,11 @@
-package api
+package fields
 
 import (
 	"bytes"
 	"encoding/json"
 	"errors"
 	"io"
+	"mime/multipart"
 	"strings"
 	"testing"
 
@@ -17,18 +18,18 @@ func free(dir string) room {
 }
 
 func TestSpoolHoldsSmallAndLargePackages(t *testing.T) {
-	for _, size := range []int{0, 1, spoolInMemory - 1, spoolInMemory, spoolInMemory + 1, 3 * spoolInMemory} {
+	for _, size := range []int{0, 1, SpoolInMemory - 1, SpoolInMemory, SpoolInMemory + 1, 3 * SpoolInMemory} {
 		content := bytes.Repeat([]byte("x"), size)
 		dir := t.TempDir()
-		s := &spool{room: free(dir)}
+		s := &Spool{room: free(dir)}
 		if err := s.fill(bytes.NewReader(content)); err != nil {
 			t.Fatal(err)
 		}
-		got, err := io.ReadAll(io.NewSectionReader(s.content(), 0, s.size))
-		if err != nil || !bytes.Equal(got, content) || s.size != int64(size) {
+		got, err := io.ReadAll(io.NewSectionReader(s.Content(), 0, s.Size))
+		if err != nil || !bytes.Equal(got, content) || s.Size != int64(size) {
 			t.Errorf("%d bytes came back as %d: %v", size, len(got), err)
 		}
-		if (s.file != nil) != (size >= spoolInMemory) {
+		if (s.file != nil) != (size >= SpoolInMemory) {
 			t.Errorf("%d bytes: file %v", size, s.file)
 		}
 		s.Close()
@@ -46,7 +47,7 @@ func (e *endless) Read(p []byte) (int, error) {
 
 func TestSpoolStopsReadingWhatIsTooLarge(t *testing.T) {
 	source := &endless{}
-	s := &spool{room: free(t.TempDir())}
+	s := &Spool{room: free(t.TempDir())}
 	defer s.Close()
 	err := s.fill(source)
 	if faas.KindOf(err) != faas.TooLarge {
@@ -58,34 +59,61 @@ func TestSpoolStopsReadingWhatIsTooLarge(t *testing.T) {
 }
 
 func TestSpoolWithoutRoom(t *testing.T) {
-	s := &spool{room: free("/nonexistent")}
-	err := s.fill(bytes.NewReader(make([]byte, 2*spoolInMemory)))
+	s := &Spool{room: free("/nonexistent")}
+	err := s.fill(bytes.NewReader(make([]byte, 2*SpoolInMemory)))
 	if faas.KindOf(err) != faas.Unavailable {
 		t.Errorf("got %v", err)
 	}
 }
 
+// fieldPart is one part of a form; a package is named so.
+type fieldPart struct{ name, value string }
+
+// multipartOf writes a form and returns it with its type.
+func multipartOf(t testing.TB, parts []fieldPart) (body, contentType string) {
+	t.Helper()
+	var b bytes.Buffer
+	w := multipart.NewWriter(&b)
+	for _, p := range parts {
+		create := w.CreateFormField
+		if p.name == PackageField {
+			create = func(name string) (io.Writer, error) { return w.CreateFormFile(name, "code.zip") }
+		}
+		to, err := create(p.name)
+		if err == nil {
+			_, err = io.WriteString(to, p.value)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return b.String(), w.FormDataContentType()
+}
+
 func TestFormPartsComeInAnyOrder(t *testing.T) {
-	for _, fields := range [][]field{
+	for _, parts := range [][]fieldPart{
 		{{"name", "a"}, {"package", "bytes"}, {"cpu", "100"}},
 		{{"package", "bytes"}, {"cpu", "100"}, {"name", "a"}},
 	} {
-		body, contentType := formOf(t, fields...)
-		f := &form{object: object{fields: map[string]json.RawMessage{}}}
+		body, contentType := multipartOf(t, parts)
+		f := &Form{Object: Object{Fields: map[string]json.RawMessage{}}}
 		_, boundary, _ := strings.Cut(contentType, "boundary=")
 		if err := f.readMultipart(strings.NewReader(body), boundary, free(t.TempDir())); err != nil {
 			t.Fatal(err)
 		}
-		if *f.text("name", 10) != "a" || *f.number("cpu", "", 0, 1000) != 100 || f.pack == nil || f.pack.size != 5 {
-			t.Errorf("got %s", f.fields)
+		if *f.Text("name", 10) != "a" || *f.Number("cpu", "", 0, 1000) != 100 || f.Pack == nil || f.Pack.Size != 5 {
+			t.Errorf("got %s", f.Fields)
 		}
 		f.Close()
 	}
 }
 
 func FuzzReadMultipart(f *testing.F) {
-	for _, fields := range [][]field{{{"name", "a"}, {"package", "bytes"}}, {{"a", "b"}, {"a", "c"}}, {}} {
-		body, contentType := formOf(f, fields...)
+	for _, parts := range [][]fieldPart{{{"name", "a"}, {"package", "bytes"}}, {{"a", "b"}, {"a", "c"}}, {}} {
+		body, contentType := multipartOf(f, parts)
 		_, boundary, _ := strings.Cut(contentType, "boundary=")
 		f.Add([]byte(body), boundary)
 		f.Add([]byte(body)[:len(body)/2], boundary)
@@ -93,15 +121,15 @@ func FuzzReadMultipart(f *testing.F) {
 	f.Add([]byte("--x\r\nContent-Disposition: form-data; name=\"a\"; filename=\"b\"\r\n\r\nc\r\n--x--"), "x")
 	dir := f.TempDir()
 	f.Fuzz(func(t *testing.T, body []byte, boundary string) {
-		read := &form{object: object{fields: map[string]json.RawMessage{}}}
+		read := &Form{Object: Object{Fields: map[string]json.RawMessage{}}}
 		defer read.Close()
 		err := read.readMultipart(bytes.NewReader(body), boundary, free(dir))
 		var known *faas.Error
 		if err != nil && (!errors.As(err, &known) || known.Kind == faas.Internal) {
 			t.Errorf("a strange form is not our failure: %v", err)
 		}
-		for name, raw := range read.fields {
-			if !json.Valid(raw) || name == packageField {
+		for name, raw := range read.Fields {
+			if !json.Valid(raw) || name == PackageField {
 				t.Errorf("field %q is %s", name, raw)
 			}
 		}

@@ -1,4 +1,4 @@
-package api
+package memory
 
 import (
 	"context"
@@ -7,24 +7,24 @@ import (
 	"github.com/openstack-faas/faas/internal/faas"
 )
 
-// grant is what one request holds. Methods of a nil grant do nothing: what asks for no identity is
+// Grant is what one request holds. Methods of a nil grant do nothing: what asks for no identity is
 // not counted.
-type grant struct {
-	memory        *memory
+type Grant struct {
+	memory        *Budget
 	project       string
 	used, brought int64 // guarded by the memory's lock
 }
 
-// enter lets a request in that brings so many bytes.
-func (m *memory) enter(project string, bytes int64) (*grant, error) {
-	g := &grant{memory: m, project: project}
-	return g, g.bring(bytes)
+// Enter lets a request in that brings so many bytes.
+func (m *Budget) Enter(project string, bytes int64) (*Grant, error) {
+	g := &Grant{memory: m, project: project}
+	return g, g.Bring(bytes)
 }
 
-// bring counts more of what a request brings, or refuses it. The error is of kind faas.Busy where
+// Bring counts more of what a request brings, or refuses it. The error is of kind faas.Busy where
 // its project brings its share, and faas.Unavailable where all projects together bring what they
 // may.
-func (g *grant) bring(bytes int64) error {
+func (g *Grant) Bring(bytes int64) error {
 	if g == nil {
 		return nil
 	}
@@ -35,7 +35,7 @@ func (g *grant) bring(bytes int64) error {
 	if p := m.projects[g.project]; p != nil {
 		held = p.brought
 	}
-	if bytes <= requestCost {
+	if bytes <= RequestCost {
 		most = generositySmall
 	}
 	switch left := m.entry - m.brought - bytes; {
@@ -56,7 +56,7 @@ func (g *grant) bring(bytes int64) error {
 
 // take counts a result or an answer of a request that was let in, if there is room for it at once
 // and nobody waits.
-func (g *grant) take(bytes int64) bool {
+func (g *Grant) take(bytes int64) bool {
 	if g == nil || bytes <= 0 {
 		return true
 	}
@@ -70,9 +70,9 @@ func (g *grant) take(bytes int64) bool {
 	return true
 }
 
-// await is take, and waits until there is room. Projects that hold least come first. The error is
+// Await is take, and waits until there is room. Projects that hold least come first. The error is
 // of kind faas.Unavailable when there was no room in time, or before ctx ended.
-func (g *grant) await(ctx context.Context, bytes int64) error {
+func (g *Grant) Await(ctx context.Context, bytes int64) error {
 	if g.take(bytes) {
 		return nil
 	}
@@ -103,8 +103,13 @@ func (g *grant) await(ctx context.Context, bytes int64) error {
 	return noMemory(faas.Unavailable, "The API had no memory for the answer in time; try again later.")
 }
 
-// held returns how much the request holds.
-func (g *grant) held() int64 {
+// AwaitResult is Await for a result of so many bytes.
+func (g *Grant) AwaitResult(ctx context.Context, bytes int64) error {
+	return g.Await(ctx, resultFactor*(bytes-smallAnswer))
+}
+
+// Held returns how much the request holds.
+func (g *Grant) Held() int64 {
 	if g == nil {
 		return 0
 	}
@@ -113,8 +118,8 @@ func (g *grant) held() int64 {
 	return g.used
 }
 
-// giveBack counts less of a result or an answer than was taken.
-func (g *grant) giveBack(bytes int64) {
+// GiveBack counts less of a result or an answer than was taken.
+func (g *Grant) GiveBack(bytes int64) {
 	if g == nil || bytes <= 0 {
 		return
 	}
@@ -125,8 +130,8 @@ func (g *grant) giveBack(bytes int64) {
 	m.admit()
 }
 
-// release returns all that a request holds to the budget.
-func (g *grant) release() {
+// Release returns all that a request holds to the budget.
+func (g *Grant) Release() {
 	if g == nil {
 		return
 	}
@@ -141,10 +146,10 @@ func (g *grant) release() {
 	m.admit()
 }
 
-// readWithin reads what a request is to be answered with, and counts it. What is read counts for
+// ReadWithin reads what a request is to be answered with, and counts it. What is read counts for
 // nothing until its size is known: so what there is no room for is forgotten, waited for, and read
 // again. The database's connections bound how many are read at a time.
-func readWithin[T any](ctx context.Context, g *grant, size func(T) int, read func() (T, error)) (T, error) {
+func ReadWithin[T any](ctx context.Context, g *Grant, size func(T) int, read func() (T, error)) (T, error) {
 	v, err := read()
 	if err != nil {
 		return v, err
@@ -155,18 +160,8 @@ func readWithin[T any](ctx context.Context, g *grant, size func(T) int, read fun
 	}
 	var forgotten T
 	v = forgotten
-	if err := g.await(ctx, bytes); err != nil {
+	if err := g.Await(ctx, bytes); err != nil {
 		return v, err
 	}
 	return read()
-}
-
-// AwaitResult waits until there is room for a result of so many bytes of the execution whose
-// request's context it is. It is for who reads the result: until then it stays with the worker.
-func AwaitResult(ctx context.Context, bytes int64) error {
-	info, ok := ctx.Value(infoKey{}).(*requestInfo)
-	if !ok {
-		return nil
-	}
-	return info.grant.await(ctx, resultFactor*(bytes-smallAnswer))
 }

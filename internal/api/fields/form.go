@@ -1,4 +1,4 @@
-package api
+package fields
 
 import (
 	"encoding/json"
@@ -6,14 +6,15 @@ import (
 	"net/http"
 	"net/url"
 
+	"github.com/openstack-faas/faas/internal/api/request"
 	"github.com/openstack-faas/faas/internal/codestore"
 	"github.com/openstack-faas/faas/internal/faas"
 )
 
-// form is what a request for a function brings: fields and, perhaps, a package.
-type form struct {
-	object
-	pack *spool // nil when there was none
+// Form is what a request for a function brings: fields and, perhaps, a package.
+type Form struct {
+	Object
+	Pack *Spool // nil when there was none
 }
 
 // Bounds of a multipart form besides those of its package.
@@ -22,26 +23,26 @@ const (
 	maxFormExtra = 1 << 20  // bytes of a form that are not the package's
 )
 
-// packageField is the form's field for the file.
-const packageField = "package"
+// PackageField is the form's field for the file.
+const PackageField = "package"
 
-// forms reads the requests for functions.
-type forms struct {
-	bodies
-	spoolDir string            // for packages too large for memory; "" is the system's temporary folder
-	uploads  *codestore.Places // of packages in files
+// Forms reads the requests for functions.
+type Forms struct {
+	Bodies
+	SpoolDir string            // for packages too large for memory; "" is the system's temporary folder
+	Uploads  *codestore.Places // of packages in files
 }
 
-// read takes a form in any of the shapes in which clients send functions: multipart with a
+// Read takes a form in any of the shapes in which clients send functions: multipart with a
 // package, urlencoded, JSON, or nothing at all. A large package counts among those of the caller's
 // project. The caller closes what it returns.
-func (fs forms) read(r *http.Request, id faas.Identity, known ...string) (*form, error) {
+func (fs Forms) Read(r *http.Request, id faas.Identity, known ...string) (*Form, error) {
 	media, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if err != nil && r.Header.Get("Content-Type") != "" {
 		return nil, faas.Errorf(faas.UnsupportedMedia, "The Content-Type %q is malformed.",
-			short(r.Header.Get("Content-Type"))).WithCause(err)
+			request.Short(r.Header.Get("Content-Type"))).WithCause(err)
 	}
-	f := &form{object: object{fields: map[string]json.RawMessage{}}}
+	f := &Form{Object: Object{Fields: map[string]json.RawMessage{}}}
 	switch media {
 	case "multipart/form-data":
 		if r.ContentLength > faas.MaxPackageSize+maxFormExtra {
@@ -49,14 +50,14 @@ func (fs forms) read(r *http.Request, id faas.Identity, known ...string) (*form,
 		}
 		err = f.readMultipart(
 			r.Body, params["boundary"],
-			room{fs.spoolDir, func() (func(), error) { return fs.uploads.Take(r.Context(), id.ProjectID) }},
+			room{fs.SpoolDir, func() (func(), error) { return fs.Uploads.Take(r.Context(), id.ProjectID) }},
 		)
 	case "application/x-www-form-urlencoded":
 		err = fs.readURLEncoded(f, r)
 	case "application/json":
-		var o *object
-		if o, err = fs.readObject(r, known...); err == nil {
-			f.object = *o
+		var o *Object
+		if o, err = fs.ReadObject(r, known...); err == nil {
+			f.Object = *o
 		}
 	case "":
 		err = fs.readNothing(r)
@@ -64,7 +65,7 @@ func (fs forms) read(r *http.Request, id faas.Identity, known ...string) (*form,
 		err = faas.Errorf(
 			faas.UnsupportedMedia,
 			"The body must be multipart/form-data, application/x-www-form-urlencoded or application/json; it is %s.",
-			short(media),
+			request.Short(media),
 		)
 	}
 	if err == nil {
@@ -78,19 +79,19 @@ func (fs forms) read(r *http.Request, id faas.Identity, known ...string) (*form,
 }
 
 // Close forgets the package.
-func (f *form) Close() { f.pack.Close() }
+func (f *Form) Close() { f.Pack.Close() }
 
 // readNothing accepts a request that sets nothing, which clients send without a type.
-func (fs forms) readNothing(r *http.Request) error {
-	body, err := fs.bodies.read(r)
+func (fs Forms) readNothing(r *http.Request) error {
+	body, err := fs.Bodies.Read(r)
 	if err == nil && len(body) > 0 {
 		err = faas.Errorf(faas.UnsupportedMedia, "The body has no Content-Type; send one, as in application/json.")
 	}
 	return err
 }
 
-func (fs forms) readURLEncoded(f *form, r *http.Request) error {
-	body, err := fs.bodies.read(r)
+func (fs Forms) readURLEncoded(f *Form, r *http.Request) error {
+	body, err := fs.Bodies.Read(r)
 	if err != nil {
 		return err
 	}

@@ -1,4 +1,4 @@
-package api
+package answer
 
 import (
 	"errors"
@@ -63,9 +63,9 @@ func (b *timedBody) late(err error) error {
 		WithCause(err)
 }
 
-// limitTime bounds how long the request's body may take, from now on: also one that no handler
+// LimitTime bounds how long the request's body may take, from now on: also one that no handler
 // reads.
-func limitTime(w http.ResponseWriter, r *http.Request, stall time.Duration) {
+func LimitTime(w http.ResponseWriter, r *http.Request, stall time.Duration) {
 	if r.Body == nil || r.Body == http.NoBody {
 		return
 	}
@@ -89,7 +89,7 @@ const (
 // writeToSender answers a client that may still be sending. A connection that is closed while more
 // comes in is reset, and the client then reports that instead of the answer; so the answer is sent,
 // and what comes is read and forgotten for a bounded while. The connection ends with it.
-func (a *responder) writeToSender(w http.ResponseWriter, r *http.Request, status int, text []byte) {
+func (a *Responder) writeToSender(w http.ResponseWriter, r *http.Request, status int, text []byte) {
 	connection := http.NewResponseController(w)
 	if connection.EnableFullDuplex() != nil || r.Header.Get("Expect") != "" { // who asks first sends nothing more
 		a.writeBytes(w, r, status, text)

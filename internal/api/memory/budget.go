@@ -1,4 +1,6 @@
-package api
+// Package memory keeps what the requests under way hold within a budget of bytes, which their
+// projects share.
+package memory
 
 import (
 	"container/list"
@@ -15,16 +17,16 @@ import (
 // megabyte, which may all wait for workers, would need more than the process has. The factors are
 // how often the bytes are held at once, in one form or the other.
 const (
-	// requestCost is what a request costs besides its body: goroutine, headers, buffers.
-	requestCost = 32 << 10
-	// bodyFactor: as it came, its fields, the input, and that on its way to a worker.
-	bodyFactor = 4
+	// RequestCost is what a request costs besides its body: goroutine, headers, buffers.
+	RequestCost = 32 << 10
+	// BodyFactor: as it came, its fields, the input, and that on its way to a worker.
+	BodyFactor = 4
 	// resultFactor: as it came from the worker, its parts, the record, that as a statement, and the
 	// answer, escaped.
 	resultFactor = 6
 	// answerFactor: as it was read, and escaped on its way out.
 	answerFactor = 3
-	// smallAnswer is how many bytes of a result or an answer are part of requestCost.
+	// smallAnswer is how many bytes of a result or an answer are part of RequestCost.
 	smallAnswer = 4 << 10
 )
 
@@ -44,8 +46,8 @@ const (
 	memoryPause = time.Second
 )
 
-// memory is the budget. It is safe for concurrent use.
-type memory struct {
+// Budget is the budget. It is safe for concurrent use.
+type Budget struct {
 	total, entry int64 // bytes: all, and what requests may bring
 
 	mu       sync.Mutex
@@ -61,33 +63,52 @@ type memoryShare struct {
 }
 
 type memoryWaiter struct {
-	grant   *grant
+	grant   *Grant
 	bytes   int64
 	granted chan struct{} // closed when it has its bytes
 }
 
-func newMemory(total int64) *memory {
-	return &memory{total: total, entry: total / 100 * entryPercent, projects: map[string]*memoryShare{}}
+// New returns a budget of so many bytes.
+func New(total int64) *Budget {
+	return &Budget{total: total, entry: total / 100 * entryPercent, projects: map[string]*memoryShare{}}
 }
 
-// register has the registry show what is held.
-func (m *memory) register(registry prometheus.Registerer) {
+// Register has the registry show what is held.
+func (m *Budget) Register(registry prometheus.Registerer) {
 	registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-		Name: "faas_api_memory_reserved_bytes", Help: "Memory that requests under way are reckoned to hold, of [api] memory_budget.",
+		Name: "faas_api_memory_reserved_bytes",
+		Help: "Memory that requests under way are reckoned to hold, of [api] memory_budget.",
 	}, func() float64 {
-		m.mu.Lock()
-		defer m.mu.Unlock()
-		return float64(m.used)
+		bytes, _ := m.Held()
+		return float64(bytes)
 	}))
+}
+
+// Held returns how many bytes are held, and of how many projects something is held or waited for.
+func (m *Budget) Held() (bytes int64, projects int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.used, len(m.projects)
+}
+
+// Waiting returns how many results and answers wait for room.
+func (m *Budget) Waiting() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	n := 0
+	for _, p := range m.projects {
+		n += p.waiting.Len()
+	}
+	return n
 }
 
 // part returns what a result or an answer of so many bytes counts. One that is larger than all
 // there is comes through when little else is under way.
-func (m *memory) part(bytes int64) int64 { return min(bytes, m.total/100*partPercent) }
+func (m *Budget) part(bytes int64) int64 { return min(bytes, m.total/100*partPercent) }
 
 // admit grants those whose turn it is what they wait for, as far as there is room. The lock is
 // held.
-func (m *memory) admit() {
+func (m *Budget) admit() {
 	for p := m.next(); p != nil; p = m.next() {
 		at := p.waiting.Front()
 		w := at.Value.(*memoryWaiter)
@@ -102,7 +123,7 @@ func (m *memory) admit() {
 
 // next returns the project whose turn it is: that which holds least of those that wait; nil when
 // none does.
-func (m *memory) next() (least *memoryShare) {
+func (m *Budget) next() (least *memoryShare) {
 	for _, p := range m.projects {
 		if p.waiting.Len() > 0 && (least == nil || p.used < least.used) {
 			least = p
@@ -111,7 +132,7 @@ func (m *memory) next() (least *memoryShare) {
 	return least
 }
 
-func (m *memory) share(project string) *memoryShare {
+func (m *Budget) share(project string) *memoryShare {
 	p := m.projects[project]
 	if p == nil {
 		p = &memoryShare{}
@@ -120,13 +141,13 @@ func (m *memory) share(project string) *memoryShare {
 	return p
 }
 
-func (m *memory) tidy(project string) {
+func (m *Budget) tidy(project string) {
 	if p := m.projects[project]; p != nil && p.used == 0 && p.waiting.Len() == 0 {
 		delete(m.projects, project)
 	}
 }
 
-func (m *memory) add(g *grant, bytes int64) {
+func (m *Budget) add(g *Grant, bytes int64) {
 	m.used += bytes
 	m.share(g.project).used += bytes
 	g.used += bytes

@@ -1,4 +1,4 @@
-package api
+package answer
 
 import (
 	"context"
@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/openstack-faas/faas/internal/api/request"
 	"github.com/openstack-faas/faas/internal/faas"
 )
 
@@ -33,9 +34,9 @@ var statuses = map[faas.Kind]int{
 	faas.Unavailable:      http.StatusServiceUnavailable,
 }
 
-// fault is the body of every error: faultstring for the clients of old, errors as the OpenStack API
+// Fault is the body of every error: faultstring for the clients of old, errors as the OpenStack API
 // guidelines have it.
-type fault struct {
+type Fault struct {
 	Faultstring string        `json:"faultstring"`
 	Errors      []faultDetail `json:"errors"`
 }
@@ -51,16 +52,16 @@ type faultDetail struct {
 
 	MinVersion string `json:"min_version,omitempty"` // these three: where a microversion is asked for that is not there
 	MaxVersion string `json:"max_version,omitempty"`
-	Links      []link `json:"links,omitempty"`
+	Links      []Link `json:"links,omitempty"`
 }
 
-// writeError answers with an error. What is not known to be meant for callers stays in the log.
-func (a *responder) writeError(w http.ResponseWriter, r *http.Request, err error) {
-	info := infoOf(r)
-	info.err = err
+// WriteError answers with an error. What is not known to be meant for callers stays in the log.
+func (a *Responder) WriteError(w http.ResponseWriter, r *http.Request, err error) {
+	info := request.Of(r)
+	info.Err = err
 	var known *faas.Error
 	if !errors.As(err, &known) {
-		known = faas.Errorf(faas.Internal, "The service failed; the request id is %s.", info.id)
+		known = faas.Errorf(faas.Internal, "The service failed; the request id is %s.", info.ID)
 		if errors.Is(err, context.Canceled) && r.Context().Err() != nil {
 			known = faas.Errorf(faas.Unavailable, "The request was given up.") // nobody is there to read it
 		}
@@ -73,20 +74,20 @@ func (a *responder) writeError(w http.ResponseWriter, r *http.Request, err error
 	if known.RetryAfter > 0 {
 		h.Set("Retry-After", strconv.Itoa(int(math.Ceil(known.RetryAfter.Seconds()))))
 	}
-	if status == http.StatusUnauthorized && a.authURI != "" {
-		h.Set("WWW-Authenticate", fmt.Sprintf("Keystone uri=%q", a.authURI))
+	if status == http.StatusUnauthorized && a.AuthURI != "" {
+		h.Set("WWW-Authenticate", fmt.Sprintf("Keystone uri=%q", a.AuthURI))
 	}
 	h.Del("Content-Disposition")
 	h.Set("Content-Type", "application/json")
 	detail := faultDetail{
 		Status: status, Code: "faas." + strings.ReplaceAll(string(known.Kind), "_", "-"), Title: http.StatusText(status),
-		Detail: known.Message, RequestID: info.id, Candidates: known.Candidates,
+		Detail: known.Message, RequestID: info.ID, Candidates: known.Candidates,
 	}
 	if known.Kind == faas.NoSuchVersion {
-		detail.bounds(a.endpoint.of(r))
+		detail.bounds(a.Endpoint.Of(r))
 	}
 	// of strings and numbers: cannot fail
-	text, _ := json.Marshal(fault{Faultstring: known.Message, Errors: []faultDetail{detail}})
+	text, _ := json.Marshal(Fault{Faultstring: known.Message, Errors: []faultDetail{detail}})
 	if status == http.StatusRequestEntityTooLarge {
 		a.writeToSender(w, r, status, text)
 		return
@@ -94,22 +95,20 @@ func (a *responder) writeError(w http.ResponseWriter, r *http.Request, err error
 	a.writeBytes(w, r, status, text)
 }
 
-func (a *responder) unknownPath(w http.ResponseWriter, r *http.Request) {
-	a.writeError(w, r, faas.Errorf(faas.NotFound, "There is nothing at %s.", short(r.URL.Path)))
+// UnknownPath answers that nothing has the request's path.
+func (a *Responder) UnknownPath(w http.ResponseWriter, r *http.Request) {
+	a.WriteError(w, r, faas.Errorf(faas.NotFound, "There is nothing at %s.", request.Short(r.URL.Path)))
 }
 
-func methodNotAllowed(r *http.Request) error {
-	return faas.Errorf(faas.MethodNotAllowed, "The method %s is not allowed on %s.", short(r.Method), short(r.URL.Path))
+// MethodNotAllowed says that the request's path has no such method.
+func MethodNotAllowed(r *http.Request) error {
+	return faas.Errorf(faas.MethodNotAllowed, "The method %s is not allowed on %s.",
+		request.Short(r.Method), request.Short(r.URL.Path))
 }
 
-// maxQuoted is how many letters of what a caller sent are repeated to them.
-const maxQuoted = 100
-
-// short cuts what is to be quoted in a message.
-func short(text string) string {
-	letters := []rune(text)
-	if len(letters) <= maxQuoted {
-		return text
-	}
-	return string(letters[:maxQuoted]) + "…"
+// bounds adds to a fault about versions what the guidelines ask for: the versions that there are
+// and where they are described.
+func (d *faultDetail) bounds(base string) {
+	d.MinVersion, d.MaxVersion = request.MinVersion.String(), request.MaxVersion.String()
+	d.Links = []Link{{Rel: "help", Href: base + "/v1"}}
 }

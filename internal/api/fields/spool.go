@@ -1,4 +1,4 @@
-package api
+package fields
 
 import (
 	"bytes"
@@ -13,17 +13,17 @@ import (
 	"github.com/openstack-faas/faas/internal/faas"
 )
 
-// spoolInMemory is how many bytes of a package are held in memory; a larger one goes to a file.
-const spoolInMemory = 1 << 20
+// SpoolInMemory is how many bytes of a package are held in memory; a larger one goes to a file.
+const SpoolInMemory = 1 << 20
 
-// spool holds a package while it is checked: a stranger's bytes, of which nothing is known but that
+// Spool holds a package while it is checked: a stranger's bytes, of which nothing is known but that
 // they are not too many. Its file has no name, so that nothing stays behind when the process dies.
-type spool struct {
+type Spool struct {
 	room   room
 	leave  func() // gives the file's place back; nil when it has none
 	memory bytes.Buffer
 	file   *os.File
-	size   int64
+	Size   int64
 	md5    hash.Hash
 	sha256 hash.Hash
 }
@@ -35,24 +35,24 @@ type room struct {
 }
 
 // fill takes all of r in, and stops as soon as it is more than a package may be.
-func (s *spool) fill(r io.Reader) error {
+func (s *Spool) fill(r io.Reader) error {
 	s.md5, s.sha256 = md5.New(), sha256.New() //nolint:gosec // as above
 	sum := io.MultiWriter(s.md5, s.sha256)
-	n, err := io.Copy(io.MultiWriter(&s.memory, sum), io.LimitReader(r, spoolInMemory))
-	if s.size = n; err != nil {
+	n, err := io.Copy(io.MultiWriter(&s.memory, sum), io.LimitReader(r, SpoolInMemory))
+	if s.Size = n; err != nil {
 		return err
 	}
-	if n < spoolInMemory {
+	if n < SpoolInMemory {
 		return nil
 	}
 	if err := s.toFile(); err != nil {
 		return err
 	}
-	n, err = io.Copy(io.MultiWriter(s.file, sum), io.LimitReader(r, faas.MaxPackageSize-s.size+1))
-	if s.size += n; err != nil {
+	n, err = io.Copy(io.MultiWriter(s.file, sum), io.LimitReader(r, faas.MaxPackageSize-s.Size+1))
+	if s.Size += n; err != nil {
 		return err
 	}
-	if s.size > faas.MaxPackageSize {
+	if s.Size > faas.MaxPackageSize {
 		return packageTooLarge()
 	}
 	return nil
@@ -66,7 +66,7 @@ func packageTooLarge() error {
 }
 
 // toFile moves what is in memory to a file, for which it waits for its turn.
-func (s *spool) toFile() (err error) {
+func (s *Spool) toFile() (err error) {
 	if s.leave, err = s.room.take(); err != nil {
 		return err
 	}
@@ -90,21 +90,21 @@ func spoolFailed(err error) error {
 		WithCause(fmt.Errorf("spool a package: %w", err))
 }
 
-// content returns the bytes, for reading from anywhere.
-func (s *spool) content() io.ReaderAt {
+// Content returns the bytes, for reading from anywhere.
+func (s *Spool) Content() io.ReaderAt {
 	if s.file != nil {
 		return s.file
 	}
 	return bytes.NewReader(s.memory.Bytes())
 }
 
-// sums returns the digests in hexadecimal.
-func (s *spool) sums() (md5sum, sha256sum string) {
+// Sums returns the digests in hexadecimal.
+func (s *Spool) Sums() (md5sum, sha256sum string) {
 	return hex.EncodeToString(s.md5.Sum(nil)), hex.EncodeToString(s.sha256.Sum(nil))
 }
 
 // Close forgets the bytes. A nil spool has none.
-func (s *spool) Close() {
+func (s *Spool) Close() {
 	if s == nil {
 		return
 	}
