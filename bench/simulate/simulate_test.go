@@ -110,6 +110,7 @@ type world struct {
 	broker  broker.Broker
 	files   *codestore.Files
 	metrics *prometheus.Registry
+	asked   statements
 	apis    []*dispatch.Dispatcher
 	cancel  []func()
 	stop    []func()
@@ -132,7 +133,9 @@ func open(t *testing.T, s scene) *world {
 	url := "sqlite:///" + filepath.Join(inMemory(t), "faas.sqlite")
 	storetest.Migrate(t, url)
 	var err error
-	w.store, err = store.Open(t.Context(), url, store.Options{Log: quiet, StatisticsEvery: time.Hour})
+	w.store, err = store.Open(t.Context(), url, store.Options{
+		Log: quiet, StatisticsEvery: time.Hour, Wrap: w.asked.wrap,
+	})
 	must(err)
 	within := broker.NewInProcess()
 	w.broker = broker.Metered(within, w.metrics)
@@ -237,17 +240,34 @@ func (w *world) targets() []faas.Target {
 	return targets
 }
 
-// call runs one call and notes what came of it, if it is counted.
+// call runs one call with the records that an API makes of it, and notes what came of it, if it is
+// counted.
 func (w *world) call(target faas.Target, api int, takes time.Duration, counted *outcome) {
-	since, begun := time.Now(), time.Time{}
+	ctx, since, begun := context.Background(), time.Now(), time.Time{}
+	ref := faas.FunctionRef{FunctionID: target.Key.FunctionID}
+	called, err := w.store.Resolve(ctx, faas.OneProject(target.ProjectID), ref)
+	if err != nil {
+		w.t.Error(err)
+		return
+	}
 	call := faas.Call{
 		ExecutionID: faas.NewID(), Key: target.Key, Timeout: 2 * time.Minute,
 		Input: []byte(strconv.FormatInt(max(takes.Milliseconds(), 1), 10)),
 	}
-	got, err := w.apis[api].Call(context.Background(), target, call, func(context.Context) error {
+	x := faas.Execution{
+		ID: call.ExecutionID, ProjectID: target.ProjectID, FunctionID: ref.FunctionID, Sync: true,
+		Input: string(call.Input), Owner: "api", Lease: 3 * time.Minute,
+	}
+	got, err := w.apis[api].Call(ctx, called.Target, call, func(ctx context.Context) error {
 		begun = time.Now()
-		return nil
+		return w.store.Start(ctx, x)
 	})
+	if err == nil {
+		err = w.store.Finish(ctx, x.ID, store.Ending{
+			Status: got.Status, Result: got.Result(), Owner: x.Owner, ProjectID: x.ProjectID,
+			Sample: store.Sample{FunctionID: x.FunctionID, Took: got.Duration, Cold: got.Cold},
+		})
+	}
 	if counted != nil {
 		counted.add(begun.Sub(since), got.Cold, got.Duration, err)
 	}
@@ -255,7 +275,7 @@ func (w *world) call(target faas.Target, api int, takes time.Duration, counted *
 
 // run calls all functions by their habits and returns what came of the calls in the time that
 // counts.
-func (w *world) run() (*outcome, use, float64) {
+func (w *world) run() (*outcome, use, asked) {
 	targets := w.targets()
 	time.Sleep(10 * time.Second) // the pool comes up
 	counted := &outcome{}
@@ -283,17 +303,23 @@ func (w *world) run() (*outcome, use, float64) {
 		})
 	}
 	time.Sleep(time.Until(begin))
-	before, messages := w.cluster.spent(), w.messages()
+	before, messages, statements := w.cluster.spent(), w.messages(), w.asked.counts()
 	time.Sleep(time.Until(end))
 	after := w.cluster.spent()
-	messages = w.messages() - messages
+	others := asked{w.messages() - messages, w.asked.counts().since(statements)}
 	calls.Wait()
 	slices.Sort(counted.waits)
 	slices.Sort(counted.coldWaits)
 	return counted, use{
 		genericTime: after.genericTime - before.genericTime, claimedTime: after.claimedTime - before.claimedTime,
 		started: after.started - before.started, most: after.most,
-	}, messages
+	}, others
+}
+
+// asked is what broker and database were asked.
+type asked struct {
+	messages float64
+	database counts
 }
 
 // messages returns how many messages and requests went through the broker.
@@ -317,19 +343,21 @@ func (w *world) messages() (sum float64) {
 
 const header = "| pool, extra | idle | window | calls | cold | refused | all wait p95 | p99 | " +
 	"cold wait p50 | p95 | p99 | workers at most | worker-hours a 1000 calls | " +
-	"slots idle | started | messages a call |"
+	"slots idle | started | messages a call | statements a call: reads | writes | commits |"
 
-func (s scene) row(o *outcome, u use, messages float64) string {
+func (s scene) row(o *outcome, u use, a asked) string {
 	n := float64(max(o.calls, 1))
 	hours := (u.claimedTime + u.genericTime).Hours()
 	idle := 1 - o.running.Hours()/faas.DefaultConcurrency/max(hours, 1e-9)
 	return fmt.Sprintf(
-		"| %d–%d, %d | %v | %v | %d | %.2f %% | %.2f %% | %v | %v | %v | %v | %v | %d | %.2f | %.0f %% | %d | %.2f |",
+		"| %d–%d, %d | %v | %v | %d | %.2f %% | %.2f %% | %v | %v | %v | %v | %v | %d | %.2f | %.0f %% | %d "+
+			"| %.2f | %.2f | %.2f | %.2f |",
 		s.poolSize, s.poolMax, s.extra, s.idle, s.stable,
 		o.calls, 100*float64(len(o.coldWaits))/n, 100*float64(o.refused)/n,
 		percentile(o.waits, .95), percentile(o.waits, .99),
 		percentile(o.coldWaits, .5), percentile(o.coldWaits, .95), percentile(o.coldWaits, .99),
-		u.most, hours/n*1000, 100*idle, u.started, messages/n,
+		u.most, hours/n*1000, 100*idle, u.started, a.messages/n,
+		float64(a.database.reads)/n, float64(a.database.writes)/n, float64(a.database.commits)/n,
 	)
 }
 
@@ -340,9 +368,9 @@ func TestSimulate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := open(t, s)
 		defer w.close()
-		counted, spent, messages := w.run()
+		counted, spent, others := w.run()
 		t.Logf("%d functions, %d workers, %d nodes, %d engines, %d APIs, seed %d\n%s\n%s",
-			s.functions, s.workers, s.nodes, s.engines, s.apis, s.seed, header, s.row(counted, spent, messages))
+			s.functions, s.workers, s.nodes, s.engines, s.apis, s.seed, header, s.row(counted, spent, others))
 		if counted.other > 0 {
 			t.Errorf("%d calls failed otherwise than for lack of workers, as in: %v", counted.other, counted.err)
 		}

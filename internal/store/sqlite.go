@@ -1,7 +1,9 @@
 package store
 
 import (
+	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -16,7 +18,10 @@ import (
 )
 
 // sqliteFile is the embedded default: one file, one writer at a time.
-type sqliteFile struct{ path string }
+type sqliteFile struct {
+	path string
+	wrap func(driver.Driver) driver.Driver // of Options
+}
 
 const sqlitePrefix = "sqlite:///"
 
@@ -74,8 +79,21 @@ func (d sqliteFile) open(m mode) (*sql.DB, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the database %s: %w", d.path, err)
 	}
-	return db, nil
+	if d.wrap == nil {
+		return db, nil
+	}
+	wrapped := d.wrap(db.Driver())
+	return sql.OpenDB(wrappedConnector{wrapped, file.String()}), db.Close() // which has not connected yet
 }
+
+// wrappedConnector connects by a driver that is not registered.
+type wrappedConnector struct {
+	driver driver.Driver
+	name   string
+}
+
+func (c wrappedConnector) Connect(context.Context) (driver.Conn, error) { return c.driver.Open(c.name) }
+func (c wrappedConnector) Driver() driver.Driver                        { return c.driver }
 
 func (d sqliteFile) schema() schema {
 	return schema{folder: "migrations/sqlite", reader: goose.DialectSQLite3}

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"database/sql/driver"
 	"errors"
 	"log/slog"
 	"time"
@@ -27,6 +28,9 @@ type Options struct {
 	WriteTimeout time.Duration
 	// StatisticsEvery is how often what calls came to is added to the statistics; 5 s when 0.
 	StatisticsEvery time.Duration
+	// Wrap stands between the store and the connections of an SQLite file, and counts statements in
+	// bench/simulate; nil: nothing does. Those to servers are never wrapped.
+	Wrap func(driver.Driver) driver.Driver
 }
 
 // Store is an open database. It is safe for concurrent use. Its methods are those of its parts, one
@@ -67,6 +71,10 @@ func Open(ctx context.Context, url string, o Options) (*Store, error) {
 	}
 	if err := d.exists(); err != nil {
 		return nil, err
+	}
+	if file, is := d.(sqliteFile); is {
+		file.wrap = o.Wrap
+		d = file
 	}
 	o = o.withDefaults()
 	s := newStore(&core{now: o.Now, dialect: d})
