@@ -3,6 +3,7 @@ package api
 import (
 	"net/http"
 
+	"github.com/openstack-faas/faas/internal/api/auth"
 	"github.com/openstack-faas/faas/internal/api/fields"
 	"github.com/openstack-faas/faas/internal/api/memory"
 	"github.com/openstack-faas/faas/internal/api/request"
@@ -13,7 +14,7 @@ import (
 // admission decides, before a handler sees a request, whether its caller may make it and whether
 // there is memory for it.
 type admission struct {
-	auth   Authenticator
+	auth   auth.Authenticator
 	policy *policy.Enforcer
 	memory *memory.Budget // of requests under way
 	bodies fields.Bodies

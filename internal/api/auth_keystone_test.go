@@ -9,6 +9,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/openstack-faas/faas/internal/api/auth"
 	"github.com/openstack-faas/faas/internal/faas"
 	"github.com/openstack-faas/faas/internal/testkit"
 	"github.com/openstack-faas/faas/pkg/keystone"
@@ -35,7 +36,7 @@ func (c *testClock) pass(d time.Duration) {
 const keystoneURI = "http://keystone.example.org:5000/v3"
 
 // newAuthenticated is a service that asks a Keystone of the test's.
-func newAuthenticated(t *testing.T, change ...func(*KeystoneAuth)) (*service, *testkit.FakeKeystone, *testClock) {
+func newAuthenticated(t *testing.T, change ...func(*auth.Keystone)) (*service, *testkit.FakeKeystone, *testClock) {
 	t.Helper()
 	clock := &testClock{t: time.Now()}
 	fake := testkit.NewFakeKeystone(t, clock.now)
@@ -46,11 +47,11 @@ func newAuthenticated(t *testing.T, change ...func(*KeystoneAuth)) (*service, *t
 	if err != nil {
 		t.Fatal(err)
 	}
-	auth := &KeystoneAuth{Client: client, ServiceRoles: []string{"service"}, RolesMust: true}
+	who := &auth.Keystone{Client: client, ServiceRoles: []string{"service"}, RolesMust: true}
 	for _, c := range change {
-		c(auth)
+		c(who)
 	}
-	return newService(t, func(cfg *Config) { cfg.Auth, cfg.AuthURI = auth, keystoneURI }), fake, clock
+	return newService(t, func(cfg *Config) { cfg.Auth, cfg.AuthURI = who, keystoneURI }), fake, clock
 }
 
 // as asks for the list of functions with the tokens of a user and of a service; "" for none.
@@ -131,10 +132,10 @@ func TestKeystoneAway(t *testing.T) {
 
 // TestKeystoneMetrics checks the metrics of requests to Keystone.
 func TestKeystoneMetrics(t *testing.T) {
-	var auth *KeystoneAuth
-	s, fake, _ := newAuthenticated(t, func(k *KeystoneAuth) { auth = k })
+	var who *auth.Keystone
+	s, fake, _ := newAuthenticated(t, func(k *auth.Keystone) { who = k })
 	registry := prometheus.NewRegistry()
-	auth.Register(registry)
+	who.Register(registry)
 	fake.Issue("known", reader)
 	s.as("known", "")
 	s.as("known", "")
@@ -167,7 +168,7 @@ func TestIdentity(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	auth := &KeystoneAuth{Client: client, ServiceRoles: []string{"service"}}
+	who := &auth.Keystone{Client: client, ServiceRoles: []string{"service"}}
 	fake.Issue("system", testkit.FakeToken{User: "root", System: true, Roles: []string{"admin"}})
 	fake.Issue("domain", testkit.FakeToken{User: "root", Domain: "d", Roles: []string{"admin"}})
 	fake.Issue("trust", testkit.FakeToken{User: "u", Project: "p", Roles: []string{"member"}, Trust: "t"})
@@ -192,7 +193,7 @@ func TestIdentity(t *testing.T) {
 		}
 		r.Header.Set("X-Auth-Token", token)
 		r.Header.Set("X-Service-Token", "service")
-		id, err := auth.Authenticate(r)
+		id, err := who.Authenticate(r)
 		if err != nil || !fits(id) || id.Token.Reveal() != token || id.Service != "heat" {
 			t.Errorf("%s: %+v, %v", token, id, err)
 		}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/openstack-faas/faas/internal/api/fields"
 	"github.com/openstack-faas/faas/internal/api/request"
+	"github.com/openstack-faas/faas/internal/api/trusts"
 	"github.com/openstack-faas/faas/internal/faas"
 	"github.com/openstack-faas/faas/internal/notify"
 	"github.com/openstack-faas/faas/internal/store"
@@ -36,7 +37,7 @@ func (h *functionHandlers) update(r *http.Request, id faas.Identity) (any, error
 	}
 	defer f.Close()
 	change := changeOf(f, h.limits.get())
-	code, roles := changedCodeField(f, codeFieldsOf(r)), rolesField(&f.Object)
+	code, roles := changedCodeField(f, codeFieldsOf(r)), trusts.RolesField(&f.Object)
 	change.OnSuccess, change.OnFailure = h.destinationFields(r, id, &f.Object)
 	change.Retention = retentionField(&f.Object)
 	environment, secrets := environmentField(&f.Object), secretsField(&f.Object)
@@ -83,10 +84,10 @@ func (h *functionHandlers) recordChange(
 	ctx context.Context, id faas.Identity, before faas.Function, change store.FunctionChange, roles *[]string,
 ) (faas.Function, error) {
 	var err error
-	if change.Trust, err = h.trusts.changed(ctx, id, before, change, roles); err != nil {
+	if change.Trust, err = h.trusts.Changed(ctx, id, before, change, roles); err != nil {
 		return before, err
 	}
-	if changesCode(before, change) {
+	if trusts.ChangesCode(before, change) {
 		change.ActsBy = &before.TrustID // or the code would meet a trust that another gives the function meanwhile
 	}
 	if change.Trust != nil {
@@ -99,9 +100,9 @@ func (h *functionHandlers) recordChange(
 	switch {
 	case change.Trust == nil:
 	case err != nil:
-		h.trusts.withdraw(ctx, change.Trust.ID, err)
+		h.trusts.Withdraw(ctx, change.Trust.ID, err)
 	case before.TrustID != after.TrustID:
-		h.trusts.unuse(ctx, before.TrustID)
+		h.trusts.Unuse(ctx, before.TrustID)
 	}
 	return after, err
 }

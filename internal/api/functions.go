@@ -11,6 +11,7 @@ import (
 	"github.com/openstack-faas/faas/internal/api/fields"
 	"github.com/openstack-faas/faas/internal/api/list"
 	"github.com/openstack-faas/faas/internal/api/request"
+	"github.com/openstack-faas/faas/internal/api/trusts"
 	"github.com/openstack-faas/faas/internal/codestore"
 	"github.com/openstack-faas/faas/internal/engineclient"
 	"github.com/openstack-faas/faas/internal/faas"
@@ -29,7 +30,7 @@ type functionHandlers struct {
 	forms     fields.Forms
 	lists     list.Reader
 	code      *codeSources
-	trusts    *functionTrusts
+	trusts    *trusts.Trusts
 	variables *seal.Variables // seals secrets; nil: none are kept
 	quota     projectQuota
 	log       *slog.Logger
@@ -53,7 +54,7 @@ func (h *functionHandlers) create(r *http.Request, id faas.Identity) (any, error
 		MemorySize: fields.ValueOr(memorySizeField(o, limits), limits.Memory.Default),
 		Timeout:    fields.ValueOr(timeoutField(o, limits), time.Duration(limits.Timeout.Default)*time.Second),
 	}
-	roles := rolesField(o)
+	roles := trusts.RolesField(o)
 	environment, secrets := environmentField(o), secretsField(o)
 	success, failure := h.destinationFields(r, id, o)
 	function.OnSuccess, function.OnFailure = fields.ValueOr(success, faas.Destination{}), fields.ValueOr(failure, faas.Destination{})
@@ -91,7 +92,7 @@ func (h *functionHandlers) record(
 	if err != nil {
 		return f, err
 	}
-	trust, err := h.trusts.make(ctx, id, f.Code.Source, roles)
+	trust, err := h.trusts.Make(ctx, id, f.Code.Source, roles)
 	if err != nil {
 		return f, err
 	}
@@ -101,7 +102,7 @@ func (h *functionHandlers) record(
 		made, err = h.store.CreateFunction(ctx, f, quota)
 	}
 	if err != nil {
-		h.trusts.withdraw(ctx, trust.ID, err)
+		h.trusts.Withdraw(ctx, trust.ID, err)
 	}
 	return made, err
 }
@@ -169,7 +170,7 @@ func (h *functionHandlers) delete(r *http.Request, id faas.Identity) (any, error
 	}
 	kept := gone.Code.Source == faas.SourceImage // perhaps: its versions may have needed secrets that it does not
 	h.announce(r, faas.FunctionChanged{FunctionID: functionID, Private: kept})
-	h.trusts.delete(r.Context(), gone.TrustID)
+	h.trusts.Delete(r.Context(), gone.TrustID)
 	h.tell(r, notify.FunctionDelete, id, gone)
 	return answer.NoContent{}, nil
 }

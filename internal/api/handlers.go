@@ -8,6 +8,7 @@ import (
 	"github.com/openstack-faas/faas/internal/api/list"
 	"github.com/openstack-faas/faas/internal/api/memory"
 	"github.com/openstack-faas/faas/internal/api/request"
+	"github.com/openstack-faas/faas/internal/api/trusts"
 	"github.com/openstack-faas/faas/internal/codestore"
 	"github.com/openstack-faas/faas/internal/registry"
 	"github.com/openstack-faas/faas/internal/submit"
@@ -110,7 +111,8 @@ func (h *handlers) addTriggers(cfg Config, of list.Reader, budget *memory.Budget
 	h.triggers = &triggerHandlers{
 		store: cfg.Store, policy: cfg.Policy, engines: cfg.Engines, keys: cfg.WebhookKeys,
 		sources: newTriggerSources(cfg.Trusts != nil),
-		trusts:  &functionTrusts{cfg: cfg.Trusts, store: cfg.Store, log: cfg.Log}, bodies: fields.Bodies{Max: cfg.MaxBody}, lists: of,
+		trusts:  &trusts.Trusts{Config: cfg.Trusts, Store: cfg.Store, Log: cfg.Log},
+		bodies:  fields.Bodies{Max: cfg.MaxBody}, lists: of,
 		endpoint: answer.Endpoint(cfg.PublicEndpoint), quota: projectQuota{quotas: cfg.Quotas, store: cfg.Store.QuotaStore},
 		log: cfg.Log, now: cfg.Now,
 	}
@@ -145,7 +147,7 @@ func newFunctionHandlers(cfg Config, of list.Reader) *functionHandlers {
 			},
 			quota: quotas,
 		},
-		trusts:    &functionTrusts{cfg: cfg.Trusts, store: cfg.Store, log: cfg.Log},
+		trusts:    &trusts.Trusts{Config: cfg.Trusts, Store: cfg.Store, Log: cfg.Log},
 		variables: cfg.Variables,
 		quota:     quotas, log: cfg.Log, now: cfg.Now,
 	}

@@ -14,9 +14,11 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/openstack-faas/faas/internal/api/answer"
+	"github.com/openstack-faas/faas/internal/api/auth"
 	"github.com/openstack-faas/faas/internal/api/fields"
 	"github.com/openstack-faas/faas/internal/api/memory"
 	"github.com/openstack-faas/faas/internal/api/request"
+	"github.com/openstack-faas/faas/internal/api/trusts"
 	"github.com/openstack-faas/faas/internal/broker"
 	"github.com/openstack-faas/faas/internal/codestore"
 	"github.com/openstack-faas/faas/internal/engineclient"
@@ -35,7 +37,7 @@ import (
 // them.
 type Config struct {
 	Name    string // of this process among its peers, in the leases of the executions that it runs
-	Auth    Authenticator
+	Auth    auth.Authenticator
 	AuthURI string // the Keystone that callers without a valid token are sent to; "" for none
 	Policy  *policy.Enforcer
 	Store   *store.Store
@@ -46,7 +48,7 @@ type Config struct {
 	Limits  faas.Limits          // what a function may ask for
 
 	Swift  *swiftcode.Source // reads objects that functions' code is from; nil: there are no such functions
-	Trusts *Trusts           // how functions act for those who make them; nil: they do not
+	Trusts *trusts.Config    // how functions act for those who make them; nil: they do not
 
 	Quotas *quota.Quotas // what projects may have; nil: anything
 	Calls  *quota.Calls  // counts executions; nil: nobody does

@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/openstack-faas/faas/internal/api/auth"
 	"github.com/openstack-faas/faas/internal/testkit"
 )
 
@@ -36,7 +37,7 @@ func TestServiceTokens(t *testing.T) {
 // TestServiceTokensPassedOver has a service without the role count for nothing where the operator
 // says so.
 func TestServiceTokensPassedOver(t *testing.T) {
-	s, fake, clock := newAuthenticated(t, func(k *KeystoneAuth) { k.RolesMust = false })
+	s, fake, clock := newAuthenticated(t, func(k *auth.Keystone) { k.RolesMust = false })
 	short := reader
 	short.Expires = clock.now().Add(time.Minute)
 	fake.Issue("user", short)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/openstack-faas/faas/internal/api/trusts"
 	"github.com/openstack-faas/faas/internal/dispatch"
 	"github.com/openstack-faas/faas/internal/engineclient"
 	"github.com/openstack-faas/faas/internal/faas"
@@ -30,8 +31,8 @@ type syncRuns struct {
 	name    string // of this process among its peers, in the leases of the executions that it runs
 	store   *store.Store
 	caller  *engineclient.Caller
-	calls   *quota.Calls // counts executions; nil: nobody does
-	trusts  *Trusts      // nil: functions act for nobody
+	calls   *quota.Calls   // counts executions; nil: nobody does
+	trusts  *trusts.Config // nil: functions act for nobody
 	notify  *notify.Notifier
 	metrics *metrics
 	now     func() time.Time

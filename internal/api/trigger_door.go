@@ -11,6 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/openstack-faas/faas/internal/api/answer"
+	"github.com/openstack-faas/faas/internal/api/auth"
 	"github.com/openstack-faas/faas/internal/api/fields"
 	"github.com/openstack-faas/faas/internal/api/memory"
 	"github.com/openstack-faas/faas/internal/api/request"
@@ -28,7 +29,7 @@ import (
 type triggerDoor struct {
 	store     *store.TriggerStore
 	policy    *policy.Enforcer
-	auth      Authenticator
+	auth      auth.Authenticator
 	keys      *webhook.Keys
 	limiter   *webhook.Limiter
 	memory    *memory.Budget

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/openstack-faas/faas/internal/api/request"
+	"github.com/openstack-faas/faas/internal/api/trusts"
 	"github.com/openstack-faas/faas/internal/faas"
 )
 
@@ -12,7 +13,7 @@ import (
 // user.
 func TestTrustsThatArePassedOn(t *testing.T) {
 	s, k := trusting(t)
-	trusts := &functionTrusts{cfg: s.cfg.Trusts, store: s.store, log: slog.New(slog.DiscardHandler)}
+	trusts := &trusts.Trusts{Config: s.cfg.Trusts, Store: s.store, Log: slog.New(slog.DiscardHandler)}
 	const alarm = `"alarm": {"type": "event", "rule": {}}`
 	for _, c := range []struct {
 		source          faas.TriggerSource
@@ -28,7 +29,7 @@ func TestTrustsThatArePassedOn(t *testing.T) {
 		{faas.TriggerSwift, `{"container": "c"}`, false, false},
 	} {
 		id := faas.Identity{UserID: "u", ProjectID: "p", Roles: []string{"member", "admin"}, Token: "the token of u"}
-		trust, err := trusts.makeForTrigger(t.Context(), id, faas.Trigger{Source: c.source, Settings: c.settings})
+		trust, err := trusts.MakeForTrigger(t.Context(), id, faas.Trigger{Source: c.source, Settings: c.settings})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -11,6 +11,7 @@ import (
 	"github.com/openstack-faas/faas/internal/api/fields"
 	"github.com/openstack-faas/faas/internal/api/list"
 	"github.com/openstack-faas/faas/internal/api/request"
+	"github.com/openstack-faas/faas/internal/api/trusts"
 	"github.com/openstack-faas/faas/internal/engineclient"
 	"github.com/openstack-faas/faas/internal/faas"
 	"github.com/openstack-faas/faas/internal/policy"
@@ -25,7 +26,7 @@ type triggerHandlers struct {
 	engines  *engineclient.Client
 	keys     *webhook.Keys
 	sources  triggerSources
-	trusts   *functionTrusts
+	trusts   *trusts.Trusts
 	bodies   fields.Bodies
 	lists    list.Reader
 	endpoint answer.Endpoint // of the triggers' URLs
@@ -87,13 +88,13 @@ func (h *triggerHandlers) record(
 ) (faas.Trigger, error) {
 	var err error
 	if t.Source.Acts() {
-		if t.TrustID, err = h.trusts.makeForTrigger(ctx, id, t); err != nil {
+		if t.TrustID, err = h.trusts.MakeForTrigger(ctx, id, t); err != nil {
 			return t, err
 		}
 	}
 	made, err := h.store.CreateTrigger(ctx, t, limits)
 	if err != nil && t.TrustID != "" {
-		h.trusts.withdraw(ctx, t.TrustID, err)
+		h.trusts.Withdraw(ctx, t.TrustID, err)
 	}
 	return made, err
 }
@@ -177,9 +178,9 @@ func (h *triggerHandlers) applied(
 	var err error
 	wanted := before
 	setIf(&wanted.Settings, change.settings)
-	another := before.UserID != id.UserID || id.Delegate || passedOn(wanted) != passedOn(before)
+	another := before.UserID != id.UserID || id.Delegate || trusts.PassedOn(wanted) != trusts.PassedOn(before)
 	if change.settings != nil && before.Source.Acts() && another {
-		if trust, err = h.trusts.makeForTrigger(ctx, id, wanted); err != nil {
+		if trust, err = h.trusts.MakeForTrigger(ctx, id, wanted); err != nil {
 			return faas.Trigger{}, "", err
 		}
 	}
@@ -199,7 +200,7 @@ func (h *triggerHandlers) applied(
 	})
 	if err != nil {
 		if trust != "" {
-			h.trusts.withdraw(ctx, trust, err)
+			h.trusts.Withdraw(ctx, trust, err)
 		}
 		return faas.Trigger{}, "", err
 	}

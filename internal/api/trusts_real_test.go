@@ -9,8 +9,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/gophercloud/gophercloud/v2/openstack/identity/v3/trusts"
+	keystonetrusts "github.com/gophercloud/gophercloud/v2/openstack/identity/v3/trusts"
 
+	"github.com/openstack-faas/faas/internal/api/auth"
+	"github.com/openstack-faas/faas/internal/api/trusts"
 	"github.com/openstack-faas/faas/internal/dispatch"
 	"github.com/openstack-faas/faas/internal/faas"
 	"github.com/openstack-faas/faas/internal/session"
@@ -33,8 +35,8 @@ func onKeystone(t *testing.T) (*service, *testkit.Cloud) {
 	sessions := session.New(session.Config{Source: session.Keystone{Client: client}})
 	t.Cleanup(sessions.Close)
 	return newService(t, func(c *Config) {
-		c.Auth = &KeystoneAuth{Client: client}
-		c.Trusts = &Trusts{
+		c.Auth = &auth.Keystone{Client: client}
+		c.Trusts = &trusts.Config{
 			Maker:    session.Keystone{Client: client},
 			Sessions: sessions,
 			Enabled:  true,
@@ -45,13 +47,13 @@ func onKeystone(t *testing.T) (*service, *testkit.Cloud) {
 
 // madeTrusts remembers what was made: others make trusts for the same user meanwhile.
 type madeTrusts struct {
-	TrustMaker
+	trusts.Maker
 	ids []string
 }
 
 // MakeTrust makes one.
 func (m *madeTrusts) MakeTrust(ctx context.Context, token faas.Secret, roles []string) (string, error) {
-	id, err := m.TrustMaker.MakeTrust(ctx, token, roles)
+	id, err := m.Maker.MakeTrust(ctx, token, roles)
 	if err == nil {
 		m.ids = append(m.ids, id)
 	}
@@ -82,11 +84,11 @@ func as(s testkit.Session) map[string]string {
 // trustsOf returns the ids of the trusts that a user has made.
 func trustsOf(t testing.TB, u testkit.Session) []string {
 	t.Helper()
-	pages, err := trusts.List(u.Identity, trusts.ListOpts{TrustorUserID: u.UserID}).AllPages(t.Context())
+	pages, err := keystonetrusts.List(u.Identity, keystonetrusts.ListOpts{TrustorUserID: u.UserID}).AllPages(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	all, err := trusts.ExtractTrusts(pages)
+	all, err := keystonetrusts.ExtractTrusts(pages)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -101,7 +103,7 @@ func trustsOf(t testing.TB, u testkit.Session) []string {
 // TestRealTrusts goes with a function through its life on the real Keystone.
 func TestRealTrusts(t *testing.T) {
 	s, cloud := onKeystone(t)
-	made := &madeTrusts{TrustMaker: s.cfg.Trusts.Maker}
+	made := &madeTrusts{Maker: s.cfg.Trusts.Maker}
 	s.cfg.Trusts.Maker = made
 	t.Cleanup(func() {
 		for _, id := range made.ids { // where the test failed in between
@@ -225,7 +227,7 @@ func (s *service) actsFor(user testkit.Session, functionID string, roles []strin
 // rolesOf returns the roles of a token.
 func (s *service) rolesOf(token string) []string {
 	s.t.Helper()
-	read, err := s.cfg.Auth.(*KeystoneAuth).Client.Validate(s.t.Context(), token)
+	read, err := s.cfg.Auth.(*auth.Keystone).Client.Validate(s.t.Context(), token)
 	s.must(err)
 	return read.RoleNames()
 }

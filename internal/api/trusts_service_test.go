@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/openstack-faas/faas/internal/api/trusts"
 	"github.com/openstack-faas/faas/internal/faas"
 	"github.com/openstack-faas/faas/internal/session"
 )
@@ -120,7 +121,7 @@ func trusting(t *testing.T, change ...func(*Config)) (*service, *trustKeeper) {
 	t.Cleanup(sessions.Close)
 	use := func(c *Config) {
 		c.Auth = tokenAuth{}
-		c.Trusts = &Trusts{Maker: k, Sessions: sessions, Enabled: true, Excluded: []string{"admin", "service"}}
+		c.Trusts = &trusts.Config{Maker: k, Sessions: sessions, Enabled: true, Excluded: []string{"admin", "service"}}
 	}
 	return newService(t, append([]func(*Config){use}, change...)...), k
 }

@@ -102,7 +102,7 @@ func Run(
 func configOf(p service.Parts, conf *config.APIService) api.Config {
 	return api.Config{
 		Name: p.Name, Store: p.Store, Code: p.Code, Broker: p.Broker, Notify: p.Notify,
-		Swift: p.Objects.Source, Trusts: trusts(p, conf.Trust), Quotas: p.Quotas, Calls: p.Calls,
+		Swift: p.Objects.Source, Trusts: trustsOf(p, conf.Trust), Quotas: p.Quotas, Calls: p.Calls,
 		Limits: conf.Limits.Ranges(), ImagesFrom: conf.API.ImagesFrom, PlainRegistries: conf.API.PlainHTTP,
 		MaxLimit: conf.API.MaxLimit, MaxBody: conf.API.MaxBody, MaxInput: conf.API.MaxInput, Memory: conf.API.Memory,
 		ReadTimeout:    conf.API.ReadTimeout,

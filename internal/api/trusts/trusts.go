@@ -1,4 +1,6 @@
-package api
+// Package trusts makes and deletes the trusts by which functions and triggers act for those who
+// make them.
+package trusts
 
 import (
 	"context"
@@ -13,16 +15,16 @@ import (
 	"github.com/openstack-faas/faas/internal/store"
 )
 
-// Trusts is how functions come to act for those who make them.
-type Trusts struct {
-	Maker    TrustMaker
+// Config is how functions come to act for those who make them.
+type Config struct {
+	Maker    Maker
 	Sessions *session.Sessions
 	Enabled  bool     // functions that are made get one
 	Excluded []string // roles that no function ever has
 }
 
-// TrustMaker makes Keystone's trusts and deletes them. Its errors are of type *faas.Error.
-type TrustMaker interface {
+// Maker makes Keystone's trusts and deletes them. Its errors are of type *faas.Error.
+type Maker interface {
 	// MakeTrust has the user of the token delegate the roles to the service, in the token's
 	// project.
 	MakeTrust(ctx context.Context, token faas.Secret, roles []string) (trustID string, err error)
@@ -43,36 +45,36 @@ const (
 	trustGrace = 10 * time.Minute
 )
 
-// functionTrusts makes and deletes the trusts by which functions act for those who make them.
-type functionTrusts struct {
-	cfg   *Trusts // nil: functions act for nobody
-	store *store.Store
-	log   *slog.Logger
+// Trusts makes and deletes the trusts by which functions act for those who make them.
+type Trusts struct {
+	Config *Config // nil: functions act for nobody
+	Store  *store.Store
+	Log    *slog.Logger
 }
 
-// make makes the trust by which a function of the source is to act for the caller; asked is nil
+// Make makes the trust by which a function of the source is to act for the caller; asked is nil
 // for the roles that it has unless others are named. It is noted as left behind until the function
 // is recorded with it.
-func (t *functionTrusts) make(
+func (t *Trusts) Make(
 	ctx context.Context, id faas.Identity, source faas.CodeSource, asked *[]string,
 ) (store.FunctionTrust, error) {
 	roles, err := t.rolesFor(id, source, asked)
 	if err != nil || len(roles) == 0 {
 		return store.FunctionTrust{}, err
 	}
-	return t.withRoles(ctx, id, roles, t.cfg.Maker.MakeTrust)
+	return t.withRoles(ctx, id, roles, t.Config.Maker.MakeTrust)
 }
 
-// makeForTrigger makes the trust by which a trigger acts for the caller in the project, with all
+// MakeForTrigger makes the trust by which a trigger acts for the caller in the project, with all
 // the roles that may be delegated.
-func (t *functionTrusts) makeForTrigger(
+func (t *Trusts) MakeForTrigger(
 	ctx context.Context, id faas.Identity, g faas.Trigger,
 ) (trustID string, err error) {
 	refused := ""
 	switch {
-	case t.cfg == nil:
+	case t.Config == nil:
 		refused = "this deployment does not use Keystone."
-	case !t.cfg.Enabled:
+	case !t.Config.Enabled:
 		refused = "this deployment does not delegate roles."
 	case id.Delegate:
 		refused = "your token is itself delegated, by a trust or an application credential, and cannot delegate roles again."
@@ -92,10 +94,10 @@ func (t *functionTrusts) makeForTrigger(
 		return "", faas.Errorf(faas.Invalid, "A trigger of this source acts in your project by roles of yours, and you have "+
 			"none that may be delegated.")
 	}
-	making := t.cfg.Maker.MakeTrust
-	if passOn := passedOn(g); passOn != notPassedOn {
+	making := t.Config.Maker.MakeTrust
+	if passOn := PassedOn(g); passOn != notPassedOn {
 		making = func(ctx context.Context, token faas.Secret, roles []string) (string, error) {
-			return t.cfg.Maker.MakeTrustToPassOn(ctx, token, roles, passOn == passedOnToZaqar)
+			return t.Config.Maker.MakeTrustToPassOn(ctx, token, roles, passOn == passedOnToZaqar)
 		}
 	}
 	made, err := t.withRoles(ctx, id, roles, making)
@@ -103,7 +105,7 @@ func (t *functionTrusts) makeForTrigger(
 }
 
 // withRoles makes a trust with the roles.
-func (t *functionTrusts) withRoles(
+func (t *Trusts) withRoles(
 	ctx context.Context, id faas.Identity, roles []string, making trustMaking,
 ) (store.FunctionTrust, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), trustTimeout)
@@ -113,25 +115,25 @@ func (t *functionTrusts) withRoles(
 		return store.FunctionTrust{}, err
 	}
 	made := store.FunctionTrust{ID: trustID, Roles: roles}
-	if err := t.store.ScheduleTrustDeletion(ctx, trustID, trustGrace); err != nil {
-		t.delete(ctx, trustID)
+	if err := t.Store.ScheduleTrustDeletion(ctx, trustID, trustGrace); err != nil {
+		t.Delete(ctx, trustID)
 		return store.FunctionTrust{}, err
 	}
-	t.cfg.Sessions.Prefetch(trustID)
+	t.Config.Sessions.Prefetch(trustID)
 	return made, nil
 }
 
 // rolesFor returns the roles that a function is to have; none means that it acts for nobody. What
 // was asked for and cannot be is refused.
-func (t *functionTrusts) rolesFor(id faas.Identity, source faas.CodeSource, asked *[]string) ([]string, error) {
+func (t *Trusts) rolesFor(id faas.Identity, source faas.CodeSource, asked *[]string) ([]string, error) {
 	if asked != nil && len(*asked) == 0 {
 		return nil, nil
 	}
 	refused := ""
 	switch {
-	case t.cfg == nil:
+	case t.Config == nil:
 		refused = "this deployment does not use Keystone."
-	case !t.cfg.Enabled:
+	case !t.Config.Enabled:
 		refused = "this deployment does not delegate roles to functions."
 	case source == faas.SourceImage:
 		refused = "a function of a container image cannot use them."
@@ -149,8 +151,8 @@ func (t *functionTrusts) rolesFor(id faas.Identity, source faas.CodeSource, aske
 
 // delegable checks the roles that were asked for, or returns those of the caller that functions may
 // have.
-func (t *functionTrusts) delegable(id faas.Identity, asked *[]string) ([]string, error) {
-	excluded := t.cfg.Excluded
+func (t *Trusts) delegable(id faas.Identity, asked *[]string) ([]string, error) {
+	excluded := t.Config.Excluded
 	if asked == nil {
 		roles := slices.DeleteFunc(
 			slices.Clone(id.Roles),
@@ -183,45 +185,45 @@ func (t *functionTrusts) delegable(id faas.Identity, asked *[]string) ([]string,
 	return *asked, nil
 }
 
-// withdraw deletes a trust whose function was not recorded. Where that is in doubt the note
+// Withdraw deletes a trust whose function was not recorded. Where that is in doubt the note
 // decides, when it is due.
-func (t *functionTrusts) withdraw(ctx context.Context, trustID string, failure error) {
+func (t *Trusts) Withdraw(ctx context.Context, trustID string, failure error) {
 	switch faas.KindOf(failure) {
 	case faas.Unavailable, faas.Internal:
 	default:
-		t.delete(ctx, trustID)
+		t.Delete(ctx, trustID)
 	}
 }
 
-// unuse deletes the trust that a function had, unless one of its versions has it still.
-func (t *functionTrusts) unuse(ctx context.Context, trustID string) {
-	if trustID == "" || t.cfg == nil {
+// Unuse deletes the trust that a function had, unless one of its versions has it still.
+func (t *Trusts) Unuse(ctx context.Context, trustID string) {
+	if trustID == "" || t.Config == nil {
 		return
 	}
-	inUse, err := t.store.VersionHasTrust(ctx, trustID)
+	inUse, err := t.Store.VersionHasTrust(ctx, trustID)
 	switch {
 	case err != nil:
-		t.log.Warn("a trust is left to an engine to delete: nobody says whether it is in use", "trust_id", trustID,
+		t.Log.Warn("a trust is left to an engine to delete: nobody says whether it is in use", "trust_id", trustID,
 			"error", err)
 	case !inUse:
-		t.delete(ctx, trustID)
+		t.Delete(ctx, trustID)
 	}
 }
 
-// delete deletes a trust that is noted as left behind, "" being none. Where that fails an
+// Delete deletes a trust that is noted as left behind, "" being none. Where that fails an
 // engine goes on trying.
-func (t *functionTrusts) delete(ctx context.Context, trustID string) {
-	if trustID == "" || t.cfg == nil {
+func (t *Trusts) Delete(ctx context.Context, trustID string) {
+	if trustID == "" || t.Config == nil {
 		return
 	}
-	t.cfg.Sessions.Forget(trustID)
+	t.Config.Sessions.Forget(trustID)
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), trustTimeout)
 	defer cancel()
-	err := t.cfg.Maker.DeleteTrust(ctx, trustID)
+	err := t.Config.Maker.DeleteTrust(ctx, trustID)
 	if err == nil {
-		err = t.store.WithdrawDue(ctx, store.TrustDeletion, trustID)
+		err = t.Store.WithdrawDue(ctx, store.TrustDeletion, trustID)
 	}
 	if err != nil {
-		t.log.Warn("a trust could not be deleted; an engine will", "trust_id", trustID, "error", err)
+		t.Log.Warn("a trust could not be deleted; an engine will", "trust_id", trustID, "error", err)
 	}
 }

@@ -1,4 +1,4 @@
-package api
+package trusts
 
 import (
 	"encoding/json"
@@ -17,9 +17,9 @@ const (
 	passedOnToZaqar passing = "zaqar"
 )
 
-// passedOn returns to whom the trust of a trigger is passed on: to who sends events with a token of
+// PassedOn returns to whom the trust of a trigger is passed on: to who sends events with a token of
 // the trigger's user. No other trigger has such a trust.
-func passedOn(g faas.Trigger) passing {
+func PassedOn(g faas.Trigger) passing {
 	switch g.Source {
 	case faas.TriggerAodh:
 		if s, err := fromaodh.ParseSettings(json.RawMessage(g.Settings)); err == nil && fromaodh.PassesOn(s) {

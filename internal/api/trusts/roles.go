@@ -1,4 +1,4 @@
-package api
+package trusts
 
 import (
 	"encoding/json"
@@ -16,9 +16,9 @@ const (
 	maxRoleText = 2048
 )
 
-// rolesField returns the field roles, which forms write as the JSON text of a list; nil when it is not
-// set.
-func rolesField(o *fields.Object) *[]string {
+// RolesField returns the field roles, which forms write as the JSON text of a list; nil when it is
+// not set.
+func RolesField(o *fields.Object) *[]string {
 	raw, ok := o.Get("roles")
 	if !ok {
 		return nil

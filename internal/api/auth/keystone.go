@@ -1,4 +1,4 @@
-package api
+package auth
 
 import (
 	"errors"
@@ -10,9 +10,9 @@ import (
 	"github.com/openstack-faas/faas/pkg/keystone"
 )
 
-// KeystoneAuth takes callers for whom Keystone says that their token is of: auth_strategy =
+// Keystone takes callers for whom Keystone says that their token is of: auth_strategy =
 // keystone.
-type KeystoneAuth struct {
+type Keystone struct {
 	Client       *keystone.Client
 	ServiceRoles []string // of which a service that passes a request on must have one
 	RolesMust    bool     // refuse a service that has none, rather than pass over its token
@@ -28,7 +28,7 @@ const (
 
 // Authenticate asks Keystone, or remembers what it said. Its error is of kind faas.Unauthenticated,
 // or faas.Unavailable while Keystone cannot be asked.
-func (k *KeystoneAuth) Authenticate(r *http.Request) (faas.Identity, error) {
+func (k *Keystone) Authenticate(r *http.Request) (faas.Identity, error) {
 	text := r.Header.Get(authTokenHeader)
 	if text == "" {
 		return faas.Identity{}, faas.Errorf(
@@ -65,7 +65,7 @@ func (k *KeystoneAuth) Authenticate(r *http.Request) (faas.Identity, error) {
 
 // service returns the user id of the service that passes the request on, "" for none, and whether
 // it is one to be trusted with expired tokens.
-func (k *KeystoneAuth) service(r *http.Request) (userID string, trusted bool, err error) {
+func (k *Keystone) service(r *http.Request) (userID string, trusted bool, err error) {
 	text := r.Header.Get(serviceTokenHeader)
 	if text == "" {
 		return "", false, nil
@@ -108,7 +108,8 @@ func unproven(err error, what string) error {
 
 func identityOf(t *keystone.Token) faas.Identity {
 	return faas.Identity{
-		UserID: t.UserID, ProjectID: t.ProjectID, DomainID: t.DomainID, Roles: t.RoleNames(), System: t.System, Expires: t.ExpiresAt,
+		UserID: t.UserID, ProjectID: t.ProjectID, DomainID: t.DomainID, Roles: t.RoleNames(), System: t.System,
+		Expires: t.ExpiresAt,
 		// Keystone lets no application credential make trusts, unrestricted ones included, unless
 		// its operator opts for that escalation. Releases without a security update let these.
 		Delegate: t.TrustID != "" || t.AppCredential != nil,

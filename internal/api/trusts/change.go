@@ -1,4 +1,4 @@
-package api
+package trusts
 
 import (
 	"context"
@@ -14,25 +14,25 @@ import (
 // whoseLife is how long a token must last that is looked at only for whose it is.
 const whoseLife = time.Minute
 
-// changed returns the trust by which a function is to act after a change; nil leaves the one
+// Changed returns the trust by which a function is to act after a change; nil leaves the one
 // that it has. asked are the roles that the request names, nil for none.
 //
 // Whoever decides what code runs can do all that its trust allows. So a trust never outlives a
 // change of the code by somebody else than the user who gave it, or by a token with fewer roles:
 // the trust is made anew, by the caller and with the same roles, and a caller who cannot give those
 // is refused and learns what to do.
-func (t *functionTrusts) changed(
+func (t *Trusts) Changed(
 	ctx context.Context, id faas.Identity, before faas.Function, change store.FunctionChange, asked *[]string,
 ) (*store.FunctionTrust, error) {
 	if asked == nil {
-		if before.TrustID == "" || t.cfg == nil || !changesCode(before, change) {
+		if before.TrustID == "" || t.Config == nil || !ChangesCode(before, change) {
 			return nil, nil
 		}
 		own, err := t.givenBy(ctx, id, before)
 		if err != nil || own {
 			return nil, err
 		}
-		if !t.cfg.Enabled { // the operator wants no further trusts
+		if !t.Config.Enabled { // the operator wants no further trusts
 			return &store.FunctionTrust{}, nil
 		}
 		if err := mayInherit(id, before); err != nil {
@@ -40,16 +40,16 @@ func (t *functionTrusts) changed(
 		}
 		asked = &before.TrustRoles
 	}
-	trust, err := t.make(ctx, id, before.Code.Source, asked)
+	trust, err := t.Make(ctx, id, before.Code.Source, asked)
 	if err != nil {
 		return nil, err
 	}
 	return &trust, nil
 }
 
-// changesCode reports whether the change may have other code run, or have it do something else: its
+// ChangesCode reports whether the change may have other code run, or have it do something else: its
 // entry may name any module that the runtime has, and what code does follows its environment.
-func changesCode(before faas.Function, change store.FunctionChange) bool {
+func ChangesCode(before faas.Function, change store.FunctionChange) bool {
 	return change.Code != nil || change.Entry != nil && *change.Entry != before.Entry ||
 		change.Environment != nil && *change.Environment != before.Environment ||
 		change.Secrets != nil && *change.Secrets != before.Secrets
@@ -58,11 +58,11 @@ func changesCode(before faas.Function, change store.FunctionChange) bool {
 // givenBy reports whether the caller could have given the function its trust: it is this user's,
 // and the token has all of its roles. A trust that is of no use any more, because its user is gone,
 // say, is nobody's.
-func (t *functionTrusts) givenBy(ctx context.Context, id faas.Identity, f faas.Function) (bool, error) {
+func (t *Trusts) givenBy(ctx context.Context, id faas.Identity, f faas.Function) (bool, error) {
 	if len(missingRoles(id, f.TrustRoles)) > 0 {
 		return false, nil
 	}
-	session, err := t.cfg.Sessions.Get(ctx, f.TrustID, whoseLife)
+	session, err := t.Config.Sessions.Get(ctx, f.TrustID, whoseLife)
 	if faas.KindOf(err) == faas.Forbidden {
 		return false, nil
 	}

@@ -1,4 +1,5 @@
-package api
+// Package auth establishes who sends a request.
+package auth
 
 import (
 	"net/http"
