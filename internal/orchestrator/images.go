@@ -36,4 +36,5 @@ type ImageCall struct {
 	Target      faas.Target
 	Arguments   []string      // of the image's own entrypoint; nil leaves the image's own arguments
 	Timeout     time.Duration // from the moment when the container runs
+	Trace       string        // the traceparent of what the container does; "" when nothing is traced
 }

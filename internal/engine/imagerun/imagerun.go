@@ -13,6 +13,7 @@ import (
 	"github.com/openstack-faas/faas/internal/faas"
 	"github.com/openstack-faas/faas/internal/fair"
 	"github.com/openstack-faas/faas/internal/orchestrator"
+	"github.com/openstack-faas/faas/internal/tracing"
 )
 
 // Config is what a Runner needs. Every field but Images and Parallel is required.
@@ -115,9 +116,12 @@ func (r *Runner) Run(
 	if fault != "" {
 		return faas.Outcome{Status: faas.ExecutionFailed, Output: faas.TextOutput(fault)}, nil
 	}
-	outcome, err := r.cfg.Images.RunImage(life, orchestrator.ImageCall{
+	running, span := tracing.StartClient(life, "run the container")
+	outcome, err := r.cfg.Images.RunImage(running, orchestrator.ImageCall{
 		ExecutionID: call.ExecutionID, Target: target, Arguments: arguments, Timeout: call.Timeout,
+		Trace: tracing.Carried(running),
 	})
+	span.End(err)
 	outcome.Cold = true // each call has a container of its own
 	if cancelled := dispatch.Cancelled(life); cancelled != nil && (err != nil || outcome.Status == faas.ExecutionCancelled) {
 		ended := dispatch.CancelledOutcome(cancelled)

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"net/http/httptest"
+	"strings"
 	"testing"
 	"time"
 
@@ -13,15 +15,18 @@ import (
 	"github.com/openstack-faas/faas/internal/dispatch"
 	"github.com/openstack-faas/faas/internal/faas"
 	"github.com/openstack-faas/faas/internal/orchestrator"
+	"github.com/openstack-faas/faas/internal/testkit/traces"
+	"github.com/openstack-faas/faas/internal/tracing"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // containers run until their life ends.
-type containers struct{ begun chan string }
+type containers struct{ begun, traces chan string }
 
 func (c containers) RunImage(life context.Context, call orchestrator.ImageCall) (faas.Outcome, error) {
 	c.begun <- call.ExecutionID
+	c.traces <- call.Trace
 	<-life.Done()
 	return faas.Outcome{Status: faas.ExecutionCancelled, Log: "so far", Duration: time.Second}, nil
 }
@@ -35,7 +40,7 @@ func (containers) StartServer(context.Context, string, faas.Target) error {
 }
 
 func newRunner(parallel int) (*Runner, containers) {
-	c := containers{make(chan string, 10)}
+	c := containers{make(chan string, 10), make(chan string, 10)}
 	return New(Config{Images: c, Parallel: parallel, Wait: time.Hour, Log: slog.New(slog.DiscardHandler)}), c
 }
 
@@ -110,5 +115,39 @@ func TestServeCancelled(t *testing.T) {
 	answer, ok := got.(faas.RunImageAnswer)
 	if err != nil || !ok || answer.Outcome == nil || answer.Outcome.Status != faas.ExecutionCancelled || len(c.begun) != 0 {
 		t.Errorf("got %+v, %v; %d containers have run", got, err, len(c.begun))
+	}
+}
+
+// TestTrace: the container is told the span of its run, which is in the caller's trace.
+func TestTrace(t *testing.T) {
+	collector := httptest.NewServer(&traces.Sink{})
+	defer collector.Close()
+	for _, endpoint := range []string{"", collector.URL} {
+		stop, err := tracing.Setup(t.Context(), tracing.Config{Endpoint: endpoint, Ratio: 1, Service: "test"},
+			slog.New(slog.DiscardHandler))
+		if err != nil {
+			t.Fatal(err)
+		}
+		const id, caller = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
+		ctx := tracing.With(t.Context(), "00-"+id+"-"+caller+"-01")
+		r, c := newRunner(1)
+		ended := make(chan error, 1)
+		go func() {
+			_, err := r.Run(ctx, target("f"), faas.Call{ExecutionID: "x"}, func(context.Context) error { return nil })
+			ended <- err
+		}()
+		<-c.begun
+		got := <-c.traces
+		traced := strings.HasPrefix(got, "00-"+id+"-") && !strings.Contains(got, caller)
+		if traced != (endpoint != "") || !traced && got != "" {
+			t.Errorf("with a collector at %q the trace is %q", endpoint, got)
+		}
+		r.Cancel("x")
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+		if err := stop(context.WithoutCancel(t.Context())); err != nil {
+			t.Error(err)
+		}
 	}
 }

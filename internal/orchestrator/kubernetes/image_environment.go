@@ -8,6 +8,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/openstack-faas/faas/internal/faas"
+	"github.com/openstack-faas/faas/internal/orchestrator"
 	"github.com/openstack-faas/faas/internal/podlayout"
 )
 
@@ -49,11 +50,8 @@ func (c Config) environmentSecret(target faas.Target, owner metav1.OwnerReferenc
 // itself goes before what a secret has: the container's HOME and TMPDIR are named only where the
 // function has none of its own.
 func environmentOf(target faas.Target) (own []corev1.EnvVar, from []corev1.EnvFromSource) {
-	plain, secret := target.Environment.Map(), target.Secrets.Map()
 	for _, name := range []string{"HOME", "TMPDIR"} {
-		_, set := plain[name]
-		_, hidden := secret[name]
-		if !set && !hidden {
+		if !sets(target, name) {
 			own = append(own, corev1.EnvVar{Name: name, Value: podlayout.HomeDir})
 		}
 	}
@@ -63,4 +61,24 @@ func environmentOf(target faas.Target) (own []corev1.EnvVar, from []corev1.EnvFr
 		}}}
 	}
 	return own, from
+}
+
+// sets reports whether the function has a variable of that name.
+func sets(target faas.Target, name string) bool {
+	_, plain := target.Environment.Map()[name]
+	_, secret := target.Secrets.Map()[name]
+	return plain || secret
+}
+
+// traceVariable is what OpenTelemetry's specification of environment variables as carriers makes of
+// traceparent.
+const traceVariable = "TRACEPARENT"
+
+// traceOf returns the variable that has the call's trace, unless nothing is traced or the function
+// has one of its own of that name.
+func traceOf(call orchestrator.ImageCall) []corev1.EnvVar {
+	if call.Trace == "" || sets(call.Target, traceVariable) {
+		return nil
+	}
+	return []corev1.EnvVar{{Name: traceVariable, Value: literally(call.Trace)}}
 }

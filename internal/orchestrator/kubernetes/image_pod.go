@@ -53,6 +53,7 @@ func (c Config) callPod(call orchestrator.ImageCall, owner metav1.OwnerReference
 	for _, argument := range call.Arguments {
 		container.Args = append(container.Args, literally(argument))
 	}
+	container.Env = append(container.Env, traceOf(call)...)
 	pod.Spec.Containers = []corev1.Container{container}
 	return pod, nil
 }

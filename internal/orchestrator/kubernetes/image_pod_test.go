@@ -275,3 +275,34 @@ func TestAbandonedCalls(t *testing.T) {
 		t.Errorf("abandoned: %v", names)
 	}
 }
+
+// TestTraceOfACall: the container of a call has its trace. A server, which outlives calls, has
+// none.
+func TestTraceOfACall(t *testing.T) {
+	const trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+	traced := func(containers []corev1.Container) (values []string) {
+		for _, container := range containers {
+			for _, variable := range container.Env {
+				if variable.Name == "TRACEPARENT" {
+					values = append(values, variable.Value)
+				}
+			}
+		}
+		return values
+	}
+	cfg, call := testConfig(t), imageCall()
+	if got := traced(callPodOf(t, cfg, call).Spec.Containers); got != nil {
+		t.Errorf("without a trace it is %v", got)
+	}
+	call.Trace = trace
+	if got := traced(callPodOf(t, cfg, call).Spec.Containers); len(got) != 1 || got[0] != trace {
+		t.Errorf("the trace is %v", got)
+	}
+	if got := traced(serverPodOf(t, cfg, imageTarget(faas.ProtocolHTTP)).Spec.Containers); got != nil {
+		t.Errorf("a server has %v", got)
+	}
+	call.Target.Environment = `{"TRACEPARENT":"mine"}`
+	if got := traced(callPodOf(t, cfg, call).Spec.Containers); got != nil {
+		t.Errorf("the function has a variable of its own, and the pod %v", got)
+	}
+}
