@@ -111,6 +111,92 @@ func TestWorkerIsIntroduced(t *testing.T) {
 	}
 }
 
+// TestAgentStartsAgain has an engine that knows a worker give its agent another certificate when it
+// has started again and has another key.
+func TestAgentStartsAgain(t *testing.T) {
+	vouched := 0
+	engine := caller(t, servedSecret, func(ctx context.Context, id, shown string) error {
+		vouched++
+		return kubernetes(ctx, id, shown)
+	})
+	for starts := 1; starts <= 2; starts++ {
+		w := securedWorker(t, faas.TLSRequired) // of the same id each time
+		for range 2 {
+			if err := engine.Certify(t.Context(), w); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := callWorker(caller(t, servedSecret, nil), w); err != nil || vouched != starts {
+			t.Errorf("after %d starts, vouched for %d times: %v", starts, vouched, err)
+		}
+	}
+}
+
+// TestCertifyWithoutTLS has an engine tell agents that know no TLS from those that it cannot vouch
+// for.
+func TestCertifyWithoutTLS(t *testing.T) {
+	away := caller(t, servedSecret, func(context.Context, string, string) error { return workertls.ErrNoVouching })
+	for _, mode := range []faas.TLS{faas.TLSAccepted, faas.TLSRequired} {
+		if err := away.Certify(t.Context(), securedWorker(t, mode)); !errors.Is(err, workertls.ErrNoVouching) {
+			t.Errorf("%s: %v", mode, err)
+		}
+	}
+	w := securedWorker(t, faas.TLSNever)
+	w.TLS = faas.TLSAccepted // the pod is annotated so, and its agent is of an older release
+	if err := away.Certify(t.Context(), w); err != nil {
+		t.Error(err)
+	}
+	w.TLS = faas.TLSRequired
+	if err := away.Certify(t.Context(), w); err == nil || errors.Is(err, workertls.ErrNoVouching) {
+		t.Errorf("an agent without TLS that must have it: %v", err)
+	}
+}
+
+// TestWorkersThatDoNotAnswer bounds what an engine spends on who answers at a worker's address, and
+// holds that none of it is taken for a want of vouching.
+func TestWorkersThatDoNotAnswer(t *testing.T) {
+	for name, serve := range map[string]func(net.Conn){
+		"closes":  func(net.Conn) {},
+		"rubbish": func(c net.Conn) { _, _ = c.Write(bytes.Repeat([]byte{0x16, 3, 3, 0xff}, 1<<16)) },
+		"hangs":   func(c net.Conn) { _, _ = io.Copy(io.Discard, c) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := faas.Worker{ID: "w", Address: "tcp:" + serveRaw(t, serve), TLS: faas.TLSRequired}
+			err := caller(t, servedSecret, kubernetes).Certify(t.Context(), w)
+			if err == nil || errors.Is(err, workertls.ErrNoVouching) {
+				t.Errorf("introduced, or nobody's fault: %v", err)
+			}
+		})
+	}
+}
+
+// serveRaw has each connection served and closed.
+func serveRaw(t *testing.T, serve func(net.Conn)) (address string) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var serving sync.WaitGroup
+	t.Cleanup(func() {
+		l.Close()
+		serving.Wait()
+	})
+	serving.Go(func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			serving.Go(func() {
+				defer c.Close()
+				serve(c)
+			})
+		}
+	})
+	return l.Addr().String()
+}
+
 // TestNobodyVouches is an engine that may not ask who a worker is.
 func TestNobodyVouches(t *testing.T) {
 	engine := caller(t, servedSecret, func(context.Context, string, string) error { return workertls.ErrNoVouching })

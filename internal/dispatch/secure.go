@@ -54,6 +54,30 @@ func (c *Client) Introduce(ctx context.Context, w faas.Worker) error {
 	return err
 }
 
+// Certify has the worker have a certificate by which others know it, if its agent speaks TLS,
+// whether or not this client has met it before: its agent may have been started again. The error is
+// workertls.ErrNoVouching where nobody can say who the worker is.
+func (c *Client) Certify(ctx context.Context, w faas.Worker) error {
+	if c.conns.by != nil || w.TLS == faas.TLSNever {
+		return nil
+	}
+	secured, err := c.conns.needsTLS(ctx, w, dialTimeout)
+	if err != nil || !secured {
+		return err
+	}
+	raw, err := dialRaw(ctx, w.Address, dialTimeout)
+	if err != nil {
+		return err
+	}
+	conn := c.conns.newConn(raw, w.Address)
+	if err := c.conns.secure(ctx, conn, w); err != nil {
+		conn.Close()
+		return err
+	}
+	c.conns.put(conn) // the request to specialise will need one
+	return nil
+}
+
 // secured is what a process has to speak TLS with workers.
 type secured struct {
 	authority *workertls.Authority // nil: it has none
@@ -137,10 +161,10 @@ func asked(ctx context.Context, w faas.Worker, patience time.Duration) (bool, er
 
 // secure makes a new connection one by TLS whose other end is the worker for sure.
 func (p *pool) secure(ctx context.Context, c *conn, w faas.Worker) error {
-	ctx, cancel := context.WithTimeout(ctx, handshakeTimeout)
-	defer cancel()
 	conn := p.secured.authority.Client(c.Conn)
-	if err := conn.HandshakeContext(ctx); err != nil {
+	handshake, cancel := context.WithTimeout(ctx, handshakeTimeout)
+	defer cancel()
+	if err := conn.HandshakeContext(handshake); err != nil {
 		return fmt.Errorf("TLS handshake: %w", err)
 	}
 	c.Conn, c.worker = conn, w.ID
@@ -181,6 +205,9 @@ func (s *secured) introduce(ctx context.Context, c *conn, session tls.Connection
 		method: "POST", path: workertls.IdentityPath, authorization: proof, timeout: handshakeTimeout,
 	}, &shown)
 	if err == nil {
+		// Whoever answers slowly must not seem to be one whom nobody can vouch for.
+		ctx, cancel := context.WithTimeout(ctx, handshakeTimeout)
+		defer cancel()
 		err = s.vouch(ctx, workerID, shown.Token)
 	}
 	if errors.Is(err, workertls.ErrNoVouching) {

@@ -33,6 +33,7 @@ import (
 	"github.com/openstack-faas/faas/internal/engine/fleet"
 	"github.com/openstack-faas/faas/internal/engine/followup"
 	"github.com/openstack-faas/faas/internal/engine/imagerun"
+	"github.com/openstack-faas/faas/internal/engine/introduction"
 	"github.com/openstack-faas/faas/internal/engine/jobs"
 	"github.com/openstack-faas/faas/internal/engine/manualscale"
 	"github.com/openstack-faas/faas/internal/engine/placement"
@@ -157,6 +158,7 @@ type Engine struct {
 	autoscale   *autoscale.Scaler
 	manual      *manualscale.Scaler
 	pools       *pools.Pools
+	introducer  *introduction.Introducer
 	repair      *repair.Repairer
 	upkeep      *upkeep.Upkeeper
 	images      *imagerun.Runner
@@ -242,9 +244,13 @@ func (e *Engine) makeWorkerRooms() {
 	e.pools = pools.New(pools.Config{
 		Runtimes: cfg.Store.RuntimeStore, Shards: cfg.Store.Shards(), Orchestrator: cfg.Orchestrator,
 		Fleet: e.fleet, Owns: e.shards.Owns, Size: limits.PoolSize, Most: limits.PoolMax,
-		Workers: limits.Workers, Contents: e.client.Contents, Introduce: e.client.Introduce,
+		Workers: limits.Workers, Contents: e.client.Contents,
 		Group: e.intake, Now: cfg.Now, Log: cfg.Log,
 		Name: cfg.Name, Extra: limits.PoolExtra, Wanted: e.placement.Wanted, Tell: e.tellAwaited,
+	})
+	e.introducer = introduction.New(introduction.Config{
+		Engine: cfg.Name, Orchestrator: cfg.Orchestrator, Owns: e.shards.Owns, Introduce: e.client.Certify,
+		Group: e.intake, Now: cfg.Now, Log: cfg.Log,
 	})
 	e.repair = repair.New(repair.Config{
 		Functions: cfg.Store.FunctionStore, Runtimes: cfg.Store.RuntimeStore,

@@ -33,6 +33,7 @@ func (e *Engine) allLoops() []loop {
 		{"sweep workers and pools", e.loops, time.Minute, e.repair.Sweep},
 		{"remove passwords of deleted functions", e.loops, 0, e.images.ForgetAll},
 		{"keep pools", e.intake, 0, e.pools.Watch},
+		{"introduce workers", e.intake, 0, e.introducer.Run},
 		{"start workers that are waited for", e.intake, 0, e.pools.Grow},
 		{"try broken pools again", e.intake, 5 * time.Minute, e.pools.Retry},
 		{"renew leases", e.loops, e.executions.RenewInterval(), e.executions.RenewLeases},

@@ -57,6 +57,9 @@ type Worker struct {
 	// TLS is whether its agent speaks TLS. Programs of the release before do not know the field, and
 	// speak to the worker without.
 	TLS TLS `json:"tls,omitempty"`
+	// Unintroduced says that its agent is up, and that it is not Ready only because no engine has
+	// introduced it yet. Engines alone need to know.
+	Unintroduced bool `json:"-"`
 }
 
 // TLS says whether a worker's agent is spoken to by TLS.

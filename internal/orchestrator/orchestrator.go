@@ -115,6 +115,10 @@ type Voucher interface {
 	// Vouch returns an error unless what the worker's agent has shown is what the worker is known by
 	// to who runs it; workertls.ErrNoVouching where that cannot be found out.
 	Vouch(ctx context.Context, workerID, shown string) error
+	// Introduce has introduce find out who a generic worker is that is Unintroduced, and has the
+	// worker be ready, for all engines, when there was no error. It does nothing for another worker.
+	// An error that is ErrNoVouching leaves a worker with TLSAccepted ready here.
+	Introduce(ctx context.Context, workerID string, introduce func(ctx context.Context) error) error
 }
 
 // WentBackError says that no worker of a pool's new image came up and that the pool has its old

@@ -3,6 +3,7 @@ package workertls
 import (
 	"context"
 	"errors"
+	"fmt"
 )
 
 // Vouch reports whether what an agent has shown is what its worker is known by to who runs it: an
@@ -11,6 +12,9 @@ type Vouch func(ctx context.Context, workerID, shown string) error
 
 // ErrNoVouching says that nobody here can tell whether an agent is its worker's.
 var ErrNoVouching = errors.New("it cannot be found out whether the agents of workers are who they say")
+
+// ErrMayNotVouch is ErrNoVouching for want of a right: it will be so until somebody grants that.
+var ErrMayNotVouch = fmt.Errorf("%w: a right is missing", ErrNoVouching)
 
 // The requests by which an engine finds out that a worker is what it says.
 const (

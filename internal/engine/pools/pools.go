@@ -34,11 +34,9 @@ type Config struct {
 	Tell func(ctx context.Context, runtimeID string, body []byte) error
 	// Contents asks a worker what its runtime has for functions.
 	Contents func(ctx context.Context, w faas.Worker) (faas.Contents, error)
-	// Introduce has a new worker have a certificate before it is needed.
-	Introduce func(ctx context.Context, w faas.Worker) error
-	Group     *background.Group // of pools that are being set
-	Now       func() time.Time
-	Log       *slog.Logger
+	Group    *background.Group // of pools that are being set
+	Now      func() time.Time
+	Log      *slog.Logger
 }
 
 // Pools keeps the pools. It is safe for concurrent use.
@@ -47,7 +45,6 @@ type Pools struct {
 	log   *slog.Logger
 	sizes *sizes
 	has   *contents
-	meets introductions
 	news  background.Signal // woken when shards are due
 
 	waiting waiting

@@ -40,7 +40,6 @@ func (p *Pools) Watch(ctx context.Context) {
 		p.resizeAll()
 		p.mend()
 		p.learn()
-		p.introduceAll()
 		select {
 		case <-ctx.Done():
 		case <-tick.C:

@@ -136,7 +136,8 @@ func workerOf(pod *corev1.Pod, health health) (faas.Worker, error) {
 		return faas.Worker{}, err
 	}
 	w := faas.Worker{
-		ID: pod.Name, RuntimeID: pod.Labels[labelRuntime], Slots: faas.DefaultConcurrency, Ready: health == ready,
+		ID: pod.Name, RuntimeID: pod.Labels[labelRuntime], Slots: faas.DefaultConcurrency,
+		Ready: health == ready && isIntroduced(pod), Unintroduced: health == ready && !isIntroduced(pod),
 		Key: key, ProjectID: pod.Labels[labelProject], StartedAt: pod.CreationTimestamp.Time, Node: pod.Spec.NodeName,
 	}
 	if slots, err := strconv.Atoi(pod.Annotations[annotationSlots]); err == nil {

@@ -58,6 +58,9 @@ func (c Config) identityMounts() []corev1.VolumeMount {
 	return []corev1.VolumeMount{{Name: identityVolume, MountPath: podlayout.IdentityDir, ReadOnly: true}}
 }
 
+// maxToken bounds what Kubernetes is asked to review, in bytes. Its tokens have some 1,100.
+const maxToken = 16 << 10
+
 // What Kubernetes says of the pod that a token is bound to.
 const (
 	tokenPodName = "authentication.kubernetes.io/pod-name"
@@ -79,15 +82,21 @@ func (v *voucher) Vouch(ctx context.Context, workerID, shown string) error {
 	if !there {
 		return notThere(workerID)
 	}
+	if len(shown) > maxToken {
+		return fmt.Errorf("what was shown for worker %s is no token: it has %d bytes", workerID, len(shown))
+	}
 	ctx, release := v.within(ctx)
 	defer release()
 	review, err := v.client.TokenReviews().Create(ctx, &authv1.TokenReview{
 		Spec: authv1.TokenReviewSpec{Token: shown, Audiences: []string{podlayout.IdentityAudience}},
 	}, metav1.CreateOptions{})
-	if apierrors.IsForbidden(err) {
+	switch {
+	case apierrors.IsForbidden(err):
 		v.note(err)
-	}
-	if err != nil { // Kubernetes has said nothing of the worker; it may be away
+		return errors.Join(workertls.ErrMayNotVouch, fmt.Errorf("have Kubernetes review a worker's token: %w", err))
+	case apierrors.IsBadRequest(err) || apierrors.IsInvalid(err) || apierrors.IsRequestEntityTooLargeError(err):
+		return fmt.Errorf("what was shown for worker %s is no token: %w", workerID, err)
+	case err != nil: // Kubernetes has said nothing of the worker; it may be away
 		return errors.Join(workertls.ErrNoVouching, fmt.Errorf("have Kubernetes review a worker's token: %w", err))
 	}
 	v.note(nil)

@@ -41,10 +41,16 @@ const (
 	annotationCluster = "faas.openstack.org/cluster"
 	// annotationTLS is a faas.TLS: whether the agent is spoken to by TLS. No annotation: it is not.
 	annotationTLS = "faas.openstack.org/tls"
+	// annotationIntroduced is how often the containers of a generic worker had restarted when an
+	// engine introduced it: once more, and its agent has another key. Until then it is
+	// notIntroduced. No annotation: the worker is ready without, as those of a release before are.
+	annotationIntroduced = "faas.openstack.org/introduced"
 	// annotationRestarts is how often its containers had restarted when it was claimed: once more,
 	// and it is lost.
 	annotationRestarts = "faas.openstack.org/restarts"
 )
+
+const notIntroduced = "no"
 
 // checkLabel returns an error for what cannot be the value of a label.
 func checkLabel(what, value string) error {

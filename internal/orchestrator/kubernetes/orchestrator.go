@@ -36,6 +36,7 @@ type Orchestrator struct {
 	*servers
 	*functionSecrets
 	*voucher
+	*introducer
 	*nodeSeeker
 	*bell // nil in tests without an API server
 
@@ -111,6 +112,7 @@ func newOrchestrator(cfg Config, client kubeclient.Client) *Orchestrator {
 		},
 		functionSecrets: secrets,
 		voucher:         &voucher{cluster: c, state: known},
+		introducer:      &introducer{cluster: c, state: known, removals: ends},
 		nodeSeeker:      nodes,
 
 		policies: network,

@@ -96,10 +96,11 @@ func errNoneCameUp(pool orchestrator.Pool, reason string) error {
 
 // progress is how far a pool has come in changing to a template.
 type progress struct {
-	ready    int    // workers of the template that can be claimed
-	others   int    // workers of other templates
-	stuck    string // what one of the template's says it fails of, "" when none does
-	hopeless bool   // it will not pass
+	ready        int    // workers of the template that can be claimed
+	unintroduced int    // those that could be, had an engine introduced them
+	others       int    // workers of other templates
+	stuck        string // what one of the template's says it fails of, "" when none does
+	hopeless     bool   // it will not pass
 }
 
 func progressOf(d *appsv1.Deployment, generic []worker) (p progress) {
@@ -108,8 +109,10 @@ func progressOf(d *appsv1.Deployment, generic []worker) (p progress) {
 		switch {
 		case w.pod.Labels[labelTemplate] != template:
 			p.others++
-		case w.health == ready:
+		case w.Ready:
 			p.ready++
+		case w.Unintroduced:
+			p.unintroduced++
 		case !p.hopeless:
 			if reason, hopeless := stuck(w.pod); reason != "" {
 				p.stuck, p.hopeless = reason, hopeless
@@ -163,6 +166,8 @@ func (p *pools) overdue(ctx context.Context, now *appsv1.Deployment, generic []w
 		return &failedError{at.stuck}
 	case fault != "":
 		return &failedError{fault}
+	case at.unintroduced > 0: // which says nothing of the image
+		return faas.Errorf(faas.Unavailable, "No worker could be introduced to this service: the engines' logs say why.")
 	}
 	return &failedError{p.overdueReason(now, generic)}
 }

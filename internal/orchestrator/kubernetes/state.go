@@ -37,12 +37,13 @@ type state struct {
 // changed.
 type worker struct {
 	faas.Worker
-	pod      *corev1.Pod
-	health   health
-	restarts int       // when it was last shown as ready
-	since    time.Time // since when this process has seen it start; zero while it does not
-	gone     bool      // it is not shown any more; the pod may still exist
-	removed  string    // why this process deletes it, "" if it does not
+	pod        *corev1.Pod
+	health     health
+	restarts   int       // when it was last shown as ready
+	introduced string    // as annotationIntroduced, by this process: Kubernetes may not have recorded it yet
+	since      time.Time // since when this process has seen it start; zero while it does not
+	gone       bool      // it is not shown any more; the pod may still exist
+	removed    string    // why this process deletes it, "" if it does not
 }
 
 func newState() *state {
@@ -115,8 +116,11 @@ func (s *state) observe(pod *corev1.Pod) (must bool, reason string) {
 		w = &worker{}
 		s.workers[pod.Name] = w
 	}
-	wasReady := w.health == ready && w.pod != nil
+	wasReady := w.Ready
 	restarts, _ := restartsOf(pod)
+	if view.Unintroduced && w.introduced == strconv.Itoa(restarts) {
+		view.Unintroduced, view.Ready = false, true
+	}
 	w.Worker, w.pod, w.health = view, pod, health
 	switch {
 	case health != starting:
@@ -131,14 +135,14 @@ func (s *state) observe(pod *corev1.Pod) (must bool, reason string) {
 		if health == lost && view.Generic() {
 			s.faults[view.RuntimeID] = reason
 		}
-	case wasReady && (health != ready || restarts != w.restarts) && view.Generic():
+	case wasReady && (!view.Ready || restarts != w.restarts) && view.Generic():
 		s.send(orchestrator.Gone, w, ending(pod)) // and it may come back
 		wasReady = false
 	}
 	if !w.gone {
 		s.feed.Set(w.Worker)
 	}
-	if health == ready && !w.gone {
+	if view.Ready && !w.gone {
 		w.restarts = restarts
 		if !wasReady && view.Generic() {
 			delete(s.faults, view.RuntimeID)

@@ -63,6 +63,9 @@ func (c Config) template(pool orchestrator.Pool) (corev1.PodTemplateSpec, error)
 		},
 		Spec: spec,
 	}
+	if c.TLS != faas.TLSNever {
+		template.Annotations[annotationIntroduced] = notIntroduced
+	}
 	if c.Cluster != "" { // Kubernetes makes a part of each pod's name from the template
 		template.Annotations[annotationCluster] = c.Cluster
 	}

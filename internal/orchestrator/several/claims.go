@@ -64,6 +64,21 @@ func (o *Orchestrator) Vouch(ctx context.Context, workerID, shown string) error 
 	return voucher.Vouch(ctx, workerID, shown)
 }
 
+// Introduce implements orchestrator.Voucher.
+func (o *Orchestrator) Introduce(
+	ctx context.Context, workerID string, introduce func(ctx context.Context) error,
+) error {
+	m, err := o.find(workerID)
+	if err != nil {
+		return err
+	}
+	voucher, is := m.inner.(orchestrator.Voucher)
+	if !is {
+		return workertls.ErrNoVouching
+	}
+	return voucher.Introduce(ctx, workerID, introduce)
+}
+
 // Prepare implements orchestrator.Orchestrator.
 func (o *Orchestrator) Prepare(ctx context.Context, workerID string, target faas.Target) error {
 	if o.closed() {
