@@ -1,6 +1,6 @@
 # Our own services on this cloud: two of each, as processes of this machine. Sourced.
 # CLOUD_ENGINES is how many engines there are, for tests of how they divide the work.
-# CLOUD_WORKER_TLS is [kubernetes] worker_tls: off, accept or require.
+# CLOUD_WORKER_TLS is [kubernetes] worker_tls: off, accept (the default) or require.
 engines=${CLOUD_ENGINES:-2}
 engine_ports=(7080 7081 7084)    # of their status; 7082 and 7083 are the APIs'
 
@@ -98,7 +98,7 @@ kubeconfig = $etc/admin.kubeconfig
 namespace = $workers_namespace
 agent_image = docker.io/faas-mini/agent:dev
 image_pull_policy = IfNotPresent
-worker_tls = ${CLOUD_WORKER_TLS:-off}
+worker_tls = ${CLOUD_WORKER_TLS:-accept}
 ingress_from = $node_ip/32
 egress_allow = $world_ip/32
 untrusted_runtime_class =${CLOUD_GVISOR:+ gvisor}
