@@ -24,6 +24,8 @@ make_bridge() {
     "${ip[@]}" addr replace "$pod_gateway/${pod_cidr#*/}" dev "$bridge"
     "${ip[@]}" addr replace "$node_ip/32" dev "$bridge"
     "${ip[@]}" link set "$bridge" up
+    # Services' addresses become pods' only after a route was found, and no other may lead anywhere.
+    "${ip[@]}" route replace "$service_cidr" dev "$bridge"
 }
 
 # masquerade gives what pods send elsewhere the node's own address.
