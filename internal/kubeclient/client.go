@@ -46,8 +46,8 @@ type Resource[T, L any] interface {
 	) (T, error)
 }
 
-// The collections of a Client.
 type (
+	// Secrets and the others are the collections of a Client.
 	Secrets         = Resource[*corev1.Secret, *corev1.SecretList]
 	Services        = Resource[*corev1.Service, *corev1.ServiceList]
 	Events          = Resource[*corev1.Event, *corev1.EventList]

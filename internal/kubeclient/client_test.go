@@ -37,16 +37,17 @@ func newServer(t *testing.T) *server {
 		line := []string{r.Method, r.URL.String(), r.Header.Get("Content-Type"), r.Header.Get("Accept"), string(body)}
 		s.asked = append(s.asked, strings.Join(line, " "))
 		status := http.StatusOK
-		if strings.HasSuffix(r.URL.Path, "/none") {
+		switch {
+		case strings.HasSuffix(r.URL.Path, "/none"):
 			status = http.StatusNotFound
 			body, _ = json.Marshal(metav1.Status{
 				TypeMeta: metav1.TypeMeta{Kind: "Status", APIVersion: "v1"}, Status: metav1.StatusFailure,
 				Reason: metav1.StatusReasonNotFound, Code: http.StatusNotFound,
 			})
 			w.Header().Set("Content-Type", "application/json")
-		} else if r.Method == http.MethodPost || r.Method == http.MethodPut {
+		case r.Method == http.MethodPost || r.Method == http.MethodPut:
 			w.Header().Set("Content-Type", r.Header.Get("Content-Type"))
-		} else {
+		default:
 			w.Header().Set("Content-Type", "application/json")
 			body = []byte(`{"metadata":{"name":"one"}}`)
 		}
