@@ -47,14 +47,20 @@ type Resource[T, L any] interface {
 }
 
 type (
-	// Secrets and the others are the collections of a Client.
-	Secrets         = Resource[*corev1.Secret, *corev1.SecretList]
-	Services        = Resource[*corev1.Service, *corev1.ServiceList]
-	Events          = Resource[*corev1.Event, *corev1.EventList]
-	Nodes           = Resource[*corev1.Node, *corev1.NodeList]
-	Deployments     = Resource[*appsv1.Deployment, *appsv1.DeploymentList]
+	// Secrets is the collection of secrets.
+	Secrets = Resource[*corev1.Secret, *corev1.SecretList]
+	// Services is the collection of services.
+	Services = Resource[*corev1.Service, *corev1.ServiceList]
+	// Events is the collection of events.
+	Events = Resource[*corev1.Event, *corev1.EventList]
+	// Nodes is the collection of nodes.
+	Nodes = Resource[*corev1.Node, *corev1.NodeList]
+	// Deployments is the collection of Deployments.
+	Deployments = Resource[*appsv1.Deployment, *appsv1.DeploymentList]
+	// NetworkPolicies is the collection of network policies.
 	NetworkPolicies = Resource[*netv1.NetworkPolicy, *netv1.NetworkPolicyList]
-	Leases          = Resource[*coordinationv1.Lease, *coordinationv1.LeaseList]
+	// Leases is the collection of Leases.
+	Leases = Resource[*coordinationv1.Lease, *coordinationv1.LeaseList]
 )
 
 // Pods is the collection of pods.
