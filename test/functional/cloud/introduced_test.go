@@ -1,6 +1,8 @@
 package cloud
 
 import (
+	"errors"
+	"net/http"
 	"syscall"
 	"testing"
 	"time"
@@ -34,12 +36,14 @@ func (i *withTLS) onFreshPool() apiclient.Function {
 	}, &made))
 	zip, err := apiclient.Zip(map[string]string{"main.py": "def main():\n    return 1\n"})
 	must(i, err)
-	for available := 0; available == 0; {
-		var pool struct{ Capacity struct{ Available int } }
-		must(i, i.client.Do(i.ctx, "GET", "/v1/runtimes/"+made.ID+"/pool", nil, &pool))
-		available = pool.Capacity.Available
+	want := apiclient.NewFunction{Name: i.Name(), RuntimeID: made.ID, Package: zip}
+	for {
+		f, err := i.client.CreateFunction(i.ctx, want)
+		var e *apiclient.Error
+		if errors.As(err, &e) && e.Status == http.StatusConflict { // the runtime is not available yet
+			continue
+		}
+		must(i, err)
+		return f
 	}
-	f, err := i.client.CreateFunction(i.ctx, apiclient.NewFunction{Name: i.Name(), RuntimeID: made.ID, Package: zip})
-	must(i, err)
-	return f
 }
