@@ -38,7 +38,8 @@ put_for_swift() {
     chown swift:swift "$swift_conf/$1"
 }
 
-# start_swift_server KIND PORT
+# start_swift_server KIND PORT. There is no updater: an object that its container is not told of in
+# time would never be listed, so that time is long.
 start_swift_server() {
     local kind=$1 port=$2
     [[ -e $swift_conf/$kind.ring.gz ]] || make_swift_ring "$kind" "$port"
@@ -55,6 +56,9 @@ disable_fallocate = true
 fallocate_reserve = 0
 log_name = swift-$kind
 log_level = WARNING
+conn_timeout = 20
+node_timeout = 60
+container_update_timeout = 60
 [pipeline:main]
 pipeline = healthcheck $kind-server
 [app:$kind-server]

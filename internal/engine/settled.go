@@ -29,13 +29,14 @@ func (e *Engine) dueSoon(ref string) {
 	}
 }
 
-// WakeTrigger has a trigger be kept after the time at the latest.
-func (e *Engine) WakeTrigger(ctx context.Context, id string, after time.Duration) error {
-	sooner, err := e.cfg.Store.WakeDue(ctx, store.TriggerKeeping, id, after)
+// WakeTrigger has a trigger be kept after the time at the latest. sooner is false when it was to be
+// before already, and has not begun.
+func (e *Engine) WakeTrigger(ctx context.Context, id string, after time.Duration) (sooner bool, err error) {
+	sooner, err = e.cfg.Store.WakeDue(ctx, store.TriggerKeeping, id, after)
 	if sooner {
 		e.dueSoon(id)
 	}
-	return err
+	return sooner, err
 }
 
 // broadcastSettled says to the owners of other shards what is due, until ctx ends. Each message goes to

@@ -70,7 +70,8 @@ func TestWokenTriggersAreKeptAtOnce(t *testing.T) {
 	}
 	wake := func(e *Engine) {
 		t.Helper()
-		r.must(e.WakeTrigger(t.Context(), g.ID, 0))
+		_, err := e.WakeTrigger(t.Context(), g.ID, 0)
+		r.must(err)
 	}
 	begins("it is not kept when it is made")
 	w.ends <- struct{}{}

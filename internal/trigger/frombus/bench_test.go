@@ -66,7 +66,7 @@ func BenchmarkSiftObjects(b *testing.B) {
 		all = append(all, watching(fmt.Sprintf("%032x", n%1000+1), fmt.Sprint("c", n/1000))...)
 	}
 	s, _ := waker(all)
-	s.waking.wake = func(context.Context, string, time.Duration) error { return nil }
+	s.waking.wake = func(context.Context, string, time.Duration) (bool, error) { return true, nil }
 	project := fmt.Sprintf("%032x", 7)
 	for name, body := range map[string][]byte{
 		"read": proxy("get", project, "c3/o"), "another container": proxy("put", project, "x/o"),

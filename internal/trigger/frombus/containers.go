@@ -32,7 +32,7 @@ func containerKey(project []byte, container string) []byte {
 // look that was asked for last has not begun yet, and will find what each of them is about. That is
 // also what bounds the looks that somebody causes who writes to it without end, or is refused.
 type waking struct {
-	wake func(ctx context.Context, triggerID string, after time.Duration) error
+	wake func(ctx context.Context, triggerID string, after time.Duration) (sooner bool, err error)
 	now  func() time.Time
 
 	mu    sync.Mutex
@@ -54,7 +54,9 @@ const (
 	pacesKept  = 50_000
 )
 
-func newWaking(wake func(context.Context, string, time.Duration) error, now func() time.Time) *waking {
+func newWaking(
+	wake func(ctx context.Context, triggerID string, after time.Duration) (sooner bool, err error), now func() time.Time,
+) *waking {
 	return &waking{wake: wake, now: now, paces: lru.New[string, pace](pacesKept)}
 }
 
@@ -71,6 +73,15 @@ func (w *waking) due(triggerID string) (after time.Duration, tell bool) {
 	next := latest(now, p.next.Add(lookGap), p.earned.Add(-(savedLooks-1)*eachLook))
 	w.paces.Put(triggerID, pace{next: next, earned: latest(p.earned, next).Add(eachLook)})
 	return next.Sub(now), true
+}
+
+// met is called when a look that was asked for before has not begun yet, so that there is none of
+// its own for who was woken last. It may begin at any moment: whoever is woken next asks again.
+func (w *waking) met(triggerID string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	p, _ := w.paces.Get(triggerID)
+	w.paces.Put(triggerID, pace{next: w.now(), earned: p.earned.Add(-eachLook)})
 }
 
 func latest(times ...time.Time) (last time.Time) {
@@ -113,8 +124,12 @@ func (s *Sifter) siftObject(n *notification) func(context.Context) error {
 // wakeAll wakes triggers, and forgets those that were.
 func (s *Sifter) wakeAll(ctx context.Context, looks map[string]time.Time) error {
 	for id, at := range looks {
-		if err := s.waking.wake(ctx, id, max(0, at.Sub(s.waking.now()))); err != nil {
+		sooner, err := s.waking.wake(ctx, id, max(0, at.Sub(s.waking.now())))
+		if err != nil {
 			return err
+		}
+		if !sooner {
+			s.waking.met(id)
 		}
 		delete(looks, id)
 		s.results.count(resultWoken)

@@ -43,15 +43,16 @@ func watching(project string, containers ...string) (all []faas.Trigger) {
 
 // woken remembers who was woken, and for when.
 type woken struct {
-	at   map[string][]time.Duration
-	fail error
+	at      map[string][]time.Duration
+	fail    error
+	waiting bool // a look that was asked for before has not begun
 }
 
-func (w *woken) wake(_ context.Context, id string, after time.Duration) error {
+func (w *woken) wake(_ context.Context, id string, after time.Duration) (sooner bool, err error) {
 	if w.fail == nil {
 		w.at[id] = append(w.at[id], after)
 	}
-	return w.fail
+	return !w.waiting, w.fail
 }
 
 func (w *woken) ids() []string { return slices.Sorted(maps.Keys(w.at)) }
@@ -132,6 +133,29 @@ func TestFewLooks(t *testing.T) {
 		if at := w.at[owner+" photos"]; at[len(at)-1] != 0 {
 			t.Errorf("after an hour it waits for %s", at[len(at)-1])
 		}
+	})
+}
+
+// TestLookThatWaits has a look begin late: who is woken meanwhile has none of its own, and what
+// comes after it has begun is not left to a look that nobody was promised.
+func TestLookThatWaits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, w := waker(watching(owner, "photos"))
+		asked := func(object string, want int) {
+			t.Helper()
+			must(t, sift(t, s, proxy("put", owner, "photos/"+object)))
+			if at := w.at[owner+" photos"]; len(at) != want {
+				t.Errorf("after %s it was asked for %d looks, want %d", object, len(at), want)
+			}
+		}
+		asked("first", 1)
+		time.Sleep(time.Millisecond)
+		w.waiting = true
+		asked("while the look waits", 2)
+		asked("once more", 3)
+		w.waiting = false
+		asked("when it has begun", 4)
+		asked("before the next", 4)
 	})
 }
 

@@ -19,7 +19,7 @@ func FuzzSift(f *testing.F) {
 	containers.know(watching(owner, "c"))
 	s := NewSifter(SifterConfig{
 		Index: x, Taker: &taker{}, Containers: containers,
-		Wake: func(context.Context, string, time.Duration) error { return nil },
+		Wake: func(context.Context, string, time.Duration) (bool, error) { return true, nil },
 	})
 	f.Fuzz(func(t *testing.T, body []byte) {
 		if bring := s.Sift(body); bring != nil {

@@ -19,10 +19,11 @@ type SifterConfig struct {
 	Index *Index
 	Taker trigger.Taker
 	// Containers are the triggers that Swift's notifications wake, and Wake has one look at its
-	// container after the time at the latest. It may be called again after an error, as Sift's bring.
-	// nil: they are not woken.
+	// container after the time at the latest. sooner is false when it is to look before that already
+	// and has not begun: there is no look of its own then. It may be called again after an error, as
+	// Sift's bring. nil: they are not woken.
 	Containers *Index
-	Wake       func(ctx context.Context, triggerID string, after time.Duration) error
+	Wake       func(ctx context.Context, triggerID string, after time.Duration) (sooner bool, err error)
 	// ProjectGone is called when Keystone has said that a project is deleted, again if it fails.
 	// What is on the bus is said by whoever may publish there: before it deletes anything,
 	// ProjectGone asks Keystone whether it is true. nil: nobody wants to know.
