@@ -86,7 +86,7 @@ func (l *lease) try(ctx context.Context) bool {
 	if apierrors.IsNotFound(err) {
 		made := &coordinationv1.Lease{ObjectMeta: metav1.ObjectMeta{Name: l.name}, Spec: l.next(coordinationv1.LeaseSpec{})}
 		made, err = l.leases.Create(ctx, made, metav1.CreateOptions{})
-		return l.wrote(made, err)
+		return l.wrote(ctx, made, err)
 	}
 	if err != nil {
 		l.complain(ctx, err)
@@ -98,7 +98,7 @@ func (l *lease) try(ctx context.Context) bool {
 	}
 	has.Spec = l.next(has.Spec)
 	has, err = l.leases.Update(ctx, has, metav1.UpdateOptions{}) // a conflict if another has written it meanwhile
-	return l.wrote(has, err)
+	return l.wrote(ctx, has, err)
 }
 
 // next returns what is to be written so that this process has the Lease after before.
@@ -118,13 +118,13 @@ func (l *lease) next(before coordinationv1.LeaseSpec) coordinationv1.LeaseSpec {
 	return next
 }
 
-func (l *lease) wrote(written *coordinationv1.Lease, err error) bool {
+func (l *lease) wrote(ctx context.Context, written *coordinationv1.Lease, err error) bool {
 	switch {
 	case err == nil:
 		l.see(written.Spec)
 		return true
 	case !apierrors.IsConflict(err) && !apierrors.IsAlreadyExists(err):
-		l.complain(context.Background(), err)
+		l.complain(ctx, err)
 	}
 	return false
 }
