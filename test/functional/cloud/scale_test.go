@@ -73,7 +73,6 @@ func TestTwentyFunctionsAtOnce(t *testing.T) {
 		all = append(all, create(ctx, t, c, "python3", code, apiclient.NewFunction{}))
 	}
 	awaitPool(ctx, t, c, "python3")
-	before := workersBesidePools(ctx, t)
 	took := make([]time.Duration, functions)
 	var refused atomic.Int32
 	var group sync.WaitGroup
@@ -100,11 +99,9 @@ func TestTwentyFunctionsAtOnce(t *testing.T) {
 			}
 		})
 	}
-	// Looked for meanwhile: where twenty pods take long to start, the first have idled too long, and
-	// are gone, before the last answer.
-	await(ctx, t, "workers are started beside the pool", func() bool {
-		return slices.ContainsFunc(workersBesidePools(ctx, t), func(pod string) bool { return !slices.Contains(before, pod) })
-	})
+	if startedBeside(ctx, t, all) == 0 {
+		t.Error("no worker was started beside the pool")
+	}
 	group.Wait()
 	slices.Sort(took)
 	t.Logf("twenty functions at once: half are answered after %v, 19 after %v, all after %v; %d refusals",
@@ -114,11 +111,31 @@ func TestTwentyFunctionsAtOnce(t *testing.T) {
 // besidePool is the end of the names of workers that are started beside a pool.
 var besidePool = regexp.MustCompile(`-x[a-z0-9]{15}$`)
 
-// workersBesidePools returns the names of the workers that were started beside pools.
-func workersBesidePools(ctx context.Context, t *testing.T) []string {
+// startedBeside waits until each function has had a worker of its own, and returns how many of them
+// were started beside the pool, which has to be small before. It looks while they are called: where
+// many pods take long to start, the first have idled too long, and are gone, before the last
+// answer. A worker is labelled a moment after its first call.
+func startedBeside(ctx context.Context, t *testing.T, all []apiclient.Function) (n int) {
 	t.Helper()
-	pods := strings.Fields(kubectl(ctx, t, "get", "pods", "-n", "faas", "-o", "jsonpath={.items[*].metadata.name}"))
-	return slices.DeleteFunc(pods, func(pod string) bool { return !besidePool.MatchString(pod) })
+	var ids []string
+	for _, f := range all {
+		ids = append(ids, f.ID)
+	}
+	of := "faas.openstack.org/function-id in (" + strings.Join(ids, ",") + ")"
+	seen := map[string]bool{}
+	await(ctx, t, "each function has a worker of its own", func() bool {
+		pods := kubectl(ctx, t, "get", "pods", "-n", "faas", "-l", of, "-o", "jsonpath={.items[*].metadata.name}")
+		for _, pod := range strings.Fields(pods) {
+			seen[pod] = true
+		}
+		return len(seen) >= len(all)
+	})
+	for pod := range seen {
+		if besidePool.MatchString(pod) {
+			n++
+		}
+	}
+	return n
 }
 
 // comeAgain returns when a call that was refused for want of a worker is to be made again.
