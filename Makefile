@@ -50,7 +50,7 @@ test: packages lint unit functional ## all that a change must pass, on a fresh m
 
 .PHONY: unit
 unit: build packages ## the tests of the packages, with the race detector
-	go test $(RACE) -timeout 30m $$(go list ./... | grep -v /test/)
+	tools/gotest $(RACE) -timeout 30m $$(go list ./... | grep -v /test/)
 	cd devstack/mini/netpol && go test ./...
 
 .PHONY: functional

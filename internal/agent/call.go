@@ -77,9 +77,9 @@ func (a *Agent) runIn(s *slot, c faas.Call, times callTimes, ready *time.Time) (
 	}
 	a.calls.begin(c.ExecutionID, s)
 	defer a.calls.end(c.ExecutionID, s)
+	s.late.begin(c.ExecutionID) // before the slot can name it
 	_, err := s.conn.Write(appendCall(message, c))
 	s.tellOf(c.ExecutionID) // after the call's line: what is sent to it comes behind
-	s.late.begin(c.ExecutionID)
 	if err == nil && s.loading {
 		err = a.awaitLoaded(s, times)
 	}

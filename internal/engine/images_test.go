@@ -205,12 +205,14 @@ func TestBoundsContainers(t *testing.T) {
 // as many as they need and no more.
 func TestStartsServers(t *testing.T) {
 	r, o := withImages(t, func(l *Limits) { l.PerFunction = 2 })
-	release := make(chan struct{})
+	up := make(chan struct{})
+	release := sync.OnceFunc(func() { close(up) })
 	o.up = func(string) error {
-		<-release
+		<-up
 		return nil
 	}
 	r.run()
+	t.Cleanup(release)
 	f := r.imageFunction(project, faas.ProtocolHTTP)
 	got := make(chan faas.Worker, 10)
 	ask := func(waiting int, known ...string) {
@@ -225,9 +227,11 @@ func TestStartsServers(t *testing.T) {
 	go ask(1)
 	r.await("a server starts", func() bool { return o.servers() == 1 })
 	go ask(1)
+	// What a caller said last counts: the seven are the last.
+	r.await("both wait", func() bool { return r.engine.placement.Waiting() == 2 })
 	go ask(7)
 	r.await("seven calls of three at a time start another", func() bool { return o.servers() == 2 })
-	close(release)
+	release()
 	for range 3 {
 		if w := <-got; w.Key != f.Target().Key || !strings.HasPrefix(w.ID, "server-") {
 			t.Errorf("got %+v", w)
