@@ -126,8 +126,16 @@ func TestShrinkingKeepsWhatIsBeingClaimed(t *testing.T) {
 			break
 		}
 	}
+	o.mu.Lock()
+	claimed := o.workers[w.ID]
+	o.mu.Unlock()
 	if err := o.SetPool(t.Context(), orchestrator.Pool{RuntimeID: "r", Image: "python3", Size: 0}); err != nil {
 		t.Fatal(err)
+	}
+	select {
+	case <-claimed.kept: // it was asked to drain while the call runs
+	case <-claimed.gone:
+		t.Fatal("it was ended")
 	}
 	if err := os.WriteFile(end, nil, 0o600); err != nil {
 		t.Fatal(err)
