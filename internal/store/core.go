@@ -62,7 +62,7 @@ func (c *core) closeConnections() error {
 // timestamp returns the clock's time as the database keeps it.
 func (c *core) timestamp() time.Time { return moment(micros(c.now())) }
 
-// countQueued counts an execution that tx.enqueue has recorded.
+// countQueued counts an execution that executionRows.enqueue has recorded.
 func (c *core) countQueued(e *faas.Execution) {
 	c.counts.add(called{e.FunctionID, e.FunctionVersion}, 1)
 	c.usage.add(e.ProjectID, recordCounts{queued: 1, bytes: recordBytes(e)})

@@ -45,7 +45,7 @@ func letterBytes(l *faas.DeadLetter) int64 {
 // of its trigger have gone for it. One that is there already stays as it is.
 func (s *DeadLetterStore) KeepLetter(ctx context.Context, l faas.DeadLetter) (dropped int, err error) {
 	err = s.recorder.do(ctx, func(t *tx) (err error) {
-		dropped, err = t.keepLetter(l)
+		dropped, err = t.letters.keep(l)
 		return err
 	})
 	if err != nil {
@@ -54,11 +54,17 @@ func (s *DeadLetterStore) KeepLetter(ctx context.Context, l faas.DeadLetter) (dr
 	return dropped, nil
 }
 
-// keepLetter keeps a dead letter, counts it at its trigger, and returns how many older ones of its
+// letterRows are dead letters within a transaction.
+type letterRows struct {
+	*statements
+	triggers triggerRows
+}
+
+// keep keeps a dead letter, counts it at its trigger, and returns how many older ones of its
 // trigger have gone for it. One that is there already stays as it is. A trigger that is gone has
 // none.
-func (t *tx) keepLetter(l faas.DeadLetter) (dropped int, err error) {
-	has, err := t.lettersOf(l.TriggerID)
+func (t letterRows) keep(l faas.DeadLetter) (dropped int, err error) {
+	has, err := t.of(l.TriggerID)
 	if errors.Is(err, sql.ErrNoRows) {
 		return 0, nil
 	}
@@ -77,10 +83,10 @@ func (t *tx) keepLetter(l faas.DeadLetter) (dropped int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	if err := t.addSeen(l.TriggerID, faas.TriggerSeen{Failed: 1, LastError: l.Why, LastErrorAt: l.CreatedAt}); err != nil {
+	if err := t.triggers.addSeen(l.TriggerID, faas.TriggerSeen{Failed: 1, LastError: l.Why, LastErrorAt: l.CreatedAt}); err != nil {
 		return 0, err
 	}
-	return t.dropOldLetters(l.TriggerID, letterCount{has.letters + 1, has.bytes + letterBytes(&l)})
+	return t.dropOld(l.TriggerID, letterCount{has.letters + 1, has.bytes + letterBytes(&l)})
 }
 
 // letterCount is how many dead letters a trigger has, and what they take. It is in the trigger's
@@ -88,24 +94,24 @@ func (t *tx) keepLetter(l faas.DeadLetter) (dropped int, err error) {
 // first.
 type letterCount struct{ letters, bytes int64 }
 
-// lettersOf locks a trigger's row and returns how many letters it has; sql.ErrNoRows when it is
+// of locks a trigger's row and returns how many letters it has; sql.ErrNoRows when it is
 // gone.
-func (t *tx) lettersOf(triggerID string) (has letterCount, err error) {
+func (t letterRows) of(triggerID string) (has letterCount, err error) {
 	err = t.queryRow(`SELECT letters, letter_bytes FROM triggers WHERE id = ?`+t.grammar.forUpdate, triggerID).
 		Scan(&has.letters, &has.bytes)
 	return has, err
 }
 
-func (t *tx) countLetters(triggerID string, has letterCount) error {
+func (t letterRows) count(triggerID string, has letterCount) error {
 	_, err := t.exec(`UPDATE triggers SET letters = ?, letter_bytes = ? WHERE id = ?`, has.letters, has.bytes, triggerID)
 	return err
 }
 
 const oldestLetter = `SELECT id, bytes FROM dead_letters WHERE trigger_id = ? ORDER BY created_at, id LIMIT 1`
 
-// dropOldLetters deletes the oldest letters of a trigger that has more than it may, and notes how
+// dropOld deletes the oldest letters of a trigger that has more than it may, and notes how
 // many it has then.
-func (t *tx) dropOldLetters(triggerID string, has letterCount) (dropped int, err error) {
+func (t letterRows) dropOld(triggerID string, has letterCount) (dropped int, err error) {
 	for has.letters > 1 && (has.letters > maxLetters || has.bytes > maxLetterBytes) {
 		var id string
 		var bytes int64
@@ -118,7 +124,7 @@ func (t *tx) dropOldLetters(triggerID string, has letterCount) (dropped int, err
 		dropped++
 		has.letters, has.bytes = has.letters-1, has.bytes-bytes
 	}
-	return dropped, t.countLetters(triggerID, has)
+	return dropped, t.count(triggerID, has)
 }
 
 // DeadLetter returns a dead letter of a trigger that the scope sees.
@@ -150,12 +156,12 @@ func (s *DeadLetterStore) DeadLetters(
 
 // DeleteDeadLetter forgets a dead letter.
 func (s *DeadLetterStore) DeleteDeadLetter(ctx context.Context, scope faas.Scope, triggerID, id string) error {
-	return s.recorder.do(ctx, func(t *tx) error { return t.takeLetter(scope, triggerID, id) })
+	return s.recorder.do(ctx, func(t *tx) error { return t.letters.take(scope, triggerID, id) })
 }
 
-// takeLetter deletes a dead letter.
-func (t *tx) takeLetter(scope faas.Scope, triggerID, id string) error {
-	has, err := t.lettersOf(triggerID)
+// take deletes a dead letter.
+func (t letterRows) take(scope faas.Scope, triggerID, id string) error {
+	has, err := t.of(triggerID)
 	if errors.Is(err, sql.ErrNoRows) {
 		return notFound("dead letter", id)
 	}
@@ -166,13 +172,13 @@ func (t *tx) takeLetter(scope faas.Scope, triggerID, id string) error {
 	if err := letterSeen(scope, triggerID, id, l, err); err != nil {
 		return err
 	}
-	_, err = t.forgetLetter(triggerID, id, has)
+	_, err = t.forget(triggerID, id, has)
 	return err
 }
 
-// forgetLetter deletes a letter of a trigger whose row is locked, if it is there, and returns how
+// forget deletes a letter of a trigger whose row is locked, if it is there, and returns how
 // many letters are left.
-func (t *tx) forgetLetter(triggerID, id string, has letterCount) (left letterCount, err error) {
+func (t letterRows) forget(triggerID, id string, has letterCount) (left letterCount, err error) {
 	var bytes int64
 	err = t.queryRow(`SELECT bytes FROM dead_letters WHERE id = ?`+t.grammar.forUpdate, id).Scan(&bytes)
 	if errors.Is(err, sql.ErrNoRows) {
@@ -185,17 +191,17 @@ func (t *tx) forgetLetter(triggerID, id string, has letterCount) (left letterCou
 		return has, err
 	}
 	left = letterCount{has.letters - 1, has.bytes - bytes}
-	return left, t.countLetters(triggerID, left)
+	return left, t.count(triggerID, left)
 }
 
 // Replay has a dead letter executed again: in one transaction the letter goes and x is queued,
 // which is complete. Of several who try, one does; the others hear faas.NotFound.
 func (s *DeadLetterStore) Replay(ctx context.Context, scope faas.Scope, triggerID, id string, x faas.Execution) error {
 	err := s.recorder.do(ctx, func(t *tx) error {
-		if err := t.takeLetter(scope, triggerID, id); err != nil {
+		if err := t.letters.take(scope, triggerID, id); err != nil {
 			return err
 		}
-		return t.enqueue(s.shards, &x)
+		return t.executions.enqueue(s.shards, &x)
 	})
 	if err == nil {
 		s.countQueued(&x)
@@ -234,7 +240,7 @@ func (s *DeadLetterStore) PurgeDeadLetters(ctx context.Context, before time.Time
 	err = s.chores.do(ctx, func(t *tx) error {
 		purged = 0
 		for _, trigger := range slices.Sorted(maps.Keys(of)) { // in one order everywhere, so that no two processes wait for each other
-			n, err := t.purgeLetters(trigger, of[trigger])
+			n, err := t.letters.purge(trigger, of[trigger])
 			if err != nil {
 				return err
 			}
@@ -248,16 +254,16 @@ func (s *DeadLetterStore) PurgeDeadLetters(ctx context.Context, before time.Time
 	return purged, nil
 }
 
-// purgeLetters deletes letters of a trigger and returns how many there were.
-func (t *tx) purgeLetters(triggerID string, ids []string) (int, error) {
-	has, err := t.lettersOf(triggerID)
+// purge deletes letters of a trigger and returns how many there were.
+func (t letterRows) purge(triggerID string, ids []string) (int, error) {
+	has, err := t.of(triggerID)
 	if errors.Is(err, sql.ErrNoRows) { // its letters are gone with it
 		return 0, nil
 	}
 	before := has.letters
 	for _, id := range ids {
 		if err == nil {
-			has, err = t.forgetLetter(triggerID, id, has)
+			has, err = t.forget(triggerID, id, has)
 		}
 	}
 	return int(before - has.letters), err

@@ -22,8 +22,8 @@
 //
 // Callers that need one or two parts take those and not a Store. Transactions go across parts: the
 // one that deletes a function also counts what its project uses and schedules the deletion of its
-// trust. What is done within a transaction is therefore a method of tx, in the file of its part, and
-// no part needs another one to write.
+// trust. What is done within a transaction is therefore a type for each table, such as dueItems, in
+// the file of its part and a field of tx, and no part needs another one to write.
 //
 // The database is a MySQL or MariaDB server, a Galera cluster of them, or an SQLite file. What
 // differs is in dialect.go and the files of each; every other statement is the same for all.

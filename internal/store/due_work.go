@@ -49,7 +49,7 @@ const lastErrorLength = 1000
 // begins anew, whatever its state: who has it in hand at the moment finds out that it is no longer
 // its own.
 func (s *DueWork) AddDue(ctx context.Context, kind, ref string, after time.Duration) error {
-	return s.recorder.do(ctx, func(t *tx) error { return t.addDue(s.shards, kind, ref, after) })
+	return s.recorder.do(ctx, func(t *tx) error { return t.due.add(s.shards, kind, ref, after) })
 }
 
 // EnsureDue adds work that is due at once unless an item of the same kind and ref is there.
@@ -85,8 +85,11 @@ func (s *DueWork) WithdrawDue(ctx context.Context, kind, ref string) error {
 	return err
 }
 
-// addDue is AddDue within a transaction.
-func (t *tx) addDue(n faas.Sharding, kind, ref string, after time.Duration) error {
+// dueItems are the items of due_work within a transaction.
+type dueItems struct{ *statements }
+
+// add is AddDue within a transaction.
+func (t dueItems) add(n faas.Sharding, kind, ref string, after time.Duration) error {
 	_, err := t.change(insertDue(t.grammar, n, kind, ref, after))
 	if t.dialect.fault(err) != duplicate {
 		return err
@@ -101,9 +104,6 @@ func (t *tx) addDue(n faas.Sharding, kind, ref string, after time.Duration) erro
 	)
 	return err
 }
-
-// change runs a change within a transaction.
-func (t *tx) change(c change) (int64, error) { return t.exec(c.query, c.args...) }
 
 const dueColumns = `kind, ref, shard, state, due_at, epoch, token, attempts, last_error, added_at`
 
@@ -191,7 +191,7 @@ func (s *DueWork) TakeDue(
 	var taken []DueItem
 	err := s.chores.do(ctx, func(t *tx) error {
 		taken = nil
-		if err := t.owns(o); err != nil {
+		if err := t.shards.owns(o); err != nil {
 			return err
 		}
 		for _, i := range items {
@@ -208,7 +208,7 @@ func (s *DueWork) TakeDue(
 			if n == 0 {
 				continue // withdrawn, or another attempt's
 			}
-			if err := t.taken(&i); err != nil {
+			if err := t.due.taken(&i); err != nil {
 				return err
 			}
 			taken = append(taken, i)
@@ -222,7 +222,7 @@ func (s *DueWork) TakeDue(
 }
 
 // taken reads what an attempt is to know of the item that it has in hand now.
-func (t *tx) taken(i *DueItem) error {
+func (t dueItems) taken(i *DueItem) error {
 	var age, woken int64
 	err := t.queryRow(
 		`SELECT attempts, last_error, `+t.grammar.now+` - added_at, woken_at FROM due_work WHERE kind = ? AND ref = ?`,
@@ -256,7 +256,7 @@ func (s *DueWork) HandOverDue(ctx context.Context, o faas.Ownership, kind string
 	var handed int
 	err = s.chores.do(ctx, func(t *tx) error {
 		handed = 0
-		if err := t.owns(o); err != nil {
+		if err := t.shards.owns(o); err != nil {
 			return err
 		}
 		for _, i := range items {

@@ -100,7 +100,7 @@ func (s *ExecutionStore) DeleteExecution(ctx context.Context, scope faas.Scope, 
 	}
 	var gone []record
 	err := s.recorder.do(ctx, func(t *tx) error {
-		e, err := t.execution(id)
+		e, err := t.executions.get(id)
 		if err != nil {
 			return err
 		}
@@ -114,7 +114,7 @@ func (s *ExecutionStore) DeleteExecution(ctx context.Context, scope faas.Scope, 
 		if err != nil {
 			return missing("execution", id, err)
 		}
-		gone, err = t.deleteExecutions([]record{one})
+		gone, err = t.executions.delete([]record{one})
 		if err == nil && len(gone) == 0 { // another process was first
 			return notFound("execution", id)
 		}
@@ -126,13 +126,19 @@ func (s *ExecutionStore) DeleteExecution(ctx context.Context, scope faas.Scope, 
 	return err
 }
 
-func (t *tx) execution(id string) (faas.Execution, error) {
+// executionRows are executions with their contents within a transaction.
+type executionRows struct {
+	*statements
+	stories storyRows
+}
+
+func (t executionRows) get(id string) (faas.Execution, error) {
 	e, err := executions.scan(t.queryRow(executions.selectByID(), id))
 	return e, missing("execution", id, err)
 }
 
 // insert writes a whole row, and what of it is kept apart.
-func (t *tx) insert(e *faas.Execution) error {
+func (t executionRows) insert(e *faas.Execution) error {
 	row, apart := t.form.split(e)
 	query, args := executions.insert(t.grammar, row)
 	if _, err := t.exec(query, args...); err != nil || len(apart) == 0 {

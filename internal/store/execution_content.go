@@ -112,7 +112,7 @@ func insertContentIfFound(c content) (query string, args []any) {
 		WHERE RIGHT(@outcome, 1) <> '0'`, []any{c.execution, c.kind, c.text}
 }
 
-func (t *tx) addContents(contents []content) error {
+func (t executionRows) addContents(contents []content) error {
 	for _, c := range contents { // each alone: there are three at most, and one of them is as large as a packet may be
 		query, args := insertContents([]content{c})
 		if _, err := t.exec(query, args...); err != nil {
@@ -140,7 +140,7 @@ func (s *ExecutionStore) whole(ctx context.Context, x faas.Execution) (faas.Exec
 }
 
 // fill is whole within a transaction.
-func (t *tx) fill(x *faas.Execution) error {
+func (t executionRows) fill(x *faas.Execution) error {
 	if x.InputCut == 0 && x.ResultCut == 0 {
 		return nil
 	}

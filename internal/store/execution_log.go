@@ -39,7 +39,7 @@ func (s *ExecutionStore) PurgeLogs(ctx context.Context, age time.Duration, limit
 	}
 	err = s.chores.do(ctx, func(t *tx) error {
 		for _, id := range old {
-			if err := t.dropLog(id); err != nil {
+			if err := t.logs.drop(id); err != nil {
 				return err
 			}
 		}
@@ -59,8 +59,11 @@ func (s *ExecutionStore) logSoFar(ctx context.Context, id string) (log string, e
 
 const selectRunningLog = `SELECT log_text FROM running_logs WHERE execution_id = ?`
 
-// logSoFar is as ExecutionStore's within a transaction.
-func (t *tx) logSoFar(id string) (log string, err error) {
+// runningLogs are the logs of executions that run, within a transaction.
+type runningLogs struct{ *statements }
+
+// get is as ExecutionStore's within a transaction.
+func (t runningLogs) get(id string) (log string, err error) {
 	err = t.queryRow(selectRunningLog, id).Scan(&log)
 	if errors.Is(err, sql.ErrNoRows) {
 		return "", nil
@@ -68,7 +71,7 @@ func (t *tx) logSoFar(id string) (log string, err error) {
 	return log, err
 }
 
-func (t *tx) dropLog(id string) error {
+func (t runningLogs) drop(id string) error {
 	_, err := t.exec(`DELETE FROM running_logs WHERE execution_id = ?`, id)
 	return err
 }

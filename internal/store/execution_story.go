@@ -48,8 +48,11 @@ func (s *ExecutionStore) Tell(ctx context.Context, id string, events ...faas.Sto
 	})
 }
 
+// storyRows are the events of executions within a transaction.
+type storyRows struct{ *statements }
+
 // tell is Tell within a transaction.
-func (t *tx) tell(id string, events ...faas.StoryEvent) error {
+func (t storyRows) tell(id string, events ...faas.StoryEvent) error {
 	if len(events) == 0 {
 		return nil
 	}
@@ -97,8 +100,8 @@ func (s *ExecutionStore) Story(ctx context.Context, x faas.Execution) ([]faas.St
 	return all, nil
 }
 
-// dropStories deletes the events of executions, whose rows are being deleted.
-func (t *tx) dropStories(of []record) error {
+// drop deletes the events of executions, whose rows are being deleted.
+func (t storyRows) drop(of []record) error {
 	const together = 64 // in statements of two lengths, so that few are prepared
 	for len(of) > 0 {
 		n := 1

@@ -120,16 +120,16 @@ func (s *FunctionStore) CreateFunction(ctx context.Context, f faas.Function, quo
 	f.Revision = max(f.Revision, 1)
 	f.CreatedAt, f.UpdatedAt = moment(micros(f.CreatedAt)), moment(micros(f.UpdatedAt))
 	err := s.recorder.do(ctx, func(t *tx) error {
-		if err := t.usableRuntime(f); err != nil {
+		if err := t.runtimes.usableBy(f); err != nil {
 			return err
 		}
-		if err := t.useFor(f, +1, quota); err != nil {
+		if err := t.quota.useFor(f, +1, quota); err != nil {
 			return err
 		}
-		if err := t.keepTrust(f.TrustID); err != nil {
+		if err := t.trusts.keep(f.TrustID); err != nil {
 			return err
 		}
-		if err := t.keepPackage(f.Code.SHA256); err != nil {
+		if err := t.packages.keep(f.Code.SHA256); err != nil {
 			return err
 		}
 		query, args := functions.insert(t.grammar, &f)
@@ -139,13 +139,13 @@ func (s *FunctionStore) CreateFunction(ctx context.Context, f faas.Function, quo
 	return f, err
 }
 
-// usableRuntime checks the function's runtime in the transaction that records the function, and
+// usableBy checks the function's runtime in the transaction that records the function, and
 // keeps it as it is until that is committed, so that DeleteRuntime cannot come between.
-func (t *tx) usableRuntime(f faas.Function) error {
+func (t runtimeRows) usableBy(f faas.Function) error {
 	if f.RuntimeID == "" && f.Code.Source == faas.SourceImage {
 		return nil
 	}
-	r, err := t.runtime(f.RuntimeID, t.grammar.forShare)
+	r, err := t.get(f.RuntimeID, t.grammar.forShare)
 	if faas.KindOf(err) == faas.NotFound || err == nil && !seesRuntime(faas.OneProject(f.ProjectID), r) {
 		return faas.Errorf(faas.Invalid, "Runtime %s can not be found.", f.RuntimeID)
 	}
@@ -188,7 +188,7 @@ func (s *FunctionStore) UpdateFunction(ctx context.Context, scope faas.Scope, id
 	var f faas.Function
 	err := s.recorder.do(ctx, func(t *tx) error {
 		var err error
-		if f, err = t.function(scope, id); err != nil {
+		if f, err = t.functions.get(scope, id); err != nil {
 			return err
 		}
 		if change.Revision != 0 && change.Revision != f.Revision ||
@@ -196,22 +196,22 @@ func (s *FunctionStore) UpdateFunction(ctx context.Context, scope faas.Scope, id
 			return faas.Errorf(faas.Conflict,
 				"Function %s was changed by another request meanwhile; look at it and try again.", id)
 		}
-		if err := t.changeTrust(s.shards, f.TrustID, change.Trust); err != nil {
+		if err := t.trusts.replace(s.shards, f.TrustID, change.Trust); err != nil {
 			return err
 		}
 		size, before := f.Code.Size, f.Code.SHA256
 		f = change.applied(f)
 		f.UpdatedAt = s.timestamp()
-		if err := t.use(f.ProjectID, faas.ResourcePackages, f.Code.Size-size, change.Quota); err != nil {
+		if err := t.quota.use(f.ProjectID, faas.ResourcePackages, f.Code.Size-size, change.Quota); err != nil {
 			return err
 		}
 		if change.Code != nil {
-			if err := t.keepPackage(f.Code.SHA256); err != nil {
+			if err := t.packages.keep(f.Code.SHA256); err != nil {
 				return err
 			}
 		}
 		if f.Code.SHA256 != before {
-			if err := t.unusePackage(s.shards, before); err != nil {
+			if err := t.packages.unuse(s.shards, before); err != nil {
 				return err
 			}
 		}
@@ -258,25 +258,25 @@ func (s *FunctionStore) DeleteFunction(ctx context.Context, scope faas.Scope, id
 	var f faas.Function
 	err := s.recorder.do(ctx, func(t *tx) error {
 		var err error
-		if f, err = t.function(scope, id); err != nil {
+		if f, err = t.functions.get(scope, id); err != nil {
 			return err
 		}
-		if err := t.functionUncalled(id); err != nil {
+		if err := t.references.functionUncalled(id); err != nil {
 			return err
 		}
-		if err := t.dropVersions(s.shards, f); err != nil {
+		if err := t.versions.dropAll(s.shards, f); err != nil {
 			return err
 		}
-		if err := t.changeTrust(s.shards, f.TrustID, &FunctionTrust{}); err != nil {
+		if err := t.trusts.replace(s.shards, f.TrustID, &FunctionTrust{}); err != nil {
 			return err
 		}
-		if err := t.unusePackage(s.shards, f.Code.SHA256); err != nil {
+		if err := t.packages.unuse(s.shards, f.Code.SHA256); err != nil {
 			return err
 		}
 		if n, err := t.exec(`DELETE FROM functions WHERE id = ?`, id); err != nil || n == 0 {
 			return err
 		}
-		return t.useFor(f, -1, nil)
+		return t.quota.useFor(f, -1, nil)
 	})
 	if err != nil {
 		return faas.Function{}, err
@@ -284,9 +284,12 @@ func (s *FunctionStore) DeleteFunction(ctx context.Context, scope faas.Scope, id
 	return f, nil
 }
 
-// function returns a function that the scope may change, and keeps others from changing it until
+// functionRows are functions within a transaction.
+type functionRows struct{ *statements }
+
+// get returns a function that the scope may change, and keeps others from changing it until
 // the commit.
-func (t *tx) function(scope faas.Scope, id string) (faas.Function, error) {
+func (t functionRows) get(scope faas.Scope, id string) (faas.Function, error) {
 	f, err := functions.scan(t.queryRow(functions.selectByID()+t.grammar.forUpdate, id))
 	if err == nil && !scope.Sees(f.ProjectID) {
 		return f, unseen("function", id, f.ProjectID)

@@ -50,10 +50,10 @@ func (s *FunctionStore) CreateAlias(ctx context.Context, a faas.Alias, quota faa
 	}
 	a.CreatedAt, a.UpdatedAt = moment(micros(a.CreatedAt)), moment(micros(a.UpdatedAt))
 	err := s.recorder.do(ctx, func(t *tx) error {
-		if err := t.mayPoint(a); err != nil {
+		if err := t.references.mayPoint(a); err != nil {
 			return err
 		}
-		if err := t.use(a.ProjectID, faas.ResourceAliases, +1, quota); err != nil {
+		if err := t.quota.use(a.ProjectID, faas.ResourceAliases, +1, quota); err != nil {
 			return err
 		}
 		query, args := aliases.insert(t.grammar, &a)
@@ -68,7 +68,7 @@ func (s *FunctionStore) CreateAlias(ctx context.Context, a faas.Alias, quota faa
 
 // mayPoint checks that the project has what the alias is to stand for, and keeps that from being
 // deleted until the commit.
-func (t *tx) mayPoint(a faas.Alias) error {
+func (t references) mayPoint(a faas.Alias) error {
 	err := t.mayCall(a.ProjectID, faas.FunctionRef{FunctionID: a.FunctionID, Version: a.Version})
 	if err != nil || a.Canary.Percent == 0 {
 		return err
@@ -106,12 +106,12 @@ func (s *FunctionStore) UpdateAlias(
 	var a faas.Alias
 	err := s.recorder.do(ctx, func(t *tx) error {
 		var err error
-		if a, err = t.alias(scope, name, t.grammar.forUpdate); err != nil {
+		if a, err = t.aliases.get(scope, name, t.grammar.forUpdate); err != nil {
 			return err
 		}
 		change.apply(&a)
 		a.UpdatedAt = s.timestamp()
-		if err := t.mayPoint(a); err != nil {
+		if err := t.references.mayPoint(a); err != nil {
 			return err
 		}
 		query, args := aliases.update(a.ID, &a)
@@ -141,22 +141,25 @@ func (c AliasChange) apply(a *faas.Alias) {
 // DeleteAlias forgets an alias. The error's kind is faas.Conflict while something calls it.
 func (s *FunctionStore) DeleteAlias(ctx context.Context, scope faas.Scope, name string) error {
 	return s.recorder.do(ctx, func(t *tx) error {
-		a, err := t.alias(scope, name, t.grammar.forUpdate)
+		a, err := t.aliases.get(scope, name, t.grammar.forUpdate)
 		if err != nil {
 			return err
 		}
-		if err := t.aliasUncalled(a.ProjectID, name); err != nil {
+		if err := t.references.aliasUncalled(a.ProjectID, name); err != nil {
 			return err
 		}
 		if n, err := t.exec(`DELETE FROM aliases WHERE id = ?`, a.ID); err != nil || n == 0 {
 			return err
 		}
-		return t.use(a.ProjectID, faas.ResourceAliases, -1, nil)
+		return t.quota.use(a.ProjectID, faas.ResourceAliases, -1, nil)
 	})
 }
 
-// alias returns an alias of the one project that the scope sees, under a lock, one of the grammar's.
-func (t *tx) alias(scope faas.Scope, name, lock string) (faas.Alias, error) {
+// aliasRows are aliases within a transaction.
+type aliasRows struct{ *statements }
+
+// get returns an alias of the one project that the scope sees, under a lock, one of the grammar's.
+func (t aliasRows) get(scope faas.Scope, name, lock string) (faas.Alias, error) {
 	a, err := aliases.scan(t.queryRow(selectAlias+lock, scope.ProjectID(), name))
 	if errors.Is(err, sql.ErrNoRows) || err == nil && !scope.Sees(a.ProjectID) {
 		return faas.Alias{}, noAlias(name)

@@ -31,13 +31,19 @@ var callers = []caller{
 	{table: "aliases", noun: "alias", name: "name", versions: "function_version, canary_version", noAlias: true},
 }
 
+// references are what rows of callers name, within a transaction.
+type references struct {
+	*statements
+	aliases aliasRows
+}
+
 // mayCall checks, in the transaction that writes a row of callers, that the project has what the
 // row names, and keeps it from being deleted until the commit. The error's kind is faas.NotFound
 // when it has not.
-func (t *tx) mayCall(projectID string, ref faas.FunctionRef) error {
+func (t references) mayCall(projectID string, ref faas.FunctionRef) error {
 	switch {
 	case ref.Alias != "":
-		_, err := t.alias(faas.OneProject(projectID), ref.Alias, t.grammar.forShare)
+		_, err := t.aliases.get(faas.OneProject(projectID), ref.Alias, t.grammar.forShare)
 		return err
 	case ref.FunctionID == "":
 		return faas.Errorf(faas.Invalid, "function_id is required where there is no function_alias, also beside a function_version.")
@@ -63,19 +69,19 @@ func (t *tx) mayCall(projectID string, ref faas.FunctionRef) error {
 
 // functionUncalled returns a faas.Conflict that names the rows which call the function, any version
 // of it; nil when none does. The transaction has locked the function's row.
-func (t *tx) functionUncalled(id string) error {
+func (t references) functionUncalled(id string) error {
 	return t.uncalled("Function "+id, func(caller) string { return `function_id = ?` }, id)
 }
 
 // versionUncalled is functionUncalled for one version.
-func (t *tx) versionUncalled(functionID string, number int) error {
+func (t references) versionUncalled(functionID string, number int) error {
 	return t.uncalled(fmt.Sprintf("Version %d of function %s", number, functionID), func(c caller) string {
 		return `function_id = ? AND ? IN (` + cmp.Or(c.versions, "function_version") + `)`
 	}, functionID, int64(number))
 }
 
 // aliasUncalled is functionUncalled for an alias, whose row the transaction has locked.
-func (t *tx) aliasUncalled(projectID, name string) error {
+func (t references) aliasUncalled(projectID, name string) error {
 	return t.uncalled("Function alias "+name, func(c caller) string {
 		if c.noAlias {
 			return ""
@@ -89,7 +95,7 @@ const namedUsers = 3
 
 // uncalled returns a faas.Conflict that names the rows of callers which a condition on their table
 // finds, nil when there are none. A table without a condition is passed over.
-func (t *tx) uncalled(what string, conditionOn func(caller) string, args ...any) error {
+func (t references) uncalled(what string, conditionOn func(caller) string, args ...any) error {
 	var users []string
 	for _, c := range callers {
 		condition := conditionOn(c)

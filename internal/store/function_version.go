@@ -56,7 +56,7 @@ func (s *FunctionStore) CreateVersion(
 	err := s.recorder.do(ctx, func(t *tx) error {
 		// The function's row is locked: neither its code nor its versions change meanwhile, and its
 		// package and its trust are in use until this transaction says that the version has them.
-		f, err := t.function(scope, functionID)
+		f, err := t.functions.get(scope, functionID)
 		if err != nil {
 			return err
 		}
@@ -64,15 +64,15 @@ func (s *FunctionStore) CreateVersion(
 			return faas.Errorf(faas.Forbidden, "Function %s was made before images had digests, so that its version could "+
 				"become another image. Update the function with its code, then make the version.", f.ID)
 		}
-		if err := t.worthAVersion(f, quota); err != nil {
+		if err := t.versions.mayFreeze(f, quota); err != nil {
 			return err
 		}
 		made = f.Freeze()
 		made.ID, made.Description, made.CreatedAt = faas.NewID(), description, s.timestamp()
-		if made.Number, err = t.nextVersion(f.ID); err != nil {
+		if made.Number, err = t.versions.next(f.ID); err != nil {
 			return err
 		}
-		if err := t.use(f.ProjectID, faas.ResourcePackages, made.Code.Size, quota); err != nil {
+		if err := t.quota.use(f.ProjectID, faas.ResourcePackages, made.Code.Size, quota); err != nil {
 			return err
 		}
 		query, args := versions.insert(t.grammar, &made)
@@ -85,9 +85,17 @@ func (s *FunctionStore) CreateVersion(
 	return made, nil
 }
 
-// worthAVersion refuses a version of a function that has not changed since the newest one, or that
+// versionRows are versions of functions within a transaction.
+type versionRows struct {
+	*statements
+	quota    quotaUse
+	packages packageNotes
+	trusts   trustUses
+}
+
+// mayFreeze refuses a version of a function that has not changed since the newest one, or that
 // has all the versions that it may.
-func (t *tx) worthAVersion(f faas.Function, quota faas.Amounts) error {
+func (t versionRows) mayFreeze(f faas.Function, quota faas.Amounts) error {
 	var count int64
 	err := t.queryRow(`SELECT COUNT(*) FROM function_versions WHERE function_id = ?`, f.ID).Scan(&count)
 	if err != nil {
@@ -109,8 +117,8 @@ func (t *tx) worthAVersion(f faas.Function, quota faas.Amounts) error {
 	return err
 }
 
-// nextVersion returns the number of the version that is about to be made.
-func (t *tx) nextVersion(functionID string) (number int, err error) {
+// next returns the number of the version that is about to be made.
+func (t versionRows) next(functionID string) (number int, err error) {
 	_, err = t.exec(`UPDATE functions SET version_counter = version_counter + 1 WHERE id = ?`, functionID)
 	if err != nil {
 		return 0, err
@@ -164,7 +172,7 @@ func (s *FunctionStore) DeleteVersion(
 ) (faas.FunctionVersion, error) {
 	var v faas.FunctionVersion
 	err := s.recorder.do(ctx, func(t *tx) error {
-		f, err := t.function(scope, functionID) // whoever is about to point at a version waits for it
+		f, err := t.functions.get(scope, functionID) // whoever is about to point at a version waits for it
 		if err != nil {
 			return err
 		}
@@ -175,10 +183,10 @@ func (s *FunctionStore) DeleteVersion(
 		if err != nil {
 			return err
 		}
-		if err := t.versionUncalled(functionID, number); err != nil {
+		if err := t.references.versionUncalled(functionID, number); err != nil {
 			return err
 		}
-		if err := t.dropVersion(s.shards, f.TrustID, v); err != nil {
+		if err := t.versions.drop(s.shards, f.TrustID, v); err != nil {
 			return err
 		}
 		_, err = t.exec(`UPDATE functions SET latest_version =
@@ -192,26 +200,26 @@ func (s *FunctionStore) DeleteVersion(
 	return v, nil
 }
 
-// dropVersion deletes the row of a version and gives up what it has. kept is the trust that its
+// drop deletes the row of a version and gives up what it has. kept is the trust that its
 // function has and keeps; "" for none.
-func (t *tx) dropVersion(n faas.Sharding, kept string, v faas.FunctionVersion) error {
+func (t versionRows) drop(n faas.Sharding, kept string, v faas.FunctionVersion) error {
 	if _, err := t.exec(`DELETE FROM function_versions WHERE id = ?`, v.ID); err != nil {
 		return err
 	}
-	if err := t.use(v.ProjectID, faas.ResourcePackages, -v.Code.Size, nil); err != nil {
+	if err := t.quota.use(v.ProjectID, faas.ResourcePackages, -v.Code.Size, nil); err != nil {
 		return err
 	}
-	if err := t.unusePackage(n, v.Code.SHA256); err != nil {
+	if err := t.packages.unuse(n, v.Code.SHA256); err != nil {
 		return err
 	}
 	if v.TrustID == kept {
 		return nil
 	}
-	return t.unuseTrust(n, v.TrustID)
+	return t.trusts.unuse(n, v.TrustID)
 }
 
-// dropVersions deletes all versions of a function, whose own trust goes with it.
-func (t *tx) dropVersions(n faas.Sharding, f faas.Function) error {
+// dropAll deletes all versions of a function, whose own trust goes with it.
+func (t versionRows) dropAll(n faas.Sharding, f faas.Function) error {
 	rows, err := t.query(`SELECT `+versions.selected+` FROM function_versions WHERE function_id = ?
 		ORDER BY version_number`, f.ID)
 	if err != nil {
@@ -222,7 +230,7 @@ func (t *tx) dropVersions(n faas.Sharding, f faas.Function) error {
 		return err
 	}
 	for _, v := range all {
-		if err := t.dropVersion(n, f.TrustID, v); err != nil {
+		if err := t.drop(n, f.TrustID, v); err != nil {
 			return err
 		}
 	}

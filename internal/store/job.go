@@ -53,10 +53,10 @@ func (s *JobStore) CreateJob(ctx context.Context, j faas.Job, quota faas.Amounts
 		*at = moment(micros(*at))
 	}
 	err := s.recorder.do(ctx, func(t *tx) error {
-		if err := t.mayCall(j.ProjectID, j.Calls); err != nil {
+		if err := t.references.mayCall(j.ProjectID, j.Calls); err != nil {
 			return err
 		}
-		if err := t.use(j.ProjectID, faas.ResourceJobs, +1, quota); err != nil {
+		if err := t.quota.use(j.ProjectID, faas.ResourceJobs, +1, quota); err != nil {
 			return err
 		}
 		query, args := jobs.insert(t.grammar, &j)
@@ -75,7 +75,7 @@ func (s *JobStore) scheduleJob(t *tx, j faas.Job) error {
 		_, err := t.change(withdrawDue(JobExecution, j.ID))
 		return err
 	}
-	return t.addDue(s.shards, JobExecution, j.ID, max(0, j.NextAt.Sub(s.now())))
+	return t.due.add(s.shards, JobExecution, j.ID, max(0, j.NextAt.Sub(s.now())))
 }
 
 // Job returns a job that the scope sees.
@@ -100,7 +100,7 @@ func (s *JobStore) UpdateJob(
 	var j faas.Job
 	err := s.recorder.do(ctx, func(t *tx) error {
 		var err error
-		if j, err = t.job(scope, id); err != nil {
+		if j, err = t.jobs.get(scope, id); err != nil {
 			return err
 		}
 		before := j
@@ -108,7 +108,7 @@ func (s *JobStore) UpdateJob(
 			return err
 		}
 		j.NextAt, j.UpdatedAt = moment(micros(j.NextAt)), s.timestamp()
-		if err := t.updateJob(&j); err != nil {
+		if err := t.jobs.update(&j); err != nil {
 			return err
 		}
 		if j.Status == before.Status && j.NextAt.Equal(before.NextAt) {
@@ -125,7 +125,7 @@ func (s *JobStore) UpdateJob(
 // DeleteJob forgets a job. The executions that it caused stay.
 func (s *JobStore) DeleteJob(ctx context.Context, scope faas.Scope, id string) error {
 	return s.recorder.do(ctx, func(t *tx) error {
-		j, err := t.job(scope, id)
+		j, err := t.jobs.get(scope, id)
 		if err != nil {
 			return err
 		}
@@ -135,7 +135,7 @@ func (s *JobStore) DeleteJob(ctx context.Context, scope faas.Scope, id string) e
 		if _, err := t.change(withdrawDue(JobExecution, id)); err != nil {
 			return err
 		}
-		return t.use(j.ProjectID, faas.ResourceJobs, -1, nil)
+		return t.quota.use(j.ProjectID, faas.ResourceJobs, -1, nil)
 	})
 }
 
@@ -155,7 +155,7 @@ func (s *JobStore) FireJob(ctx context.Context, i DueItem, before, after faas.Jo
 		settle = dueAgain(s.dialect.grammar(), i, max(0, after.NextAt.Sub(s.now())))
 	}
 	err := s.recorder.do(ctx, func(t *tx) error {
-		now, err := t.job(faas.AnyProject(), before.ID)
+		now, err := t.jobs.get(faas.AnyProject(), before.ID)
 		if faas.KindOf(err) == faas.NotFound || err == nil && now != before {
 			return faas.Errorf(faas.Conflict, "Job %s was changed meanwhile.", before.ID).WithCause(ErrJobChanged)
 		}
@@ -169,10 +169,10 @@ func (s *JobStore) FireJob(ctx context.Context, i DueItem, before, after faas.Jo
 		if err != nil {
 			return err
 		}
-		if err := t.updateJob(&after); err != nil || x == nil {
+		if err := t.jobs.update(&after); err != nil || x == nil {
 			return err
 		}
-		return t.enqueue(s.shards, x)
+		return t.executions.enqueue(s.shards, x)
 	})
 	if err == nil && x != nil {
 		s.countQueued(x)
@@ -187,14 +187,17 @@ func (s *JobStore) NoteJob(ctx context.Context, id, why string) error {
 	return err
 }
 
-func (t *tx) updateJob(j *faas.Job) error {
+// jobRows are jobs within a transaction.
+type jobRows struct{ *statements }
+
+func (t jobRows) update(j *faas.Job) error {
 	query, args := jobs.update(j.ID, j)
 	_, err := t.exec(query, args...)
 	return err
 }
 
-// job returns a job that the scope may change, and keeps others from changing it until the commit.
-func (t *tx) job(scope faas.Scope, id string) (faas.Job, error) {
+// get returns a job that the scope may change, and keeps others from changing it until the commit.
+func (t jobRows) get(scope faas.Scope, id string) (faas.Job, error) {
 	j, err := jobs.scan(t.queryRow(jobs.selectByID()+t.grammar.forUpdate, id))
 	if err == nil && !scope.Sees(j.ProjectID) {
 		return j, unseen("job", id, j.ProjectID)

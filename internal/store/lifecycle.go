@@ -77,7 +77,7 @@ func (s *ExecutionLifecycle) Finish(ctx context.Context, id string, ending Endin
 	if op.row != nil || op.changed > 0 { // it was joined with its start, or has found it
 		return nil
 	}
-	return s.recorder.do(ctx, func(t *tx) error { return t.whyNotEnded(id) })
+	return s.recorder.do(ctx, func(t *tx) error { return t.executions.whyNotEnded(id) })
 }
 
 // validUTF8 returns a log as every database keeps it: a function may print any bytes.
@@ -115,8 +115,8 @@ func (e Ending) change(id string, form recordForm) (change, []content) {
 func (e Ending) bytes() int64 { return int64(len(e.Result) + len(e.Log)) }
 
 // whyNotEnded returns the error of an ending that found no running execution.
-func (t *tx) whyNotEnded(id string) error {
-	x, err := t.execution(id)
+func (t executionRows) whyNotEnded(id string) error {
+	x, err := t.get(id)
 	if err != nil {
 		return err
 	}

@@ -36,7 +36,7 @@ func (s *ExecutionLifecycle) Cancel(
 	var was faas.ExecutionStatus
 	var ending Ending
 	err := s.recorder.do(ctx, func(t *tx) error {
-		e, err := t.openExecution(scope, id, "cancelled")
+		e, err := t.executions.open(scope, id, "cancelled")
 		if err != nil {
 			return err
 		}
@@ -49,23 +49,23 @@ func (s *ExecutionLifecycle) Cancel(
 		was, ending = e.Status, Ending{
 			Status: cmp.Or(c.Status, faas.ExecutionCancelled), Result: outcome.Result(), EndedAt: now,
 		}
-		if err := t.fill(&e); err != nil {
+		if err := t.executions.fill(&e); err != nil {
 			return err
 		}
 		ended = ending.applied(e)
-		if err := t.cancel(ended, ending.bytes()); err != nil {
+		if err := t.executions.cancel(ended, ending.bytes()); err != nil {
 			return err
 		}
 		if c.Story.Kind != "" {
 			c.Story.At = now
-			if err := t.tell(id, e.Story(c.Story.Process, c.Story)...); err != nil {
+			if err := t.stories.tell(id, e.Story(c.Story.Process, c.Story)...); err != nil {
 				return err
 			}
 		}
 		if c.Events == nil {
 			return nil
 		}
-		return t.tellOf(ended, func(f faas.Function, x faas.Execution) []Event { return c.Events(f, x, took) })
+		return t.outbox.addOf(ended, func(f faas.Function, x faas.Execution) []Event { return c.Events(f, x, took) })
 	})
 	if err != nil {
 		return faas.Execution{}, err
@@ -91,10 +91,10 @@ func (s *ExecutionLifecycle) countCancelled(ctx context.Context, x faas.Executio
 	s.statistics.ended(x.ProjectID, &ending)
 }
 
-// openExecution returns an execution that the scope may change and that has not ended, and keeps
+// open returns an execution that the scope may change and that has not ended, and keeps
 // others from changing it until the commit.
 // is is what it is to be.
-func (t *tx) openExecution(scope faas.Scope, id, is string) (faas.Execution, error) {
+func (t executionRows) open(scope faas.Scope, id, is string) (faas.Execution, error) {
 	e, err := executions.scan(t.queryRow(executions.selectByID()+t.grammar.forUpdate, id))
 	switch {
 	case err != nil:
@@ -111,7 +111,7 @@ func (t *tx) openExecution(scope faas.Scope, id, is string) (faas.Execution, err
 // cancel writes the end of an execution that has not ended. Its owner stays: who runs it may add
 // its log (keepLog). The item of its message goes, of which there is none when it was not queued, and
 // that of what would have followed.
-func (t *tx) cancel(e faas.Execution, grown int64) error {
+func (t executionRows) cancel(e faas.Execution, grown int64) error {
 	at := micros(e.EndedAt)
 	_, err := t.exec(`UPDATE executions SET status = ?, result = ?, ended_at = ?, updated_at = ?, lease_until = 0,
 		record_bytes = record_bytes + ? WHERE id = ? AND status IN ('queued', 'running')`,
@@ -139,8 +139,8 @@ func (s *ExecutionLifecycle) EndedBefore(ctx context.Context, id, owner, log str
 	err := s.recorder.do(ctx, func(t *tx) error {
 		var err error
 		grown = 0
-		if e, err = t.execution(id); err == nil {
-			err = t.fill(&e)
+		if e, err = t.executions.get(id); err == nil {
+			err = t.executions.fill(&e)
 		}
 		if err != nil || e.Status != faas.ExecutionCancelled || log == "" {
 			return err
@@ -153,7 +153,7 @@ func (s *ExecutionLifecycle) EndedBefore(ctx context.Context, id, owner, log str
 			return err
 		}
 		grown = int64(len(log))
-		return t.addContents(apart)
+		return t.executions.addContents(apart)
 	})
 	if err != nil {
 		return faas.Execution{}, err
@@ -162,14 +162,14 @@ func (s *ExecutionLifecycle) EndedBefore(ctx context.Context, id, owner, log str
 	return e, nil
 }
 
-// tellOf keeps the events of an execution, with its function as it is now or its zero value.
-func (t *tx) tellOf(x faas.Execution, events func(faas.Function, faas.Execution) []Event) error {
+// addOf keeps the events of an execution, with its function as it is now or its zero value.
+func (t outboxRows) addOf(x faas.Execution, events func(faas.Function, faas.Execution) []Event) error {
 	f, err := functions.scan(t.queryRow(functions.selectByID(), x.FunctionID))
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return err
 	}
 	if told := events(f, x); len(told) > 0 {
-		return t.addEvents(told)
+		return t.add(told)
 	}
 	return nil
 }

@@ -34,24 +34,24 @@ func (s *ExecutionLifecycle) Follow(ctx context.Context, i DueItem, f Following)
 	var dropped int // no result: after an error what is written here may still be written
 	err := s.recorder.do(ctx, func(t *tx) error {
 		dropped = 0
-		if err := t.doneNow(i); err != nil {
+		if err := t.due.done(i); err != nil {
 			return err
 		}
 		if f.Retry != nil {
-			if err := t.enqueue(s.shards, f.Retry); err != nil {
+			if err := t.executions.enqueue(s.shards, f.Retry); err != nil {
 				return err
 			}
 		}
 		if f.Letter != nil {
 			var err error
-			if dropped, err = t.keepLetter(*f.Letter); err != nil {
+			if dropped, err = t.letters.keep(*f.Letter); err != nil {
 				return err
 			}
 		}
 		if f.Deliver == "" {
 			return nil
 		}
-		return t.addDue(s.shards, Delivery, f.Deliver, 0)
+		return t.due.add(s.shards, Delivery, f.Deliver, 0)
 	})
 	if err != nil {
 		return 0, err
@@ -66,10 +66,10 @@ func (s *ExecutionLifecycle) Follow(ctx context.Context, i DueItem, f Following)
 // was in hand for it, is done. The error is as that of Follow.
 func (s *ExecutionLifecycle) EnqueueDelivery(ctx context.Context, i DueItem, x faas.Execution) error {
 	err := s.recorder.do(ctx, func(t *tx) error {
-		if err := t.doneNow(i); err != nil {
+		if err := t.due.done(i); err != nil {
 			return err
 		}
-		return t.enqueue(s.shards, &x)
+		return t.executions.enqueue(s.shards, &x)
 	})
 	if err == nil {
 		s.countQueued(&x)
@@ -77,8 +77,8 @@ func (s *ExecutionLifecycle) EnqueueDelivery(ctx context.Context, i DueItem, x f
 	return err
 }
 
-// doneNow strikes out an item in the transaction of what was to be done.
-func (t *tx) doneNow(i DueItem) error {
+// done strikes out an item in the transaction of what was to be done.
+func (t dueItems) done(i DueItem) error {
 	n, err := t.change(dueDone(i))
 	if err == nil && n == 0 {
 		return faas.Errorf(faas.Conflict, "The %s of %q is not in hand any more.", i.Kind, i.Ref).WithCause(ErrNotInHand)

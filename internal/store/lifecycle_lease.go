@@ -50,13 +50,13 @@ func (s *ExecutionLifecycle) SettleExpired(
 	var settled []faas.Execution
 	var grown []Ending
 	err := s.chores.do(ctx, func(t *tx) error {
-		expired, err := t.expired(limit)
+		expired, err := t.executions.expired(limit)
 		if err != nil {
 			return err
 		}
 		settled, grown = nil, nil
 		for _, e := range expired {
-			log, err := t.logSoFar(e.ID)
+			log, err := t.logs.get(e.ID)
 			if err != nil {
 				return err
 			}
@@ -70,12 +70,12 @@ func (s *ExecutionLifecycle) SettleExpired(
 			if n == 0 { // it ended, or another process settled it or renewed its lease, since it was found
 				continue
 			}
-			if err := errors.Join(t.addContents(apart), t.dropLog(e.ID)); err != nil {
+			if err := errors.Join(t.executions.addContents(apart), t.logs.drop(e.ID)); err != nil {
 				return err
 			}
 			settled, grown = append(settled, ending.applied(e)), append(grown, ending)
 			lost := faas.StoryEvent{Kind: faas.StoryLost, At: ending.EndedAt, Detail: "its lease was not renewed"}
-			if err := t.tell(e.ID, e.Story(e.Owner, lost)...); err != nil {
+			if err := t.stories.tell(e.ID, e.Story(e.Owner, lost)...); err != nil {
 				return err
 			}
 			if e.FollowUp {
@@ -86,7 +86,7 @@ func (s *ExecutionLifecycle) SettleExpired(
 			if events == nil {
 				continue
 			}
-			if err := t.tellOf(ending.applied(e), events); err != nil {
+			if err := t.outbox.addOf(ending.applied(e), events); err != nil {
 				return err
 			}
 		}
@@ -102,7 +102,7 @@ func (s *ExecutionLifecycle) SettleExpired(
 	return settled, nil
 }
 
-func (t *tx) expired(limit int) ([]faas.Execution, error) {
+func (t executionRows) expired(limit int) ([]faas.Execution, error) {
 	rows, err := t.query(`SELECT `+executions.selected+` FROM executions
 		WHERE ended_at = 0 AND status = 'running' AND lease_until < `+t.grammar.now+` ORDER BY created_at LIMIT ?`, limit)
 	if err != nil {

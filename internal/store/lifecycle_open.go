@@ -140,7 +140,7 @@ func (s *ExecutionLifecycle) Requeue(ctx context.Context, id, process, by string
 	}
 	wasRunning, project := false, ""
 	err := s.recorder.do(ctx, func(t *tx) error {
-		e, err := t.openExecution(faas.AnyProject(), id, "requeued")
+		e, err := t.executions.open(faas.AnyProject(), id, "requeued")
 		if err != nil {
 			return err
 		}
@@ -158,10 +158,10 @@ func (s *ExecutionLifecycle) Requeue(ctx context.Context, id, process, by string
 				return faas.Errorf(faas.Conflict, "Execution %s runs: %s holds its lease. It can be cancelled or settled.", id, e.Owner)
 			}
 		}
-		if err := t.addDue(s.shards, LostMessage, id, 0); err != nil {
+		if err := t.due.add(s.shards, LostMessage, id, 0); err != nil {
 			return err
 		}
-		return t.tell(id, e.Story(process, faas.StoryEvent{Kind: faas.StoryRequeued, At: s.timestamp(), Detail: by})...)
+		return t.stories.tell(id, e.Story(process, faas.StoryEvent{Kind: faas.StoryRequeued, At: s.timestamp(), Detail: by})...)
 	})
 	if err == nil && wasRunning {
 		s.usage.add(project, recordCounts{queued: 1})

@@ -50,7 +50,7 @@ func dueOfQueued(g grammar, n faas.Sharding, e *faas.Execution) change {
 }
 
 // enqueue is Enqueue within a transaction, for an execution that is complete.
-func (t *tx) enqueue(n faas.Sharding, e *faas.Execution) error {
+func (t executionRows) enqueue(n faas.Sharding, e *faas.Execution) error {
 	if err := t.insert(e); err != nil {
 		return err
 	}
@@ -90,8 +90,8 @@ func (s *ExecutionLifecycle) claimed(ctx context.Context, id, owner string) (faa
 	// A reader on another node of a cluster may be behind the writer.
 	var now faas.Execution
 	err = s.recorder.do(ctx, func(t *tx) (err error) {
-		if now, err = t.execution(id); err == nil {
-			err = t.fill(&now)
+		if now, err = t.executions.get(id); err == nil {
+			err = t.executions.fill(&now)
 		}
 		return err
 	})

@@ -137,9 +137,12 @@ func (s *Membership) ShardOwners(ctx context.Context) ([]ShardOwner, error) {
 	})
 }
 
+// shardRows are the shards within a transaction.
+type shardRows struct{ *statements }
+
 // owns refuses a transaction whose caller owns the shard no longer. The row is locked until the
 // commit, so that nobody takes the shard between this and what the caller writes.
-func (t *tx) owns(o faas.Ownership) error {
+func (t shardRows) owns(o faas.Ownership) error {
 	var epoch int64
 	err := t.queryRow(`SELECT epoch FROM shards WHERE id = ?`+t.grammar.forShare, o.Shard).Scan(&epoch)
 	if err != nil {

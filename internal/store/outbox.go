@@ -23,7 +23,7 @@ func (s *Outbox) AddEvents(ctx context.Context, events ...Event) error {
 	if len(events) == 0 {
 		return nil
 	}
-	return s.recorder.doSingle(ctx, func(t *tx) error { return t.addEvents(events) })
+	return s.recorder.doSingle(ctx, func(t *tx) error { return t.outbox.add(events) })
 }
 
 // Events returns events that were not dropped, limit at most, in the order of their ids.
@@ -52,7 +52,10 @@ func (s *Outbox) DropEvents(ctx context.Context, events []Event) error {
 	})
 }
 
-func (t *tx) addEvents(events []Event) error {
+// outboxRows are events that are to be sent, within a transaction.
+type outboxRows struct{ *statements }
+
+func (t outboxRows) add(events []Event) error {
 	query, args := insertEvents(events)
 	_, err := t.exec(query, args...)
 	return err

@@ -53,15 +53,21 @@ const (
 // just being deleted.
 func (s *PackageUse) AnnouncePackage(ctx context.Context, sha256 string) error {
 	return s.recorder.do(ctx, func(t *tx) error {
-		if err := t.announcePackage(sha256, micros(s.now().Add(announcedFor))); err != nil {
+		if err := t.packages.announce(sha256, micros(s.now().Add(announcedFor))); err != nil {
 			return err
 		}
-		return t.addDue(s.shards, PackageDeletion, sha256, announcedFor)
+		return t.due.add(s.shards, PackageDeletion, sha256, announcedFor)
 	})
 }
 
-func (t *tx) announcePackage(sha256 string, until int64) error {
-	there, err := t.renewAnnouncement(sha256, until)
+// packageNotes are the notes on packages within a transaction.
+type packageNotes struct {
+	*statements
+	due dueItems
+}
+
+func (t packageNotes) announce(sha256 string, until int64) error {
+	there, err := t.renew(sha256, until)
 	if there || err != nil {
 		return err
 	}
@@ -69,14 +75,14 @@ func (t *tx) announcePackage(sha256 string, until int64) error {
 	if t.dialect.fault(err) != duplicate {
 		return err
 	}
-	if there, err = t.renewAnnouncement(sha256, until); err == nil && !there { // else another process was first
+	if there, err = t.renew(sha256, until); err == nil && !there { // else another process was first
 		err = beingDeleted()
 	}
 	return err
 }
 
-// renewAnnouncement reports whether there was a note that it may renew.
-func (t *tx) renewAnnouncement(sha256 string, until int64) (bool, error) {
+// renew reports whether there was a note that it may renew.
+func (t packageNotes) renew(sha256 string, until int64) (bool, error) {
 	n, err := t.exec(
 		`UPDATE package_notes SET state = ?, due_at = ? WHERE sha256 = ? AND state <> ?`,
 		announced,
@@ -87,12 +93,12 @@ func (t *tx) renewAnnouncement(sha256 string, until int64) (bool, error) {
 	return n > 0, err
 }
 
-// unusePackage has a package looked at that a function has no longer; "" is none.
-func (t *tx) unusePackage(n faas.Sharding, sha256 string) error {
+// unuse has a package looked at that a function has no longer; "" is none.
+func (t packageNotes) unuse(n faas.Sharding, sha256 string) error {
 	if sha256 == "" {
 		return nil
 	}
-	return t.addDue(n, PackageDeletion, sha256, 0)
+	return t.due.add(n, PackageDeletion, sha256, 0)
 }
 
 // TakenPackage is a package that is its taker's to delete for a while.
@@ -110,7 +116,7 @@ func (s *PackageUse) TakePackage(
 	var ours *TakenPackage
 	var again time.Duration
 	err := s.chores.do(ctx, func(t *tx) (err error) {
-		ours, again, err = t.takePackage(sha256, s.now(), hold)
+		ours, again, err = t.packages.take(sha256, s.now(), hold)
 		return err
 	})
 	if err != nil {
@@ -119,16 +125,16 @@ func (s *PackageUse) TakePackage(
 	return ours, again, nil
 }
 
-func (t *tx) takePackage(sha256 string, now time.Time, hold time.Duration) (*TakenPackage, time.Duration, error) {
+func (t packageNotes) take(sha256 string, now time.Time, hold time.Duration) (*TakenPackage, time.Duration, error) {
 	ours := &TakenPackage{SHA256: sha256, until: micros(now.Add(hold))}
-	state, left, err := t.packageNote(sha256, now)
+	state, left, err := t.read(sha256, now)
 	switch {
 	case err != nil:
 		return nil, 0, err
 	case left > 0:
 		return nil, left, nil
 	case state == gone:
-		return nil, 0, t.deletePackageNote(sha256)
+		return nil, 0, t.delete(sha256)
 	case state == "":
 		_, err = t.exec(`INSERT INTO package_notes (sha256, state, due_at) VALUES (?, ?, ?)`, sha256, taken, ours.until)
 		if t.dialect.fault(err) == duplicate { // another process is about to store it
@@ -142,19 +148,19 @@ func (t *tx) takePackage(sha256 string, now time.Time, hold time.Duration) (*Tak
 	}
 	// The note is ours until the commit: a function that was recorded before is seen, and one that
 	// comes waits for us.
-	used, err := t.packageUsed(sha256)
+	used, err := t.used(sha256)
 	if err != nil {
 		return nil, 0, err
 	}
 	if used {
-		return nil, 0, t.deletePackageNote(sha256)
+		return nil, 0, t.delete(sha256)
 	}
 	return ours, 0, nil
 }
 
-// packageNote returns the state of a package's note, "" when there is none, and how long it holds.
+// read returns the state of a package's note, "" when there is none, and how long it holds.
 // Others wait for the commit before they change it.
-func (t *tx) packageNote(sha256 string, now time.Time) (state string, left time.Duration, err error) {
+func (t packageNotes) read(sha256 string, now time.Time) (state string, left time.Duration, err error) {
 	var until int64
 	err = t.queryRow(`SELECT state, due_at FROM package_notes WHERE sha256 = ?`+t.grammar.forUpdate, sha256).
 		Scan(&state, &until)
@@ -164,7 +170,7 @@ func (t *tx) packageNote(sha256 string, now time.Time) (state string, left time.
 	return state, time.Duration(until-micros(now)) * time.Microsecond, err
 }
 
-func (t *tx) deletePackageNote(sha256 string) error {
+func (t packageNotes) delete(sha256 string) error {
 	_, err := t.exec(`DELETE FROM package_notes WHERE sha256 = ?`, sha256)
 	return err
 }
@@ -184,28 +190,28 @@ func (s *PackageUse) PackageDeleted(ctx context.Context, p TakenPackage) (time.D
 	return goneFor, err
 }
 
-// keepPackage strikes out the note of a package that a function is recorded with, in the same
+// keep strikes out the note of a package that a function is recorded with, in the same
 // transaction; "" is none. Where there was no note one is made first, so that TakePackage waits for
 // the commit in any case.
-func (t *tx) keepPackage(sha256 string) error {
+func (t packageNotes) keep(sha256 string) error {
 	if sha256 == "" {
 		return nil
 	}
-	if struck, err := t.strikePackage(sha256); struck || err != nil {
+	if struck, err := t.strike(sha256); struck || err != nil {
 		return err
 	}
 	_, err := t.exec(`INSERT INTO package_notes (sha256, state, due_at) VALUES (?, ?, 0)`, sha256, announced)
 	if err != nil && t.dialect.fault(err) != duplicate {
 		return err
 	}
-	struck, err := t.strikePackage(sha256)
+	struck, err := t.strike(sha256)
 	if err == nil && !struck {
 		return beingDeleted()
 	}
 	return err
 }
 
-func (t *tx) strikePackage(sha256 string) (bool, error) {
+func (t packageNotes) strike(sha256 string) (bool, error) {
 	n, err := t.exec(`DELETE FROM package_notes WHERE sha256 = ? AND state = ?`, sha256, announced)
 	return n > 0, err
 }

@@ -43,8 +43,8 @@ func (s *PackageUse) PackagesReferenced(ctx context.Context) (map[string]bool, e
 	return referenced, err
 }
 
-// packageUsed reports whether a row has the package, as this transaction sees it.
-func (t *tx) packageUsed(sha256 string) (bool, error) {
+// used reports whether a row has the package, as this transaction sees it.
+func (t packageNotes) used(sha256 string) (bool, error) {
 	var n int
 	err := t.queryRow(packageUses, usesOfPackage(sha256)...).Scan(&n)
 	return n > 0, err

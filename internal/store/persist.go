@@ -253,7 +253,7 @@ func (w *writer) runOne(op *operation) (err error) {
 func (op *operation) run(t *tx) (err error) {
 	switch {
 	case op.row != nil:
-		err = t.insert(op.row)
+		err = t.executions.insert(op.row)
 	case op.change.query != "":
 		op.changed, err = t.exec(op.change.query, op.change.args...)
 	case op.do != nil:
@@ -263,16 +263,16 @@ func (op *operation) run(t *tx) (err error) {
 		_, err = t.exec(op.also.query, op.also.args...)
 	}
 	if err == nil {
-		err = t.tell(op.execution, op.story...)
+		err = t.stories.tell(op.execution, op.story...)
 	}
 	if err != nil || op.row == nil && op.changed == 0 {
 		return err
 	}
 	if len(op.events) > 0 {
-		err = t.addEvents(op.events)
+		err = t.outbox.add(op.events)
 	}
 	if err == nil && len(op.contents) > 0 {
-		err = t.addContents(op.contents)
+		err = t.executions.addContents(op.contents)
 	}
 	return err
 }

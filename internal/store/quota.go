@@ -45,7 +45,7 @@ func (s *QuotaStore) amounts(ctx context.Context, query, projectID string) (faas
 func (s *QuotaStore) SetQuotas(ctx context.Context, projectID string, limits map[faas.Resource]*int64) error {
 	return s.recorder.do(ctx, func(t *tx) error {
 		for _, r := range slices.Sorted(maps.Keys(limits)) {
-			if err := t.setQuota(projectID, r, limits[r]); err != nil {
+			if err := t.quota.set(projectID, r, limits[r]); err != nil {
 				return err
 			}
 		}
@@ -53,7 +53,10 @@ func (s *QuotaStore) SetQuotas(ctx context.Context, projectID string, limits map
 	})
 }
 
-func (t *tx) setQuota(projectID string, r faas.Resource, limit *int64) error {
+// quotaUse are limits and counts of projects within a transaction.
+type quotaUse struct{ *statements }
+
+func (t quotaUse) set(projectID string, r faas.Resource, limit *int64) error {
 	_, err := t.exec(`DELETE FROM quotas WHERE project_id = ? AND resource = ?`, projectID, string(r))
 	if err != nil || limit == nil {
 		return err
@@ -79,7 +82,7 @@ func (s *QuotaStore) DeleteQuotas(ctx context.Context, projectID string) error {
 // more must fit is in the statement that counts, whose row is locked till the commit: whoever comes
 // at the same time sees what was counted, on this server or, by certification, on another of its
 // cluster. The error is of the kind faas.OverQuota.
-func (t *tx) use(projectID string, r faas.Resource, n int64, quota faas.Amounts) error {
+func (t quotaUse) use(projectID string, r faas.Resource, n int64, quota faas.Amounts) error {
 	switch {
 	case n == 0:
 		return nil
@@ -116,7 +119,7 @@ func (t *tx) use(projectID string, r faas.Resource, n int64, quota faas.Amounts)
 	return faas.Over(r, limit, used, n)
 }
 
-func (t *tx) add(projectID string, r faas.Resource, n, limit int64) (bool, error) {
+func (t quotaUse) add(projectID string, r faas.Resource, n, limit int64) (bool, error) {
 	if limit == faas.Unlimited {
 		changed, err := t.exec(`UPDATE quota_usages SET used = used + ? WHERE project_id = ? AND resource = ?`, n,
 			projectID, string(r))
@@ -134,7 +137,7 @@ func (t *tx) add(projectID string, r faas.Resource, n, limit int64) (bool, error
 }
 
 // used reads a count under a lock, one of the grammar's or "".
-func (t *tx) used(projectID string, r faas.Resource, lock string) (used int64, there bool, err error) {
+func (t quotaUse) used(projectID string, r faas.Resource, lock string) (used int64, there bool, err error) {
 	err = t.queryRow(`SELECT used FROM quota_usages WHERE project_id = ? AND resource = ?`+lock, projectID,
 		string(r)).Scan(&used)
 	if errors.Is(err, sql.ErrNoRows) {
@@ -144,7 +147,7 @@ func (t *tx) used(projectID string, r faas.Resource, lock string) (used int64, t
 }
 
 // useFor counts a function that comes, or one that goes when sign is -1.
-func (t *tx) useFor(f faas.Function, sign int64, quota faas.Amounts) error {
+func (t quotaUse) useFor(f faas.Function, sign int64, quota faas.Amounts) error {
 	if err := t.use(f.ProjectID, faas.ResourceFunctions, sign, quota); err != nil {
 		return err
 	}

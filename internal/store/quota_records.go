@@ -173,7 +173,7 @@ func (u *recordUsage) flush(ctx context.Context, r *recorder) {
 	for _, projectID := range slices.Sorted(maps.Keys(taken)) {
 		d := taken[projectID]
 		op := &operation{kept: true, final: true, answer: make(chan struct{}),
-			do: func(t *tx) error { return t.addRecords(projectID, d) }}
+			do: func(t *tx) error { return t.quota.addRecords(projectID, d) }}
 		if err := r.hand(ctx, op, timeout.C); err != nil {
 			u.putBack(projectID, d)
 			continue
@@ -210,17 +210,17 @@ func (u *recordUsage) close() {
 	u.reading.Wait()
 }
 
-func (t *tx) addRecords(projectID string, d recordCounts) error {
-	if err := t.addUsage(projectID, faas.ResourceQueued, d.queued); err != nil {
+func (t quotaUse) addRecords(projectID string, d recordCounts) error {
+	if err := t.addUncapped(projectID, faas.ResourceQueued, d.queued); err != nil {
 		return err
 	}
-	return t.addUsage(projectID, faas.ResourceRecords, d.bytes)
+	return t.addUncapped(projectID, faas.ResourceRecords, d.bytes)
 }
 
-// addUsage adds n, which may be negative, to a count without a limit. The count may fall below 0
+// addUncapped adds n, which may be negative, to a count without a limit. The count may fall below 0
 // for a moment: an execution that one process has queued and another has claimed may be taken off
 // before it is added. Were it kept at 0, it would be too high ever after.
-func (t *tx) addUsage(projectID string, r faas.Resource, n int64) error {
+func (t quotaUse) addUncapped(projectID string, r faas.Resource, n int64) error {
 	if n == 0 {
 		return nil
 	}

@@ -32,7 +32,7 @@ func (s *QuotaStore) RepairRecordUsage(ctx context.Context) (repaired int, err e
 		if off == (recordCounts{}) {
 			continue
 		}
-		if err := s.chores.do(ctx, func(t *tx) error { return t.addRecords(projectID, off) }); err != nil {
+		if err := s.chores.do(ctx, func(t *tx) error { return t.quota.addRecords(projectID, off) }); err != nil {
 			return repaired, err
 		}
 		repaired++

@@ -71,7 +71,7 @@ func (s *Retention) purge(ctx context.Context, from, condition string, limit int
 	}
 	var gone []record
 	err = s.chores.do(ctx, func(t *tx) (err error) {
-		gone, err = t.deleteExecutions(old)
+		gone, err = t.executions.delete(old)
 		return err
 	})
 	if err != nil {
@@ -81,8 +81,8 @@ func (s *Retention) purge(ctx context.Context, from, condition string, limit int
 	return len(gone), nil
 }
 
-// deleteExecutions deletes rows with their contents and returns those that were there.
-func (t *tx) deleteExecutions(rows []record) (gone []record, err error) {
+// delete deletes rows with their contents and returns those that were there.
+func (t executionRows) delete(rows []record) (gone []record, err error) {
 	for _, r := range rows {
 		n, err := t.exec(`DELETE FROM executions WHERE id = ?`, r.id)
 		if err != nil {
@@ -99,7 +99,7 @@ func (t *tx) deleteExecutions(rows []record) (gone []record, err error) {
 			return nil, err
 		}
 	}
-	return gone, t.dropStories(gone)
+	return gone, t.stories.drop(gone)
 }
 
 // purgeStories deletes events from before the time whose executions are gone, of limit executions at
@@ -115,5 +115,5 @@ func (s *Retention) purgeStories(ctx context.Context, before time.Time, limit in
 	if err != nil || len(gone) == 0 {
 		return err
 	}
-	return s.chores.do(ctx, func(t *tx) error { return t.dropStories(gone) })
+	return s.chores.do(ctx, func(t *tx) error { return t.stories.drop(gone) })
 }

@@ -93,7 +93,7 @@ func (s *RuntimeStore) UpdateRuntime(ctx context.Context, scope faas.Scope, id s
 	var r faas.Runtime
 	err := s.recorder.do(ctx, func(t *tx) error {
 		var err error
-		if r, err = t.ownRuntime(scope, id); err != nil {
+		if r, err = t.runtimes.own(scope, id); err != nil {
 			return err
 		}
 		set(&r.Name, change.Name)
@@ -158,7 +158,7 @@ func (s *RuntimeStore) RevertRuntime(ctx context.Context, id, from, to, reason s
 // faas.Conflict.
 func (s *RuntimeStore) DeleteRuntime(ctx context.Context, scope faas.Scope, id string) error {
 	return s.recorder.do(ctx, func(t *tx) error {
-		if _, err := t.ownRuntime(scope, id); err != nil {
+		if _, err := t.runtimes.own(scope, id); err != nil {
 			return err
 		}
 		var users int
@@ -173,16 +173,19 @@ func (s *RuntimeStore) DeleteRuntime(ctx context.Context, scope faas.Scope, id s
 	})
 }
 
-// runtime reads a runtime under a lock, one of the grammar's.
-func (t *tx) runtime(id, lock string) (faas.Runtime, error) {
+// runtimeRows are runtimes within a transaction.
+type runtimeRows struct{ *statements }
+
+// get reads a runtime under a lock, one of the grammar's.
+func (t runtimeRows) get(id, lock string) (faas.Runtime, error) {
 	r, err := runtimes.scan(t.queryRow(runtimes.selectByID()+lock, id))
 	return r, missing("runtime", id, err)
 }
 
-// ownRuntime returns a runtime that the scope may change, and keeps others from changing or using
+// own returns a runtime that the scope may change, and keeps others from changing or using
 // it until the commit.
-func (t *tx) ownRuntime(scope faas.Scope, id string) (faas.Runtime, error) {
-	r, err := t.runtime(id, t.grammar.forUpdate)
+func (t runtimeRows) own(scope faas.Scope, id string) (faas.Runtime, error) {
+	r, err := t.get(id, t.grammar.forUpdate)
 	if err == nil && !scope.Sees(r.ProjectID) {
 		err = unseen("runtime", id, r.ProjectID)
 	}

@@ -163,7 +163,7 @@ func (s *statistics) flush(ctx context.Context, r *recorder) {
 	for batch := range slices.Chunk(keys, statisticsBatch) {
 		rows := widened(batch, taken)
 		op := &operation{kept: true, final: true, answer: make(chan struct{}),
-			do: func(t *tx) error { return t.addStatistics(rows) }}
+			do: func(t *tx) error { return t.statistics.add(rows) }}
 		if err := r.hand(ctx, op, timeout.C); err != nil {
 			s.putBack(batch, taken)
 			continue
@@ -217,23 +217,26 @@ func widened(keys []statisticsKey, of map[statisticsKey]statisticsSums) []statis
 	return rows
 }
 
-// addStatistics adds to the rows, many in one statement: a statement is a round trip.
-func (t *tx) addStatistics(rows []statisticsRow) error {
+// statisticsRows are sums of calls within a transaction.
+type statisticsRows struct{ *statements }
+
+// add adds to the rows, many in one statement: a statement is a round trip.
+func (t statisticsRows) add(rows []statisticsRow) error {
 	for len(rows) >= statisticsBatch {
-		if err := t.addStatisticsRows(rows[:statisticsBatch]); err != nil {
+		if err := t.addBatch(rows[:statisticsBatch]); err != nil {
 			return err
 		}
 		rows = rows[statisticsBatch:]
 	}
 	for i := range rows { // prepared statements are kept: there are two, not one for every number of rows
-		if err := t.addStatisticsRows(rows[i : i+1]); err != nil {
+		if err := t.addBatch(rows[i : i+1]); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (t *tx) addStatisticsRows(rows []statisticsRow) error {
+func (t statisticsRows) addBatch(rows []statisticsRow) error {
 	const columns = 11
 	args := make([]any, 0, columns*len(rows))
 	for _, r := range rows {

@@ -71,13 +71,13 @@ func (s *TriggerStore) CreateTrigger(ctx context.Context, g faas.Trigger, quota 
 	g.Generation = max(g.Generation, 1)
 	g.CreatedAt, g.UpdatedAt = moment(micros(g.CreatedAt)), moment(micros(g.UpdatedAt))
 	err := s.recorder.do(ctx, func(t *tx) error {
-		if err := t.mayCall(g.ProjectID, g.Calls); err != nil {
+		if err := t.references.mayCall(g.ProjectID, g.Calls); err != nil {
 			return err
 		}
-		if err := t.keepTrust(g.TrustID); err != nil {
+		if err := t.trusts.keep(g.TrustID); err != nil {
 			return err
 		}
-		if err := t.use(g.ProjectID, faas.ResourceTriggers, +1, quota); err != nil {
+		if err := t.quota.use(g.ProjectID, faas.ResourceTriggers, +1, quota); err != nil {
 			return err
 		}
 		query, args := triggers.insert(t.grammar, &g)
@@ -94,7 +94,7 @@ func (s *TriggerStore) scheduleKeeping(t *tx, g faas.Trigger) error {
 	if !g.Source.Kept() {
 		return nil
 	}
-	return t.addDue(s.shards, TriggerKeeping, g.ID, 0)
+	return t.due.add(s.shards, TriggerKeeping, g.ID, 0)
 }
 
 // Trigger returns a trigger that the scope sees. Callers who want the same one at the same time
@@ -146,7 +146,7 @@ func (s *TriggerStore) UpdateTrigger(
 	var g faas.Trigger
 	err := s.recorder.do(ctx, func(t *tx) error {
 		var err error
-		if g, err = t.trigger(scope, id); err != nil {
+		if g, err = t.triggers.get(scope, id); err != nil {
 			return err
 		}
 		before := g
@@ -154,11 +154,11 @@ func (s *TriggerStore) UpdateTrigger(
 			return err
 		}
 		if g.Calls != before.Calls {
-			if err := t.mayCall(g.ProjectID, g.Calls); err != nil {
+			if err := t.references.mayCall(g.ProjectID, g.Calls); err != nil {
 				return err
 			}
 		}
-		if err := t.moveTrust(s.shards, before.TrustID, g.TrustID); err != nil {
+		if err := t.triggers.moveTrust(s.shards, before.TrustID, g.TrustID); err != nil {
 			return err
 		}
 		g.UpdatedAt, g.StatusReason = s.timestamp(), shortened(g.StatusReason)
@@ -174,15 +174,23 @@ func (s *TriggerStore) UpdateTrigger(
 	return g, nil
 }
 
+// triggerRows are triggers within a transaction.
+type triggerRows struct {
+	*statements
+	due    dueItems
+	quota  quotaUse
+	trusts trustUses
+}
+
 // moveTrust has a trust stay and the one before it be deleted.
-func (t *tx) moveTrust(n faas.Sharding, before, after string) error {
+func (t triggerRows) moveTrust(n faas.Sharding, before, after string) error {
 	if before == after {
 		return nil
 	}
-	if err := t.keepTrust(after); err != nil || before == "" {
+	if err := t.trusts.keep(after); err != nil || before == "" {
 		return err
 	}
-	return t.addDue(n, TrustDeletion, before, 0)
+	return t.due.add(n, TrustDeletion, before, 0)
 }
 
 // DeleteTrigger forgets a trigger, or where it has something elsewhere has that deleted first: the
@@ -192,11 +200,11 @@ func (s *TriggerStore) DeleteTrigger(ctx context.Context, scope faas.Scope, id s
 	var g faas.Trigger
 	err := s.recorder.do(ctx, func(t *tx) error {
 		var err error
-		if g, err = t.trigger(scope, id); err != nil {
+		if g, err = t.triggers.get(scope, id); err != nil {
 			return err
 		}
 		if !g.Source.Acts() {
-			return t.forgetTrigger(s.shards, g)
+			return t.triggers.forget(s.shards, g)
 		}
 		if _, err := t.exec(`UPDATE triggers SET status = ?, status_reason = '', updated_at = ? WHERE id = ?`,
 			string(faas.TriggerDeleting), micros(s.now()), id); err != nil {
@@ -215,18 +223,18 @@ func (s *TriggerStore) DeleteTrigger(ctx context.Context, scope faas.Scope, id s
 // It is no error when it is gone.
 func (s *TriggerStore) ForgetTrigger(ctx context.Context, id string) error {
 	return s.recorder.do(ctx, func(t *tx) error {
-		g, err := t.trigger(faas.AnyProject(), id)
+		g, err := t.triggers.get(faas.AnyProject(), id)
 		if faas.KindOf(err) == faas.NotFound {
 			return nil
 		}
 		if err != nil {
 			return err
 		}
-		return t.forgetTrigger(s.shards, g)
+		return t.triggers.forget(s.shards, g)
 	})
 }
 
-func (t *tx) forgetTrigger(n faas.Sharding, g faas.Trigger) error {
+func (t triggerRows) forget(n faas.Sharding, g faas.Trigger) error {
 	if gone, err := t.exec(`DELETE FROM triggers WHERE id = ?`, g.ID); err != nil || gone == 0 {
 		return err
 	}
@@ -236,11 +244,11 @@ func (t *tx) forgetTrigger(n faas.Sharding, g faas.Trigger) error {
 		}
 	}
 	if g.TrustID != "" {
-		if err := t.addDue(n, TrustDeletion, g.TrustID, 0); err != nil {
+		if err := t.due.add(n, TrustDeletion, g.TrustID, 0); err != nil {
 			return err
 		}
 	}
-	return t.use(g.ProjectID, faas.ResourceTriggers, -1, nil)
+	return t.quota.use(g.ProjectID, faas.ResourceTriggers, -1, nil)
 }
 
 // NoteTrigger records what its keeper has to remember of a trigger, and how it is. A trigger that is
@@ -272,9 +280,9 @@ func (s *TriggerStore) DeleteTriggersOf(ctx context.Context, projectID string) (
 	return len(ids), nil
 }
 
-// trigger returns a trigger that the scope may change, and keeps others from changing it until the
+// get returns a trigger that the scope may change, and keeps others from changing it until the
 // commit.
-func (t *tx) trigger(scope faas.Scope, id string) (faas.Trigger, error) {
+func (t triggerRows) get(scope faas.Scope, id string) (faas.Trigger, error) {
 	g, err := triggers.scan(t.queryRow(triggers.selectByID()+t.grammar.forUpdate, id))
 	if err == nil && !scope.Sees(g.ProjectID) {
 		return g, unseen("trigger", id, g.ProjectID)

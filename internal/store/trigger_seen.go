@@ -13,7 +13,7 @@ import (
 func (s *TriggerStore) AddSeen(ctx context.Context, seen map[string]faas.TriggerSeen) error {
 	return s.chores.do(ctx, func(t *tx) error {
 		for _, id := range slices.Sorted(maps.Keys(seen)) { // in one order everywhere, so that no two processes wait for each other
-			if err := t.addSeen(id, seen[id]); err != nil {
+			if err := t.triggers.addSeen(id, seen[id]); err != nil {
 				return err
 			}
 		}
@@ -21,7 +21,7 @@ func (s *TriggerStore) AddSeen(ctx context.Context, seen map[string]faas.Trigger
 	})
 }
 
-func (t *tx) addSeen(id string, n faas.TriggerSeen) error {
+func (t triggerRows) addSeen(id string, n faas.TriggerSeen) error {
 	sets := `delivered = delivered + ?, filtered = filtered + ?, duplicates = duplicates + ?, failed = failed + ?`
 	args := []any{n.Delivered, n.Filtered, n.Duplicates, n.Failed}
 	if !n.LastEventAt.IsZero() {

@@ -17,9 +17,15 @@ func (s *DueWork) ScheduleTrustDeletion(ctx context.Context, trustID string, aft
 	return s.AddDue(ctx, TrustDeletion, trustID, after)
 }
 
-// keepTrust cancels the deletion of a trust that a function is recorded with, in the same
+// trustUses are the trusts of functions and triggers within a transaction.
+type trustUses struct {
+	*statements
+	due dueItems
+}
+
+// keep cancels the deletion of a trust that a function is recorded with, in the same
 // transaction. Where no deletion is scheduled, or one was begun, the trust is gone or about to be.
-func (t *tx) keepTrust(trustID string) error {
+func (t trustUses) keep(trustID string) error {
 	if trustID == "" {
 		return nil
 	}
@@ -30,21 +36,21 @@ func (t *tx) keepTrust(trustID string) error {
 	return err
 }
 
-// changeTrust cancels the deletion of a function's new trust and schedules that of the one before,
+// replace cancels the deletion of a function's new trust and schedules that of the one before,
 // due at once; a nil trust changes nothing.
-func (t *tx) changeTrust(n faas.Sharding, before string, trust *FunctionTrust) error {
+func (t trustUses) replace(n faas.Sharding, before string, trust *FunctionTrust) error {
 	if trust == nil || trust.ID == before {
 		return nil
 	}
-	if err := t.keepTrust(trust.ID); err != nil {
+	if err := t.keep(trust.ID); err != nil {
 		return err
 	}
-	return t.unuseTrust(n, before)
+	return t.unuse(n, before)
 }
 
-// unuseTrust schedules the deletion, due at once, of a trust that a function or a version no longer
+// unuse schedules the deletion, due at once, of a trust that a function or a version no longer
 // has, unless a version has it still; "" is none.
-func (t *tx) unuseTrust(n faas.Sharding, trustID string) error {
+func (t trustUses) unuse(n faas.Sharding, trustID string) error {
 	if trustID == "" {
 		return nil
 	}
@@ -53,7 +59,7 @@ func (t *tx) unuseTrust(n faas.Sharding, trustID string) error {
 	if err != nil || uses > 0 {
 		return err
 	}
-	return t.addDue(n, TrustDeletion, trustID, 0)
+	return t.due.add(n, TrustDeletion, trustID, 0)
 }
 
 // VersionHasTrust reports whether a version acts by the trust.

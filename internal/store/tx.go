@@ -8,8 +8,59 @@ import (
 	"github.com/openstack-faas/faas/internal/faas"
 )
 
-// tx is a writer's connection within a transaction. Its statements are prepared once and kept.
+// tx is a transaction of a writer's: its statements, and by table what several kinds of change do
+// within one. What changes one table has what it needs of others as a field.
 type tx struct {
+	*statements
+	due        dueItems
+	quota      quotaUse
+	packages   packageNotes
+	trusts     trustUses
+	runtimes   runtimeRows
+	functions  functionRows
+	versions   versionRows
+	aliases    aliasRows
+	references references
+	jobs       jobRows
+	webhooks   webhookRows
+	triggers   triggerRows
+	letters    letterRows
+	stories    storyRows
+	logs       runningLogs
+	executions executionRows
+	statistics statisticsRows
+	outbox     outboxRows
+	shards     shardRows
+}
+
+func newTx(conn *sql.Conn, d dialect, form recordForm) *tx {
+	s := &statements{conn: conn, dialect: d, grammar: d.grammar(), form: form, stmts: map[string]*sql.Stmt{}}
+	t := &tx{statements: s}
+	t.due = dueItems{s}
+	t.quota = quotaUse{s}
+	t.packages = packageNotes{s, t.due}
+	t.trusts = trustUses{s, t.due}
+	t.runtimes = runtimeRows{s}
+	t.functions = functionRows{s}
+	t.versions = versionRows{s, t.quota, t.packages, t.trusts}
+	t.aliases = aliasRows{s}
+	t.references = references{s, t.aliases}
+	t.jobs = jobRows{s}
+	t.webhooks = webhookRows{s}
+	t.triggers = triggerRows{s, t.due, t.quota, t.trusts}
+	t.letters = letterRows{s, t.triggers}
+	t.stories = storyRows{s}
+	t.logs = runningLogs{s}
+	t.executions = executionRows{s, t.stories}
+	t.statistics = statisticsRows{s}
+	t.outbox = outboxRows{s}
+	t.shards = shardRows{s}
+	return t
+}
+
+// statements runs statements on a writer's connection within a transaction. Each is prepared once
+// and kept.
+type statements struct {
 	conn    *sql.Conn
 	dialect dialect
 	grammar grammar
@@ -18,15 +69,11 @@ type tx struct {
 	stmts   map[string]*sql.Stmt
 }
 
-func newTx(conn *sql.Conn, d dialect, form recordForm) *tx {
-	return &tx{conn: conn, dialect: d, grammar: d.grammar(), form: form, stmts: map[string]*sql.Stmt{}}
-}
-
 // background is the context of every statement of a transaction: a batch is many callers', and none
 // of them may cut it short.
 func background() context.Context { return context.Background() }
 
-func (t *tx) stmt(query string) (*sql.Stmt, error) {
+func (t *statements) stmt(query string) (*sql.Stmt, error) {
 	if s := t.stmts[query]; s != nil {
 		return s, nil
 	}
@@ -39,7 +86,7 @@ func (t *tx) stmt(query string) (*sql.Stmt, error) {
 }
 
 // exec runs a statement and returns how many rows it found.
-func (t *tx) exec(query string, args ...any) (int64, error) {
+func (t *statements) exec(query string, args ...any) (int64, error) {
 	s, err := t.stmt(query)
 	if err != nil {
 		return 0, err
@@ -51,11 +98,14 @@ func (t *tx) exec(query string, args ...any) (int64, error) {
 	return res.RowsAffected()
 }
 
+// change runs a change and returns how many rows it found.
+func (t *statements) change(c change) (int64, error) { return t.exec(c.query, c.args...) }
+
 // begin begins a transaction.
-func (t *tx) begin() error { return t.control(t.grammar.begin) }
+func (t *statements) begin() error { return t.control(t.grammar.begin) }
 
 // control runs what begins, ends or divides a transaction.
-func (t *tx) control(query string) error {
+func (t *statements) control(query string) error {
 	if t.grammar.prepared {
 		_, err := t.exec(query)
 		return err
@@ -64,7 +114,7 @@ func (t *tx) control(query string) error {
 	return err
 }
 
-func (t *tx) query(query string, args ...any) (*sql.Rows, error) {
+func (t *statements) query(query string, args ...any) (*sql.Rows, error) {
 	s, err := t.stmt(query)
 	if err != nil {
 		return nil, err
@@ -72,7 +122,7 @@ func (t *tx) query(query string, args ...any) (*sql.Rows, error) {
 	return s.QueryContext(background(), args...)
 }
 
-func (t *tx) queryRow(query string, args ...any) scanner {
+func (t *statements) queryRow(query string, args ...any) scanner {
 	s, err := t.stmt(query)
 	if err != nil {
 		return failedRow{err}
@@ -85,7 +135,7 @@ type failedRow struct{ err error }
 func (r failedRow) Scan(...any) error { return r.err }
 
 // already turns an insert's "exists" into a faas.Conflict; nil stays nil.
-func (t *tx) already(noun, id string, err error) error {
+func (t *statements) already(noun, id string, err error) error {
 	if t.dialect.fault(err) == duplicate {
 		return faas.Errorf(faas.Conflict, "A %s with the id %s exists already.", noun, id)
 	}

@@ -76,10 +76,10 @@ func (s *WebhookStore) CreateWebhook(ctx context.Context, w faas.Webhook, quota 
 		*at = moment(micros(*at))
 	}
 	err := s.recorder.do(ctx, func(t *tx) error {
-		if err := t.mayCall(w.ProjectID, w.Calls); err != nil {
+		if err := t.references.mayCall(w.ProjectID, w.Calls); err != nil {
 			return err
 		}
-		if err := t.use(w.ProjectID, faas.ResourceWebhooks, +1, quota); err != nil {
+		if err := t.quota.use(w.ProjectID, faas.ResourceWebhooks, +1, quota); err != nil {
 			return err
 		}
 		query, args := webhooks.insert(t.grammar, &w)
@@ -122,7 +122,7 @@ func (s *WebhookStore) UpdateWebhook(ctx context.Context, scope faas.Scope, id s
 		if w.Calls == before {
 			return nil
 		}
-		return t.mayCall(w.ProjectID, w.Calls)
+		return t.references.mayCall(w.ProjectID, w.Calls)
 	})
 }
 
@@ -176,7 +176,7 @@ func (s *WebhookStore) changeWebhook(ctx context.Context, scope faas.Scope, id s
 	var w faas.Webhook
 	err := s.recorder.do(ctx, func(t *tx) error {
 		var err error
-		if w, err = t.webhook(scope, id); err != nil {
+		if w, err = t.webhooks.get(scope, id); err != nil {
 			return err
 		}
 		if err := change(t, &w); err != nil {
@@ -198,13 +198,13 @@ func (s *WebhookStore) DeleteWebhook(ctx context.Context, scope faas.Scope, id s
 	var w faas.Webhook
 	err := s.recorder.do(ctx, func(t *tx) error {
 		var err error
-		if w, err = t.webhook(scope, id); err != nil {
+		if w, err = t.webhooks.get(scope, id); err != nil {
 			return err
 		}
 		if n, err := t.exec(`DELETE FROM webhooks WHERE id = ?`, id); err != nil || n == 0 {
 			return err
 		}
-		return t.use(w.ProjectID, faas.ResourceWebhooks, -1, nil)
+		return t.quota.use(w.ProjectID, faas.ResourceWebhooks, -1, nil)
 	})
 	if err != nil {
 		return faas.Webhook{}, err
@@ -212,9 +212,12 @@ func (s *WebhookStore) DeleteWebhook(ctx context.Context, scope faas.Scope, id s
 	return w, nil
 }
 
-// webhook returns a webhook that the scope may change, and keeps others from changing it until the
+// webhookRows are webhooks within a transaction.
+type webhookRows struct{ *statements }
+
+// get returns a webhook that the scope may change, and keeps others from changing it until the
 // commit.
-func (t *tx) webhook(scope faas.Scope, id string) (faas.Webhook, error) {
+func (t webhookRows) get(scope faas.Scope, id string) (faas.Webhook, error) {
 	w, err := webhooks.scan(t.queryRow(webhooks.selectByID()+t.grammar.forUpdate, id))
 	if err == nil && !scope.Sees(w.ProjectID) {
 		return w, unseen("webhook", id, w.ProjectID)
