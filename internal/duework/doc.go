@@ -5,8 +5,8 @@
 //
 // To add a kind takes three things:
 //
-//  1. A row, with the write that makes the work necessary: dueItems.add in package store, in the same
-//     transaction. Then nothing is forgotten, whatever dies when. Recurring work needs no such
+//  1. A row, with the write that makes the work necessary: dueItems.add in package store, in the
+//     same transaction. Then nothing is forgotten, whatever dies when. Recurring work needs no such
 //     write: a Kind with Every has its row from the start on.
 //  2. A Kind with a Run, which does one item in a bounded step and returns Done, or Again after a
 //     time, or an error.
