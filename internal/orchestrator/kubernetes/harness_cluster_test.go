@@ -165,6 +165,21 @@ func (o *Orchestrator) until(t *testing.T, what string, wanted func([]faas.Worke
 	}
 }
 
+// eventually waits until what is asked for of the cluster holds.
+func eventually(t *testing.T, what string, holds func() bool) {
+	t.Helper()
+	look := time.NewTicker(50 * time.Millisecond)
+	defer look.Stop()
+	deadline := time.After(hangTimeout)
+	for !holds() {
+		select {
+		case <-look.C:
+		case <-deadline:
+			t.Fatalf("it does not come about that %s", what)
+		}
+	}
+}
+
 func poolOf(size int) func([]faas.Worker) bool {
 	return func(workers []faas.Worker) bool {
 		ready, all := 0, 0

@@ -2,6 +2,7 @@ package kubernetes
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -9,6 +10,7 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -133,17 +135,26 @@ func TestReasonsOfFailure(t *testing.T) {
 	}
 }
 
-// allowPods bounds how many pods there may be.
+// allowPods bounds how many pods there may be, and returns when the API server knows.
 func allowPods(t *testing.T, o *Orchestrator, most string) {
 	t.Helper()
-	quotas := clientOf(t, o.cfg.Kubeconfig).CoreV1().ResourceQuotas(o.cfg.Namespace)
-	_, err := quotas.Create(t.Context(), &corev1.ResourceQuota{
+	core := clientOf(t, o.cfg.Kubeconfig).CoreV1()
+	_, err := core.ResourceQuotas(o.cfg.Namespace).Create(t.Context(), &corev1.ResourceQuota{
 		ObjectMeta: metav1.ObjectMeta{Name: "pods"},
-		Spec:       corev1.ResourceQuotaSpec{Hard: corev1.ResourceList{corev1.ResourcePods: resource.MustParse(most)}},
+		Spec: corev1.ResourceQuotaSpec{Hard: corev1.ResourceList{
+			corev1.ResourcePods: resource.MustParse(most),
+			"count/limitranges": resource.MustParse("0"), // to see that the quota counts
+		}},
 	}, metav1.CreateOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
+	eventually(t, "the quota is known", func() bool {
+		_, err := core.LimitRanges(o.cfg.Namespace).Create(t.Context(), &corev1.LimitRange{
+			ObjectMeta: metav1.ObjectMeta{Name: "refused"},
+		}, metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}})
+		return apierrors.IsForbidden(err)
+	})
 }
 
 // A pool that lacks workers is set again in a way that its ReplicaSet hears of, although nothing
@@ -160,22 +171,15 @@ func TestPoolThatLacksWorkersIsSetAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	replicas := clientOf(t, o.cfg.Kubeconfig).AppsV1().ReplicaSets(o.cfg.Namespace)
-	sets, err := replicas.Watch(t.Context(), metav1.ListOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer sets.Stop()
-	deadline := time.After(hangTimeout)
-	for {
-		select {
-		case event := <-sets.ResultChan():
-			if set, ok := event.Object.(*appsv1.ReplicaSet); ok && set.Annotations[annotationSetAgain] != "" {
-				return
-			}
-		case <-deadline:
-			t.Fatal("the ReplicaSet never heard that the pool was set again")
+	eventually(t, "the ReplicaSet hears that the pool was set again", func() bool {
+		sets, err := replicas.List(t.Context(), metav1.ListOptions{})
+		if err != nil {
+			t.Fatal(err)
 		}
-	}
+		return slices.ContainsFunc(sets.Items, func(set appsv1.ReplicaSet) bool {
+			return set.Annotations[annotationSetAgain] != ""
+		})
+	})
 }
 
 // Two engines that start at once set the same pool, or find the same image bad.

@@ -130,9 +130,9 @@ func TestTriggersOutliveOutages(t *testing.T) {
 		}
 		t.Logf("%d events were acknowledged; there are %d executions", len(events), len(got))
 	}
-	if g := shownTrigger(ctx, t, c, messages.ID); g.Status != "active" {
-		t.Errorf("after the outages the trigger is %+v", g)
-	}
+	await(ctx, t, "the trigger is well again", func() bool {
+		return shownTrigger(ctx, t, c, messages.ID).Status == "active"
+	})
 }
 
 // tryPut puts an empty object, and reports whether Swift has acknowledged it.
