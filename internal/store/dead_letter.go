@@ -60,11 +60,11 @@ type letterRows struct {
 	triggers triggerRows
 }
 
-// keep keeps a dead letter, counts it at its trigger, and returns how many older ones of its
+// keep adds a dead letter, counts it at its trigger, and returns how many older ones of its
 // trigger have gone for it. One that is there already stays as it is. A trigger that is gone has
 // none.
 func (t letterRows) keep(l faas.DeadLetter) (dropped int, err error) {
-	has, err := t.of(l.TriggerID)
+	has, err := t.lockCount(l.TriggerID)
 	if errors.Is(err, sql.ErrNoRows) {
 		return 0, nil
 	}
@@ -83,7 +83,8 @@ func (t letterRows) keep(l faas.DeadLetter) (dropped int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	if err := t.triggers.addSeen(l.TriggerID, faas.TriggerSeen{Failed: 1, LastError: l.Why, LastErrorAt: l.CreatedAt}); err != nil {
+	seen := faas.TriggerSeen{Failed: 1, LastError: l.Why, LastErrorAt: l.CreatedAt}
+	if err := t.triggers.addSeen(l.TriggerID, seen); err != nil {
 		return 0, err
 	}
 	return t.dropOld(l.TriggerID, letterCount{has.letters + 1, has.bytes + letterBytes(&l)})
@@ -94,15 +95,15 @@ func (t letterRows) keep(l faas.DeadLetter) (dropped int, err error) {
 // first.
 type letterCount struct{ letters, bytes int64 }
 
-// of locks a trigger's row and returns how many letters it has; sql.ErrNoRows when it is
+// lockCount locks a trigger's row and returns how many letters it has; sql.ErrNoRows when it is
 // gone.
-func (t letterRows) of(triggerID string) (has letterCount, err error) {
+func (t letterRows) lockCount(triggerID string) (has letterCount, err error) {
 	err = t.queryRow(`SELECT letters, letter_bytes FROM triggers WHERE id = ?`+t.grammar.forUpdate, triggerID).
 		Scan(&has.letters, &has.bytes)
 	return has, err
 }
 
-func (t letterRows) count(triggerID string, has letterCount) error {
+func (t letterRows) setCount(triggerID string, has letterCount) error {
 	_, err := t.exec(`UPDATE triggers SET letters = ?, letter_bytes = ? WHERE id = ?`, has.letters, has.bytes, triggerID)
 	return err
 }
@@ -124,7 +125,7 @@ func (t letterRows) dropOld(triggerID string, has letterCount) (dropped int, err
 		dropped++
 		has.letters, has.bytes = has.letters-1, has.bytes-bytes
 	}
-	return dropped, t.count(triggerID, has)
+	return dropped, t.setCount(triggerID, has)
 }
 
 // DeadLetter returns a dead letter of a trigger that the scope sees.
@@ -161,7 +162,7 @@ func (s *DeadLetterStore) DeleteDeadLetter(ctx context.Context, scope faas.Scope
 
 // take deletes a dead letter.
 func (t letterRows) take(scope faas.Scope, triggerID, id string) error {
-	has, err := t.of(triggerID)
+	has, err := t.lockCount(triggerID)
 	if errors.Is(err, sql.ErrNoRows) {
 		return notFound("dead letter", id)
 	}
@@ -191,7 +192,7 @@ func (t letterRows) forget(triggerID, id string, has letterCount) (left letterCo
 		return has, err
 	}
 	left = letterCount{has.letters - 1, has.bytes - bytes}
-	return left, t.count(triggerID, left)
+	return left, t.setCount(triggerID, left)
 }
 
 // Replay has a dead letter executed again: in one transaction the letter goes and x is queued,
@@ -256,7 +257,7 @@ func (s *DeadLetterStore) PurgeDeadLetters(ctx context.Context, before time.Time
 
 // purge deletes letters of a trigger and returns how many there were.
 func (t letterRows) purge(triggerID string, ids []string) (int, error) {
-	has, err := t.of(triggerID)
+	has, err := t.lockCount(triggerID)
 	if errors.Is(err, sql.ErrNoRows) { // its letters are gone with it
 		return 0, nil
 	}

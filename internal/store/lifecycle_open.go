@@ -161,7 +161,8 @@ func (s *ExecutionLifecycle) Requeue(ctx context.Context, id, process, by string
 		if err := t.due.add(s.shards, LostMessage, id, 0); err != nil {
 			return err
 		}
-		return t.stories.tell(id, e.Story(process, faas.StoryEvent{Kind: faas.StoryRequeued, At: s.timestamp(), Detail: by})...)
+		requeued := faas.StoryEvent{Kind: faas.StoryRequeued, At: s.timestamp(), Detail: by}
+		return t.stories.tell(id, e.Story(process, requeued)...)
 	})
 	if err == nil && wasRunning {
 		s.usage.add(project, recordCounts{queued: 1})

@@ -125,7 +125,9 @@ func (s *PackageUse) TakePackage(
 	return ours, again, nil
 }
 
-func (t packageNotes) take(sha256 string, now time.Time, hold time.Duration) (*TakenPackage, time.Duration, error) {
+func (t packageNotes) take(
+	sha256 string, now time.Time, hold time.Duration,
+) (*TakenPackage, time.Duration, error) {
 	ours := &TakenPackage{SHA256: sha256, until: micros(now.Add(hold))}
 	state, left, err := t.read(sha256, now)
 	switch {

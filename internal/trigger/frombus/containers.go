@@ -55,7 +55,8 @@ const (
 )
 
 func newWaking(
-	wake func(ctx context.Context, triggerID string, after time.Duration) (sooner bool, err error), now func() time.Time,
+	wake func(ctx context.Context, triggerID string, after time.Duration) (sooner bool, err error),
+	now func() time.Time,
 ) *waking {
 	return &waking{wake: wake, now: now, paces: lru.New[string, pace](pacesKept)}
 }
