@@ -84,7 +84,7 @@ func (c *Client) request(ctx context.Context, what Error, do func(*gophercloud.S
 	if err != nil {
 		return fmt.Errorf("swift: token: %w", err)
 	}
-	err = do(c.service(token, endpoint))
+	err = do(c.service(what.Op, token, endpoint))
 	if !gophercloud.ResponseCodeIs(err, http.StatusUnauthorized) {
 		return what.of(err)
 	}
@@ -95,14 +95,21 @@ func (c *Client) request(ctx context.Context, what Error, do func(*gophercloud.S
 	if another == token {
 		return what.of(err)
 	}
-	return what.of(do(c.service(another, endpoint)))
+	return what.of(do(c.service(what.Op, another, endpoint)))
 }
 
-func (c *Client) service(token, endpoint string) *gophercloud.ServiceClient {
-	return &gophercloud.ServiceClient{
+// service returns what sends a request of a method.
+func (c *Client) service(method, token, endpoint string) *gophercloud.ServiceClient {
+	s := &gophercloud.ServiceClient{
 		ProviderClient: &gophercloud.ProviderClient{TokenID: token, HTTPClient: *c.cfg.HTTP, UserAgent: userAgent()},
 		Endpoint:       gophercloud.NormalizeURL(endpoint),
 	}
+	if method == http.MethodHead {
+		// Swift ends a body that the answer to a refused HEAD does not have (eventlet: "0\r\n\r\n").
+		// That would be taken for the next answer on the connection, and may spoil another project's.
+		s.MoreHeaders = map[string]string{"Connection": "close"}
+	}
+	return s
 }
 
 func userAgent() (u gophercloud.UserAgent) {
