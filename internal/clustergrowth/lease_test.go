@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	coordinationv1 "k8s.io/api/coordination/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/kubernetes/fake"
@@ -18,6 +20,27 @@ import (
 
 	"github.com/openstack-faas/faas/internal/kubeclient/kubeclienttest"
 )
+
+// newLeases returns a Kubernetes that refuses, as the real one does and the fake one does not, a
+// Lease that has changed since it was read.
+func newLeases() *fake.Clientset {
+	set, version := fake.NewClientset(), 0
+	set.PrependReactor("*", "leases", func(action clienttesting.Action) (bool, runtime.Object, error) {
+		write, is := action.(interface{ GetObject() runtime.Object })
+		if !is {
+			return false, nil, nil
+		}
+		to := write.GetObject().(*coordinationv1.Lease)
+		has, err := set.Tracker().Get(action.GetResource(), action.GetNamespace(), to.Name)
+		if err == nil && has.(*coordinationv1.Lease).ResourceVersion != to.ResourceVersion {
+			return true, nil, apierrors.NewConflict(action.GetResource().GroupResource(), to.Name, nil)
+		}
+		version++
+		to.ResourceVersion = strconv.Itoa(version)
+		return false, nil, nil // it is written as it is now
+	})
+	return set
+}
 
 func newLease(set *fake.Clientset, me string) *lease {
 	return &lease{
@@ -37,7 +60,7 @@ func leaseOf(t *testing.T, set *fake.Clientset) coordinationv1.LeaseSpec {
 // TestLeaseIsOfOne: of three that want it one has it, and the next as soon as that has let go.
 func TestLeaseIsOfOne(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		set := fake.NewClientset()
+		set := newLeases()
 		var holders atomic.Int32
 		var all sync.WaitGroup
 		held, end := make(chan string), map[string]context.CancelFunc{}
@@ -80,7 +103,7 @@ func TestLeaseIsOfOne(t *testing.T) {
 // TestLeaseOfTheDead: who renews it no more has it until it ends, by the clock of the others.
 func TestLeaseOfTheDead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		set := fake.NewClientset()
+		set := newLeases()
 		if !newLease(set, "dead").try(t.Context()) {
 			t.Fatal("nobody has the Lease, and it cannot be had")
 		}
@@ -101,7 +124,7 @@ func TestLeaseOfTheDead(t *testing.T) {
 // TestLeaseLost: what is done for as long as the Lease is held ends before another can have it.
 func TestLeaseLost(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		set := fake.NewClientset()
+		set := newLeases()
 		set.PrependReactor("update", "leases", func(clienttesting.Action) (bool, runtime.Object, error) {
 			return true, nil, errors.New("connection refused")
 		})
@@ -119,7 +142,7 @@ func TestLeaseLost(t *testing.T) {
 // TestLeaseTaken: a process that was stopped for long finds that another has it.
 func TestLeaseTaken(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		set := fake.NewClientset()
+		set := newLeases()
 		var holding sync.WaitGroup
 		begun := make(chan struct{})
 		holding.Go(func() {
