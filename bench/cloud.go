@@ -41,6 +41,9 @@ func cloud(ctx context.Context, r *report, o options) error {
 	if o.tls {
 		return agentsTLS(ctx, r, c, o)
 	}
+	if o.spans {
+		return coldSpans(ctx, r, c, o)
+	}
 	if o.rest {
 		return restAndTogether(ctx, r, c)
 	}

@@ -30,6 +30,7 @@ func main() {
 	flag.BoolVar(&o.triggers, "triggers", false, "with -cloud, measure what triggers and notifications take only")
 	flag.BoolVar(&o.sandbox, "sandbox", false, "with -cloud, measure what runtimes cost that are not trusted only")
 	flag.BoolVar(&o.tls, "tls", false, "with -cloud, measure what TLS with the agents of workers costs only")
+	flag.BoolVar(&o.spans, "spans", false, "with -cloud, measure where a cold call's time goes only, by its trace")
 	flag.BoolVar(&o.rest, "rest", false, "with -cloud, measure memory at rest and many functions at once only")
 	flag.StringVar(&o.openrc, "openrc", ".cloud/openrc-demo", "who calls where Keystone is asked")
 	flag.IntVar(&o.burden, "burden", 0, "busy processes that run beside the service all the while")
@@ -51,7 +52,7 @@ func main() {
 type options struct {
 	service, out, openrc                     string
 	cloud, flood, triggers, gateway, sandbox bool
-	rest, tls                                bool
+	rest, tls, spans                         bool
 	each                                     time.Duration
 	burden, cold, async                      int
 	scale                                    float64
@@ -134,7 +135,7 @@ func run(ctx context.Context, o options) error {
 		if err := cloud(ctx, r, o); err != nil || o.rest {
 			return errors.Join(err, r.write(o.out))
 		}
-		if o.sandbox || o.tls {
+		if o.sandbox || o.tls || o.spans {
 			return r.write(o.out)
 		}
 		if err := flood(ctx, r, os.Getenv("TRANSPORT_URL")); err != nil {

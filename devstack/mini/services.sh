@@ -1,6 +1,7 @@
 # Our own services on this cloud: two of each, as processes of this machine. Sourced.
 # CLOUD_ENGINES is how many engines there are, for tests of how they divide the work.
 # CLOUD_WORKER_TLS is [kubernetes] worker_tls: off, accept (the default) or require.
+# CLOUD_OTLP is the URL of a collector of traces, which is told of all that they do.
 engines=${CLOUD_ENGINES:-2}
 engine_ports=(7080 7081 7084)    # of their status; 7082 and 7083 are the APIs'
 
@@ -102,6 +103,9 @@ worker_tls = ${CLOUD_WORKER_TLS:-accept}
 ingress_from = $node_ip/32
 egress_allow = $world_ip/32
 untrusted_runtime_class =${CLOUD_GVISOR:+ gvisor}
+[tracing]
+otlp_endpoint = ${CLOUD_OTLP:-}
+sampling_ratio = 1
 $([[ $cloud == base ]] || services_of_core)
 CONF
     )

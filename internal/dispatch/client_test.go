@@ -6,20 +6,29 @@ import (
 	"github.com/openstack-faas/faas/internal/faas"
 )
 
-// TestSpecialiseDials has a worker whose old connection may lead to a node that is dead.
-func TestSpecialiseDials(t *testing.T) {
-	a := newAgent(t, testTarget.Key, succeed)
-	c := NewClient(func(string) string { return testToken })
-	defer c.Close()
-	if _, err := c.Call(t.Context(), a.worker, aCall("1")); err != nil {
-		t.Fatal(err)
-	}
-	old := c.conns.idle[a.worker.Address]
-	if _, err := c.Specialise(t.Context(), a.worker, faas.Specialisation{Key: testTarget.Key}, nil); err != nil {
-		t.Fatal(err)
-	}
-	fresh := c.conns.idle[a.worker.Address]
-	if len(old) != 1 || len(fresh) != 1 || old[0] == fresh[0] || old[0].alive() {
-		t.Errorf("%d connections before, %d after", len(old), len(fresh))
+// TestSpecialiseOverAnIdleConnection has a worker that answers on its old connection, and one whose
+// old connection leads to a node that is dead.
+func TestSpecialiseOverAnIdleConnection(t *testing.T) {
+	for name, dead := range map[string]bool{"it answers": false, "nobody does": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			a := newAgentAt(t, "tcp", "127.0.0.1:0", testTarget.Key, succeed)
+			c := NewClient(func(string) string { return testToken })
+			defer c.Close()
+			if _, err := c.Status(t.Context(), a.worker); err != nil {
+				t.Fatal(err)
+			}
+			if dead {
+				deafen(t, <-a.accepted)
+			}
+			old := c.conns.idle[a.worker.Address]
+			if _, err := c.Specialise(t.Context(), a.worker, faas.Specialisation{Key: testTarget.Key}, nil); err != nil {
+				t.Fatal(err)
+			}
+			now := c.conns.idle[a.worker.Address]
+			if len(old) != 1 || len(now) != 1 || (old[0] == now[0]) == dead || old[0].alive() == dead {
+				t.Errorf("%d connections before, %d after, of which the same: %v", len(old), len(now), old[0] == now[0])
+			}
+		})
 	}
 }

@@ -174,6 +174,13 @@ func (p *pool) pop(address string) *conn {
 	return c
 }
 
+// waits reports whether there is an idle connection to a worker.
+func (p *pool) waits(address string) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.idle[address]) > 0
+}
+
 func (p *pool) put(c *conn) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

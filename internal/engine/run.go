@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/openstack-faas/faas/internal/background"
+	"github.com/openstack-faas/faas/internal/engine/placement"
 	"github.com/openstack-faas/faas/internal/faas"
 	"github.com/openstack-faas/faas/internal/notify"
 )
@@ -32,6 +33,7 @@ func (e *Engine) allLoops() []loop {
 		{"adopt unowned workers", e.loops, 0, e.repair.WatchUnowned},
 		{"sweep workers and pools", e.loops, time.Minute, e.repair.Sweep},
 		{"remove passwords of deleted functions", e.loops, 0, e.images.ForgetAll},
+		{"connect to the next workers", e.intake, placement.ConnectInterval, e.placement.Connect},
 		{"keep pools", e.intake, 0, e.pools.Watch},
 		{"introduce workers", e.intake, 0, e.introducer.Run},
 		{"start workers that are waited for", e.intake, 0, e.pools.Grow},

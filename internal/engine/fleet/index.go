@@ -122,6 +122,20 @@ func (x Index) Free(runtimeID string) (w faas.Worker, ok bool) {
 	return w, false
 }
 
+// FirstFree returns the generic workers that this engine tries first, one of each runtime that has
+// some, in no order.
+func (x Index) FirstFree() []faas.Worker {
+	x.set.mu.Lock()
+	defer x.set.mu.Unlock()
+	x.set.refresh()
+	first := make([]faas.Worker, 0, len(x.set.free.of))
+	for _, free := range x.set.free.of {
+		x.set.visits++
+		first = append(first, free[0].entry.as)
+	}
+	return first
+}
+
 // AnyFree reports whether any runtime has a generic worker that is ready.
 func (x Index) AnyFree() bool {
 	x.set.mu.Lock()

@@ -51,6 +51,8 @@ type Placer struct {
 	// share, or who has idle workers of its own.
 	short background.Signal
 
+	connected map[string]string // worker by runtime, for Connect alone
+
 	mu    sync.Mutex
 	queue *fair.Queue[*request]
 }

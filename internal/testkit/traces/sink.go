@@ -95,6 +95,11 @@ func (s *Sink) Of(id string) []Span {
 	return s.spansThat(func(one Span) bool { return one.Trace == id })
 }
 
+// Named returns the spans of a name, of all traces.
+func (s *Sink) Named(name string) []Span {
+	return s.spansThat(func(one Span) bool { return one.Name == name })
+}
+
 // Linked returns the spans of the traces that are linked to it.
 func (s *Sink) Linked(id string) []Span {
 	var roots []string
@@ -127,8 +132,8 @@ func (s *Sink) spansThat(want func(Span) bool) []Span {
 // Tree returns the spans as a tree, a name a line, each two spaces further in than its parent.
 func Tree(spans []Span) string {
 	var text strings.Builder
-	for _, r := range inTree(spans) {
-		text.WriteString(strings.Repeat("  ", r.depth) + r.Name + "\n")
+	for _, r := range InTree(spans) {
+		text.WriteString(strings.Repeat("  ", r.Depth) + r.Name + "\n")
 	}
 	return text.String()
 }

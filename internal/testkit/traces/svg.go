@@ -18,7 +18,7 @@ const (
 // SVG draws the spans of one trace: a line each, in the order of Tree, over the time that the whole
 // took.
 func SVG(spans []Span) []byte {
-	rows := inTree(spans)
+	rows := InTree(spans)
 	if len(rows) == 0 {
 		return nil
 	}
@@ -44,10 +44,10 @@ func SVG(spans []Span) []byte {
 	colours := []string{"#1f5c99", "#2f7fbf", "#4a9d6e", "#7fb24a", "#c9a227", "#d17b2c", "#b5523b"}
 	for i, r := range rows {
 		y := i*rowHeight + rowHeight
-		fmt.Fprintf(&b, `<text x="%d" y="%d" fill="#222222">%s</text>`+"\n", 8+14*r.depth, y, html.EscapeString(r.Name))
+		fmt.Fprintf(&b, `<text x="%d" y="%d" fill="#222222">%s</text>`+"\n", 8+14*r.Depth, y, html.EscapeString(r.Name))
 		x, w := at(r.Begun), max(at(r.Ended)-at(r.Begun), 1)
 		fmt.Fprintf(&b, `<rect x="%.1f" y="%d" width="%.1f" height="12" rx="2" fill="%s"/>`+"\n",
-			x, y-10, w, colours[r.depth%len(colours)])
+			x, y-10, w, colours[r.Depth%len(colours)])
 		fmt.Fprintf(&b, `<text x="%.1f" y="%d" fill="#555555" font-size="10">%.2f ms</text>`+"\n", x+w+4, y,
 			float64(r.Ended.Sub(r.Begun))/float64(time.Millisecond))
 	}
@@ -55,14 +55,14 @@ func SVG(spans []Span) []byte {
 	return b.Bytes()
 }
 
-// row is a span and how far in the tree it is.
-type row struct {
+// Row is a span and how far in the tree it is, 0 for one without a parent.
+type Row struct {
 	Span
-	depth int
+	Depth int
 }
 
-// inTree returns the spans in the order of their tree.
-func inTree(spans []Span) (rows []row) {
+// InTree returns the spans in the order of their tree.
+func InTree(spans []Span) (rows []Row) {
 	there := map[string]bool{}
 	for _, one := range spans {
 		there[one.ID] = true
@@ -71,7 +71,7 @@ func inTree(spans []Span) (rows []row) {
 	add = func(parent string, depth int) {
 		for _, one := range spans {
 			if one.Parent == parent && parent != "" || parent == "" && !there[one.Parent] {
-				rows = append(rows, row{one, depth})
+				rows = append(rows, Row{one, depth})
 				add(one.ID, depth+1)
 			}
 		}
