@@ -98,6 +98,10 @@ func (c *Client) Specialise(
 	return status, err
 }
 
+// idleAnswer is how long an agent may take to answer on an idle connection before a new one is
+// tried. It is short, for a node that is dead to be noticed little later than by a new one at once.
+const idleAnswer = dialTimeout / 8
+
 // checkIdle leaves at most one idle connection to a worker, on which its agent has just answered:
 // that takes a tenth of what a new one by TLS does.
 func (c *Client) checkIdle(w faas.Worker) {
@@ -107,7 +111,7 @@ func (c *Client) checkIdle(w faas.Worker) {
 		return
 	}
 	if idle.fits(w) && idle.alive() {
-		answer, err := idle.roundTrip(request{method: "GET", path: readyPath, timeout: probeDial})
+		answer, err := idle.roundTrip(request{method: "GET", path: readyPath, timeout: idleAnswer})
 		if err == nil && answer.status == http.StatusOK && !answer.last {
 			c.conns.put(idle)
 			return
