@@ -12,22 +12,22 @@ import (
 // Endpoint returns the URL of a service by its type, in the configured region and for the
 // configured interface, without a trailing slash. A project id in the URL is the service's own
 // project. The error is ErrNotFound for a service that is not in the catalogue.
-func (c *Client) Endpoint(ctx context.Context, serviceType string) (string, error) {
-	own, err := c.service(ctx)
+func (l *ownLogin) Endpoint(ctx context.Context, serviceType string) (string, error) {
+	own, err := l.service(ctx)
 	if err != nil {
 		return "", err
 	}
-	return pick(own.catalogue, serviceType, c.cfg.Interface, c.cfg.Region)
+	return pick(own.catalogue, serviceType, l.cfg.Interface, l.cfg.Region)
 }
 
 // EndpointFor is Endpoint with the given project in the URL's path in place of the service's own,
 // as for Swift, whose accounts are named after projects.
-func (c *Client) EndpointFor(ctx context.Context, serviceType, projectID string) (string, error) {
-	own, err := c.service(ctx)
+func (l *ownLogin) EndpointFor(ctx context.Context, serviceType, projectID string) (string, error) {
+	own, err := l.service(ctx)
 	if err != nil {
 		return "", err
 	}
-	endpoint, err := pick(own.catalogue, serviceType, c.cfg.Interface, c.cfg.Region)
+	endpoint, err := pick(own.catalogue, serviceType, l.cfg.Interface, l.cfg.Region)
 	if err != nil {
 		return "", err
 	}

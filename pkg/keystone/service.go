@@ -5,10 +5,20 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"github.com/gophercloud/gophercloud/v2/openstack/identity/v3/tokens"
+	"golang.org/x/sync/singleflight"
 )
+
+// ownLogin has the service's own token, with which most requests are sent, and Keystone's catalogue.
+type ownLogin struct {
+	*connection
+
+	own     atomic.Pointer[ownToken]
+	flights singleflight.Group
+}
 
 // ownToken is the service's own token with its catalogue.
 type ownToken struct {
@@ -28,8 +38,8 @@ const (
 
 // ServiceToken returns a token of the service's own, with at least a minute left where Keystone's
 // tokens last longer than that.
-func (c *Client) ServiceToken(ctx context.Context) (string, error) {
-	own, err := c.service(ctx)
+func (l *ownLogin) ServiceToken(ctx context.Context) (string, error) {
+	own, err := l.service(ctx)
 	if err != nil {
 		return "", err
 	}
@@ -37,8 +47,8 @@ func (c *Client) ServiceToken(ctx context.Context) (string, error) {
 }
 
 // RenewServiceToken returns a token of the service's own other than the refused one.
-func (c *Client) RenewServiceToken(ctx context.Context, refused string) (string, error) {
-	own, err := c.serviceAfter(ctx, refused)
+func (l *ownLogin) RenewServiceToken(ctx context.Context, refused string) (string, error) {
+	own, err := l.serviceAfter(ctx, refused)
 	if err != nil {
 		return "", err
 	}
@@ -46,8 +56,8 @@ func (c *Client) RenewServiceToken(ctx context.Context, refused string) (string,
 }
 
 // ServiceUser returns the id of the service's own user, the trustee of trusts.
-func (c *Client) ServiceUser(ctx context.Context) (string, error) {
-	own, err := c.service(ctx)
+func (l *ownLogin) ServiceUser(ctx context.Context) (string, error) {
+	own, err := l.service(ctx)
 	if err != nil {
 		return "", err
 	}
@@ -56,17 +66,17 @@ func (c *Client) ServiceUser(ctx context.Context) (string, error) {
 
 // service returns the current token. Callers do not wait for its renewal while the old one is
 // valid.
-func (c *Client) service(ctx context.Context) (*ownToken, error) {
-	own, now := c.own.Load(), c.now()
+func (l *ownLogin) service(ctx context.Context) (*ownToken, error) {
+	own, now := l.own.Load(), l.now()
 	if own != nil && now.Before(own.renew) {
 		return own, nil
 	}
 	last := own != nil && now.Before(own.expires)
-	if last && c.circuit.open(now) {
+	if last && l.circuit.open(now) {
 		return own, nil
 	}
 	detached := context.WithoutCancel(ctx)
-	answer := c.flights.DoChan("own", func() (any, error) { return c.login(detached, own) })
+	answer := l.flights.DoChan("own", func() (any, error) { return l.login(detached, own) })
 	if last {
 		return own, nil
 	}
@@ -82,21 +92,21 @@ func (c *Client) service(ctx context.Context) (*ownToken, error) {
 }
 
 // serviceAfter returns a token other than the refused one.
-func (c *Client) serviceAfter(ctx context.Context, refused string) (*ownToken, error) {
-	if own := c.own.Load(); own != nil && own.id == refused {
-		c.own.CompareAndSwap(own, nil)
+func (l *ownLogin) serviceAfter(ctx context.Context, refused string) (*ownToken, error) {
+	if own := l.own.Load(); own != nil && own.id == refused {
+		l.own.CompareAndSwap(own, nil)
 	}
-	return c.service(ctx)
+	return l.service(ctx)
 }
 
 // login gets a new token in place of the old, unless another caller has just done so.
-func (c *Client) login(ctx context.Context, old *ownToken) (*ownToken, error) {
-	if now := c.own.Load(); now != nil && now != old {
+func (l *ownLogin) login(ctx context.Context, old *ownToken) (*ownToken, error) {
+	if now := l.own.Load(); now != nil && now != old {
 		return now, nil
 	}
 	var own *ownToken
-	err := c.ask(ctx, "authenticating the service", true, func(ctx context.Context) (err error) {
-		own, err = c.authenticate(ctx, "authenticating the service", c.ownScope())
+	err := l.ask(ctx, "authenticating the service", true, func(ctx context.Context) (err error) {
+		own, err = l.authenticate(ctx, "authenticating the service", l.ownScope())
 		if s := status(err); s >= http.StatusBadRequest && !errors.Is(err, ErrUnavailable) {
 			return fmt.Errorf("%w: its user, password, domain or project is wrong: %w", errOurselves, opaque(err))
 		}
@@ -105,7 +115,7 @@ func (c *Client) login(ctx context.Context, old *ownToken) (*ownToken, error) {
 	if err != nil {
 		return nil, err
 	}
-	c.own.Store(own)
+	l.own.Store(own)
 	return own, nil
 }
 
@@ -114,9 +124,9 @@ func (c *Client) login(ctx context.Context, old *ownToken) (*ownToken, error) {
 func opaque(err error) error { return errors.New(err.Error()) }
 
 // authenticate gets a token with the service's password.
-func (c *Client) authenticate(ctx context.Context, op string, scope tokens.Scope) (*ownToken, error) {
-	result := tokens.Create(ctx, c.identity(""), &tokens.AuthOptions{
-		Username: c.cfg.Username, Password: c.cfg.Password, DomainName: c.cfg.UserDomain, Scope: scope,
+func (l *ownLogin) authenticate(ctx context.Context, op string, scope tokens.Scope) (*ownToken, error) {
+	result := tokens.Create(ctx, l.identity(""), &tokens.AuthOptions{
+		Username: l.cfg.Username, Password: l.cfg.Password, DomainName: l.cfg.UserDomain, Scope: scope,
 	})
 	if err := failure(op, result.Err, false); err != nil {
 		return nil, err
@@ -138,7 +148,7 @@ func (c *Client) authenticate(ctx context.Context, op string, scope tokens.Scope
 	if own.id == "" || own.userID == "" || own.expires.IsZero() {
 		return nil, fmt.Errorf("%s: %w: the response is not Keystone's", op, ErrUnavailable)
 	}
-	now := c.now()
+	now := l.now()
 	own.renew = own.expires.Add(-min(renewBefore, own.expires.Sub(now)/4))
 	return own, nil
 }
@@ -146,22 +156,27 @@ func (c *Client) authenticate(ctx context.Context, op string, scope tokens.Scope
 // asService sends a request with the service's own token. When that is refused, because it was
 // revoked or Keystone's keys changed, the request is sent again with a new one. So f must be
 // idempotent.
-func (c *Client) asService(ctx context.Context, op string, f func(ctx context.Context, own string) error) error {
-	own, err := c.service(ctx)
+func (l *ownLogin) asService(ctx context.Context, op string, f func(ctx context.Context, own string) error) error {
+	own, err := l.service(ctx)
 	if err != nil {
 		return err
 	}
 	send := func() error {
-		return c.ask(ctx, op, true, func(ctx context.Context) error { return f(ctx, own.id) })
+		return l.ask(ctx, op, true, func(ctx context.Context) error { return f(ctx, own.id) })
 	}
 	if err = send(); status(err) != http.StatusUnauthorized {
 		return err
 	}
-	if own, err = c.serviceAfter(ctx, own.id); err != nil {
+	if own, err = l.serviceAfter(ctx, own.id); err != nil {
 		return err
 	}
 	if err = send(); status(err) == http.StatusUnauthorized {
 		return fmt.Errorf("%w: it refuses the service's own token: %w", ErrUnavailable, opaque(err))
 	}
 	return err
+}
+
+// ownScope returns the scope of the service's own tokens.
+func (l *ownLogin) ownScope() tokens.Scope {
+	return tokens.Scope{ProjectName: l.cfg.Project, DomainName: l.cfg.ProjectDomain}
 }

@@ -3,7 +3,6 @@ package keystone
 import (
 	"context"
 	"encoding/hex"
-	"encoding/json"
 	"time"
 )
 
@@ -26,62 +25,16 @@ const sharedKind = "validated token"
 // asked about.
 const maxAhead = 30 * time.Second
 
-// sharing reports whether other processes are asked. A client that is to ask Keystone each time
-// asks nobody else.
-func (c *Client) sharing() bool { return c.cfg.Shared != nil && c.cfg.CacheTime > 0 }
-
-// learn remembers what another process knows of a token, if that is newer than what is known here.
-func (c *Client) learn(key hash) {
-	b, ok := c.cfg.Shared.Get(sharedKind, hex.EncodeToString(key[:]))
-	t := new(Token)
-	if !ok || json.Unmarshal(b, t) != nil || t.ValidAsOf.IsZero() || t.ValidAsOf.After(c.now().Add(maxAhead)) {
-		return
-	}
-	if t.UserID == "" {
-		c.known.forget(key)
-		c.refused.put(key, struct{}{}, c.now())
-		return
-	}
-	if _, at, known := c.known.get(key); known && !t.ValidAsOf.After(at) {
-		return
-	}
-	c.counts.shared.Add(1)
-	c.known.put(key, t, t.ValidAsOf)
-}
-
-// tell has the other processes know what Keystone said of a token.
-func (c *Client) tell(key hash, t *Token) {
-	if !c.sharing() {
-		return
-	}
-	b, err := json.Marshal(t)
-	if err != nil {
-		return // no text is none in JSON
-	}
-	life := min(c.cfg.CacheTime+c.cfg.OutageTime, t.ExpiresAt.Sub(c.now()))
-	c.cfg.Shared.Put(sharedKind, hex.EncodeToString(key[:]), b, life)
-}
-
-// unsay has the other processes know for a while that Keystone refused a token. They go on with what
-// they remember themselves, for CacheTime at most. It is for tokens that were valid: made-up ones
-// take no place there.
-func (c *Client) unsay(key hash) {
-	b, err := json.Marshal(Token{ValidAsOf: c.now()})
-	if err == nil {
-		c.cfg.Shared.Put(sharedKind, hex.EncodeToString(key[:]), b, refusedTime)
-	}
-}
-
 // together asks the other processes about a token, and with turns has one process ask Keystone
 // while the others wait for what it learns. It returns what is known then, and where that is not
 // enough, what to call when Keystone has been asked.
-func (c *Client) together(
+func (v *validator) together(
 	ctx context.Context, key hash, now time.Time, how lookup,
 ) (known *Token, finish func(ok bool), err error) {
 	fresh := false
 	look := func() bool {
-		c.learn(key)
-		known, fresh, err = c.recall(key, now, how.expired)
+		v.learn(key)
+		known, fresh, err = v.recall(key, now, how.expired)
 		return fresh || err != nil
 	}
 	if look() {
@@ -90,8 +43,8 @@ func (c *Client) together(
 	if !how.turns {
 		return known, func(bool) {}, nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, c.cfg.Timeout)
+	ctx, cancel := context.WithTimeout(ctx, v.cfg.Timeout)
 	defer cancel()
-	finish = c.cfg.Shared.Turn(ctx, sharedKind, hex.EncodeToString(key[:]), look)
+	finish = v.cfg.Shared.Turn(ctx, sharedKind, hex.EncodeToString(key[:]), look)
 	return known, finish, err
 }

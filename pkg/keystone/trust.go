@@ -30,19 +30,26 @@ type TrustRequest struct {
 	ExpiresAt time.Time // never when zero
 }
 
+// delegation is trusts, by which the service acts for users.
+type delegation struct {
+	*validator
+
+	proof *passwordProof
+}
+
 // CreateTrust creates a trust by which the token's user delegates roles in the token's project to
 // the service. The service then acts as that user. The token must not itself come from a trust or
 // an application credential. Errors are ErrInvalidToken, ErrForbidden and ErrUnavailable. After
 // ErrUnavailable the trust may exist all the same.
-func (c *Client) CreateTrust(ctx context.Context, userToken string, req TrustRequest) (Trust, error) {
-	user, err := c.Validate(ctx, userToken)
+func (d *delegation) CreateTrust(ctx context.Context, userToken string, req TrustRequest) (Trust, error) {
+	user, err := d.Validate(ctx, userToken)
 	if err != nil {
 		return Trust{}, err
 	}
 	if user.ProjectID == "" || len(req.Roles) == 0 {
 		return Trust{}, fmt.Errorf("a trust is for a project and at least one role in it: %w", ErrForbidden)
 	}
-	own, err := c.service(ctx)
+	own, err := d.service(ctx)
 	if err != nil {
 		return Trust{}, err
 	}
@@ -67,8 +74,8 @@ func (c *Client) CreateTrust(ctx context.Context, userToken string, req TrustReq
 		opts.Roles = append(opts.Roles, role)
 	}
 	var made *trusts.Trust
-	err = c.ask(ctx, "making a trust", false, func(ctx context.Context) (err error) {
-		made, err = trusts.Create(ctx, c.identity(userToken), opts).Extract()
+	err = d.ask(ctx, "making a trust", false, func(ctx context.Context) (err error) {
+		made, err = trusts.Create(ctx, d.identity(userToken), opts).Extract()
 		return failure("making a trust", err, true)
 	})
 	if errors.Is(err, ErrNotFound) { // a role, which may exist but is not the user's
@@ -98,29 +105,29 @@ type TrustToken struct {
 // TrustToken gets a token by a trust, with a request each time. Errors are ErrNotFound for a trust
 // that is no more, ErrForbidden for one that is of no use because its user or project is disabled
 // or its user lost a role, and ErrUnavailable.
-func (c *Client) TrustToken(ctx context.Context, trustID string) (TrustToken, error) {
-	if c.password.broken() { // each failed login counts towards a lockout
-		if err := c.proven(ctx); err != nil {
+func (d *delegation) TrustToken(ctx context.Context, trustID string) (TrustToken, error) {
+	if d.proof.password.broken() { // each failed login counts towards a lockout
+		if err := d.proof.proven(ctx); err != nil {
 			return TrustToken{}, err
 		}
 	}
 	var own *ownToken
-	err := c.ask(ctx, "getting a token by a trust", true, func(ctx context.Context) (err error) {
-		own, err = c.authenticate(ctx, "getting a token by a trust", tokens.Scope{TrustID: trustID})
+	err := d.ask(ctx, "getting a token by a trust", true, func(ctx context.Context) (err error) {
+		own, err = d.authenticate(ctx, "getting a token by a trust", tokens.Scope{TrustID: trustID})
 		return err
 	})
 	if status(err) == http.StatusUnauthorized {
-		return TrustToken{}, c.whyNot(ctx, trustID, err)
+		return TrustToken{}, d.whyNot(ctx, trustID, err)
 	}
 	if err != nil {
 		return TrustToken{}, err
 	}
 	t := TrustToken{
-		Token: own.id, ExpiresAt: own.expires, UserID: own.userID, ProjectID: own.projectID, AuthURL: c.AuthURL(),
-		Region: c.cfg.Region, Endpoints: map[string]string{},
+		Token: own.id, ExpiresAt: own.expires, UserID: own.userID, ProjectID: own.projectID, AuthURL: d.AuthURL(),
+		Region: d.cfg.Region, Endpoints: map[string]string{},
 	}
 	for _, service := range own.catalogue {
-		if endpoint, err := pick(own.catalogue, service.Type, "public", c.cfg.Region); err == nil {
+		if endpoint, err := pick(own.catalogue, service.Type, "public", d.cfg.Region); err == nil {
 			t.Endpoints[service.Type] = endpoint
 		}
 	}
@@ -135,15 +142,15 @@ func (c *Client) TrustToken(ctx context.Context, trustID string) (TrustToken, er
 // whyNot finds the reason for a 401, which Keystone answers in three cases: the trust was deleted,
 // the trust can no longer be used, or the service's own password is refused. The last case shows
 // nowhere else while the service's token lasts.
-func (c *Client) whyNot(ctx context.Context, trustID string, refusal error) error {
+func (d *delegation) whyNot(ctx context.Context, trustID string, refusal error) error {
 	const op = "reading a trust"
-	err := c.asService(ctx, op, func(ctx context.Context, own string) error {
-		return failure(op, trusts.Get(ctx, c.identity(own), trustID).Err, true)
+	err := d.asService(ctx, op, func(ctx context.Context, own string) error {
+		return failure(op, trusts.Get(ctx, d.identity(own), trustID).Err, true)
 	})
 	if errors.Is(err, ErrNotFound) || errors.Is(err, ErrUnavailable) {
 		return err
 	}
-	if err := c.proven(ctx); err != nil {
+	if err := d.proof.proven(ctx); err != nil {
 		return err
 	}
 	return fmt.Errorf("%w: %w", ErrForbidden, opaque(refusal))
@@ -152,9 +159,9 @@ func (c *Client) whyNot(ctx context.Context, trustID string, refusal error) erro
 // DeleteTrust deletes a trust. It is no error when there is none. Keystone allows that to the
 // trustor and to administrators. The service uses its own token, for there may be no other, so its
 // user needs the role admin in its project; without it the error is ErrForbidden.
-func (c *Client) DeleteTrust(ctx context.Context, trustID string) error {
-	err := c.asService(ctx, "deleting a trust", func(ctx context.Context, own string) error {
-		return failure("deleting a trust", trusts.Delete(ctx, c.identity(own), trustID).Err, true)
+func (d *delegation) DeleteTrust(ctx context.Context, trustID string) error {
+	err := d.asService(ctx, "deleting a trust", func(ctx context.Context, own string) error {
+		return failure("deleting a trust", trusts.Delete(ctx, d.identity(own), trustID).Err, true)
 	})
 	if errors.Is(err, ErrNotFound) {
 		return nil

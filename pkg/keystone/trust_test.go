@@ -77,7 +77,7 @@ func TestProofIsShared(t *testing.T) {
 	var all sync.WaitGroup
 	for range 20 {
 		all.Go(func() {
-			if err := c.proven(t.Context()); err != nil {
+			if err := c.proof.proven(t.Context()); err != nil {
 				t.Error(err)
 			}
 		})
@@ -85,7 +85,7 @@ func TestProofIsShared(t *testing.T) {
 	until(t, func() bool { _, logins := fake.Requests(); return logins > before })
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if err := c.proven(ctx); !errors.Is(err, context.Canceled) {
+	if err := c.proof.proven(ctx); !errors.Is(err, context.Canceled) {
 		t.Errorf("who gives up waits: %v", err)
 	}
 	close(gate)

@@ -14,12 +14,6 @@ import (
 )
 
 const (
-	// refusedTime is how long a token that Keystone refused is refused without asking. It cannot
-	// become valid again; memory alone bounds it.
-	refusedTime = 10 * time.Second
-	// maxRefused is how many of those are remembered, apart from the good ones, so that made-up
-	// tokens cannot push those out.
-	maxRefused = 1000
 	// knownTimeout is how long a request with a token that was valid waits for its validation.
 	knownTimeout = 500 * time.Millisecond
 	// maxToken is the longest token, in bytes. Keystone's own are 255 at most, signed ones some
@@ -27,25 +21,34 @@ const (
 	maxToken = 8192
 )
 
+// validator finds out what tokens are good for.
+type validator struct {
+	*ownLogin
+	*tokenMemory
+
+	knownTimeout time.Duration
+	validations  singleflight.Group // by the token's key
+}
+
 // Validate returns the token's user, scope and roles. Keystone's answer is cached for CacheTime,
 // never beyond the token's expiry; refusals are cached for ten seconds. Concurrent callers with the
 // same token share one request. The error is ErrInvalidToken, or ErrUnavailable when Keystone
 // cannot be asked and said nothing of this token within CacheTime and OutageTime, or ctx's.
-func (c *Client) Validate(ctx context.Context, token string) (*Token, error) {
-	return c.validate(ctx, token, lookup{})
+func (v *validator) Validate(ctx context.Context, token string) (*Token, error) {
+	return v.validate(ctx, token, lookup{})
 }
 
 // Recheck is Validate for a token that many processes hold, and ask about at the same time: where
 // they share what they know, one of them asks.
-func (c *Client) Recheck(ctx context.Context, token string) (*Token, error) {
-	return c.validate(ctx, token, lookup{turns: true})
+func (v *validator) Recheck(ctx context.Context, token string) (*Token, error) {
+	return v.validate(ctx, token, lookup{turns: true})
 }
 
 // ValidateExpired is Validate for a token that may have expired, not longer ago than Keystone's
 // allow_expired_window: a service that goes on with the work of a user sends it beside a token of
 // its own.
-func (c *Client) ValidateExpired(ctx context.Context, token string) (*Token, error) {
-	return c.validate(ctx, token, lookup{expired: true})
+func (v *validator) ValidateExpired(ctx context.Context, token string) (*Token, error) {
+	return v.validate(ctx, token, lookup{expired: true})
 }
 
 // lookup is how a token is asked about.
@@ -54,24 +57,24 @@ type lookup struct {
 	turns   bool // processes wait for each other
 }
 
-func (c *Client) validate(ctx context.Context, token string, how lookup) (*Token, error) {
+func (v *validator) validate(ctx context.Context, token string, how lookup) (*Token, error) {
 	if !plausible(token) {
 		return nil, ErrInvalidToken
 	}
-	key, now := tokenKey(token, how.expired), c.now()
-	known, fresh, err := c.recall(key, now, how.expired)
+	key, now := tokenKey(token, how.expired), v.now()
+	known, fresh, err := v.recall(key, now, how.expired)
 	if fresh || err != nil {
-		c.counts.recalled.Add(1)
+		v.counts.recalled.Add(1)
 		return known, err
 	}
-	if known != nil && c.circuit.open(now) {
-		c.counts.outage.Add(1)
+	if known != nil && v.circuit.open(now) {
+		v.counts.outage.Add(1)
 		return known, nil
 	}
 	detached := context.WithoutCancel(ctx) // others wait for it too
 	how.turns = how.turns || known != nil  // others have had it for as long
-	answer := c.flights.DoChan(string(key[:]), func() (any, error) { return c.fetch(detached, token, key, how) })
-	return c.await(ctx, answer, known)
+	answer := v.validations.DoChan(string(key[:]), func() (any, error) { return v.fetch(detached, token, key, how) })
+	return v.await(ctx, answer, known)
 }
 
 // plausible reports whether the text can be a token, and the value of a header.
@@ -97,36 +100,15 @@ func tokenKey(token string, expired bool) hash {
 	return key
 }
 
-// recall returns what is cached of a token: known is nil when that is nothing, or too old even for
-// an outage of Keystone.
-func (c *Client) recall(key hash, now time.Time, expired bool) (known *Token, fresh bool, err error) {
-	if _, at, ok := c.refused.get(key); ok && now.Sub(at) < refusedTime {
-		return nil, false, ErrInvalidToken
-	}
-	t, at, ok := c.known.get(key)
-	if !ok {
-		return nil, false, nil
-	}
-	if !expired && !now.Before(t.ExpiresAt) {
-		c.known.forget(key)
-		return nil, false, ErrInvalidToken
-	}
-	age := now.Sub(at)
-	if age >= c.cfg.CacheTime+c.cfg.OutageTime {
-		return nil, false, nil
-	}
-	return t, age < c.cfg.CacheTime, nil
-}
-
 // await waits for Keystone's response; where the token is known, only for knownTimeout.
-func (c *Client) await(ctx context.Context, answer <-chan singleflight.Result, known *Token) (*Token, error) {
+func (v *validator) await(ctx context.Context, answer <-chan singleflight.Result, known *Token) (*Token, error) {
 	var enough <-chan time.Time
 	if known != nil {
-		if c.circuit.drags(c.now()) {
-			c.counts.outage.Add(1)
+		if v.circuit.drags(v.now()) {
+			v.counts.outage.Add(1)
 			return known, nil // the response, when it comes, is used for the next request
 		}
-		timer := time.NewTimer(c.knownTimeout)
+		timer := time.NewTimer(v.knownTimeout)
 		defer timer.Stop()
 		enough = timer.C
 	}
@@ -139,71 +121,71 @@ func (c *Client) await(ctx context.Context, answer <-chan singleflight.Result, k
 			return nil, r.Err
 		}
 	case <-enough:
-		c.circuit.dragged(c.now())
+		v.circuit.dragged(v.now())
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
-	c.counts.outage.Add(1)
+	v.counts.outage.Add(1)
 	return known, nil
 }
 
 // fetch sends the validation to Keystone and caches its outcome, unless another process has done so.
-func (c *Client) fetch(ctx context.Context, token string, key hash, how lookup) (*Token, error) {
-	if known, fresh, err := c.recall(key, c.now(), how.expired); fresh || err != nil {
+func (v *validator) fetch(ctx context.Context, token string, key hash, how lookup) (*Token, error) {
+	if known, fresh, err := v.recall(key, v.now(), how.expired); fresh || err != nil {
 		return known, err // another request's, which ended a moment ago
 	}
-	if !c.sharing() {
-		return c.inquire(ctx, token, key, how.expired)
+	if !v.sharing() {
+		return v.inquire(ctx, token, key, how.expired)
 	}
-	known, finish, err := c.together(ctx, key, c.now(), how)
+	known, finish, err := v.together(ctx, key, v.now(), how)
 	if finish == nil {
 		return known, err
 	}
-	t, err := c.inquire(ctx, token, key, how.expired)
+	t, err := v.inquire(ctx, token, key, how.expired)
 	refused := errors.Is(err, ErrInvalidToken)
 	if refused && (known != nil || how.turns) {
-		c.unsay(key)
+		v.unsay(key)
 	}
 	finish(err == nil || refused)
 	if known != nil && errors.Is(err, ErrUnavailable) {
-		c.counts.outage.Add(1)
+		v.counts.outage.Add(1)
 		return known, nil // which this process did not know before
 	}
 	return t, err
 }
 
 // inquire sends the validation to Keystone and caches its outcome.
-func (c *Client) inquire(ctx context.Context, token string, key hash, expired bool) (*Token, error) {
-	asked := c.now()
-	t, err := c.describe(ctx, token, expired)
-	if err == nil && !expired && !c.now().Before(t.ExpiresAt) {
+func (v *validator) inquire(ctx context.Context, token string, key hash, expired bool) (*Token, error) {
+	asked := v.now()
+	t, err := v.describe(ctx, token, expired)
+	if err == nil && !expired && !v.now().Before(t.ExpiresAt) {
 		err = ErrInvalidToken
 	}
 	switch {
 	case err == nil:
 		t.ValidAsOf = asked
-		c.known.put(key, t, asked)
-		c.tell(key, t)
+		v.known.put(key, t, asked)
+		v.tell(key, t)
 		return t, nil
 	case errors.Is(err, ErrInvalidToken):
-		c.counts.refused.Add(1)
-		c.known.forget(key)
-		c.refused.put(key, struct{}{}, asked)
+		v.counts.refused.Add(1)
+		v.known.forget(key)
+		v.refused.put(key, struct{}{}, asked)
 		return nil, ErrInvalidToken
 	}
 	return nil, err
 }
 
 // describe validates a token with Keystone. The request is authorized by the service's own token.
-func (c *Client) describe(ctx context.Context, token string, expired bool) (*Token, error) {
+func (v *validator) describe(ctx context.Context, token string, expired bool) (*Token, error) {
 	path := "auth/tokens?nocatalog"
 	if expired {
 		path += "&allow_expired=1"
 	}
 	var answer tokenAnswer
-	err := c.asService(ctx, "validating a token", func(ctx context.Context, own string) error {
+	err := v.asService(ctx, "validating a token", func(ctx context.Context, own string) error {
 		answer = tokenAnswer{}
-		client := c.identity(own)
+		client := v.identity(own)
 		opts := &gophercloud.RequestOpts{
 			OkCodes: []int{http.StatusOK, http.StatusNonAuthoritativeInfo},
 			// Without the second Keystone refuses tokens of application credentials that have
