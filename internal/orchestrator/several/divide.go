@@ -24,6 +24,13 @@ type limit struct {
 	until time.Time
 }
 
+// room is how much of a pool each cluster can have.
+type room struct {
+	*clusters
+
+	limits map[limited]limit // of pools in clusters that had no room for them; the lock of clusters guards it
+}
+
 // takes reports whether the cluster may have new workers of the placement.
 func (c Cluster) takes(placement faas.Placement) bool {
 	return c.Weight > 0 && placement.Fits(c.Labels) && (!c.Reserved || placement.AsksFor(c.Labels))
@@ -32,13 +39,13 @@ func (c Cluster) takes(placement faas.Placement) bool {
 // divide divides the pool by the weights of the clusters that may have it, answer, and have room.
 // What no cluster has room for waits in one of them, as it would if there were one. refused are
 // those that could not have it; if that is all, the error is one of theirs.
-func (o *Orchestrator) divide(pool orchestrator.Pool, refused map[*member]error) ([]share, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
+func (r *room) divide(pool orchestrator.Pool, refused map[*member]error) ([]share, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	var shares []share
 	var fit []*share
 	fits := false
-	for _, m := range o.members {
+	for _, m := range r.members {
 		takes := m.takes(pool.Placement)
 		fits = fits || takes
 		if m.answers() {
@@ -58,9 +65,9 @@ func (o *Orchestrator) divide(pool orchestrator.Pool, refused map[*member]error)
 		return nil, errNowhere(pool.Placement, fits)
 	}
 	for range pool.Size {
-		next := o.neediest(fit, pool.RuntimeID, true)
+		next := r.neediest(fit, pool.RuntimeID, true)
 		if next == nil {
-			next = o.neediest(fit, pool.RuntimeID, false)
+			next = r.neediest(fit, pool.RuntimeID, false)
 		}
 		next.size++
 	}
@@ -68,10 +75,10 @@ func (o *Orchestrator) divide(pool orchestrator.Pool, refused map[*member]error)
 }
 
 // neediest returns the share that the next worker belongs to; nil: none has room. The lock is held.
-func (o *Orchestrator) neediest(shares []*share, runtimeID string, withRoom bool) (best *share) {
+func (r *room) neediest(shares []*share, runtimeID string, withRoom bool) (best *share) {
 	least, order := 0.0, uint32(0)
 	for _, s := range shares {
-		bound, is := o.limits[limited{runtimeID, s.m.Name}]
+		bound, is := r.limits[limited{runtimeID, s.m.Name}]
 		if withRoom && is && s.size >= bound.most && time.Now().Before(bound.until) {
 			continue
 		}
@@ -93,38 +100,38 @@ func turnOf(runtimeID, cluster string) uint32 {
 }
 
 // bound has the cluster get no more than so many of the pool's workers for a while.
-func (o *Orchestrator) bound(runtimeID string, m *member, most int, reason string) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.limits[limited{runtimeID, m.Name}] = limit{most, time.Now().Add(o.cfg.Retry)}
-	o.log.Warn("a cluster cannot have its part of a pool; others get it", "cluster", m.Name,
+func (r *room) bound(runtimeID string, m *member, most int, reason string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.limits[limited{runtimeID, m.Name}] = limit{most, time.Now().Add(r.cfg.Retry)}
+	r.log.Warn("a cluster cannot have its part of a pool; others get it", "cluster", m.Name,
 		"runtime_id", runtimeID, "most", most, "reason", reason)
 }
 
 // forget drops what is known of room for the pool.
-func (o *Orchestrator) forget(runtimeID string) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	for key := range o.limits {
+func (r *room) forget(runtimeID string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for key := range r.limits {
 		if key.runtimeID == runtimeID {
-			delete(o.limits, key)
+			delete(r.limits, key)
 		}
 	}
 }
 
 // watchRoom looks for workers of pools that wait for room in their cluster, until the orchestrator
 // is closed: if there are other clusters, those get them.
-func (o *Orchestrator) watchRoom() {
-	tick := time.NewTicker(o.cfg.Room / 4)
+func (r *room) watchRoom() {
+	tick := time.NewTicker(r.cfg.Room / 4)
 	defer tick.Stop()
 	since := map[string]time.Time{} // by worker id
 	for {
 		select {
-		case <-o.ctx.Done():
+		case <-r.ctx.Done():
 			return
 		case now := <-tick.C:
-			if o.lookForRoom(since, now) {
-				o.rearranged.Wake()
+			if r.lookForRoom(since, now) {
+				r.rearranged.Wake()
 			}
 		}
 	}
@@ -132,15 +139,15 @@ func (o *Orchestrator) watchRoom() {
 
 // lookForRoom bounds the parts of pools that have waited for too long, and drops old bounds. It
 // reports whether pools have to be divided anew. since is when workers were first seen to wait.
-func (o *Orchestrator) lookForRoom(since map[string]time.Time, now time.Time) (changed bool) {
+func (r *room) lookForRoom(since map[string]time.Time, now time.Time) (changed bool) {
 	ready, late := map[limited]int{}, map[limited]*member{}
-	o.mu.Lock()
+	r.mu.Lock()
 	for id := range since {
-		if w, there := o.shown[id]; !there || w.Ready {
+		if w, there := r.shown[id]; !there || w.Ready {
 			delete(since, id)
 		}
 	}
-	for id, w := range o.shown {
+	for id, w := range r.shown {
 		if !w.Generic() || w.RuntimeID == "" || w.of.silent {
 			continue
 		}
@@ -152,23 +159,23 @@ func (o *Orchestrator) lookForRoom(since map[string]time.Time, now time.Time) (c
 		if _, known := since[id]; !known {
 			since[id] = now
 		}
-		if now.Sub(since[id]) >= o.cfg.Room {
+		if now.Sub(since[id]) >= r.cfg.Room {
 			late[key] = w.of
 		}
 	}
-	for key, bound := range o.limits {
+	for key, bound := range r.limits {
 		if now.After(bound.until) {
-			delete(o.limits, key)
+			delete(r.limits, key)
 			changed = true
 		}
 	}
-	alone := len(o.members) < 2
-	o.mu.Unlock()
+	alone := len(r.members) < 2
+	r.mu.Unlock()
 	if alone {
 		return false
 	}
 	for key, m := range late {
-		o.bound(key.runtimeID, m, ready[key], "its workers wait for room")
+		r.bound(key.runtimeID, m, ready[key], "its workers wait for room")
 		changed = true
 	}
 	return changed

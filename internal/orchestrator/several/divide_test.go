@@ -24,7 +24,7 @@ func TestDivide(t *testing.T) {
 		{6, 1, 1, 1, map[string]int{"a": 1, "b": 1}, "1 1 4"},
 		{6, 1, 1, 1, map[string]int{"a": 0, "b": 0, "c": 0}, "2 2 2"}, // they wait where they would without bounds
 	} {
-		o := &Orchestrator{limits: map[limited]limit{}}
+		o := &room{clusters: &clusters{}, limits: map[limited]limit{}}
 		for i, weight := range []int{test.a, test.b, test.c} {
 			m := newMember(Cluster{Name: string(rune('a' + i)), Weight: weight})
 			m.inner = &refusing{}
@@ -53,7 +53,7 @@ func TestDivide(t *testing.T) {
 
 // TestPoolsOfOneAreSpread: not all runtimes have their one worker in the same cluster.
 func TestPoolsOfOneAreSpread(t *testing.T) {
-	o := &Orchestrator{limits: map[limited]limit{}}
+	o := &room{clusters: &clusters{}, limits: map[limited]limit{}}
 	for _, name := range []string{"a", "b"} {
 		m := newMember(Cluster{Name: name, Weight: 1})
 		m.inner = &refusing{}

@@ -9,10 +9,17 @@ import (
 	"github.com/openstack-faas/faas/internal/orchestrator"
 )
 
+// imageCalls runs functions that are container images.
+type imageCalls struct {
+	*clusters
+
+	running map[string]*member // by execution or worker id: what is being started or run; guarded by the lock of clusters
+}
+
 // RunImage implements orchestrator.Images in the cluster with the fewest workers for its weight.
 // When that is lost, so is the container.
-func (o *Orchestrator) RunImage(ctx context.Context, call orchestrator.ImageCall) (faas.Outcome, error) {
-	m, images, done, err := o.choose(call.ExecutionID)
+func (i *imageCalls) RunImage(ctx context.Context, call orchestrator.ImageCall) (faas.Outcome, error) {
+	m, images, done, err := i.choose(call.ExecutionID)
 	if err != nil {
 		return faas.Outcome{}, err
 	}
@@ -23,7 +30,7 @@ func (o *Orchestrator) RunImage(ctx context.Context, call orchestrator.ImageCall
 	}
 	life, cancel := context.WithCancel(ctx)
 	ended := make(chan result, 1)
-	o.wait.Go(func() {
+	i.wait.Go(func() {
 		outcome, err := images.RunImage(life, call)
 		ended <- result{outcome, err}
 	})
@@ -32,7 +39,7 @@ func (o *Orchestrator) RunImage(ctx context.Context, call orchestrator.ImageCall
 	select {
 	case r := <-ended:
 		return r.outcome, r.err
-	case <-o.ctx.Done():
+	case <-i.ctx.Done():
 	case <-m.left:
 		reason = "its cluster " + m.Name + " does not answer"
 	}
@@ -41,29 +48,29 @@ func (o *Orchestrator) RunImage(ctx context.Context, call orchestrator.ImageCall
 }
 
 // StartServer implements orchestrator.Images in the cluster with the fewest workers for its weight.
-func (o *Orchestrator) StartServer(ctx context.Context, workerID string, target faas.Target) error {
-	m, images, done, err := o.choose(workerID)
+func (i *imageCalls) StartServer(ctx context.Context, workerID string, target faas.Target) error {
+	m, images, done, err := i.choose(workerID)
 	if err != nil {
 		return err
 	}
 	defer done()
-	starting, cancel := o.until(ctx, m.left)
+	starting, cancel := i.until(ctx, m.left)
 	defer cancel()
 	err = images.StartServer(starting, workerID, target)
 	if err == nil {
-		o.await(ctx, func() bool { return o.shown[workerID].Ready })
+		i.await(ctx, func() bool { return i.shown[workerID].Ready })
 	}
-	if err != nil && ctx.Err() == nil && starting.Err() != nil && !o.closed() {
-		o.removeInBackground(m.member, workerID) // it may still come up
+	if err != nil && ctx.Err() == nil && starting.Err() != nil && !i.closed() {
+		i.removeInBackground(m.member, workerID) // it may still come up
 		return faas.Errorf(faas.Unavailable, "The function's server did not come up: its cluster %s does not answer.", m.Name)
 	}
 	return err
 }
 
 // ForgetFunction implements orchestrator.Images.
-func (o *Orchestrator) ForgetFunction(ctx context.Context, functionID string) {
+func (i *imageCalls) ForgetFunction(ctx context.Context, functionID string) {
 	var all sync.WaitGroup
-	for _, m := range o.answering() {
+	for _, m := range i.answering() {
 		if images, runs := m.inner.(orchestrator.Images); runs {
 			all.Go(func() { images.ForgetFunction(ctx, functionID) })
 		}
@@ -72,9 +79,9 @@ func (o *Orchestrator) ForgetFunction(ctx context.Context, functionID string) {
 }
 
 // SweepUnused implements orchestrator.Images.
-func (o *Orchestrator) SweepUnused(ctx context.Context) error {
+func (i *imageCalls) SweepUnused(ctx context.Context) error {
 	var failures []error
-	for _, m := range o.answering() {
+	for _, m := range i.answering() {
 		if images, runs := m.inner.(orchestrator.Images); runs {
 			failures = append(failures, images.SweepUnused(ctx))
 		}
@@ -90,22 +97,22 @@ type chosen struct {
 
 // choose returns the cluster for one more container of no runtime; done says that it is up, or
 // over.
-func (o *Orchestrator) choose(id string) (_ chosen, _ orchestrator.Images, done func(), _ error) {
-	if o.closed() {
+func (i *imageCalls) choose(id string) (_ chosen, _ orchestrator.Images, done func(), _ error) {
+	if i.closed() {
 		return chosen{}, nil, nil, errClosed()
 	}
-	o.mu.Lock()
-	defer o.mu.Unlock()
+	i.mu.Lock()
+	defer i.mu.Unlock()
 	has := map[*member]int{}
-	for _, w := range o.shown {
+	for _, w := range i.shown {
 		has[w.of]++
 	}
-	for _, m := range o.running {
+	for _, m := range i.running {
 		has[m]++
 	}
 	var best *member
 	fits := false
-	for _, m := range o.members {
+	for _, m := range i.members {
 		takes := m.takes("")
 		fits = fits || takes
 		if !takes || !m.answers() {
@@ -121,12 +128,12 @@ func (o *Orchestrator) choose(id string) (_ chosen, _ orchestrator.Images, done 
 	if best == nil {
 		return chosen{}, nil, nil, errNoneForImages(fits)
 	}
-	o.running[id] = best
+	i.running[id] = best
 	images, _ := best.inner.(orchestrator.Images)
 	return chosen{best, best.left}, images, func() {
-		o.mu.Lock()
-		defer o.mu.Unlock()
-		delete(o.running, id)
+		i.mu.Lock()
+		defer i.mu.Unlock()
+		delete(i.running, id)
 	}, nil
 }
 

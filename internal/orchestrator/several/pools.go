@@ -46,22 +46,29 @@ type setting struct {
 	err error
 }
 
+// pools sets pools, each in the clusters that it may be in.
+type pools struct {
+	*room
+
+	settings settings
+}
+
 // SetPool divides the pool between the clusters that it may be in and that answer, and sets each
 // part. It returns when each has come to its end, or one has its workers and the others have taken
 // Config.Grace longer. The part of a cluster that cannot have it goes to the others; there is an
 // error only if none can.
-func (o *Orchestrator) SetPool(ctx context.Context, pool orchestrator.Pool) error {
-	o.settings.begin(pool.RuntimeID)
+func (p *pools) SetPool(ctx context.Context, pool orchestrator.Pool) error {
+	p.settings.begin(pool.RuntimeID)
 	refused := map[*member]error{}
 	for {
-		if o.closed() {
+		if p.closed() {
 			return errClosed()
 		}
-		shares, err := o.divide(pool, refused)
+		shares, err := p.divide(pool, refused)
 		if err != nil {
 			return err
 		}
-		failed := o.setAll(ctx, pool, shares)
+		failed := p.setAll(ctx, pool, shares)
 		if ctx.Err() != nil {
 			return faas.Errorf(faas.Unavailable, "The pool was not set in time.").WithCause(context.Cause(ctx))
 		}
@@ -69,14 +76,14 @@ func (o *Orchestrator) SetPool(ctx context.Context, pool orchestrator.Pool) erro
 		for _, s := range failed {
 			switch {
 			case s.size == 0:
-				o.log.Warn("a cluster keeps workers of a pool that should have none there", "cluster", s.m.Name,
+				p.log.Warn("a cluster keeps workers of a pool that should have none there", "cluster", s.m.Name,
 					"runtime_id", pool.RuntimeID, "error", s.err)
 				continue
 			case faas.KindOf(s.err) == faas.Conflict: // it is another pool by now, or none
 				return s.err
-			case !o.isAway(s.m):
+			case !p.isAway(s.m):
 				refused[s.m] = s.err
-				o.bound(pool.RuntimeID, s.m, 0, s.err.Error())
+				p.bound(pool.RuntimeID, s.m, 0, s.err.Error())
 			}
 			again = true
 		}
@@ -99,14 +106,14 @@ func worst(refused map[*member]error) (some error) {
 }
 
 // setAll sets the shares and returns those that failed. Those that take too long go on.
-func (o *Orchestrator) setAll(ctx context.Context, pool orchestrator.Pool, shares []share) (failed []setting) {
+func (p *pools) setAll(ctx context.Context, pool orchestrator.Pool, shares []share) (failed []setting) {
 	results := make(chan setting, len(shares))
-	life, stop := context.WithCancel(o.ctx)
+	life, stop := context.WithCancel(p.ctx)
 	var all sync.WaitGroup
 	for _, s := range shares {
-		all.Go(func() { results <- setting{s, o.setOne(life, pool, s)} })
+		all.Go(func() { results <- setting{s, p.setOne(life, pool, s)} })
 	}
-	o.wait.Go(func() {
+	p.wait.Go(func() {
 		all.Wait()
 		stop()
 	})
@@ -116,19 +123,19 @@ func (o *Orchestrator) setAll(ctx context.Context, pool orchestrator.Pool, share
 	var enough <-chan time.Time
 	for left := len(shares); left > 0; left-- {
 		select {
-		case r := <-results:
-			if r.err != nil {
-				failed = append(failed, r)
-			} else if r.size > 0 && enough == nil {
-				enough = time.After(o.cfg.Grace)
+		case one := <-results:
+			if one.err != nil {
+				failed = append(failed, one)
+			} else if one.size > 0 && enough == nil {
+				enough = time.After(p.cfg.Grace)
 			}
 		case <-enough:
-			o.settings.keep(pool.RuntimeID, stop)
-			o.wait.Go(func() { o.seeThrough(life, pool, results, left) })
+			p.settings.keep(pool.RuntimeID, stop)
+			p.wait.Go(func() { p.seeThrough(life, pool, results, left) })
 			return failed
 		case <-ctx.Done():
 			return failed
-		case <-o.ctx.Done():
+		case <-p.ctx.Done():
 			return failed
 		}
 	}
@@ -137,13 +144,13 @@ func (o *Orchestrator) setAll(ctx context.Context, pool orchestrator.Pool, share
 
 // seeThrough waits for the clusters that were slower than SetPool. A part that failed is divided
 // anew.
-func (o *Orchestrator) seeThrough(life context.Context, pool orchestrator.Pool, results <-chan setting, left int) {
+func (p *pools) seeThrough(life context.Context, pool orchestrator.Pool, results <-chan setting, left int) {
 	for range left {
 		select {
-		case r := <-results:
-			if r.err != nil && faas.KindOf(r.err) != faas.Conflict && life.Err() == nil && !o.isAway(r.m) {
-				o.bound(pool.RuntimeID, r.m, 0, r.err.Error())
-				o.rearranged.Wake()
+		case one := <-results:
+			if one.err != nil && faas.KindOf(one.err) != faas.Conflict && life.Err() == nil && !p.isAway(one.m) {
+				p.bound(pool.RuntimeID, one.m, 0, one.err.Error())
+				p.rearranged.Wake()
 			}
 		case <-life.Done():
 			return
@@ -152,11 +159,11 @@ func (o *Orchestrator) seeThrough(life context.Context, pool orchestrator.Pool, 
 }
 
 // setOne sets one cluster's part. A cluster that the pool may not be in has none of it.
-func (o *Orchestrator) setOne(ctx context.Context, pool orchestrator.Pool, s share) error {
-	o.mu.Lock()
+func (p *pools) setOne(ctx context.Context, pool orchestrator.Pool, s share) error {
+	p.mu.Lock()
 	away := s.m.away
-	o.mu.Unlock()
-	ctx, cancel := o.until(ctx, away)
+	p.mu.Unlock()
+	ctx, cancel := p.until(ctx, away)
 	defer cancel()
 	if s.none {
 		return s.m.inner.DeletePool(ctx, pool.RuntimeID)
@@ -165,8 +172,8 @@ func (o *Orchestrator) setOne(ctx context.Context, pool orchestrator.Pool, s sha
 	if err := s.m.inner.SetPool(ctx, pool); err != nil || pool.Size == 0 {
 		return err
 	}
-	o.await(ctx, func() bool {
-		for _, w := range o.shown {
+	p.await(ctx, func() bool {
+		for _, w := range p.shown {
 			if w.of == s.m && w.Ready && w.Generic() && w.RuntimeID == pool.RuntimeID {
 				return true
 			}
@@ -177,15 +184,15 @@ func (o *Orchestrator) setOne(ctx context.Context, pool orchestrator.Pool, s sha
 }
 
 // Extend divides the workers between the clusters as it does those of the pool.
-func (o *Orchestrator) Extend(ctx context.Context, pool orchestrator.Pool, n int) (ids []string, err error) {
+func (p *pools) Extend(ctx context.Context, pool orchestrator.Pool, n int) (ids []string, err error) {
 	pool.Size = n
-	shares, err := o.divide(pool, nil)
+	shares, err := p.divide(pool, nil)
 	if err != nil {
 		return nil, err
 	}
 	pool.Placement = ""
 	var mu sync.Mutex
-	err = o.inEach(ctx, shares, func(ctx context.Context, in orchestrator.Extender, s share) error {
+	err = p.inEach(ctx, shares, func(ctx context.Context, in orchestrator.Extender, s share) error {
 		if s.size == 0 {
 			return nil
 		}
@@ -199,32 +206,32 @@ func (o *Orchestrator) Extend(ctx context.Context, pool orchestrator.Pool, n int
 }
 
 // Reduce ends the workers beside the pool in all clusters that answer.
-func (o *Orchestrator) Reduce(ctx context.Context, runtimeID string) error {
+func (p *pools) Reduce(ctx context.Context, runtimeID string) error {
 	var all []share
-	for _, m := range o.answering() {
+	for _, m := range p.answering() {
 		all = append(all, share{m: m})
 	}
-	return o.inEach(ctx, all, func(ctx context.Context, in orchestrator.Extender, _ share) error {
+	return p.inEach(ctx, all, func(ctx context.Context, in orchestrator.Extender, _ share) error {
 		return in.Reduce(ctx, runtimeID)
 	})
 }
 
 // inEach does something in each of the shares' clusters at once, and returns why it failed.
-func (o *Orchestrator) inEach(
+func (p *pools) inEach(
 	ctx context.Context, shares []share, do func(context.Context, orchestrator.Extender, share) error,
 ) error {
 	failures := make([]error, len(shares))
 	var all sync.WaitGroup
 	for i, s := range shares {
-		o.mu.Lock()
+		p.mu.Lock()
 		in, is := s.m.inner.(orchestrator.Extender)
 		away := s.m.away
-		o.mu.Unlock()
+		p.mu.Unlock()
 		if !is {
 			continue
 		}
 		all.Go(func() {
-			ctx, cancel := o.until(ctx, away)
+			ctx, cancel := p.until(ctx, away)
 			defer cancel()
 			failures[i] = do(ctx, in, s)
 		})
@@ -235,19 +242,19 @@ func (o *Orchestrator) inEach(
 
 // DeletePool ends the pool in all clusters that answer. In others it is found later by whoever
 // looks for workers of runtimes that are no more.
-func (o *Orchestrator) DeletePool(ctx context.Context, runtimeID string) error {
-	if o.closed() {
+func (p *pools) DeletePool(ctx context.Context, runtimeID string) error {
+	if p.closed() {
 		return errClosed()
 	}
-	o.settings.begin(runtimeID)
-	o.forget(runtimeID)
+	p.settings.begin(runtimeID)
+	p.forget(runtimeID)
 	var all sync.WaitGroup
 	var mu sync.Mutex
 	var failures []error
-	for _, m := range o.answering() {
+	for _, m := range p.answering() {
 		all.Go(func() {
-			err := o.setOne(ctx, orchestrator.Pool{RuntimeID: runtimeID}, share{m: m, none: true})
-			if err != nil && !o.isAway(m) {
+			err := p.setOne(ctx, orchestrator.Pool{RuntimeID: runtimeID}, share{m: m, none: true})
+			if err != nil && !p.isAway(m) {
 				mu.Lock()
 				defer mu.Unlock()
 				failures = append(failures, err)
@@ -261,27 +268,9 @@ func (o *Orchestrator) DeletePool(ctx context.Context, runtimeID string) error {
 	return nil
 }
 
-// answering returns the clusters that answer.
-func (o *Orchestrator) answering() (all []*member) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	for _, m := range o.members {
-		if m.answers() {
-			all = append(all, m)
-		}
-	}
-	return all
-}
-
-func (o *Orchestrator) isAway(m *member) bool {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return !m.answers()
-}
-
 // NoNode says why workers of the runtime can be on no node of a cluster, and of which.
-func (o *Orchestrator) NoNode(runtimeID string) string {
-	for _, m := range o.answering() {
+func (p *pools) NoNode(runtimeID string) string {
+	for _, m := range p.answering() {
 		seeker, seeks := m.inner.(orchestrator.NodeSeeker)
 		if !seeks {
 			continue

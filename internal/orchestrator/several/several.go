@@ -16,7 +16,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/openstack-faas/faas/internal/background"
 	"github.com/openstack-faas/faas/internal/faas"
 	"github.com/openstack-faas/faas/internal/orchestrator"
 )
@@ -56,31 +55,10 @@ type Config struct {
 
 // Orchestrator implements orchestrator.Orchestrator and Images. It is safe for concurrent use.
 type Orchestrator struct {
-	cfg Config
-	log *slog.Logger
-
-	events     orchestrator.Fanout
-	feed       orchestrator.Feed
-	rearranged background.Signal
-
-	mu      sync.Mutex
-	members []*member
-	shown   map[string]shown   // by worker id: what the feed shows
-	changed chan struct{}      // closed, and replaced, with every change of shown
-	limits  map[limited]limit  // of pools in clusters that had no room for them
-	running map[string]*member // by execution or worker id: what is being started or run as an image
-
-	settings settings
-	ctx      context.Context // ends with Close
-	stop     context.CancelFunc
-	wait     sync.WaitGroup // for everything that ends with ctx
-	watching sync.WaitGroup // for the watches, which end with the members
-}
-
-// shown is a worker that the feed shows, and whose it is.
-type shown struct {
-	faas.Worker
-	of *member
+	*clusters
+	*pools
+	*claims
+	*imageCalls
 }
 
 var (
@@ -98,61 +76,17 @@ func New(ctx context.Context, cfg Config) (*Orchestrator, error) {
 	cfg.Every, cfg.Patience = cmp.Or(cfg.Every, time.Second), cmp.Or(cfg.Patience, 2*time.Second)
 	cfg.Grace, cfg.Room = cmp.Or(cfg.Grace, 10*time.Second), cmp.Or(cfg.Room, 20*time.Second)
 	cfg.Retry, cfg.Log = cmp.Or(cfg.Retry, time.Minute), cmp.Or(cfg.Log, slog.Default())
+	all := newClusters(cfg)
+	divided := &room{clusters: all, limits: map[limited]limit{}}
 	o := &Orchestrator{
-		cfg: cfg, log: cfg.Log, rearranged: background.NewSignal(), shown: map[string]shown{},
-		changed: make(chan struct{}), limits: map[limited]limit{}, running: map[string]*member{},
+		clusters: all, pools: &pools{room: divided}, claims: &claims{all},
+		imageCalls: &imageCalls{clusters: all, running: map[string]*member{}},
 	}
-	o.ctx, o.stop = context.WithCancel(context.Background())
-	for _, c := range cfg.Clusters {
-		o.members = append(o.members, newMember(c))
-	}
-	if err := o.openAll(ctx); err != nil {
+	if err := (&health{all}).openAll(ctx); err != nil {
 		return nil, errors.Join(err, o.Close())
 	}
-	o.wait.Go(o.watchRoom)
+	all.wait.Go(divided.watchRoom)
 	return o, nil
-}
-
-// openAll starts to open every cluster and waits for them as New says.
-func (o *Orchestrator) openAll(ctx context.Context) error {
-	type opened struct {
-		m   *member
-		err error
-	}
-	results := make(chan opened, len(o.members)) // of each one's first attempt
-	for _, m := range o.members {
-		o.wait.Go(func() {
-			err := o.open(m)
-			results <- opened{m, err}
-			for ; err != nil && o.ctx.Err() == nil; err = o.open(m) {
-				background.Sleep(o.ctx, o.cfg.Retry)
-			}
-			if err == nil {
-				o.follow(m)
-			}
-		})
-	}
-	var refusals []error
-	var enough <-chan time.Time
-	for range o.members {
-		select {
-		case r := <-results:
-			if r.err != nil {
-				o.log.Error("a cluster cannot be used yet", "cluster", r.m.Name, "error", r.err)
-				refusals = append(refusals, fmt.Errorf("cluster %s: %w", r.m.Name, r.err))
-			} else if enough == nil {
-				enough = time.After(o.cfg.Grace)
-			}
-		case <-enough:
-			return nil
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		}
-	}
-	if len(refusals) == len(o.members) {
-		return errors.Join(refusals...)
-	}
-	return nil
 }
 
 // Workers returns a copy of every worker known now.
@@ -213,7 +147,3 @@ func (o *Orchestrator) Close() error {
 	o.feed.Close()
 	return errors.Join(failures...)
 }
-
-func (o *Orchestrator) closed() bool { return o.ctx.Err() != nil }
-
-func errClosed() error { return faas.Errorf(faas.Unavailable, "The service is stopping.") }
