@@ -14,8 +14,8 @@ import (
 )
 
 // workerCredential returns what a worker's processes run as; nil for the service's own user.
-func (o *Orchestrator) workerCredential(uid int) *syscall.Credential {
-	if o.users == nil {
+func (h *host) workerCredential(uid int) *syscall.Credential {
+	if h.users == nil {
 		return nil
 	}
 	return &syscall.Credential{Uid: uint32(uid), Gid: uint32(uid)} // no further groups
@@ -23,29 +23,29 @@ func (o *Orchestrator) workerCredential(uid int) *syscall.Credential {
 
 // launch prepares all that the worker needs and starts its agent. With an error it also returns the
 // process, if there is one.
-func (o *Orchestrator) launch(w *worker) (*process, error) {
+func (h *host) launch(w *worker) (*process, error) {
 	var err error
-	if o.users != nil {
-		if w.uid, err = o.users.take(); err != nil {
+	if h.users != nil {
+		if w.uid, err = h.users.take(); err != nil {
 			return nil, err
 		}
 	}
 	if err := w.folder.make(w.uid); err != nil {
 		return nil, err
 	}
-	if w.group, err = o.limits.group(w.ID); err != nil {
+	if w.group, err = h.limits.group(w.ID); err != nil {
 		return nil, fmt.Errorf("control group: %w", err)
 	}
-	p, err := startAgent(o.cfg.Agent, &relay{log: o.log.With("worker_id", w.ID), now: o.cfg.Now})
+	p, err := startAgent(h.cfg.Agent, &relay{log: h.log.With("worker_id", w.ID), now: h.cfg.Now})
 	if err != nil {
-		return nil, fmt.Errorf("start %s: %w", o.cfg.Agent, err)
+		return nil, fmt.Errorf("start %s: %w", h.cfg.Agent, err)
 	}
 	// The record is written before the agent gets its configuration: without one an agent starts
 	// nothing, and ends when its pipe breaks.
-	if err := o.record(w, p); err != nil {
+	if err := h.record(w, p); err != nil {
 		return p, fmt.Errorf("record the worker: %w", err)
 	}
-	_ = json.NewEncoder(p.stdin).Encode(o.agentConfig(w)) // an agent that does not listen is ending, and says why
+	_ = json.NewEncoder(p.stdin).Encode(h.agentConfig(w)) // an agent that does not listen is ending, and says why
 	return p, nil
 }
 
@@ -73,7 +73,7 @@ func startAgent(path string, words *relay) (*process, error) {
 	return p, nil
 }
 
-func (o *Orchestrator) record(w *worker, p *process) error {
+func (h *host) record(w *worker, p *process) error {
 	pid := p.cmd.Process.Pid
 	started, err := startTime(pid)
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ESRCH) {
@@ -82,47 +82,47 @@ func (o *Orchestrator) record(w *worker, p *process) error {
 	if err != nil {
 		return err
 	}
-	return o.state.keep(record{ID: w.ID, PID: pid, Started: started, UID: w.uid})
+	return h.state.keep(record{ID: w.ID, PID: pid, Started: started, UID: w.uid})
 }
 
-func (o *Orchestrator) agentConfig(w *worker) agentconfig.Config {
+func (h *host) agentConfig(w *worker) agentconfig.Config {
 	var at *cgroup.Location
 	if w.group != nil {
 		location := w.group.Location()
 		at = &location
 	}
 	return agentconfig.Config{
-		WorkerID: w.ID, Token: o.Token(w.ID), Listen: w.Address,
-		Slots: o.cfg.Slots, Limits: o.cfg.Processes, Cgroup: at,
+		WorkerID: w.ID, Token: h.Token(w.ID), Listen: w.Address,
+		Slots: h.cfg.Slots, Limits: h.cfg.Processes, Cgroup: at,
 		Runtime: agentconfig.Process{
 			Command: w.language.argv, UID: w.uid, GID: w.uid,
-			OwnUser: o.users != nil, OwnFolders: o.shared == nil && !w.language.shares,
+			OwnUser: h.users != nil, OwnFolders: h.shared == nil && !w.language.shares,
 		},
 		RunDir: w.folder.run(), CodeDir: w.folder.code(), HomeDir: w.folder.home(),
-		Timeouts: agentconfig.Timeouts{Start: o.cfg.StartTimeout},
+		Timeouts: agentconfig.Timeouts{Start: h.cfg.StartTimeout},
 	}
 }
 
 // clear removes what an ended worker has left. If that fails, the worker's record stays, so that
 // the next start tries again, and its user id is not reused, so that no other worker meets a
 // process of the same user.
-func (o *Orchestrator) clear(w *worker) {
-	if err := o.endProcesses(w); err != nil {
-		o.log.Error("a worker's processes do not end", "worker_id", w.ID, "error", err)
+func (h *host) clear(w *worker) {
+	if err := h.endProcesses(w); err != nil {
+		h.log.Error("a worker's processes do not end", "worker_id", w.ID, "error", err)
 		return
 	}
 	if err := removeTree(w.folder.dir); err != nil {
-		o.log.Error("a worker's folder cannot be removed", "worker_id", w.ID, "error", err)
+		h.log.Error("a worker's folder cannot be removed", "worker_id", w.ID, "error", err)
 		return
 	}
-	o.state.drop(w.ID)
+	h.state.drop(w.ID)
 	if w.uid > 0 {
-		o.users.giveBack(w.uid)
+		h.users.giveBack(w.uid)
 	}
 }
 
 // endProcesses ends what the agent has left behind. An agent that did not crash leaves nothing.
-func (o *Orchestrator) endProcesses(w *worker) error {
+func (h *host) endProcesses(w *worker) error {
 	if w.group != nil {
 		return errors.Join(w.group.Kill(), w.group.Remove())
 	}

@@ -9,13 +9,8 @@ package local
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"log/slog"
-	"os"
-	"sync"
 
 	"github.com/openstack-faas/faas/internal/faas"
 	"github.com/openstack-faas/faas/internal/orchestrator"
@@ -23,28 +18,9 @@ import (
 
 // Orchestrator implements orchestrator.Orchestrator with processes. It is safe for concurrent use.
 type Orchestrator struct {
-	cfg       Config
-	log       *slog.Logger
-	secret    []byte
-	state     *stateDir
-	run       string    // the folder of the workers' folders
-	users     *userPool // nil: workers run as the service's own user
-	shared    error     // why workers share /tmp with the machine; nil: each has its own
-	limits    *limits
-	languages *languages
-	agents    *agentClient
-	starting  chan struct{} // holds one token for each worker that starts now
-	events    orchestrator.Fanout
-	feed      orchestrator.Feed // of workers; every change of a worker is shown to it under mu
-
-	stop context.CancelFunc
-	ctx  context.Context // of the pools' loops
-	wait sync.WaitGroup  // for pools' loops, workers and retirements
-
-	mu      sync.Mutex
-	closed  bool
-	workers map[string]*worker
-	pools   map[string]*pool
+	*host
+	*roster
+	*enforcement
 }
 
 var _ orchestrator.Orchestrator = (*Orchestrator)(nil)
@@ -72,37 +48,18 @@ func New(ctx context.Context, cfg Config) (*Orchestrator, error) {
 }
 
 func build(ctx context.Context, cfg Config, state *stateDir) (*Orchestrator, error) {
-	o := &Orchestrator{
-		cfg: cfg, log: cfg.Log, secret: cfg.Secret, state: state,
-		starting: make(chan struct{}, cfg.StartsAtOnce),
-		workers:  map[string]*worker{}, pools: map[string]*pool{},
-	}
-	digest := sha256.Sum256([]byte(cfg.Dir))
-	instance := hex.EncodeToString(digest[:4])
-	if os.Geteuid() == 0 {
-		o.users = newUserPool(cfg.Users, uint32(digest[4])<<16|uint32(digest[5])<<8|uint32(digest[6]))
-	}
-	o.limits = newLimits("faas-"+instance, cfg)
-	if err := o.sweep(ctx); err != nil {
+	h, err := newHost(ctx, cfg, state)
+	if err != nil {
 		return nil, err
 	}
-	var err error
-	if len(o.secret) == 0 {
-		if o.secret, err = loadSecret(cfg.Dir); err != nil {
-			return nil, err
-		}
+	languages, err := newLanguages(h.run, cfg.Interpreters, h.workerCredential(cfg.Users.First))
+	if err != nil {
+		return nil, errors.Join(err, removeTree(h.run))
 	}
-	if o.run, err = state.makeRunDir(cfg.RunDir, o.users != nil); err != nil {
-		return nil, err
-	}
-	if o.languages, err = newLanguages(o.run, cfg.Interpreters, o.workerCredential(cfg.Users.First)); err != nil {
-		return nil, errors.Join(err, removeTree(o.run))
-	}
-	o.shared = o.probeOwnFolders()
-	o.agents = newAgentClient(o.Token)
-	o.ctx, o.stop = context.WithCancel(context.Background())
-	o.wait.Go(o.boundScratch)
-	return o, nil
+	h.shared = h.probeOwnFolders()
+	r := newRoster(h, languages)
+	r.wait.Go((&scratchWatch{r}).boundScratch)
+	return &Orchestrator{host: h, roster: r, enforcement: &enforcement{h}}, nil
 }
 
 // SetPool creates or changes a runtime's pool. For an image that is no built-in runtime, or whose
@@ -125,24 +82,6 @@ func (o *Orchestrator) SetPool(ctx context.Context, spec orchestrator.Pool) erro
 	p.set(spec, language)
 	return p.awaitReady(ctx)
 }
-
-// pool returns the runtime's pool; it creates it and starts its loop if there is none.
-func (o *Orchestrator) pool(runtimeID string) (*pool, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if o.closed {
-		return nil, errClosed()
-	}
-	p := o.pools[runtimeID]
-	if p == nil {
-		p = newPool(o, runtimeID)
-		o.pools[runtimeID] = p
-		o.wait.Go(func() { p.loop() })
-	}
-	return p, nil
-}
-
-func errClosed() error { return faas.Errorf(faas.Unavailable, "The service is stopping.") }
 
 // Extend starts n generic workers beside those of the pool's size.
 func (o *Orchestrator) Extend(_ context.Context, pool orchestrator.Pool, n int) (ids []string, err error) {

@@ -16,14 +16,14 @@ import (
 var sharedFolders = []string{"/tmp", "/var/tmp"}
 
 // probeOwnFolders returns why workers share these folders with the machine; nil when they do not.
-func (o *Orchestrator) probeOwnFolders() error {
-	if o.users == nil {
+func (h *host) probeOwnFolders() error {
+	if h.users == nil {
 		return errors.New("the service does not run as root")
 	}
-	if folder := sharedFolder(o.run); folder != "" {
-		return fmt.Errorf("the workers' own folder, %s, is below %s: configure run_dir elsewhere", o.run, folder)
+	if folder := sharedFolder(h.run); folder != "" {
+		return fmt.Errorf("the workers' own folder, %s, is below %s: configure run_dir elsewhere", h.run, folder)
 	}
-	home, err := os.MkdirTemp(o.run, "probe-")
+	home, err := os.MkdirTemp(h.run, "probe-")
 	if err != nil {
 		return err
 	}
@@ -48,11 +48,4 @@ func sharedFolder(path string) string {
 // shared folders, and so needs them as they are.
 func needsSharedFolders(argv []string) bool {
 	return slices.ContainsFunc(argv, func(argument string) bool { return sharedFolder(argument) != "" })
-}
-
-func (o *Orchestrator) describeFolders() string {
-	if o.shared != nil {
-		return "the machine's, so that functions meet each other's files there (" + o.shared.Error() + ")"
-	}
-	return "each worker's own, and /dev/shm, unless the interpreter is in one of them"
 }

@@ -122,7 +122,7 @@ func TestScratchIsBounded(t *testing.T) {
 			if err := o.Claimed(t.Context(), w.ID, orchestrator.Claim{Target: target}); err != nil {
 				t.Fatal(err)
 			}
-			o.lookAtScratch()
+			(&scratchWatch{o.roster}).lookAtScratch()
 			events := o.Events(t.Context())
 			outcome, err := agents.Call(
 				t.Context(),
@@ -132,7 +132,7 @@ func TestScratchIsBounded(t *testing.T) {
 			if err != nil || outcome.Status != faas.ExecutionSuccess {
 				t.Fatalf("%+v, %v", outcome, err)
 			}
-			o.lookAtScratch()
+			(&scratchWatch{o.roster}).lookAtScratch()
 			for e := range events {
 				if e.Worker.ID != w.ID || e.Kind != orchestrator.Gone {
 					continue

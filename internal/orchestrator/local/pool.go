@@ -10,16 +10,16 @@ import (
 )
 
 // pool maintains one runtime's generic workers. Only its loop starts and retires them. Others
-// change the fields that the loop reads, under the orchestrator's lock, and wake it with poke.
+// change the fields that the loop reads, under the roster's lock, and wake it with poke.
 type pool struct {
-	o         *Orchestrator
+	in        *roster
 	runtimeID string
 	stop      context.CancelFunc
 	ctx       context.Context
 	done      chan struct{} // closed when the loop has ended
 	wake      chan struct{}
 
-	// Guarded by the orchestrator's lock.
+	// Guarded by the roster's lock.
 	size     int
 	extra    int // workers beside the size that were not claimed yet
 	language *language
@@ -39,12 +39,12 @@ const (
 	provenAfter = 10 * time.Second
 )
 
-func newPool(o *Orchestrator, runtimeID string) *pool {
+func newPool(in *roster, runtimeID string) *pool {
 	p := &pool{
-		o: o, runtimeID: runtimeID,
+		in: in, runtimeID: runtimeID,
 		done: make(chan struct{}), wake: make(chan struct{}, 1), changed: make(chan struct{}),
 	}
-	p.ctx, p.stop = context.WithCancel(o.ctx)
+	p.ctx, p.stop = context.WithCancel(in.ctx)
 	return p
 }
 
@@ -66,8 +66,8 @@ func (p *pool) announce() {
 // set changes the pool's specification and forgets its failures: whoever sets it may have fixed
 // their cause.
 func (p *pool) set(spec orchestrator.Pool, language *language) {
-	p.o.mu.Lock()
-	defer p.o.mu.Unlock()
+	p.in.mu.Lock()
+	defer p.in.mu.Unlock()
 	if p.language != language {
 		p.extra = 0
 	}
@@ -78,8 +78,8 @@ func (p *pool) set(spec orchestrator.Pool, language *language) {
 
 // extend has the pool start n workers more, and returns the ids of those that it starts.
 func (p *pool) extend(n int) (ids []string) {
-	p.o.mu.Lock()
-	defer p.o.mu.Unlock()
+	p.in.mu.Lock()
+	defer p.in.mu.Unlock()
 	p.extra += n
 	return p.fill()
 }
@@ -93,8 +93,8 @@ func (p *pool) lost(w *worker) {
 
 // reduce ends what is more than the pool's size.
 func (p *pool) reduce() {
-	p.o.mu.Lock()
-	defer p.o.mu.Unlock()
+	p.in.mu.Lock()
+	defer p.in.mu.Unlock()
 	p.extra = 0
 	p.poke()
 }
@@ -118,10 +118,10 @@ func (p *pool) awaitReady(ctx context.Context) error {
 }
 
 func (p *pool) settled() (settled bool, changed <-chan struct{}, err error) {
-	p.o.mu.Lock()
-	defer p.o.mu.Unlock()
+	p.in.mu.Lock()
+	defer p.in.mu.Unlock()
 	ready, others := 0, 0
-	for _, w := range p.o.workers {
+	for _, w := range p.in.workers {
 		switch {
 		case w.pool != p:
 		case w.language != p.language:
@@ -140,18 +140,18 @@ func (p *pool) settled() (settled bool, changed <-chan struct{}, err error) {
 func (p *pool) end(ctx context.Context) error {
 	p.stop()
 	<-p.done
-	p.o.mu.Lock()
+	p.in.mu.Lock()
 	p.size, p.extra = 0, 0
 	surplus := p.surplus("its pool was deleted")
 	var leaving []*worker // those too that were on their way out before
-	for _, w := range p.o.workers {
+	for _, w := range p.in.workers {
 		if w.pool == p {
 			leaving = append(leaving, w)
 		}
 	}
-	p.o.mu.Unlock()
+	p.in.mu.Unlock()
 	for _, w := range surplus {
-		p.o.retire(w)
+		p.in.retire(w)
 	}
 	for _, w := range leaving {
 		select {
@@ -175,9 +175,9 @@ func (p *pool) loop() {
 		}
 		p.retireSurplus()
 		if pause == nil {
-			p.o.mu.Lock()
+			p.in.mu.Lock()
 			p.fill()
-			p.o.mu.Unlock()
+			p.in.mu.Unlock()
 		}
 		select {
 		case <-p.wake:
@@ -191,8 +191,8 @@ func (p *pool) loop() {
 
 // takeFailure returns how long to pause if a start has failed since the last call; 0 if none has.
 func (p *pool) takeFailure() time.Duration {
-	p.o.mu.Lock()
-	defer p.o.mu.Unlock()
+	p.in.mu.Lock()
+	defer p.in.mu.Unlock()
 	if !p.failed {
 		return 0
 	}
@@ -204,7 +204,7 @@ func (p *pool) takeFailure() time.Duration {
 // still do. It returns the ids of those beside its size. The lock is held.
 func (p *pool) fill() (ids []string) {
 	missing, extra := p.size, p.extra
-	for _, w := range p.o.workers {
+	for _, w := range p.in.workers {
 		switch {
 		case w.pool != p || w.language != p.language || w.retiring != "":
 		case w.extra:
@@ -218,10 +218,10 @@ func (p *pool) fill() (ids []string) {
 		extra = min(extra, 1-max(missing, 0))
 	}
 	for n := range max(missing, 0) + max(extra, 0) {
-		if p.o.closed {
+		if p.in.closed {
 			break
 		}
-		if id := p.o.begin(p, n >= missing); n >= missing {
+		if id := p.in.begin(p, n >= missing); n >= missing {
 			ids = append(ids, id)
 		}
 	}
@@ -229,11 +229,11 @@ func (p *pool) fill() (ids []string) {
 }
 
 func (p *pool) retireSurplus() {
-	p.o.mu.Lock()
+	p.in.mu.Lock()
 	surplus := p.surplus("its pool became smaller")
-	p.o.mu.Unlock()
+	p.in.mu.Unlock()
 	for _, w := range surplus {
-		p.o.retire(w)
+		p.in.retire(w)
 	}
 }
 
@@ -242,7 +242,7 @@ func (p *pool) retireSurplus() {
 func (p *pool) surplus(reason string) []*worker {
 	var out []*worker
 	var starting, ready [2][]*worker // of the pool's size, and beside it
-	for _, w := range p.o.workers {
+	for _, w := range p.in.workers {
 		kind := 0
 		if w.extra {
 			kind = 1
@@ -267,7 +267,7 @@ func (p *pool) surplus(reason string) []*worker {
 	}
 	for _, w := range out {
 		w.Ready = false // so that nobody tries to claim it
-		p.o.feed.Set(w.Worker)
+		p.in.feed.Set(w.Worker)
 	}
 	return out
 }

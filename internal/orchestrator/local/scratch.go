@@ -20,39 +20,42 @@ const (
 	maxScratchDepth = 100
 )
 
+// scratchWatch bounds what functions write.
+type scratchWatch struct{ *roster }
+
 // boundScratch ends workers whose files are too many or too large, until the orchestrator closes.
-func (o *Orchestrator) boundScratch() {
+func (s *scratchWatch) boundScratch() {
 	pause := time.NewTimer(scratchPause)
 	defer pause.Stop()
 	for {
 		select {
-		case <-o.ctx.Done():
+		case <-s.ctx.Done():
 			return
 		case <-pause.C:
 		}
 		begun := time.Now()
-		o.lookAtScratch()
+		s.lookAtScratch()
 		// At most a tenth of a processor, whatever functions write.
 		pause.Reset(max(scratchPause, 10*time.Since(begun)))
 	}
 }
 
 // lookAtScratch looks once at each worker that has a function.
-func (o *Orchestrator) lookAtScratch() {
-	o.mu.Lock()
+func (s *scratchWatch) lookAtScratch() {
+	s.mu.Lock()
 	claimed := map[*worker]string{} // to their functions
-	for _, w := range o.workers {
+	for _, w := range s.workers {
 		if w.phase == phaseClaimed {
 			claimed[w] = w.Key.FunctionID
 		}
 	}
-	o.mu.Unlock()
+	s.mu.Unlock()
 	for w, functionID := range claimed {
-		if o.ctx.Err() != nil {
+		if s.ctx.Err() != nil {
 			return
 		}
-		if why := tooMuch(w.folder.home(), o.cfg.Scratch); why != "" {
-			o.log.Warn("a worker is ended for what its function has written", "worker_id", w.ID,
+		if why := tooMuch(w.folder.home(), s.cfg.Scratch); why != "" {
+			s.log.Warn("a worker is ended for what its function has written", "worker_id", w.ID,
 				"function_id", functionID, "reason", why)
 			w.end(why)
 		}

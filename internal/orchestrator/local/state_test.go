@@ -83,7 +83,7 @@ func TestSecret(t *testing.T) {
 }
 
 func TestTokensDiffer(t *testing.T) {
-	one, two := &Orchestrator{secret: []byte("one")}, &Orchestrator{secret: []byte("two")}
+	one, two := &host{secret: []byte("one")}, &host{secret: []byte("two")}
 	seen := map[string]bool{}
 	for _, token := range []string{one.Token("a"), one.Token("b"), two.Token("a"), one.Token("")} {
 		if len(token) != 64 || seen[token] {
@@ -91,7 +91,7 @@ func TestTokensDiffer(t *testing.T) {
 		}
 		seen[token] = true
 	}
-	if again := (&Orchestrator{secret: []byte("one")}).Token("a"); !seen[again] {
+	if again := (&host{secret: []byte("one")}).Token("a"); !seen[again] {
 		t.Error("a worker's token changes with the service's start")
 	}
 }

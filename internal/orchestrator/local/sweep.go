@@ -14,25 +14,28 @@ const (
 	agentGrace   = 2 * time.Second // for an agent to end its worker and itself
 )
 
+// sweeper ends what an earlier process has left.
+type sweeper struct{ *host }
+
 // sweep ends what an earlier process that was killed has left: agents that have not ended yet,
 // their workers' processes, control groups and folders. It returns when none of those processes is
 // left, so that user ids can be used again.
-func (o *Orchestrator) sweep(ctx context.Context) error {
+func (s *sweeper) sweep(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, sweepTimeout)
 	defer cancel()
-	records, err := o.state.records()
+	records, err := s.state.records()
 	if err != nil {
 		return fmt.Errorf("look for workers of an earlier process: %w", err)
 	}
 	for _, r := range records {
-		if err := o.sweepWorker(ctx, r); err != nil {
+		if err := s.sweepWorker(ctx, r); err != nil {
 			return fmt.Errorf("end worker %s of an earlier process: %w", r.ID, err)
 		}
 	}
-	if err := o.limits.sweep(ctx); err != nil {
+	if err := s.limits.sweep(ctx); err != nil {
 		return fmt.Errorf("end control groups of an earlier process: %w", err)
 	}
-	old, err := o.state.oldRunDir()
+	old, err := s.state.oldRunDir()
 	if err != nil || old == "" {
 		return err
 	}
@@ -40,7 +43,7 @@ func (o *Orchestrator) sweep(ctx context.Context) error {
 		return fmt.Errorf("remove folders of an earlier process: %w", err)
 	}
 	if len(records) > 0 {
-		o.log.Info("ended what an earlier process left behind", "workers", len(records))
+		s.log.Info("ended what an earlier process left behind", "workers", len(records))
 	}
 	return nil
 }
@@ -48,7 +51,7 @@ func (o *Orchestrator) sweep(ctx context.Context) error {
 // sweepWorker ends an agent and then what it had started. The agent's pipe has broken, so it is
 // ending already, and it cleans up better than can be done from outside; only an agent that hangs
 // is killed.
-func (o *Orchestrator) sweepWorker(ctx context.Context, r record) error {
+func (s *sweeper) sweepWorker(ctx context.Context, r record) error {
 	ended := func() bool { return !runs(r.PID, r.Started) }
 	grace, cancel := context.WithTimeout(ctx, agentGrace)
 	defer cancel()
@@ -63,7 +66,7 @@ func (o *Orchestrator) sweepWorker(ctx context.Context, r record) error {
 	if err := killLeft(ctx, r.UID, r.ID); err != nil {
 		return err
 	}
-	o.state.drop(r.ID)
+	s.state.drop(r.ID)
 	return nil
 }
 

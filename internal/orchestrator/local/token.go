@@ -19,8 +19,8 @@ const (
 
 // Token returns the secret that the worker's agent demands: an HMAC of its id, so that nothing has
 // to be stored for a worker and one worker's token reveals nothing about another's.
-func (o *Orchestrator) Token(workerID string) string {
-	mac := hmac.New(sha256.New, o.secret)
+func (h *host) Token(workerID string) string {
+	mac := hmac.New(sha256.New, h.secret)
 	mac.Write([]byte(workerID))
 	return hex.EncodeToString(mac.Sum(nil))
 }

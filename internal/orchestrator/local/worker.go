@@ -24,7 +24,7 @@ const (
 // worker is one agent process with all that belongs to it. One goroutine, live, owns it from begin
 // until gone is closed.
 type worker struct {
-	faas.Worker           // guarded by the orchestrator's lock
+	faas.Worker           // guarded by the roster's lock
 	phase       phase     // guarded
 	pool        *pool     // guarded; nil once it was claimed
 	language    *language // never changes
@@ -45,17 +45,17 @@ type worker struct {
 }
 
 // begin adds a worker to the pool, starts its goroutine and returns its id; the lock is held.
-func (o *Orchestrator) begin(p *pool, extra bool) string {
+func (r *roster) begin(p *pool, extra bool) string {
 	w := &worker{
-		Worker: faas.Worker{ID: faas.NewID(), RuntimeID: p.runtimeID, Slots: o.cfg.Slots, StartedAt: o.cfg.Now()},
+		Worker: faas.Worker{ID: faas.NewID(), RuntimeID: p.runtimeID, Slots: r.cfg.Slots, StartedAt: r.cfg.Now()},
 		pool:   p, extra: extra, language: p.language, failuresBefore: p.failures,
 		ending: make(chan struct{}), kept: make(chan struct{}), gone: make(chan struct{}),
 	}
-	w.folder = folderOf(o.run, w.ID)
+	w.folder = folderOf(r.run, w.ID)
 	w.Address = "unix:" + w.folder.socket()
-	o.workers[w.ID] = w
-	o.feed.Set(w.Worker)
-	o.wait.Go(func() { o.live(w) })
+	r.workers[w.ID] = w
+	r.feed.Set(w.Worker)
+	r.wait.Go(func() { r.live(w) })
 	return w.ID
 }
 
@@ -82,41 +82,41 @@ var errEnding = errors.New("it was ended")
 // and waits for its end, by request or by a crash. Then it takes the worker out of what others see,
 // and only after that ends the processes and removes what is left: nobody may choose a worker that
 // is being ended.
-func (o *Orchestrator) live(w *worker) {
-	process, err := o.start(w)
+func (r *roster) live(w *worker) {
+	process, err := r.start(w)
 	if err == nil {
-		o.announceReady(w)
+		r.announceReady(w)
 		select {
 		case <-w.ending:
 		case <-process.exited:
 			err = process.failure()
 		}
 	}
-	o.forget(w, process, err)
+	r.forget(w, process, err)
 	process.stop(w.group)
-	o.clear(w)
+	r.clear(w)
 	close(w.gone)
-	o.mu.Lock()
+	r.mu.Lock()
 	if w.pool != nil {
 		w.pool.announce() // for those who wait for an old worker to be gone
 	}
-	o.mu.Unlock()
+	r.mu.Unlock()
 }
 
 // start waits until it may start, and returns the agent's process once the worker is warm. A
 // process that it returns with an error must still be stopped.
-func (o *Orchestrator) start(w *worker) (*process, error) {
+func (r *roster) start(w *worker) (*process, error) {
 	select {
-	case o.starting <- struct{}{}:
-		defer func() { <-o.starting }()
+	case r.starting <- struct{}{}:
+		defer func() { <-r.starting }()
 	case <-w.ending:
 		return nil, errEnding
 	}
-	process, err := o.launch(w)
+	process, err := r.launch(w)
 	if err != nil {
 		return process, err
 	}
-	deadline := time.NewTimer(o.cfg.StartTimeout)
+	deadline := time.NewTimer(r.cfg.StartTimeout)
 	defer deadline.Stop()
 	select {
 	case <-process.announced.done:
@@ -128,30 +128,30 @@ func (o *Orchestrator) start(w *worker) (*process, error) {
 	case <-w.ending:
 		return process, errEnding
 	case <-deadline.C:
-		return process, fmt.Errorf("the runtime was not warm within %s%s", o.cfg.StartTimeout, process.said())
+		return process, fmt.Errorf("the runtime was not warm within %s%s", r.cfg.StartTimeout, process.said())
 	}
-	w.warm = o.limits.measure(w.group)
+	w.warm = r.limits.measure(w.group)
 	return process, nil
 }
 
-func (o *Orchestrator) announceReady(w *worker) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
+func (r *roster) announceReady(w *worker) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	w.phase = phaseReady
 	w.Ready = w.retiring == ""
-	o.feed.Set(w.Worker)
+	r.feed.Set(w.Worker)
 	if w.pool != nil {
 		w.pool.failures = 0
 		w.pool.announce()
 	}
 	if w.Ready {
-		o.events.Send(orchestrator.Event{Kind: orchestrator.Ready, Worker: w.Worker})
+		r.events.Send(orchestrator.Event{Kind: orchestrator.Ready, Worker: w.Worker})
 	}
 }
 
 // forget takes the worker out of what others see, with the reason of its end: err, if it ended by
 // itself.
-func (o *Orchestrator) forget(w *worker, process *process, err error) {
+func (r *roster) forget(w *worker, process *process, err error) {
 	asked := false
 	select {
 	case <-w.ending:
@@ -160,24 +160,24 @@ func (o *Orchestrator) forget(w *worker, process *process, err error) {
 	}
 	reason := w.endReason(asked, err)
 	if !asked {
-		o.log.Warn(
+		r.log.Warn(
 			"a worker ended by itself", "worker_id", w.ID, "runtime_id", w.RuntimeID, "reason", reason,
 			"stderr", process.words(),
 		)
 	}
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	delete(o.workers, w.ID)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.workers, w.ID)
 	w.Ready = false
-	o.feed.End(w.ID, reason)
+	r.feed.End(w.ID, reason)
 	if p := w.pool; p != nil {
 		p.lost(w)
-		if !asked && o.cfg.Now().Sub(w.StartedAt) < provenAfter {
+		if !asked && r.cfg.Now().Sub(w.StartedAt) < provenAfter {
 			p.failure(w, err)
 		}
 		p.announce()
 	}
-	o.events.Send(orchestrator.Event{Kind: orchestrator.Gone, Worker: w.Worker, Reason: reason})
+	r.events.Send(orchestrator.Event{Kind: orchestrator.Gone, Worker: w.Worker, Reason: reason})
 }
 
 func (w *worker) endReason(asked bool, err error) string {
@@ -194,10 +194,10 @@ func (w *worker) endReason(asked bool, err error) string {
 // retire ends a worker that was marked as retiring, unless it has just been claimed. The agent
 // decides that, because the orchestrator learns of a claim late: a worker that has drained takes no
 // call any more, and one that refuses to drain belongs to a function.
-func (o *Orchestrator) retire(w *worker) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if o.closed {
+func (r *roster) retire(w *worker) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.closed {
 		return
 	}
 	reason := w.retiring
@@ -205,22 +205,22 @@ func (o *Orchestrator) retire(w *worker) {
 		w.end(reason)
 		return
 	}
-	o.wait.Go(func() {
-		if o.agents.drain(o.ctx, w.ID, w.folder.socket()) {
+	r.wait.Go(func() {
+		if r.agents.drain(r.ctx, w.ID, w.folder.socket()) {
 			w.end(reason)
 			return
 		}
-		o.keep(w)
+		r.keep(w)
 	})
 }
 
 // keep lets a worker that refused to drain leave its pool alive.
-func (o *Orchestrator) keep(w *worker) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
+func (r *roster) keep(w *worker) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	p := w.pool
 	w.pool, w.retiring, w.Ready = nil, "", true
-	o.feed.Set(w.Worker)
+	r.feed.Set(w.Worker)
 	close(w.kept)
 	if p != nil {
 		p.lost(w)
