@@ -42,11 +42,35 @@ func (s *Swift) Put(ctx context.Context, digest string, r io.Reader) error {
 	defer file.Close()
 	err = s.client.Put(ctx, s.container, digest, file, md5sum)
 	if errors.Is(err, swift.ErrNotFound) {
-		if err = s.client.EnsureContainer(ctx, s.container); err == nil {
-			err = s.client.Put(ctx, s.container, digest, file, md5sum)
-		}
+		err = s.putInNew(ctx, digest, file, md5sum)
 	}
 	return unreached("store", err)
+}
+
+// The pauses between attempts to store a first package; each is twice as long as the one before.
+const (
+	firstPause = 50 * time.Millisecond
+	lastPause  = 4 * time.Second
+)
+
+// putInNew makes the container and stores a package in it. Swift's cache may go on saying for six
+// seconds that there is none, where it was asked about it while it was being made; making it again
+// clears that.
+func (s *Swift) putInNew(ctx context.Context, digest string, file io.ReadSeeker, md5sum string) error {
+	for pause := firstPause; ; pause *= 2 {
+		err := s.client.EnsureContainer(ctx, s.container)
+		if err == nil {
+			err = s.client.Put(ctx, s.container, digest, file, md5sum)
+		}
+		if !errors.Is(err, swift.ErrNotFound) || pause > lastPause {
+			return err
+		}
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return err
+		}
+	}
 }
 
 // hold takes a package in and returns it as a file without a name, with its MD5, once it has the

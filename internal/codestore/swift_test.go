@@ -84,6 +84,18 @@ func TestSwiftAway(t *testing.T) {
 	}
 }
 
+// TestSwiftOverlooksNewContainer has a cache that does not know for a while of a new container.
+func TestSwiftOverlooksNewContainer(t *testing.T) {
+	s, client, server := newSwift(t)
+	server.Stale(4)
+	if err := s.Put(t.Context(), digestOf("x"), strings.NewReader("x")); err != nil {
+		t.Fatal(err)
+	}
+	if o, err := client.Head(t.Context(), "packages", digestOf("x")); err != nil || o.Size != 1 {
+		t.Errorf("%+v, %v", o, err)
+	}
+}
+
 // TestSwiftHoldsNoFiles looks for what packages on their way leave behind.
 func TestSwiftHoldsNoFiles(t *testing.T) {
 	server := swifttest.New(t)

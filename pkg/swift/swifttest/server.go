@@ -27,6 +27,7 @@ type Server struct {
 	containers map[string]map[string]*object
 	requests   []string
 	status     int
+	stale      int // answers that there is no such container
 	hold       chan struct{}
 }
 
@@ -73,6 +74,14 @@ func (s *Server) Fail(status int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.status = status
+}
+
+// Stale has the next objects that are put be told that their container does not exist, as a cache
+// does that knows nothing of a new one.
+func (s *Server) Stale(answers int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.stale = answers
 }
 
 // Hold keeps requests without an answer until Release.
@@ -253,6 +262,10 @@ func list(w http.ResponseWriter, r *http.Request, objects map[string]*object) {
 func (s *Server) object(w http.ResponseWriter, r *http.Request, at, name string, body []byte) {
 	objects, there := s.containers[at]
 	o := objects[name]
+	if s.stale > 0 && r.Method == http.MethodPut {
+		s.stale--
+		there = false
+	}
 	switch {
 	case !there, o == nil && r.Method != http.MethodPut:
 		w.WriteHeader(http.StatusNotFound)
