@@ -5,6 +5,8 @@ import (
 	"io/fs"
 	"testing"
 	"testing/fstest"
+
+	"github.com/openstack-faas/faas/internal/faas"
 )
 
 // WithMigrations has this program know further migrations, of both databases, until the test's end or
@@ -76,4 +78,18 @@ func (s *Store) KeepApart(apart bool, from int) {
 func (s *Store) OnChores(ctx context.Context, query string) error {
 	_, err := s.chores.exec(ctx, query)
 	return err
+}
+
+// FirstUse counts one more of a resource that the project had none of when it was first tried; meanwhile
+// is called between the two attempts, once.
+func (s *Store) FirstUse(
+	ctx context.Context, projectID string, r faas.Resource, limit int64, meanwhile func(),
+) error {
+	return s.recorder.do(ctx, func(t *tx) error {
+		if done, err := t.quota.add(projectID, r, 1, limit); done || err != nil {
+			return err
+		}
+		meanwhile()
+		return t.quota.addAgain(projectID, r, 1, limit)
+	})
 }

@@ -100,21 +100,30 @@ func (t quotaUse) use(projectID string, r faas.Resource, n int64, quota faas.Amo
 	if done, err := t.add(projectID, r, n, limit); done || err != nil {
 		return err
 	}
-	used, there, err := t.used(projectID, r, "")
+	return t.addAgain(projectID, r, n, limit)
+}
+
+// addAgain counts what add has not counted: there is no room, or there was no row, which another
+// process may have made since. The read locks the row, so that what it says holds.
+func (t quotaUse) addAgain(projectID string, r faas.Resource, n, limit int64) error {
+	used, there, err := t.used(projectID, r)
 	if err != nil {
 		return err
+	}
+	if there && limit != faas.Unlimited && used+n > limit {
+		return faas.Over(r, limit, used, n)
 	}
 	if !there {
 		_, err := t.exec(`INSERT INTO quota_usages (project_id, resource, used) VALUES (?, ?, 0)`, projectID, string(r))
 		if err != nil && t.dialect.fault(err) != duplicate { // another process was first
 			return err
 		}
-		if done, err := t.add(projectID, r, n, limit); done || err != nil {
-			return err
-		}
-		if used, _, err = t.used(projectID, r, ""); err != nil {
-			return err
-		}
+	}
+	if done, err := t.add(projectID, r, n, limit); done || err != nil {
+		return err
+	}
+	if used, _, err = t.used(projectID, r); err != nil {
+		return err
 	}
 	return faas.Over(r, limit, used, n)
 }
@@ -136,10 +145,10 @@ func (t quotaUse) add(projectID string, r faas.Resource, n, limit int64) (bool, 
 	return changed > 0, err
 }
 
-// used reads a count under a lock, one of the grammar's or "".
-func (t quotaUse) used(projectID string, r faas.Resource, lock string) (used int64, there bool, err error) {
-	err = t.queryRow(`SELECT used FROM quota_usages WHERE project_id = ? AND resource = ?`+lock, projectID,
-		string(r)).Scan(&used)
+// used reads a count and locks it.
+func (t quotaUse) used(projectID string, r faas.Resource) (used int64, there bool, err error) {
+	query := `SELECT used FROM quota_usages WHERE project_id = ? AND resource = ?` + t.grammar.forUpdate
+	err = t.queryRow(query, projectID, string(r)).Scan(&used)
 	if errors.Is(err, sql.ErrNoRows) {
 		return 0, false, nil
 	}

@@ -73,7 +73,7 @@ func (s *QuotaStore) repairUsage(ctx context.Context, projectID string, r faas.R
 	err error) {
 	err = s.chores.do(ctx, func(t *tx) error {
 		changed = false
-		used, there, err := t.quota.used(projectID, r, t.grammar.forUpdate)
+		used, there, err := t.quota.used(projectID, r)
 		if err != nil {
 			return err
 		}

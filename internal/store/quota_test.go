@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"fmt"
 	"maps"
 	"sync"
 	"sync/atomic"
@@ -49,6 +50,30 @@ func manyCome(t *testing.T, stores [2]*store.Store) {
 	})
 	group.Wait()
 	uses(t, stores[1], "many", faas.Amounts{faas.ResourceFunctions: 0, faas.ResourcePackages: 0})
+}
+
+// TestFirstUseOfTwo has another process count what a project has none of just after it was found to
+// have none: there is room for both.
+func TestFirstUseOfTwo(t *testing.T) {
+	url := migrated(t)
+	one, other := open(t, url, nil), open(t, url, nil)
+	for _, limit := range []int64{2, faas.Unlimited, 1} {
+		project := fmt.Sprint("limit ", limit)
+		first := sync.OnceFunc(func() {
+			fatal(t, other.FirstUse(t.Context(), project, faas.ResourceFunctions, limit, func() {}))
+		})
+		err := one.FirstUse(t.Context(), project, faas.ResourceFunctions, limit, first)
+		want := faas.Amounts{faas.ResourceFunctions: 2}
+		if limit == 1 {
+			want = faas.Amounts{faas.ResourceFunctions: 1}
+			if err == nil || err.Error() != "Quota exceeded for functions: limit 1, in use 1." {
+				t.Errorf("over the limit: %v", err)
+			}
+		} else if err != nil {
+			t.Errorf("limit %d: %v", limit, err)
+		}
+		uses(t, one, project, want)
+	}
 }
 
 func uses(t *testing.T, s *store.Store, project string, want faas.Amounts) {
