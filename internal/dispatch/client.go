@@ -46,7 +46,21 @@ func (c *Client) Dial(by func(ctx context.Context, address string) (net.Conn, er
 // Close closes the connections that are not in use.
 func (c *Client) Close() { c.conns.close() }
 
-// Forget closes the idle connections to a worker that is gone.
+// Connect has a connection to the worker be there for a request to come, if none is. Connections by
+// gateways are left to requests: they do not stay.
+func (c *Client) Connect(ctx context.Context, w faas.Worker) error {
+	if _, through := tunnel.Parse(w.Address); through || c.conns.by != nil || c.conns.hasIdle(w.Address) {
+		return nil
+	}
+	conn, err := c.conns.dial(ctx, w, dialTimeout)
+	if err != nil {
+		return &UnreachableError{Worker: w.ID, Cause: err}
+	}
+	c.conns.put(conn)
+	return nil
+}
+
+// Forget closes the idle connections to a worker, one that is gone say.
 func (c *Client) Forget(w faas.Worker) { c.conns.forget(w.Address) }
 
 // RefusedError is an agent's refusal: nothing of what was asked has begun, so it may be asked of

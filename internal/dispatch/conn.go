@@ -174,8 +174,8 @@ func (p *pool) pop(address string) *conn {
 	return c
 }
 
-// waits reports whether there is an idle connection to a worker.
-func (p *pool) waits(address string) bool {
+// hasIdle reports whether there is an idle connection to a worker.
+func (p *pool) hasIdle(address string) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return len(p.idle[address]) > 0

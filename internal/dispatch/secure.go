@@ -16,7 +16,6 @@ import (
 	"github.com/openstack-faas/faas/internal/faas"
 	"github.com/openstack-faas/faas/internal/netio"
 	"github.com/openstack-faas/faas/internal/peer"
-	"github.com/openstack-faas/faas/internal/tunnel"
 	"github.com/openstack-faas/faas/internal/workertls"
 	"github.com/openstack-faas/faas/pkg/lru"
 )
@@ -76,20 +75,6 @@ func (c *Client) Certify(ctx context.Context, w faas.Worker) error {
 		return err
 	}
 	c.conns.put(conn) // the request to specialise will need one
-	return nil
-}
-
-// Connect has a connection to the worker be there for a request to come, if none is. Connections by
-// gateways are left to requests: they do not stay.
-func (c *Client) Connect(ctx context.Context, w faas.Worker) error {
-	if _, through := tunnel.Parse(w.Address); through || c.conns.by != nil || c.conns.waits(w.Address) {
-		return nil
-	}
-	conn, err := c.conns.dial(ctx, w, dialTimeout)
-	if err != nil {
-		return &UnreachableError{Worker: w.ID, Cause: err}
-	}
-	c.conns.put(conn)
 	return nil
 }
 

@@ -1,6 +1,7 @@
 package placement
 
 import (
+	"io"
 	"log/slog"
 	"net"
 	"testing"
@@ -14,20 +15,23 @@ import (
 )
 
 // TestConnect has two workers ready, of which one is connected to, once; the other is when the
-// first is taken.
+// first is taken, whose connection ends.
 func TestConnect(t *testing.T) {
 	client, log := dispatch.NewClient(func(string) string { return "" }), slog.New(slog.DiscardHandler)
 	defer client.Close()
-	workers := fleet.New(fleet.Config{Name: "e", Client: client, Group: background.New(t.Context()), Now: time.Now, Log: log})
+	workers := fleet.New(fleet.Config{
+		Name: "e", Client: client, Group: background.New(t.Context()), Now: time.Now, Log: log,
+	})
 	p := New(Config{Client: client, Fleet: workers, Log: log})
-	accepted := make(chan string, 9)
+	accepted, ended := make(chan string, 9), make(chan string, 9)
 	for _, id := range []string{"a", "b"} {
 		workers.Apply([]orchestrator.Change{{Worker: faas.Worker{
-			ID: id, RuntimeID: "r", Address: accepts(t, id, accepted), TLS: faas.TLSNever, Slots: 1, Ready: true,
+			ID: id, RuntimeID: "r", Address: accepts(t, id, accepted, ended), TLS: faas.TLSNever, Slots: 1, Ready: true,
 		}}})
 	}
 	workers.Apply([]orchestrator.Change{{Worker: faas.Worker{
-		ID: "silent", RuntimeID: "another", Address: "tcp:127.0.0.1:1", TLS: faas.TLSNever, Slots: 1, Ready: true,
+		ID: "silent", RuntimeID: "another", Address: "tcp:127.0.0.1:1", TLS: faas.TLSNever,
+		Slots: 1, Ready: true,
 	}}})
 	p.Connect(t.Context())
 	p.Connect(t.Context())
@@ -42,27 +46,31 @@ func TestConnect(t *testing.T) {
 	if got := <-accepted; got == first.ID {
 		t.Errorf("%s is connected to, which is taken", got)
 	}
+	if got := <-ended; got != first.ID {
+		t.Errorf("the connection to %s has ended", got)
+	}
 }
 
-// accepts returns the address of an agent that only accepts connections, and names itself then.
-func accepts(t *testing.T, id string, accepted chan<- string) string {
+// accepts returns the address of an agent that only accepts connections. It names itself then, and
+// when one ends.
+func accepts(t *testing.T, id string, accepted, ended chan<- string) string {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { listener.Close() })
 	go func() {
-		var open []net.Conn
 		for {
 			conn, err := listener.Accept()
 			if err != nil {
-				for _, conn := range open {
-					conn.Close()
-				}
 				return
 			}
-			open = append(open, conn)
 			accepted <- id
+			go func() {
+				_, _ = io.Copy(io.Discard, conn)
+				conn.Close()
+				ended <- id
+			}()
 		}
 	}()
 	return "tcp:" + listener.Addr().String()

@@ -51,7 +51,7 @@ type Placer struct {
 	// share, or who has idle workers of its own.
 	short background.Signal
 
-	connected map[string]string // worker by runtime, for Connect alone
+	connected map[string]faas.Worker // by runtime, for Connect alone
 
 	mu    sync.Mutex
 	queue *fair.Queue[*request]
