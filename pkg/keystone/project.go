@@ -34,7 +34,7 @@ func (p *projectLookup) ProjectEnabled(ctx context.Context, projectID string) (b
 	}
 	detached := context.WithoutCancel(ctx)
 	answer := p.lookups.DoChan(
-		"project "+projectID,
+		projectID,
 		func() (any, error) { return p.projectEnabled(detached, projectID, key) },
 	)
 	select {

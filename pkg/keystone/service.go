@@ -16,8 +16,8 @@ import (
 type ownLogin struct {
 	*connection
 
-	own     atomic.Pointer[ownToken]
-	flights singleflight.Group
+	own    atomic.Pointer[ownToken]
+	logins singleflight.Group // of one
 }
 
 // ownToken is the service's own token with its catalogue.
@@ -76,7 +76,7 @@ func (l *ownLogin) service(ctx context.Context) (*ownToken, error) {
 		return own, nil
 	}
 	detached := context.WithoutCancel(ctx)
-	answer := l.flights.DoChan("own", func() (any, error) { return l.login(detached, own) })
+	answer := l.logins.DoChan("own", func() (any, error) { return l.login(detached, own) })
 	if last {
 		return own, nil
 	}
