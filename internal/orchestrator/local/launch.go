@@ -45,7 +45,8 @@ func (h *host) launch(w *worker) (*process, error) {
 	if err := h.record(w, p); err != nil {
 		return p, fmt.Errorf("record the worker: %w", err)
 	}
-	_ = json.NewEncoder(p.stdin).Encode(h.agentConfig(w)) // an agent that does not listen is ending, and says why
+	// An agent that does not listen is ending, and says why.
+	_ = json.NewEncoder(p.stdin).Encode(h.agentConfig(w))
 	return p, nil
 }
 

@@ -21,7 +21,9 @@ func (h *host) probeOwnFolders() error {
 		return errors.New("the service does not run as root")
 	}
 	if folder := sharedFolder(h.run); folder != "" {
-		return fmt.Errorf("the workers' own folder, %s, is below %s: configure run_dir elsewhere", h.run, folder)
+		return fmt.Errorf(
+			"the workers' own folder, %s, is below %s: configure run_dir elsewhere", h.run, folder,
+		)
 	}
 	home, err := os.MkdirTemp(h.run, "probe-")
 	if err != nil {

@@ -30,8 +30,9 @@ type roster struct {
 
 func newRoster(h *host, languages *languages) *roster {
 	r := &roster{
-		host: h, languages: languages, agents: newAgentClient(h.Token), starting: make(chan struct{}, h.cfg.StartsAtOnce),
-		workers: map[string]*worker{}, pools: map[string]*pool{},
+		host: h, languages: languages, agents: newAgentClient(h.Token),
+		starting: make(chan struct{}, h.cfg.StartsAtOnce),
+		workers:  map[string]*worker{}, pools: map[string]*pool{},
 	}
 	r.ctx, r.stop = context.WithCancel(context.Background())
 	return r

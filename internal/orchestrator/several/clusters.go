@@ -40,7 +40,8 @@ type shown struct {
 
 func newClusters(cfg Config) *clusters {
 	c := &clusters{
-		cfg: cfg, log: cfg.Log, rearranged: background.NewSignal(), shown: map[string]shown{}, changed: make(chan struct{}),
+		cfg: cfg, log: cfg.Log, rearranged: background.NewSignal(),
+		shown: map[string]shown{}, changed: make(chan struct{}),
 	}
 	c.ctx, c.stop = context.WithCancel(context.Background())
 	for _, one := range cfg.Clusters {
@@ -202,7 +203,9 @@ func (c *clusters) removeInBackground(m *member, workerID string) {
 }
 
 // until returns a context that ends with ctx, with the orchestrator, or when the channel is closed.
-func (c *clusters) until(ctx context.Context, over <-chan struct{}) (context.Context, context.CancelFunc) {
+func (c *clusters) until(
+	ctx context.Context, over <-chan struct{},
+) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancel(ctx)
 	go func() {
 		select {

@@ -28,7 +28,8 @@ type limit struct {
 type room struct {
 	*clusters
 
-	limits map[limited]limit // of pools in clusters that had no room for them; the lock of clusters guards it
+	// Of pools in clusters that had no room for them; the lock of clusters guards it.
+	limits map[limited]limit
 }
 
 // takes reports whether the cluster may have new workers of the placement.

@@ -151,7 +151,9 @@ func (h *health) isSilent(m *member, cause error) {
 		h.log.Warn("the API of a cluster does not answer", "cluster", m.Name, "error", cause)
 		h.rearranged.Wake()
 	}
-	others := slices.ContainsFunc(h.members, func(other *member) bool { return other != m && other.answers() })
+	others := slices.ContainsFunc(h.members, func(other *member) bool {
+		return other != m && other.answers()
+	})
 	some := h.someReady(m)
 	lost := m.lost
 	h.mu.Unlock()

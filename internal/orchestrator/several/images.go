@@ -13,7 +13,8 @@ import (
 type imageCalls struct {
 	*clusters
 
-	running map[string]*member // by execution or worker id: what is being started or run; guarded by the lock of clusters
+	// What is being started or run, by execution or worker id; the lock of clusters guards it.
+	running map[string]*member
 }
 
 // RunImage implements orchestrator.Images in the cluster with the fewest workers for its weight.

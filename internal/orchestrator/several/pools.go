@@ -144,7 +144,9 @@ func (p *pools) setAll(ctx context.Context, pool orchestrator.Pool, shares []sha
 
 // seeThrough waits for the clusters that were slower than SetPool. A part that failed is divided
 // anew.
-func (p *pools) seeThrough(life context.Context, pool orchestrator.Pool, results <-chan setting, left int) {
+func (p *pools) seeThrough(
+	life context.Context, pool orchestrator.Pool, results <-chan setting, left int,
+) {
 	for range left {
 		select {
 		case one := <-results:
