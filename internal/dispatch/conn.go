@@ -67,7 +67,8 @@ type conn struct {
 	net.Conn
 	address string
 	tunnel  bool   // it leads through a gateway
-	worker  string // whose token it bears, and who is at its other end where that is TLS
+	checked bool   // by TLS, and it is known who is at its other end
+	worker  string // whose token it bears, and who is at its other end where that is known
 	token   string
 	bounded *io.LimitedReader // what the reader reads from, as far as the request allows
 	limits  faas.ProcessLimits
@@ -228,12 +229,12 @@ func (p *pool) dial(ctx context.Context, w faas.Worker, patience time.Duration) 
 		}
 		return p.newConn(c, w.Address), nil
 	}
-	if to, through := tunnel.Parse(w.Address); through {
-		return p.dig(ctx, w.Address, to)
-	}
 	secured, err := p.needsTLS(ctx, w, patience)
 	if err != nil {
 		return nil, err
+	}
+	if to, through := tunnel.Parse(w.Address); through {
+		return p.dig(ctx, w, to, secured)
 	}
 	raw, err := dialRaw(ctx, w.Address, patience)
 	if err != nil {
@@ -262,24 +263,6 @@ func (p *pool) dial(ctx context.Context, w faas.Worker, patience time.Duration) 
 func (p *pool) newConn(c net.Conn, address string) *conn {
 	bounded := &io.LimitedReader{R: c}
 	return &conn{Conn: c, address: address, bounded: bounded, limits: p.limits, reader: bufio.NewReader(bounded)}
-}
-
-// dig connects to a worker through a gateway.
-func (p *pool) dig(ctx context.Context, address string, to tunnel.Target) (*conn, error) {
-	if p.tunnels == nil {
-		return nil, &tunnel.AwayError{Gateways: to.Gateways, Cause: errors.New("this process has no keys for gateways")}
-	}
-	through, err := p.tunnels.Dial(ctx, to)
-	if err != nil {
-		return nil, err
-	}
-	if err := peer.NoticeDead(through); err != nil {
-		through.Close()
-		return nil, err
-	}
-	c := p.newConn(through, address)
-	c.tunnel = true
-	return c, nil
 }
 
 // splitAddress splits "unix:/path" or "tcp:host:port".

@@ -16,6 +16,7 @@ import (
 	"github.com/openstack-faas/faas/internal/faas"
 	"github.com/openstack-faas/faas/internal/netio"
 	"github.com/openstack-faas/faas/internal/peer"
+	"github.com/openstack-faas/faas/internal/tunnel"
 	"github.com/openstack-faas/faas/internal/workertls"
 	"github.com/openstack-faas/faas/pkg/lru"
 )
@@ -63,6 +64,12 @@ func (c *Client) Certify(ctx context.Context, w faas.Worker) error {
 	}
 	secured, err := c.conns.needsTLS(ctx, w, dialTimeout)
 	if err != nil || !secured {
+		return err
+	}
+	if to, through := tunnel.Parse(w.Address); through {
+		if err = c.conns.meet(ctx, w, to); c.conns.mayDoWithout(w, err) && errors.Is(err, tunnel.ErrLeg) {
+			return nil
+		}
 		return err
 	}
 	raw, err := dialRaw(ctx, w.Address, dialTimeout)
@@ -124,7 +131,7 @@ func (p *pool) needsTLS(ctx context.Context, w faas.Worker, patience time.Durati
 	if speaks, known := s.known(w.ID); known {
 		return speaks, nil
 	}
-	speaks, err := asked(ctx, w, patience)
+	speaks, err := p.asked(ctx, w, patience)
 	if err == nil && !speaks {
 		s.note(w.ID, false)
 	}
@@ -140,14 +147,14 @@ const (
 )
 
 // asked asks an agent without TLS whether it speaks TLS.
-func asked(ctx context.Context, w faas.Worker, patience time.Duration) (bool, error) {
-	raw, err := dialRaw(ctx, w.Address, patience)
+func (p *pool) asked(ctx context.Context, w faas.Worker, patience time.Duration) (bool, error) {
+	raw, err := p.dialPlain(ctx, w, patience)
 	if err != nil {
 		return false, err
 	}
 	defer raw.Close()
 	_ = raw.SetDeadline(time.Now().Add(handshakeTimeout))
-	question := "GET " + readyPath + " HTTP/1.1\r\nHost: worker\r\nConnection: close\r\n\r\n"
+	question := "GET " + readyPath + " HTTP/1.1\r\nHost: worker\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 	if _, err := io.WriteString(raw, question); err != nil {
 		return false, err
 	}
@@ -167,7 +174,7 @@ func (p *pool) secure(ctx context.Context, c *conn, w faas.Worker) error {
 	if err := conn.HandshakeContext(handshake); err != nil {
 		return fmt.Errorf("TLS handshake: %w", err)
 	}
-	c.Conn, c.worker = conn, w.ID
+	c.Conn, c.worker, c.checked = conn, w.ID, true
 	c.bounded.R = conn
 	session := conn.ConnectionState()
 	err := p.secured.authority.Check(session, w.ID)
@@ -244,10 +251,10 @@ func (c *conn) ask(req request, reply any) error {
 // fits reports whether an idle connection of the worker's address is one to this worker, of the
 // kind that it is to be spoken to by.
 func (c *conn) fits(w faas.Worker) bool {
-	if _, is := c.Conn.(*tls.Conn); is && !c.tunnel {
+	if c.checked {
 		return c.worker == w.ID && w.TLS != faas.TLSNever
 	}
-	return w.TLS != faas.TLSRequired || c.tunnel
+	return w.TLS != faas.TLSRequired
 }
 
 // dialRaw connects to "unix:/path" or "tcp:host:port". patience bounds the attempt, which a

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/openstack-faas/faas/internal/tunnel"
+	"github.com/openstack-faas/faas/internal/workertls"
 )
 
 // reloadEvery is how often the files are looked at. A certificate is replaced days before its end.
@@ -27,6 +28,7 @@ type identity struct {
 	text        string // of all files together
 	certificate tls.Certificate
 	checker     tunnel.Checker
+	workers     *workertls.Roots // nil: the engine that made the files is of a release that knew none
 }
 
 // ReadFiles reads the folder's files; Follow reads them again.
@@ -41,6 +43,9 @@ func (f *Files) Certificate() *tls.Certificate { return &f.now.Load().certificat
 
 // Checker implements Identity.
 func (f *Files) Checker() tunnel.Checker { return f.now.Load().checker }
+
+// Workers implements Identity.
+func (f *Files) Workers() *workertls.Roots { return f.now.Load().workers }
 
 // Follow reads the files again whenever they have changed, until ctx ends.
 func (f *Files) Follow(ctx context.Context, log *slog.Logger) {
@@ -62,10 +67,12 @@ func (f *Files) Follow(ctx context.Context, log *slog.Logger) {
 }
 
 func (f *Files) read() (changed bool, err error) {
-	var parts [3][]byte
+	names := []string{tunnel.CertificateFile, tunnel.KeyFile, tunnel.CallersFile, tunnel.WorkersFile}
+	parts := make([][]byte, len(names))
 	var text strings.Builder
-	for i, name := range []string{tunnel.CertificateFile, tunnel.KeyFile, tunnel.CallersFile} {
-		if parts[i], err = os.ReadFile(filepath.Join(f.folder, name)); err != nil {
+	for i, name := range names {
+		parts[i], err = os.ReadFile(filepath.Join(f.folder, name))
+		if err != nil && (name != tunnel.WorkersFile || !os.IsNotExist(err)) {
 			return false, err
 		}
 		text.Write(parts[i])
@@ -79,6 +86,13 @@ func (f *Files) read() (changed bool, err error) {
 	}
 	if next.checker, err = tunnel.NewChecker(strings.TrimSpace(string(parts[2]))); err != nil {
 		return false, fmt.Errorf("%s in %s: %w", tunnel.CallersFile, f.folder, err)
+	}
+	if len(parts[3]) > 0 {
+		workers, err := workertls.ParseRoots(parts[3])
+		if err != nil {
+			return false, fmt.Errorf("%s in %s: %w", tunnel.WorkersFile, f.folder, err)
+		}
+		next.workers = &workers
 	}
 	f.now.Store(next)
 	return true, nil

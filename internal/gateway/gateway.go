@@ -2,7 +2,8 @@
 // them: a process in the cluster that passes requests on, to agents of workers and to nothing else.
 // internal/tunnel says how a caller asks for a tunnel to a worker. In a tunnel the gateway reads no
 // more than where a request and its answer end, so that it knows when a tunnel is idle: the
-// worker's token, inputs and results go through it as they are, and nothing of them is kept.
+// worker's token, inputs and results go through it as they are, and nothing of them is kept. On
+// both sides they travel by TLS, unless the caller says that the worker speaks none.
 package gateway
 
 import (
@@ -16,6 +17,7 @@ import (
 	"time"
 
 	"github.com/openstack-faas/faas/internal/tunnel"
+	"github.com/openstack-faas/faas/internal/workertls"
 )
 
 // Workers knows where workers are.
@@ -32,6 +34,8 @@ var ErrNoWorker = errors.New("there is no such worker")
 type Identity interface {
 	Certificate() *tls.Certificate
 	Checker() tunnel.Checker
+	// Workers knows the certificates of workers; nil: they are spoken to without TLS.
+	Workers() *workertls.Roots
 }
 
 // Config is what a Gateway needs. Every field is required.
@@ -62,8 +66,9 @@ type Gateway struct {
 const (
 	// maxOpening bounds the connections that have not proved yet that they may have a tunnel.
 	maxOpening = 1024
-	// openTimeout bounds how long a caller may take to ask for its tunnel.
-	openTimeout = 5 * time.Second
+	// openTimeout bounds how long a caller may take to ask for its tunnel, the worker's handshake
+	// included.
+	openTimeout = 5*time.Second + tunnel.HandshakeTimeout
 )
 
 // New makes a gateway.
@@ -169,7 +174,7 @@ func (g *Gateway) closeAll() {
 
 // serve is the life of a connection.
 func (g *Gateway) serve(raw net.Conn) {
-	caller, worker, err := g.open(raw)
+	caller, worker, leg, err := g.open(raw)
 	<-g.opening
 	if err != nil {
 		g.cfg.Log.Debug("a connection became no tunnel", "from", raw.RemoteAddr().String(), "error", err)
@@ -177,6 +182,9 @@ func (g *Gateway) serve(raw net.Conn) {
 	}
 	g.metrics.open.Inc()
 	defer g.metrics.open.Dec()
-	t := newTunnel(g, raw, caller, worker)
-	t.run()
+	if leg == tunnel.LegPassed {
+		g.passOn(caller, worker)
+		return
+	}
+	newTunnel(g, raw, caller, worker).run()
 }

@@ -22,6 +22,7 @@ import (
 	"github.com/openstack-faas/faas/internal/dispatch"
 	"github.com/openstack-faas/faas/internal/faas"
 	"github.com/openstack-faas/faas/internal/tunnel"
+	"github.com/openstack-faas/faas/internal/workertls"
 )
 
 // hangTimeout ends a test that hangs.
@@ -29,7 +30,7 @@ const hangTimeout = time.Minute
 
 // world is a gateway, the keys of its callers, and where workers are.
 type world struct {
-	*testing.T
+	testing.TB
 	key     faas.WorkerKey
 	workers sync.Map // of addresses by worker
 
@@ -37,12 +38,12 @@ type world struct {
 	gateways []*Gateway
 }
 
-func newWorld(t *testing.T) *world {
+func newWorld(t testing.TB) *world {
 	key, err := faas.NewWorkerKey(strings.Repeat("s", faas.MinWorkerSecret))
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &world{T: t, key: key}
+	return &world{TB: t, key: key}
 }
 
 // Address implements Workers.
@@ -58,13 +59,29 @@ func (w *world) Address(_ context.Context, workerID string) (string, error) {
 type fixed struct {
 	certificate tls.Certificate
 	checker     tunnel.Checker
+	workers     *workertls.Roots
 }
 
 func (f fixed) Certificate() *tls.Certificate { return &f.certificate }
 func (f fixed) Checker() tunnel.Checker       { return f.checker }
+func (f fixed) Workers() *workertls.Roots     { return f.workers }
 
 // gateway starts a gateway; stop tells it to end.
 func (w *world) gateway() (address string, stop func()) {
+	w.Helper()
+	authority, err := workertls.NewAuthority(w.key)
+	w.must(err)
+	return w.gatewayWith(&authority.Roots)
+}
+
+// oldGateway starts one that knows of no certificates of workers.
+func (w *world) oldGateway() (address string) {
+	w.Helper()
+	address, _ = w.gatewayWith(nil)
+	return address
+}
+
+func (w *world) gatewayWith(workers *workertls.Roots) (address string, stop func()) {
 	w.Helper()
 	keys, err := tunnel.NewKeys(w.key)
 	w.must(err)
@@ -73,7 +90,7 @@ func (w *world) gateway() (address string, stop func()) {
 	if !keys.Fresh(certificate, key, time.Now()) || keys.Fresh(certificate, key, time.Now().Add(21*24*time.Hour)) {
 		w.Error("a certificate is to be replaced after two thirds of 30 days")
 	}
-	var f fixed
+	f := fixed{workers: workers}
 	f.certificate, err = tls.X509KeyPair(certificate, key)
 	w.must(err)
 	f.checker, err = tunnel.NewChecker(keys.Public())

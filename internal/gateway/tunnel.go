@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"crypto/tls"
 	"errors"
 	"io"
 	"net"
@@ -63,7 +64,16 @@ func (t *link) close() {
 	t.closed = true
 	t.turn.Broadcast()
 	_ = t.raw.Close()
-	_ = t.worker.Close()
+	_ = beneath(t.worker.Conn).Close()
+}
+
+// beneath returns the connection beneath TLS, to close it without a last record that might have to
+// wait.
+func beneath(c net.Conn) net.Conn {
+	if secured, is := c.(*tls.Conn); is {
+		return secured.NetConn()
+	}
+	return c
 }
 
 func (t *link) closeIdle() {

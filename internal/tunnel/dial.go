@@ -22,8 +22,12 @@ const (
 	connectTimeout = 2 * time.Second
 	// WorkerTimeout bounds how long a gateway tries to connect to a worker.
 	WorkerTimeout = 1500 * time.Millisecond
+	// HandshakeTimeout bounds a gateway's TLS handshake with a worker, whose node may be busy.
+	HandshakeTimeout = 3 * time.Second
+	// PassedTime bounds a tunnel by LegPassed.
+	PassedTime = 30 * time.Second
 	// answerTimeout bounds how long a gateway's word on the worker is waited for.
-	answerTimeout = WorkerTimeout + 2*time.Second
+	answerTimeout = WorkerTimeout + HandshakeTimeout + 2*time.Second
 	// Timeout is how long opening a tunnel takes at most where the first gateway answers.
 	Timeout = connectTimeout + answerTimeout
 	// IdleTimeout is how long a tunnel may have been idle for a caller to use it again. Gateways
@@ -87,17 +91,19 @@ func NewDialer(of faas.WorkerKey) (*Dialer, error) {
 }
 
 // Dial opens a tunnel to the worker, by the first gateway that lets it. The error is an AwayError
-// where there was none, a WorkerError where the worker cannot be reached.
-func (d *Dialer) Dial(ctx context.Context, to Target) (net.Conn, error) {
+// where there was none, which is ErrLeg where the last knows no such leg; a WorkerError where the
+// worker cannot be reached; a StrangerError where another may be in its place.
+func (d *Dialer) Dial(ctx context.Context, to Target, leg Leg) (net.Conn, error) {
 	var last error = &AwayError{}
 	first := 0
 	if len(to.Gateways) > 1 {
 		first = rand.IntN(len(to.Gateways)) //nolint:gosec // it spreads load
 	}
 	for i := range to.Gateways {
-		conn, err := d.through(ctx, to.Gateways[(first+i)%len(to.Gateways)], to.WorkerID)
-		var of *WorkerError
-		if err == nil || errors.As(err, &of) {
+		conn, err := d.through(ctx, to.Gateways[(first+i)%len(to.Gateways)], to.WorkerID, leg)
+		var away *WorkerError
+		var stranger *StrangerError
+		if err == nil || errors.As(err, &away) || errors.As(err, &stranger) {
 			return conn, err
 		}
 		last = &AwayError{to.Gateways, err}
@@ -111,7 +117,7 @@ func (d *Dialer) Dial(ctx context.Context, to Target) (net.Conn, error) {
 // Check reports whether the gateway is there and takes us for what we are: it asks for a worker
 // that there is not.
 func (d *Dialer) Check(ctx context.Context, gateway string) error {
-	conn, err := d.through(ctx, gateway, "no-such-worker")
+	conn, err := d.through(ctx, gateway, "no-such-worker", LegPlain)
 	var of *WorkerError
 	switch {
 	case errors.As(err, &of):
@@ -123,7 +129,7 @@ func (d *Dialer) Check(ctx context.Context, gateway string) error {
 	return errors.New("it opens a tunnel to a worker that does not exist")
 }
 
-func (d *Dialer) through(ctx context.Context, gateway, workerID string) (net.Conn, error) {
+func (d *Dialer) through(ctx context.Context, gateway, workerID string, leg Leg) (net.Conn, error) {
 	connecting, cancel := context.WithTimeout(ctx, connectTimeout)
 	defer cancel()
 	raw, err := (&net.Dialer{}).DialContext(connecting, "tcp", gateway)
@@ -135,7 +141,7 @@ func (d *Dialer) through(ctx context.Context, gateway, workerID string) (net.Con
 		_ = raw.Close()
 		return nil, fmt.Errorf("TLS handshake: %w", err)
 	}
-	if err := d.ask(ctx, conn, workerID); err != nil {
+	if err := d.ask(ctx, conn, workerID, leg); err != nil {
 		_ = raw.Close()
 		return nil, err
 	}
@@ -143,7 +149,7 @@ func (d *Dialer) through(ctx context.Context, gateway, workerID string) (net.Con
 }
 
 // ask asks for the tunnel and waits for the answer.
-func (d *Dialer) ask(ctx context.Context, conn *tls.Conn, workerID string) error {
+func (d *Dialer) ask(ctx context.Context, conn *tls.Conn, workerID string, leg Leg) error {
 	signature, err := d.keys.Sign(conn.ConnectionState(), workerID)
 	if err != nil {
 		return err
@@ -153,8 +159,12 @@ func (d *Dialer) ask(ctx context.Context, conn *tls.Conn, workerID string) error
 		deadline = of
 	}
 	_ = conn.SetDeadline(deadline)
-	request := fmt.Sprintf("CONNECT %s HTTP/1.1\r\nHost: %s\r\nAuthorization: %s%s\r\n\r\n",
+	request := fmt.Sprintf("CONNECT %s HTTP/1.1\r\nHost: %s\r\nAuthorization: %s%s\r\n",
 		workerID, workerID, Scheme, signature)
+	if leg != LegPlain {
+		request += LegHeader + ": " + string(leg) + "\r\n"
+	}
+	request += "\r\n"
 	if _, err := io.WriteString(conn, request); err != nil {
 		return err
 	}
@@ -166,15 +176,25 @@ func (d *Dialer) ask(ctx context.Context, conn *tls.Conn, workerID string) error
 		return fmt.Errorf("await the gateway's answer: %w", err)
 	}
 	defer answer.Body.Close()
-	if answer.StatusCode == http.StatusOK {
-		return conn.SetDeadline(time.Time{})
+	if answer.StatusCode != http.StatusOK {
+		return refusal(answer)
 	}
-	var said struct{ Message string }
+	if Leg(answer.Header.Get(LegHeader)) != leg {
+		return ErrLeg
+	}
+	return conn.SetDeadline(time.Time{})
+}
+
+// refusal returns a gateway's answer that is not 200 as an error.
+func refusal(answer *http.Response) error {
+	var said struct{ Refused, Message string }
 	_ = json.NewDecoder(answer.Body).Decode(&said)
-	switch answer.StatusCode {
-	case http.StatusNotFound, http.StatusBadGateway:
+	switch {
+	case said.Refused == RefusedStranger:
+		return &StrangerError{said.Message}
+	case answer.StatusCode == http.StatusNotFound, answer.StatusCode == http.StatusBadGateway:
 		return &WorkerError{said.Message}
-	case http.StatusForbidden:
+	case answer.StatusCode == http.StatusForbidden:
 		return errors.New("it does not take our signature: is [worker] token_secret the same everywhere?")
 	}
 	return fmt.Errorf("it answered with status %d: %s", answer.StatusCode, said.Message)

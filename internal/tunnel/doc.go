@@ -8,7 +8,11 @@
 //	Authorization: FaaS-Tunnel <signature>
 //
 // and after 200 the connection is the worker's agent's: one HTTP request at a time. The caller
-// names a worker and never an address.
+// names a worker and never an address. With the header
+//
+//	Faas-Worker-Tls: checked
+//
+// the gateway speaks TLS with the worker, too, and answers with the same header: see Leg.
 //
 // Both ends are sure of each other by keys that every API and engine derives from the secret that
 // they share. One signs the gateway's certificate: it is the only authority that callers accept.

@@ -21,6 +21,7 @@ const (
 	CertificateFile = "tls.crt"
 	KeyFile         = "tls.key"
 	CallersFile     = "callers.pub" // what callers' signatures are checked with
+	WorkersFile     = "workers.crt" // the authority of workers' certificates; releases before had none
 )
 
 // serverName is the name in every gateway's certificate, whatever address it is reached by.

@@ -96,9 +96,6 @@ func (c Config) withDefaults() (Config, error) {
 	c.Scratch = cmp.Or(c.Scratch, 1<<30)
 	c.Progress = cmp.Or(c.Progress, 2*time.Minute)
 	c.Log = cmp.Or(c.Log, slog.Default())
-	if c.Gateway != nil {
-		c.TLS = faas.TLSNever
-	}
 	var err error
 	if c.Gateway, err = c.Gateway.prepared(c.Key); err != nil {
 		return c, err

@@ -1,6 +1,7 @@
 package kubernetes
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -18,6 +19,7 @@ import (
 	"github.com/openstack-faas/faas/internal/faas"
 	"github.com/openstack-faas/faas/internal/kubeclient"
 	"github.com/openstack-faas/faas/internal/tunnel"
+	"github.com/openstack-faas/faas/internal/workertls"
 )
 
 // GatewayName names the gateway's Deployment, Service, account and pods in the workers' namespace.
@@ -31,6 +33,7 @@ type Gateway struct {
 	// Addresses are its ways in, host:port. Nil: they are found by its Service.
 	Addresses []string
 	keys      *tunnel.Keys
+	workers   []byte // the certificate of the authority of workers, as PEM
 }
 
 const (
@@ -111,6 +114,7 @@ func (g *gatewayKeeper) applyIdentity(ctx context.Context, now time.Time) error 
 	case err != nil && !missing:
 		return fmt.Errorf("secret %s: %w", GatewaySecret, err)
 	case !missing && string(has.Data[tunnel.CallersFile]) == keys.Public() &&
+		bytes.Equal(has.Data[tunnel.WorkersFile], g.cfg.Gateway.workers) &&
 		keys.Fresh(has.Data[tunnel.CertificateFile], has.Data[tunnel.KeyFile], now):
 		return nil
 	}
@@ -120,6 +124,7 @@ func (g *gatewayKeeper) applyIdentity(ctx context.Context, now time.Time) error 
 	}
 	data := map[string][]byte{
 		tunnel.CertificateFile: certificate, tunnel.KeyFile: key, tunnel.CallersFile: []byte(keys.Public()),
+		tunnel.WorkersFile: g.cfg.Gateway.workers,
 	}
 	if missing {
 		_, err = g.secrets().Create(ctx, &corev1.Secret{
@@ -232,5 +237,12 @@ func (g *Gateway) prepared(key faas.WorkerKey) (*Gateway, error) {
 		return nil, nil //nolint:nilnil // workers are reached directly
 	}
 	keys, err := tunnel.NewKeys(key)
-	return &Gateway{Addresses: g.Addresses, keys: keys}, err
+	if err != nil {
+		return nil, err
+	}
+	workers, err := workertls.NewAuthority(key)
+	if err != nil {
+		return nil, err
+	}
+	return &Gateway{Addresses: g.Addresses, keys: keys, workers: workers.PEM()}, nil
 }

@@ -1,6 +1,7 @@
 package kubernetes
 
 import (
+	"bytes"
 	"slices"
 	"strings"
 	"testing"
@@ -127,6 +128,9 @@ func TestGatewayIdentity(t *testing.T) {
 		if !o.cfg.Gateway.keys.Fresh(secret.Data[tunnel.CertificateFile], secret.Data[tunnel.KeyFile], now) {
 			t.Error("the certificate is not fresh")
 		}
+		if !bytes.Equal(secret.Data[tunnel.WorkersFile], o.cfg.Gateway.workers) {
+			t.Error("gateways cannot know the workers of this secret")
+		}
 		return string(secret.Data[tunnel.CertificateFile])
 	}
 	now := time.Now()
@@ -142,4 +146,13 @@ func TestGatewayIdentity(t *testing.T) {
 	if apply(with("o"), now) == second {
 		t.Error("the certificate of another secret is kept")
 	}
+	before, err := client.CoreV1().Secrets("faas").Get(t.Context(), GatewaySecret, metav1.GetOptions{})
+	if err == nil { // as an engine of the release before has made it
+		delete(before.Data, tunnel.WorkersFile)
+		_, err = client.CoreV1().Secrets("faas").Update(t.Context(), before, metav1.UpdateOptions{})
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	apply(with("o"), now)
 }

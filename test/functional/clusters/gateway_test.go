@@ -19,6 +19,7 @@ import (
 	"github.com/openstack-faas/faas/internal/dispatch"
 	"github.com/openstack-faas/faas/internal/faas"
 	"github.com/openstack-faas/faas/internal/tunnel"
+	"github.com/openstack-faas/faas/internal/workertls"
 )
 
 // hidden is a node whose pods this machine has no route to.
@@ -44,6 +45,7 @@ kubeconfig = %s
 namespace = %s
 agent_image = docker.io/faas-mini/agent:dev
 reach = gateway
+worker_tls = require
 gateway_image = docker.io/faas-mini/gateway:dev
 `, s.clusters[0], behind))
 	b := &behindGateway{service: s}
@@ -196,17 +198,34 @@ func (b *behindGateway) refusesStrangers(t *testing.T, worker string) {
 			t.Errorf("%s is answered with %d, want %d", attack.name, got, attack.want)
 		}
 	}
+	b.refusesCallers(t, key, worker)
+}
+
+// refusesCallers has callers that the gateway lets in ask a worker for what they may not have.
+func (b *behindGateway) refusesCallers(t *testing.T, key faas.WorkerKey, worker string) {
 	dialer, err := tunnel.NewDialer(key)
 	b.must(err)
-	client := dispatch.NewClient(func(string) string { return key.Token("another-worker") })
-	defer client.Close()
-	client.Through(dialer)
-	_, err = client.Status(b.ctx, faas.Worker{
-		ID: worker, Address: tunnel.Target{Gateways: []string{b.address}, WorkerID: worker}.Address(),
-	})
+	authority, err := workertls.NewAuthority(key)
+	b.must(err)
+	status := func(speaks faas.TLS, tokenOf string) (faas.WorkerStatus, error) {
+		client := dispatch.NewClient(func(string) string { return key.Token(tokenOf) })
+		defer client.Close()
+		client.Through(dialer)
+		client.Secure(authority, nil)
+		return client.Status(b.ctx, faas.Worker{
+			ID: worker, TLS: speaks, Address: tunnel.Target{Gateways: []string{b.address}, WorkerID: worker}.Address(),
+		})
+	}
+	if _, err := status(faas.TLSRequired, worker); err != nil {
+		t.Errorf("the gateway speaks no TLS with the worker: %v", err)
+	}
+	_, err = status(faas.TLSRequired, "another-worker")
 	var refused *dispatch.RefusedError
 	if !errors.As(err, &refused) || refused.Refused != faas.RefusedToken {
 		t.Errorf("another worker's token: %v", err)
+	}
+	if said, err := status(faas.TLSNever, worker); err == nil || errors.As(err, &refused) {
+		t.Errorf("the worker answers without TLS: %+v, %v", said, err)
 	}
 }
 
