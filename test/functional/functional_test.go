@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/openstack-faas/faas/internal/apiclient"
+	"github.com/openstack-faas/faas/test/functional/polling"
 )
 
 const binary = "../../bin/faas-standalone"
@@ -89,18 +90,10 @@ func pythonWithin(ctx context.Context, t *testing.T, c *apiclient.Client, code s
 	return f
 }
 
-// await polls a condition that nothing signals to the outside.
+// await looks at the condition until it holds.
 func await(ctx context.Context, t *testing.T, what string, condition func() bool) {
 	t.Helper()
-	tick := time.NewTicker(10 * time.Millisecond)
-	defer tick.Stop()
-	for !condition() {
-		select {
-		case <-ctx.Done():
-			t.Fatalf("it never came about that %s", what)
-		case <-tick.C:
-		}
-	}
+	polling.Await(ctx, t, what, condition)
 }
 
 // stop ends a service as an operator would; that it ends well is part of every test.

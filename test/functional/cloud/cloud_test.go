@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/openstack-faas/faas/internal/apiclient"
+	"github.com/openstack-faas/faas/test/functional/polling"
 )
 
 // env is what .cloud/env says.
@@ -142,18 +143,10 @@ func awaitPool(ctx context.Context, t *testing.T, c *apiclient.Client, runtime s
 	})
 }
 
-// await polls a condition that nothing signals to the outside.
+// await looks at the condition until it holds.
 func await(ctx context.Context, t *testing.T, what string, condition func() bool) {
 	t.Helper()
-	tick := time.NewTicker(50 * time.Millisecond)
-	defer tick.Stop()
-	for !condition() {
-		select {
-		case <-ctx.Done():
-			t.Fatalf("it never came about that %s", what)
-		case <-tick.C:
-		}
-	}
+	polling.Await(ctx, t, what, condition)
 }
 
 func must(t testing.TB, err error) {

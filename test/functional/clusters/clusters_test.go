@@ -22,6 +22,7 @@ import (
 	"github.com/go-sql-driver/mysql"
 
 	"github.com/openstack-faas/faas/internal/apiclient"
+	"github.com/openstack-faas/faas/test/functional/polling"
 )
 
 const (
@@ -253,18 +254,10 @@ func (s *service) start(program string) (stop func(), log *bytes.Buffer) {
 	return stop, log
 }
 
-// await polls a condition that nothing signals to the outside.
+// await looks at the condition until it holds.
 func (s *service) await(what string, condition func() bool) {
 	s.Helper()
-	tick := time.NewTicker(50 * time.Millisecond)
-	defer tick.Stop()
-	for !condition() {
-		select {
-		case <-s.ctx.Done():
-			s.Fatalf("it never came about that %s", what)
-		case <-tick.C:
-		}
-	}
+	polling.Await(s.ctx, s, what, condition)
 }
 
 // pod is what the tests look at of a worker.

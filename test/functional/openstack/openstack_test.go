@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/openstack-faas/faas/test/functional/polling"
 )
 
 const (
@@ -56,18 +58,10 @@ func credentials(ctx context.Context, t *testing.T, user string) map[string]stri
 	return variables
 }
 
-// await polls a condition that nothing signals to the outside.
+// await looks at the condition until it holds.
 func await(ctx context.Context, t *testing.T, what string, condition func() bool) {
 	t.Helper()
-	tick := time.NewTicker(50 * time.Millisecond)
-	defer tick.Stop()
-	for !condition() {
-		select {
-		case <-ctx.Done():
-			t.Fatalf("it never came about that %s", what)
-		case <-tick.C:
-		}
-	}
+	polling.Await(ctx, t, what, condition)
 }
 
 func must(t testing.TB, err error) {
