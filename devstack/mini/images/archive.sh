@@ -43,16 +43,17 @@ settings_of() {
 # image NAME SETTINGS PART… makes docker.io/faas-mini/NAME:dev from what root_NAME
 # puts into a folder, unless it was made from the same parts.
 image() {
-    local name=$1 settings=$2 key work parts
+    local name=$1 settings=$2 key work parts kept
     shift 2
     mapfile -d '' parts < <(find "$@" "$mini/images" -type f -not -path '*/__pycache__/*' -print0 | sort -z)
     key=$(checksum "${images##*/}-$name" "${parts[@]}")
     [[ ! -s $images/$name || $(<"$images/$name") != "$key" ]] || return 0
     work=$(mktemp -d "$images/.work-XXXXXX")
-    mkdir "$work/root"
+    kept=$work/image.tar
+    [[ ! $name =~ ^(python3|nodejs)$ ]] || kept=$(kept_archive "$name" "$key")
     if ! {
-        "root_$name" "$work/root" && archive "docker.io/faas-mini/$name:dev" "$work" "$settings" &&
-            ctr --address "$containerd_socket" --namespace k8s.io images import --digests=false "$work/image.tar"
+        { [[ -s $kept ]] || make_archive "$name" "$settings" "$work" "$kept"; } &&
+            ctr --address "$containerd_socket" --namespace k8s.io images import --digests=false "$kept"
     } >>"$logs/images.log" 2>&1; then
         rm -rf "$work"
         fail "image $name could not be made; see $logs/images.log"
@@ -60,6 +61,24 @@ image() {
     rm -rf "$work"
     echo "$key" >"$images/$name"
     say "image faas-mini/$name:dev"
+}
+
+# kept_archive NAME KEY prints where the archive of a language is kept, for the next cloud of this
+# machine: it takes a while to make. It depends on Debian's packages, too.
+kept_archive() {
+    echo "$cache/images/${images##*/}-$1-$(cat - /var/lib/dpkg/status <<<"$2" | sha256sum | cut -c 1-32).tar"
+}
+
+# make_archive NAME SETTINGS WORK FILE makes it in the folder WORK. Of those that are kept, the last
+# two stay.
+make_archive() {
+    local name=$1 settings=$2 work=$3 file=$4
+    mkdir "$work/root" && "root_$name" "$work/root" && archive "docker.io/faas-mini/$name:dev" "$work" "$settings" ||
+        return
+    [[ $file != "$work/image.tar" ]] || return 0
+    mkdir -p "${file%/*}" && mv "$work/image.tar" "$file.$$" && mv "$file.$$" "$file" || return
+    find "${file%/*}" -name "$(basename "${file%-*}")-*.tar" -printf '%T@ %p\n' |
+        sort -rn | tail -n +3 | cut -d ' ' -f 2- | xargs -r rm -f
 }
 
 # archive NAME WORK SETTINGS writes WORK/image.tar from WORK/root, the way `docker
