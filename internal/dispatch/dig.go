@@ -11,8 +11,8 @@ import (
 	"github.com/openstack-faas/faas/internal/tunnel"
 )
 
-// dig connects to a worker through a gateway. Where that is to be by TLS, the gateway speaks it with
-// the worker, and makes sure who that is.
+// dig connects to a worker through a gateway. Where that is to be by TLS, the gateway speaks it
+// with the worker, and makes sure who that is.
 func (p *pool) dig(ctx context.Context, w faas.Worker, to tunnel.Target, secured bool) (*conn, error) {
 	leg := tunnel.LegPlain
 	if secured {
