@@ -300,7 +300,7 @@ func (w *world) sink() string {
 	return listener.Addr().String()
 }
 
-// BenchmarkCall is a call of 512 bytes through a gateway: caller, gateway, and an agent as tests have.
+// BenchmarkCall is a call of 512 bytes through a gateway: of caller, gateway and an agent of tests.
 func BenchmarkCall(b *testing.B) {
 	for _, speaks := range []faas.TLS{faas.TLSNever, faas.TLSRequired} {
 		b.Run("worker_tls="+string(speaks), func(b *testing.B) {
