@@ -73,6 +73,7 @@ func (h *functionHandlers) update(r *http.Request, id faas.Identity) (any, error
 	}
 	if after.Revision != before.Revision {
 		h.announce(r, faas.FunctionChanged{FunctionID: functionID, Revision: after.Revision})
+		h.expectCall(r, after)
 	}
 	h.tell(r, notify.FunctionUpdate, id, after)
 	return functionViewer(r)(after), nil

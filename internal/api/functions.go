@@ -80,6 +80,7 @@ func (h *functionHandlers) create(r *http.Request, id faas.Identity) (any, error
 	if function, err = h.record(r.Context(), id, function, roles); err != nil {
 		return nil, err
 	}
+	h.expectCall(r, function)
 	h.tell(r, notify.FunctionCreate, id, function)
 	return answer.Created{Body: functionViewer(r)(function)}, nil
 }
@@ -183,6 +184,17 @@ func (h *functionHandlers) tell(r *http.Request, kind string, id faas.Identity, 
 	if err := h.store.AddEvents(ctx, events...); err != nil {
 		h.log.Error("other services are not told of a function's change", "request_id", request.Of(r).ID, "function_id", f.ID,
 			"event_type", kind, "error", err)
+	}
+}
+
+// expectCall has the runtime's pool be ready for the first call of new code.
+func (h *functionHandlers) expectCall(r *http.Request, f faas.Function) {
+	if f.Code.Source == faas.SourceImage { // it takes no worker of a pool
+		return
+	}
+	if err := h.engines.FunctionMade(r.Context(), f.RuntimeID); err != nil {
+		h.log.Debug("a new function could not be announced; its first call may wait longer for a worker",
+			"request_id", request.Of(r).ID, "function_id", f.ID, "error", err)
 	}
 }
 

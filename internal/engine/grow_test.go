@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/openstack-faas/faas/internal/dispatch"
+	"github.com/openstack-faas/faas/internal/engineclient"
 	"github.com/openstack-faas/faas/internal/faas"
 )
 
@@ -91,6 +92,17 @@ func TestPoolGrowsAheadOfDemand(t *testing.T) {
 	}
 	r.await("two generic workers are kept", func() bool {
 		return r.count(func(w faas.Worker) bool { return w.Generic() && w.Ready }) == 2
+	})
+}
+
+// TestPoolGrowsForNewFunctions has functions be made, of which none is called yet.
+func TestPoolGrowsForNewFunctions(t *testing.T) {
+	r := newRig(t, func(l *Limits) { l.PoolMax = 3 })
+	r.run()
+	client := engineclient.New(r.broker, r.store.Shards())
+	r.await("as many workers are ready as the pool may have", func() bool {
+		r.must(client.FunctionMade(t.Context(), r.runtime)) // the first may come before the engine owns the shard
+		return r.count(func(w faas.Worker) bool { return w.Generic() && w.Ready }) == 3
 	})
 }
 

@@ -84,6 +84,15 @@ func (c *Client) FunctionChanged(ctx context.Context, change faas.FunctionChange
 	return c.broker.Broadcast(ctx, faas.TopicFunction, body)
 }
 
+// FunctionMade has the owner of a runtime's pool know that a function was made for it, or has new
+// code: such a function is about to be called. An error costs that call time and nothing else.
+func (c *Client) FunctionMade(ctx context.Context, runtimeID string) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), announceTimeout)
+	defer cancel()
+	body, _ := json.Marshal(faas.WorkersAwaited{RuntimeID: runtimeID, Made: 1}) // cannot fail
+	return c.broker.Broadcast(ctx, faas.TopicWorkersAwaited(c.shards.Of(runtimeID)), body)
+}
+
 // announceTimeout bounds how long somebody waits for the announcement of work, who has recorded it
 // and is done.
 const announceTimeout = time.Second

@@ -116,11 +116,12 @@ type WorkersGone struct {
 func TopicWorkersAwaited(shard int) string { return fmt.Sprintf("workers.awaited.%d", shard) }
 
 // WorkersAwaited says how many more workers of a runtime are wanted by requests that wait with an
-// engine.
+// engine; or, of no engine, how many functions were made a moment ago that are about to be called.
 type WorkersAwaited struct {
 	Engine    string `json:"engine"`
 	RuntimeID string `json:"runtime_id"`
 	Waiting   int    `json:"waiting"`
+	Made      int    `json:"made,omitempty"`
 }
 
 // TopicCallsCounted returns the topic of CallsCounted that the owner of a shard of projects hears.

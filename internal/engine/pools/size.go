@@ -16,6 +16,9 @@ const (
 	claimsKept = 5 * time.Minute
 	// shrinkAfter is how long a pool must have been too large before it is made smaller.
 	shrinkAfter = time.Minute
+	// expectedFor is how long after it was made a function is expected to be called. Most are called
+	// within moments, by whoever made them, or by what was made with them.
+	expectedFor = 2 * time.Minute
 	// lackAfter is how long a pool must have had fewer workers than its size, ready or not, before it
 	// is set again: somebody may have deleted or changed it.
 	lackAfter = time.Minute
@@ -28,6 +31,7 @@ type sizes struct {
 	watched bool                   // claims were looked at before: what is new was claimed since
 	seen    map[string]struct{}    // ids of workers that were claimed
 	claims  map[string][]time.Time // by runtime, oldest first
+	made    map[string][]time.Time // by runtime, oldest first: functions that have not claimed a worker yet
 	of      map[string]int         // sizes of pools that this engine has set
 	low     map[string]time.Time   // since when a pool has been larger than it should be
 	lacking map[string]time.Time   // since when a pool has had fewer workers than its size
@@ -40,7 +44,7 @@ type sizes struct {
 
 func newSizes() *sizes {
 	return &sizes{
-		seen: map[string]struct{}{}, claims: map[string][]time.Time{}, of: map[string]int{},
+		seen: map[string]struct{}{}, claims: map[string][]time.Time{}, made: map[string][]time.Time{}, of: map[string]int{},
 		low: map[string]time.Time{}, lacking: map[string]time.Time{},
 		waited: map[string]time.Time{}, reduced: map[string]time.Time{},
 		setting: map[string]bool{}, extends: map[string]bool{}, due: map[int]bool{},
@@ -117,23 +121,43 @@ func (s *sizes) observe(workers []faas.Worker, now time.Time) {
 		claimed[w.ID] = struct{}{}
 		if _, known := s.seen[w.ID]; !known && s.watched {
 			s.claims[w.RuntimeID] = append(s.claims[w.RuntimeID], now)
+			if made := s.made[w.RuntimeID]; len(made) > 0 { // which function it is, is nobody's here to know
+				s.made[w.RuntimeID] = made[1:]
+			}
 		}
 	}
 	s.seen, s.watched = claimed, true
-	for runtime, times := range s.claims {
-		old, _ := slices.BinarySearchFunc(times, now.Add(-claimsKept), time.Time.Compare)
-		if s.claims[runtime] = slices.Delete(times, 0, old); len(s.claims[runtime]) == 0 {
-			delete(s.claims, runtime)
+	forgetOld(s.claims, now.Add(-claimsKept))
+	forgetOld(s.made, now.Add(-expectedFor))
+}
+
+// forgetOld drops the times before the moment.
+func forgetOld(times map[string][]time.Time, before time.Time) {
+	for runtime, all := range times {
+		old, _ := slices.BinarySearchFunc(all, before, time.Time.Compare)
+		if times[runtime] = slices.Delete(all, 0, old); len(times[runtime]) == 0 {
+			delete(times, runtime)
 		}
 	}
 }
 
-// peak returns the most workers of a runtime that were claimed within the time in which a pool
-// refills.
-func (s *sizes) peak(runtimeID string) int {
+// expect takes in that n functions of a runtime were made, of which no more count than most.
+func (s *sizes) expect(runtimeID string, n, most int, now time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return mostWithin(s.claims[runtimeID], refillTime)
+	made := s.made[runtimeID]
+	for range min(n, most-len(made)) {
+		made = append(made, now)
+	}
+	s.made[runtimeID] = made
+}
+
+// demand returns how many workers of a runtime are to be ready: as many as were claimed at most
+// within the time in which a pool refills, or as there are functions that are about to be called.
+func (s *sizes) demand(runtimeID string) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return max(mostWithin(s.claims[runtimeID], refillTime), len(s.made[runtimeID]))
 }
 
 // lacks reports whether a pool has had fewer generic workers than its size for so long that it is to
@@ -274,9 +298,9 @@ func mostWithin(times []time.Time, span time.Duration) int {
 	return best
 }
 
-// poolSize returns how many generic workers a runtime's pool should hold: as many as were claimed
-// at most while a pool refills, but no fewer than least, no more than most, and beyond least no
-// more than there is room for workers.
-func poolSize(claimed, least, most, room int) int {
-	return max(least, min(claimed, most, room))
+// poolSize returns how many generic workers a runtime's pool should hold: as many as are demanded,
+// but no fewer than least, no more than most, and beyond least no more than there is room for
+// workers.
+func poolSize(demand, least, most, room int) int {
+	return max(least, min(demand, most, room))
 }

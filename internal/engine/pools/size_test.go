@@ -21,7 +21,7 @@ func TestPoolsRememberClaims(t *testing.T) {
 		p.observe(workers, now)
 	}
 	claim(5)
-	if p.peak("r") != 0 {
+	if p.demand("r") != 0 {
 		t.Error("what was claimed before anybody looked is no claim of the last minutes")
 	}
 	claim(2)
@@ -29,19 +29,51 @@ func TestPoolsRememberClaims(t *testing.T) {
 	claim(2)
 	now = now.Add(time.Minute)
 	claim(3)
-	if p.peak("r") != 4 || p.peak("another") != 0 {
-		t.Errorf("peak %d", p.peak("r"))
+	if p.demand("r") != 4 || p.demand("another") != 0 {
+		t.Errorf("demand %d", p.demand("r"))
 	}
 	now = now.Add(claimsKept - time.Minute + time.Second)
 	claim(0)
-	if p.peak("r") != 3 {
-		t.Errorf("peak %d when the first are forgotten", p.peak("r"))
+	if p.demand("r") != 3 {
+		t.Errorf("demand %d when the first are forgotten", p.demand("r"))
 	}
 	now = now.Add(time.Minute)
 	workers = nil
 	claim(0)
-	if p.peak("r") != 0 || len(p.claims) != 0 || len(p.seen) != 0 {
+	if p.demand("r") != 0 || len(p.claims) != 0 || len(p.seen) != 0 {
 		t.Errorf("something is left: %+v", p)
+	}
+}
+
+// TestPoolsExpectNewFunctions has functions be made, of which some are called.
+func TestPoolsExpectNewFunctions(t *testing.T) {
+	p := newSizes()
+	now := time.Unix(0, 0)
+	var workers []faas.Worker
+	claim := func(runtimeID string) {
+		workers = append(workers, faas.Worker{ID: fmt.Sprint(len(workers)), RuntimeID: runtimeID, Key: testKey})
+		p.observe(workers, now)
+	}
+	claim("r")
+	p.expect("r", 4, 10, now)
+	if p.demand("r") != 4 || p.demand("another") != 0 {
+		t.Errorf("demand %d for four new functions", p.demand("r"))
+	}
+	claim("r")
+	claim("another")
+	if p.demand("r") != 3 {
+		t.Errorf("demand %d when one of four has its worker", p.demand("r"))
+	}
+	for range 100 {
+		p.expect("r", 1, 10, now)
+	}
+	if p.demand("r") != 10 {
+		t.Errorf("demand %d for more new functions than a pool can hold", p.demand("r"))
+	}
+	now = now.Add(expectedFor + time.Second)
+	p.observe(workers, now)
+	if p.demand("r") != 1 || len(p.made) != 0 {
+		t.Errorf("demand %d long after the functions were made, %v", p.demand("r"), p.made)
 	}
 }
 

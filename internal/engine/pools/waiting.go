@@ -108,10 +108,16 @@ func (w *waiting) keepExtra(ids []string) {
 // Awaited says that requests for workers wait with this engine.
 func (p *Pools) Awaited() { p.awaited.Wake() }
 
-// HearWaiting takes in what an engine tells of the workers that are wanted of it.
+// HearWaiting takes in what an engine tells of the workers that are wanted of it, and what an API
+// tells of functions that were made.
 func (p *Pools) HearWaiting(body []byte) {
 	var news faas.WorkersAwaited
 	if json.Unmarshal(body, &news) != nil || news.Engine == p.cfg.Name || !p.cfg.Owns(news.RuntimeID) {
+		return
+	}
+	if news.Made > 0 {
+		p.sizes.expect(news.RuntimeID, news.Made, p.cfg.Most, p.cfg.Now())
+		p.news.Wake()
 		return
 	}
 	p.waiting.hear(news, p.cfg.Now())

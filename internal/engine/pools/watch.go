@@ -171,6 +171,6 @@ func (p *Pools) wantedSizes() func(runtimeID string) int {
 		}
 	}
 	return func(runtimeID string) int {
-		return poolSize(p.sizes.peak(runtimeID), p.cfg.Size, p.cfg.Most, p.cfg.Workers-claimed)
+		return poolSize(p.sizes.demand(runtimeID), p.cfg.Size, p.cfg.Most, p.cfg.Workers-claimed)
 	}
 }
