@@ -36,7 +36,7 @@ func functionsTogether(ctx context.Context, r *report, c *apiclient.Client, rt a
 	if err := awaitPool(ctx, c, rt); err != nil {
 		return err
 	}
-	what := fmt.Sprintf("%d functions called at once, pool of %d,", together20, poolSize)
+	what := fmt.Sprintf("%d new functions called at once, pool of %d and more,", together20, poolSize)
 	var floors []string
 	if r.Cloud != "" {
 		floor := fmt.Sprintf("%s%d pods made at once, ready, p95", floorPrefix, together20)
