@@ -60,10 +60,10 @@ func TestGrowsByConcurrency(t *testing.T) {
 	t.Logf("no worker was left %v after the first call", time.Since(begun))
 }
 
-// TestManyFunctionsAtOnce calls new functions at once, more than twice as many as a pool has workers
-// at most: those for whom there is none, and whom what refills the pool leaves out, have workers
-// started beside it, and all are answered. On a machine where so many pods take longer to start than
-// a call waits, who is told to come again does as it is told.
+// TestManyFunctionsAtOnce calls new functions at once, more than twice as many as a pool has
+// workers at most: for those who find none, and whom what refills the pool leaves out, workers are
+// started beside it, and all are answered. On a machine where so many pods take longer to start
+// than a call waits, who is told to come again does as it is told.
 func TestManyFunctionsAtOnce(t *testing.T) {
 	const functions = 26 // a pool grows to ten
 	ctx := testContext(t)
