@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"slices"
 	"sync"
@@ -95,15 +96,21 @@ func TestPoolGrowsAheadOfDemand(t *testing.T) {
 	})
 }
 
-// TestPoolGrowsForNewFunctions has functions be made, of which none is called yet.
+// TestPoolGrowsForNewFunctions has functions be made, of which none is called yet, for a pool of one
+// and for one that is empty.
 func TestPoolGrowsForNewFunctions(t *testing.T) {
-	r := newRig(t, func(l *Limits) { l.PoolMax = 3 })
-	r.run()
-	client := engineclient.New(r.broker, r.store.Shards())
-	r.await("as many workers are ready as the pool may have", func() bool {
-		r.must(client.FunctionMade(t.Context(), r.runtime)) // the first may come before the engine owns the shard
-		return r.count(func(w faas.Worker) bool { return w.Generic() && w.Ready }) == 3
-	})
+	for _, size := range []int{0, 1} {
+		t.Run(fmt.Sprintf("pool_size=%d", size), func(t *testing.T) {
+			r := newRig(t, func(l *Limits) { l.PoolSize, l.PoolMax = size, 3 })
+			r.run()
+			client := engineclient.New(r.broker, r.store.Shards())
+			r.await("as many workers are ready as the pool may have", func() bool {
+				// The first may come before the engine owns the shard.
+				r.must(client.FunctionMade(t.Context(), r.runtime))
+				return r.count(func(w faas.Worker) bool { return w.Generic() && w.Ready }) == 3
+			})
+		})
+	}
 }
 
 // TestAllWhoWaitGetWorkers has six functions called at once on a pool of one that may not grow by

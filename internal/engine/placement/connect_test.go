@@ -26,7 +26,8 @@ func TestConnect(t *testing.T) {
 	accepted, ended := make(chan string, 9), make(chan string, 9)
 	for _, id := range []string{"a", "b"} {
 		workers.Apply([]orchestrator.Change{{Worker: faas.Worker{
-			ID: id, RuntimeID: "r", Address: accepts(t, id, accepted, ended), TLS: faas.TLSNever, Slots: 1, Ready: true,
+			ID: id, RuntimeID: "r", Address: accepts(t, id, accepted, ended), TLS: faas.TLSNever,
+			Slots: 1, Ready: true,
 		}}})
 	}
 	workers.Apply([]orchestrator.Change{{Worker: faas.Worker{

@@ -44,8 +44,8 @@ type sizes struct {
 
 func newSizes() *sizes {
 	return &sizes{
-		seen: map[string]struct{}{}, claims: map[string][]time.Time{}, made: map[string][]time.Time{}, of: map[string]int{},
-		low: map[string]time.Time{}, lacking: map[string]time.Time{},
+		seen: map[string]struct{}{}, claims: map[string][]time.Time{}, made: map[string][]time.Time{},
+		of: map[string]int{}, low: map[string]time.Time{}, lacking: map[string]time.Time{},
 		waited: map[string]time.Time{}, reduced: map[string]time.Time{},
 		setting: map[string]bool{}, extends: map[string]bool{}, due: map[int]bool{},
 	}
