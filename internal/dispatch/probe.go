@@ -21,8 +21,9 @@ const (
 )
 
 // Probe checks over a new connection whether a worker answers at all. A refusal is an answer too.
-// An error says that there was none within four seconds, seven by TLS, or that nobody listens at
-// the worker's address; or, see GatewayAway, that the worker could not be asked.
+// An error says that there was none within four seconds, seven by TLS, twelve through a gateway, or
+// that nobody listens at the worker's address; or, see GatewayAway, that the worker could not be
+// asked.
 func (c *Client) Probe(ctx context.Context, w faas.Worker) error {
 	patience := probeDial
 	switch _, through := tunnel.Parse(w.Address); {

@@ -11,6 +11,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/openstack-faas/faas/internal/dispatch"
@@ -248,7 +249,8 @@ func TestReleasesBehindAGateway(t *testing.T) {
 func TestPassedTunnelsAreBounded(t *testing.T) {
 	w := newWorld(t)
 	at, _ := w.gateway()
-	w.workers.Store("worker-1", w.sink())
+	var received atomic.Int64
+	w.workers.Store("worker-1", w.sink(&received))
 	dialer, err := tunnel.NewDialer(w.key)
 	w.must(err)
 	to, _ := tunnel.Parse(behindGateways("worker-1", faas.TLSRequired, at).Address)
@@ -270,6 +272,9 @@ func TestPassedTunnelsAreBounded(t *testing.T) {
 	if err := <-sent; err == nil {
 		t.Error("bytes without end are passed on")
 	}
+	if n := received.Load(); n == 0 || n > maxPassed {
+		t.Errorf("%d bytes were passed on, of which %d may be", n, maxPassed)
+	}
 	if status := w.ask(at, func(session tls.ConnectionState) string {
 		keys, err := tunnel.NewKeys(w.key)
 		w.must(err)
@@ -282,8 +287,8 @@ func TestPassedTunnelsAreBounded(t *testing.T) {
 	}
 }
 
-// sink is the address of one who reads and says nothing.
-func (w *world) sink() string {
+// sink is the address of one who reads, counts what comes, and says nothing.
+func (w *world) sink(received *atomic.Int64) string {
 	w.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	w.must(err)
@@ -294,7 +299,16 @@ func (w *world) sink() string {
 			if err != nil {
 				return
 			}
-			go func() { _, _ = io.Copy(io.Discard, conn); _ = conn.Close() }()
+			go func() {
+				defer conn.Close()
+				for some := make([]byte, 1<<10); ; {
+					n, err := conn.Read(some)
+					received.Add(int64(n))
+					if err != nil {
+						return
+					}
+				}
+			}()
 		}
 	}()
 	return listener.Addr().String()

@@ -146,10 +146,11 @@ func TestGatewayIdentity(t *testing.T) {
 	if apply(with("o"), now) == second {
 		t.Error("the certificate of another secret is kept")
 	}
-	before, err := client.CoreV1().Secrets("faas").Get(t.Context(), GatewaySecret, metav1.GetOptions{})
+	secrets := client.CoreV1().Secrets("faas")
+	before, err := secrets.Get(t.Context(), GatewaySecret, metav1.GetOptions{})
 	if err == nil { // as an engine of the release before has made it
 		delete(before.Data, tunnel.WorkersFile)
-		_, err = client.CoreV1().Secrets("faas").Update(t.Context(), before, metav1.UpdateOptions{})
+		_, err = secrets.Update(t.Context(), before, metav1.UpdateOptions{})
 	}
 	if err != nil {
 		t.Fatal(err)

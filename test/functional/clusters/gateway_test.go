@@ -212,9 +212,8 @@ func (b *behindGateway) refusesCallers(t *testing.T, key faas.WorkerKey, worker 
 		defer client.Close()
 		client.Through(dialer)
 		client.Secure(authority, nil)
-		return client.Status(b.ctx, faas.Worker{
-			ID: worker, TLS: speaks, Address: tunnel.Target{Gateways: []string{b.address}, WorkerID: worker}.Address(),
-		})
+		to := tunnel.Target{Gateways: []string{b.address}, WorkerID: worker}
+		return client.Status(b.ctx, faas.Worker{ID: worker, TLS: speaks, Address: to.Address()})
 	}
 	if _, err := status(faas.TLSRequired, worker); err != nil {
 		t.Errorf("the gateway speaks no TLS with the worker: %v", err)
