@@ -117,8 +117,6 @@ services_of_core() {
     cat <<CONF
 [DEFAULT]
 auth_strategy = keystone
-[api]
-call_wait = 10
 [keystone_authtoken]
 auth_url = $keystone_url
 username = faas

@@ -43,6 +43,7 @@ func newInstallation(t *testing.T, options map[string]string) *installation {
 		"FAAS_STORAGE_SWIFT_CONTAINER":             "faas-magnum-test",
 		"FAAS_KUBERNETES_KUBECONFIG":               "",
 		"FAAS_DEFAULT_STATE_PATH":                  t.TempDir(),
+		"FAAS_API_CALL_WAIT":                       "120", // pods start slowly in clusters of a busy machine
 	}}
 	for option, value := range options {
 		i.options[option] = value
