@@ -63,9 +63,7 @@ CONF
 }
 
 make_aodh() {
-    openstack_database aodh
-    ip netns exec "$world" setpriv --reuid=aodh --regid=aodh --init-groups aodh-dbsync --config-file "$aodh_conf" \
-        >>"$logs/aodh-dbsync.log" 2>&1 || fail "Aodh's database could not be made; see $logs/aodh-dbsync.log"
+    make_tables aodh as_in_world aodh aodh-dbsync --config-file "$aodh_conf"
     touch "$aodh_data/made"
 }
 

@@ -43,10 +43,7 @@ CONF
 }
 
 make_glance() {
-    openstack_database glance
-    ip netns exec "$world" setpriv --reuid=glance --regid=glance --init-groups glance-manage \
-        --config-file "$glance_conf" db_sync >>"$logs/glance-db.log" 2>&1 ||
-        fail "Glance's database could not be made; see $logs/glance-db.log"
+    make_tables glance as_in_world glance glance-manage --config-file "$glance_conf" db_sync
     touch "$glance_data/made"
 }
 

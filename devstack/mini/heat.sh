@@ -61,9 +61,7 @@ CONF
 }
 
 make_heat() {
-    openstack_database heat
-    as_in_world heat heat-manage --config-file "$heat_conf" db_sync >>"$logs/heat-manage.log" 2>&1 ||
-        fail "Heat's database could not be made; see $logs/heat-manage.log"
+    make_tables heat as_in_world heat heat-manage --config-file "$heat_conf" db_sync
     touch "$heat_data/made"
 }
 

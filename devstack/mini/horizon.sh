@@ -35,17 +35,26 @@ horizon_panels() {
 }
 
 # horizon_statics collects the files for browsers and compresses them, Debian's and the panels', as
-# a deployer has to: offline compression is what Debian's Horizon is set to.
+# a deployer has to: offline compression is what Debian's Horizon is set to. They are kept as they
+# are, too: making them takes a processor for 20 seconds.
 horizon_statics() {
-    local key
+    local key kept
     key=$({
         dpkg-query -W openstack-dashboard
         cat "$mini/horizon.sh" "$horizon_conf"/local_settings.d/_000*.py "$horizon_conf"/enabled/*.py
-        find "$plugins" -path '*/static/*' -type f -print0 | sort -z | xargs -0r sha256sum
-    } 2>/dev/null | sha256sum)
+        plugins_key client horizon
+    } 2>/dev/null | sha256sum | cut -c 1-16)
     [[ ! -s $horizon_data/static.key || $(<"$horizon_data/static.key") != "$key" ]] || return 0
-    { horizon_manage collectstatic --noinput --clear && horizon_manage compress --force; } \
-        >"$logs/horizon-static.log" 2>&1 || fail "Horizon's static files cannot be made; see $logs/horizon-static.log"
+    kept=$cache/horizon-$key.tar
+    if [[ ! -s $kept ]]; then
+        { horizon_manage collectstatic --noinput --clear && horizon_manage compress --force; } \
+            >"$logs/horizon-static.log" 2>&1 ||
+            fail "Horizon's static files cannot be made; see $logs/horizon-static.log"
+        keep "$cache/horizon" "$kept" tar -C "$horizon_data" -c static
+    else
+        rm -rf "$horizon_data/static"
+        tar -C "$horizon_data" -xf "$kept"
+    fi
     echo "$key" >"$horizon_data/static.key"
 }
 

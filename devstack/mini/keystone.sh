@@ -54,15 +54,14 @@ CONF
 }
 
 make_keystone() {
-    openstack_database keystone
+    make_tables keystone keystone_manage db_sync
     {
-        keystone_manage db_sync &&
-            keystone_manage fernet_setup --keystone-user keystone --keystone-group keystone &&
+        keystone_manage fernet_setup --keystone-user keystone --keystone-group keystone &&
             keystone_manage credential_setup --keystone-user keystone --keystone-group keystone &&
             OS_BOOTSTRAP_PASSWORD=$(once_secret keystone-admin) keystone_manage bootstrap \
                 --bootstrap-region-id RegionOne --bootstrap-public-url "$keystone_url" \
                 --bootstrap-internal-url "$keystone_url" --bootstrap-admin-url "$keystone_url"
-    } >>"$logs/keystone-manage.log" 2>&1 || fail "Keystone's database could not be made; see $logs/keystone-manage.log"
+    } >>"$logs/keystone-manage.log" 2>&1 || fail "Keystone could not be set up; see $logs/keystone-manage.log"
     touch "$keystone_data/made"
 }
 

@@ -85,10 +85,7 @@ CONF
 }
 
 make_magnum() {
-    openstack_database magnum
-    ip netns exec "$world" setpriv --reuid=magnum --regid=magnum --init-groups magnum-db-manage \
-        --config-file "$magnum_conf" upgrade >>"$logs/magnum-db.log" 2>&1 ||
-        fail "Magnum's database could not be made; see $logs/magnum-db.log"
+    make_tables magnum as_in_world magnum magnum-db-manage --config-file "$magnum_conf" upgrade
     touch "$magnum_data/made"
 }
 

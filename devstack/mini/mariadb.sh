@@ -21,8 +21,8 @@ make_mariadb() {
         --skip-test-db >>"$logs/mariadb.log" 2>&1 || fail "MariaDB could not make its data; see $logs/mariadb.log"
 }
 
-# mariadb_root runs the statements on standard input.
-mariadb_root() { mariadb --no-defaults --user=root --socket="$mariadb_socket"; }
+# mariadb_root [DATABASE] runs the statements on standard input.
+mariadb_root() { mariadb --no-defaults --user=root --socket="$mariadb_socket" "$@"; }
 
 mariadb_answers() { mariadb_root <<<'SELECT 1'; }
 

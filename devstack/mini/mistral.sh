@@ -46,11 +46,11 @@ CONF
 }
 
 make_mistral() {
-    openstack_database mistral
-    { mistral_manage upgrade head && mistral_manage populate; } >>"$logs/mistral-db-manage.log" 2>&1 ||
-        fail "Mistral's database could not be made; see $logs/mistral-db-manage.log"
+    KEY=$(plugins_key client mistral) make_tables mistral mistral_tables
     touch "$mistral_data/made"
 }
+
+mistral_tables() { mistral_manage upgrade head && mistral_manage populate; }
 
 mistral_manage() {
     as_in_world mistral env PYTHONPATH="$plugins" mistral-db-manage --config-file "$mistral_conf" "$@"

@@ -19,27 +19,38 @@ plugins_files() {
     find "$name" \( -name __pycache__ -o -name build -o -name '*.egg-info' \) -prune -o -type f "$@"
 }
 
-# install_plugins installs all of them, if one has changed. It takes nothing from a network.
+# install_plugins installs all of them, if one has changed, or as they are kept from when they were
+# installed before. It takes nothing from a network.
 install_plugins() {
-    local files names=() key
+    local files names=() key kept
     for files in "$repository"/contrib/*/pyproject.toml; do
         [[ ! -e $files ]] || names+=("$(basename "${files%/*}")")
     done
     key=$(plugins_key "${names[@]}")
     [[ ! -s $plugins/.key || $(<"$plugins/.key") != "$key" ]] || return 0
     rm -rf "$plugins".*
-    mkdir "$plugins.source" "$plugins.part"
-    # Building writes into the sources.
-    if ((${#names[@]})); then
-        cp -r "${names[@]/#/$repository/contrib/}" "$plugins.source"
-        (cd "$plugins.source" && env --ignore-environment PATH="$PATH" HOME="$state" LC_ALL=C.UTF-8 \
-            /usr/bin/python3 -m pip install --quiet --no-deps --no-build-isolation --no-index \
-            --disable-pip-version-check --root-user-action=ignore --target "$plugins.part" "${names[@]/#/./}") \
-            >>"$logs/plugins.log" 2>&1 || fail "contrib's distributions cannot be installed; see $logs/plugins.log"
+    mkdir "$plugins.part"
+    kept=$cache/plugins-$key.tar
+    if [[ ! -s $kept ]]; then
+        build_plugins "${names[@]}"
+        keep "$cache/plugins" "$kept" tar -C "$plugins.part" -c .
+    else
+        tar -C "$plugins.part" -xf "$kept"
     fi
     echo "$key" >"$plugins.part/.key"
     [[ ! -e $plugins ]] || mv "$plugins" "$plugins.old"
     mv "$plugins.part" "$plugins"
     rm -rf "$plugins".*
     say "contrib installed: ${names[*]:-nothing}"
+}
+
+# build_plugins NAME… installs them into a folder beside. Building writes into the sources.
+build_plugins() {
+    (($#)) || return 0
+    mkdir "$plugins.source"
+    cp -r "${@/#/$repository/contrib/}" "$plugins.source"
+    (cd "$plugins.source" && env --ignore-environment PATH="$PATH" HOME="$state" LC_ALL=C.UTF-8 \
+        /usr/bin/python3 -m pip install --quiet --no-deps --no-build-isolation --no-index \
+        --disable-pip-version-check --root-user-action=ignore --target "$plugins.part" "${@/#/./}") \
+        >>"$logs/plugins.log" 2>&1 || fail "contrib's distributions cannot be installed; see $logs/plugins.log"
 }

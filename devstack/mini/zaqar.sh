@@ -62,10 +62,7 @@ CONF
 }
 
 make_zaqar() {
-    openstack_database zaqar
-    ip netns exec "$world" setpriv --reuid=zaqar --regid=zaqar --init-groups zaqar-sql-db-manage \
-        --config-file "$zaqar_conf" upgrade head >>"$logs/zaqar-db.log" 2>&1 ||
-        fail "Zaqar's database could not be made; see $logs/zaqar-db.log"
+    make_tables zaqar as_in_world zaqar zaqar-sql-db-manage --config-file "$zaqar_conf" upgrade head
     touch "$zaqar_data/made"
 }
 
