@@ -4,7 +4,7 @@
 
 packages=(
     mariadb-server rabbitmq-server                      # database, message bus
-    etcd-server containerd runc containernetworking-plugins nftables  # beneath Kubernetes
+    etcd-server containerd runc crun containernetworking-plugins nftables  # beneath Kubernetes
     docker-registry                                     # where functions' images come from
     curl openssl iproute2 procps util-linux             # these scripts
     gcc libc6-dev python3 nodejs ca-certificates        # the images
