@@ -16,8 +16,8 @@ function install_faas {
     [[ $version =~ ^go1\.([0-9]+) && ${BASH_REMATCH[1]} -ge 21 ]] ||
         die $LINENO "Go 1.21 or later is needed, PATH has ${version:-none}"
     mkdir -p "$FAAS_BIN_DIR"
-    (cd "$FAAS_DIR" && CGO_ENABLED=0 go build -trimpath -o "$FAAS_BIN_DIR/" ./cmd/faas-api ./cmd/faas-engine \
-        ./cmd/faas-manage ./cmd/faas-status) || die $LINENO "the programs do not build"
+    (cd "$FAAS_DIR" && CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o "$FAAS_BIN_DIR/" \
+        ./cmd/faas-api ./cmd/faas-engine ./cmd/faas-manage ./cmd/faas-status) || die $LINENO "the programs do not build"
     pip_install "$FAAS_DIR/contrib/client" "$FAAS_DIR/contrib/openstackclient"
     if is_service_enabled h-eng; then pip_install "$FAAS_DIR/contrib/heat"; fi
     if is_service_enabled mistral; then pip_install "$FAAS_DIR/contrib/mistral"; fi
