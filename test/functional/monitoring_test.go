@@ -18,19 +18,8 @@ import (
 	"testing"
 
 	"github.com/openstack-faas/faas/internal/apiclient"
+	"github.com/openstack-faas/faas/test/functional/ports"
 )
-
-// freePort returns an address on which nobody listens.
-func freePort(t *testing.T) (host, port string) {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	host, port, _ = net.SplitHostPort(l.Addr().String())
-	return host, port
-}
 
 // prometheus is a real one, which scrapes every second.
 type prometheus struct {
@@ -55,7 +44,7 @@ func watch(ctx context.Context, t *testing.T, target string) prometheus {
 	if err := os.WriteFile(filepath.Join(dir, "prometheus.yaml"), []byte(conf), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	host, port := freePort(t)
+	host, port := "127.0.0.1", ports.Free(t)
 	at := net.JoinHostPort(host, port)
 	run := exec.Command(program, "--config.file", filepath.Join(dir, "prometheus.yaml"),
 		"--storage.tsdb.path", filepath.Join(dir, "data"), "--web.listen-address", at, "--log.level", "error")
@@ -134,7 +123,7 @@ func queries(t *testing.T) (all map[string]string) {
 // monitored starts a service and a Prometheus that scrapes it.
 func monitored(ctx context.Context, t *testing.T) (*apiclient.Service, prometheus) {
 	t.Helper()
-	host, port := freePort(t)
+	host, port := "127.0.0.1", ports.Free(t)
 	var log logBuffer
 	conf := "[engine]\npool_size = 1\n[api]\nstatus_host = " + host + "\nstatus_port = " + port + "\n"
 	s := start(ctx, t, t.TempDir(), conf, &log)

@@ -5,13 +5,11 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
-	"net"
 	"net/http"
 	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -20,6 +18,7 @@ import (
 	"github.com/go-sql-driver/mysql"
 
 	"github.com/openstack-faas/faas/internal/apiclient"
+	"github.com/openstack-faas/faas/test/functional/ports"
 )
 
 // installation is one of a test's own beside that of the mini cloud: on the same MariaDB, RabbitMQ
@@ -137,7 +136,7 @@ func (i *installation) run(tree, program string, args ...string) (string, error)
 // add adds a process, which start starts.
 func (i *installation) add(name, program string) *part {
 	i.Helper()
-	p := &part{program: program, port: freePort(i.T)}
+	p := &part{program: program, port: ports.Free(i.T)}
 	option := "FAAS_ENGINE_STATUS_PORT="
 	if program == "faas-api" {
 		option = "FAAS_API_PORT="
@@ -270,12 +269,4 @@ func (i *installation) client() *apiclient.Client {
 	b := newBalancer(endpoints)
 	i.Cleanup(b.close)
 	return &apiclient.Client{Endpoint: "http://faas", HTTP: &http.Client{Transport: b}}
-}
-
-func freePort(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // it does not wait
-	must(t, err)
-	defer l.Close()
-	return strconv.Itoa(l.Addr().(*net.TCPAddr).Port)
 }

@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -23,6 +22,7 @@ import (
 
 	"github.com/openstack-faas/faas/internal/apiclient"
 	"github.com/openstack-faas/faas/test/functional/polling"
+	"github.com/openstack-faas/faas/test/functional/ports"
 )
 
 const (
@@ -98,7 +98,7 @@ func prepare(t *testing.T, kubeconfigs ...string) *service {
 	t.Cleanup(cancel)
 	s := &service{T: t, ctx: ctx, dir: t.TempDir(), clusters: kubeconfigs}
 	s.conf = filepath.Join(s.dir, "faas.conf")
-	s.api, s.status = s.freePort(), s.freePort()
+	s.api, s.status = ports.Free(t), ports.Free(t)
 	return s
 }
 
@@ -217,16 +217,6 @@ func (s *service) emptyDatabase() string {
 	}
 	u.Path = "/" + database
 	return u.String()
-}
-
-func (s *service) freePort() string {
-	s.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // it does not wait
-	s.must(err)
-	defer l.Close()
-	_, port, err := net.SplitHostPort(l.Addr().String())
-	s.must(err)
-	return port
 }
 
 // start starts a program of ours until stop is called or the test ends, whose failure shows its

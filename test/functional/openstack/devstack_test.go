@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/openstack-faas/faas/test/functional/ports"
 )
 
 // devstack is a DevStack in small with our plugin; see the script devstack/stack.
@@ -33,17 +35,6 @@ func (d devstack) log() string {
 	return string(api) + string(engine)
 }
 
-// unusedPort returns a port that nothing listens on.
-func unusedPort(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	must(t, err)
-	defer func() { _ = l.Close() }()
-	_, port, err := net.SplitHostPort(l.Addr().String())
-	must(t, err)
-	return port
-}
-
 // TestDevStackPlugin has the plugin install, configure and start a service of its own beside the
 // mini cloud's, in a region of its own, run a function there, and take all of it away again.
 func TestDevStackPlugin(t *testing.T) {
@@ -55,10 +46,10 @@ func TestDevStackPlugin(t *testing.T) {
 	for name, value := range admin.env {
 		d.env = append(d.env, name+"="+value)
 	}
-	port := unusedPort(t)
+	port := ports.Free(t)
 	conf := filepath.Join(d.dest, "conf")
 	d.env = append(d.env, "DEST="+d.dest, "FAAS_CONF_DIR="+conf, "FAAS_SERVICE_PORT="+port, "REGION_NAME="+region,
-		"FAAS_API_STATUS_PORT="+unusedPort(t), "FAAS_ENGINE_STATUS_PORT="+unusedPort(t), "FAAS_SERVICE_USER="+user,
+		"FAAS_API_STATUS_PORT="+ports.Free(t), "FAAS_ENGINE_STATUS_PORT="+ports.Free(t), "FAAS_SERVICE_USER="+user,
 		"SERVICE_PASSWORD=devstack", "FAAS_DATABASE=faas_devstack", "FAAS_KUBECONFIG="+os.Getenv("KUBECONFIG"),
 		"FAAS_KUBERNETES_NAMESPACE=faas-devstack", "FAAS_AGENT_IMAGE=docker.io/faas-mini/agent:dev",
 		"FAAS_INGRESS_FROM=10.250.0.1/32", "FAAS_RUNTIMES=devpython=docker.io/faas-mini/python3:dev")

@@ -7,13 +7,11 @@ import (
 	"database/sql"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -23,6 +21,7 @@ import (
 
 	"github.com/openstack-faas/faas/internal/apiclient"
 	"github.com/openstack-faas/faas/internal/testkit"
+	"github.com/openstack-faas/faas/test/functional/ports"
 )
 
 // installation is one of our own beside that of the mini cloud, with workers elsewhere: the same
@@ -118,14 +117,14 @@ func (p *process) tail() string {
 }
 
 // start starts a program and waits until it is well. It is ended before what it needs goes.
-func (i *installation) start(ctx context.Context, t *testing.T, program string, ports ...string) *process {
+func (i *installation) start(ctx context.Context, t *testing.T, program string, apiPort ...string) *process {
 	t.Helper()
-	p := &process{port: freePort(t)}
+	p := &process{port: ports.Free(t)}
 	cmd := i.command(ctx, program)
 	cmd.Stderr = p
 	cmd.Env = append(cmd.Env, "FAAS_DEFAULT_HOST="+t.Name(), "FAAS_ENGINE_STATUS_PORT="+p.port)
-	if len(ports) > 0 {
-		cmd.Env = append(cmd.Env, "FAAS_API_PORT="+ports[0], "FAAS_API_STATUS_PORT="+p.port)
+	if len(apiPort) > 0 {
+		cmd.Env = append(cmd.Env, "FAAS_API_PORT="+apiPort[0], "FAAS_API_STATUS_PORT="+p.port)
 	}
 	must(t, cmd.Start())
 	ended := make(chan struct{})
@@ -169,20 +168,12 @@ func (p *process) health(ctx context.Context) string {
 // serve starts an API and returns a client of it for a user.
 func (i *installation) serve(ctx context.Context, t *testing.T, user string) *apiclient.Client {
 	t.Helper()
-	port := freePort(t)
+	port := ports.Free(t)
 	i.start(ctx, t, "faas-api", port)
 	return &apiclient.Client{
 		Endpoint: "http://127.0.0.1:" + port, HTTP: http.DefaultClient,
 		Header: map[string]string{"X-Auth-Token": testkit.Keystone(t).Login(t, user).Token},
 	}
-}
-
-func freePort(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	must(t, err)
-	defer l.Close()
-	return strconv.Itoa(l.Addr().(*net.TCPAddr).Port)
 }
 
 // makeFunction makes a function of one module of Python.
