@@ -122,12 +122,13 @@ func TestOnlyDeletions(t *testing.T) {
 func TestThousandAtOnce(t *testing.T) {
 	onBoth(t, both, func(r *rig) {
 		r.see()
-		r.putMany(numbered(0, 1000)...)
-		if n := r.see(); n != 1000 || r.taker.came != 1000 {
+		objects := r.objects(1000)
+		r.putMany(numbered(0, objects)...)
+		if n := r.see(); n != objects || r.taker.came != objects {
 			t.Errorf("%d events, which came %d times", n, r.taker.came)
 		}
-		r.deleteMany(numbered(0, 1000)...)
-		if n := r.see(); n != 1000 || r.taker.came != 2000 {
+		r.deleteMany(numbered(0, objects)...)
+		if n := r.see(); n != objects || r.taker.came != 2*objects {
 			t.Errorf("%d deletions; %d events came", n, r.taker.came)
 		}
 	})
@@ -136,13 +137,13 @@ func TestThousandAtOnce(t *testing.T) {
 // TestKilled has processes die amid events, and others begin from the state that was written last.
 func TestKilled(t *testing.T) {
 	onBoth(t, both, func(r *rig) {
-		const objects = 600
+		objects := r.objects(600)
 		random := rand.New(rand.NewPCG(1, 2))
 		r.see()
 		kill := func() (killed bool) {
 			ctx, cancel := context.WithCancel(r.Context())
 			defer cancel()
-			at, state := r.taker.came+1+random.IntN(250), r.t.State
+			at, state := r.taker.came+1+random.IntN(objects*5/12), r.t.State
 			r.taker.before = func(n int) error {
 				if n == at {
 					cancel()
@@ -176,7 +177,7 @@ func TestKilled(t *testing.T) {
 			}
 			r.see()
 		}
-		const events = objects * 3 / 2
+		events := objects * 3 / 2
 		if n := r.taker.count(); n != events || kills < 4 {
 			t.Errorf("%d different events after %d kills", n, kills)
 		}

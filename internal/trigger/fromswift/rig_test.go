@@ -44,6 +44,15 @@ func onBoth(t *testing.T, settings string, test func(r *rig)) {
 	t.Run("real", func(t *testing.T) { test(onReal(t, settings)) })
 }
 
+// objects returns n, or a fifth of it on the real one with -short: each object costs that requests
+// to four of its servers.
+func (r *rig) objects(n int) int {
+	if r.small == nil && testing.Short() {
+		return n / 5
+	}
+	return n
+}
+
 func onSmall(t testing.TB, settings string) *rig {
 	s := swifttest.New(t)
 	endpoint := s.Grant("token", "p")

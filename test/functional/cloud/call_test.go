@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/openstack-faas/faas/internal/apiclient"
+	"github.com/openstack-faas/faas/test/functional/sizes"
 )
 
 const echo = "def main(context=None, **kwargs):\n    print('hello')\n    return kwargs\n"
@@ -44,7 +45,7 @@ func TestFunctionRuns(t *testing.T) {
 // server goes on. That the worker gets its labels afterwards shows that there was something to
 // write.
 func TestColdStart(t *testing.T) {
-	const rounds = 6
+	rounds := sizes.Of(6, 3)
 	ctx := testContext(t)
 	c := only(t, 0)
 	n := 0

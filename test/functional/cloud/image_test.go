@@ -93,6 +93,7 @@ func TestImageRuns(t *testing.T) {
 
 // TestImageEnds has containers that end otherwise than well.
 func TestImageEnds(t *testing.T) {
+	t.Parallel() // it mostly waits
 	ctx, c := testContext(t), client(t)
 	f := image(ctx, t, c, echoImage(), "run", functionTimeout)
 	short := image(ctx, t, c, echoImage(), "run", 5)
@@ -149,6 +150,7 @@ func echoedBy(t *testing.T, x apiclient.Execution) (e echoed) {
 // TestImageServer calls a server in an image: the first call waits for it, the next find it
 // running, and callers are told all that it may answer.
 func TestImageServer(t *testing.T) {
+	t.Parallel() // it mostly waits
 	ctx, c := testContext(t), client(t)
 	f := image(ctx, t, c, echoImage(), "http", functionTimeout)
 	begun := time.Now()
@@ -225,6 +227,7 @@ func TestImageServerGrows(t *testing.T) {
 
 // TestImageServerThatCannotBe has an image that no server comes of: the caller is told why.
 func TestImageServerThatCannotBe(t *testing.T) {
+	t.Parallel() // it mostly waits
 	ctx, c := testContext(t), client(t)
 	f := goneImage(ctx, t, c, "http", functionTimeout)
 	begun := time.Now()

@@ -99,6 +99,7 @@ const podOfImpostor = `{
 // TestImpostorGetsNoCertificate has a pod that is taken for a worker show an engine what the pod is
 // known to Kubernetes by, and another one what a genuine worker is known by.
 func TestImpostorGetsNoCertificate(t *testing.T) {
+	t.Parallel() // it mostly waits
 	for name, genuine := range map[string]bool{"genuine": true, "impostor": false} {
 		t.Run(name, func(t *testing.T) { getsCertificate(t, name, genuine) })
 	}

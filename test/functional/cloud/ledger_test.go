@@ -55,14 +55,19 @@ func (l *ledger) input(n int) map[string]any {
 }
 
 // load calls from so many sides, a third of them asynchronously, until the stop that it returns is
-// called.
+// called. Who calls asynchronously waits as long as a call takes before the next: else more would
+// be queued than workers get done.
 func (l *ledger) load(ctx context.Context, c *apiclient.Client, callers int) (stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	var done sync.WaitGroup
 	for caller := range callers {
 		done.Go(func() {
+			sync := caller%3 != 0
 			for ctx.Err() == nil {
-				l.ask(context.WithoutCancel(ctx), c, caller%3 != 0) // what was begun is waited for
+				l.ask(context.WithoutCancel(ctx), c, sync) // what was begun is waited for
+				if !sync {
+					<-time.After(time.Duration(l.pause * float64(time.Second)))
+				}
 			}
 		})
 	}

@@ -49,6 +49,7 @@ func awaitStatus(ctx context.Context, t *testing.T, c *apiclient.Client, id stri
 // TestRuntimeWithoutImage is a runtime whose image is nowhere: its status says error, and the
 // reason is Kubernetes' own.
 func TestRuntimeWithoutImage(t *testing.T) {
+	t.Parallel() // it mostly waits
 	ctx, c := testContext(t), client(t)
 	made := newRuntime(ctx, t, c, "docker.io/faas-mini/nowhere:dev")
 	r := awaitStatus(ctx, t, c, made.ID)
@@ -68,6 +69,7 @@ func TestRuntimeWithoutImage(t *testing.T) {
 // TestRuntimeUpdate changes a runtime's image to one that is nowhere: it goes back to the old one,
 // and functions run all the while.
 func TestRuntimeUpdate(t *testing.T) {
+	t.Parallel() // it mostly waits
 	ctx, c := testContext(t), client(t)
 	made := newRuntime(ctx, t, c, "docker.io/faas-mini/python3:dev")
 	if r := awaitStatus(ctx, t, c, made.ID); r.Status != "available" {

@@ -19,6 +19,7 @@ import (
 
 	"github.com/openstack-faas/faas/internal/apiclient"
 	"github.com/openstack-faas/faas/internal/faas"
+	"github.com/openstack-faas/faas/test/functional/sizes"
 )
 
 // naming is a function that returns the name of its object.
@@ -87,7 +88,7 @@ func (w *woken) runs(ctx context.Context, t *testing.T, more int) []string {
 }
 
 // TestObjectsWakeTriggers has functions run because of what Swift says on the message bus, long
-// before their trigger looks by itself; a thousand objects at once run one each.
+// before their trigger looks by itself; hundreds of objects at once run one each.
 func TestObjectsWakeTriggers(t *testing.T) {
 	ctx := testContext(t)
 	w := newWoken(ctx, t)
@@ -103,7 +104,8 @@ func TestObjectsWakeTriggers(t *testing.T) {
 		took[len(took)-1])
 	w.put(ctx, t, "one-3", nil) // another version, of equal size
 	w.runs(ctx, t, 1)
-	const objects, sides = 1000, 20
+	const sides = 20
+	objects := sizes.Of(1000, 300)
 	var group sync.WaitGroup
 	began := time.Now()
 	for side := range sides {

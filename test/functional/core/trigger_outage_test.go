@@ -16,10 +16,11 @@ import (
 	"github.com/openstack-faas/faas/internal/trigger/triggertest"
 	"github.com/openstack-faas/faas/pkg/aodh"
 	"github.com/openstack-faas/faas/pkg/zaqar"
+	"github.com/openstack-faas/faas/test/functional/sizes"
 )
 
-// TestQueueOutlivesEngines pulls a thousand messages while an engine is killed: each is handled,
-// and what is told twice is known to be.
+// TestQueueOutlivesEngines pulls messages while an engine is killed: each is handled, and what is
+// told twice is known to be.
 func TestQueueOutlivesEngines(t *testing.T) {
 	ctx := testContext(t)
 	demo := login(ctx, t, "demo")
@@ -32,7 +33,8 @@ func TestQueueOutlivesEngines(t *testing.T) {
 	queue := fmt.Sprintf("trigger-%d", time.Now().UnixNano())
 	g := newTrigger(ctx, t, c, f.ID, "zaqar", map[string]any{"queue": queue, "mode": "pull"})
 	t.Cleanup(func() { up(context.WithoutCancel(ctx), t) })
-	const messages, posted = 1000, 20
+	const posted = 20
+	messages := sizes.Of(1000, 240)
 	for n := 0; n < messages; n += posted {
 		var posts zaqar.Posts
 		for m := range posted {
@@ -85,11 +87,11 @@ func TestTriggersOutliveOutages(t *testing.T) {
 	// By what the function returns for them: the events that were acknowledged. One that was not may
 	// have come all the same.
 	acknowledged := map[string][]string{}
-	tried := 0
+	tried, each := 0, sizes.Of(20, 10)
 	// What does not answer is not asked again in the same breath: some refuse only after a while.
 	stream := func() {
 		posting, putting := true, true
-		for range 20 {
+		for range each {
 			tried++
 			if posting {
 				post := zaqar.Post{Body: map[string]any{"n": tried}, TTL: time.Hour}
@@ -125,8 +127,8 @@ func TestTriggersOutliveOutages(t *testing.T) {
 			got = caused(ctx, t, c, id, len(events))
 			return !slices.ContainsFunc(events, func(one string) bool { return !slices.Contains(got, one) })
 		})
-		if each := slices.Compact(slices.Clone(got)); len(each) != len(got) {
-			t.Errorf("%d executions are of %d events", len(got), len(each))
+		if once := slices.Compact(slices.Clone(got)); len(once) != len(got) {
+			t.Errorf("%d executions are of %d events", len(got), len(once))
 		}
 		t.Logf("%d events were acknowledged; there are %d executions", len(events), len(got))
 	}
