@@ -54,7 +54,7 @@ unit: build packages ## the tests of the packages, with the race detector
 	cd devstack/mini/netpol && go test ./...
 
 .PHONY: functional
-functional: build packages ## the service as a whole; as root also on MariaDB, RabbitMQ and Kubernetes
+functional: build packages ## the service as a whole; as root also on its real parts; FULL=1: with more of each
 	tools/functional
 
 .PHONY: lint
