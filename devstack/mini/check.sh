@@ -10,6 +10,8 @@ check_machine() {
     [[ -d /proc/sys/net/bridge ]] || modprobe br_netfilter 2>/dev/null ||
         fail "the kernel module br_netfilter is missing: without it no NetworkPolicy holds between pods of one bridge"
     grep -qw overlay /proc/filesystems || modprobe overlay 2>/dev/null || fail "the kernel has no overlay file system"
+    [[ -z ${CLOUD_CRUN:-} || -z $(cat /sys/fs/cgroup/unified/cgroup.controllers 2>/dev/null) ]] ||
+        fail "crun takes no machine with control groups of both versions: unset CLOUD_CRUN, or use devstack/mini/apart"
 }
 
 check_room() {
