@@ -8,7 +8,6 @@ import (
 	"net/url"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/gophercloud/gophercloud/v2/openstack/containerinfra/v1/clusters"
 	corev1 "k8s.io/api/core/v1"
@@ -89,21 +88,34 @@ func prepare(ctx context.Context, t *testing.T, i *installation) {
 	}
 }
 
-// renewal makes and calls a function now and then while the engine's certificate is renewed twice.
+// renewal makes and calls functions, some at a time, while the engine's certificate is renewed
+// twice.
 func renewal(ctx context.Context, t *testing.T, engine *process, api *apiclient.Client, runtime apiclient.Runtime) {
-	const renewed = "Magnum signed another certificate"
-	calls, last, from := 0, time.Time{}, engine.count(renewed)
-	await(ctx, t, "the certificate is renewed twice", func() bool {
-		if time.Since(last) > 2*time.Second {
-			calls, last = calls+1, time.Now()
-			if err := callNew(ctx, api, runtime); err != nil {
-				t.Errorf("call %d: %v", calls, err)
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	const callers = 2
+	ended := make(chan int, callers)
+	for range callers {
+		go func() {
+			calls := 0
+			for ; ctx.Err() == nil; calls++ {
+				if err := callNew(context.WithoutCancel(ctx), api, runtime); err != nil {
+					t.Errorf("call %d: %v", calls, err)
+				}
 			}
-		}
-		return engine.count(renewed) >= from+2
-	})
+			ended <- calls
+		}()
+	}
+	const renewed = "Magnum signed another certificate"
+	from := engine.count(renewed)
+	await(ctx, t, "the certificate is renewed twice", func() bool { return engine.count(renewed) >= from+2 })
+	stop()
+	calls := 0
+	for range callers {
+		calls += <-ended
+	}
 	t.Logf("%d functions made and called while the certificate was renewed twice", calls)
-	if said := engine.health(ctx); said != "OK" {
+	if said := engine.health(context.WithoutCancel(ctx)); said != "OK" {
 		t.Errorf("the engine says %q", said)
 	}
 }
