@@ -49,7 +49,8 @@ func TestDevStackPlugin(t *testing.T) {
 	port := ports.Free(t)
 	conf := filepath.Join(d.dest, "conf")
 	d.env = append(d.env, "DEST="+d.dest, "FAAS_CONF_DIR="+conf, "FAAS_SERVICE_PORT="+port, "REGION_NAME="+region,
-		"FAAS_API_STATUS_PORT="+ports.Free(t), "FAAS_ENGINE_STATUS_PORT="+ports.Free(t), "FAAS_SERVICE_USER="+user,
+		"FAAS_API_STATUS_PORT="+ports.Free(t), "FAAS_ENGINE_STATUS_PORT="+ports.Free(t),
+		"FAAS_SERVICE_USER="+user,
 		"SERVICE_PASSWORD=devstack", "FAAS_DATABASE=faas_devstack", "FAAS_KUBECONFIG="+os.Getenv("KUBECONFIG"),
 		"FAAS_KUBERNETES_NAMESPACE=faas-devstack", "FAAS_AGENT_IMAGE=docker.io/faas-mini/agent:dev",
 		"FAAS_INGRESS_FROM=10.250.0.1/32", "FAAS_RUNTIMES=devpython=docker.io/faas-mini/python3:dev")

@@ -42,7 +42,7 @@ func newInstallation(t *testing.T, options map[string]string) *installation {
 		"FAAS_STORAGE_SWIFT_CONTAINER":             "faas-magnum-test",
 		"FAAS_KUBERNETES_KUBECONFIG":               "",
 		"FAAS_DEFAULT_STATE_PATH":                  t.TempDir(),
-		"FAAS_API_CALL_WAIT":                       "120", // pods start slowly in clusters of a busy machine
+		"FAAS_API_CALL_WAIT":                       "120", // pods start slowly on a busy machine
 	}}
 	for option, value := range options {
 		i.options[option] = value
@@ -117,7 +117,9 @@ func (p *process) tail() string {
 }
 
 // start starts a program and waits until it is well. It is ended before what it needs goes.
-func (i *installation) start(ctx context.Context, t *testing.T, program string, apiPort ...string) *process {
+func (i *installation) start(
+	ctx context.Context, t *testing.T, program string, apiPort ...string,
+) *process {
 	t.Helper()
 	p := &process{port: ports.Free(t)}
 	cmd := i.command(ctx, program)
