@@ -90,8 +90,8 @@ SQL
 }
 
 # make_tables NAME COMMAND… makes a service's database and has the command make its tables, in which
-# there is nothing secret yet. That takes a processor for 5 seconds, so they are kept for the next
-# cloud, until the service's package changes, or the KEY of what else they depend on.
+# there is nothing secret yet. That takes a processor for 2 seconds and more, so they are kept for
+# the next cloud, until the service's package changes, or the KEY of what else they depend on.
 make_tables() {
     local name=$1 kept
     shift
@@ -99,7 +99,7 @@ make_tables() {
         sha256sum | cut -c 1-12).sql
     openstack_database "$name"
     if [[ -s $kept ]]; then
-        mariadb_root "$name" <"$kept"
+        mariadb_root "$name" <"$kept" || fail "$kept cannot be used: remove it, and the tables are made anew"
         return
     fi
     "$@" >>"$logs/$name-tables.log" 2>&1 || fail "the tables of $name could not be made; see $logs/$name-tables.log"
@@ -112,8 +112,11 @@ keep() {
     local family=$1 file=$2 part
     shift 2
     mkdir -p "$cache"
-    part=$(mktemp "$cache/part.XXXXXX")
-    "$@" >"$part" || fail "$* failed"
+    part=$(mktemp -p "$cache")    # several clouds may do so at once
+    if ! "$@" >"$part"; then
+        rm -f "$part"
+        fail "$* failed"
+    fi
     rm -f "$family"-*
     mv "$part" "$file"
 }

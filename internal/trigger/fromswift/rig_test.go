@@ -44,8 +44,8 @@ func onBoth(t *testing.T, settings string, test func(r *rig)) {
 	t.Run("real", func(t *testing.T) { test(onReal(t, settings)) })
 }
 
-// objects returns n, or a fifth of it on the real one with -short: each object costs that requests
-// to four of its servers.
+// objects returns n, or a fifth of it on the real one with -short: each object costs that several
+// requests.
 func (r *rig) objects(n int) int {
 	if r.small == nil && testing.Short() {
 		return n / 5
