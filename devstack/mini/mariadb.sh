@@ -3,22 +3,26 @@
 
 mariadb_data=$state/mariadb
 mariadb_socket=$run/mariadb/socket
+mariadb_tables=$state/mariadb-tables    # temporary ones: a server that starts removes those of others in its folder
 
 start_mariadb() {
     runs mariadb && return
     [[ -d $mariadb_data/mysql ]] || make_mariadb
     install -d -o mysql -g mysql "$run/mariadb"
+    install -d -o mysql -g mysql -m 700 "$mariadb_tables"
     run mariadb mariadbd --no-defaults --user=mysql --datadir="$mariadb_data" --socket="$mariadb_socket" \
-        --pid-file="$run/mariadb/pid" --bind-address=127.0.0.1,$node_ip --port=$mariadb_port \
-        --skip-name-resolve --skip-log-bin --character-set-server=utf8mb4 --max-connections=600 \
+        --tmpdir="$mariadb_tables" --pid-file="$run/mariadb/pid" \
+        --bind-address=127.0.0.1,$node_ip --port=$mariadb_port --skip-name-resolve --skip-log-bin \
+        --character-set-server=utf8mb4 --max-connections=600 \
         --innodb-flush-log-at-trx-commit=1 --innodb-buffer-pool-size=256M --innodb-log-file-size=96M
 }
 
 make_mariadb() {
     rm -rf "$mariadb_data"    # one that was interrupted half way
-    install -d -o mysql -g mysql -m 700 "$mariadb_data"
-    mariadb-install-db --no-defaults --user=mysql --datadir="$mariadb_data" --auth-root-authentication-method=socket \
-        --skip-test-db >>"$logs/mariadb.log" 2>&1 || fail "MariaDB could not make its data; see $logs/mariadb.log"
+    install -d -o mysql -g mysql -m 700 "$mariadb_data" "$mariadb_tables"
+    TMPDIR=$mariadb_tables mariadb-install-db --no-defaults --user=mysql --datadir="$mariadb_data" \
+        --auth-root-authentication-method=socket --skip-test-db >>"$logs/mariadb.log" 2>&1 ||
+        fail "MariaDB could not make its data; see $logs/mariadb.log"
 }
 
 # mariadb_root [DATABASE] runs the statements on standard input.

@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"github.com/openstack-faas/faas/internal/testkit/ports"
 )
 
 // provider is the library of Debian's package galera-4.
@@ -38,7 +40,7 @@ func StartGalera(ctx context.Context, dir string, nodes int) (g *Galera, err err
 	}
 	var addresses []string
 	for range nodes {
-		port, err := freePort()
+		port, err := ports.Take()
 		if err != nil {
 			return g, err
 		}
@@ -54,7 +56,7 @@ func StartGalera(ctx context.Context, dir string, nodes int) (g *Galera, err err
 	for n := range nodes {
 		if n > 0 {
 			node := &MariaDB{dir: filepath.Join(dir, fmt.Sprint(n))}
-			if node.port, err = freePort(); err != nil {
+			if node.port, err = ports.Take(); err != nil {
 				return g, err
 			}
 			// They begin with the same data, and none has to send it to another.
@@ -86,7 +88,7 @@ func (m *MariaDB) join(addresses []string, n int) error {
 	if n == 0 {
 		others = ""
 	}
-	transfer, err := freePort()
+	transfer, err := ports.Take()
 	if err != nil {
 		return err
 	}

@@ -5,13 +5,11 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"net"
 	"net/url"
 	"os"
 	"os/exec"
 	"os/user"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -19,6 +17,8 @@ import (
 	"time"
 
 	"github.com/go-sql-driver/mysql"
+
+	"github.com/openstack-faas/faas/internal/testkit/ports"
 )
 
 // Password is that of the user faas of every MariaDB here, with every character that a URL trips
@@ -46,13 +46,17 @@ func StartMariaDB(dir string, options ...string) (*MariaDB, error) {
 		return nil, err
 	}
 	m := &MariaDB{dir: dir, further: options}
-	if m.port, err = freePort(); err != nil {
+	if m.port, err = ports.Take(); err != nil {
 		return nil, err
 	}
 	made := exec.CommandContext(
 		context.Background(), install, "--no-defaults", "--user="+me.Username,
 		"--auth-root-authentication-method=normal", "--skip-test-db", "--datadir="+m.data(),
 	)
+	if err := os.MkdirAll(m.tables(), 0o700); err != nil {
+		return nil, err
+	}
+	made.Env = append(os.Environ(), "TMPDIR="+m.tables())
 	if out, err := made.CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("mariadb-install-db: %w\n%s", err, out)
 	}
@@ -79,16 +83,11 @@ func installed(program string) (string, error) {
 	return path, nil
 }
 
-func freePort() (string, error) {
-	l, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	defer l.Close()
-	return strconv.Itoa(l.Addr().(*net.TCPAddr).Port), nil
-}
+func (m *MariaDB) data() string { return filepath.Join(m.dir, "data") }
 
-func (m *MariaDB) data() string   { return filepath.Join(m.dir, "data") }
+// tables is for temporary ones: a server that starts removes those of others in its folder.
+func (m *MariaDB) tables() string { return filepath.Join(m.dir, "tables") }
+
 func (m *MariaDB) socket() string { return filepath.Join(m.dir, "socket") }
 
 // Address is host:port, the same after every Start.
@@ -105,6 +104,9 @@ func (m *MariaDB) Start() error {
 	if err != nil {
 		return err
 	}
+	if err := os.MkdirAll(m.tables(), 0o700); err != nil {
+		return err
+	}
 	log, err := os.OpenFile(filepath.Join(m.dir, "log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return err
@@ -113,7 +115,7 @@ func (m *MariaDB) Start() error {
 	options := append([]string{
 		"--no-defaults", "--user=" + me.Username, "--datadir=" + m.data(), "--socket=" + m.socket(), "--port=" + m.port,
 		"--bind-address=127.0.0.1", "--skip-name-resolve", "--innodb-flush-log-at-trx-commit=1",
-		"--innodb-buffer-pool-size=64M",
+		"--innodb-buffer-pool-size=64M", "--tmpdir=" + m.tables(),
 	}, m.further...)
 	cmd := exec.CommandContext(context.Background(), server, options...)
 	if m.process, err = start(cmd, log); err != nil {

@@ -16,6 +16,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/openstack-faas/faas/internal/testkit/ports"
 )
 
 // Memcached is a memcached of a test's own.
@@ -29,7 +31,7 @@ type Memcached struct {
 // StartMemcached starts Debian's memcached and returns when it answers. It ends with the test.
 func StartMemcached(t testing.TB) *Memcached {
 	t.Helper()
-	port, err := freePort()
+	port, err := ports.Take()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/url"
 	"os"
 	"os/exec"
@@ -17,6 +16,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/openstack-faas/faas/internal/testkit/ports"
 )
 
 const (
@@ -58,11 +59,12 @@ func StartRabbitMQ(ctx context.Context, further ...string) (_ *RabbitMQ, err err
 			err = errors.Join(err, r.Stop())
 		}
 	}()
-	ports, err := freePorts(ctx, 4)
-	if err != nil {
-		return nil, err
+	for _, port := range []*string{&r.plain, &r.tls, &r.dist, &r.portmap} {
+		if *port, err = ports.Take(); err != nil {
+			return nil, err
+		}
 	}
-	r.plain, r.tls, r.dist, r.portmap = "127.0.0.1:"+ports[0], "127.0.0.1:"+ports[1], ports[2], ports[3]
+	r.plain, r.tls = "127.0.0.1:"+r.plain, "127.0.0.1:"+r.tls
 	if err := r.configure(); err != nil {
 		return nil, err
 	}
@@ -256,20 +258,6 @@ func (r *RabbitMQ) TLSAddress() string { return r.tls }
 
 // CAFile is the path of the certificate authority's certificate.
 func (r *RabbitMQ) CAFile() string { return filepath.Join(r.dir, "ca.pem") }
-
-// freePorts returns ports that nobody listens on now.
-func freePorts(ctx context.Context, n int) (ports []string, err error) {
-	for range n {
-		l, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
-		if err != nil {
-			return nil, err
-		}
-		defer l.Close() // all at the end, so that they differ
-		_, port, _ := net.SplitHostPort(l.Addr().String())
-		ports = append(ports, port)
-	}
-	return ports, nil
-}
 
 // process is a child that dies with this process, however that ends.
 type process struct {

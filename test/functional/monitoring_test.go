@@ -18,7 +18,7 @@ import (
 	"testing"
 
 	"github.com/openstack-faas/faas/internal/apiclient"
-	"github.com/openstack-faas/faas/test/functional/ports"
+	"github.com/openstack-faas/faas/internal/testkit/ports"
 )
 
 // prometheus is a real one, which scrapes every second.

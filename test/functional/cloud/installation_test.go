@@ -18,7 +18,7 @@ import (
 	"github.com/go-sql-driver/mysql"
 
 	"github.com/openstack-faas/faas/internal/apiclient"
-	"github.com/openstack-faas/faas/test/functional/ports"
+	"github.com/openstack-faas/faas/internal/testkit/ports"
 )
 
 // installation is one of a test's own beside that of the mini cloud: on the same MariaDB, RabbitMQ

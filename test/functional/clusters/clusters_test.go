@@ -21,8 +21,8 @@ import (
 	"github.com/go-sql-driver/mysql"
 
 	"github.com/openstack-faas/faas/internal/apiclient"
+	"github.com/openstack-faas/faas/internal/testkit/ports"
 	"github.com/openstack-faas/faas/test/functional/polling"
-	"github.com/openstack-faas/faas/test/functional/ports"
 )
 
 const (

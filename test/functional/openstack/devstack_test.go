@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/openstack-faas/faas/test/functional/ports"
+	"github.com/openstack-faas/faas/internal/testkit/ports"
 )
 
 // devstack is a DevStack in small with our plugin; see the script devstack/stack.

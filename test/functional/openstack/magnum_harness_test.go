@@ -21,7 +21,7 @@ import (
 
 	"github.com/openstack-faas/faas/internal/apiclient"
 	"github.com/openstack-faas/faas/internal/testkit"
-	"github.com/openstack-faas/faas/test/functional/ports"
+	"github.com/openstack-faas/faas/internal/testkit/ports"
 )
 
 // installation is one of our own beside that of the mini cloud, with workers elsewhere: the same

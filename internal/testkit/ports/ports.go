@@ -1,7 +1,8 @@
-// Package ports has ports for programs that the functional tests start.
+// Package ports has ports for programs that tests start.
 package ports
 
 import (
+	"errors"
 	"math/rand/v2"
 	"net"
 	"strconv"
@@ -18,20 +19,25 @@ var next atomic.Uint32
 
 func init() { next.Store(rand.Uint32N(count)) }
 
-// Free returns a TCP port of 127.0.0.1 that nothing listens on, each time another.
-func Free(t testing.TB) string {
-	t.Helper()
+// Take returns a TCP port of 127.0.0.1 that nothing listens on, each time another.
+func Take() (string, error) {
 	for range count {
 		port := strconv.Itoa(first + int(next.Add(1)%count))
 		l, err := net.Listen("tcp", "127.0.0.1:"+port) //nolint:noctx // it does not wait
 		if err != nil {
 			continue
 		}
-		if err := l.Close(); err != nil {
-			t.Fatal(err)
-		}
-		return port
+		return port, l.Close()
 	}
-	t.Fatal("no port is free")
-	return ""
+	return "", errors.New("no port is free")
+}
+
+// Free is Take for tests.
+func Free(t testing.TB) string {
+	t.Helper()
+	port, err := Take()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return port
 }
