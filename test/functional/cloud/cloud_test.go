@@ -227,10 +227,16 @@ func ofPods(ctx context.Context, t *testing.T, label, field string) []string {
 	t.Helper()
 	var found []string
 	await(ctx, t, "a pod has the label "+label, func() bool {
-		found = strings.Fields(
-			kubectl(ctx, t, "get", "pods", "-n", "faas", "-l", label, "-o", "jsonpath={.items[*]"+field+"}"),
-		)
+		found = pods(ctx, t, label, field)
 		return len(found) > 0
 	})
 	return found
+}
+
+// pods returns a field of all the pods that have the label now; "": of all pods.
+func pods(ctx context.Context, t *testing.T, label, field string) []string {
+	t.Helper()
+	return strings.Fields(
+		kubectl(ctx, t, "get", "pods", "-n", "faas", "-l", label, "-o", "jsonpath={.items[*]"+field+"}"),
+	)
 }
