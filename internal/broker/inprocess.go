@@ -198,6 +198,9 @@ func (s *service) answer(caller context.Context, body []byte) result {
 			).WithCause(errors.Join(ErrNotTaken, ctx.Err())),
 		}
 	}
+	if hear := hearing(caller); hear != nil {
+		ctx = hinting(ctx, hear)
+	}
 	reply, err := s.handle(tracing.Within(ctx, caller), body)
 	if err != nil {
 		logUnknown(slog.Default(), s.method, err)

@@ -24,6 +24,10 @@ const (
 	timeLeftHeader = "faas-time-left"
 	// handedBackHeader is in the reply of a server that ended before it began with the request.
 	handedBackHeader = "faas-handed-back"
+	// hintsHeader is in a request whose caller listens to hints, hintHeader in each of those: a
+	// caller of an older release would take a hint for the answer.
+	hintsHeader = "faas-hints"
+	hintHeader  = "faas-hint"
 )
 
 // errHandedBack is the outcome of a request whose server has not begun with it.
@@ -37,7 +41,13 @@ type requester struct {
 	mu      sync.Mutex
 	closed  bool
 	last    uint64
-	waiting map[string]chan result // by correlation id; each of capacity 1
+	waiting map[string]expected // by correlation id
+}
+
+// expected is a request that waits for its outcome.
+type expected struct {
+	outcome chan result // of capacity 1
+	hear    func(hint json.RawMessage)
 }
 
 // openRequester opens a requester for a keeper. The goroutine that receives replies ends with the
@@ -52,7 +62,7 @@ func (r *Rabbit) openRequester(conn *amqp.Connection) (*requester, error) {
 		_ = ch.Close()
 		return nil, err
 	}
-	b := &requester{ch: ch, waiting: map[string]chan result{}}
+	b := &requester{ch: ch, waiting: map[string]expected{}}
 	returns := ch.NotifyReturn(make(chan amqp.Return))
 	if !r.spawn(func() { b.listen(replies, returns) }) {
 		return nil, ErrClosed
@@ -74,6 +84,10 @@ func (b *requester) listen(replies <-chan amqp.Delivery, returns <-chan amqp.Ret
 			if !ok {
 				_ = b.ch.Close() // when only the consumer was cancelled
 				return
+			}
+			if _, early := d.Headers[hintHeader]; early {
+				b.hint(d.CorrelationId, d.Body)
+				continue
 			}
 			if _, back := d.Headers[handedBackHeader]; back {
 				b.resolve(d.CorrelationId, result{err: errHandedBack})
@@ -100,9 +114,19 @@ func (b *requester) listen(replies <-chan amqp.Delivery, returns <-chan amqp.Ret
 func (b *requester) resolve(id string, r result) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if c := b.waiting[id]; c != nil {
+	if e, ok := b.waiting[id]; ok {
 		delete(b.waiting, id)
-		c <- r
+		e.outcome <- r
+	}
+}
+
+// hint hands a hint to the caller that waits for the answer.
+func (b *requester) hint(id string, body []byte) {
+	b.mu.Lock()
+	hear := b.waiting[id].hear
+	b.mu.Unlock()
+	if hear != nil {
+		hear(body)
 	}
 }
 
@@ -110,14 +134,14 @@ func (b *requester) abandon() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.closed = true
-	for _, c := range b.waiting {
-		c <- result{err: errLost}
+	for _, e := range b.waiting {
+		e.outcome <- result{err: errLost}
 	}
 	clear(b.waiting)
 }
 
 // expect returns an id for a request, and the channel of its outcome.
-func (b *requester) expect() (string, chan result, error) {
+func (b *requester) expect(hear func(hint json.RawMessage)) (string, chan result, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.closed {
@@ -125,7 +149,7 @@ func (b *requester) expect() (string, chan result, error) {
 	}
 	b.last++
 	id, c := strconv.FormatUint(b.last, 10), make(chan result, 1)
-	b.waiting[id] = c
+	b.waiting[id] = expected{c, hear}
 	return id, c, nil
 }
 
@@ -175,7 +199,8 @@ func (r *Rabbit) send(ctx context.Context, queue string, body []byte) ([]byte, e
 
 // roundTrip sends a request to a queue and waits for its reply.
 func (b *requester) roundTrip(ctx context.Context, queue string, body []byte) ([]byte, error) {
-	id, outcome, err := b.expect()
+	hear := hearing(ctx)
+	id, outcome, err := b.expect(hear)
 	if err != nil {
 		return nil, err
 	}
@@ -183,6 +208,9 @@ func (b *requester) roundTrip(ctx context.Context, queue string, body []byte) ([
 	m := transient(body)
 	m.ContentType, m.ReplyTo, m.CorrelationId = "application/json", replyTo, id
 	m.Headers = traceOf(ctx, amqp.Table{})
+	if hear != nil {
+		m.Headers[hintsHeader] = true
+	}
 	if deadline, ok := ctx.Deadline(); ok {
 		left := time.Until(deadline)
 		if left <= 0 {

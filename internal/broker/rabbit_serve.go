@@ -86,6 +86,9 @@ func (r *Rabbit) answer(ctx context.Context, d amqp.Delivery, handle RequestHand
 		ctx, cancel = context.WithTimeout(ctx, timeLeft(micros))
 		defer cancel()
 	}
+	if _, listens := d.Headers[hintsHeader]; listens {
+		ctx = hinting(ctx, func(hint json.RawMessage) { r.reply(ctx, d, amqp.Table{hintHeader: true}, hint) })
+	}
 	reply, err := begin(ctx, d, handle)
 	logUnknown(r.log, d.RoutingKey, err)
 	r.reply(ctx, d, amqp.Table{}, encodeAnswer(reply, err))

@@ -29,6 +29,7 @@ func Run(t *testing.T, open func(t *testing.T) broker.Broker) {
 		"call without a server":         callNobody,
 		"call past its deadline":        callLate,
 		"calls are bounded":             callBounded,
+		"hints come before the answer":  hints,
 		"queue keeps until consumed":    queueKeeps,
 		"queue redelivers what failed":  queueRedelivers,
 		"queue keeps what must wait":    queueWaits,
@@ -133,6 +134,30 @@ func callErrors(t *testing.T, b broker.Broker) {
 		strings.Contains(err.Error(), "it broke") {
 		t.Errorf("got %v", err)
 	}
+}
+
+// hints has a handler hint twice, for a caller who listens and for one who does not.
+func hints(t *testing.T, b broker.Broker) {
+	serve(t, b, "hint", 1, func(ctx context.Context, _ json.RawMessage) (any, error) {
+		broker.Hint(ctx, message{1})
+		broker.Hint(ctx, message{2})
+		return message{3}, nil
+	})
+	var reply message
+	if err := b.Call(within(t), "hint", nil, &reply); err != nil || reply.N != 3 {
+		t.Errorf("one who does not listen gets %d, %v", reply.N, err)
+	}
+	heard := make(chan string, 3)
+	ctx := broker.Hearing(within(t), func(hint json.RawMessage) { heard <- string(hint) })
+	if err := b.Call(ctx, "hint", nil, &reply); err != nil || reply.N != 3 {
+		t.Errorf("one who listens gets %d, %v", reply.N, err)
+	}
+	for _, want := range []string{`{"N":1}`, `{"N":2}`} {
+		if got := receive(t, heard); got != want {
+			t.Errorf("heard %s, want %s", got, want)
+		}
+	}
+	broker.Hint(within(t), message{4}) // outside of a handler: nobody hears it, and nothing breaks
 }
 
 func callNobody(t *testing.T, b broker.Broker) {
