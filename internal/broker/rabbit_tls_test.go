@@ -1,6 +1,8 @@
 package broker_test
 
 import (
+	"context"
+	"encoding/json"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -97,5 +99,35 @@ func TestServerThatRequiresTLS(t *testing.T) {
 				}
 			}
 		})
+	}
+	t.Run("renewed", func(t *testing.T) { renewed(t, s) })
+}
+
+// renewed has the server come back with certificates of another authority, from which the client's
+// come too, while a broker is connected: it needs no restart.
+func renewed(t *testing.T, s tlsOnly) {
+	b := connect(t, s.client(t))
+	stop, err := b.Serve(t.Context(), "echo", 1, func(_ context.Context, request json.RawMessage) (any, error) {
+		return request, nil
+	})
+	must(t, err)
+	defer stop()
+	must(t, b.Call(within(t), "echo", 1, nil))
+	ca, err := testkit.NewAuthority()
+	must(t, err)
+	s.Kill()
+	must(t, s.Certify(ca, "127.0.0.1"))
+	must(t, s.Start(within(t)))
+	s.trust(t, ca)
+	for ctx := within(t); ; {
+		call, cancel := context.WithTimeout(ctx, time.Second)
+		err := b.Call(call, "echo", 2, nil)
+		cancel()
+		if err == nil {
+			return
+		}
+		if ctx.Err() != nil {
+			t.Fatalf("it does not come back: %v", err)
+		}
 	}
 }
