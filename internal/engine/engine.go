@@ -232,6 +232,7 @@ func (e *Engine) makeWorkerRooms() {
 		Workers:   limits.Workers, PerFunction: limits.PerFunction, Now: cfg.Now, Log: cfg.Log,
 		Unowned: func() { e.repair.Soon() }, NoNode: noNode(cfg.Orchestrator),
 		Waits: func() { e.pools.Awaited() },
+		Takes: func(ctx context.Context, w faas.Worker) { broker.Hint(ctx, w) },
 	})
 	e.autoscale = autoscale.New(autoscale.Config{
 		Fleet: e.fleet, Demand: e.demand, Owns: e.shards.Owns, PerFunction: limits.PerFunction, Idle: limits.Idle, Now: cfg.Now, Log: cfg.Log,

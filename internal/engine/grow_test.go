@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -9,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/openstack-faas/faas/internal/broker"
 	"github.com/openstack-faas/faas/internal/dispatch"
 	"github.com/openstack-faas/faas/internal/engineclient"
 	"github.com/openstack-faas/faas/internal/faas"
@@ -236,4 +238,36 @@ func TestNoRoomIsBusy(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 	r.ended(id)
+}
+
+// TestSaysWhichWorkerItTakes asks for a worker as an API does: it hears which generic one becomes
+// the function's, and for one that is the function's already nothing.
+func TestSaysWhichWorkerItTakes(t *testing.T) {
+	r := newRig(t, func(*Limits) {})
+	r.run()
+	f := r.function(echo)
+	var heard []faas.Worker
+	ctx := broker.Hearing(t.Context(), func(hint json.RawMessage) {
+		var w faas.Worker
+		if err := json.Unmarshal(hint, &w); err != nil {
+			t.Error(err)
+		}
+		heard = append(heard, w)
+	})
+	req := faas.AcquireRequest{Target: f.Target()}
+	for range 2 {
+		var w faas.Worker
+		r.await("a worker", func() bool {
+			return r.broker.Call(ctx, req.Method(r.store.Shards()), req, &w) == nil
+		})
+		if w.Key != req.Target.Key {
+			t.Errorf("got %+v", w)
+		}
+		if len(heard) != 1 {
+			t.Fatalf("%d hints, want the first request's", len(heard))
+		}
+		if first := heard[0]; first.ID != w.ID || !first.Generic() {
+			t.Errorf("heard of %+v before %s", first, w.ID)
+		}
+	}
 }

@@ -65,7 +65,8 @@ func Run(
 	agents.Bound(conf.Worker.Process())
 	agents.Admit(request.AwaitResult)
 	calls := dispatch.New(dispatch.Config{
-		Client: agents, Acquire: engines.Acquire, Wait: conf.API.CallWait, PerProject: conf.API.MaxWaiting, Log: log,
+		Client: agents, Acquire: engines.AcquireConnecting(agents),
+		Wait: conf.API.CallWait, PerProject: conf.API.MaxWaiting, Log: log,
 	})
 	defer calls.Close()
 	calls.Register(service.PartOf(p.Registry, "api"))

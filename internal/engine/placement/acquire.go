@@ -48,6 +48,9 @@ func (p *Placer) Acquire(ctx, owned context.Context, req faas.AcquireRequest) (f
 			if a.serves || a.err != nil {
 				return p.introduced(ctx, a.worker), a.err
 			}
+			if p.cfg.Takes != nil {
+				p.cfg.Takes(ctx, p.cfg.Client.Resolved(a.worker))
+			}
 			w, serves, err := p.specialise(ctx, a.worker, req.Target)
 			if serves || err != nil {
 				p.Retry() // others may have waited for it, or for what it left

@@ -4,6 +4,7 @@
 package placement
 
 import (
+	"context"
 	"log/slog"
 	"slices"
 	"sync"
@@ -21,7 +22,7 @@ import (
 	"github.com/openstack-faas/faas/internal/store"
 )
 
-// Config is what a Placer needs. Every field but Quotas and Variables is required.
+// Config is what a Placer needs. Every field but Quotas, Variables and Takes is required.
 type Config struct {
 	Functions   *store.FunctionStore
 	Runtimes    *store.RuntimeStore
@@ -38,8 +39,11 @@ type Config struct {
 	// of.
 	Unowned func()
 	Waits   func() // called when requests wait; it must not call the placer
-	Now     func() time.Time
-	Log     *slog.Logger
+	// Takes is called with the context of a request and the generic worker that it gets, before
+	// that is made the function's own. It must not block.
+	Takes func(ctx context.Context, w faas.Worker)
+	Now   func() time.Time
+	Log   *slog.Logger
 }
 
 // Placer brings requests and workers together. It is safe for concurrent use.
