@@ -18,7 +18,8 @@ func Hearing(ctx context.Context, hear func(hint json.RawMessage)) context.Conte
 }
 
 // Hint sends a hint to the caller of the request whose handler has this context, or one that was
-// made from it. It does nothing where the caller does not listen, and in no handler at all.
+// made from it. It does not wait for a broker that is away. It does nothing where the caller does
+// not listen, and in no handler at all.
 func Hint(ctx context.Context, hint any) {
 	send, ok := ctx.Value(sendsHints{}).(func(json.RawMessage))
 	if !ok {

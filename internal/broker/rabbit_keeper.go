@@ -38,12 +38,18 @@ func (l *keeper[S]) live() (S, bool) {
 	return l.current, l.current != none && !l.current.ended()
 }
 
+// ready returns the open session, if there is one and RabbitMQ reads from its connection.
+func (l *keeper[S]) ready() (S, bool) {
+	s, ok := l.live()
+	return s, ok && !l.link.isBlocked()
+}
+
 // session returns the open session. It waits until ctx ends for a connection that RabbitMQ reads
 // from. A session that cannot be opened is an error only while its connection lives; otherwise the
 // next connection may do better.
 func (l *keeper[S]) session(ctx context.Context) (S, error) {
 	for {
-		if s, ok := l.live(); ok && !l.link.isBlocked() {
+		if s, ok := l.ready(); ok {
 			return s, nil
 		}
 		var none S

@@ -87,7 +87,7 @@ func (r *Rabbit) answer(ctx context.Context, d amqp.Delivery, handle RequestHand
 		defer cancel()
 	}
 	if _, listens := d.Headers[hintsHeader]; listens {
-		ctx = hinting(ctx, func(hint json.RawMessage) { r.reply(ctx, d, amqp.Table{hintHeader: true}, hint) })
+		ctx = hinting(ctx, func(hint json.RawMessage) { r.hint(ctx, d, hint) })
 	}
 	reply, err := begin(ctx, d, handle)
 	logUnknown(r.log, d.RoutingKey, err)
@@ -121,17 +121,29 @@ func begin(ctx context.Context, d amqp.Delivery, handle RequestHandler) (any, er
 	return handle(within(ctx, d), d.Body)
 }
 
+// hint sends a hint, if that can be done without waiting: the handler has more to do.
+func (r *Rabbit) hint(ctx context.Context, d amqp.Delivery, body []byte) {
+	if b, ok := r.calls.ready(); ok {
+		_ = b.ch.PublishWithContext(ctx, "", d.ReplyTo, false, false, answering(d, amqp.Table{hintHeader: true}, body))
+	}
+}
+
+// answering returns the message with which a request is answered.
+func answering(d amqp.Delivery, headers amqp.Table, body []byte) amqp.Publishing {
+	m := transient(body)
+	m.ContentType, m.CorrelationId, m.Headers = "application/json", d.CorrelationId, headers
+	return m
+}
+
 // reply answers a request on the publishing connection. It has closeTimeout even when ctx has
 // ended, so that a handler that was cancelled can still answer with its error. It reports whether
 // the reply was sent.
 func (r *Rabbit) reply(ctx context.Context, d amqp.Delivery, headers amqp.Table, body []byte) bool {
-	m := transient(body)
-	m.ContentType, m.CorrelationId, m.Headers = "application/json", d.CorrelationId, headers
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
 	defer cancel()
 	b, err := r.calls.session(ctx)
 	if err == nil {
-		err = b.ch.PublishWithContext(ctx, "", d.ReplyTo, false, false, m)
+		err = b.ch.PublishWithContext(ctx, "", d.ReplyTo, false, false, answering(d, headers, body))
 	}
 	if err != nil {
 		r.log.Warn("a reply could not be sent", "queue", d.RoutingKey, "error", err)
