@@ -20,7 +20,7 @@ func TestConnectsInAdvance(t *testing.T) {
 	accepted, ended := make(chan string), make(chan string)
 	first, second := agent(t, "first", accepted, ended), agent(t, "second", accepted, ended)
 	req := faas.AcquireRequest{Target: faas.Target{Key: faas.Key{FunctionID: "f"}}}
-	stop, err := b.Serve(t.Context(), req.Method(1), 1, func(ctx context.Context, _ json.RawMessage) (any, error) {
+	takes := func(ctx context.Context, _ json.RawMessage) (any, error) {
 		for _, w := range []faas.Worker{first, second} {
 			broker.Hint(ctx, w)
 			if got := <-accepted; got != w.ID {
@@ -28,7 +28,8 @@ func TestConnectsInAdvance(t *testing.T) {
 			}
 		}
 		return second, nil
-	})
+	}
+	stop, err := b.Serve(t.Context(), req.Method(1), 1, takes)
 	if err != nil {
 		t.Fatal(err)
 	}
