@@ -7,9 +7,9 @@ mariadb_tables=$state/mariadb-tables    # temporary ones: a server that starts r
 
 start_mariadb() {
     runs mariadb && return
-    [[ -d $mariadb_data/mysql ]] || make_mariadb
     install -d -o mysql -g mysql "$run/mariadb"
     install -d -o mysql -g mysql -m 700 "$mariadb_tables"
+    [[ -d $mariadb_data/mysql ]] || make_mariadb
     run mariadb mariadbd --no-defaults --user=mysql --datadir="$mariadb_data" --socket="$mariadb_socket" \
         --tmpdir="$mariadb_tables" --pid-file="$run/mariadb/pid" \
         --bind-address=127.0.0.1,$node_ip --port=$mariadb_port --skip-name-resolve --skip-log-bin \
@@ -19,7 +19,7 @@ start_mariadb() {
 
 make_mariadb() {
     rm -rf "$mariadb_data"    # one that was interrupted half way
-    install -d -o mysql -g mysql -m 700 "$mariadb_data" "$mariadb_tables"
+    install -d -o mysql -g mysql -m 700 "$mariadb_data"
     TMPDIR=$mariadb_tables mariadb-install-db --no-defaults --user=mysql --datadir="$mariadb_data" \
         --auth-root-authentication-method=socket --skip-test-db >>"$logs/mariadb.log" 2>&1 ||
         fail "MariaDB could not make its data; see $logs/mariadb.log"
